@@ -1,1 +1,6 @@
-//! a
+//! Result records of `fgd` and the documents made from them: records in, documents out.
+//!
+//! [`record`] is the contract: every job of `fgd` ends in one [`record::Record`]. Everything else
+//! here turns records into something to look at, and computes nothing that a record does not hold.
+
+pub mod record;

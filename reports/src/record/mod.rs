@@ -1,0 +1,114 @@
+//! The record: the versioned result of one job, and the only thing that documents are made from.
+//!
+//! A job (`fgd score`, `fgd compare`, …) ends in one [`Record`]. It is written as JSON, held to the
+//! committed JSON Schema, and can be rendered again at any time without computing anything. The
+//! types here are plain data: no model, no metric and no file is known to this crate.
+
+mod measure;
+mod provenance;
+mod score;
+
+pub use measure::{Measure, SetMeasure};
+pub use provenance::{
+    CheckpointInfo, Comparability, EncoderInfo, Finding, Host, Input, Severity, Tool,
+};
+pub use score::{
+    Decomposition, Distribution, Infinity, Metric, Pairing, ScoreResults, Slice, SlicePart,
+    WorstCaption,
+};
+
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// The version of the record's shape. It grows by one with every change that a reader could notice.
+pub const SCHEMA_VERSION: u32 = 1;
+
+/// The result of one job with everything needed to understand, repeat and compare it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Record {
+    /// The version of this document's shape, see [`SCHEMA_VERSION`].
+    pub schema_version: u32,
+    /// When the job ended: RFC 3339, UTC.
+    pub created: String,
+    /// The program that wrote the record.
+    pub tool: Tool,
+    /// The machine that ran the job.
+    pub host: Host,
+    /// The encoder that made the embeddings; `None` where the job was given embeddings or moments.
+    pub encoder: Option<EncoderInfo>,
+    /// The checkpoint that made the captions, where the job ran one.
+    pub checkpoint: Option<CheckpointInfo>,
+    /// The files that went in.
+    pub inputs: Vec<Input>,
+    /// The settings that can change the result, by flag name.
+    pub settings: BTreeMap<String, serde_json::Value>,
+    /// What must be equal before two records may be ranked together.
+    pub comparability: Comparability,
+    /// One line that names everything the numbers depend on, to be quoted with them.
+    pub signature: String,
+    /// What the captions' linter found; notes only in a record of a finished score.
+    pub findings: Vec<Finding>,
+    /// Kind of the job and its numbers: `kind` and `results` in the document.
+    #[serde(flatten)]
+    pub results: Results,
+    /// Seconds spent, by step.
+    pub timings: BTreeMap<String, f64>,
+}
+
+/// The numbers of a job, by its kind.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", content = "results", rename_all = "snake_case")]
+pub enum Results {
+    /// `fgd score`: one system against references.
+    Score(Box<ScoreResults>),
+}
+
+impl Results {
+    /// The kind as it stands in the document.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Results::Score(_) => "score",
+        }
+    }
+}
+
+/// Why a record could not be read.
+#[derive(Debug, thiserror::Error)]
+pub enum RecordError {
+    /// The document is not JSON, or not of the record's shape.
+    #[error("not a record of fgd: {0}")]
+    Shape(#[from] serde_json::Error),
+    /// The document was written by a later version.
+    #[error(
+        "the record has schema version {found}, this program reads up to {SCHEMA_VERSION}: update fgd"
+    )]
+    Newer {
+        /// The version found.
+        found: u32,
+    },
+}
+
+impl Record {
+    /// Reads a record from its JSON document.
+    pub fn from_json(text: &str) -> Result<Self, RecordError> {
+        #[derive(Deserialize)]
+        struct Version {
+            schema_version: u32,
+        }
+        let Version { schema_version } = serde_json::from_str(text)?;
+        if schema_version > SCHEMA_VERSION {
+            return Err(RecordError::Newer {
+                found: schema_version,
+            });
+        }
+        Ok(serde_json::from_str(text)?)
+    }
+
+    /// The record's JSON document: pretty, one trailing newline, the same bytes for the same record.
+    pub fn to_json(&self) -> String {
+        let mut text = serde_json::to_string_pretty(self)
+            .expect("a record holds only finite numbers, strings and maps with string keys");
+        text.push('\n');
+        text
+    }
+}

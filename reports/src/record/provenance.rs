@@ -1,0 +1,150 @@
+//! Where a record comes from: program, machine, models and files.
+
+use serde::{Deserialize, Serialize};
+
+/// The program that wrote the record.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tool {
+    /// Always `fgd`.
+    pub name: String,
+    /// Version of the program.
+    pub version: String,
+    /// Git commit it was built from, where it was built in a checkout.
+    pub commit: Option<String>,
+    /// Whether that checkout had uncommitted changes.
+    pub dirty: Option<bool>,
+}
+
+/// The machine.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Host {
+    /// Model name of the processor.
+    pub cpu: String,
+    /// Logical cores.
+    pub cores: usize,
+    /// Threads the job used.
+    pub threads: usize,
+    /// Physical memory in bytes.
+    pub memory_bytes: Option<u64>,
+    /// Widest SIMD level in use: `avx512`, `avx2`, `neon` or `portable`.
+    pub simd: String,
+    /// Operating system and architecture.
+    pub os: String,
+    /// Model name of the GPU, where one was used.
+    pub gpu: Option<String>,
+    /// Frequency governor, where the system tells.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub governor: Option<String>,
+    /// Limit of the control group on the processor, in cores.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cgroup_cpus: Option<f64>,
+    /// Limit of the control group on memory, in bytes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cgroup_memory_bytes: Option<u64>,
+    /// Load average over one minute when the job started.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub load_at_start: Option<f64>,
+}
+
+/// The encoder that made the embeddings.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EncoderInfo {
+    /// Hub id, or the name of the local directory.
+    pub id: String,
+    /// Commit of the hub repository, where it is known.
+    pub revision: Option<String>,
+    /// SHA-256 of the weights.
+    pub sha256: String,
+    /// Number type of the weights on disk.
+    pub dtype: String,
+    /// Engine that ran it.
+    pub engine: String,
+    /// Most tokens of a caption that count.
+    pub max_length: usize,
+    /// `mean` or `cls`.
+    pub pooling: String,
+    /// Whether embeddings have unit length.
+    pub normalize: bool,
+    /// Dimensions of an embedding.
+    pub dim: usize,
+    /// Whether this is the encoder that the name FGD stands for.
+    pub is_gte_small: bool,
+}
+
+/// The checkpoint that made the captions.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CheckpointInfo {
+    /// Hub id, or the name of the local directory.
+    pub id: String,
+    /// Commit of the hub repository, where it is known.
+    pub revision: Option<String>,
+    /// SHA-256 over the weight files.
+    pub sha256: String,
+    /// Adapter laid over the weights, with the SHA-256 of its file.
+    pub adapter: Option<(String, String)>,
+    /// Number type of the computation.
+    pub dtype: String,
+    /// Where it ran: `cpu` or `cuda:0`.
+    pub device: String,
+}
+
+/// A file that went in.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Input {
+    /// What it was used as: `submission`, `references`, `template`.
+    pub role: String,
+    /// What reports call it.
+    pub name: String,
+    /// Path as it was given.
+    pub path: String,
+    /// SHA-256 of its bytes.
+    pub sha256: String,
+    /// Rows: captions, embeddings, or the count of saved moments.
+    pub rows: u64,
+}
+
+/// What must be equal before two records may be ranked together.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Comparability {
+    /// Hash over the other fields; equal keys, comparable numbers.
+    pub key: String,
+    /// SHA-256 of the encoder's weights; `None` where embeddings were given.
+    pub encoder_sha256: Option<String>,
+    /// Class of engines that agree to 1e-6: `f32` or, for instance, `int8`.
+    pub precision: String,
+    /// Pooling and normalisation.
+    pub pooling: Option<String>,
+    /// Most tokens of a caption that count.
+    pub max_length: Option<usize>,
+    /// Hash over ids and texts of the references (or the bytes of their embeddings).
+    pub references_sha256: String,
+    /// Version of the metrics' definitions.
+    pub metric_version: u32,
+}
+
+/// How serious a finding is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Severity {
+    /// The submission can not be scored.
+    Error,
+    /// Worth knowing; the score stands.
+    Note,
+}
+
+/// Something the linter found in a caption file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Finding {
+    /// How serious it is.
+    pub severity: Severity,
+    /// Stable name of the kind of finding, such as `duplicate-id`.
+    pub kind: String,
+    /// Name of the input.
+    pub input: String,
+    /// Data row, counted from 1.
+    pub row: Option<u64>,
+    /// Image id.
+    pub id: Option<String>,
+    /// The finding in a sentence.
+    pub message: String,
+}
