@@ -1,1 +1,25 @@
-//! a
+//! Distances between sets of caption embeddings, with their uncertainty: numbers in, numbers out.
+//!
+//! Everything here is a pure function of arrays. Embeddings are `f32` matrices with one caption per row
+//! (`[N, d]`); all arithmetic is `f64`. Nothing reads a file, loads a model or prints.
+//!
+//! The two numbers that carry the name FGD are kept apart:
+//!
+//! - [`paired::fgd_paired`], the mean squared distance between each candidate and its own references
+//!   (the score of the OBSS captioning competition), and
+//! - [`frechet::fgd_set`], the Fréchet distance between the two sets as wholes, which does not see which
+//!   caption belongs to which image.
+//!
+//! [`decomposition`] shows how the first contains the second. Reading order: [`moments`] (mean and
+//! covariance), [`linalg`] (factors and singular values), [`frechet`], [`paired`], [`decomposition`];
+//! then how far each number can be trusted.
+
+pub mod decomposition;
+pub mod error;
+pub mod estimate;
+pub mod frechet;
+pub mod linalg;
+pub mod moments;
+pub mod paired;
+
+pub use error::MetricError;
