@@ -4,3 +4,7 @@
 //! here turns records into something to look at, and computes nothing that a record does not hold.
 
 pub mod record;
+pub mod document;
+pub mod format;
+
+pub use format::{Format, Style, render};
