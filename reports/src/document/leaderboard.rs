@@ -31,7 +31,10 @@ pub fn document(record: &Record, results: &LeaderboardResults) -> Document {
         text: visible(&record.signature),
     });
     Document {
-        title: format!("Leaderboard, {}", visible(&input_name(record, "references"))),
+        title: format!(
+            "Leaderboard, {}",
+            visible(&input_name(record, "references"))
+        ),
         blocks,
     }
 }
@@ -44,7 +47,9 @@ fn split_line(split: &Split) -> Block {
     };
     let shake_up = match split.rank_correlation {
         Some(tau) => {
-            format!("; shake-up: Kendall's τ between public and private ranking {tau:.2} (1 = none)")
+            format!(
+                "; shake-up: Kendall's τ between public and private ranking {tau:.2} (1 = none)"
+            )
         }
         None => String::new(),
     };

@@ -5,21 +5,8 @@
 use crate::record::{Difference, Measure, Record, Results, ScoreResults, SetMeasure};
 
 const HEADER: [&str; 15] = [
-    "system",
-    "versus",
-    "slice",
-    "group",
-    "metric",
-    "value",
-    "se",
-    "ci_low",
-    "ci_high",
-    "n",
-    "p_value",
-    "p_holm",
-    "wins",
-    "ties",
-    "losses",
+    "system", "versus", "slice", "group", "metric", "value", "se", "ci_low", "ci_high", "n",
+    "p_value", "p_holm", "wins", "ties", "losses",
 ];
 
 /// One number with what it belongs to.

@@ -306,10 +306,7 @@ mod tests {
 
     #[test]
     fn wraps_at_blanks_and_breaks_only_long_words() {
-        assert_eq!(
-            wrapped("a plate of pasta", 8),
-            vec!["a plate", "of pasta"]
-        );
+        assert_eq!(wrapped("a plate of pasta", 8), vec!["a plate", "of pasta"]);
         assert_eq!(wrapped("abcdefghij", 4), vec!["abcd", "efgh", "ij"]);
         assert_eq!(wrapped("你好你好", 4), vec!["你好", "你好"]);
         assert_eq!(wrapped("", 4), vec![""]);
