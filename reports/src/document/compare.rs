@@ -149,46 +149,32 @@ pub fn differences(differences: &[Difference]) -> Option<Table> {
             Column::text("system"),
             Column::text("versus"),
             Column::number("difference"),
-            Column::number("95% interval"),
-            Column::number("p").optional(),
-            Column::number("p (Holm)"),
             Column::text("verdict"),
-            Column::number("wins").optional(),
-            Column::number("ties").optional(),
-            Column::number("losses").optional(),
+            Column::number("p (Holm)"),
+            Column::number("win/tie/loss").optional(),
+            Column::number("p").optional(),
             Column::number("detectable").optional(),
             Column::number("N needed").optional(),
         ],
     );
-    let images = |n: Option<u64>| {
-        Cell::number(
-            n.map_or_else(|| MISSING.to_string(), count),
-            n.map(|n| n as f64),
-        )
-    };
     for difference in differences {
         let estimate = &difference.estimate;
         let (word, tone) = verdict(difference);
+        let needed = difference.n_needed.map_or(MISSING.to_string(), count);
         table.rows.push(vec![
             Cell::text(&difference.metric),
             Cell::system(&difference.system),
             Cell::system(&difference.versus),
-            Cell::number(signed(estimate.value, estimate.se), estimate.value).tone(tone),
-            Cell::number(
-                interval(estimate.value, estimate.se, estimate.ci95),
-                estimate.se,
-            ),
-            Cell::number(p_value(difference.p_value), difference.p_value),
-            Cell::number(p_value(difference.p_holm), difference.p_holm),
+            signed_with_interval(estimate).tone(tone),
             Cell::text(word).tone(tone),
-            images(difference.wins),
-            images(difference.ties),
-            images(difference.losses),
+            Cell::number(p_value(difference.p_holm), difference.p_holm),
+            Cell::number(outcomes(difference), difference.wins.map(|n| n as f64)),
+            Cell::number(p_value(difference.p_value), difference.p_value),
             Cell::number(
                 value(difference.minimum_detectable, estimate.se),
                 difference.minimum_detectable,
             ),
-            images(difference.n_needed),
+            Cell::number(needed, difference.n_needed.map(|n| n as f64)),
         ]);
     }
     let mut tests: Vec<String> = differences
@@ -204,9 +190,29 @@ pub fn differences(differences: &[Difference]) -> Option<Table> {
         format!(" Tests: {}.", tests.join("; "))
     };
     table.remark = Some(format!(
-        "difference: system minus versus. detectable: the smallest true difference that this many images show with 80% power.{tests}"
+        "difference: system minus versus. detectable: the smallest true difference that this many images show with 80% power; N needed: images that would show the estimated one.{tests}"
     ));
     Some(table)
+}
+
+/// A difference with its sign and interval.
+fn signed_with_interval(measure: &Measure) -> Cell {
+    let mut text = signed(measure.value, measure.se);
+    if measure.ci95.is_some() {
+        let interval = interval(measure.value, measure.se, measure.ci95);
+        text = format!("{text} {interval}");
+    }
+    Cell::number(text, measure.value)
+}
+
+/// On how many images a system is better, equal and worse.
+fn outcomes(difference: &Difference) -> String {
+    match (difference.wins, difference.ties, difference.losses) {
+        (Some(wins), Some(ties), Some(losses)) => {
+            format!("{}/{}/{}", count(wins), count(ties), count(losses))
+        }
+        _ => MISSING.to_string(),
+    }
 }
 
 fn missing_estimates(differences: &[Difference]) -> Vec<Block> {
@@ -354,7 +360,7 @@ fn difference_slices(differences: &[Difference]) -> Option<Table> {
                 Cell::system(&difference.versus),
                 Cell::text(&format!("{} = {}", slice.column, slice.value)),
                 Cell::number(count(slice.n), Some(slice.n as f64)),
-                measure_with_interval(&slice.estimate),
+                signed_with_interval(&slice.estimate),
             ]);
         }
     }
@@ -372,11 +378,11 @@ fn contrasts(contrasts: &[Contrast]) -> Option<Block> {
                 .captions
                 .iter()
                 .map(|c| {
-                    let distance = match c.distance {
-                        Some(_) => format!("  (distance {})", value(c.distance, Some(0.01))),
-                        None => String::new(),
+                    let label = match c.distance {
+                        Some(_) => format!("{} {}", c.system, value(c.distance, Some(0.01))),
+                        None => c.system.clone(),
                     };
-                    Field::new(&c.system, &format!("{}{distance}", c.caption))
+                    Field::new(&label, &c.caption)
                 })
                 .collect();
             fields.extend(
@@ -394,7 +400,7 @@ fn contrasts(contrasts: &[Contrast]) -> Option<Block> {
         })
         .collect();
     Some(Block::Entries {
-        title: "Images on which the systems differ most".into(),
+        title: "Images on which the systems differ most (with the distance of each caption)".into(),
         entries,
     })
 }

@@ -9,6 +9,8 @@ pub const MISSING: &str = "–";
 
 /// Decimals without a standard error to go by.
 const DEFAULT_DECIMALS: usize = 4;
+/// Distances are of the order of one: what is smaller than this is the rounding of f64.
+const ROUNDING: f64 = 1e-12;
 /// More decimals than this nobody reads; smaller numbers are shown in scientific notation.
 const MOST_DECIMALS: usize = 7;
 
@@ -22,12 +24,9 @@ fn decimals(se: Option<f64>) -> usize {
     }
 }
 
-/// A number at a fixed count of decimals; scientific where that would show only zeros.
-fn fixed(value: f64, decimals: usize) -> String {
-    if value != 0.0 && value.abs() < 0.5 * 10f64.powi(-(decimals as i32)) && value.abs() < 1e-3 {
-        return format!("{value:.1e}");
-    }
-    let text = format!("{value:.decimals$}");
+/// A number at a fixed count of decimals, zero without a sign.
+fn fixed(number: f64, decimals: usize) -> String {
+    let text = format!("{number:.decimals$}");
     match text.strip_prefix('-') {
         Some(digits) if digits.bytes().all(|b| matches!(b, b'0' | b'.')) => digits.to_string(),
         _ => text,
@@ -36,19 +35,16 @@ fn fixed(value: f64, decimals: usize) -> String {
 
 /// A value, to the digits that its standard error justifies.
 pub fn value(value: Option<f64>, se: Option<f64>) -> String {
-    match value {
-        Some(number) => {
-            // A value within its own noise of zero is zero at these digits; only a number known
-            // without error may need scientific notation.
-            let decimals = decimals(se);
-            if se.is_some_and(|se| se > 0.0) && decimals < MOST_DECIMALS {
-                let text = format!("{number:.decimals$}");
-                return text;
-            }
-            fixed(number, decimals)
-        }
-        None => MISSING.to_string(),
+    let Some(number) = value else {
+        return MISSING.to_string();
+    };
+    let decimals = decimals(se);
+    let rounds_to_zero = number.abs() < 0.5 * 10f64.powi(-(decimals as i32));
+    let within_noise = se.is_some_and(|se| number.abs() < se) && decimals < MOST_DECIMALS;
+    if rounds_to_zero && !within_noise && number.abs() > ROUNDING {
+        return format!("{number:.1e}");
     }
+    fixed(number, decimals)
 }
 
 /// A 95% interval to the digits that the standard error justifies: `± 0.0041`, or both ends.
@@ -134,6 +130,8 @@ mod tests {
         assert_eq!(value(Some(3.2e-9), None), "3.2e-9");
         assert_eq!(value(Some(0.0), None), "0.0000");
         assert_eq!(value(Some(-0.0), None), "0.0000");
+        assert_eq!(value(Some(3.1e-17), Some(0.0)), "0.0000");
+        assert_eq!(value(Some(-0.000_01), Some(0.01)), "0.000");
         assert_eq!(p_value(Some(1e-7)), "< 0.0001");
         assert_eq!(p_value(Some(0.031)), "0.031");
         assert_eq!(p_value(Some(0.42)), "0.42");

@@ -94,7 +94,7 @@ pub fn scores(results: &ScoreResults) -> Table {
             Column::text("metric"),
             Column::number("value"),
             Column::number("95% interval"),
-            Column::number("share"),
+            Column::number("share").optional(),
             Column::text("how to read it").optional(),
         ],
     );
@@ -242,13 +242,19 @@ pub fn notices(results: &ScoreResults) -> Vec<Block> {
         .metrics
         .values()
         .map(|metric| (metric.label.as_str(), metric.measure.reason.as_deref()));
+    let mut names_by_reason: Vec<(&str, Vec<&str>)> = Vec::new();
     for (name, reason) in reasons.into_iter().chain(further) {
-        if let Some(reason) = reason {
-            notices.push(Block::Notice {
-                tone: Tone::Plain,
-                text: format!("{MISSING} {}: {}", visible(name), visible(reason)),
-            });
+        let Some(reason) = reason else { continue };
+        match names_by_reason.iter_mut().find(|(r, _)| *r == reason) {
+            Some((_, names)) => names.push(name),
+            None => names_by_reason.push((reason, vec![name])),
         }
+    }
+    for (reason, names) in names_by_reason {
+        notices.push(Block::Notice {
+            tone: Tone::Plain,
+            text: visible(&format!("{MISSING} {}: {reason}", names.join(", "))),
+        });
     }
     notices
 }

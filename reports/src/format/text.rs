@@ -1,13 +1,17 @@
 //! The terminal: aligned, as wide as the window, coloured only where asked.
 
 use super::Style;
-use crate::document::{Block, Cell, Document, Entry, Table, Tone};
+use crate::document::{Block, Cell, Column, Document, Entry, Table, Tone};
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 /// Between two columns.
 const GAP: usize = 2;
-/// A column of text is not wrapped to less than this.
-const NARROWEST: usize = 18;
+/// A column of text is wrapped to no less than this, unless its words are longer.
+const NARROWEST: usize = 12;
+/// Words up to this width keep a column of text as wide as they are.
+const LONG_WORD: usize = 18;
+/// An optional column of text is left out before it gets narrower than this.
+const NARROWEST_OPTIONAL: usize = 24;
 
 /// The document for a terminal.
 pub fn render(document: &Document, style: &Style) -> String {
@@ -17,13 +21,12 @@ pub fn render(document: &Document, style: &Style) -> String {
     };
     let mut out = String::new();
     push_paragraph(&mut out, &document.title, "", Tone::Strong, style);
-    let mut after_line = true;
+    let mut before: Option<&Block> = None;
     for block in &document.blocks {
-        let is_line = matches!(block, Block::Line { .. });
-        if !(is_line && after_line) {
+        if !keeps_together(before, block) {
             out.push('\n');
         }
-        after_line = is_line;
+        before = Some(block);
         match block {
             Block::Line { text } => push_paragraph(&mut out, text, "", Tone::Plain, style),
             Block::Notice { tone, text } => {
@@ -43,6 +46,15 @@ pub fn render(document: &Document, style: &Style) -> String {
         }
     }
     out
+}
+
+/// Whether a block stands directly below the one before it; the title stands before the first.
+fn keeps_together(before: Option<&Block>, block: &Block) -> bool {
+    match (before, block) {
+        (None | Some(Block::Line { .. }), Block::Line { .. }) => true,
+        (Some(Block::Notice { .. }), Block::Notice { tone, .. }) => *tone == Tone::Plain,
+        _ => false,
+    }
 }
 
 /// Appends a line without the blanks at its end.
@@ -142,26 +154,49 @@ fn layout(table: &Table, texts: &[Vec<String>], width: usize) -> Option<Vec<usiz
             cells.max().unwrap_or(0).max(column.name.width())
         })
         .collect();
+    let mut floors: Vec<usize> = (table.columns.iter().enumerate())
+        .map(|(at, column)| {
+            let cells: Vec<&str> = texts.iter().map(|row| row[at].as_str()).collect();
+            floor(column, &cells, widths[at])
+        })
+        .collect();
     loop {
         let shown = widths.iter().filter(|w| **w > 0).count();
-        let gaps = GAP * shown.saturating_sub(1);
-        let total: usize = widths.iter().sum::<usize>() + gaps;
-        if total <= width {
+        let total: usize = widths.iter().sum::<usize>() + GAP * shown.saturating_sub(1);
+        let Some(excess) = total.checked_sub(width).filter(|excess| *excess > 0) else {
             return Some(widths);
-        }
+        };
         // The widest column of text gives way first, then the last column that is optional.
-        let excess = total - width;
         let widest = (0..widths.len())
-            .filter(|at| !table.columns[*at].number)
-            .max_by_key(|at| widths[*at])?;
-        if widths[widest] > NARROWEST {
-            widths[widest] = widths[widest].saturating_sub(excess).max(NARROWEST);
-            continue;
+            .filter(|at| widths[*at] > floors[*at])
+            .max_by_key(|at| widths[*at]);
+        if let Some(widest) = widest {
+            widths[widest] = widths[widest].saturating_sub(excess).max(floors[widest]);
+        } else {
+            let last =
+                (0..widths.len()).rfind(|at| table.columns[*at].optional && widths[*at] > 0)?;
+            (widths[last], floors[last]) = (0, 0);
         }
-        let optional =
-            (0..widths.len()).rfind(|at| table.columns[*at].optional && widths[*at] > 0)?;
-        widths[optional] = 0;
     }
+}
+
+/// The width below which a column is not wrapped.
+fn floor(column: &Column, cells: &[&str], width: usize) -> usize {
+    if column.number {
+        return width;
+    }
+    if column.optional {
+        return width.min(NARROWEST_OPTIONAL);
+    }
+    let words = cells.iter().flat_map(|cell| {
+        let indent = cell.width() - cell.trim_start().width();
+        let first = cell.trim_start().split(' ').next().unwrap_or("");
+        cell.split(' ')
+            .map(UnicodeWidthStr::width)
+            .chain([indent + first.width()])
+    });
+    let longest = words.max().unwrap_or(0);
+    longest.clamp(NARROWEST, LONG_WORD).min(width)
 }
 
 fn push_grid(
