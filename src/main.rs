@@ -1,2 +1,2 @@
 //! a
-fn main(){}
+fn main() {}

@@ -6,15 +6,48 @@ use super::finding::shown;
 
 /// Names of id columns in order of preference, compared without case, spaces, `_` and `-`.
 const ID_NAMES: [&str; 16] = [
-    "imageid", "imgid", "id", "image", "img", "imagename", "imgname", "filename", "imagefile", "file",
-    "imagepath", "filepath", "path", "imagekey", "key", "name",
+    "imageid",
+    "imgid",
+    "id",
+    "image",
+    "img",
+    "imagename",
+    "imgname",
+    "filename",
+    "imagefile",
+    "file",
+    "imagepath",
+    "filepath",
+    "path",
+    "imagekey",
+    "key",
+    "name",
 ];
 
 /// Names of caption columns in order of preference, compared likewise.
 const CAPTION_NAMES: [&str; 22] = [
-    "caption", "captions", "prediction", "predictions", "predictedcaption", "generatedcaption", "generated",
-    "generatedtext", "pred", "preds", "candidate", "hypothesis", "output", "text", "sentence", "sentences",
-    "description", "reference", "references", "groundtruth", "comment", "raw",
+    "caption",
+    "captions",
+    "prediction",
+    "predictions",
+    "predictedcaption",
+    "generatedcaption",
+    "generated",
+    "generatedtext",
+    "pred",
+    "preds",
+    "candidate",
+    "hypothesis",
+    "output",
+    "text",
+    "sentence",
+    "sentences",
+    "description",
+    "reference",
+    "references",
+    "groundtruth",
+    "comment",
+    "raw",
 ];
 
 /// Whether the captions are wanted, or the ids alone will do.
@@ -44,7 +77,9 @@ impl<'a> Picker<'a> {
 
     /// The columns, or which one is not there.
     pub fn pick<S: AsRef<str>>(&self, names: &[S]) -> Result<Layout, ReadProblem> {
-        let id = self.id(names).ok_or_else(|| self.missing("id", "--id-column", names))?;
+        let id = self
+            .id(names)
+            .ok_or_else(|| self.missing("id", "--id-column", names))?;
         let caption = self.caption(names, id);
         if caption.is_none() && self.wanted == Wanted::IdAndCaption {
             return Err(self.missing("caption", "--caption-column", names));
@@ -69,16 +104,29 @@ impl<'a> Picker<'a> {
 
     /// Where the captions are; never where the ids are.
     pub fn caption<S: AsRef<str>>(&self, names: &[S], id: usize) -> Option<usize> {
-        find(names, self.options.caption_column.as_deref(), &CAPTION_NAMES, Some(id))
+        find(
+            names,
+            self.options.caption_column.as_deref(),
+            &CAPTION_NAMES,
+            Some(id),
+        )
     }
 
     fn missing<S: AsRef<str>>(&self, what: &str, flag: &'static str, names: &[S]) -> ReadProblem {
-        let asked = if what == "id" { &self.options.id_column } else { &self.options.caption_column };
+        let asked = if what == "id" {
+            &self.options.id_column
+        } else {
+            &self.options.caption_column
+        };
         let wanted = match asked {
             Some(name) => format!("column `{}`", shown(name)),
             None => format!("column of {what}s"),
         };
-        ReadProblem::NoColumn { wanted, found: listed(names), flag }
+        ReadProblem::NoColumn {
+            wanted,
+            found: listed(names),
+            flag,
+        }
     }
 }
 
@@ -94,22 +142,34 @@ fn find<S: AsRef<str>>(
     match asked {
         Some(asked) => position(&|name| name == asked)
             .or_else(|| position(&|name| normalised(name) == normalised(asked))),
-        None => conventions.iter().find_map(|known| position(&|name| normalised(name) == *known)),
+        None => conventions
+            .iter()
+            .find_map(|known| position(&|name| normalised(name) == *known)),
     }
 }
 
 fn normalised(name: &str) -> String {
-    name.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
+    name.chars()
+        .filter(|c| c.is_alphanumeric())
+        .flat_map(char::to_lowercase)
+        .collect()
 }
 
 fn listed<S: AsRef<str>>(names: &[S]) -> String {
     const MOST: usize = 8;
-    let mut list: Vec<String> =
-        names.iter().take(MOST).map(|name| format!("`{}`", shown(name.as_ref()))).collect();
+    let mut list: Vec<String> = names
+        .iter()
+        .take(MOST)
+        .map(|name| format!("`{}`", shown(name.as_ref())))
+        .collect();
     if names.len() > MOST {
         list.push(format!("{} more", names.len() - MOST));
     }
-    if list.is_empty() { "no columns at all".to_owned() } else { format!("the columns {}", list.join(", ")) }
+    if list.is_empty() {
+        "no columns at all".to_owned()
+    } else {
+        format!("the columns {}", list.join(", "))
+    }
 }
 
 #[cfg(test)]
@@ -128,20 +188,43 @@ mod tests {
             (["Text", "ImageID"], 1, 0),
             (["file_name", "Generated Caption"], 0, 1),
         ] {
-            assert_eq!(pick(&names, &options).unwrap(), Layout { id, caption: Some(caption) });
+            assert_eq!(
+                pick(&names, &options).unwrap(),
+                Layout {
+                    id,
+                    caption: Some(caption)
+                }
+            );
         }
         let layout = pick(&["id", "image_id", "text", "caption"], &options).unwrap();
-        assert_eq!(layout, Layout { id: 1, caption: Some(3) });
+        assert_eq!(
+            layout,
+            Layout {
+                id: 1,
+                caption: Some(3)
+            }
+        );
     }
 
     #[test]
     fn options_win_and_a_missing_column_is_named() {
-        let options = ReadOptions { caption_column: Some("v2".into()), ..ReadOptions::default() };
-        assert_eq!(pick(&["id", "caption", "v2"], &options).unwrap().caption, Some(2));
+        let options = ReadOptions {
+            caption_column: Some("v2".into()),
+            ..ReadOptions::default()
+        };
+        assert_eq!(
+            pick(&["id", "caption", "v2"], &options).unwrap().caption,
+            Some(2)
+        );
         let message = pick(&["id", "caption"], &options).unwrap_err().to_string();
-        assert!(message.contains("`v2`") && message.contains("`caption`"), "{message}");
+        assert!(
+            message.contains("`v2`") && message.contains("`caption`"),
+            "{message}"
+        );
         assert!(message.contains("--caption-column"), "{message}");
-        let message = pick(&["a", "b"], &ReadOptions::default()).unwrap_err().to_string();
+        let message = pick(&["a", "b"], &ReadOptions::default())
+            .unwrap_err()
+            .to_string();
         assert!(message.contains("--id-column"), "{message}");
     }
 
@@ -149,6 +232,12 @@ mod tests {
     fn a_template_needs_no_captions() {
         let options = ReadOptions::default();
         let picker = Picker::new(&options, Wanted::Id);
-        assert_eq!(picker.pick(&["image_id"]).unwrap(), Layout { id: 0, caption: None });
+        assert_eq!(
+            picker.pick(&["image_id"]).unwrap(),
+            Layout {
+                id: 0,
+                caption: None
+            }
+        );
     }
 }

@@ -19,9 +19,10 @@ const SHARE_AT_LIMIT: f64 = 0.1;
 
 /// Words that cannot end an English sentence, or hardly ever do in a caption.
 const DANGLING: [&str; 40] = [
-    "a", "an", "and", "are", "as", "at", "because", "behind", "beside", "between", "but", "by", "during", "for",
-    "from", "has", "have", "his", "into", "is", "its", "near", "of", "on", "onto", "or", "than", "that", "the",
-    "their", "to", "under", "was", "were", "which", "while", "with", "without", "your", "our",
+    "a", "an", "and", "are", "as", "at", "because", "behind", "beside", "between", "but", "by",
+    "during", "for", "from", "has", "have", "his", "into", "is", "its", "near", "of", "on", "onto",
+    "or", "than", "that", "the", "their", "to", "under", "was", "were", "which", "while", "with",
+    "without", "your", "our",
 ];
 
 /// One finding for the file and one for each caption that breaks off, or none.
@@ -41,17 +42,31 @@ pub(super) fn cut_off(captions: &[Caption]) -> Vec<Finding> {
         broken.len(),
         captions.len()
     );
-    let limit = limit(captions, &broken, |text| text.split_whitespace().count(), "words")
-        .or_else(|| limit(captions, &broken, |text| text.trim_end().chars().count(), "characters"));
-    message += &limit.unwrap_or_default();
+    let words = limit(captions, &broken, |text| text.split_whitespace().count());
+    let characters = limit(captions, &broken, |text| text.trim_end().chars().count());
+    if let Some((unit, limit)) = [("words", words), ("characters", characters)]
+        .into_iter()
+        .filter_map(|(unit, limit)| Some((unit, limit?)))
+        .max_by_key(|(_, limit)| limit.captions)
+    {
+        message += &format!(
+            ", and {} have exactly {} {unit}, the most of all",
+            limit.captions, limit.length
+        );
+    }
     message += "; raise the length limit of the captioner (for example max_new_tokens)";
     let mut findings = vec![Finding::note(FindingKind::CutOff, message)];
     findings.extend(broken.into_iter().map(|(caption, ending)| {
         let message = match ending {
             Break::Dangling(word) => format!("the caption stops after `{}`", shown(word)),
-            Break::Fragment(word) => format!("the caption stops in the middle of a word, at `{}`", shown(word)),
+            Break::Fragment(word) => format!(
+                "the caption stops in the middle of a word, at `{}`",
+                shown(word)
+            ),
         };
-        Finding::note(FindingKind::CutOff, message).at(caption.row).of(&caption.id)
+        Finding::note(FindingKind::CutOff, message)
+            .at(caption.row)
+            .of(&caption.id)
     }));
     findings
 }
@@ -100,22 +115,37 @@ impl Words<'_> {
     fn has_fragment(&self, word: &str) -> bool {
         let at = self.sorted.partition_point(|&other| other < word);
         let alphabetic = word.chars().all(char::is_alphabetic);
-        alphabetic && self.sorted.get(at).is_some_and(|next| *next != word && next.starts_with(word))
+        alphabetic
+            && self
+                .sorted
+                .get(at)
+                .is_some_and(|next| *next != word && next.starts_with(word))
     }
+}
+
+/// A greatest length that many captions share.
+struct Limit {
+    length: usize,
+    captions: usize,
 }
 
 fn limit(
     captions: &[Caption],
     broken: &[(&Caption, Break<'_>)],
-    length: impl Fn(&str) -> usize,
-    unit: &str,
-) -> Option<String> {
-    let longest = captions.iter().map(|caption| length(&caption.text)).max()?;
-    let at_limit = captions.iter().filter(|caption| length(&caption.text) == longest).count();
-    let broken_there = broken.iter().filter(|(caption, _)| length(&caption.text) == longest).count();
-    let many = at_limit >= FEWEST && at_limit as f64 >= SHARE_OF_ALL * captions.len() as f64;
-    (many && broken_there as f64 >= SHARE_AT_LIMIT * at_limit as f64)
-        .then(|| format!(", and {at_limit} have exactly {longest} {unit}, the most of all"))
+    length_of: impl Fn(&str) -> usize,
+) -> Option<Limit> {
+    let length = captions
+        .iter()
+        .map(|caption| length_of(&caption.text))
+        .max()?;
+    let has_it = |caption: &Caption| length_of(&caption.text) == length;
+    let all = captions.iter().filter(|caption| has_it(caption)).count();
+    let broken = broken.iter().filter(|(caption, _)| has_it(caption)).count();
+    let many = all >= FEWEST && all as f64 >= SHARE_OF_ALL * captions.len() as f64;
+    (many && broken as f64 >= SHARE_AT_LIMIT * all as f64).then_some(Limit {
+        length,
+        captions: all,
+    })
 }
 
 #[cfg(test)]
@@ -123,7 +153,12 @@ mod tests {
     use super::*;
 
     fn captions(texts: impl IntoIterator<Item = String>) -> Vec<Caption> {
-        let number = |(row, text)| Caption { row, line: None, id: row.to_string(), text };
+        let number = |(row, text)| Caption {
+            row,
+            line: None,
+            id: row.to_string(),
+            text,
+        };
         (1..).zip(texts).map(number).collect()
     }
 
@@ -145,38 +180,54 @@ mod tests {
     #[test]
     fn a_limit_in_words_is_named() {
         let texts = (0..100).map(|n| {
-            let words: Vec<&str> = SENTENCES[n % 4].split(' ').take(3 + n % 4).collect();
+            let words: Vec<&str> = SENTENCES[n % 4].split(' ').take(8).collect();
             words.join(" ")
         });
         let findings = cut_off(&captions(texts));
-        assert!(findings[0].message.contains("have exactly 6 words"), "{}", findings[0].message);
+        assert!(
+            findings[0].message.contains("100 have exactly 8 words"),
+            "{}",
+            findings[0].message
+        );
         assert_eq!(findings[0].row, None);
         assert!(findings[1..].iter().all(|finding| finding.row.is_some()));
     }
 
     #[test]
     fn a_limit_in_characters_is_named_and_fragments_are_shown() {
-        // 45 characters end inside `harbour`, `water` …; whole captions of the same file know those words.
-        let whole = (0..20).map(|n| format!("{} here", SENTENCES[n % 4]));
-        let cut = (0..80).map(|n| SENTENCES[n % 4].chars().take(35).collect());
-        let texts = whole.map(|text| text.chars().take(35).collect()).chain(cut);
-        let mut captions = captions(texts);
-        for (caption, sentence) in captions.iter_mut().zip(SENTENCES) {
-            caption.text = sentence.chars().rev().skip(40).collect::<String>().chars().rev().collect();
-        }
-        captions.extend((200..204).map(|row| Caption {
-            row,
-            line: None,
-            id: row.to_string(),
-            text: "sails, along jacket against.".into(),
-        }));
-        let findings = cut_off(&captions);
-        assert!(findings[0].message.contains("exactly 35 characters"), "{}", findings[0].message);
+        let whole = [
+            "she walks a dog.",
+            "the castle gate.",
+            "yellow leaves.",
+            "coloured boats.",
+        ];
+        let cut = (0..80).map(|n| SENTENCES[n % 4].chars().take(30).collect());
+        let findings = cut_off(&captions(whole.into_iter().map(str::to_owned).chain(cut)));
+        assert!(
+            findings[0]
+                .message
+                .contains("80 have exactly 30 characters"),
+            "{}",
+            findings[0].message
+        );
+        assert!(
+            findings[1]
+                .message
+                .ends_with("in the middle of a word, at `walk`"),
+            "{}",
+            findings[1].message
+        );
     }
 
     #[test]
     fn few_broken_captions_are_not_a_limit() {
-        let texts = (0..100).map(|n| if n < 4 { "a dog and".into() } else { SENTENCES[n % 4].to_owned() });
+        let texts = (0..100).map(|n| {
+            if n < 4 {
+                "a dog and".into()
+            } else {
+                SENTENCES[n % 4].to_owned()
+            }
+        });
         assert_eq!(cut_off(&captions(texts)), []);
     }
 }

@@ -24,7 +24,15 @@ pub(super) fn read(
         let message = format!("the columns are separated by {found}, not by {wanted}");
         rows.find(Finding::note(FindingKind::FormatMismatch, message));
     }
-    let mut reading = Reading { content, skip, delimiter, picker, rows, header: None, row: 0 };
+    let mut reading = Reading {
+        content,
+        skip,
+        delimiter,
+        picker,
+        rows,
+        header: None,
+        row: 0,
+    };
     for segment in quotes::segments(content, delimiter) {
         reading.segment(&segment)?;
     }
@@ -42,7 +50,10 @@ fn expected(format: Format) -> u8 {
 /// What separates the columns of the first line: what the format says, or else whatever of tab, comma and semicolon is there.
 fn delimiter(content: &[u8], format: Format) -> u8 {
     let content = content.trim_ascii_start();
-    let end = content.iter().position(|&byte| byte == b'\n').unwrap_or(content.len());
+    let end = content
+        .iter()
+        .position(|&byte| byte == b'\n')
+        .unwrap_or(content.len());
     [expected(format), b'\t', b',', b';']
         .into_iter()
         .find(|delimiter| content[..end].contains(delimiter))
@@ -88,12 +99,24 @@ impl Reading<'_> {
         let mut start = 0;
         let mut line = segment.line;
         // Reading from memory into byte records cannot fail; if it ever does, the message says why.
-        while reader.read_byte_record(&mut record).map_err(|e| ReadProblem::Io(e.into()))? {
+        while reader
+            .read_byte_record(&mut record)
+            .map_err(|e| ReadProblem::Io(e.into()))?
+        {
             let end = usize::try_from(reader.position().byte()).unwrap_or(bytes.len());
             let raw = bytes.get(start..end).unwrap_or_default();
-            let blank = raw.iter().take_while(|byte| matches!(byte, b'\n' | b'\r')).count();
+            let blank = raw
+                .iter()
+                .take_while(|byte| matches!(byte, b'\n' | b'\r'))
+                .count();
             line += line_ends(&raw[..blank]);
-            self.record(&record, &raw[blank..], segment.range.start + start + blank, line, segment.quoting)?;
+            self.record(
+                &record,
+                &raw[blank..],
+                segment.range.start + start + blank,
+                line,
+                segment.quoting,
+            )?;
             line += line_ends(&raw[blank..]);
             start = end;
         }
@@ -114,14 +137,21 @@ impl Reading<'_> {
             self.row += 1;
             self.data(&fields, line);
         }
-        let at_row = |finding: Finding| if is_header { finding } else { finding.at(self.row) };
+        let at_row = |finding: Finding| {
+            if is_header {
+                finding
+            } else {
+                finding.at(self.row)
+            }
+        };
         if let Err(error) = std::str::from_utf8(raw) {
             let offset = self.skip + start + error.valid_up_to();
             let byte = raw[error.valid_up_to()];
             let message = format!(
                 "byte 0x{byte:02X} at offset {offset} (line {line}) is not UTF-8; save the file as UTF-8"
             );
-            self.rows.find(at_row(Finding::error(FindingKind::NotUtf8, message)));
+            self.rows
+                .find(at_row(Finding::error(FindingKind::NotUtf8, message)));
         }
         let message = match quoting {
             Quoting::Sound => return Ok(()),
@@ -130,7 +160,8 @@ impl Reading<'_> {
                 "line {line} has text after a closing quote; write a quote inside a quoted caption twice (\"\")"
             ),
         };
-        self.rows.find(at_row(Finding::error(FindingKind::BrokenQuote, message)));
+        self.rows
+            .find(at_row(Finding::error(FindingKind::BrokenQuote, message)));
         Ok(())
     }
 
@@ -145,14 +176,21 @@ impl Reading<'_> {
         };
         let mut others = Vec::new();
         if named {
-            self.rows
-                .name_columns(Some(&fields[layout.id]), layout.caption.map(|at| fields[at].as_ref()));
+            self.rows.name_columns(
+                Some(&fields[layout.id]),
+                layout.caption.map(|at| fields[at].as_ref()),
+            );
             others = self.other_columns(fields, layout);
         } else {
             let message = "the first line looks like data, so the columns are taken as image id and caption; add a header";
-            self.rows.find(Finding::note(FindingKind::NoHeader, message));
+            self.rows
+                .find(Finding::note(FindingKind::NoHeader, message));
         }
-        self.header = Some(Header { layout, fields: fields.len(), others });
+        self.header = Some(Header {
+            layout,
+            fields: fields.len(),
+            others,
+        });
         Ok(named)
     }
 
@@ -169,7 +207,8 @@ impl Reading<'_> {
                     "more than one column is called `{}`; the first is used",
                     shown(name)
                 );
-                self.rows.find(Finding::note(FindingKind::ColumnNames, message));
+                self.rows
+                    .find(Finding::note(FindingKind::ColumnNames, message));
             } else if at != layout.id && Some(at) != layout.caption {
                 others.extend(self.rows.column(name).map(|column| (at, column)));
             }
@@ -179,12 +218,19 @@ impl Reading<'_> {
 
     /// The layout of a file without a header, if its first line leaves no doubt: an id, then a caption of several words.
     fn without_header(&self, fields: &[std::borrow::Cow<'_, str>]) -> Option<Layout> {
-        if !self.picker.by_convention() || !fields.first().is_some_and(|id| image_id::is_plain(id)) {
+        if !self.picker.by_convention() || !fields.first().is_some_and(|id| image_id::is_plain(id))
+        {
             return None;
         }
         match fields {
-            [_] if !self.picker.wants_captions() => Some(Layout { id: 0, caption: None }),
-            [_, caption] if caption.trim().contains(' ') => Some(Layout { id: 0, caption: Some(1) }),
+            [_] if !self.picker.wants_captions() => Some(Layout {
+                id: 0,
+                caption: None,
+            }),
+            [_, caption] if caption.trim().contains(' ') => Some(Layout {
+                id: 0,
+                caption: Some(1),
+            }),
             _ => None,
         }
     }
@@ -193,7 +239,8 @@ impl Reading<'_> {
         let Some(header) = &self.header else { return };
         let field = |at: usize| fields.get(at).map_or("", |field| field.as_ref());
         let text = header.layout.caption.map_or("", field).to_owned();
-        self.rows.push(self.row, Some(line), field(header.layout.id), text);
+        self.rows
+            .push(self.row, Some(line), field(header.layout.id), text);
         for &(at, column) in &header.others {
             if let Some(value) = fields.get(at) {
                 self.rows.cell(column, value);
@@ -201,12 +248,18 @@ impl Reading<'_> {
         }
         if fields.len() != header.fields {
             let finding = ragged(fields, header.fields, line, self.delimiter);
-            self.rows.find(finding.at(self.row).of(field(header.layout.id).trim()));
+            self.rows
+                .find(finding.at(self.row).of(field(header.layout.id).trim()));
         }
     }
 }
 
-fn ragged(fields: &[std::borrow::Cow<'_, str>], wanted: usize, line: u64, delimiter: u8) -> Finding {
+fn ragged(
+    fields: &[std::borrow::Cow<'_, str>],
+    wanted: usize,
+    line: u64,
+    delimiter: u8,
+) -> Finding {
     let found = fields.len();
     let counts = format!("line {line} has {found} fields where the header has {wanted}");
     if fields.iter().skip(wanted).any(|field| !field.is_empty()) {
@@ -215,9 +268,15 @@ fn ragged(fields: &[std::borrow::Cow<'_, str>], wanted: usize, line: u64, delimi
         return Finding::error(FindingKind::RaggedRow, message);
     }
     if found > wanted {
-        return Finding::note(FindingKind::RaggedRow, format!("{counts}; the empty ones are ignored"));
+        return Finding::note(
+            FindingKind::RaggedRow,
+            format!("{counts}; the empty ones are ignored"),
+        );
     }
-    Finding::error(FindingKind::RaggedRow, format!("{counts}; write every column in every row"))
+    Finding::error(
+        FindingKind::RaggedRow,
+        format!("{counts}; write every column in every row"),
+    )
 }
 
 fn line_ends(bytes: &[u8]) -> u64 {

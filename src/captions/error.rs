@@ -29,7 +29,9 @@ pub enum ReadProblem {
     #[error("the file is empty; write a header `image_id,caption` and one row per image")]
     Empty,
     /// The file, or what it decompresses to, is larger than the limit.
-    #[error("{what} larger than the limit of {limit} bytes; raise it with --max-bytes if this really is a caption file")]
+    #[error(
+        "{what} larger than the limit of {limit} bytes; raise it with --max-bytes if this really is a caption file"
+    )]
     TooLarge {
         /// Which size it is, as the beginning of the sentence.
         what: &'static str,
@@ -45,7 +47,9 @@ pub enum ReadProblem {
         advice: &'static str,
     },
     /// The gzip stream is damaged or cut short.
-    #[error("the gzip data is damaged after {bytes} decompressed bytes ({reason}); make or fetch the file again")]
+    #[error(
+        "the gzip data is damaged after {bytes} decompressed bytes ({reason}); make or fetch the file again"
+    )]
     Gzip {
         /// How much could be decompressed.
         bytes: usize,

@@ -2,7 +2,9 @@
 
 use super::finding::FindingKind;
 
-const EXTENSIONS: [&str; 9] = ["jpg", "jpeg", "png", "webp", "gif", "bmp", "tif", "tiff", "avif"];
+const EXTENSIONS: [&str; 9] = [
+    "jpg", "jpeg", "png", "webp", "gif", "bmp", "tif", "tiff", "avif",
+];
 
 /// The part of an id that names the image: without folder, image extension, the `.0` of an integer written as a float, and
 /// leading zeros. `images/000007.jpg`, `7.0` and `7` are all `7`.
@@ -33,7 +35,10 @@ fn without_extension(id: &str) -> &str {
     let name = id.rsplit(['/', '\\']).next().unwrap_or(id);
     match name.rsplit_once('.') {
         Some((stem, extension))
-            if !stem.is_empty() && EXTENSIONS.iter().any(|known| extension.eq_ignore_ascii_case(known)) =>
+            if !stem.is_empty()
+                && EXTENSIONS
+                    .iter()
+                    .any(|known| extension.eq_ignore_ascii_case(known)) =>
         {
             stem
         }
@@ -54,7 +59,11 @@ fn without_zeros(id: &str) -> &str {
         return id;
     }
     let significant = id.trim_start_matches('0');
-    if significant.is_empty() { &id[id.len() - 1..] } else { significant }
+    if significant.is_empty() {
+        &id[id.len() - 1..]
+    } else {
+        significant
+    }
 }
 
 fn is_digits(text: &str) -> bool {
@@ -70,9 +79,15 @@ mod tests {
         for id in ["7", "007", "7.jpg", "a/b/007.JPEG", "c:\\x\\7.png", "7.0"] {
             assert_eq!(key(id), "7", "{id}");
         }
-        for (id, kept) in
-            [("000", "0"), ("0a", "0a"), ("a.b", "a.b"), (".jpg", ".jpg"), ("1.5", "1.5"), ("a/", "a/"), ("", "")]
-        {
+        for (id, kept) in [
+            ("000", "0"),
+            ("0a", "0a"),
+            ("a.b", "a.b"),
+            (".jpg", ".jpg"),
+            ("1.5", "1.5"),
+            ("a/", "a/"),
+            ("", ""),
+        ] {
             assert_eq!(key(id), kept, "{id}");
         }
     }

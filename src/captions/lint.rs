@@ -8,7 +8,16 @@ use super::finding::{Finding, FindingKind, Severity, shown};
 use super::repetition::repetition;
 
 /// Texts that programs write for a missing value.
-const NULLS: [&str; 8] = ["nan", "null", "none", "n/a", "na", "<na>", "nat", "undefined"];
+const NULLS: [&str; 8] = [
+    "nan",
+    "null",
+    "none",
+    "n/a",
+    "na",
+    "<na>",
+    "nat",
+    "undefined",
+];
 /// A caption that says `none` may be right once; this many, and this share, are a program's doing.
 const NULLS_FEWEST: usize = 3;
 const NULLS_SHARE: f64 = 0.01;
@@ -17,7 +26,18 @@ const CONSTANT_SHARE: f64 = 0.5;
 const CONSTANT_FEWEST: usize = 5;
 /// Markers that tokenizers add and decoding should remove.
 const SPECIAL_TOKENS: [&str; 12] = [
-    "</s>", "<s>", "<pad>", "<unk>", "[CLS]", "[SEP]", "[PAD]", "[UNK]", "<|endoftext|>", "<|im_end|>", "<eos>", "<image>",
+    "</s>",
+    "<s>",
+    "<pad>",
+    "<unk>",
+    "[CLS]",
+    "[SEP]",
+    "[PAD]",
+    "[UNK]",
+    "<|endoftext|>",
+    "<|im_end|>",
+    "<eos>",
+    "<image>",
 ];
 
 /// Looks at every caption of a file. Rows that already have an error of reading are not reported again as empty.
@@ -47,17 +67,28 @@ pub fn lint(file: &CaptionFile) -> Vec<Finding> {
             continue;
         }
         if text.contains(['\n', '\r']) {
-            note(FindingKind::EmbeddedNewline, "there is a line break in the caption".into());
+            note(
+                FindingKind::EmbeddedNewline,
+                "there is a line break in the caption".into(),
+            );
         }
         if text.len() < caption.text.len() {
-            note(FindingKind::SurroundingSpace, "there are spaces around the caption".into());
+            note(
+                FindingKind::SurroundingSpace,
+                "there are spaces around the caption".into(),
+            );
         }
         if let Some(token) = SPECIAL_TOKENS.iter().find(|token| text.contains(*token)) {
-            let message = format!("`{token}` is left in the caption; decode without special tokens");
+            let message =
+                format!("`{token}` is left in the caption; decode without special tokens");
             note(FindingKind::SpecialToken, message);
         }
         if let Some(found) = repetition(text) {
-            let message = format!("`{}` comes {} times in a row", shown(&found.unit), found.times);
+            let message = format!(
+                "`{}` comes {} times in a row",
+                shown(&found.unit),
+                found.times
+            );
             note(FindingKind::Repetition, message);
         }
     }
@@ -71,7 +102,11 @@ pub fn lint(file: &CaptionFile) -> Vec<Finding> {
 ///
 /// `tokens` holds the number of tokens of each caption of `file`, special tokens included; `max` is what the encoder reads.
 pub fn too_long(file: &CaptionFile, tokens: &[usize], max: usize) -> Vec<Finding> {
-    let long = file.captions.iter().zip(tokens).filter(|(_, tokens)| **tokens > max);
+    let long = file
+        .captions
+        .iter()
+        .zip(tokens)
+        .filter(|(_, tokens)| **tokens > max);
     long.map(|(caption, tokens)| {
         let message =
             format!("the caption has {tokens} tokens; the encoder reads the first {max} and ignores the rest");
@@ -81,14 +116,25 @@ pub fn too_long(file: &CaptionFile, tokens: &[usize], max: usize) -> Vec<Finding
 }
 
 fn nulls(file: &CaptionFile) -> Vec<Finding> {
-    let is_null = |text: &str| NULLS.iter().any(|null| text.trim().eq_ignore_ascii_case(null));
-    let nulls: Vec<_> = file.captions.iter().filter(|caption| is_null(&caption.text)).collect();
-    let often = nulls.len() >= NULLS_FEWEST && nulls.len() as f64 >= NULLS_SHARE * file.captions.len() as f64;
+    let is_null = |text: &str| {
+        NULLS
+            .iter()
+            .any(|null| text.trim().eq_ignore_ascii_case(null))
+    };
+    let nulls: Vec<_> = file
+        .captions
+        .iter()
+        .filter(|caption| is_null(&caption.text))
+        .collect();
+    let often = nulls.len() >= NULLS_FEWEST
+        && nulls.len() as f64 >= NULLS_SHARE * file.captions.len() as f64;
     let finding = if often { Finding::error } else { Finding::note };
     let of = |caption: &&super::Caption| {
         let text = shown(caption.text.trim());
         let message = format!("the caption is `{text}`, which programs write for a missing value");
-        finding(FindingKind::NullCaption, message).at(caption.row).of(&caption.id)
+        finding(FindingKind::NullCaption, message)
+            .at(caption.row)
+            .of(&caption.id)
     };
     nulls.iter().map(of).collect()
 }

@@ -78,7 +78,12 @@ pub struct ReadOptions {
 
 impl Default for ReadOptions {
     fn default() -> Self {
-        Self { id_column: None, caption_column: None, max_bytes: 1 << 30, format: None }
+        Self {
+            id_column: None,
+            caption_column: None,
+            max_bytes: 1 << 30,
+            format: None,
+        }
     }
 }
 
@@ -133,8 +138,10 @@ fn read_columns(
     options: &ReadOptions,
     wanted: column::Wanted,
 ) -> Result<CaptionFile, ReadError> {
-    try_read(path, options, wanted)
-        .map_err(|problem| ReadError { path: path.to_owned(), problem })
+    try_read(path, options, wanted).map_err(|problem| ReadError {
+        path: path.to_owned(),
+        problem,
+    })
 }
 
 fn try_read(
@@ -144,7 +151,9 @@ fn try_read(
 ) -> Result<CaptionFile, ReadProblem> {
     let source = source::load(path, options.max_bytes)?;
     let content = &source.bytes[source.skip..];
-    let format = options.format.unwrap_or_else(|| format::detect(path, content));
+    let format = options
+        .format
+        .unwrap_or_else(|| format::detect(path, content));
     let picker = column::Picker::new(options, wanted);
     let mut rows = Builder::new(source.findings);
     let format = match format {

@@ -4,7 +4,7 @@ use std::io::Cursor;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use polars::prelude::{
-    Column, DataFrame, DataType, IdxCa, IdxSize, NewChunkedArray, ParquetReader, PolarsResult, SerReader,
+    Column, DataFrame, DataType, IdxCa, IdxSize, IntoColumn, ParquetReader, PolarsResult, SerReader,
 };
 
 use super::Format;
@@ -22,16 +22,28 @@ pub(super) fn read(
 ) -> Result<Format, ReadProblem> {
     // The Parquet reader has assertions about the file's inner offsets, so a damaged file may panic in it.
     let read = catch_unwind(AssertUnwindSafe(|| frame(bytes, max_bytes, picker, rows)));
-    let (table, layout) =
-        read.unwrap_or_else(|_| Err(ReadProblem::Parquet("its inner structure is damaged".to_owned())))?;
-    let (ids, captions) = (&table.columns()[layout.id], layout.caption.map(|at| &table.columns()[at]));
-    rows.name_columns(Some(ids.name()), captions.map(|captions| captions.name().as_str()));
+    let (table, layout) = read.unwrap_or_else(|_| {
+        Err(ReadProblem::Parquet(
+            "its inner structure is damaged".to_owned(),
+        ))
+    })?;
+    let (ids, captions) = (
+        &table.columns()[layout.id],
+        layout.caption.map(|at| &table.columns()[at]),
+    );
+    rows.name_columns(
+        Some(ids.name()),
+        captions.map(|captions| captions.name().as_str()),
+    );
 
     let ids = texts(ids, "image ids")?;
     let mut source_rows: Vec<IdxSize> = Vec::with_capacity(table.height());
     let mut push = |rows: &mut Builder, index: usize, caption: Option<String>| {
         let row = index as u64 + 1;
-        let id = ids.get(index).and_then(Option::as_deref).unwrap_or_default();
+        let id = ids
+            .get(index)
+            .and_then(Option::as_deref)
+            .unwrap_or_default();
         if caption.is_none() && picker.wants_captions() {
             let finding = Finding::error(FindingKind::NullCaption, "the caption is null");
             rows.find(finding.at(row).of(id));
@@ -42,11 +54,15 @@ pub(super) fn read(
     match captions {
         Some(captions) if matches!(captions.dtype(), DataType::List(_)) => {
             let lists = captions.list().map_err(damaged)?;
-            for (index, list) in lists.into_iter().enumerate() {
-                let list = list.map(|list| texts(&list.into(), "captions")).transpose()?;
+            for index in 0..lists.len() {
+                let list = lists.get_as_series(index);
+                let list = list
+                    .map(|list| texts(&list.into_column(), "captions"))
+                    .transpose()?;
                 match list {
                     Some(list) if !list.is_empty() => {
-                        list.into_iter().for_each(|caption| push(rows, index, caption));
+                        list.into_iter()
+                            .for_each(|caption| push(rows, index, caption));
                     }
                     _ => push(rows, index, None),
                 }
@@ -61,7 +77,11 @@ pub(super) fn read(
     }
     let others = others(&table, layout).and_then(|others| {
         let aligned = source_rows.len() == others.height();
-        if aligned { Ok(others) } else { others.take(&IdxCa::from_vec("".into(), source_rows)) }
+        if aligned {
+            Ok(others)
+        } else {
+            others.take(&IdxCa::from_vec("".into(), source_rows))
+        }
     });
     rows.typed_columns(others.map_err(damaged)?);
     Ok(Format::Parquet)
@@ -76,9 +96,16 @@ fn frame(
 ) -> Result<(DataFrame, Layout), ReadProblem> {
     let mut reader = ParquetReader::new(Cursor::new(bytes));
     let metadata = reader.get_metadata().map_err(damaged)?;
-    let size: u64 = metadata.row_groups.iter().map(|group| group.total_byte_size() as u64).sum();
+    let size: u64 = metadata
+        .row_groups
+        .iter()
+        .map(|group| group.total_byte_size() as u64)
+        .sum();
     if size > max_bytes {
-        return Err(ReadProblem::TooLarge { what: "the decompressed content is", limit: max_bytes });
+        return Err(ReadProblem::TooLarge {
+            what: "the decompressed content is",
+            limit: max_bytes,
+        });
     }
     let schema = reader.schema().map_err(damaged)?;
     let names: Vec<String> = schema.iter_names().map(|name| name.to_string()).collect();
@@ -97,14 +124,20 @@ fn frame(
         id: position(all.id).expect("the id column is kept"),
         caption: all.caption.and_then(position),
     };
-    let table = reader.with_projection(Some(kept)).finish().map_err(damaged)?;
+    let table = reader
+        .with_projection(Some(kept))
+        .finish()
+        .map_err(damaged)?;
     Ok((table, layout))
 }
 
 fn others(table: &DataFrame, layout: Layout) -> PolarsResult<DataFrame> {
     let columns = table.columns().iter().enumerate();
     let others = columns.filter(|(at, _)| *at != layout.id && Some(*at) != layout.caption);
-    DataFrame::new(table.height(), others.map(|(_, column)| column.clone()).collect())
+    DataFrame::new(
+        table.height(),
+        others.map(|(_, column)| column.clone()).collect(),
+    )
 }
 
 fn texts(column: &Column, wanted: &'static str) -> Result<Vec<Option<String>>, ReadProblem> {

@@ -21,7 +21,14 @@ pub(super) struct Records<'a> {
 
 impl<'a> Records<'a> {
     pub fn new(rows: &'a mut Builder, picker: &'a Picker<'a>) -> Self {
-        Self { rows, picker, row: 0, id_key: None, caption_key: None, first_keys: None }
+        Self {
+            rows,
+            picker,
+            row: 0,
+            id_key: None,
+            caption_key: None,
+            first_keys: None,
+        }
     }
 
     /// Starts a row and returns its number.
@@ -45,7 +52,12 @@ impl<'a> Records<'a> {
     }
 
     /// Adds a record; `outer_id` is the id where the record is the value of an object.
-    pub fn record(&mut self, line: Option<u64>, outer_id: Option<&str>, record: &Map<String, Value>) {
+    pub fn record(
+        &mut self,
+        line: Option<u64>,
+        outer_id: Option<&str>,
+        record: &Map<String, Value>,
+    ) {
         self.next_row();
         let id_key = self.id_key(record);
         let caption_key = self.caption_key(record, id_key.as_deref());
@@ -114,11 +126,20 @@ impl<'a> Records<'a> {
     }
 
     fn caption_key(&self, record: &Map<String, Value>, id_key: Option<&str>) -> Option<String> {
-        if let Some(known) = self.caption_key.as_ref().filter(|key| record.contains_key(*key)) {
+        if let Some(known) = self
+            .caption_key
+            .as_ref()
+            .filter(|key| record.contains_key(*key))
+        {
             return Some(known.clone());
         }
-        let keys: Vec<&String> = record.keys().filter(|key| Some(key.as_str()) != id_key).collect();
-        self.picker.caption(&keys, keys.len()).map(|at| keys[at].clone())
+        let keys: Vec<&String> = record
+            .keys()
+            .filter(|key| Some(key.as_str()) != id_key)
+            .collect();
+        self.picker
+            .caption(&keys, keys.len())
+            .map(|at| keys[at].clone())
     }
 
     fn id(&mut self, value: &Value) -> String {
@@ -136,9 +157,10 @@ impl<'a> Records<'a> {
 
     fn captions(&mut self, id: &str, value: &Value) -> Vec<String> {
         match value {
-            Value::Array(list) if !list.is_empty() => {
-                list.iter().map(|caption| self.caption(id, caption)).collect()
-            }
+            Value::Array(list) if !list.is_empty() => list
+                .iter()
+                .map(|caption| self.caption(id, caption))
+                .collect(),
             other => vec![self.caption(id, other)],
         }
     }
@@ -156,7 +178,11 @@ impl<'a> Records<'a> {
             }
         };
         self.find(finding.of(id));
-        if value.is_number() { value.to_string() } else { String::new() }
+        if value.is_number() {
+            value.to_string()
+        } else {
+            String::new()
+        }
     }
 }
 

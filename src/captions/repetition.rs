@@ -23,10 +23,18 @@ pub(super) fn repetition(caption: &str) -> Option<Repetition> {
     let words: Vec<&str> = caption.split_whitespace().collect();
     let mut worst: Option<Repetition> = None;
     for length in 1..=LONGEST_UNIT.min(words.len() / PHRASE_TIMES) {
-        let enough = if length == 1 { WORD_TIMES } else { PHRASE_TIMES };
+        let enough = if length == 1 {
+            WORD_TIMES
+        } else {
+            PHRASE_TIMES
+        };
         let mut run = 0;
         for end in length..words.len() {
-            run = if same_word(words[end], words[end - length]) { run + 1 } else { 0 };
+            run = if same_word(words[end], words[end - length]) {
+                run + 1
+            } else {
+                0
+            };
             let times = run / length + 1;
             if times >= enough && worst.as_ref().is_none_or(|worst| times > worst.times) {
                 let unit = words[end + 1 - length..=end].join(" ");
@@ -42,7 +50,10 @@ fn same_word(a: &str, b: &str) -> bool {
         let start = word.find(char::is_alphanumeric);
         let end = word.rfind(char::is_alphanumeric);
         start.zip(end).map_or((0, word.len()), |(start, end)| {
-            (start, end + word[end..].chars().next().map_or(0, char::len_utf8))
+            (
+                start,
+                end + word[end..].chars().next().map_or(0, char::len_utf8),
+            )
         })
     };
     let ((start_a, end_a), (start_b, end_b)) = (bare(a), bare(b));
@@ -60,7 +71,10 @@ fn repeated_letter(word: &str) -> Option<Repetition> {
         last = Some(letter);
         if run == LETTER_TIMES {
             let times = word.chars().filter(|&other| other == letter).count();
-            return Some(Repetition { unit: letter.to_string(), times });
+            return Some(Repetition {
+                unit: letter.to_string(),
+                times,
+            });
         }
     }
     None
@@ -79,7 +93,10 @@ mod tests {
             ("' ' ' ' ' ' and", "'", 6),
             ("a sign that says aaaaaaaaaaaaaa", "a", 14),
         ] {
-            let expected = Repetition { unit: unit.into(), times };
+            let expected = Repetition {
+                unit: unit.into(),
+                times,
+            };
             let found = repetition(caption).unwrap_or_else(|| panic!("{caption}"));
             assert_eq!(found.times, expected.times, "{caption}");
             if caption != "a dog and a dog and a dog and a dog" {

@@ -8,8 +8,8 @@ use std::io::{self, BufWriter};
 use std::path::{Path, PathBuf};
 
 use polars::prelude::{
-    Column, CsvWriter, DataFrame, DataType, IntoColumn, IntoSeries, JsonFormat, JsonWriter, ParquetWriter,
-    PolarsError, PolarsResult, SerWriter, StringChunked,
+    Column, CsvWriter, DataFrame, DataType, IntoColumn, IntoSeries, JsonFormat, JsonWriter,
+    ParquetWriter, PolarsError, PolarsResult, SerWriter, StringChunked,
 };
 use tempfile::NamedTempFile;
 
@@ -43,18 +43,29 @@ pub enum TableError {
 /// # Errors
 /// For another extension, before anything is written, and when the file or the table cannot be written.
 pub fn write_table(table: &mut DataFrame, path: &Path) -> Result<(), TableError> {
-    let extension = path.extension().and_then(|extension| extension.to_str()).unwrap_or_default();
+    let extension = path
+        .extension()
+        .and_then(|extension| extension.to_str())
+        .unwrap_or_default();
     let write = match extension.to_ascii_lowercase().as_str() {
         "csv" => write_csv,
         "parquet" => write_parquet,
         "jsonl" | "ndjson" => write_json_lines,
         _ => return Err(TableError::Extension(path.to_owned())),
     };
-    let io = |source| TableError::Io { path: path.to_owned(), source };
+    let io = |source| TableError::Io {
+        path: path.to_owned(),
+        source,
+    };
     let file = temporary_beside(path).map_err(io)?;
     let mut writer = BufWriter::new(file);
-    write(table, &mut writer).map_err(|source| TableError::Table { path: path.to_owned(), source })?;
-    let file = writer.into_inner().map_err(|error| io(error.into_error()))?;
+    write(table, &mut writer).map_err(|source| TableError::Table {
+        path: path.to_owned(),
+        source,
+    })?;
+    let file = writer
+        .into_inner()
+        .map_err(|error| io(error.into_error()))?;
     file.persist(path).map_err(|error| io(error.error))?;
     Ok(())
 }
@@ -62,7 +73,11 @@ pub fn write_table(table: &mut DataFrame, path: &Path) -> Result<(), TableError>
 type Writer = BufWriter<NamedTempFile>;
 
 fn write_csv(table: &mut DataFrame, writer: &mut Writer) -> PolarsResult<()> {
-    let columns = table.columns().iter().map(defused).collect::<PolarsResult<Vec<Column>>>()?;
+    let columns = table
+        .columns()
+        .iter()
+        .map(defused)
+        .collect::<PolarsResult<Vec<Column>>>()?;
     CsvWriter::new(writer).finish(&mut DataFrame::new(table.height(), columns)?)
 }
 
@@ -71,7 +86,9 @@ fn write_parquet(table: &mut DataFrame, writer: &mut Writer) -> PolarsResult<()>
 }
 
 fn write_json_lines(table: &mut DataFrame, writer: &mut Writer) -> PolarsResult<()> {
-    JsonWriter::new(writer).with_json_format(JsonFormat::JsonLines).finish(table)
+    JsonWriter::new(writer)
+        .with_json_format(JsonFormat::JsonLines)
+        .finish(table)
 }
 
 /// The column with its formulas made text.
@@ -81,17 +98,26 @@ fn defused(column: &Column) -> PolarsResult<Column> {
         return Ok(column.clone().with_name(name.as_str().into()));
     }
     let cells: StringChunked = column.str()?.iter().map(|cell| cell.map(as_text)).collect();
-    Ok(cells.into_series().with_name(name.as_str().into()).into_column())
+    Ok(cells
+        .into_series()
+        .with_name(name.as_str().into())
+        .into_column())
 }
 
 fn as_text(cell: &str) -> String {
     let formula = cell.starts_with(['=', '+', '-', '@', '\t', '\r']);
-    if formula { format!("'{cell}") } else { cell.to_owned() }
+    if formula {
+        format!("'{cell}")
+    } else {
+        cell.to_owned()
+    }
 }
 
 /// A temporary file in the directory of `path`, with the permissions that any new file gets.
 fn temporary_beside(path: &Path) -> io::Result<NamedTempFile> {
-    let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+    let directory = path
+        .parent()
+        .filter(|parent| !parent.as_os_str().is_empty());
     let mut builder = tempfile::Builder::new();
     builder.prefix(".fgd-");
     #[cfg(unix)]

@@ -32,7 +32,11 @@ pub struct Template {
 pub fn read_template(path: &Path, options: &ReadOptions) -> Result<Template, ReadError> {
     let file = read_columns(path, options, Wanted::Id)?;
     let grouped = group(&file);
-    let placeholders = grouped.captions.iter().map(|captions| file.captions[captions[0]].text.clone()).collect();
+    let placeholders = grouped
+        .captions
+        .iter()
+        .map(|captions| file.captions[captions[0]].text.clone())
+        .collect();
     Ok(Template {
         path: file.path,
         sha256: file.sha256,
@@ -53,16 +57,25 @@ pub fn check_template(submission: &CaptionFile, template: &Template) -> Vec<Find
         if let (Some(wanted), Some(found)) = (wanted, found)
             && wanted != found
         {
-            let message =
-                format!("the column `{}` is called `{}` in the template", shown(found), shown(wanted));
+            let message = format!(
+                "the column `{}` is called `{}` in the template",
+                shown(found),
+                shown(wanted)
+            );
             findings.push(Finding::note(FindingKind::ColumnNames, message));
         }
     }
     for (placeholder, candidate) in template.placeholders.iter().zip(matching.candidates) {
-        let Some(caption) = candidate.map(|index| &submission.captions[index]) else { continue };
+        let Some(caption) = candidate.map(|index| &submission.captions[index]) else {
+            continue;
+        };
         if !placeholder.trim().is_empty() && placeholder.trim() == caption.text.trim() {
             let message = "the caption is still the one of the template";
-            findings.push(Finding::note(FindingKind::PlaceholderCaption, message).at(caption.row).of(&caption.id));
+            findings.push(
+                Finding::note(FindingKind::PlaceholderCaption, message)
+                    .at(caption.row)
+                    .of(&caption.id),
+            );
         }
     }
     findings
