@@ -152,3 +152,88 @@ fn constant(file: &CaptionFile) -> Option<Finding> {
         Finding::note(FindingKind::ConstantCaption, message)
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::captions::{ReadOptions, is_valid, read};
+
+    fn linted(captions: &[&str]) -> (CaptionFile, Vec<(FindingKind, Severity, Option<u64>)>) {
+        let records: Vec<_> = (1..)
+            .zip(captions)
+            .map(|(id, caption)| serde_json::json!({"image_id": id, "caption": caption}))
+            .collect();
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), serde_json::Value::from(records).to_string()).unwrap();
+        let file = read(file.path(), &ReadOptions::default()).unwrap();
+        let findings = lint(&file);
+        assert!(
+            findings
+                .iter()
+                .all(|finding| finding.row.is_none() == finding.id.is_none())
+        );
+        let found = findings
+            .iter()
+            .map(|found| (found.kind, found.severity, found.row))
+            .collect();
+        (file, found)
+    }
+
+    #[test]
+    fn each_row_has_its_finding() {
+        let captions = [
+            "a dog",
+            " ",
+            " a\u{a0}cat ",
+            "two\nlines",
+            "<s>a bus</s>",
+            "a a a a a",
+            "None",
+        ];
+        assert_eq!(
+            linted(&captions).1,
+            [
+                (FindingKind::EmptyCaption, Severity::Error, Some(2)),
+                (FindingKind::SurroundingSpace, Severity::Note, Some(3)),
+                (FindingKind::EmbeddedNewline, Severity::Note, Some(4)),
+                (FindingKind::SpecialToken, Severity::Note, Some(5)),
+                (FindingKind::Repetition, Severity::Note, Some(6)),
+                (FindingKind::NullCaption, Severity::Note, Some(7)),
+            ]
+        );
+    }
+
+    #[test]
+    fn nulls_are_errors_when_they_come_often() {
+        let (_, findings) = linted(&["nan", "NaN", "a dog", "null"]);
+        assert_eq!(findings.len(), 3);
+        assert!(findings.iter().all(|&(kind, severity, _)| {
+            kind == FindingKind::NullCaption && severity == Severity::Error
+        }));
+    }
+
+    #[test]
+    fn one_caption_for_most_images_is_noted() {
+        let constant = |captions: &[&str]| {
+            linted(captions)
+                .1
+                .iter()
+                .any(|found| found.0 == FindingKind::ConstantCaption)
+        };
+        assert!(constant(&["a dog", "a dog", "a dog", "a cat", "a bus"]));
+        assert!(!constant(&["a dog", "a dog", "a cat", "a cat", "a bus"]));
+        assert!(!constant(&["a dog", "a dog", "a dog"]));
+    }
+
+    #[test]
+    fn captions_beyond_the_encoder_are_noted() {
+        let (file, _) = linted(&["a", "b", "c"]);
+        let findings = too_long(&file, &[512, 513, 3], 512);
+        assert_eq!(findings.len(), 1);
+        assert_eq!(
+            (findings[0].row, findings[0].kind),
+            (Some(2), FindingKind::TooLong)
+        );
+        assert!(findings[0].message.contains("513") && is_valid(&findings));
+    }
+}

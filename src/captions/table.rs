@@ -128,3 +128,80 @@ fn temporary_beside(path: &Path) -> io::Result<NamedTempFile> {
     }
     builder.tempfile_in(directory.unwrap_or(Path::new(".")))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn table() -> DataFrame {
+        let captions = ["=1+1", "-a", "@x", "a \"dog\", café", "line\nbreak"];
+        let columns = vec![
+            Column::new("=id".into(), ["1", "2", "3", "4", "5"]),
+            Column::new("caption".into(), captions),
+            Column::new("score".into(), [-0.5, 0.25, 1.0, 0.0, 2.0]),
+        ];
+        DataFrame::new(5, columns).unwrap()
+    }
+
+    fn written(name: &str) -> String {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(name);
+        write_table(&mut table(), &path).unwrap();
+        assert_eq!(
+            std::fs::read_dir(folder.path()).unwrap().count(),
+            1,
+            "no temporary file stays"
+        );
+        std::fs::read_to_string(path).unwrap()
+    }
+
+    #[test]
+    fn csv_cells_are_text_for_spreadsheets() {
+        assert_eq!(
+            written("a.csv"),
+            "'=id,caption,score\n1,'=1+1,-0.5\n2,'-a,0.25\n3,'@x,1.0\n4,\"a \"\"dog\"\", café\",0.0\n5,\"line\nbreak\",2.0\n"
+        );
+    }
+
+    #[test]
+    fn json_lines_keep_every_cell() {
+        let lines: Vec<serde_json::Value> = written("a.jsonl")
+            .lines()
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect();
+        assert_eq!(lines.len(), 5);
+        assert_eq!(
+            lines[0],
+            serde_json::json!({"=id": "1", "caption": "=1+1", "score": -0.5})
+        );
+        assert_eq!(lines[4]["caption"], "line\nbreak");
+    }
+
+    #[test]
+    fn a_failure_leaves_the_old_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.txt");
+        std::fs::write(&path, "old").unwrap();
+        let message = write_table(&mut table(), &path).unwrap_err().to_string();
+        assert!(message.contains(".parquet"), "{message}");
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "old");
+        let missing = folder.path().join("no/such.csv");
+        let message = write_table(&mut table(), &missing).unwrap_err().to_string();
+        assert!(
+            message.contains("such.csv") && message.contains("cannot be written"),
+            "{message}"
+        );
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn others_may_read_it_as_any_new_file() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = tempfile::tempdir().unwrap();
+        let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode();
+        let (plain, table_path) = (folder.path().join("plain"), folder.path().join("a.parquet"));
+        std::fs::write(&plain, "").unwrap();
+        write_table(&mut table(), &table_path).unwrap();
+        assert_eq!(mode(&table_path), mode(&plain));
+    }
+}
