@@ -1,1 +1,3 @@
-//! a
+//! How good are these captions? The Fréchet GTE Distance with its uncertainty.
+
+pub mod captions;
