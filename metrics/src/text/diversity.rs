@@ -63,10 +63,22 @@ pub struct Length {
 pub fn diversity(corpus: &Corpus, side: Side) -> Diversity {
     let captions: Vec<&[WordId]> = match side {
         Side::Candidates => corpus.candidates().iter().map(Vec::as_slice).collect(),
-        Side::References => corpus.references().iter().flatten().map(Vec::as_slice).collect(),
+        Side::References => corpus
+            .references()
+            .iter()
+            .flatten()
+            .map(Vec::as_slice)
+            .collect(),
     };
-    let repetitions: Vec<_> = captions.par_iter().map(|words| longest_repetition(words)).collect();
-    let runaway = repetitions.iter().flatten().filter(|repetition| repetition.is_runaway()).count();
+    let repetitions: Vec<_> = captions
+        .par_iter()
+        .map(|words| longest_repetition(words))
+        .collect();
+    let runaway = repetitions
+        .iter()
+        .flatten()
+        .filter(|repetition| repetition.is_runaway())
+        .count();
     let (distinct_1, vocabulary) = distinct(&captions, 1);
     let (distinct_2, _) = distinct(&captions, 2);
     Diversity {
@@ -83,17 +95,34 @@ pub fn diversity(corpus: &Corpus, side: Side) -> Diversity {
 fn distinct(captions: &[&[WordId]], n: usize) -> (Distinct, usize) {
     let counted: Vec<_> = captions.par_iter().map(|words| counts(words, n)).collect();
     let possible = |words: &[WordId]| (words.len() + 1).saturating_sub(n);
-    let per_caption = counted.iter().zip(captions).map(|(counts, words)| share(counts.len(), possible(words)));
+    let per_caption = counted
+        .iter()
+        .zip(captions)
+        .map(|(counts, words)| share(counts.len(), possible(words)));
     let per_caption = per_caption.collect();
-    let mut ngrams: Vec<Ngram> = counted.into_iter().flatten().map(|(ngram, _)| ngram).collect();
+    let mut ngrams: Vec<Ngram> = counted
+        .into_iter()
+        .flatten()
+        .map(|(ngram, _)| ngram)
+        .collect();
     ngrams.par_sort_unstable();
     ngrams.dedup();
     let total = captions.iter().map(|words| possible(words)).sum();
-    (Distinct { corpus: share(ngrams.len(), total), per_caption }, ngrams.len())
+    (
+        Distinct {
+            corpus: share(ngrams.len(), total),
+            per_caption,
+        },
+        ngrams.len(),
+    )
 }
 
 fn share(part: usize, whole: usize) -> f64 {
-    if whole == 0 { 0.0 } else { part as f64 / whole as f64 }
+    if whole == 0 {
+        0.0
+    } else {
+        part as f64 / whole as f64
+    }
 }
 
 fn length(captions: &[&[WordId]]) -> Length {
@@ -101,7 +130,10 @@ fn length(captions: &[&[WordId]]) -> Length {
     lengths.sort_unstable();
     let n = lengths.len() as f64;
     let mean = lengths.iter().sum::<usize>() as f64 / n;
-    let squares: f64 = lengths.iter().map(|&length| (length as f64 - mean).powi(2)).sum();
+    let squares: f64 = lengths
+        .iter()
+        .map(|&length| (length as f64 - mean).powi(2))
+        .sum();
     let middle = lengths.len() / 2;
     let lower_middle = (lengths.len() - 1) / 2;
     Length {
@@ -119,7 +151,10 @@ mod tests {
 
     fn describe(captions: &[&str]) -> Diversity {
         let references = vec![vec!["a b"]; captions.len()];
-        diversity(&Corpus::new(captions, &references).expect("a valid corpus"), Side::Candidates)
+        diversity(
+            &Corpus::new(captions, &references).expect("a valid corpus"),
+            Side::Candidates,
+        )
     }
 
     #[test]
@@ -135,7 +170,10 @@ mod tests {
     #[test]
     fn lengths_of_an_even_number_of_captions() {
         let length = describe(&["a", "a b c d", "", "a b c"]).length;
-        assert_eq!((length.min, length.median, length.max, length.mean), (0, 2.0, 4, 2.0));
+        assert_eq!(
+            (length.min, length.median, length.max, length.mean),
+            (0, 2.0, 4, 2.0)
+        );
         assert!((length.sd - (10.0_f64 / 3.0).sqrt()).abs() < 1e-12);
     }
 
@@ -149,7 +187,8 @@ mod tests {
 
     #[test]
     fn runaway_captions_are_counted_on_the_side_asked_for() {
-        let corpus = Corpus::new(&["a a a a a", "a b"], &[vec!["x y", "z"], vec!["x"]]).expect("a valid corpus");
+        let corpus = Corpus::new(&["a a a a a", "a b"], &[vec!["x y", "z"], vec!["x"]])
+            .expect("a valid corpus");
         assert_eq!(diversity(&corpus, Side::Candidates).runaway, 0.5);
         let references = diversity(&corpus, Side::References);
         assert_eq!((references.captions, references.runaway), (3, 0.0));

@@ -34,11 +34,19 @@ pub(super) fn longest_repetition(words: &[WordId]) -> Option<Repetition> {
     for phrase in 1..=words.len() / 2 {
         let mut equal = 0;
         for end in phrase..words.len() {
-            equal = if words[end] == words[end - phrase] { equal + 1 } else { 0 };
+            equal = if words[end] == words[end - phrase] {
+                equal + 1
+            } else {
+                0
+            };
             let copies = equal / phrase + 1;
             let covers = phrase * copies;
             if copies >= 2 && longest.is_none_or(|longest| covers > longest.words()) {
-                longest = Some(Repetition { start: end + 1 - covers, phrase, copies });
+                longest = Some(Repetition {
+                    start: end + 1 - covers,
+                    phrase,
+                    copies,
+                });
             }
         }
     }
@@ -51,7 +59,8 @@ mod tests {
 
     #[test]
     fn runs_of_words_and_of_phrases() {
-        let found = |words: &[WordId]| longest_repetition(words).map(|r| (r.start, r.phrase, r.copies));
+        let found =
+            |words: &[WordId]| longest_repetition(words).map(|r| (r.start, r.phrase, r.copies));
         assert_eq!(found(&[7, 1, 1, 1, 2]), Some((1, 1, 3)));
         assert_eq!(found(&[7, 1, 2, 1, 2, 1, 2, 9]), Some((1, 2, 3)));
         assert_eq!(found(&[1, 1, 1, 1, 1, 1]), Some((0, 1, 6)));
@@ -61,7 +70,8 @@ mod tests {
 
     #[test]
     fn runaway_needs_three_copies_and_four_words() {
-        let runaway = |words: &[WordId]| longest_repetition(words).is_some_and(|run| run.is_runaway());
+        let runaway =
+            |words: &[WordId]| longest_repetition(words).is_some_and(|run| run.is_runaway());
         assert!(!runaway(&[1, 1, 1]));
         assert!(runaway(&[1, 1, 1, 1]));
         assert!(!runaway(&[1, 2, 3, 1, 2, 3]));

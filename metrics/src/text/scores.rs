@@ -6,6 +6,8 @@
 
 use rayon::prelude::*;
 
+use crate::estimate::{Estimate, Unavailable};
+
 /// One metric over one corpus.
 #[derive(Debug, Clone)]
 pub struct Scores {
@@ -52,6 +54,20 @@ impl Scores {
         let mut scores = Self::pooled(&rows, |sums| sums[0] / sums[1]);
         scores.per_caption = per_caption;
         scores
+    }
+
+    /// The corpus value with its standard error and 95% interval, which is cut at 0.
+    ///
+    /// # Errors
+    /// With fewer than two captions, which show no spread.
+    pub fn estimate(&self) -> Result<Estimate, Unavailable> {
+        match self.se {
+            Some(se) => Ok(Estimate::non_negative(self.corpus, se)),
+            None => Err(Unavailable::TooFew {
+                n: self.per_caption.len(),
+                needed: 2,
+            }),
+        }
     }
 
     /// The corpus value if the corpus consisted of these captions only (indices into `per_caption`; an index given
@@ -121,7 +137,12 @@ mod tests {
 
     #[test]
     fn one_caption_has_no_standard_error() {
-        assert_eq!(Scores::mean(vec![0.5]).se, None);
+        let scores = Scores::mean(vec![0.5]);
+        assert_eq!(scores.se, None);
+        assert_eq!(
+            scores.estimate(),
+            Err(Unavailable::TooFew { n: 1, needed: 2 })
+        );
     }
 
     #[test]

@@ -39,7 +39,11 @@ pub(super) struct Alignment {
 }
 
 /// Aligns two captions; `stem` gives equal numbers to words of equal stem.
-pub(super) fn align(candidate: &[WordId], reference: &[WordId], stem: impl Fn(WordId) -> u32) -> Alignment {
+pub(super) fn align(
+    candidate: &[WordId],
+    reference: &[WordId],
+    stem: impl Fn(WordId) -> u32,
+) -> Alignment {
     let options = options(candidate, reference, stem);
     let fixed = fixed(&options, candidate.len());
     let matches = search(&options, &fixed, candidate.len());
@@ -48,7 +52,11 @@ pub(super) fn align(candidate: &[WordId], reference: &[WordId], stem: impl Fn(Wo
 }
 
 /// For each word of the reference the matches it could have: equal words first, then equal stems.
-fn options(candidate: &[WordId], reference: &[WordId], stem: impl Fn(WordId) -> u32) -> Vec<Vec<Match>> {
+fn options(
+    candidate: &[WordId],
+    reference: &[WordId],
+    stem: impl Fn(WordId) -> u32,
+) -> Vec<Vec<Match>> {
     // Identical captions need no stems: with them the beam might miss the identity.
     let stems = candidate != reference;
     let positions = |at: usize, stage: Stage| {
@@ -57,8 +65,17 @@ fn options(candidate: &[WordId], reference: &[WordId], stem: impl Fn(WordId) -> 
             Stage::Exact => other == word,
             Stage::Stem => stems && other != word && stem(other) == stem(word),
         };
-        let found = candidate.iter().enumerate().filter(|&(_, &other)| alike(other));
-        found.map(|(position, _)| Match { candidate: position, reference: at, stage }).collect::<Vec<_>>()
+        let found = candidate
+            .iter()
+            .enumerate()
+            .filter(|&(_, &other)| alike(other));
+        found
+            .map(|(position, _)| Match {
+                candidate: position,
+                reference: at,
+                stage,
+            })
+            .collect::<Vec<_>>()
     };
     (0..reference.len())
         .map(|at| [positions(at, Stage::Exact), positions(at, Stage::Stem)].concat())
@@ -68,7 +85,10 @@ fn options(candidate: &[WordId], reference: &[WordId], stem: impl Fn(WordId) -> 
 /// The matches that are the only possibility for both of their words; the search takes them as given.
 fn fixed(options: &[Vec<Match>], candidate_length: usize) -> Vec<Option<Match>> {
     let mut uses = vec![0; candidate_length];
-    options.iter().flatten().for_each(|option| uses[option.candidate] += 1);
+    options
+        .iter()
+        .flatten()
+        .for_each(|option| uses[option.candidate] += 1);
     let only = |options: &Vec<Match>| match options[..] {
         [single] if uses[single.candidate] == 1 => Some(single),
         _ => None,
@@ -109,9 +129,18 @@ impl Path {
 
 fn search(options: &[Vec<Match>], fixed: &[Option<Match>], candidate_length: usize) -> Vec<Match> {
     let mut used = vec![false; candidate_length];
-    fixed.iter().flatten().for_each(|option| used[option.candidate] = true);
-    let start =
-        Path { matches: Vec::new(), used, exact: 0, chunks: 0, distance: 0, next: None };
+    fixed
+        .iter()
+        .flatten()
+        .for_each(|option| used[option.candidate] = true);
+    let start = Path {
+        matches: Vec::new(),
+        used,
+        exact: 0,
+        chunks: 0,
+        distance: 0,
+        next: None,
+    };
     let mut paths = vec![start];
     for (options, fixed) in options.iter().zip(fixed) {
         paths.sort_by_key(Path::rank);
@@ -147,9 +176,9 @@ fn search(options: &[Vec<Match>], fixed: &[Option<Match>], candidate_length: usi
 }
 
 fn chunks(matches: &[Match]) -> usize {
-    let breaks = matches
-        .windows(2)
-        .filter(|pair| pair[1].reference != pair[0].reference + 1 || pair[1].candidate != pair[0].candidate + 1);
+    let breaks = matches.windows(2).filter(|pair| {
+        pair[1].reference != pair[0].reference + 1 || pair[1].candidate != pair[0].candidate + 1
+    });
     breaks.count() + usize::from(!matches.is_empty())
 }
 
@@ -166,7 +195,14 @@ mod tests {
         // "the" (0) occurs twice in the candidate; the one beside "cat" (1) keeps a single chunk.
         let alignment = exact(&[0, 9, 0, 1], &[0, 1]);
         assert_eq!(alignment.chunks, 1);
-        assert_eq!(alignment.matches.iter().map(|pair| pair.candidate).collect::<Vec<_>>(), [2, 3]);
+        assert_eq!(
+            alignment
+                .matches
+                .iter()
+                .map(|pair| pair.candidate)
+                .collect::<Vec<_>>(),
+            [2, 3]
+        );
     }
 
     #[test]

@@ -20,6 +20,11 @@ mod tests {
     #[test]
     fn whole_words_only() {
         assert!(is_function_word("the") && is_function_word("'s") && is_function_word("-lrb-"));
-        assert!(!is_function_word("th") && !is_function_word("bus") && !is_function_word("") && !is_function_word("the ,"));
+        assert!(
+            !is_function_word("th")
+                && !is_function_word("bus")
+                && !is_function_word("")
+                && !is_function_word("the ,")
+        );
     }
 }

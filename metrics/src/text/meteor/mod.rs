@@ -35,8 +35,10 @@ const STEM_WEIGHT: f64 = 0.6;
 /// without a match, scores 0.
 pub fn meteor(corpus: &Corpus) -> Scores {
     let lexicon = Lexicon::new(corpus.words());
-    let rows: Vec<[f64; COLUMNS]> =
-        corpus.par_images().map(|(candidate, references)| lexicon.best(candidate, references)).collect();
+    let rows: Vec<[f64; COLUMNS]> = corpus
+        .par_images()
+        .map(|(candidate, references)| lexicon.best(candidate, references))
+        .collect();
     Scores::pooled(&rows, value)
 }
 
@@ -45,7 +47,15 @@ pub fn meteor(corpus: &Corpus) -> Scores {
 const COLUMNS: usize = 6;
 
 fn value(sums: &[f64]) -> f64 {
-    let &[matched_candidate, matched_reference, candidate, reference, matches, chunks] = sums else {
+    let &[
+        matched_candidate,
+        matched_reference,
+        candidate,
+        reference,
+        matches,
+        chunks,
+    ] = sums
+    else {
         return 0.0;
     };
     if matches <= 0.0 {
@@ -72,11 +82,22 @@ impl Lexicon {
             .iter()
             .map(|word| {
                 let next = numbers.len() as u32;
-                *numbers.entry(stemmer.stem(word).into_owned()).or_insert(next)
+                *numbers
+                    .entry(stemmer.stem(word).into_owned())
+                    .or_insert(next)
             })
             .collect();
-        let weight = |word: &String| if is_function_word(word) { 1.0 - DELTA } else { DELTA };
-        Self { stems, weights: words.iter().map(weight).collect() }
+        let weight = |word: &String| {
+            if is_function_word(word) {
+                1.0 - DELTA
+            } else {
+                DELTA
+            }
+        };
+        Self {
+            stems,
+            weights: words.iter().map(weight).collect(),
+        }
     }
 
     fn best(&self, candidate: &[WordId], references: &[Vec<WordId>]) -> [f64; COLUMNS] {
@@ -95,11 +116,16 @@ impl Lexicon {
         let alignment = align(candidate, reference, |word| self.stems[word as usize]);
         let weight = |word: WordId| self.weights[word as usize];
         let matched = |side: fn(&Match) -> usize, words: &[WordId]| -> f64 {
-            alignment.matches.iter().map(|pair| stage_weight(pair.stage) * weight(words[side(pair)])).sum()
+            alignment
+                .matches
+                .iter()
+                .map(|pair| stage_weight(pair.stage) * weight(words[side(pair)]))
+                .sum()
         };
         // Two captions that match word by word are not fragmented at all; otherwise even one chunk is.
         let matches = alignment.matches.len();
-        let whole = matches == candidate.len() && matches == reference.len() && alignment.chunks == 1;
+        let whole =
+            matches == candidate.len() && matches == reference.len() && alignment.chunks == 1;
         let chunks = if whole { 0 } else { alignment.chunks };
         [
             matched(|pair| pair.candidate, candidate),
@@ -130,7 +156,9 @@ mod tests {
 
     #[test]
     fn the_reference_itself_scores_one() {
-        assert!((one("two dogs run on the beach", &["two dogs run on the beach"]) - 1.0).abs() < 1e-12);
+        assert!(
+            (one("two dogs run on the beach", &["two dogs run on the beach"]) - 1.0).abs() < 1e-12
+        );
     }
 
     #[test]
@@ -142,7 +170,10 @@ mod tests {
 
     #[test]
     fn order_matters() {
-        assert!(one("a cat on the mat", &["a cat on the mat"]) > one("mat the on cat a", &["a cat on the mat"]));
+        assert!(
+            one("a cat on the mat", &["a cat on the mat"])
+                > one("mat the on cat a", &["a cat on the mat"])
+        );
     }
 
     #[test]

@@ -120,7 +120,7 @@ pub(super) fn lower(text: &[char]) -> String {
 
 /// `3`, `-40`, `.5`, `1,000.50`, `10:30`.
 fn number(text: &[char]) -> usize {
-    let sign = usize::from(matches!(text[0], '+' | '-'));
+    let sign = usize::from(matches!(text.first(), Some('+' | '-')));
     let mut length = sign + digits(&text[sign..]);
     while text.get(length).is_some_and(|c| ".,:".contains(*c)) {
         let more = digits(&text[length + 1..]);
@@ -242,7 +242,7 @@ fn email(text: &[char]) -> usize {
         .iter()
         .take_while(|&&c| is_word_char(c) || "._-".contains(c))
         .count();
-    if local == 0 || text.get(local) != Some(&'@') {
+    if !is_word_char(text[0]) || text.get(local) != Some(&'@') {
         return 0;
     }
     let host = hyphenated(&text[local + 1..]).max(dotted(&text[local + 1..]));
