@@ -17,7 +17,11 @@ use super::scores::Scores;
 const SIGMA: f64 = 6.0;
 const SCALE: f64 = 10.0;
 
-/// CIDEr, in [0, 10]; the corpus value is the mean.
+/// CIDEr, in [0, 10]; the corpus value is the mean. Vedantam, Zitnick & Parikh 2015, arXiv:1411.5726.
+///
+/// The cosine of the two captions' TF-IDF vectors, averaged over the references and over n-grams of 1 to 4 words, times
+/// 10 as in the authors' code, which unlike the paper does not stem the words. pycocoevalcap prints [`cider_d`] under
+/// this name: compare published values with that.
 ///
 /// The document frequency of an n-gram is the number of images of this corpus with a reference that contains it, so
 /// values depend on the corpus: the same caption scores differently in another one, and in a corpus of one image every
@@ -28,7 +32,10 @@ pub fn cider(corpus: &Corpus) -> Scores {
     })
 }
 
-/// CIDEr-D, in [0, 10]; the corpus value is the mean. Document frequencies as in [`cider`].
+/// CIDEr-D, in [0, 10]; the corpus value is the mean. What pycocoevalcap calls "CIDEr".
+///
+/// Against gaming by repetition and length it clips the weight of each n-gram by that in the reference and multiplies by
+/// a Gaussian of the difference in length (σ = 6 words). Document frequencies as in [`cider`].
 pub fn cider_d(corpus: &Corpus) -> Scores {
     score(corpus, |candidate, reference| {
         let delta = candidate.length - reference.length;

@@ -1,14 +1,4 @@
-//! METEOR with its exact and stem stages: Banerjee & Lavie 2005 (W05-0909), Denkowski & Lavie 2014 (W14-3348).
-//!
-//! METEOR aligns the words of candidate and reference one to one ([`align`]), takes a weighted F-measure of the words
-//! that found a partner and lowers it by how scattered the alignment is. Parameters are those of METEOR 1.5 for
-//! English (task "rank"): α = 0.85, β = 0.2, γ = 0.6, δ = 0.75; a pair of equal words weighs 1, a pair of equal
-//! stems (Snowball's English stemmer, "Porter2") 0.6.
-//!
-//! What differs from the METEOR that pycocoevalcap runs: no synonyms (WordNet) and no paraphrases, which need
-//! data of their own, so values are lower and not comparable with published ones: always name it `METEOR (exact+stem)`.
-//! Nor are the words tokenised a second time, as pycocoevalcap's `-norm` does. METEOR 1.5 itself, run with
-//! `-m 'exact stem' -w '1.0 0.6'` on the same words, is what the tests compare with.
+//! METEOR with its exact and stem stages: [`align`] pairs words, this file scores the pairs.
 
 mod align;
 mod function_words;
@@ -28,7 +18,17 @@ const GAMMA: f64 = 0.6;
 const DELTA: f64 = 0.75;
 const STEM_WEIGHT: f64 = 0.6;
 
-/// METEOR (exact+stem), in [0, 1].
+/// METEOR (exact+stem), in [0, 1]: Banerjee & Lavie 2005 (W05-0909), Denkowski & Lavie 2014 (W14-3348).
+///
+/// METEOR aligns the words of candidate and reference one to one, takes a weighted F-measure of the words
+/// that found a partner and lowers it by how scattered the alignment is. Parameters are those of METEOR 1.5 for
+/// English (task "rank"): α = 0.85, β = 0.2, γ = 0.6, δ = 0.75; a pair of equal words weighs 1, a pair of equal
+/// stems (Snowball's English stemmer, "Porter2") 0.6.
+///
+/// What differs from the METEOR that pycocoevalcap runs: no synonyms (WordNet) and no paraphrases, which need
+/// data of their own, so values are lower and not comparable with published ones: always name it `METEOR (exact+stem)`.
+/// Nor are the words tokenised a second time, as pycocoevalcap's `-norm` does. METEOR 1.5 itself, run with
+/// `-m 'exact stem' -w '1.0 0.6'` on the same words, is what the tests compare with.
 ///
 /// With several references the one that gives the best score counts. The corpus value is computed from the summed
 /// statistics of all captions, as METEOR does, not as the mean of the per-caption values. A caption without words, or

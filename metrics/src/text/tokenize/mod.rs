@@ -1,25 +1,7 @@
-//! Words of a caption in the manner of pycocoevalcap: Penn-Treebank tokens in lower case without punctuation.
+//! Words of a caption in the manner of pycocoevalcap: a scanner that takes the longest word at each position.
 //!
-//! pycocoevalcap starts Java for this: Stanford's PTBTokenizer 3.4.1 with `-preserveLines -lowerCase`, then drops the
-//! tokens of a punctuation list. This module is a reimplementation from the observed behaviour of that program (no
-//! code was taken from it), checked against it by `fixtures/text-metrics`. What it does alike:
-//!
-//! - clitics are words of their own: `it 's`, `do n't`, `they 're`, `can not`, `gon na`;
-//! - hyphens, slashes, decimal points and the like stay inside a word: `x-ray`, `km/h`, `3.14`, `10:30`, `at&t`;
-//! - abbreviations and initials keep their period: `st.`, `u.s.`; other final periods go;
-//! - `(` and `)` become the words `-lrb-` and `-rrb-`, likewise `-lsb-`, `-lcb-`: the list of punctuation has them in
-//!   upper case, which `-lowerCase` prevents from matching, so that published scores count them as words;
-//! - runs of `!` and `?` of two or more are words, single ones are not;
-//! - `£` and `€` become `#` and `$`, `¢` becomes `cents`, `½` becomes `1/2`; characters beyond U+FFFF (emoji) vanish.
-//!
-//! Where it may differ, all of it rare in captions:
-//!
-//! - numbers that the original joins across a space (telephone numbers, `10 1/2`) are split at that space, as
-//!   pycocoevalcap's BLEU and CIDEr do afterwards;
-//! - URLs, e-mail addresses, markup and emoticons are recognised in their common forms only; of the HTML entities only
-//!   `&amp;`, `&lt;`, `&gt;`, `&quot;`, `&nbsp;`;
-//! - apostrophes within foreign names (`Qur'an`, `D'Alsace`) follow a rule where the original follows a long list;
-//! - abbreviations beyond those of [`abbreviations`], and whether a full stop after a single letter ends the sentence.
+//! [`classes`] sorts characters, [`word`] knows the shapes of words, [`abbreviations`] which of them keep a period;
+//! this file deals with everything that is not a word and drops what is punctuation.
 
 mod abbreviations;
 mod classes;
@@ -28,7 +10,34 @@ mod word;
 use classes::{is_apostrophe, is_space, is_word_char};
 use word::Word;
 
-/// Splits a caption into words; a caption of white space and punctuation has none.
+/// Splits a caption into words as pycocoevalcap does: Penn-Treebank tokens in lower case without punctuation.
+///
+/// A caption of white space and punctuation has none.
+///
+/// pycocoevalcap starts Java for this: Stanford's PTBTokenizer 3.4.1 with `-preserveLines -lowerCase`, then drops the
+/// tokens of a punctuation list. This is a reimplementation from the observed behaviour of that program (no
+/// code was taken from it), checked against it by `fixtures/text-metrics`. What it does alike:
+///
+/// - clitics are words of their own: `it 's`, `do n't`, `they 're`, `can not`, `gon na`;
+/// - hyphens, slashes, decimal points and the like stay inside a word: `x-ray`, `km/h`, `3.14`, `10:30`, `at&t`;
+/// - abbreviations and initials keep their period: `st.`, `u.s.`; other final periods go;
+/// - `(` and `)` become the words `-lrb-` and `-rrb-`, likewise `-lsb-`, `-lcb-`: the list of punctuation has them in
+///   upper case, which `-lowerCase` prevents from matching, so that published scores count them as words;
+/// - runs of `!` and `?` of two or more are words, single ones are not;
+/// - `£` and `€` become `#` and `$`, `¢` becomes `cents`, `½` becomes `1/2`; characters beyond U+FFFF (emoji) vanish.
+///
+/// Where it may differ, all of it rare in captions:
+///
+/// - numbers that the original joins across a space (telephone numbers, `10 1/2`) are split at that space, as
+///   pycocoevalcap's BLEU and CIDEr do afterwards;
+/// - URLs, e-mail addresses, markup and emoticons are recognised in their common forms only; of the HTML entities only
+///   `&amp;`, `&lt;`, `&gt;`, `&quot;`, `&nbsp;`;
+/// - apostrophes within names (`Qur'an`, `K'naan`) follow a rule where the original follows a long list;
+/// - rare abbreviations, and whether a full stop after a single letter ends the sentence; there the original looks
+///   across the end of the line at the next caption, while here every caption is read alone.
+///
+/// Measured on 32,680 captions of a public competition (references and submissions), each read alone: all but 3
+/// give the same words.
 ///
 /// ```
 /// use fgd_metrics::text::tokenize;
