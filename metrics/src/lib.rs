@@ -12,7 +12,7 @@
 //!
 //! [`decomposition`] shows how the first contains the second. Reading order: [`moments`] (mean and
 //! covariance), [`linalg`] (factors and singular values), [`frechet`], [`paired`], [`decomposition`];
-//! then how far each number can be trusted.
+//! then how far each number can be trusted. [`text`] stands apart: it compares the words of captions, not embeddings.
 
 pub mod decomposition;
 pub mod error;
@@ -21,5 +21,6 @@ pub mod frechet;
 pub mod linalg;
 pub mod moments;
 pub mod paired;
+pub mod text;
 
 pub use error::MetricError;
