@@ -12,14 +12,19 @@
 //!
 //! [`decomposition`] shows how the first contains the second. Reading order: [`moments`] (mean and
 //! covariance), [`linalg`] (factors and singular values), [`frechet`], [`paired`], [`decomposition`];
-//! then how far each number can be trusted.
+//! then how far the set distance can be trusted: [`transport`], [`influence`] and [`bias`], put together in
+//! [`statistics`].
 
+pub mod bias;
 pub mod decomposition;
 pub mod error;
 pub mod estimate;
 pub mod frechet;
+pub mod influence;
 pub mod linalg;
 pub mod moments;
 pub mod paired;
+pub mod statistics;
+pub mod transport;
 
 pub use error::MetricError;
