@@ -31,8 +31,7 @@ pub struct Bias {
     pub of_means: f64,
     /// The distance less its bias. May be slightly negative for equal populations, as an unbiased number must.
     pub corrected: f64,
-    /// Standard deviation of the excess itself: the error of the distance that the first-order influence does not
-    /// see, and all of its error where the two populations are equal.
+    /// Standard deviation of the excess itself: all of the distance's error where the two populations are equal.
     pub second_order_se: f64,
 }
 
@@ -87,8 +86,8 @@ impl Dependence {
                 .and(&second.mean)
                 .for_each(|sum, &x, &mean| *sum += f64::from(x) - mean);
         }
-        let m = second.n as f64;
-        let cross = candidates.t().dot(&sums) / m;
+        let (n, m) = (first.n as f64, second.n as f64);
+        let cross = candidates.t().dot(&sums) / (m * (n - 1.0) / n);
         let pairs_between: f64 = counts.iter().map(|k| k * (k - 1.0)).sum();
         let between = if pairs_between > 0.0 {
             let own = &second.covariance * (m - 1.0);
@@ -116,7 +115,14 @@ fn second_order(transport: &Transport, dependence: Option<Dependence>) -> Bias {
     };
     let mut variance = outer(s);
     variance.diag_mut().mapv_inplace(|v| 2.0 * v);
-    variance *= 1.0 / (n - 1.0) + 1.0 / (m - 1.0);
+    // The images are the sample: with references in clusters their number sets the degrees of freedom.
+    let loss = n / (n - 1.0);
+    let of_second = if dependence.is_some() {
+        loss / m
+    } else {
+        1.0 / (m - 1.0)
+    };
+    variance *= 1.0 / (n - 1.0) + of_second;
     if let Some(Dependence {
         cross,
         between,
@@ -132,9 +138,9 @@ fn second_order(transport: &Transport, dependence: Option<Dependence>) -> Bias {
         mean_error.scaled_add(-1.0 / n, &cross);
         mean_error.scaled_add(-1.0 / n, &cross.t());
         let moved = second.map.dot(&between).dot(&second.map.t());
-        variance.scaled_add(repeated, &products(moved));
+        variance.scaled_add(repeated * loss, &products(moved));
         let moved = first.map.dot(&cross).dot(&second.map.t());
-        variance.scaled_add(-2.0 / n, &products(moved));
+        variance.scaled_add(-2.0 / (n - 1.0), &products(moved));
     }
     let of_means = mean_error.diag().sum();
     let mut spread = 2.0 * mean_error.iter().map(|v| v * v).sum::<f64>();

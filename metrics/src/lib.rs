@@ -20,6 +20,7 @@ pub mod decomposition;
 pub mod error;
 pub mod estimate;
 pub mod frechet;
+pub mod infinity;
 pub mod influence;
 pub mod linalg;
 pub mod moments;
