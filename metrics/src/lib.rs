@@ -12,15 +12,21 @@
 //!
 //! [`decomposition`] shows how the first contains the second. Reading order: [`moments`] (mean and
 //! covariance), [`linalg`] (factors and singular values), [`frechet`], [`paired`], [`decomposition`];
-//! then how far each number can be trusted. [`text`] stands apart: it compares the words of captions, not embeddings.
+//! then how far the set distance can be trusted: [`transport`], [`influence`] and [`bias`], put together in
+//! [`statistics`]. [`text`] stands apart: it compares the words of captions, not embeddings.
 
+pub mod bias;
 pub mod decomposition;
 pub mod error;
 pub mod estimate;
 pub mod frechet;
+pub mod infinity;
+pub mod influence;
 pub mod linalg;
 pub mod moments;
 pub mod paired;
 pub mod text;
+pub mod statistics;
+pub mod transport;
 
 pub use error::MetricError;
