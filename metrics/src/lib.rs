@@ -14,12 +14,20 @@
 //! covariance), [`linalg`] (factors and singular values), [`frechet`], [`paired`], [`decomposition`];
 //! then how far each number can be trusted.
 
+pub mod compare;
 pub mod decomposition;
+pub mod energy;
 pub mod error;
 pub mod estimate;
 pub mod frechet;
 pub mod linalg;
+pub mod mmd;
 pub mod moments;
 pub mod paired;
+mod pairwise;
+pub mod prdc;
+pub mod samples;
+pub mod sliced;
+pub mod vendi;
 
 pub use error::MetricError;
