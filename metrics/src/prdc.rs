@@ -86,28 +86,28 @@ pub fn prdc(samples: &TwoSamples<'_>, k: usize) -> Result<Prdc, MetricError> {
     let radii_y = Radii::new(&y, &in_y, k)?;
     let hits = Hits::count(&x, &y, &in_x, &in_y, &radii_x, &radii_y);
 
-    let among = |group_of_row: &[usize], value: &dyn Fn(usize, usize) -> f64| -> Estimate {
-        jackknife(|left_out| {
-            let kept = (0..group_of_row.len()).filter(|&row| Some(group_of_row[row]) != left_out);
-            let case = left_out.map_or(0, |group| group + 1);
-            let (count, sum) = kept.fold((0, 0.0), |(n, sum), row| (n + 1, sum + value(row, case)));
-            sum / f64::from(count)
-        })
-    };
-    let share = |masks: &[u32]| {
-        let masks = masks.to_vec();
-        move |row: usize, case: usize| f64::from(masks[row] >> case & 1)
-    };
+    let balls = |row: usize, case: usize| f64::from(hits.balls_around(row, case));
+    let bit = |masks: &[u32], row: usize, case: usize| f64::from(masks[row] >> case & 1);
     Ok(Prdc {
-        precision: among(&in_x, &|row, case| {
-            f64::from(u8::from(hits.balls_around(row, case) > 0))
+        precision: mean(&in_x, 1.0, |row, case| balls(row, case).min(1.0)),
+        recall: mean(&in_y, 1.0, |row, case| bit(&hits.recalled, row, case)),
+        density: mean(&in_x, f64::INFINITY, |row, case| {
+            balls(row, case) / k as f64
         }),
-        recall: among(&in_y, &share(&hits.recalled)),
-        density: among(&in_x, &|row, case| {
-            f64::from(hits.balls_around(row, case)) / k as f64
-        }),
-        coverage: among(&in_y, &share(&hits.covered)),
+        coverage: mean(&in_y, 1.0, |row, case| bit(&hits.covered, row, case)),
     })
+}
+
+/// Mean over rows of a value in `0..=largest`, which depends on the case: the whole, or the whole less a group.
+fn mean(group_of: &[usize], largest: f64, value: impl Fn(usize, usize) -> f64) -> Estimate {
+    let mut estimate = jackknife(|left_out| {
+        let case = left_out.map_or(0, |group| group + 1);
+        let kept = (0..group_of.len()).filter(|&row| Some(group_of[row]) != left_out);
+        let (n, sum) = kept.fold((0, 0.0), |(n, sum), row| (n + 1, sum + value(row, case)));
+        sum / f64::from(n)
+    });
+    estimate.ci95 = estimate.ci95.map(|bound| bound.clamp(0.0, largest));
+    estimate
 }
 
 /// A group for every image, of equal sizes up to one and in no order that the file could have.

@@ -68,13 +68,13 @@ pub(super) struct Quadratic<'a> {
     by_image: &'a ByImage,
     /// Candidates over N and sums of each image's references over M, `[N, d]`.
     steps: [Array2<f32>; 2],
-    /// Balanced candidates `[r, N]`, and references in the order of images `[r, M]`.
+    /// Candidates `[LEADING, N]`, and references in the order of images `[LEADING, M]`, balanced.
     candidates: Array2<f32>,
     references: Array2<f32>,
     images: usize,
-    leading: usize,
-    /// The second order's diagonal: what each image adds to its expectation.
-    diagonal: Vec<f64>,
+    /// What each image adds to the expectation over the directions that are followed, and over the rest.
+    followed: Vec<f64>,
+    rest: Vec<f64>,
 }
 
 impl<'a> Quadratic<'a> {
@@ -103,10 +103,18 @@ impl<'a> Quadratic<'a> {
             candidates: transposed(candidates.balanced.view()),
             references: transposed(references.balanced.select(Axis(0), &by_image.order).view()),
             images,
-            leading: LEADING.min(expansion.spectrum.len()),
-            diagonal: Vec::new(),
+            followed: Vec::new(),
+            rest: Vec::new(),
         };
-        quadratic.diagonal = quadratic.image_terms(expansion.spectrum.len());
+        let rank = expansion.spectrum.len();
+        let leading = rank.min(LEADING);
+        quadratic.followed = quadratic.image_terms(leading);
+        quadratic.rest = quadratic.image_terms(rank);
+        for (rest, followed) in quadratic.rest.iter_mut().zip(&quadratic.followed) {
+            *rest -= followed;
+        }
+        quadratic.candidates = quadratic.candidates.slice(s![..leading, ..]).to_owned();
+        quadratic.references = quadratic.references.slice(s![..leading, ..]).to_owned();
         quadratic
     }
 
@@ -123,26 +131,20 @@ impl<'a> Quadratic<'a> {
         let apart: f64 = (candidates.iter().zip(references))
             .map(|(&x, &y)| f64::from(x - y).powi(2))
             .sum();
-        apart + self.diagonal.iter().sum::<f64>()
+        apart + self.followed.iter().chain(&self.rest).sum::<f64>()
     }
 
     /// The second order in every replicate, less its expectation; `counts` `[replicates, N]` says how often each
     /// image is drawn.
     pub(super) fn fluctuations(&self, counts: &Array2<f32>) -> Vec<f64> {
         let [candidates, references] = &self.steps;
-        let followed = self.image_terms(self.leading);
-        let rest: Vec<f64> = self
-            .diagonal
-            .iter()
-            .zip(&followed)
-            .map(|(all, part)| all - part)
-            .collect();
         let expected = self.of_means(candidates, references).iter().sum::<f64>()
-            + followed.iter().sum::<f64>()
-            + rest.iter().sum::<f64>() * (1.0 - 1.0 / self.images as f64);
+            + self.followed.iter().sum::<f64>()
+            + self.rest.iter().sum::<f64>() * (1.0 - 1.0 / self.images as f64);
 
         let mut total = self.of_means(&counts.dot(candidates), &counts.dot(references));
-        let blocks: Vec<Vec<f64>> = blocks(self.leading * (self.leading + 1) / 2)
+        let leading = self.candidates.nrows();
+        let blocks: Vec<Vec<f64>> = blocks(leading * (leading + 1) / 2)
             .into_par_iter()
             .map(|block| self.of_entries(block, counts))
             .collect();
@@ -155,7 +157,7 @@ impl<'a> Quadratic<'a> {
         for (value, counts) in total.iter_mut().zip(counts.outer_iter()) {
             let diagonal: f64 = counts
                 .iter()
-                .zip(&rest)
+                .zip(&self.rest)
                 .map(|(&n, q)| f64::from(n - 1.0).powi(2) * q)
                 .sum();
             *value += diagonal - expected;

@@ -57,27 +57,34 @@ pub fn set_difference(
             b.nrows()
         )));
     }
+    if images < 2 {
+        return Err(MetricError::TooFew {
+            what: "images",
+            n: images,
+            needed: 2,
+        });
+    }
     let by_image = ByImage::new(images, image_of);
-    let (of_a, of_b, of_references) = (
-        Moments::from_rows(a),
-        Moments::from_rows(b),
-        Moments::from_rows(references),
-    );
-    let expansions = [
-        Expansion::new(&of_a, &of_references)?,
-        Expansion::new(&of_b, &of_references)?,
-    ];
-    let [first, second] = &expansions;
-    let first = System::new(first, a, references, &by_image);
-    let second = System::new(second, b, references, &by_image);
+    let [of_a, of_b, of_references] = [a, b, references].map(Moments::from_rows);
+    let mut pooled = of_a.clone();
+    pooled.merge(&of_b)?;
+    let expansions = [&of_a, &of_b, &pooled]
+        .into_par_iter()
+        .map(|candidates| Expansion::new(candidates, &of_references))
+        .collect::<Result<Vec<_>, _>>()?;
+    let [of_a, of_b, pooled] = &expansions[..] else {
+        unreachable!("three expansions of three sets");
+    };
+    let first = System::new(of_a, a, references, &by_image);
+    let second = System::new(of_b, b, references, &by_image);
 
-    let observed = expansions[0].value - expansions[1].value;
+    let observed = of_a.value - of_b.value;
     let bias = first.quadratic.bias() - second.quadratic.bias();
     let linear = Linear::new(&first, &second, &by_image);
     let influence = Estimate::normal(observed - bias, influence_error(&linear.influence()));
     let fluctuations = fluctuations(&linear, &first.quadratic, &second.quadratic, resampling);
 
-    let exchanges = exchange_terms(&of_a, &of_b, &of_references, a, b)?;
+    let exchanges = exchange_terms(pooled, a, b);
     Ok(Difference {
         observed,
         bias,
@@ -196,21 +203,16 @@ fn fluctuations(
 
 /// What exchanging the captions of each image changes: the difference of their influence around the pooled captions.
 pub(super) fn exchange_terms(
-    of_a: &Moments,
-    of_b: &Moments,
-    of_references: &Moments,
+    pooled: &Expansion,
     a: ArrayView2<'_, f32>,
     b: ArrayView2<'_, f32>,
-) -> Result<Vec<f64>, MetricError> {
-    let mut pooled = of_a.clone();
-    pooled.merge(of_b)?;
-    let expansion = Expansion::new(&pooled, of_references)?;
-    let slopes = |rows| expansion.coordinates(&expansion.candidates, rows).slopes;
-    Ok(slopes(a)
+) -> Vec<f64> {
+    let slopes = |rows| pooled.coordinates(&pooled.candidates, rows).slopes;
+    slopes(a)
         .iter()
         .zip(slopes(b))
         .map(|(a, b)| a - b)
-        .collect())
+        .collect()
 }
 
 fn centred(mut values: Vec<f64>) -> Vec<f64> {

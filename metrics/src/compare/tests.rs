@@ -180,18 +180,10 @@ fn second_order_holds_the_bias_of_one_distance() {
 fn exchanges_move_the_difference_as_the_linear_statistic_says() {
     let sample = sample(600, 8, 4, |_| 1);
     let mut rng = ChaCha8Rng::seed_from_u64(1);
-    let terms = {
-        let [of_a, of_b, of_references] =
-            [&sample.a, &sample.b, &sample.references].map(|rows| Moments::from_rows(rows.view()));
-        set::exchange_terms(
-            &of_a,
-            &of_b,
-            &of_references,
-            sample.a.view(),
-            sample.b.view(),
-        )
-        .unwrap()
-    };
+    let mut pooled = Moments::from_rows(sample.a.view());
+    pooled.push_rows(sample.b.view()).unwrap();
+    let pooled = Expansion::new(&pooled, &Moments::from_rows(sample.references.view())).unwrap();
+    let terms = set::exchange_terms(&pooled, sample.a.view(), sample.b.view());
     let (mut exact, mut linear) = (Vec::new(), Vec::new());
     for _ in 0..100 {
         let (mut a, mut b) = (sample.a.clone(), sample.b.clone());
@@ -220,6 +212,39 @@ fn exchanges_move_the_difference_as_the_linear_statistic_says() {
         deviation(&errors),
         deviation(&exact)
     );
+}
+
+/// Fewer images than dimensions, and captions that are all the same: rank-deficient, but numbers.
+#[test]
+fn missing_rank_is_no_obstacle() {
+    let resampling = Resampling {
+        replicates: 20,
+        randomisations: 50,
+        seed: 3,
+    };
+    let mut sample = sample(15, 40, 9, |image| 1 + image % 2);
+    let distance = |rows: &Array2<f32>, sample: &Sample| {
+        fgd_set(rows.view(), sample.references.view())
+            .unwrap()
+            .value
+    };
+    for _ in 0..2 {
+        let expected = distance(&sample.a, &sample) - distance(&sample.b, &sample);
+        let found = sample.difference(&resampling);
+        assert!(
+            (found.observed - expected).abs() < 1e-9,
+            "{} {expected}",
+            found.observed
+        );
+        assert!(
+            found.bootstrap.ci95.iter().all(|v| v.is_finite()) && found.influence.se.is_finite()
+        );
+        let constant = sample.a.row(0).to_owned();
+        sample
+            .a
+            .outer_iter_mut()
+            .for_each(|mut row| row.assign(&constant));
+    }
 }
 
 #[test]
