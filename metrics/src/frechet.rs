@@ -102,7 +102,7 @@ impl Side {
         Ok(Self { mean, factor })
     }
 
-    fn of_moments(
+    pub(crate) fn of_moments(
         moments: &Moments,
         ddof: u8,
         solver: &dyn Decompose,

@@ -12,14 +12,17 @@
 //!
 //! [`decomposition`] shows how the first contains the second. Reading order: [`moments`] (mean and
 //! covariance), [`linalg`] (factors and singular values), [`frechet`], [`paired`], [`decomposition`];
-//! then how far each number can be trusted.
+//! then how far the set distance can be trusted: [`transport`], [`influence`] and [`bias`], put together in
+//! [`statistics`].
 
+pub mod bias;
 pub mod compare;
 pub mod decomposition;
 pub mod energy;
 pub mod error;
 pub mod estimate;
 pub mod frechet;
+pub mod influence;
 pub mod linalg;
 pub mod mmd;
 pub mod moments;
@@ -28,6 +31,8 @@ mod pairwise;
 pub mod prdc;
 pub mod samples;
 pub mod sliced;
+pub mod statistics;
+pub mod transport;
 pub mod vendi;
 
 pub use error::MetricError;

@@ -1,24 +1,22 @@
-//! The set distance near a pair of sets: first and second derivative in coordinates where both are simple.
+//! The set distance near a pair of sets: its first and second derivative in coordinates where both are simple.
 //!
-//! With Σ₁ = L₁L₁ᵀ, Σ₂ = L₂L₂ᵀ and L₁ᵀL₂ = U S Vᵀ, the maps A = S^-½ Vᵀ L₂ᵀ and B = S^-½ Uᵀ L₁ᵀ balance the two
-//! covariances: A Σ₁ Aᵀ = B Σ₂ Bᵀ = S, and A Bᵀ = I, so the product Σ₁Σ₂, hence
-//! F = tr (Σ₁^½ Σ₂ Σ₁^½)^½, keeps its eigenvalues. For small symmetric changes E₁, E₂ of the two S,
+//! In the coordinates of the [transport](crate::transport) both covariances are S, and the maps into them are each other's
+//! inverse transpose: Σ₁Σ₂, hence F = tr (Σ₁^½ Σ₂ Σ₁^½)^½, keeps its eigenvalues. For small symmetric changes E₁, E₂
+//! of the two S,
 //!
-//! F(S + E₁, S + E₂) = tr S + ½ tr (E₁ + E₂) − ¼ Σᵢⱼ (E₁ − E₂)ᵢⱼ² / (sᵢ + sⱼ) + third order.
+//! F(S + E₁, S + E₂) = tr S + ½ tr (E₁ + E₂) − ¼ Σᵢⱼ (E₁ − E₂)ᵢⱼ² / (sᵢ + sⱼ) + third order,
 //!
-//! (The balancing is that of Moore 1981 for Gramians; the derivatives are those of the matrix square root,
-//! and of F along E₁ = E₂, where it is linear.) The first order makes the influence of a caption, with AᵀA the optimal
-//! transport map T of Rippl, Munk & Sturm 2016 (arXiv:1507.04090); the second order makes the bias.
+//! from the derivatives of the matrix square root, and because F is linear along E₁ = E₂. The first order makes the
+//! influence of a caption, the second the bias.
 
 use ndarray::{Array1, Array2, ArrayView2, Axis};
 use rayon::prelude::*;
 
 use crate::MetricError;
-use crate::linalg::{Factor, Svd, default_solver};
+use crate::linalg::default_solver;
 use crate::moments::Moments;
+use crate::transport::{Seen, Transport};
 
-/// Singular values below this share of the largest are rounding: the sets have no spread there.
-const ROUNDING: f64 = 1e-12;
 /// Rows that are mapped at a time.
 const BLOCK: usize = 512;
 
@@ -56,39 +54,28 @@ pub(super) struct Coordinates {
 }
 
 impl Expansion {
+    /// The expansion around two sets that were drawn by image.
     pub(super) fn new(candidates: &Moments, references: &Moments) -> Result<Self, MetricError> {
-        let solver = default_solver();
-        let factor =
-            |moments: &Moments| Factor::of_covariance(moments.covariance(0)?.view(), solver);
-        let (first, second) = (factor(candidates)?, factor(references)?);
-        let Svd { u, s, vt } = solver.svd(first.l().t().dot(&second.l()).view())?;
-        let largest = s.iter().copied().fold(0.0, f64::max);
-        let kept: Vec<usize> = (0..s.len())
-            .filter(|&i| s[i] > ROUNDING * largest)
-            .collect();
-        let spectrum = s.select(Axis(0), &kept);
-        let roots = spectrum.mapv(f64::sqrt);
-        let (scale1, scale2) = (bessel(candidates), bessel(references));
-        let scale = (scale1 * scale2).sqrt();
-        let shift = &candidates.mean() - &references.mean();
-        let value = shift.dot(&shift) + scale1 * first.trace() + scale2 * second.trace()
-            - 2.0 * scale * s.sum();
+        let transport = Transport::between_moments(candidates, references, default_solver())?;
+        let mut order: Vec<usize> = (0..transport.spectrum.len()).collect();
+        order.sort_by(|&i, &j| transport.spectrum[j].total_cmp(&transport.spectrum[i]));
+        let scales =
+            [&transport.first, &transport.second].map(|set| set.n as f64 / (set.n as f64 - 1.0));
+        let scale = (scales[0] * scales[1]).sqrt();
+        let shift = &transport.first.mean - &transport.second.mean;
+        // From the transport's covariances of ddof 1 to ddof 0, in which resampling is plain weighting.
+        let side = |set: &Seen, pull: f64, own: f64| Side {
+            mean: set.mean.clone(),
+            pull: pull * &shift,
+            scale: own,
+            balance: set.map.select(Axis(0), &order).reversed_axes() * (own / scale).sqrt(),
+        };
         Ok(Expansion {
-            value: value.max(0.0),
+            value: transport.distance().value,
+            spectrum: transport.spectrum.select(Axis(0), &order) / scale,
+            candidates: side(&transport.first, 2.0, scales[0]),
+            references: side(&transport.second, -2.0, scales[1]),
             scale,
-            candidates: Side {
-                mean: candidates.mean().to_owned(),
-                pull: 2.0 * &shift,
-                scale: scale1,
-                balance: second.l().dot(&vt.select(Axis(0), &kept).t()) / &roots,
-            },
-            references: Side {
-                mean: references.mean().to_owned(),
-                pull: -2.0 * &shift,
-                scale: scale2,
-                balance: first.l().dot(&u.select(Axis(1), &kept)) / &roots,
-            },
-            spectrum,
         })
     }
 
@@ -119,10 +106,4 @@ impl Expansion {
             });
         coordinates
     }
-}
-
-/// n/(n−1), from a covariance of ddof 0 to one of ddof 1.
-fn bessel(moments: &Moments) -> f64 {
-    let n = moments.n() as f64;
-    n / (n - 1.0)
 }

@@ -4,9 +4,9 @@
 //! falls back to kernels slower than nalgebra's.
 
 use ndarray::{Array1, Array2, ArrayView2};
-use ndarray_linalg::{Eigh, SVD, SVDInto, UPLO, error::LinalgError};
+use ndarray_linalg::{Eigh, SVD, UPLO};
 
-use super::{Decompose, Svd, SymmetricEigen};
+use super::{Decompose, SymmetricEigen};
 use crate::MetricError;
 
 /// The [`Decompose`] of LAPACK.
@@ -18,29 +18,10 @@ impl Decompose for Lapack {
         if matrix.is_empty() {
             return Ok(Array1::zeros(0));
         }
-        let (_, values, _) = matrix.svd(false, false).map_err(svd_failed)?;
+        let (_, values, _) = matrix
+            .svd(false, false)
+            .map_err(|_| MetricError::NoConvergence("singular value decomposition"))?;
         Ok(values)
-    }
-
-    fn svd(&self, matrix: ArrayView2<f64>) -> Result<Svd, MetricError> {
-        let (m, n) = matrix.dim();
-        if matrix.is_empty() {
-            return Ok(Svd {
-                u: Array2::zeros((m, 0)),
-                s: Array1::zeros(0),
-                vt: Array2::zeros((0, n)),
-            });
-        }
-        let (u, s, vt) = matrix.to_owned().svd_into(true, true).map_err(svd_failed)?;
-        let (u, vt) = u
-            .zip(vt)
-            .ok_or(MetricError::NoConvergence("singular value decomposition"))?;
-        let k = m.min(n);
-        Ok(Svd {
-            u: u.slice(ndarray::s![.., ..k]).to_owned(),
-            s,
-            vt: vt.slice(ndarray::s![..k, ..]).to_owned(),
-        })
     }
 
     fn symmetric_eigen(&self, matrix: ArrayView2<f64>) -> Result<SymmetricEigen, MetricError> {
@@ -55,8 +36,4 @@ impl Decompose for Lapack {
             .map_err(|_| MetricError::NoConvergence("eigenvalue decomposition"))?;
         Ok(SymmetricEigen { values, vectors })
     }
-}
-
-fn svd_failed(_: LinalgError) -> MetricError {
-    MetricError::NoConvergence("singular value decomposition")
 }

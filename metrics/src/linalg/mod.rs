@@ -18,17 +18,6 @@ pub use factor::Factor;
 pub use lapack::Lapack;
 pub use nalgebra::Nalgebra;
 
-/// Thin singular value decomposition `A = U diag(s) Vᵀ` of an `[m, n]` matrix, with `k = min(m, n)`.
-#[derive(Debug, Clone)]
-pub struct Svd {
-    /// Left singular vectors, `[m, k]`.
-    pub u: Array2<f64>,
-    /// Singular values, `[k]`, descending.
-    pub s: Array1<f64>,
-    /// Right singular vectors, transposed, `[k, n]`.
-    pub vt: Array2<f64>,
-}
-
 /// Eigendecomposition `A = V diag(λ) Vᵀ` of a symmetric matrix `[d, d]`, in no particular order.
 #[derive(Debug, Clone)]
 pub struct SymmetricEigen {
@@ -44,9 +33,6 @@ pub struct SymmetricEigen {
 pub trait Decompose: Sync {
     /// Singular values of a matrix `[m, n]`, in no particular order.
     fn singular_values(&self, matrix: ArrayView2<f64>) -> Result<Array1<f64>, MetricError>;
-
-    /// Thin singular value decomposition of a matrix `[m, n]`.
-    fn svd(&self, matrix: ArrayView2<f64>) -> Result<Svd, MetricError>;
 
     /// Eigendecomposition of a symmetric matrix `[d, d]`; only the lower triangle need be valid.
     fn symmetric_eigen(&self, matrix: ArrayView2<f64>) -> Result<SymmetricEigen, MetricError>;

@@ -3,7 +3,7 @@
 use nalgebra::{DMatrix, SVD, SymmetricEigen as NaSymmetricEigen};
 use ndarray::{Array1, Array2, ArrayView2};
 
-use super::{Decompose, Svd, SymmetricEigen};
+use super::{Decompose, SymmetricEigen};
 use crate::MetricError;
 
 /// Sweeps before giving up: far beyond what a finite matrix needs.
@@ -27,32 +27,6 @@ impl Decompose for Nalgebra {
         )
         .ok_or(MetricError::NoConvergence("singular value decomposition"))?;
         Ok(svd.singular_values.iter().copied().collect())
-    }
-
-    fn svd(&self, matrix: ArrayView2<f64>) -> Result<Svd, MetricError> {
-        if matrix.is_empty() {
-            let (m, n) = matrix.dim();
-            return Ok(Svd {
-                u: Array2::zeros((m, 0)),
-                s: Array1::zeros(0),
-                vt: Array2::zeros((0, n)),
-            });
-        }
-        let failed = || MetricError::NoConvergence("singular value decomposition");
-        let svd = SVD::try_new(
-            to_nalgebra(matrix),
-            true,
-            true,
-            f64::EPSILON,
-            MAX_ITERATIONS,
-        )
-        .ok_or_else(failed)?;
-        let (u, vt) = svd.u.zip(svd.v_t).ok_or_else(failed)?;
-        Ok(Svd {
-            u: from_nalgebra(&u),
-            s: svd.singular_values.iter().copied().collect(),
-            vt: from_nalgebra(&vt),
-        })
     }
 
     fn symmetric_eigen(&self, matrix: ArrayView2<f64>) -> Result<SymmetricEigen, MetricError> {
