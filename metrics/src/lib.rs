@@ -16,17 +16,25 @@
 //! [`statistics`]. [`text`] stands apart: it compares the words of captions, not embeddings.
 
 pub mod bias;
+pub mod compare;
 pub mod decomposition;
+pub mod energy;
 pub mod error;
 pub mod estimate;
 pub mod frechet;
 pub mod infinity;
 pub mod influence;
 pub mod linalg;
+pub mod mmd;
 pub mod moments;
 pub mod paired;
 pub mod text;
+mod pairwise;
+pub mod prdc;
+pub mod samples;
+pub mod sliced;
 pub mod statistics;
 pub mod transport;
+pub mod vendi;
 
 pub use error::MetricError;
