@@ -5,7 +5,7 @@ use plotters::prelude::*;
 /// Width of every picture.
 pub const WIDTH: u32 = 420;
 /// Height that the labels and the name of the x-axis take.
-pub const X_AXIS: u32 = 44;
+pub const X_AXIS: u32 = 48;
 /// Space on both sides of the plot.
 pub const SIDE: u32 = 14;
 
@@ -47,12 +47,12 @@ pub struct Canvas {
 
 /// Letters of the common size.
 pub fn letters(color: &RGBColor) -> TextStyle<'_> {
-    ("sans-serif", 17).into_font().color(color)
+    ("sans-serif", 19).into_font().color(color)
 }
 
 /// Letters for names of things.
 pub fn strong_letters(color: &RGBColor) -> TextStyle<'_> {
-    ("sans-serif", 17, FontStyle::Bold).into_font().color(color)
+    ("sans-serif", 19, FontStyle::Bold).into_font().color(color)
 }
 
 impl Canvas {

@@ -6,7 +6,7 @@ use plotters::style::text_anchor::{HPos, Pos, VPos};
 
 const HEIGHT: u32 = 280;
 /// Width of the labels of the y-axis.
-const Y_AXIS: u32 = 56;
+const Y_AXIS: u32 = 60;
 
 /// Draws the points (N and the distance at N), the line and its intercept with its interval.
 pub fn draw(

@@ -8,7 +8,7 @@ use plotters::style::text_anchor::{HPos, Pos, VPos};
 
 const HEIGHT: u32 = 260;
 /// Width of the labels of the y-axis.
-const Y_AXIS: u32 = 48;
+const Y_AXIS: u32 = 52;
 /// Height of the legend.
 const TOP: u32 = 30;
 
@@ -83,11 +83,11 @@ fn legend<'a>(area: &Area<'a>, with_overlay: bool) -> Drawn<'a> {
     ))?;
     area.draw(&Text::new("captions", (left + 20, 13), style()))?;
     if with_overlay {
-        let outline = [(left + 108, 13), (left + 126, 13)];
+        let outline = [(left + 102, 13), (left + 120, 13)];
         area.draw(&PathElement::new(outline, SERIES[1].stroke_width(3)))?;
-        area.draw(&Text::new("references", (left + 132, 13), style()))?;
+        area.draw(&Text::new("references", (left + 126, 13), style()))?;
     }
-    let x = WIDTH as i32 - 130;
+    let x = WIDTH as i32 - 136;
     area.draw(&PathElement::new([(x, 5), (x, 21)], INK.stroke_width(2)))?;
     area.draw(&Text::new("median caption", (x + 8, 13), style()))
 }

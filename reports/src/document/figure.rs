@@ -105,7 +105,7 @@ fn intervals(title: &str, axis: &str, rows: Vec<Interval>) -> Option<Figure> {
     };
     Some(Figure {
         title: title.to_string(),
-        caption: format!("{axis} Points are values, lines their 95% intervals.{rest}"),
+        caption: format!("Points are values, lines their 95% intervals.{rest}"),
         plot: Plot::Intervals {
             rows,
             with_zero: false,

@@ -3,7 +3,8 @@
 use super::SiteError;
 use super::names::Names;
 use crate::charts;
-use crate::document::{Block, Document, Figure};
+use crate::document::number::{MISSING, counted};
+use crate::document::{Block, Document, Figure, visible};
 use crate::record::{Record, Results, ScoreResults};
 use minijinja::{Environment, Value, context};
 use std::collections::BTreeMap;
@@ -101,8 +102,11 @@ impl Pages {
                 Results::Compare(results) => comparisons.push(context! {
                     title => Document::of(record).title,
                     href => names.record(at),
-                    systems => results.systems.len(),
-                    n => results.n,
+                    subject => format!(
+                        "{} on {}",
+                        counted(results.systems.len() as u64, "system"),
+                        counted(results.n, "image")
+                    ),
                 }),
                 Results::Score(_) => {
                     let row = score_row(record, names.systems(at));
@@ -116,7 +120,10 @@ impl Pages {
         }
         let groups: Vec<Value> = groups
             .into_iter()
-            .map(|(key, rows)| context! { key, rows })
+            .map(|(key, rows)| {
+                let title = format!("Systems with comparability key {}", visible(key));
+                context! { title, rows }
+            })
             .collect();
         self.render("index.html", context! { sections, comparisons, groups })
     }
@@ -149,12 +156,12 @@ fn score_row(record: &Record, links: &BTreeMap<String, String>) -> Value {
         Some([_, value, interval, ..]) => {
             context! { text => format!("{} {}", value.text, interval.text), sort => value.sort }
         }
-        _ => context! { text => "–" },
+        _ => context! { text => MISSING },
     };
     context! {
         href => links.get(&name),
-        name => crate::document::visible(&name),
-        encoder => record.encoder.as_ref().map(|e| crate::document::visible(&e.id)),
+        name => visible(&name),
+        encoder => record.encoder.as_ref().map(|e| visible(&e.id)),
         is_fgd => record.encoder.as_ref().is_some_and(|e| e.is_gte_small),
         paired => cell("fgd_paired"),
         set => cell("fgd_set"),

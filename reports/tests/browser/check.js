@@ -34,10 +34,11 @@ async function check(what, action) {
   }
 }
 
-/** A page that notes what it asks for and what it complains about. */
-async function open(browser, view, name) {
+/** A tab that notes what its pages ask for and what they complain about. */
+async function tab(browser, view) {
   const context = await browser.newContext({ viewport: view.viewport, colorScheme: view.colorScheme });
   const page = await context.newPage();
+  const name = view.name;
   page.on("console", (message) => {
     if (["error", "warning"].includes(message.type())) failures.push(`${name}: console: ${message.text()}`);
   });
@@ -50,8 +51,11 @@ async function open(browser, view, name) {
     const url = request.url();
     if (!url.startsWith(home) && !url.startsWith("data:")) failures.push(`${name}: asks for ${url}`);
   });
-  await page.goto(new URL(name, home).href);
   return page;
+}
+
+function go(page, name) {
+  return page.goto(new URL(name, home).href);
 }
 
 /** Text of a column of the first sortable table. */
@@ -64,7 +68,8 @@ function column(page, heading) {
 }
 
 async function readAsAPersonDoes(browser) {
-  const page = await open(browser, views[0], "index.html");
+  const page = await tab(browser, views[0]);
+  await go(page, "index.html");
   await check("sort by a column", async () => {
     const before = await column(page, "system");
     const heading = page.locator("table.sortable").first().getByRole("columnheader", { name: "fgd_paired" });
@@ -99,8 +104,8 @@ async function readAsAPersonDoes(browser) {
   await page.context().close();
 }
 
-async function inspect(browser, view, name) {
-  const page = await open(browser, view, name);
+async function inspect(page, view, name) {
+  await go(page, name);
   const what = `${name}, ${view.name}`;
   await page.evaluate(() => document.querySelectorAll("details").forEach((d) => (d.open = true)));
   await check(`${what}: no sideways scrolling of the page`, async () => {
@@ -125,8 +130,9 @@ async function inspect(browser, view, name) {
     });
     assert.deepEqual(overlaps, []);
   });
-  await page.addScriptTag({ path: axe });
-  await check(`${what}: accessible`, async () => {
+  // What axe judges does not depend on the width, but the contrast depends on the colours.
+  if (view.name !== "narrow") await check(`${what}: accessible`, async () => {
+    await page.addScriptTag({ path: axe });
     const { violations } = await page.evaluate(() => window.axe.run({ preload: false }));
     const serious = violations.filter((v) => ["serious", "critical"].includes(v.impact));
     const lines = serious.map((v) => `${v.id} (${v.nodes.length}): ${v.nodes[0].html} ${v.nodes[0].failureSummary}`);
@@ -136,7 +142,6 @@ async function inspect(browser, view, name) {
     await page.evaluate(() => document.querySelectorAll("details").forEach((d) => (d.open = false)));
     await page.screenshot({ path: path.join(screenshots, `${name.replace(".html", "")}.${view.name}.png`), fullPage: true });
   }
-  await page.context().close();
 }
 
 if (screenshots) mkdirSync(screenshots, { recursive: true });
@@ -145,7 +150,11 @@ const browser = await chromium.launch({
   args: ["--no-sandbox", "--disable-gpu"],
 });
 await readAsAPersonDoes(browser);
-for (const view of views) for (const name of pages) await inspect(browser, view, name);
+for (const view of views) {
+  const page = await tab(browser, view);
+  for (const name of pages) await inspect(page, view, name);
+  await page.context().close();
+}
 await browser.close();
 
 if (failures.length > 0) {
