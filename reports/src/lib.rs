@@ -8,3 +8,5 @@ pub mod format;
 pub mod record;
 
 pub use format::{Format, Style, render};
+mod charts;
+pub mod site;

@@ -2,7 +2,8 @@
 
 use super::number::{MISSING, count, counted, interval, p_value, signed, value};
 use super::score::{encoder_name, encoder_notice, findings, measure_with_interval};
-use super::{Block, Cell, Column, Document, Entry, Field, Table, Tone, visible};
+use super::{Block, Cell, Column, Document, Entry, Field, Figure, Table, Tone, visible};
+use super::{figure, provenance};
 use crate::record::{
     CompareResults, Contrast, Difference, Gate, Measure, Record, ScoreResults, System,
 };
@@ -35,6 +36,7 @@ pub fn document(record: &Record, results: &CompareResults) -> Document {
     }
     blocks.extend(differences(&results.differences).map(Block::Table));
     blocks.extend(missing_estimates(&results.differences));
+    blocks.extend(figures(results));
     blocks.extend(latency(&results.systems).map(Block::Table));
     blocks.extend(slices(&results.systems).into_iter().map(Block::Table));
     blocks.extend(difference_slices(&results.differences).map(Block::Table));
@@ -46,7 +48,27 @@ pub fn document(record: &Record, results: &CompareResults) -> Document {
     Document {
         title: names.join(" vs "),
         blocks,
+        appendix: provenance::tables(record),
     }
+}
+
+/// The pictures of a comparison: values, their parts, and one picture per metric compared.
+fn figures(results: &CompareResults) -> Option<Block> {
+    let systems: Vec<(String, &ScoreResults)> = results
+        .systems
+        .iter()
+        .map(|system| (visible(&system.name), &system.scores))
+        .collect();
+    let mut figures: Vec<Figure> = [
+        figure::paired(&systems),
+        figure::set(&systems),
+        figure::parts(&systems),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
+    figures.extend(figure::differences(&results.differences));
+    (!figures.is_empty()).then_some(Block::Figures { figures })
 }
 
 /// The metrics that the tables of several systems show, in their order.
@@ -96,7 +118,7 @@ fn systems(systems: &[System]) -> Table {
     table.remark = Some(
         "fgd_paired and fgd_set: lower is better; fgd_set with its bias removed. ± is half of the 95% interval.".into(),
     );
-    table
+    table.sortable()
 }
 
 /// Distances, parts and cosine of one system.
@@ -192,7 +214,7 @@ pub fn differences(differences: &[Difference]) -> Option<Table> {
     table.remark = Some(format!(
         "difference: system minus versus. detectable: the smallest true difference that this many images show with 80% power; N needed: images that would show the estimated one.{tests}"
     ));
-    Some(table)
+    Some(table.sortable())
 }
 
 /// A difference with its sign and interval.

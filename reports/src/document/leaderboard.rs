@@ -5,8 +5,9 @@ use super::number::{MISSING, counted, value};
 use super::score::{
     encoder_name, encoder_notice, findings, input_name, measure_cell, measure_with_interval,
 };
-use super::{Block, Cell, Column, Document, Table, Tone, visible};
-use crate::record::{LeaderboardResults, Measure, Record, Rejected, Split, Standing};
+use super::{Block, Cell, Column, Document, Figure, Table, Tone, visible};
+use super::{figure, provenance};
+use crate::record::{LeaderboardResults, Measure, Record, Rejected, ScoreResults, Split, Standing};
 
 /// The document of a leaderboard record.
 pub fn document(record: &Record, results: &LeaderboardResults) -> Document {
@@ -24,6 +25,7 @@ pub fn document(record: &Record, results: &LeaderboardResults) -> Document {
     blocks.extend(results.split.as_ref().map(split_line));
     blocks.push(Block::Table(standings(results)));
     blocks.extend(set_warning(&results.standings));
+    blocks.extend(figures(results));
     blocks.extend(differences(&results.differences).map(Block::Table));
     blocks.extend(rejected(&results.rejected).map(Block::Table));
     blocks.extend(findings(&record.findings).map(Block::Table));
@@ -36,7 +38,26 @@ pub fn document(record: &Record, results: &LeaderboardResults) -> Document {
             visible(&input_name(record, "references"))
         ),
         blocks,
+        appendix: provenance::tables(record),
     }
+}
+
+/// The pictures of a leaderboard.
+fn figures(results: &LeaderboardResults) -> Option<Block> {
+    let systems: Vec<(String, &ScoreResults)> = results
+        .standings
+        .iter()
+        .map(|standing| (visible(&standing.name), &standing.scores))
+        .collect();
+    let figures: Vec<Figure> = [
+        figure::paired(&systems),
+        figure::set(&systems),
+        figure::parts(&systems),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
+    (!figures.is_empty()).then_some(Block::Figures { figures })
 }
 
 /// How the images were split and what it did to the ranking.
@@ -114,7 +135,7 @@ pub fn standings(results: &LeaderboardResults) -> Table {
     table.remark = Some(
         "fgd_paired and fgd_set: lower is better; ± is half of the 95% interval. range: the ranks that the differences leave open; systems that share ranks are not separable.".into(),
     );
-    table
+    table.sortable()
 }
 
 fn standing_row(standing: &Standing, split: bool) -> Vec<Cell> {

@@ -4,13 +4,18 @@
 //! of record, and every format (terminal, Markdown, HTML) draws the same blocks, so that no format
 //! tells another story than its neighbour.
 
+pub mod figure;
 pub mod number;
+pub(crate) mod width;
 
 mod compare;
 mod leaderboard;
+mod provenance;
 mod score;
 
-use crate::record::{Record, Results};
+pub use figure::{Figure, Interval, Plot};
+
+use crate::record::{Record, Results, ScoreResults};
 use serde::Serialize;
 
 /// A record as something to read.
@@ -20,6 +25,8 @@ pub struct Document {
     pub title: String,
     /// Its parts, in reading order.
     pub blocks: Vec<Block>,
+    /// How the numbers were made, for documents with room.
+    pub appendix: Vec<Block>,
 }
 
 /// One part of a document.
@@ -46,6 +53,11 @@ pub enum Block {
         title: String,
         /// The things.
         entries: Vec<Entry>,
+    },
+    /// Pictures of numbers, for formats that can draw; each repeats numbers that tables give.
+    Figures {
+        /// The pictures.
+        figures: Vec<Figure>,
     },
     /// The one line to quote with the numbers.
     Signature {
@@ -84,6 +96,8 @@ pub struct Table {
     pub rows: Vec<Vec<Cell>>,
     /// A remark below.
     pub remark: Option<String>,
+    /// Whether the order of the rows means nothing, so that a reader may change it.
+    pub sortable: bool,
 }
 
 /// A column of a table.
@@ -141,6 +155,11 @@ impl Document {
             Results::Leaderboard(results) => leaderboard::document(record, results),
         }
     }
+
+    /// What a record says about one of its systems.
+    pub fn of_system(record: &Record, name: &str, scores: &ScoreResults) -> Self {
+        score::system(record, name, scores)
+    }
 }
 
 impl Table {
@@ -149,6 +168,13 @@ impl Table {
             title: title.to_string(),
             columns,
             ..Self::default()
+        }
+    }
+
+    fn sortable(self) -> Self {
+        Self {
+            sortable: true,
+            ..self
         }
     }
 }

@@ -1,33 +1,45 @@
 //! What a score record says: one system against references.
 
 use super::number::{MISSING, count, counted, interval, percent, signed, value};
-use super::{Block, Cell, Column, Document, Entry, Field, Table, Tone, visible};
+use super::{Block, Cell, Column, Document, Entry, Field, Figure, Table, Tone, visible};
+use super::{figure, provenance};
 use crate::record::{
-    Finding, Measure, Pairing, Record, ScoreResults, Severity, Slice, WorstCaption,
+    Distribution, Finding, Measure, Pairing, Record, ScoreResults, Severity, Slice, WorstCaption,
 };
 
 /// The document of a score record.
 pub fn document(record: &Record, results: &ScoreResults) -> Document {
+    let mut document = system(record, &record.system_name(), results);
+    let signature = document.blocks.pop();
+    (document.blocks).extend(findings(&record.findings).map(Block::Table));
+    document.blocks.extend(signature);
+    document
+}
+
+/// The numbers of one system of a record.
+pub fn system(record: &Record, name: &str, results: &ScoreResults) -> Document {
     let mut blocks = vec![Block::Line {
         text: subject(results, record),
     }];
     blocks.extend(encoder_notice(record));
     blocks.push(Block::Table(scores(results)));
     blocks.extend(notices(results));
+    blocks.extend(figures(results));
     blocks.extend(further(results).map(Block::Table));
+    blocks.extend(texts(results).map(Block::Table));
     blocks.extend(results.slices.iter().map(|s| Block::Table(slice(s))));
     blocks.extend(worst(&results.worst));
-    blocks.extend(findings(&record.findings).map(Block::Table));
     blocks.push(Block::Signature {
         text: visible(&record.signature),
     });
     Document {
         title: format!(
             "{} against {}",
-            visible(&record.system_name()),
+            visible(name),
             visible(&input_name(record, "references"))
         ),
         blocks,
+        appendix: provenance::tables(record),
     }
 }
 
@@ -314,6 +326,60 @@ pub fn measure_with_interval(measure: &Measure) -> Cell {
     Cell::number(text, measure.value)
 }
 
+/// The pictures of a system's numbers.
+fn figures(results: &ScoreResults) -> Option<Block> {
+    let figures: Vec<Figure> = [
+        figure::distances(results),
+        figure::parts(&[(String::new(), results)]),
+        figure::histogram_of_distances(results),
+        figure::histogram_of_influences(results),
+        figure::histogram_of_lengths(results),
+        figure::infinity(results),
+    ]
+    .into_iter()
+    .flatten()
+    .chain(results.slices.iter().filter_map(figure::slice))
+    .collect();
+    (!figures.is_empty()).then_some(Block::Figures { figures })
+}
+
+/// What the captions look like as texts.
+fn texts(results: &ScoreResults) -> Option<Table> {
+    let texts = results.texts.as_ref()?;
+    let mut table = Table::new(
+        "Captions as texts",
+        vec![
+            Column::text("what"),
+            Column::number("captions"),
+            Column::number("references"),
+        ],
+    );
+    let median = |d: Option<&Distribution>| {
+        let words = d.map(|d| d.quantiles[3]);
+        Cell::number(
+            words.map_or(MISSING.to_string(), |w| format!("{w:.0}")),
+            words,
+        )
+    };
+    let share = |s: f64| Cell::number(format!("{:.1}%", 100.0 * s), Some(s));
+    table.rows.push(vec![
+        Cell::text("words, median"),
+        median(Some(&texts.lengths)),
+        median(texts.reference_lengths.as_ref()),
+    ]);
+    table.rows.push(vec![
+        Cell::text("equal to another caption"),
+        share(texts.duplicates),
+        Cell::text(""),
+    ]);
+    table.rows.push(vec![
+        Cell::text("a word or phrase runs away"),
+        share(texts.repetitive),
+        Cell::text(""),
+    ]);
+    Some(table)
+}
+
 /// The numbers per group of images.
 pub fn slice(slice: &Slice) -> Table {
     let mut table = Table::new(
@@ -342,7 +408,7 @@ pub fn slice(slice: &Slice) -> Table {
             measure_cell(&results.mean_cosine),
         ]);
     }
-    table
+    table.sortable()
 }
 
 /// The captions that hurt most.

@@ -5,7 +5,8 @@ use crate::document::{Block, Document, Entry, Table, Tone};
 /// The document in Markdown.
 pub fn render(document: &Document) -> String {
     let mut out = format!("# {}\n", escaped(&document.title));
-    for block in &document.blocks {
+    let shown = |block: &&Block| !matches!(block, Block::Figures { .. });
+    for block in document.blocks.iter().filter(shown) {
         out.push('\n');
         match block {
             Block::Line { text } => out.push_str(&format!("{}\n", escaped(text))),
@@ -24,6 +25,7 @@ pub fn render(document: &Document) -> String {
                     push_entry(&mut out, i + 1, entry);
                 }
             }
+            Block::Figures { .. } => {}
             Block::Signature { text } => {
                 out.push_str(&format!("Signature: {}\n", escaped(text)));
             }

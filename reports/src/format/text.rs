@@ -1,8 +1,9 @@
 //! The terminal: aligned, as wide as the window, coloured only where asked.
 
 use super::Style;
+use crate::document::width::{clipped, padded, wrapped};
 use crate::document::{Block, Cell, Column, Document, Entry, Table, Tone};
-use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
+use unicode_width::UnicodeWidthStr;
 
 /// Between two columns.
 const GAP: usize = 2;
@@ -22,7 +23,8 @@ pub fn render(document: &Document, style: &Style) -> String {
     let mut out = String::new();
     push_paragraph(&mut out, &document.title, "", Tone::Strong, style);
     let mut before: Option<&Block> = None;
-    for block in &document.blocks {
+    let shown = |block: &&Block| !matches!(block, Block::Figures { .. });
+    for block in document.blocks.iter().filter(shown) {
         if !keeps_together(before, block) {
             out.push('\n');
         }
@@ -40,6 +42,7 @@ pub fn render(document: &Document, style: &Style) -> String {
                     push_entry(&mut out, i + 1, entry, style);
                 }
             }
+            Block::Figures { .. } => {}
             Block::Signature { text } => {
                 push_line(&mut out, &paint(text, Tone::Dim, style));
             }
@@ -264,63 +267,6 @@ fn push_stacked(out: &mut String, table: &Table, style: &Style) {
     }
 }
 
-/// A text padded with blanks to a width in columns of the terminal.
-fn padded(text: &str, width: usize, right: bool) -> String {
-    let blanks = " ".repeat(width.saturating_sub(text.width()));
-    if right {
-        format!("{blanks}{text}")
-    } else {
-        format!("{text}{blanks}")
-    }
-}
-
-/// A text cut to a width, with an ellipsis where something was cut.
-fn clipped(text: &str, width: usize) -> String {
-    if text.width() <= width {
-        return text.to_string();
-    }
-    let mut cut = String::new();
-    let mut used = 0;
-    for c in text.chars() {
-        used += c.width().unwrap_or(0);
-        if used + 1 > width {
-            break;
-        }
-        cut.push(c);
-    }
-    cut.push('…');
-    cut
-}
-
-/// A text in lines of at most `width` columns, broken at blanks, and within a word only where the
-/// word alone is too long. Leading blanks are kept: they indent.
-fn wrapped(text: &str, width: usize) -> Vec<String> {
-    let width = width.max(1);
-    let mut lines = Vec::new();
-    let indent = text.len() - text.trim_start_matches(' ').len();
-    let mut line = " ".repeat(indent.min(width / 2));
-    let mut is_empty = true;
-    for word in text.split(' ').filter(|word| !word.is_empty()) {
-        let blank = if is_empty { 0 } else { 1 };
-        if !is_empty && line.width() + blank + word.width() > width {
-            lines.push(std::mem::take(&mut line));
-            is_empty = true;
-        }
-        if !is_empty {
-            line.push(' ');
-        }
-        for c in word.chars() {
-            if line.width() + c.width().unwrap_or(0) > width && !line.is_empty() {
-                lines.push(std::mem::take(&mut line));
-            }
-            line.push(c);
-        }
-        is_empty = false;
-    }
-    lines.push(line);
-    lines
-}
-
 /// A text in the colour of its tone.
 fn paint(text: &str, tone: Tone, style: &Style) -> String {
     let code = match tone {
@@ -333,23 +279,4 @@ fn paint(text: &str, tone: Tone, style: &Style) -> String {
         Tone::Warning => "1;33",
     };
     format!("\u{1b}[{code}m{text}\u{1b}[0m")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn wraps_at_blanks_and_breaks_only_long_words() {
-        assert_eq!(wrapped("a plate of pasta", 8), vec!["a plate", "of pasta"]);
-        assert_eq!(wrapped("abcdefghij", 4), vec!["abcd", "efgh", "ij"]);
-        assert_eq!(wrapped("你好你好", 4), vec!["你好", "你好"]);
-        assert_eq!(wrapped("", 4), vec![""]);
-    }
-
-    #[test]
-    fn clips_by_columns() {
-        assert_eq!(clipped("captions", 5), "capt…");
-        assert_eq!(clipped("你好你", 5), "你好…");
-    }
 }

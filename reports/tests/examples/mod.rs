@@ -134,11 +134,21 @@ pub fn scores(level: f64) -> ScoreResults {
 }
 
 fn distribution(low: f64, step: f64, counts: &[u64]) -> Distribution {
-    let at = |share: f64| low + step * share * counts.len() as f64;
+    let total: u64 = counts.iter().sum();
+    let quantile = |share: f64| {
+        let mut rest = share * total as f64;
+        for (bin, count) in counts.iter().enumerate() {
+            if rest <= *count as f64 {
+                return low + step * (bin as f64 + rest / *count as f64);
+            }
+            rest -= *count as f64;
+        }
+        low + step * counts.len() as f64
+    };
     Distribution {
         edges: (0..=counts.len()).map(|i| low + step * i as f64).collect(),
         counts: counts.to_vec(),
-        quantiles: [0.01, 0.06, 0.12, 0.2, 0.3, 0.5, 0.95].map(at),
+        quantiles: [0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 1.0].map(quantile),
     }
 }
 
@@ -311,6 +321,7 @@ pub fn score_missing() -> Record {
     };
     let mut record = record(Results::Score(Box::new(results)), "tiny.csv");
     record.encoder = Some(encoder("intfloat/e5-small-v2", false));
+    record.comparability.key = "591785b794601e21".into();
     record.tool.commit = None;
     record.tool.dirty = None;
     record.host.memory_bytes = None;
