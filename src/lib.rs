@@ -2,3 +2,5 @@
 
 pub mod captions;
 pub mod encoder;
+//! a
+pub mod captioner;

@@ -1,0 +1,349 @@
+//! `config.json` of a BLIP-2 checkpoint, old and new.
+//!
+//! The sub-configurations published on the hub hold only what differs from the defaults of their day, so every field has
+//! the default that transformers gives it (`Blip2VisionConfig`, `Blip2QFormerConfig`, `T5Config`).
+
+use std::path::Path;
+
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::error::{Error, Result};
+use super::layers::Activation;
+
+/// The vision tower: a ViT whose defaults are those of EVA ViT-g/14.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default)]
+#[allow(missing_docs)]
+pub struct VisionConfig {
+    pub hidden_size: usize,
+    pub intermediate_size: usize,
+    pub num_hidden_layers: usize,
+    pub num_attention_heads: usize,
+    pub image_size: usize,
+    pub patch_size: usize,
+    pub hidden_act: Activation,
+    pub layer_norm_eps: f64,
+    pub qkv_bias: bool,
+}
+
+impl Default for VisionConfig {
+    fn default() -> Self {
+        Self {
+            hidden_size: 1408,
+            intermediate_size: 6144,
+            num_hidden_layers: 39,
+            num_attention_heads: 16,
+            image_size: 224,
+            patch_size: 14,
+            hidden_act: Activation::Gelu,
+            layer_norm_eps: 1e-6,
+            qkv_bias: true,
+        }
+    }
+}
+
+/// The querying transformer between the vision tower and the language model.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default)]
+#[allow(missing_docs)]
+pub struct QFormerConfig {
+    pub hidden_size: usize,
+    pub num_hidden_layers: usize,
+    pub num_attention_heads: usize,
+    pub intermediate_size: usize,
+    pub hidden_act: Activation,
+    pub layer_norm_eps: f64,
+    pub cross_attention_frequency: usize,
+}
+
+impl Default for QFormerConfig {
+    fn default() -> Self {
+        Self {
+            hidden_size: 768,
+            num_hidden_layers: 12,
+            num_attention_heads: 12,
+            intermediate_size: 3072,
+            hidden_act: Activation::Gelu,
+            layer_norm_eps: 1e-12,
+            cross_attention_frequency: 2,
+        }
+    }
+}
+
+/// The T5 language model. [`T5Config::resolve`] settles the fields that depend on one another.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default)]
+#[allow(missing_docs)]
+pub struct T5Config {
+    pub model_type: String,
+    pub vocab_size: usize,
+    pub d_model: usize,
+    pub d_kv: usize,
+    pub d_ff: usize,
+    pub num_layers: usize,
+    num_decoder_layers: Option<usize>,
+    pub num_heads: usize,
+    pub relative_attention_num_buckets: usize,
+    pub relative_attention_max_distance: usize,
+    pub layer_norm_epsilon: f64,
+    feed_forward_proj: String,
+    dense_act_fn: Option<Activation>,
+    tie_word_embeddings: Option<bool>,
+    scale_decoder_outputs: Option<bool>,
+    decoder_start_token_id: Option<u32>,
+    pad_token_id: Option<u32>,
+    eos_token_id: Option<OneOrMany>,
+}
+
+impl Default for T5Config {
+    fn default() -> Self {
+        Self {
+            model_type: "t5".into(),
+            vocab_size: 32128,
+            d_model: 512,
+            d_kv: 64,
+            d_ff: 2048,
+            num_layers: 6,
+            num_decoder_layers: None,
+            num_heads: 8,
+            relative_attention_num_buckets: 32,
+            relative_attention_max_distance: 128,
+            layer_norm_epsilon: 1e-6,
+            feed_forward_proj: "relu".into(),
+            dense_act_fn: None,
+            tie_word_embeddings: None,
+            scale_decoder_outputs: None,
+            decoder_start_token_id: None,
+            pad_token_id: None,
+            eos_token_id: None,
+        }
+    }
+}
+
+impl T5Config {
+    /// Width of the concatenated heads; not `d_model` in general.
+    pub fn inner_dim(&self) -> usize {
+        self.num_heads * self.d_kv
+    }
+
+    /// Decoder depth; as deep as the encoder unless stated.
+    pub fn num_decoder_layers(&self) -> usize {
+        self.num_decoder_layers.unwrap_or(self.num_layers)
+    }
+
+    /// Whether the feed-forward layer is gated (`wi_0`, `wi_1`) or plain (`wi`).
+    pub fn is_gated(&self) -> bool {
+        self.feed_forward_proj.starts_with("gated-")
+    }
+
+    /// Whether logits are multiplied by d_model^-½: as `scale_decoder_outputs` says, else unless the embeddings are
+    /// declared untied. transformers 5 writes `tie_word_embeddings: true` whatever the weights, hence the order.
+    pub fn scales_logits(&self) -> bool {
+        self.scale_decoder_outputs
+            .unwrap_or(self.tie_word_embeddings != Some(false))
+    }
+
+    /// The activation of the feed-forward layer. The published flan-t5 checkpoints state `dense_act_fn` ("gelu", exact)
+    /// beside `feed_forward_proj: "gated-gelu"` (which alone means the tanh form); transformers lets the statement win.
+    pub fn activation(&self) -> Result<Activation> {
+        if let Some(act) = self.dense_act_fn {
+            return Ok(act);
+        }
+        match self.feed_forward_proj.as_str() {
+            "gated-gelu" => Ok(Activation::GeluTanh),
+            "gated-relu" | "relu" => Ok(Activation::Relu),
+            "gelu" => Ok(Activation::Gelu),
+            other => Err(Error::Setting(format!(
+                "text_config.feed_forward_proj {other:?} is not supported; supported are gated-gelu, gated-relu, gelu, relu"
+            ))),
+        }
+    }
+}
+
+/// The whole model.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default)]
+#[allow(missing_docs)]
+pub struct Config {
+    pub model_type: String,
+    pub vision_config: VisionConfig,
+    pub qformer_config: QFormerConfig,
+    pub text_config: T5Config,
+    pub num_query_tokens: usize,
+    /// Id of `<image>`; the embeddings of these positions are replaced by the queries. Absent in old checkpoints, where
+    /// the queries are prepended: the same sequence.
+    pub image_token_index: Option<u32>,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            model_type: String::new(),
+            vision_config: VisionConfig::default(),
+            qformer_config: QFormerConfig::default(),
+            text_config: T5Config::default(),
+            num_query_tokens: 32,
+            image_token_index: None,
+        }
+    }
+}
+
+/// Special tokens of decoding, from `generation_config.json`, else `config.json`, else T5's.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SpecialTokens {
+    /// First token of every decoder sequence.
+    pub decoder_start: u32,
+    /// Tokens that end a sequence.
+    pub eos: Vec<u32>,
+    /// Filler of shorter prompts in a batch; masked out.
+    pub pad: u32,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(untagged)]
+enum OneOrMany {
+    One(u32),
+    Many(Vec<u32>),
+}
+
+impl OneOrMany {
+    fn into_vec(self) -> Vec<u32> {
+        match self {
+            Self::One(id) => vec![id],
+            Self::Many(ids) => ids,
+        }
+    }
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct GenerationFile {
+    decoder_start_token_id: Option<u32>,
+    eos_token_id: Option<OneOrMany>,
+    pad_token_id: Option<u32>,
+}
+
+impl Config {
+    /// Reads and checks `DIR/config.json`.
+    pub fn read(dir: &Path) -> Result<Self> {
+        let path = dir.join("config.json");
+        let config: Self = read_json(&path)?;
+        config
+            .check()
+            .map_err(|reason| Error::checkpoint(&path, reason))?;
+        Ok(config)
+    }
+
+    /// Reads the special tokens of decoding.
+    pub fn special_tokens(&self, dir: &Path) -> Result<SpecialTokens> {
+        let path = dir.join("generation_config.json");
+        let file: GenerationFile = if path.exists() {
+            read_json(&path)?
+        } else {
+            GenerationFile::default()
+        };
+        let text = &self.text_config;
+        let pad = file.pad_token_id.or(text.pad_token_id).unwrap_or(0);
+        Ok(SpecialTokens {
+            decoder_start: file
+                .decoder_start_token_id
+                .or(text.decoder_start_token_id)
+                .unwrap_or(pad),
+            eos: file
+                .eos_token_id
+                .or(text.eos_token_id.clone())
+                .map_or(vec![1], OneOrMany::into_vec),
+            pad,
+        })
+    }
+
+    fn check(&self) -> std::result::Result<(), String> {
+        let (v, q, t) = (&self.vision_config, &self.qformer_config, &self.text_config);
+        if self.model_type != "blip-2" {
+            return Err(format!(
+                "model_type is {:?}; the captioner runs BLIP-2 checkpoints (model_type \"blip-2\")",
+                self.model_type
+            ));
+        }
+        if t.model_type != "t5" {
+            return Err(format!(
+                "the language model is {:?}; only BLIP-2 with T5 (flan-t5) is supported",
+                t.model_type
+            ));
+        }
+        t.activation().map_err(|e| e.to_string())?;
+        let sizes = [
+            ("vision_config.hidden_size", v.hidden_size),
+            ("vision_config.intermediate_size", v.intermediate_size),
+            ("vision_config.num_attention_heads", v.num_attention_heads),
+            ("vision_config.image_size", v.image_size),
+            ("vision_config.patch_size", v.patch_size),
+            ("qformer_config.hidden_size", q.hidden_size),
+            ("qformer_config.intermediate_size", q.intermediate_size),
+            ("qformer_config.num_attention_heads", q.num_attention_heads),
+            (
+                "qformer_config.cross_attention_frequency",
+                q.cross_attention_frequency,
+            ),
+            ("text_config.vocab_size", t.vocab_size),
+            ("text_config.d_model", t.d_model),
+            ("text_config.d_kv", t.d_kv),
+            ("text_config.d_ff", t.d_ff),
+            ("text_config.num_heads", t.num_heads),
+            (
+                "text_config.relative_attention_num_buckets",
+                t.relative_attention_num_buckets,
+            ),
+            ("num_query_tokens", self.num_query_tokens),
+        ];
+        if let Some((name, _)) = sizes.iter().find(|(_, size)| *size == 0) {
+            return Err(format!("{name} is 0"));
+        }
+        if let Some((name, size)) = sizes.iter().find(|(_, size)| *size > 1 << 20) {
+            return Err(format!("{name} is {size}, beyond anything this model has"));
+        }
+        let whole = |what: &str, a: usize, b: usize| match a % b {
+            0 => Ok(()),
+            _ => Err(format!("{what}: {a} is not a multiple of {b}")),
+        };
+        whole(
+            "vision_config.hidden_size by num_attention_heads",
+            v.hidden_size,
+            v.num_attention_heads,
+        )?;
+        whole(
+            "qformer_config.hidden_size by num_attention_heads",
+            q.hidden_size,
+            q.num_attention_heads,
+        )?;
+        whole(
+            "vision_config.image_size by patch_size",
+            v.image_size,
+            v.patch_size,
+        )?;
+        if t.relative_attention_num_buckets < 4
+            || t.relative_attention_max_distance <= t.relative_attention_num_buckets / 2
+        {
+            return Err("text_config: relative attention needs at least 4 buckets and a distance beyond the exact ones".into());
+        }
+        Ok(())
+    }
+}
+
+/// Reads a JSON file into `T`; the error names the file.
+pub(super) fn read_json<T: for<'de> Deserialize<'de>>(path: &Path) -> Result<T> {
+    let bytes = std::fs::read(path).map_err(Error::io(path))?;
+    let mut value: Value = serde_json::from_slice(&bytes)
+        .map_err(|e| Error::checkpoint(path, format!("not JSON: {e}")))?;
+    drop_nulls(&mut value);
+    serde_json::from_value(value).map_err(|e| Error::checkpoint(path, e))
+}
+
+/// Python writes `null` where it means "the default".
+fn drop_nulls(value: &mut Value) {
+    if let Value::Object(map) = value {
+        map.retain(|_, v| !v.is_null());
+        map.values_mut().for_each(drop_nulls);
+    }
+}

@@ -1,0 +1,34 @@
+//! Where the model runs: `cpu`, or `cuda:N` in builds with the `cuda` feature.
+
+use candle_core::Device;
+
+use super::error::{Error, Result};
+
+/// `cpu`, `cuda` or `cuda:N`.
+pub fn parse_device(name: &str) -> Result<Device> {
+    let (kind, ordinal) = name.split_once(':').unwrap_or((name, "0"));
+    match (kind, ordinal.parse()) {
+        ("cpu", _) if name == "cpu" => Ok(Device::Cpu),
+        ("cuda", Ok(ordinal)) => cuda(ordinal),
+        _ => Err(Error::Setting(format!(
+            "device {name:?} is unknown; give cpu or cuda:N"
+        ))),
+    }
+}
+
+#[cfg(feature = "cuda")]
+fn cuda(ordinal: usize) -> Result<Device> {
+    Device::new_cuda(ordinal).map_err(|e| {
+        Error::Setting(format!(
+            "cuda:{ordinal} cannot be used ({e}); try --device cpu"
+        ))
+    })
+}
+
+#[cfg(not(feature = "cuda"))]
+fn cuda(ordinal: usize) -> Result<Device> {
+    Err(Error::Setting(format!(
+        "cuda:{ordinal} needs a build with the cuda feature (script/build-cuda, or cargo build --release --features cuda); \
+         this one has only --device cpu"
+    )))
+}

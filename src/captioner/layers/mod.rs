@@ -1,0 +1,11 @@
+//! The pieces that the vision tower, the Q-Former and T5 share.
+
+mod activation;
+mod attention;
+mod linear;
+mod norm;
+
+pub use activation::Activation;
+pub use attention::{Mask, attention, heads};
+pub use linear::Linear;
+pub use norm::{LayerNorm, RmsNorm};

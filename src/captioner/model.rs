@@ -1,0 +1,296 @@
+//! The checkpoint, loaded: image → queries → language model → caption.
+
+use std::path::Path;
+
+use candle_core::{DType, Device, Tensor};
+
+use super::adapter::Adapter;
+use super::config::{Config, SpecialTokens};
+use super::error::{Error, Result};
+use super::generate::{self, Generated, GenerationConfig, Step};
+use super::layers::{Linear, Mask};
+use super::preprocess::Preprocessor;
+use super::qformer::QFormer;
+use super::t5::{Cache, T5};
+use super::tokenizer::PromptTokenizer;
+use super::vision::VisionModel;
+use super::weights::{Loader, Precision, Progress, TensorFiles};
+
+/// The prompt of the published fine-tuned checkpoint's card.
+pub const DEFAULT_PROMPT: &str = "Provide a detailed caption for this photo.";
+
+/// How a checkpoint is loaded.
+#[derive(Debug, Clone)]
+pub struct LoadOptions {
+    /// What weights are kept in.
+    pub precision: Precision,
+    /// Where it runs.
+    pub device: Device,
+}
+
+impl Default for LoadOptions {
+    fn default() -> Self {
+        Self {
+            precision: Precision::F32,
+            device: Device::Cpu,
+        }
+    }
+}
+
+/// What a loaded checkpoint is, for records and caches; hashes cover names, types, shapes and bytes of tensors.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct Identity {
+    /// All tensors of the checkpoint.
+    pub checkpoint_sha256: String,
+    /// All tensors of the adapter and its settings; empty without one.
+    pub adapter_sha256: String,
+    /// What decides the vision features: tower, queries and Q-Former, with any adapter on them and the preprocessing.
+    pub frozen_sha256: String,
+}
+
+/// One caption.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Caption {
+    /// The text, special tokens stripped.
+    pub text: String,
+    /// The generated ids behind it.
+    pub generated: Generated,
+}
+
+/// A BLIP-2 checkpoint, ready to caption.
+pub struct Captioner {
+    vision: VisionModel,
+    qformer: QFormer,
+    language_projection: Linear,
+    t5: T5,
+    tokenizer: PromptTokenizer,
+    preprocessor: Preprocessor,
+    special: SpecialTokens,
+    config: Config,
+    options: LoadOptions,
+}
+
+impl Captioner {
+    /// Loads a checkpoint directory and, if given, merges a LoRA adapter directory into it.
+    pub fn load(
+        checkpoint: &Path,
+        adapter: Option<&Path>,
+        options: LoadOptions,
+        progress: &dyn Fn(Progress),
+    ) -> Result<Self> {
+        if options.precision == Precision::Q8 && !options.device.is_cpu() {
+            return Err(Error::Setting(
+                "--dtype q8 runs on a CPU only; use bf16 on a GPU".into(),
+            ));
+        }
+        let config = Config::read(checkpoint)?;
+        let special = config.special_tokens(checkpoint)?;
+        let tokenizer = PromptTokenizer::read(checkpoint, config.image_token_index)?;
+        let preprocessor = Preprocessor::read(checkpoint, config.vision_config.image_size)?;
+        let adapter = adapter.map(Adapter::read).transpose()?;
+        let files = TensorFiles::open_dir(checkpoint)?;
+
+        // 8 bits pay in the decoder, where weights are streamed once per token; elsewhere products are bound by
+        // arithmetic, and nothing is rounded.
+        let (outer, decoder) = match options.precision {
+            Precision::Q8 => (Precision::F32, Precision::Q8),
+            same => (same, same),
+        };
+        let loader = Loader::new(&files, adapter.as_ref(), options.device.clone(), progress);
+        let (vision, qformer, language_projection, t5) =
+            loader.load(checkpoint, outer, |root| {
+                Ok((
+                    VisionModel::load(&root.pp("vision_model"), &config.vision_config)?,
+                    QFormer::load(
+                        root,
+                        &config.qformer_config,
+                        &config.vision_config,
+                        config.num_query_tokens,
+                    )?,
+                    Linear::load(
+                        &root.pp("language_projection"),
+                        config.qformer_config.hidden_size,
+                        config.text_config.d_model,
+                    )?,
+                    T5::load(&root.pp("language_model"), &config.text_config, decoder)?,
+                ))
+            })?;
+        Ok(Self {
+            vision,
+            qformer,
+            language_projection,
+            t5,
+            tokenizer,
+            preprocessor,
+            special,
+            config,
+            options,
+        })
+    }
+
+    /// The image processing that belongs to the checkpoint.
+    pub fn preprocessor(&self) -> &Preprocessor {
+        &self.preprocessor
+    }
+
+    /// The model's configuration.
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// Special tokens of decoding.
+    pub fn special_tokens(&self) -> &SpecialTokens {
+        &self.special
+    }
+
+    /// The tokenizer.
+    pub fn tokenizer(&self) -> &PromptTokenizer {
+        &self.tokenizer
+    }
+
+    /// The language model.
+    pub fn language_model(&self) -> &T5 {
+        &self.t5
+    }
+
+    /// A tensor of prepared pixels [images, 3, size, size] on the model's device.
+    pub fn pixels(&self, images: &[&[f32]]) -> Result<Tensor> {
+        let size = self.preprocessor.size;
+        let all: Vec<f32> = images.concat();
+        let pixels = Tensor::from_vec(all, (images.len(), 3, size, size), &Device::Cpu)?;
+        Ok(pixels
+            .to_dtype(self.compute_dtype())?
+            .to_device(&self.options.device)?)
+    }
+
+    fn compute_dtype(&self) -> DType {
+        match self.options.precision {
+            Precision::Bf16 if !self.options.device.is_cpu() => DType::BF16,
+            _ => DType::F32,
+        }
+    }
+
+    /// pixels [images, 3, size, size] → image tokens [images, tokens, hidden] of the vision tower.
+    ///
+    /// On a CPU one image at a time: its 257 tokens keep the products busy, and the result does not depend on which
+    /// images happen to be beside it.
+    pub fn image_tokens(&self, pixels: &Tensor) -> Result<Tensor> {
+        if !pixels.device().is_cpu() {
+            return self.vision.forward(pixels);
+        }
+        let each: Vec<Tensor> = (0..pixels.dim(0)?)
+            .map(|i| self.vision.forward(&pixels.narrow(0, i, 1)?))
+            .collect::<Result<_>>()?;
+        Ok(Tensor::cat(&each, 0)?)
+    }
+
+    /// Image tokens → query outputs [images, queries, hidden] of the Q-Former: what a features cache keeps.
+    pub fn queries(&self, image_tokens: &Tensor) -> Result<Tensor> {
+        if !image_tokens.device().is_cpu() {
+            return self.qformer.forward(image_tokens);
+        }
+        let each: Vec<Tensor> = (0..image_tokens.dim(0)?)
+            .map(|i| self.qformer.forward(&image_tokens.narrow(0, i, 1)?))
+            .collect::<Result<_>>()?;
+        Ok(Tensor::cat(&each, 0)?)
+    }
+
+    /// Query outputs → vectors of the language model [images, queries, d_model].
+    pub fn project(&self, queries: &Tensor) -> Result<Tensor> {
+        self.language_projection.forward(queries)
+    }
+
+    /// The encoder's input: each image's vectors, then its prompt's embeddings; shorter prompts are padded and masked.
+    pub fn embed(
+        &self,
+        projected: &Tensor,
+        prompts: &[Vec<u32>],
+    ) -> Result<(Tensor, Option<Mask>)> {
+        let (images, queries, width) = projected.dims3()?;
+        let longest = prompts.iter().map(Vec::len).max().unwrap_or(0);
+        let padded: Vec<u32> = prompts
+            .iter()
+            .flat_map(|ids| {
+                ids.iter()
+                    .copied()
+                    .chain(std::iter::repeat_n(self.special.pad, longest - ids.len()))
+            })
+            .collect();
+        let text = self
+            .t5
+            .shared
+            .forward(&padded)?
+            .reshape((images, longest, width))?;
+        let embedded = Tensor::cat(&[projected, &text], 1)?;
+        if prompts.iter().all(|ids| ids.len() == longest) {
+            return Ok((embedded, None));
+        }
+        let mask: Vec<f32> = prompts
+            .iter()
+            .flat_map(|ids| {
+                let hidden = longest - ids.len();
+                std::iter::repeat_n(0.0, queries + ids.len())
+                    .chain(std::iter::repeat_n(f32::NEG_INFINITY, hidden))
+            })
+            .collect();
+        let mask = Tensor::from_vec(mask, (images, queries + longest), &self.options.device)?;
+        Ok((embedded, Some(mask)))
+    }
+
+    /// Captions for query outputs [images, queries, hidden]; one prompt (token ids) and one seed per image.
+    pub fn caption(
+        &self,
+        queries: &Tensor,
+        prompts: &[Vec<u32>],
+        seeds: &[u64],
+        config: &GenerationConfig,
+    ) -> Result<Vec<Caption>> {
+        config.check()?;
+        if prompts.len() != queries.dim(0)? || seeds.len() != prompts.len() {
+            return Err(Error::Setting(
+                "one prompt and one seed are needed for every image".into(),
+            ));
+        }
+        let (embedded, mask) = self.embed(&self.project(queries)?, prompts)?;
+        let cache = self.t5.start(
+            &embedded,
+            mask.as_ref(),
+            config.num_beams,
+            config.max_new_tokens,
+        )?;
+        let mut decoding = Decoding {
+            t5: &self.t5,
+            cache,
+        };
+        let generated = generate::generate(&mut decoding, seeds, config, &self.special)?;
+        generated
+            .into_iter()
+            .map(|generated| {
+                Ok(Caption {
+                    text: self.tokenizer.decode(&generated.ids)?,
+                    generated,
+                })
+            })
+            .collect()
+    }
+}
+
+/// T5 and its cache as the searches see them.
+struct Decoding<'a> {
+    t5: &'a T5,
+    cache: Cache,
+}
+
+impl Step for Decoding<'_> {
+    fn step(&mut self, ids: &[u32]) -> Result<Tensor> {
+        self.t5.step(ids, &mut self.cache)
+    }
+
+    fn reorder(&mut self, rows: &[u32]) -> Result<()> {
+        self.cache.reorder(rows)
+    }
+
+    fn keep_prompts(&mut self, prompts: &[u32]) -> Result<()> {
+        self.cache.keep_prompts(prompts)
+    }
+}
