@@ -13,7 +13,8 @@
 //! [`decomposition`] shows how the first contains the second. Reading order: [`moments`] (mean and
 //! covariance), [`linalg`] (factors and singular values), [`frechet`], [`paired`], [`decomposition`];
 //! then how far the set distance can be trusted: [`transport`], [`influence`] and [`bias`], put together in
-//! [`statistics`]. [`text`] stands apart: it compares the words of captions, not embeddings.
+//! [`statistics`]. [`compare`] sets two systems side by side; [`mmd`], [`energy`], [`sliced`], [`prdc`] and [`vendi`] are other
+//! distances between the same two sets. [`text`] stands apart: it compares the words of captions, not embeddings.
 
 pub mod bias;
 pub mod compare;
@@ -28,12 +29,12 @@ pub mod linalg;
 pub mod mmd;
 pub mod moments;
 pub mod paired;
-pub mod text;
 mod pairwise;
 pub mod prdc;
 pub mod samples;
 pub mod sliced;
 pub mod statistics;
+pub mod text;
 pub mod transport;
 pub mod vendi;
 
