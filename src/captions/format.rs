@@ -7,7 +7,7 @@ use serde::Serialize;
 pub(super) const PARQUET_MAGIC: &[u8] = b"PAR1";
 
 /// The formats that hold captions.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, clap::ValueEnum)]
 #[serde(rename_all = "kebab-case")]
 pub enum Format {
     /// Comma-separated values (RFC 4180); a semicolon is understood where the header has no comma.

@@ -60,7 +60,7 @@ pub use finding::{Finding, FindingGroup, FindingKind, Severity, group_findings, 
 pub use format::Format;
 pub use lint::{lint, too_long};
 pub use references::{References, group};
-pub use table::{TableError, write_table};
+pub use table::{TableError, check_table_path, write_table};
 pub use template::{Template, check_template, read_template};
 
 /// How to read a caption file.

@@ -37,22 +37,42 @@ pub enum TableError {
     },
 }
 
+type Write = fn(&mut DataFrame, &mut BufWriter<NamedTempFile>) -> PolarsResult<()>;
+
+fn writer_for(path: &Path) -> Result<Write, TableError> {
+    let extension = path
+        .extension()
+        .and_then(|extension| extension.to_str())
+        .unwrap_or_default();
+    match extension.to_ascii_lowercase().as_str() {
+        "csv" => Ok(write_csv),
+        "parquet" => Ok(write_parquet),
+        "jsonl" | "ndjson" => Ok(write_json_lines),
+        _ => Err(TableError::Extension(path.to_owned())),
+    }
+}
+
+/// Checks that a table can be written to `path`, before the work that fills it: a known extension and a writable folder.
+///
+/// # Errors
+/// As [`write_table`].
+pub fn check_table_path(path: &Path) -> Result<(), TableError> {
+    writer_for(path)?;
+    temporary_beside(path)
+        .map(drop)
+        .map_err(|source| TableError::Io {
+            path: path.to_owned(),
+            source,
+        })
+}
+
 /// Writes `table` to `path`, in the format of its extension (.csv, .parquet, .jsonl or .ndjson): wholly or not at all, since a
 /// temporary file in the same directory takes the name only when it is complete.
 ///
 /// # Errors
 /// For another extension, before anything is written, and when the file or the table cannot be written.
 pub fn write_table(table: &mut DataFrame, path: &Path) -> Result<(), TableError> {
-    let extension = path
-        .extension()
-        .and_then(|extension| extension.to_str())
-        .unwrap_or_default();
-    let write = match extension.to_ascii_lowercase().as_str() {
-        "csv" => write_csv,
-        "parquet" => write_parquet,
-        "jsonl" | "ndjson" => write_json_lines,
-        _ => return Err(TableError::Extension(path.to_owned())),
-    };
+    let write = writer_for(path)?;
     let io = |source| TableError::Io {
         path: path.to_owned(),
         source,

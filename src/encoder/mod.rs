@@ -28,7 +28,7 @@ use chunk::Chunk;
 use packed::Packed;
 
 /// How the embeddings are computed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
 pub enum EngineKind {
     /// f32 on the CPU, with kernels of this crate: the default.
     #[default]
@@ -74,6 +74,12 @@ impl FromStr for EngineKind {
     }
 }
 
+/// Name of the SIMD kernels in use: `avx512`, `avx2`, `portable`, or the reason why none can be.
+pub fn simd_level() -> String {
+    packed::select_kernels()
+        .map_or_else(|error| error.to_string(), |kernels| kernels.name.to_owned())
+}
+
 /// How to load an encoder.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Options {
@@ -92,6 +98,19 @@ impl Default for Options {
             device: "cpu".into(),
             max_length: None,
         }
+    }
+}
+
+impl Options {
+    /// Name and variant of the engine, such as `packed/avx2`, without loading an encoder.
+    ///
+    /// # Errors
+    /// Where `FGD_SIMD` asks for kernels that this CPU cannot run.
+    pub fn engine_label(&self) -> Result<String, EncoderError> {
+        Ok(match self.engine {
+            EngineKind::Candle => format!("candle/{}", self.device),
+            kind => format!("{kind}/{}", packed::select_kernels()?.name),
+        })
     }
 }
 

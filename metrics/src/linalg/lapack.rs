@@ -14,6 +14,10 @@ use crate::MetricError;
 pub struct Lapack;
 
 impl Decompose for Lapack {
+    fn name(&self) -> &'static str {
+        "LAPACK"
+    }
+
     fn singular_values(&self, matrix: ArrayView2<f64>) -> Result<Array1<f64>, MetricError> {
         if matrix.is_empty() {
             return Ok(Array1::zeros(0));

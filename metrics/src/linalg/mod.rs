@@ -31,6 +31,9 @@ pub struct SymmetricEigen {
 ///
 /// Inputs are finite. An implementation reports failure to converge and never returns NaN.
 pub trait Decompose: Sync {
+    /// What a person calls it.
+    fn name(&self) -> &'static str;
+
     /// Singular values of a matrix `[m, n]`, in no particular order.
     fn singular_values(&self, matrix: ArrayView2<f64>) -> Result<Array1<f64>, MetricError>;
 

@@ -14,6 +14,10 @@ const MAX_ITERATIONS: usize = 100_000;
 pub struct Nalgebra;
 
 impl Decompose for Nalgebra {
+    fn name(&self) -> &'static str {
+        "nalgebra"
+    }
+
     fn singular_values(&self, matrix: ArrayView2<f64>) -> Result<Array1<f64>, MetricError> {
         if matrix.is_empty() {
             return Ok(Array1::zeros(0));
