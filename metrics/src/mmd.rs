@@ -275,3 +275,6 @@ pub fn median_distance(a: ArrayView2<'_, f32>, b: ArrayView2<'_, f32>, seed: u64
     };
     (lower.sqrt() + upper.sqrt()) / 2.0
 }
+
+#[cfg(test)]
+mod tests;

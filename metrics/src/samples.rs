@@ -98,15 +98,15 @@ impl<'a> TwoSamples<'a> {
     /// The contributions of one image are summed, so that what the two captions of an easy picture have in
     /// common is not counted as if it were independent.
     pub(crate) fn standard_error(&self, candidates: &[f64], references: &[f64]) -> f64 {
+        let (candidates, references) = (centred(candidates), centred(references));
         let spread = |sums: &[f64]| {
             let n = sums.len() as f64;
-            let mean = sums.iter().sum::<f64>() / n;
-            sums.iter().map(|s| (s - mean).powi(2)).sum::<f64>() * n / (n - 1.0)
+            sums.iter().map(|s| s * s).sum::<f64>() * n / (n - 1.0)
         };
         if !self.paired {
-            return (spread(candidates) + spread(references)).sqrt();
+            return (spread(&candidates) + spread(&references)).sqrt();
         }
-        let mut sums = candidates.to_vec();
+        let mut sums = candidates;
         for (&image, contribution) in self.reference_images().iter().zip(references) {
             sums[image] += contribution;
         }
@@ -117,6 +117,11 @@ impl<'a> TwoSamples<'a> {
     pub(crate) fn estimate(&self, value: f64, candidates: &[f64], references: &[f64]) -> Estimate {
         Estimate::normal(value, self.standard_error(candidates, references))
     }
+}
+
+fn centred(values: &[f64]) -> Vec<f64> {
+    let mean = values.iter().sum::<f64>() / values.len() as f64;
+    values.iter().map(|v| v - mean).collect()
 }
 
 fn check(

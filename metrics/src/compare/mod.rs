@@ -14,6 +14,7 @@
 //! answer, whatever the number of threads.
 
 mod additive;
+mod by_image;
 mod expansion;
 mod multiple;
 mod normal;

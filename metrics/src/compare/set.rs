@@ -14,8 +14,9 @@ use ndarray::{Array2, ArrayView2};
 use rayon::prelude::*;
 
 use super::additive::influence_error;
+use super::by_image::ByImage;
 use super::expansion::Expansion;
-use super::quadratic::{ByImage, Quadratic};
+use super::quadratic::Quadratic;
 use super::resample::{basic, draw_counts, sign_flip_p_value};
 use super::{Difference, Resampling, detectable_difference};
 use crate::MetricError;
@@ -68,15 +69,14 @@ pub fn set_difference(
     let [of_a, of_b, of_references] = [a, b, references].map(Moments::from_rows);
     let mut pooled = of_a.clone();
     pooled.merge(&of_b)?;
-    let expansions = [&of_a, &of_b, &pooled]
-        .into_par_iter()
-        .map(|candidates| Expansion::new(candidates, &of_references))
-        .collect::<Result<Vec<_>, _>>()?;
-    let [of_a, of_b, pooled] = &expansions[..] else {
-        unreachable!("three expansions of three sets");
-    };
-    let first = System::new(of_a, a, references, &by_image);
-    let second = System::new(of_b, b, references, &by_image);
+    let around = |candidates: &Moments| Expansion::new(candidates, &of_references);
+    let ((of_a, of_b), pooled) = rayon::join(
+        || rayon::join(|| around(&of_a), || around(&of_b)),
+        || around(&pooled),
+    );
+    let (of_a, of_b, pooled) = (of_a?, of_b?, pooled?);
+    let first = System::new(&of_a, a, references, &by_image);
+    let second = System::new(&of_b, b, references, &by_image);
 
     let observed = of_a.value - of_b.value;
     let bias = first.quadratic.bias() - second.quadratic.bias();
@@ -84,7 +84,7 @@ pub fn set_difference(
     let influence = Estimate::normal(observed - bias, influence_error(&linear.influence()));
     let fluctuations = fluctuations(&linear, &first.quadratic, &second.quadratic, resampling);
 
-    let exchanges = exchange_terms(pooled, a, b);
+    let exchanges = exchange_terms(&pooled, a, b);
     Ok(Difference {
         observed,
         bias,
@@ -220,3 +220,6 @@ fn centred(mut values: Vec<f64>) -> Vec<f64> {
     values.iter_mut().for_each(|v| *v -= mean);
     values
 }
+
+#[cfg(test)]
+mod tests;

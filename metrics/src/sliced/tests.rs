@@ -67,6 +67,31 @@ fn a_shift_is_seen_from_every_direction() {
     );
 }
 
+/// Along one and the same set of directions, the claimed error against the spread over fresh samples.
+#[test]
+fn standard_error_is_the_spread_over_samples() {
+    let mut rng = ChaCha8Rng::seed_from_u64(5);
+    let mut rows = |n: usize, stretch: f32| {
+        Array2::from_shape_simple_fn((n, 2), || stretch * rng.random_range(-1.0..1.0f32))
+    };
+    let found: Vec<Estimate> = (0..250)
+        .map(|_| (rows(150, 1.0), rows(210, 2.0)))
+        .map(|(x, y)| {
+            sliced_wasserstein2(
+                &TwoSamples::independent(x.view(), y.view()).unwrap(),
+                400,
+                1,
+            )
+            .unwrap()
+        })
+        .collect();
+    let n = found.len() as f64;
+    let mean = found.iter().map(|f| f.value).sum::<f64>() / n;
+    let spread = (found.iter().map(|f| (f.value - mean).powi(2)).sum::<f64>() / (n - 1.0)).sqrt();
+    let claimed = found.iter().map(|f| f.se).sum::<f64>() / n;
+    assert!((claimed / spread - 1.0).abs() < 0.15, "{claimed} {spread}");
+}
+
 #[test]
 fn threads_do_not_change_a_bit() {
     let x = Array2::from_shape_fn((90, 4), |(i, j)| ((i * 7 + j * 5) % 23) as f32);
