@@ -9,6 +9,7 @@ mod chunk;
 mod error;
 mod packed;
 mod pooling;
+pub mod probe;
 pub mod spec;
 mod tokens;
 mod weights;
