@@ -9,7 +9,8 @@ use std::path::Path;
 use candle_core::{Device, Tensor};
 use regex::Regex;
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Map, Value};
+use sha2::{Digest, Sha256};
 
 use super::config::read_json;
 use super::error::{Error, Result};
@@ -23,7 +24,6 @@ pub struct Adapter {
     files: TensorFiles,
     changes: BTreeMap<String, Change>,
     base: Option<String>,
-    settings: String,
 }
 
 /// The low-rank change of one weight matrix.
@@ -43,9 +43,9 @@ struct AdapterConfig {
     #[serde(default)]
     use_rslora: bool,
     #[serde(default)]
-    rank_pattern: BTreeMap<String, usize>,
+    rank_pattern: Map<String, Value>,
     #[serde(default)]
-    alpha_pattern: BTreeMap<String, f64>,
+    alpha_pattern: Map<String, Value>,
     base_model_name_or_path: Option<String>,
     #[serde(flatten)]
     rest: BTreeMap<String, Value>,
@@ -102,19 +102,10 @@ impl Adapter {
         }
         let files = TensorFiles::open(std::slice::from_ref(&tensors_path))?;
         let changes = read_changes(&files, &config, &config_path, &tensors_path)?;
-        let settings = format!(
-            "r={} alpha={} rslora={} rank_pattern={:?} alpha_pattern={:?}",
-            config.r,
-            config.lora_alpha,
-            config.use_rslora,
-            config.rank_pattern,
-            config.alpha_pattern
-        );
         Ok(Self {
             files,
             changes,
             base: config.base_model_name_or_path,
-            settings,
         })
     }
 
@@ -138,10 +129,13 @@ impl Adapter {
         if !self.modules().any(&keep) {
             return String::new();
         }
-        let tensors = self
-            .files
-            .sha256(|name| split_name(name).is_some_and(|(module, _)| keep(module)));
-        format!("{tensors} {}", self.settings)
+        let mut hash = Sha256::new();
+        let kept = |name: &str| split_name(name).is_some_and(|(module, _)| keep(module));
+        hash.update(self.files.digests().combine(kept));
+        for (module, change) in self.changes.iter().filter(|(module, _)| keep(module)) {
+            hash.update(format!("{module} {:?} ", change.scale));
+        }
+        format!("{:x}", hash.finalize())
     }
 }
 
@@ -254,7 +248,7 @@ fn read_changes(
             problems.push(format!("{module} has only one of lora_A and lora_B"));
             continue;
         };
-        let rank = matching(&ranks, module).unwrap_or(config.r);
+        let rank = matching(&ranks, module).map_or(config.r, |r| r as usize);
         let alpha = matching(&alphas, module).unwrap_or(config.lora_alpha);
         if a.dims()[0] != rank || b.dims()[1] != rank {
             let (found_a, found_b) = (a.dims(), b.dims());
@@ -312,18 +306,26 @@ fn factor(files: &TensorFiles, name: &str) -> Result<std::result::Result<Tensor,
 }
 
 /// PEFT's rule: a key is a regular expression that matches a whole tail of the module path.
-fn patterns<T: Copy>(map: &BTreeMap<String, T>, path: &Path) -> Result<Vec<(Regex, T)>> {
+fn patterns(map: &Map<String, Value>, path: &Path) -> Result<Vec<(Regex, f64)>> {
     map.iter()
         .map(|(key, value)| {
-            let regex = Regex::new(&format!(r"^(.*\.)?({key})$")).map_err(|e| {
-                Error::checkpoint(path, format!("pattern {key:?}: {e}").replace('\n', " "))
-            })?;
-            Ok((regex, *value))
+            let refuse = |reason: String| {
+                Error::checkpoint(
+                    path,
+                    format!("pattern {key:?}: {reason}").replace('\n', " "),
+                )
+            };
+            let regex =
+                Regex::new(&format!(r"^(.*\.)?({key})$")).map_err(|e| refuse(e.to_string()))?;
+            let number = value
+                .as_f64()
+                .ok_or_else(|| refuse(format!("{value} is not a number")))?;
+            Ok((regex, number))
         })
         .collect()
 }
 
-fn matching<T: Copy>(patterns: &[(Regex, T)], module: &str) -> Option<T> {
+fn matching(patterns: &[(Regex, f64)], module: &str) -> Option<f64> {
     patterns
         .iter()
         .find(|(regex, _)| regex.is_match(module))

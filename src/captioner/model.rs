@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use candle_core::{DType, Device, Tensor};
+use sha2::{Digest, Sha256};
 
 use super::adapter::Adapter;
 use super::config::{Config, SpecialTokens};
@@ -42,7 +43,7 @@ impl Default for LoadOptions {
 pub struct Identity {
     /// All tensors of the checkpoint.
     pub checkpoint_sha256: String,
-    /// All tensors of the adapter and its settings; empty without one.
+    /// All tensors of the adapter and its scales; empty without one.
     pub adapter_sha256: String,
     /// What decides the vision features: tower, queries and Q-Former, with any adapter on them and the preprocessing.
     pub frozen_sha256: String,
@@ -68,6 +69,44 @@ pub struct Captioner {
     special: SpecialTokens,
     config: Config,
     options: LoadOptions,
+    identity: Identity,
+}
+
+impl Identity {
+    fn of(
+        files: &TensorFiles,
+        adapter: Option<&Adapter>,
+        preprocessor: &Preprocessor,
+        options: &LoadOptions,
+    ) -> Self {
+        let frozen = |name: &str| {
+            ["vision_model", "qformer", "query_tokens"]
+                .iter()
+                .any(|part| name.split('.').next() == Some(part))
+        };
+        let digests = files.digests();
+        let of_adapter =
+            |keep: &dyn Fn(&str) -> bool| adapter.map_or_else(String::new, |a| a.sha256(keep));
+        let rounding = if options.precision == Precision::Bf16 {
+            "bf16"
+        } else {
+            "exact"
+        };
+        let device = if options.device.is_cpu() {
+            "cpu"
+        } else {
+            "gpu"
+        };
+        let mut hash = Sha256::new();
+        hash.update(format!("features 1 {rounding} {device} {preprocessor:?} "));
+        hash.update(digests.combine(frozen));
+        hash.update(of_adapter(&frozen));
+        Self {
+            checkpoint_sha256: digests.combine(|_| true),
+            adapter_sha256: of_adapter(&|_| true),
+            frozen_sha256: format!("{:x}", hash.finalize()),
+        }
+    }
 }
 
 impl Captioner {
@@ -96,6 +135,7 @@ impl Captioner {
             Precision::Q8 => (Precision::F32, Precision::Q8),
             same => (same, same),
         };
+        let identity = Identity::of(&files, adapter.as_ref(), &preprocessor, &options);
         let loader = Loader::new(&files, adapter.as_ref(), options.device.clone(), progress);
         let (vision, qformer, language_projection, t5) =
             loader.load(checkpoint, outer, |root| {
@@ -125,7 +165,18 @@ impl Captioner {
             special,
             config,
             options,
+            identity,
         })
+    }
+
+    /// Hashes of what was loaded.
+    pub fn identity(&self) -> &Identity {
+        &self.identity
+    }
+
+    /// How it was loaded.
+    pub fn options(&self) -> &LoadOptions {
+        &self.options
     }
 
     /// The image processing that belongs to the checkpoint.
@@ -193,6 +244,24 @@ impl Captioner {
             .map(|i| self.qformer.forward(&image_tokens.narrow(0, i, 1)?))
             .collect::<Result<_>>()?;
         Ok(Tensor::cat(&each, 0)?)
+    }
+
+    /// Query outputs from a cache, checked and brought to the model's device and type.
+    pub fn adopt_queries(&self, queries: Tensor) -> Result<Tensor> {
+        let expected = [
+            1,
+            self.config.num_query_tokens,
+            self.config.qformer_config.hidden_size,
+        ];
+        if queries.dims() != expected {
+            let found = queries.dims();
+            return Err(Error::Setting(format!(
+                "cached features are {found:?}, expected {expected:?}; empty the cache"
+            )));
+        }
+        Ok(queries
+            .to_dtype(self.compute_dtype())?
+            .to_device(&self.options.device)?)
     }
 
     /// Query outputs → vectors of the language model [images, queries, d_model].

@@ -33,6 +33,19 @@ impl Entry {
     pub fn bytes(&self) -> &[u8] {
         &self.map[self.start..self.end]
     }
+
+    /// Lets the system take the tensor's pages back; they are read again from the file when touched.
+    pub fn release(&self) {
+        #[cfg(unix)]
+        // SAFETY: the map is read-only and backed by its file, so dropped pages come back with the same bytes. Advice is
+        // advice: a refusal changes nothing.
+        unsafe {
+            let advice = memmap2::UncheckedAdvice::DontNeed;
+            let _ = self
+                .map
+                .unchecked_advise_range(advice, self.start, self.end - self.start);
+        }
+    }
 }
 
 /// The tensors of a checkpoint by name, whichever shard holds them.
@@ -148,21 +161,32 @@ impl TensorFiles {
             .sum()
     }
 
-    /// SHA-256 over name, type, shape and bytes of every tensor that `keep` selects, in name order: the same for one
-    /// file and for its shards. Tensors are hashed in parallel.
-    pub fn sha256(&self, keep: impl Fn(&str) -> bool) -> String {
+    /// SHA-256 of every tensor, in parallel. Pages read for this are given back.
+    pub fn digests(&self) -> Digests {
         use rayon::prelude::*;
-        let kept: Vec<(&String, &Entry)> =
-            self.entries.iter().filter(|(name, _)| keep(name)).collect();
-        let digests: Vec<_> = kept
-            .par_iter()
-            .map(|(_, entry)| Sha256::digest(entry.bytes()))
-            .collect();
+        let entries: Vec<(&String, &Entry)> = self.entries.iter().collect();
+        let digest = |(name, entry): (&String, &Entry)| {
+            let mut hash = Sha256::new();
+            hash.update(format!("{name} {:?} {:?} ", entry.dtype, entry.shape));
+            hash.update(entry.bytes());
+            entry.release();
+            (name.clone(), hash.finalize().into())
+        };
+        Digests(entries.into_par_iter().map(digest).collect())
+    }
+}
+
+/// SHA-256 over name, type, shape and bytes of each tensor, by name.
+pub struct Digests(BTreeMap<String, [u8; 32]>);
+
+impl Digests {
+    /// One hash over the tensors that `keep` selects, in name order: the same for one file and for its shards.
+    pub fn combine(&self, keep: impl Fn(&str) -> bool) -> String {
         let mut all = Sha256::new();
-        for ((name, entry), digest) in kept.iter().zip(digests) {
-            all.update(format!("{name} {:?} {:?} ", entry.dtype, entry.shape));
-            all.update(digest);
-        }
+        self.0
+            .iter()
+            .filter(|(name, _)| keep(name))
+            .for_each(|(_, digest)| all.update(digest));
         format!("{:x}", all.finalize())
     }
 }

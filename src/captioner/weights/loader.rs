@@ -257,7 +257,11 @@ impl<'a> Scope<'a> {
             None => stored,
         };
         if self.device().is_cpu() {
-            return Ok(Matrix::Host(Arc::new(matrix.rounded(self.precision))));
+            let matrix = matrix.rounded(self.precision);
+            if let Some(entry) = entry.filter(|_| matrix.is_owned()) {
+                entry.release();
+            }
+            return Ok(Matrix::Host(Arc::new(matrix)));
         }
         let tensor = Tensor::from_vec(matrix.to_f32(), (rows, cols), &Device::Cpu)?;
         Ok(Matrix::Device(self.to_device(tensor)?))

@@ -205,6 +205,17 @@ impl HostMatrix {
         self.cols
     }
 
+    /// Whether the elements are in memory of their own rather than in the mapped file.
+    pub fn is_owned(&self) -> bool {
+        let mapped = match &self.data {
+            Data::F32(w) => matches!(w, Buffer::Mapped { .. }),
+            Data::F16(w) => matches!(w, Buffer::Mapped { .. }),
+            Data::Bf16(w) => matches!(w, Buffer::Mapped { .. }),
+            Data::Q8 { .. } => false,
+        };
+        !mapped
+    }
+
     /// How the elements are kept.
     pub fn data(&self) -> &Data {
         &self.data

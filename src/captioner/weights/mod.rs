@@ -12,7 +12,7 @@ mod product;
 #[cfg(test)]
 mod tests;
 
-pub use files::{Entry, TensorFiles};
+pub use files::{Digests, Entry, TensorFiles};
 pub use loader::{Loader, Progress, Scope};
 pub use matrix::{HostMatrix, Matrix, Precision};
 pub(super) use product::product;
