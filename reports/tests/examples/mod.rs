@@ -2,6 +2,8 @@
 
 #![allow(dead_code)] // each test uses its own part of the examples
 
+pub mod golden;
+
 use fgd_reports::record::*;
 use serde_json::json;
 
