@@ -4,6 +4,7 @@
 //! here turns records into something to look at, and computes nothing that a record does not hold.
 
 pub mod document;
+pub mod export;
 pub mod format;
 pub mod record;
 

@@ -4,21 +4,10 @@
 
 mod examples;
 
+use examples::golden::hold;
 use fgd_reports::record::Record;
 use fgd_reports::{Format, Style, render};
-use std::path::Path;
 use unicode_width::UnicodeWidthStr;
-
-fn hold(name: &str, text: &str) {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("tests/golden")
-        .join(name);
-    if std::env::var_os("UPDATE_GOLDEN").is_some() {
-        std::fs::write(&path, text).unwrap();
-    }
-    let golden = std::fs::read_to_string(&path).unwrap_or_default();
-    assert_eq!(text, golden, "{name} is not what it was");
-}
 
 #[test]
 fn every_format_matches_its_golden_file() {

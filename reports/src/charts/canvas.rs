@@ -7,7 +7,7 @@ pub const WIDTH: u32 = 420;
 /// Height that the labels and the name of the x-axis take.
 pub const X_AXIS: u32 = 48;
 /// Space on both sides of the plot.
-pub const SIDE: u32 = 14;
+pub const SIDE: u32 = 24;
 
 /// Lines and letters that matter.
 pub const INK: RGBColor = RGBColor(0x1F, 0x23, 0x28);

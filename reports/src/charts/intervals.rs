@@ -12,7 +12,7 @@ use plotters::style::text_anchor::{HPos, Pos, VPos};
 const ROW: u32 = 44;
 const TOP: u32 = 6;
 /// Letters of a name that fit beside its value.
-const NAME: usize = 30;
+const NAME: usize = 28;
 
 /// Draws the rows on one axis.
 pub fn draw(rows: &[Interval], with_zero: bool, axis: &str) -> Option<Canvas> {

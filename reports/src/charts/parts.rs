@@ -11,7 +11,7 @@ use plotters::style::text_anchor::{HPos, Pos, VPos};
 const ROW: u32 = 44;
 /// Height of the legend.
 const TOP: u32 = 30;
-const NAME: usize = 30;
+const NAME: usize = 28;
 
 /// Draws the rows on one axis that begins at zero.
 pub fn draw(names: &[String; 3], rows: &[(String, [f64; 3])]) -> Option<Canvas> {
@@ -34,7 +34,7 @@ fn legend<'a>(area: &Area<'a>, names: &[String; 3]) -> Drawn<'a> {
         area.draw(&Rectangle::new([(x, 6), (x + 14, 20)], color.filled()))?;
         let style = letters(&INK).pos(Pos::new(HPos::Left, VPos::Center));
         area.draw(&Text::new(name.as_str(), (x + 20, 13), style))?;
-        x += 36 + 9 * name.len() as i32;
+        x += 34 + 9 * name.len() as i32;
     }
     Ok(())
 }

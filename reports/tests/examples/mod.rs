@@ -2,6 +2,8 @@
 
 #![allow(dead_code)] // each test uses its own part of the examples
 
+pub mod golden;
+
 use fgd_reports::record::*;
 use serde_json::json;
 
@@ -599,6 +601,27 @@ pub fn leaderboard() -> Record {
     };
     let mut record = record(Results::Leaderboard(Box::new(results)), "v6-florence.csv");
     record.inputs = vec![input("references", "hidden.csv", 3771)];
+    record
+}
+
+/// A leaderboard of many submissions, as a competition has.
+pub fn crowded(submissions: u64) -> Record {
+    let mut record = leaderboard();
+    if let Results::Leaderboard(results) = &mut record.results {
+        let first = results.standings[0].clone();
+        results.standings = (1..=submissions)
+            .map(|rank| Standing {
+                name: format!("team {rank}/submission.csv"),
+                rank,
+                rank_range: [rank.saturating_sub(3).max(1), (rank + 3).min(submissions)],
+                public_rank: Some(submissions + 1 - rank),
+                private_rank: Some(rank),
+                scores: scores(rank as f64 / 4000.0),
+                ..first.clone()
+            })
+            .collect();
+        results.differences.clear();
+    }
     record
 }
 
