@@ -1,2 +1,7 @@
-//! a
-fn main() {}
+//! The program: parse, run, exit.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    fgd::cli::main().into()
+}

@@ -1,1 +1,41 @@
-//! a
+//! Distances between sets of caption embeddings, with their uncertainty: numbers in, numbers out.
+//!
+//! Everything here is a pure function of arrays. Embeddings are `f32` matrices with one caption per row
+//! (`[N, d]`); all arithmetic is `f64`. Nothing reads a file, loads a model or prints.
+//!
+//! The two numbers that carry the name FGD are kept apart:
+//!
+//! - [`paired::fgd_paired`], the mean squared distance between each candidate and its own references
+//!   (the score of the OBSS captioning competition), and
+//! - [`frechet::fgd_set`], the Fréchet distance between the two sets as wholes, which does not see which
+//!   caption belongs to which image.
+//!
+//! [`decomposition`] shows how the first contains the second. Reading order: [`moments`] (mean and
+//! covariance), [`linalg`] (factors and singular values), [`frechet`], [`paired`], [`decomposition`];
+//! then how far the set distance can be trusted: [`transport`], [`influence`] and [`bias`], put together in
+//! [`statistics`]. [`compare`] sets two systems side by side; [`mmd`], [`energy`], [`sliced`], [`prdc`] and [`vendi`] are other
+//! distances between the same two sets. [`text`] stands apart: it compares the words of captions, not embeddings.
+
+pub mod bias;
+pub mod compare;
+pub mod decomposition;
+pub mod energy;
+pub mod error;
+pub mod estimate;
+pub mod frechet;
+pub mod infinity;
+pub mod influence;
+pub mod linalg;
+pub mod mmd;
+pub mod moments;
+pub mod paired;
+mod pairwise;
+pub mod prdc;
+pub mod samples;
+pub mod sliced;
+pub mod statistics;
+pub mod text;
+pub mod transport;
+pub mod vendi;
+
+pub use error::MetricError;

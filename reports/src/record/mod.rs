@@ -4,17 +4,23 @@
 //! committed JSON Schema, and can be rendered again at any time without computing anything. The
 //! types here are plain data: no model, no metric and no file is known to this crate.
 
+mod compare;
+mod leaderboard;
 mod measure;
 mod provenance;
 mod score;
 
+pub use compare::{
+    CompareResults, Contrast, ContrastCaption, Difference, DifferenceSlice, Gate, Latency, System,
+};
+pub use leaderboard::{LeaderboardResults, Rejected, Split, Standing};
 pub use measure::{Measure, SetMeasure};
 pub use provenance::{
     CheckpointInfo, Comparability, EncoderInfo, Finding, Host, Input, Severity, Tool,
 };
 pub use score::{
     Decomposition, Distribution, Infinity, Metric, Pairing, ScoreResults, Slice, SlicePart,
-    WorstCaption,
+    TextStatistics, WorstCaption,
 };
 
 use serde::{Deserialize, Serialize};
@@ -61,6 +67,10 @@ pub struct Record {
 pub enum Results {
     /// `fgd score`: one system against references.
     Score(Box<ScoreResults>),
+    /// `fgd compare`: several systems on the same images.
+    Compare(Box<CompareResults>),
+    /// `fgd leaderboard`: many submissions, ranked.
+    Leaderboard(Box<LeaderboardResults>),
 }
 
 impl Results {
@@ -68,6 +78,8 @@ impl Results {
     pub fn kind(&self) -> &'static str {
         match self {
             Results::Score(_) => "score",
+            Results::Compare(_) => "compare",
+            Results::Leaderboard(_) => "leaderboard",
         }
     }
 }
@@ -102,6 +114,16 @@ impl Record {
             });
         }
         Ok(serde_json::from_str(text)?)
+    }
+
+    /// What reports call the record's system: the submission, or else the checkpoint.
+    pub fn system_name(&self) -> String {
+        self.inputs
+            .iter()
+            .find(|input| input.role == "submission")
+            .map(|input| input.name.clone())
+            .or_else(|| self.checkpoint.as_ref().map(|c| c.id.clone()))
+            .unwrap_or_else(|| "submission".into())
     }
 
     /// The record's JSON document: pretty, one trailing newline, the same bytes for the same record.

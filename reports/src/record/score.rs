@@ -5,17 +5,18 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// Whether candidates and references belong together image by image.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Pairing {
     /// Every candidate has the references of its own image.
+    #[default]
     Paired,
     /// References of other images: only distances between the two sets have a meaning.
     Unpaired,
 }
 
 /// The numbers of one system.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct ScoreResults {
     /// Images scored, or candidate captions when unpaired.
     pub n: u64,
@@ -43,6 +44,12 @@ pub struct ScoreResults {
     /// How the distances of single captions are spread; `None` when unpaired.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub distances: Option<Distribution>,
+    /// How the influences of single captions on the set distance are spread.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub influences: Option<Distribution>,
+    /// What the captions look like as texts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub texts: Option<TextStatistics>,
     /// The captions that hurt most.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub worst: Vec<WorstCaption>,
@@ -111,6 +118,19 @@ pub struct Distribution {
     pub counts: Vec<u64>,
     /// Minimum, 5%, 25%, 50%, 75%, 95% and maximum.
     pub quantiles: [f64; 7],
+}
+
+/// What the captions look like as texts, beside their references.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TextStatistics {
+    /// Words per caption.
+    pub lengths: Distribution,
+    /// Words per reference, in the same bins.
+    pub reference_lengths: Option<Distribution>,
+    /// Share of the captions that are equal to another one.
+    pub duplicates: f64,
+    /// Share of the captions in which a word or phrase runs away.
+    pub repetitive: f64,
 }
 
 /// A caption that hurts, and how.

@@ -1,0 +1,87 @@
+//! Is one system better than another, or was it luck? Two systems that captioned the same images.
+//!
+//! The images are the sample: they are resampled whole, with both systems' captions and all references, so that
+//! what makes an image hard for everybody cancels. Three questions, three tools:
+//!
+//! - how large is the difference: an interval by the paired bootstrap (Koehn 2004, W04-3250) and by the influence of
+//!   each image (delta method); they should agree, and a user who sees them differ should trust neither;
+//! - could it be nothing: a p-value by randomisation, in which each image's two captions trade places
+//!   (Riezler & Maxwell 2005, W05-0908), and [`holm`] where many systems are compared;
+//! - could we have seen it: the [`detectable_difference`] of the sample and the images [`images_needed`] to see one.
+//!
+//! [`paired_difference`] takes any metric that is a mean over images; [`set_difference`] takes the set distance, which
+//! is not. Each replicate draws from a ChaCha stream of its own and sums run in a fixed order: a seed gives one
+//! answer, whatever the number of threads.
+
+mod additive;
+mod by_image;
+mod expansion;
+mod multiple;
+mod normal;
+mod power;
+mod quadratic;
+mod resample;
+mod set;
+
+pub use additive::{Outcomes, outcomes, paired_difference};
+pub use multiple::holm;
+pub use power::{detectable_difference, images_needed};
+pub use set::set_difference;
+
+use crate::MetricError;
+use crate::estimate::Estimate;
+
+/// How often to resample, and from which seed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Resampling {
+    /// Bootstrap replicates, for the interval. 1,000 settle a 95% bound to about 5% of the standard error.
+    pub replicates: usize,
+    /// Random exchanges, for the p-value, which cannot be smaller than 1/(randomisations + 1).
+    pub randomisations: usize,
+    /// Seed of every random stream.
+    pub seed: u64,
+}
+
+impl Default for Resampling {
+    fn default() -> Self {
+        Resampling {
+            replicates: 1_000,
+            randomisations: 10_000,
+            seed: 0,
+        }
+    }
+}
+
+impl Resampling {
+    fn check(&self) -> Result<(), MetricError> {
+        if self.replicates < 2 {
+            return Err(MetricError::InvalidSetting(format!(
+                "bootstrap: {} replicates, at least 2 needed (1,000 are usual)",
+                self.replicates
+            )));
+        }
+        Ok(())
+    }
+}
+
+/// The difference of two systems in one metric, first minus second.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Difference {
+    /// Difference of the two values as they are printed.
+    pub observed: f64,
+    /// By how much finite samples shift it; 0 for means. Both estimates have it removed.
+    pub bias: f64,
+    /// Difference less bias, with the standard error and interval of the paired bootstrap.
+    pub bootstrap: Estimate,
+    /// The same by the delta method: a normal interval from the influence of each image.
+    pub influence: Estimate,
+    /// Two-sided p-value of the hypothesis that the systems are interchangeable; in `(0, 1]`.
+    pub p_value: f64,
+    /// The smallest true difference that this comparison would find four times in five ([`detectable_difference`]).
+    pub detectable: f64,
+    /// Number of images.
+    pub images: usize,
+}
+
+#[cfg(test)]
+mod tests;

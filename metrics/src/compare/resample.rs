@@ -1,0 +1,138 @@
+//! Drawing images: with replacement for the bootstrap, signs for the randomisation test.
+
+use rand::{Rng, RngCore, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use rayon::prelude::*;
+
+use super::normal;
+use crate::estimate::Estimate;
+
+/// Up to this many images that differ, all exchanges are enumerated instead of drawn.
+const ENUMERATED: usize = 16;
+/// Sums that differ by less than this share of the sum of magnitudes are the same sum in another order.
+const ROUNDING: f64 = 1e-12;
+
+/// Which use of the seed a stream belongs to: no two share random numbers.
+#[derive(Clone, Copy)]
+enum Use {
+    Bootstrap = 0,
+    Exchange = 1,
+}
+
+fn stream(seed: u64, purpose: Use, replicate: usize) -> ChaCha8Rng {
+    let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    rng.set_stream((replicate as u64) << 1 | purpose as u64);
+    rng
+}
+
+/// How often each of `images` images is drawn in a bootstrap replicate; the counts sum to `images`.
+pub(super) fn draw_counts(images: usize, seed: u64, replicate: usize) -> Vec<u32> {
+    let mut rng = stream(seed, Use::Bootstrap, replicate);
+    let mut counts = vec![0; images];
+    for _ in 0..images {
+        counts[rng.random_range(0..images)] += 1;
+    }
+    counts
+}
+
+/// Probability, under exchanges of the two systems image by image, of a sum of `differences` at least as far from
+/// 0 as the observed one.
+///
+/// The exchange of image `i` flips the sign of its difference. Exact where at most 16 images differ;
+/// otherwise (r + 1)/(R + 1) for r of R random exchanges, which is a valid p-value for any R.
+pub(super) fn sign_flip_p_value(differences: &[f64], randomisations: usize, seed: u64) -> f64 {
+    let differing: Vec<f64> = differences.iter().copied().filter(|&d| d != 0.0).collect();
+    let rounding = ROUNDING * differing.iter().map(|d| d.abs()).sum::<f64>();
+    let observed = differing.iter().sum::<f64>().abs() - rounding;
+    if differing.len() <= ENUMERATED {
+        let exchanges = 1u32 << differing.len();
+        let extreme = (0..exchanges)
+            .filter(|&signs| {
+                signed_sum(&differing, [u64::from(signs)].into_iter()).abs() >= observed
+            })
+            .count();
+        return extreme as f64 / f64::from(exchanges);
+    }
+    let extreme = (0..randomisations)
+        .into_par_iter()
+        .filter(|&replicate| {
+            let mut rng = stream(seed, Use::Exchange, replicate);
+            let signs = std::iter::repeat_with(move || rng.next_u64());
+            signed_sum(&differing, signs).abs() >= observed
+        })
+        .count();
+    (extreme + 1) as f64 / (randomisations + 1) as f64
+}
+
+/// The sum with a sign for every term, 64 signs to a word.
+fn signed_sum(terms: &[f64], signs: impl Iterator<Item = u64>) -> f64 {
+    (terms.chunks(64).zip(signs))
+        .map(|(terms, word)| -> f64 {
+            let sign_bit = |i: usize| (word >> i & 1) << 63;
+            terms
+                .iter()
+                .enumerate()
+                .map(|(i, t)| f64::from_bits(t.to_bits() ^ sign_bit(i)))
+                .sum()
+        })
+        .sum()
+}
+
+/// The interval of a statistic without bias from its replicates: bias-corrected and accelerated
+/// (Efron 1987, *Better bootstrap confidence intervals*), the acceleration from the influence of each image.
+pub(super) fn bca(value: f64, mut replicates: Vec<f64>, influence: &[f64]) -> Estimate {
+    let se = standard_deviation(&replicates);
+    replicates.sort_unstable_by(f64::total_cmp);
+    let below = replicates.partition_point(|&r| r < value);
+    let not_above = replicates.partition_point(|&r| r <= value);
+    // Half of the ties, and never an infinite correction.
+    let share = (below + not_above) as f64 / (2.0 * replicates.len() as f64);
+    let edge = 0.5 / replicates.len() as f64;
+    let correction = normal::quantile(share.clamp(edge, 1.0 - edge));
+    let (squares, cubes) = (influence.iter()).fold((0.0, 0.0), |(squares, cubes), v| {
+        (squares + v * v, cubes + v.powi(3))
+    });
+    let acceleration = if squares > 0.0 {
+        cubes / (6.0 * squares.powf(1.5))
+    } else {
+        0.0
+    };
+    let bound = |p: f64| {
+        let z = correction + normal::quantile(p);
+        quantile(
+            &replicates,
+            normal::cdf(correction + z / (1.0 - acceleration * z)),
+        )
+    };
+    Estimate {
+        value,
+        se,
+        ci95: [bound(0.025), bound(0.975)],
+    }
+}
+
+/// The basic interval (Davison & Hinkley 1997, section 5.2) of a value from how far replicates fluctuate
+/// around their expectation.
+pub(super) fn basic(value: f64, mut fluctuations: Vec<f64>) -> Estimate {
+    let se = standard_deviation(&fluctuations);
+    fluctuations.sort_unstable_by(f64::total_cmp);
+    let ci95 = [
+        value - quantile(&fluctuations, 0.975),
+        value - quantile(&fluctuations, 0.025),
+    ];
+    Estimate { value, se, ci95 }
+}
+
+fn standard_deviation(values: &[f64]) -> f64 {
+    let n = values.len() as f64;
+    let mean = values.iter().sum::<f64>() / n;
+    (values.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / (n - 1.0)).sqrt()
+}
+
+/// Quantile of sorted values, interpolated as numpy does.
+fn quantile(sorted: &[f64], p: f64) -> f64 {
+    let place = p * (sorted.len() - 1) as f64;
+    let below = place.floor() as usize;
+    let above = (below + 1).min(sorted.len() - 1);
+    sorted[below] + (place - below as f64) * (sorted[above] - sorted[below])
+}

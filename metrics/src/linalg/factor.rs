@@ -1,0 +1,130 @@
+//! A covariance Σ as `L Lᵀ`, whatever its rank: the form in which the Fréchet distance keeps its digits.
+//!
+//! Square roots of the eigenvalues of Σ₁Σ₂ lose half of them; the singular values of L₁ᵀL₂ do not. Any factor
+//! will do, so the cheapest is taken: the centred rows themselves when there are fewer rows than dimensions,
+//! a Cholesky factor with diagonal pivoting (Higham 1990, "Analysis of the Cholesky decomposition of a
+//! semi-definite matrix") otherwise. Pivoting finds the rank and stops there, so rounding noise in the null
+//! space never reaches a square root.
+
+use ndarray::{Array1, Array2, ArrayView1, ArrayView2, s};
+
+use super::Decompose;
+use crate::MetricError;
+use crate::moments::centred;
+
+/// A covariance this far from positive semi-definite, relative to its trace, is refused.
+const MAX_CLIPPED: f64 = 1e-3;
+
+/// A rectangular factor `L` of a covariance Σ = L Lᵀ.
+#[derive(Debug, Clone)]
+pub struct Factor {
+    l: Array2<f64>,
+    trace: f64,
+    clipped: f64,
+}
+
+impl Factor {
+    /// Factor of a symmetric positive semi-definite matrix `[d, d]`.
+    ///
+    /// A matrix that is slightly indefinite, as rounded files are, loses its negative eigenvalues;
+    /// [`Factor::clipped`] says how much that was. One that is far from semi-definite is an error.
+    pub fn of_covariance(
+        sigma: ArrayView2<f64>,
+        solver: &dyn Decompose,
+    ) -> Result<Self, MetricError> {
+        let largest = sigma.diag().iter().fold(0.0, |max: f64, &v| max.max(v));
+        let l = pivoted_cholesky(sigma, largest);
+        if l.ncols() < sigma.nrows() {
+            let residual = (&sigma - &l.dot(&l.t()))
+                .iter()
+                .fold(0.0, |max: f64, v| max.max(v.abs()));
+            let rounding = 10.0 * sigma.nrows() as f64 * f64::EPSILON * largest;
+            if residual > rounding {
+                return Self::clip_eigenvalues(sigma, solver);
+            }
+        }
+        Ok(Self {
+            l,
+            trace: sigma.diag().sum(),
+            clipped: 0.0,
+        })
+    }
+
+    /// Factor of the covariance Σ wᵢ (xᵢ − μ)(xᵢ − μ)ᵀ of few rows `[n, d]`: the scaled rows themselves, `[d, n]`.
+    pub fn of_rows(rows: ArrayView2<f32>, mean: ArrayView1<f64>, weights: &[f64]) -> Self {
+        let l = centred(rows, mean, Some(weights)).reversed_axes();
+        let trace = l.iter().map(|v| v * v).sum();
+        Self {
+            l,
+            trace,
+            clipped: 0.0,
+        }
+    }
+
+    /// The factor, `[d, r]`, where `r` is at least the rank of Σ.
+    pub fn l(&self) -> ArrayView2<'_, f64> {
+        self.l.view()
+    }
+
+    /// Trace of Σ.
+    pub fn trace(&self) -> f64 {
+        self.trace
+    }
+
+    /// Sum of the magnitudes of the negative eigenvalues that were set to zero; 0 for a true covariance.
+    pub fn clipped(&self) -> f64 {
+        self.clipped
+    }
+
+    fn clip_eigenvalues(
+        sigma: ArrayView2<f64>,
+        solver: &dyn Decompose,
+    ) -> Result<Self, MetricError> {
+        let eigen = solver.symmetric_eigen(sigma)?;
+        let clipped: f64 = eigen.values.iter().map(|&v| (-v).max(0.0)).sum();
+        let trace: f64 = eigen.values.iter().map(|&v| v.max(0.0)).sum();
+        if clipped > MAX_CLIPPED * trace {
+            return Err(MetricError::NotACovariance(format!(
+                "its negative eigenvalues sum to −{clipped:.3e} beside a trace of {trace:.3e}"
+            )));
+        }
+        let roots: Array1<f64> = eigen.values.mapv(|v| v.max(0.0).sqrt());
+        Ok(Self {
+            l: eigen.vectors * &roots,
+            trace,
+            clipped,
+        })
+    }
+}
+
+/// `L` with Σ = L Lᵀ, `[d, rank]`: at each step the largest remaining diagonal entry is the pivot, and the
+/// first one that is no larger than rounding ends the factor.
+fn pivoted_cholesky(sigma: ArrayView2<f64>, largest: f64) -> Array2<f64> {
+    let d = sigma.nrows();
+    let tolerance = d as f64 * f64::EPSILON * largest;
+    let mut l = Array2::<f64>::zeros((d, d));
+    let mut remaining: Vec<f64> = sigma.diag().to_vec();
+    let mut open: Vec<usize> = (0..d).collect();
+    for k in 0..d {
+        let (at, pivot) = match open
+            .iter()
+            .copied()
+            .enumerate()
+            .max_by(|a, b| remaining[a.1].total_cmp(&remaining[b.1]))
+        {
+            Some((at, pivot)) if remaining[pivot] > tolerance => (at, pivot),
+            _ => return l.slice_move(s![.., ..k]),
+        };
+        open.swap_remove(at);
+        let root = remaining[pivot].sqrt();
+        let pivot_row = l.slice(s![pivot, ..k]).to_owned();
+        l[[pivot, k]] = root;
+        for &i in &open {
+            let known = l.slice(s![i, ..k]).dot(&pivot_row);
+            let entry = (sigma[[pivot, i]] - known) / root;
+            l[[i, k]] = entry;
+            remaining[i] -= entry * entry;
+        }
+    }
+    l
+}

@@ -1,0 +1,209 @@
+//! Count, mean and co-moment of a set of embeddings: all that the set distance needs of it.
+//!
+//! Moments are computed in one pass over any stream of rows, in memory that does not grow with the stream,
+//! and two of them merge into the moments of the union, so shards can be computed anywhere. Each block of rows
+//! goes through a two-pass sum in `f64` (mean first, then centred products) and blocks merge by the update of
+//! Chan, Golub & LeVeque (1979), "Updating formulae and a pairwise algorithm for computing sample variances":
+//! with δ = μ_b − μ_a, μ = μ_a + δ n_b/n and M = M_a + M_b + δδᵀ n_a n_b/n. Blocks have a fixed size and merge in
+//! order, so the result is the same to the bit whatever the number of threads.
+
+mod comoment;
+
+use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis};
+use rayon::prelude::*;
+
+use crate::MetricError;
+pub(crate) use comoment::{centred, column_means, comoment_about, weighted_mean, weighted_moments};
+
+/// Rows per block: large enough to run at the speed of the kernel, small enough to stay in cache.
+const BLOCK_ROWS: usize = 1024;
+/// Blocks in flight at once; bounds the memory of a large push.
+const BLOCKS_PER_ROUND: usize = 8;
+
+/// Count, mean `[d]` and co-moment `[d, d]` (the sum of centred outer products) of a set of rows.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Moments {
+    n: u64,
+    mean: Array1<f64>,
+    comoment: Array2<f64>,
+}
+
+impl Moments {
+    /// Moments of the empty set in `d` dimensions.
+    pub fn new(d: usize) -> Self {
+        Self {
+            n: 0,
+            mean: Array1::zeros(d),
+            comoment: Array2::zeros((d, d)),
+        }
+    }
+
+    /// Moments of the rows of a matrix `[n, d]`.
+    pub fn from_rows(rows: ArrayView2<f32>) -> Self {
+        let mut moments = Self::new(rows.ncols());
+        moments.extend(rows);
+        moments
+    }
+
+    /// Moments known from elsewhere: a count, a mean `[d]` and a covariance `[d, d]` with the given `ddof`
+    /// (1 in the `.npz` files of pytorch-fid).
+    ///
+    /// Fails if the shapes differ, a value is not finite, the matrix is not symmetric, or `n ≤ ddof`.
+    pub fn from_mean_covariance(
+        n: u64,
+        mean: Array1<f64>,
+        covariance: Array2<f64>,
+        ddof: u8,
+    ) -> Result<Self, MetricError> {
+        let d = mean.len();
+        if covariance.dim() != (d, d) {
+            let (rows, columns) = covariance.dim();
+            return Err(MetricError::NotACovariance(format!(
+                "{rows}×{columns} values for a mean of {d}"
+            )));
+        }
+        let degrees = degrees_of_freedom(n, ddof)?;
+        if mean.iter().chain(&covariance).any(|v| !v.is_finite()) {
+            return Err(MetricError::NotFinite { what: "moments" });
+        }
+        let scale = covariance
+            .diag()
+            .iter()
+            .fold(0.0, |max: f64, v| max.max(v.abs()));
+        let asymmetry = (&covariance - &covariance.t())
+            .iter()
+            .fold(0.0, |max: f64, v| max.max(v.abs()));
+        if asymmetry > 1e-6 * scale {
+            return Err(MetricError::NotACovariance(format!(
+                "it differs from its transpose by {asymmetry:.3e}"
+            )));
+        }
+        let comoment = (&covariance + &covariance.t()) * (0.5 * degrees);
+        Ok(Self { n, mean, comoment })
+    }
+
+    /// Adds the rows of a matrix `[n, d]`.
+    ///
+    /// Fails if the dimension differs. Values that are not finite show when the moments are used.
+    pub fn push_rows(&mut self, rows: ArrayView2<f32>) -> Result<(), MetricError> {
+        self.same_dimension(rows.ncols())?;
+        self.extend(rows);
+        Ok(())
+    }
+
+    /// Adds the set that `other` describes. Associative and commutative up to rounding.
+    ///
+    /// Fails if the dimensions differ.
+    pub fn merge(&mut self, other: &Moments) -> Result<(), MetricError> {
+        self.same_dimension(other.dim())?;
+        self.absorb(other);
+        Ok(())
+    }
+
+    /// Number of rows.
+    pub fn n(&self) -> u64 {
+        self.n
+    }
+
+    /// Dimension of the rows.
+    pub fn dim(&self) -> usize {
+        self.mean.len()
+    }
+
+    /// Mean of the rows, `[d]`; zeros for the empty set.
+    pub fn mean(&self) -> ArrayView1<'_, f64> {
+        self.mean.view()
+    }
+
+    /// Sum of centred outer products, `[d, d]`, symmetric.
+    pub fn comoment(&self) -> ArrayView2<'_, f64> {
+        self.comoment.view()
+    }
+
+    /// Covariance `[d, d]`: the co-moment over `n − ddof` (0: of the population; 1: unbiased, as `np.cov`).
+    pub fn covariance(&self, ddof: u8) -> Result<Array2<f64>, MetricError> {
+        let degrees = degrees_of_freedom(self.n, ddof)?;
+        if self
+            .mean
+            .iter()
+            .chain(&self.comoment)
+            .any(|v| !v.is_finite())
+        {
+            return Err(MetricError::NotFinite { what: "embeddings" });
+        }
+        Ok(&self.comoment / degrees)
+    }
+
+    fn same_dimension(&self, d: usize) -> Result<(), MetricError> {
+        if self.dim() == d {
+            Ok(())
+        } else {
+            Err(MetricError::DimensionMismatch {
+                left: self.dim(),
+                right: d,
+            })
+        }
+    }
+
+    fn extend(&mut self, rows: ArrayView2<f32>) {
+        for round in rows.axis_chunks_iter(Axis(0), BLOCK_ROWS * BLOCKS_PER_ROUND) {
+            let blocks: Vec<Moments> = round
+                .axis_chunks_iter(Axis(0), BLOCK_ROWS)
+                .into_par_iter()
+                .map(Self::of_block)
+                .collect();
+            blocks.iter().for_each(|block| self.absorb(block));
+        }
+    }
+
+    fn of_block(rows: ArrayView2<f32>) -> Self {
+        let mean = column_means(rows);
+        let comoment = comoment_about(rows, mean.view(), None);
+        Self {
+            n: rows.nrows() as u64,
+            mean,
+            comoment,
+        }
+    }
+
+    fn absorb(&mut self, other: &Moments) {
+        if other.n == 0 {
+            return;
+        }
+        if self.n == 0 {
+            self.clone_from(other);
+            return;
+        }
+        let (a, b) = (self.n as f64, other.n as f64);
+        let n = a + b;
+        let delta = &other.mean - &self.mean;
+        let weight = a * (b / n);
+        for ((mut row, other_row), &d) in self
+            .comoment
+            .outer_iter_mut()
+            .zip(other.comoment.outer_iter())
+            .zip(&delta)
+        {
+            let scaled = d * weight;
+            row.zip_mut_with(&other_row, |m, &o| *m += o);
+            row.zip_mut_with(&delta, |m, &e| *m += scaled * e);
+        }
+        self.mean.scaled_add(b / n, &delta);
+        self.n += other.n;
+    }
+}
+
+fn degrees_of_freedom(n: u64, ddof: u8) -> Result<f64, MetricError> {
+    if n > u64::from(ddof) {
+        Ok((n - u64::from(ddof)) as f64)
+    } else {
+        Err(MetricError::TooFew {
+            what: "embeddings for a covariance",
+            n: n as usize,
+            needed: usize::from(ddof) + 1,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests;

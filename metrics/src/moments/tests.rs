@@ -1,0 +1,74 @@
+use ndarray::{Array1, Array2, arr1, arr2};
+
+use super::*;
+
+#[test]
+fn mean_and_covariance_of_three_points() {
+    let rows = arr2(&[[1.0_f32, 2.0], [3.0, 2.0], [5.0, 8.0]]);
+    let moments = Moments::from_rows(rows.view());
+    assert_eq!(moments.n(), 3);
+    assert_eq!(moments.mean(), arr1(&[3.0, 4.0]));
+    assert_eq!(
+        moments.covariance(1).expect("3 rows"),
+        arr2(&[[4.0, 6.0], [6.0, 12.0]])
+    );
+}
+
+#[test]
+fn blocked_triangle_equals_the_plain_product() {
+    let rows = Array2::from_shape_fn((70, 250), |(i, j)| ((i * 7 + j * 13) % 23) as f32 / 7.0);
+    let mean = column_means(rows.view());
+    let centred = centred(rows.view(), mean.view(), None);
+    let plain = centred.t().dot(&centred);
+    let blocked = comoment_about(rows.view(), mean.view(), None);
+    assert!((&plain - &blocked).iter().all(|v| v.abs() < 1e-10));
+    assert_eq!(blocked, blocked.t());
+}
+
+#[test]
+fn a_large_offset_costs_no_digits() {
+    let rows = Array2::from_shape_fn((5_000, 1), |(i, _)| 16_384.0 + (i % 2) as f32);
+    let variance = Moments::from_rows(rows.view()).covariance(0).expect("rows")[[0, 0]];
+    assert!((variance - 0.25).abs() < 1e-15, "{variance}");
+}
+
+#[test]
+fn what_cannot_be_computed_is_an_error() {
+    let mut moments = Moments::new(2);
+    assert!(matches!(
+        moments.covariance(0),
+        Err(MetricError::TooFew { n: 0, .. })
+    ));
+    moments
+        .push_rows(arr2(&[[1.0, 2.0]]).view())
+        .expect("2 columns");
+    assert!(matches!(
+        moments.covariance(1),
+        Err(MetricError::TooFew {
+            n: 1,
+            needed: 2,
+            ..
+        })
+    ));
+    assert!(moments.push_rows(arr2(&[[1.0]]).view()).is_err());
+    assert!(moments.merge(&Moments::new(3)).is_err());
+    moments
+        .push_rows(arr2(&[[f32::NAN, 2.0]]).view())
+        .expect("2 columns");
+    assert!(matches!(
+        moments.covariance(1),
+        Err(MetricError::NotFinite { .. })
+    ));
+}
+
+#[test]
+fn a_matrix_that_is_no_covariance_is_refused() {
+    let from = |sigma: Array2<f64>| Moments::from_mean_covariance(9, Array1::zeros(2), sigma, 1);
+    assert!(from(arr2(&[[1.0, 0.5], [0.5, 1.0]])).is_ok());
+    assert!(matches!(
+        from(arr2(&[[1.0, 0.5], [0.4, 1.0]])),
+        Err(MetricError::NotACovariance(_))
+    ));
+    assert!(from(arr2(&[[1.0, f64::NAN], [0.5, 1.0]])).is_err());
+    assert!(from(Array2::eye(3)).is_err());
+}

@@ -1,0 +1,77 @@
+//! The set distance with everything that says how far to trust it, from one decomposition.
+
+use ndarray::ArrayView2;
+
+use crate::MetricError;
+use crate::bias::{Bias, SampleSizeWarning, analytic_bias, sample_size_advice};
+use crate::estimate::{Estimate, Unavailable};
+use crate::frechet::{SetDistance, fgd_set};
+use crate::influence::{SetInfluence, set_influence};
+use crate::transport::{Sampling, Transport};
+
+/// `fgd_set` with its bias, its uncertainty and its attribution.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SetStatistics {
+    /// The distance as every tool computes it.
+    pub distance: SetDistance,
+    /// Closed-form bias, and the distance without it.
+    pub bias: Result<Bias, Unavailable>,
+    /// The corrected distance with its standard error to second order and its 95% interval. The interval is about the
+    /// corrected value, cut at 0.
+    pub corrected: Result<Estimate, Unavailable>,
+    /// Set where the first-order error is not the larger part: the populations are nearly equal, the distribution
+    /// of the distance is skewed, and the interval is only indicative.
+    pub nearly_equal: bool,
+    /// Set where the samples are too small for the raw distance to mean much.
+    pub warning: Option<SampleSizeWarning>,
+    /// Influence of every caption.
+    pub influence: SetInfluence,
+}
+
+/// Distance, bias, interval and influence of the rows of `a` `[n, d]` and `b` `[m, d]`.
+pub fn set_statistics(
+    a: ArrayView2<f32>,
+    b: ArrayView2<f32>,
+    sampling: Sampling,
+) -> Result<SetStatistics, MetricError> {
+    let transport = Transport::between(a, b)?;
+    let distance = if transport.smaller() > transport.dim() {
+        transport.distance()
+    } else {
+        fgd_set(a, b)?
+    };
+    let influence = set_influence(&transport, a, b, sampling)?;
+    let bias = analytic_bias(&transport, a, b, sampling)?;
+    let corrected = bias.clone().map(|bias| {
+        Estimate::non_negative(
+            bias.corrected,
+            standard_error(influence.se, bias.second_order_se),
+        )
+    });
+    let nearly_equal = bias
+        .as_ref()
+        .is_ok_and(|bias| influence.se.powi(2) < 3.0 * bias.second_order_se.powi(2));
+    let warning = bias
+        .as_ref()
+        .ok()
+        .and_then(|bias| sample_size_advice(bias, transport.smaller()));
+    Ok(SetStatistics {
+        distance,
+        bias,
+        corrected,
+        nearly_equal,
+        warning,
+        influence,
+    })
+}
+
+/// The standard error of the distance to second order.
+///
+/// Let V₁ and V₂ be the variances of the linear and the quadratic part of the distance's expansion; their sum is wanted.
+/// The influence is estimated at sample moments, whose own error adds 2 V₂ to its variance: for a quadratic form
+/// Q = eᵀHe of an error e with covariance V, the gradient 2He has the expected variance 4 tr(HVHV) = 2 Var Q (the
+/// excess of the jackknife that Efron & Stein 1981 describe). So V₁ + V₂ = se² − V₂, and it is never below V₂.
+fn standard_error(influence: f64, second_order: f64) -> f64 {
+    let (linear, quadratic) = (influence.powi(2), second_order.powi(2));
+    (linear - quadratic).max(quadratic).sqrt()
+}

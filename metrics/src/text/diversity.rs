@@ -1,0 +1,196 @@
+//! How varied captions are: distinct n-grams, vocabulary, length, and the runaway repetition of decoders gone wrong.
+
+use rayon::prelude::*;
+
+use super::corpus::{Corpus, WordId};
+use super::ngrams::{Ngram, counts};
+use super::repetition::{Repetition, longest_repetition};
+
+/// Which captions of a corpus to describe.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Side {
+    /// One caption per image.
+    Candidates,
+    /// Every reference of every image.
+    References,
+}
+
+/// Description of one side of a corpus; the references' own is what to compare a captioner's with.
+#[derive(Debug, Clone)]
+pub struct Diversity {
+    /// Number of captions described.
+    pub captions: usize,
+    /// distinct-1 and distinct-2 (Li et al. 2016, arXiv:1510.03055).
+    pub distinct: [Distinct; 2],
+    /// Number of different words.
+    pub vocabulary: usize,
+    /// Lengths in words.
+    pub length: Length,
+    /// Share of captions with runaway repetition ([`Repetition::is_runaway`]), in [0, 1].
+    pub runaway: f64,
+    /// The longest repetition of each caption, `None` where no phrase is repeated in direct succession.
+    pub repetitions: Vec<Option<Repetition>>,
+}
+
+/// Number of different n-grams over number of n-grams, in [0, 1].
+///
+/// The corpus value falls as the corpus grows (new n-grams run out): compare it between equally many captions of
+/// similar length only. No standard error is given, because a count of different things is biased in every subsample.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Distinct {
+    /// Over all captions together.
+    pub corpus: f64,
+    /// Within each caption; 0 for a caption too short to have an n-gram.
+    pub per_caption: Vec<f64>,
+}
+
+/// Lengths of captions in words.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Length {
+    /// Arithmetic mean.
+    pub mean: f64,
+    /// Standard deviation with the n − 1 denominator; 0 for one caption.
+    pub sd: f64,
+    /// Shortest.
+    pub min: usize,
+    /// Median; the mean of the middle two for an even number of captions.
+    pub median: f64,
+    /// Longest.
+    pub max: usize,
+}
+
+/// Describes the candidates or the references of a corpus.
+pub fn diversity(corpus: &Corpus, side: Side) -> Diversity {
+    let captions: Vec<&[WordId]> = match side {
+        Side::Candidates => corpus.candidates().iter().map(Vec::as_slice).collect(),
+        Side::References => corpus
+            .references()
+            .iter()
+            .flatten()
+            .map(Vec::as_slice)
+            .collect(),
+    };
+    let repetitions: Vec<_> = captions
+        .par_iter()
+        .map(|words| longest_repetition(words))
+        .collect();
+    let runaway = repetitions
+        .iter()
+        .flatten()
+        .filter(|repetition| repetition.is_runaway())
+        .count();
+    let (distinct_1, vocabulary) = distinct(&captions, 1);
+    let (distinct_2, _) = distinct(&captions, 2);
+    Diversity {
+        captions: captions.len(),
+        distinct: [distinct_1, distinct_2],
+        vocabulary,
+        length: length(&captions),
+        runaway: runaway as f64 / captions.len() as f64,
+        repetitions,
+    }
+}
+
+/// distinct-n and the number of different n-grams.
+fn distinct(captions: &[&[WordId]], n: usize) -> (Distinct, usize) {
+    let counted: Vec<_> = captions.par_iter().map(|words| counts(words, n)).collect();
+    let possible = |words: &[WordId]| (words.len() + 1).saturating_sub(n);
+    let per_caption = counted
+        .iter()
+        .zip(captions)
+        .map(|(counts, words)| share(counts.len(), possible(words)));
+    let per_caption = per_caption.collect();
+    let mut ngrams: Vec<Ngram> = counted
+        .into_iter()
+        .flatten()
+        .map(|(ngram, _)| ngram)
+        .collect();
+    ngrams.par_sort_unstable();
+    ngrams.dedup();
+    let total = captions.iter().map(|words| possible(words)).sum();
+    (
+        Distinct {
+            corpus: share(ngrams.len(), total),
+            per_caption,
+        },
+        ngrams.len(),
+    )
+}
+
+fn share(part: usize, whole: usize) -> f64 {
+    if whole == 0 {
+        0.0
+    } else {
+        part as f64 / whole as f64
+    }
+}
+
+fn length(captions: &[&[WordId]]) -> Length {
+    let mut lengths: Vec<usize> = captions.iter().map(|words| words.len()).collect();
+    lengths.sort_unstable();
+    let n = lengths.len() as f64;
+    let mean = lengths.iter().sum::<usize>() as f64 / n;
+    let squares: f64 = lengths
+        .iter()
+        .map(|&length| (length as f64 - mean).powi(2))
+        .sum();
+    let middle = lengths.len() / 2;
+    let lower_middle = (lengths.len() - 1) / 2;
+    Length {
+        mean,
+        sd: (squares / (n - 1.0).max(1.0)).sqrt(),
+        min: lengths[0],
+        median: (lengths[lower_middle] + lengths[middle]) as f64 / 2.0,
+        max: lengths[lengths.len() - 1],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn describe(captions: &[&str]) -> Diversity {
+        let references = vec![vec!["a b"]; captions.len()];
+        diversity(
+            &Corpus::new(captions, &references).expect("a valid corpus"),
+            Side::Candidates,
+        )
+    }
+
+    #[test]
+    fn distinct_counts_types_over_tokens() {
+        let diversity = describe(&["a b a b", "a b c"]);
+        assert_eq!(diversity.vocabulary, 3);
+        assert_eq!(diversity.distinct[0].corpus, 3.0 / 7.0);
+        // Bigrams: ab, ba, ab; ab, bc.
+        assert_eq!(diversity.distinct[1].corpus, 3.0 / 5.0);
+        assert_eq!(diversity.distinct[1].per_caption, [2.0 / 3.0, 1.0]);
+    }
+
+    #[test]
+    fn lengths_of_an_even_number_of_captions() {
+        let length = describe(&["a", "a b c d", "", "a b c"]).length;
+        assert_eq!(
+            (length.min, length.median, length.max, length.mean),
+            (0, 2.0, 4, 2.0)
+        );
+        assert!((length.sd - (10.0_f64 / 3.0).sqrt()).abs() < 1e-12);
+    }
+
+    #[test]
+    fn nothing_is_nan_without_words() {
+        let diversity = describe(&[""]);
+        assert_eq!(diversity.distinct[0].corpus, 0.0);
+        assert_eq!(diversity.length.sd, 0.0);
+        assert_eq!((diversity.runaway, diversity.vocabulary), (0.0, 0));
+    }
+
+    #[test]
+    fn runaway_captions_are_counted_on_the_side_asked_for() {
+        let corpus = Corpus::new(&["a a a a a", "a b"], &[vec!["x y", "z"], vec!["x"]])
+            .expect("a valid corpus");
+        assert_eq!(diversity(&corpus, Side::Candidates).runaway, 0.5);
+        let references = diversity(&corpus, Side::References);
+        assert_eq!((references.captions, references.runaway), (3, 0.0));
+    }
+}

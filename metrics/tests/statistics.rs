@@ -1,0 +1,250 @@
+//! Influence and bias against their definitions: derivatives of the distance, and the mean over many samples.
+
+use fgd_metrics::bias::{analytic_bias, sample_size_advice};
+use fgd_metrics::estimate::Unavailable;
+use fgd_metrics::frechet::from_moments;
+use fgd_metrics::infinity::fgd_infinity;
+use fgd_metrics::influence::set_influence;
+use fgd_metrics::linalg::Nalgebra;
+use fgd_metrics::moments::Moments;
+use fgd_metrics::paired::{Pairs, fgd_paired};
+use fgd_metrics::statistics::set_statistics;
+use fgd_metrics::transport::{Sampling, Transport};
+use ndarray::{Array2, ArrayView2, Axis, s};
+use rand::{Rng, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+
+/// Nearly Gaussian rows of correlated columns with unequal spread about a common mean.
+fn sample(rng: &mut ChaCha8Rng, n: usize, d: usize, tilt: f32) -> Array2<f32> {
+    let normal = |rng: &mut ChaCha8Rng| (0..12).map(|_| rng.random::<f32>()).sum::<f32>() - 6.0;
+    let mut rows = Array2::from_shape_fn((n, d), |(_, j)| normal(rng) / (1.0 + j as f32));
+    for mut row in rows.outer_iter_mut() {
+        for j in 1..d {
+            row[j] += tilt * row[j - 1];
+        }
+        row += 0.1 * tilt;
+    }
+    rows
+}
+
+/// Moments of rows with weights (1 + ε) on one of them, as a distribution (ddof 0).
+fn reweighted(rows: ArrayView2<f32>, heavier: usize, by: f64) -> Moments {
+    let n = rows.nrows() as f64;
+    let weight = |i: usize| {
+        (if i == heavier {
+            1.0 - by + by * n
+        } else {
+            1.0 - by
+        }) / n
+    };
+    let rows = rows.mapv(f64::from);
+    let weights: ndarray::Array1<f64> = (0..rows.nrows()).map(weight).collect();
+    let mean = weights.dot(&rows);
+    let centred = &rows - &mean;
+    let covariance = (&centred * &weights.view().insert_axis(Axis(1)))
+        .t()
+        .dot(&centred);
+    Moments::from_mean_covariance(rows.nrows() as u64, mean, covariance, 1).expect("a covariance")
+}
+
+#[test]
+fn influence_is_the_derivative_of_the_distance() {
+    let mut rng = ChaCha8Rng::seed_from_u64(3);
+    let (x, y) = (sample(&mut rng, 40, 4, 0.1), sample(&mut rng, 50, 4, 0.5));
+    let unmoved = |rows: ArrayView2<f32>| reweighted(rows, 0, 0.0);
+    let (mx, my) = (unmoved(x.view()), unmoved(y.view()));
+    let transport = Transport::between_moments(&mx, &my, &Nalgebra).expect("moments");
+    let influence = set_influence(&transport, x.view(), y.view(), Sampling::Independent)
+        .expect("independent samples");
+    let step = 1e-5;
+    let slope = |f: &dyn Fn(f64) -> f64| (f(step) - f(-step)) / (2.0 * step);
+    let distance = |a: &Moments, b: &Moments| from_moments(a, b).expect("moments").value;
+    for i in [0, 7, 39] {
+        let first = slope(&|by| distance(&reweighted(x.view(), i, by), &my));
+        assert!((first - influence.candidates[i]).abs() < 1e-6, "{first}");
+        let second = slope(&|by| distance(&mx, &reweighted(y.view(), i, by)));
+        assert!((second - influence.references[i]).abs() < 1e-6, "{second}");
+    }
+    assert!(influence.candidates.iter().sum::<f64>().abs() < 1e-12);
+}
+
+/// Mean and spread of the distance over samples against what one large sample's formulas predict.
+#[test]
+fn bias_and_error_predict_what_many_samples_do() {
+    let (n, d, draws) = (60, 4, 1_500);
+    for paired in [false, true] {
+        let mut rng = ChaCha8Rng::seed_from_u64(11);
+        let mut draw = |n: usize| {
+            let x = sample(&mut rng, n, d, 0.1);
+            let noise = sample(&mut rng, n, d, 0.5);
+            let shared = if paired { 0.8 } else { 0.0 };
+            (x.clone(), x * shared + noise * (1.0_f32 - shared * 0.5))
+        };
+        let (x, y) = draw(200_000);
+        let truth = Transport::between(x.view(), y.view())
+            .expect("sets")
+            .distance()
+            .value;
+        let image_of: Vec<usize> = (0..n).collect();
+        let sampling = if paired {
+            Sampling::Paired {
+                image_of: &image_of,
+            }
+        } else {
+            Sampling::Independent
+        };
+        let (mut values, mut bias, mut variance) = (vec![], 0.0, 0.0);
+        for _ in 0..draws {
+            let (x, y) = draw(n);
+            let s = set_statistics(x.view(), y.view(), sampling).expect("sets");
+            values.push(s.distance.value);
+            bias += s.bias.expect("more rows than dimensions").bias / draws as f64;
+            variance += s.corrected.expect("more rows than dimensions").se.powi(2) / draws as f64;
+        }
+        let mean = values.iter().sum::<f64>() / draws as f64;
+        let spread = values.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / (draws - 1) as f64;
+        let seen = mean - truth;
+        assert!(
+            (bias / seen - 1.0).abs() < 0.15,
+            "paired {paired}: {bias} for {seen}"
+        );
+        let ratio = (variance / spread).sqrt();
+        assert!(
+            (ratio - 1.0).abs() < 0.15,
+            "paired {paired}: error {ratio} of the spread"
+        );
+    }
+}
+
+#[test]
+fn identical_pairs_have_neither_bias_nor_error() {
+    let x = sample(&mut ChaCha8Rng::seed_from_u64(5), 80, 6, 0.3);
+    let image_of: Vec<usize> = (0..80).collect();
+    let s = set_statistics(
+        x.view(),
+        x.view(),
+        Sampling::Paired {
+            image_of: &image_of,
+        },
+    )
+    .expect("valid pairs");
+    assert!(s.bias.as_ref().expect("80 > 6").bias < 1e-9, "{:?}", s.bias);
+    assert!(s.influence.se < 1e-9 && s.corrected.expect("80 > 6").se < 1e-9);
+}
+
+#[test]
+fn repeating_every_reference_changes_no_statistic_of_the_pairs() {
+    let mut rng = ChaCha8Rng::seed_from_u64(6);
+    let (x, y) = (sample(&mut rng, 90, 5, 0.1), sample(&mut rng, 90, 5, 0.4));
+    let y = &x * 0.5 + &y;
+    let twice = ndarray::concatenate![Axis(0), y, y];
+    let once: Vec<usize> = (0..90).collect();
+    let doubled: Vec<usize> = (0..180).map(|j| j % 90).collect();
+    let single = set_statistics(x.view(), y.view(), Sampling::Paired { image_of: &once });
+    let double = set_statistics(
+        x.view(),
+        twice.view(),
+        Sampling::Paired { image_of: &doubled },
+    );
+    let (single, double) = (single.expect("pairs"), double.expect("pairs"));
+    // ddof 1 of 90 rows and of 180 differ by half a percent.
+    let close = |a: f64, b: f64| (a / b - 1.0).abs() < 0.03;
+    assert!(close(single.influence.se, double.influence.se));
+    let bias = |s: &fgd_metrics::statistics::SetStatistics| s.bias.clone().expect("90 > 5").bias;
+    assert!(
+        close(bias(&single), bias(&double)),
+        "{} {}",
+        bias(&single),
+        bias(&double)
+    );
+}
+
+#[test]
+fn fewer_rows_than_dimensions_have_a_reason_in_place_of_an_interval() {
+    let mut rng = ChaCha8Rng::seed_from_u64(8);
+    let (x, y) = (sample(&mut rng, 6, 9, 0.1), sample(&mut rng, 12, 9, 0.4));
+    let s = set_statistics(x.view(), y.view(), Sampling::Independent).expect("valid sets");
+    assert_eq!(s.bias, Err(Unavailable::RankDeficient { n: 6, d: 9 }));
+    assert_eq!(s.corrected, Err(Unavailable::RankDeficient { n: 6, d: 9 }));
+    assert!(s.distance.value > 0.0 && s.influence.candidates.iter().all(|v| v.is_finite()));
+}
+
+#[test]
+fn the_warning_names_the_size_that_would_do() {
+    let mut rng = ChaCha8Rng::seed_from_u64(9);
+    let (x, y) = (
+        sample(&mut rng, 4_000, 4, 0.1),
+        sample(&mut rng, 4_000, 4, 0.3),
+    );
+    let of = |n: usize| {
+        let (x, y) = (x.slice(s![..n, ..]), y.slice(s![..n, ..]));
+        set_statistics(x, y, Sampling::Independent).expect("valid sets")
+    };
+    let warning = of(60).warning.expect("60 captions are too few");
+    let needed = warning.needed.expect("these systems differ") as usize;
+    assert!((200..4_000).contains(&needed), "{warning}");
+    assert!(
+        warning
+            .to_string()
+            .contains(&format!("{needed} captions would bring it to 10%"))
+    );
+    assert_eq!(of(4_000).warning, None);
+    let transport = Transport::between(x.view(), x.view()).expect("sets");
+    let equal = analytic_bias(&transport, x.view(), x.view(), Sampling::Independent);
+    let bias = equal.expect("sets").expect("many rows");
+    let warning = sample_size_advice(&bias, 4_000).expect("nothing is left");
+    assert!(warning.needed.is_none() && warning.to_string().contains("cannot be told apart"));
+}
+
+#[test]
+fn extrapolation_undoes_the_bias_and_repeats_itself() {
+    let d = 24;
+    let mut rng = ChaCha8Rng::seed_from_u64(12);
+    let (x, y) = (sample(&mut rng, 300, d, 0.1), sample(&mut rng, 300, d, 0.3));
+    let (big_x, big_y) = (
+        sample(&mut rng, 60_000, d, 0.1),
+        sample(&mut rng, 60_000, d, 0.3),
+    );
+    let truth = Transport::between(big_x.view(), big_y.view())
+        .expect("sets")
+        .distance()
+        .value;
+    let run = |threads: usize| {
+        let pool = rayon::ThreadPoolBuilder::new()
+            .num_threads(threads)
+            .build()
+            .expect("threads");
+        pool.install(|| fgd_infinity(x.view(), y.view(), Sampling::Independent, 7, 12))
+            .expect("sets")
+    };
+    let infinity = run(1);
+    assert_eq!(infinity, run(3));
+    assert_eq!(infinity.points.len(), 12);
+    assert_eq!((infinity.points[0].n, infinity.points[11].n), (300, 75));
+    let raw = infinity.points[0].value;
+    assert!(infinity.slope > 0.0 && infinity.r2 > 0.5, "{infinity:?}");
+    assert!(
+        (infinity.intercept - truth).abs() < 0.5 * (raw - truth),
+        "{infinity:?} {truth}"
+    );
+}
+
+#[test]
+fn paired_error_is_the_error_of_a_mean() {
+    let mut rng = ChaCha8Rng::seed_from_u64(21);
+    let (x, y) = (sample(&mut rng, 500, 3, 0.2), sample(&mut rng, 500, 3, 0.2));
+    let image_of: Vec<usize> = (0..500).collect();
+    let paired = fgd_paired(&Pairs {
+        candidates: x.view(),
+        references: y.view(),
+        image_of: &image_of,
+    })
+    .expect("valid pairs");
+    let spread = paired
+        .per_image
+        .iter()
+        .map(|v| (v - paired.value).powi(2))
+        .sum::<f64>();
+    assert!((paired.se - (spread / 499.0 / 500.0).sqrt()).abs() < 1e-12);
+    assert!((paired.ci95[1] - paired.value - 1.959_963_985 * paired.se).abs() < 1e-9);
+}

@@ -1,0 +1,143 @@
+//! What all pictures share: size, colours, letters, and the way into a page.
+
+use plotters::prelude::*;
+
+/// Width of every picture.
+pub const WIDTH: u32 = 420;
+/// Height that the labels and the name of the x-axis take.
+pub const X_AXIS: u32 = 48;
+/// Space on both sides of the plot.
+pub const SIDE: u32 = 24;
+
+/// Lines and letters that matter.
+pub const INK: RGBColor = RGBColor(0x1F, 0x23, 0x28);
+/// Letters of axes.
+pub const MUTED: RGBColor = RGBColor(0x59, 0x63, 0x6E);
+/// Lines of the grid.
+pub const GRID: RGBColor = RGBColor(0xD8, 0xDE, 0xE4);
+/// Series, of the palette of Okabe & Ito, which the colour-blind can tell apart.
+pub const SERIES: [RGBColor; 3] = [
+    RGBColor(0x00, 0x72, 0xB2),
+    RGBColor(0xE6, 0x9F, 0x00),
+    RGBColor(0x00, 0x9E, 0x73),
+];
+
+/// Every colour with the name of its class.
+const CLASSES: [(RGBColor, &str); 6] = [
+    (INK, "ink"),
+    (MUTED, "muted"),
+    (GRID, "grid"),
+    (SERIES[0], "a"),
+    (SERIES[1], "b"),
+    (SERIES[2], "c"),
+];
+
+/// The plane that pictures are drawn on.
+pub type Area<'a> = DrawingArea<SVGBackend<'a>, plotters::coord::Shift>;
+
+/// What drawing to memory answers.
+pub type Drawn<'a> =
+    Result<(), DrawingAreaErrorKind<<SVGBackend<'a> as DrawingBackend>::ErrorType>>;
+
+/// A finished picture.
+pub struct Canvas {
+    svg: String,
+    height: u32,
+}
+
+/// Letters of the common size.
+pub fn letters(color: &RGBColor) -> TextStyle<'_> {
+    ("sans-serif", 19).into_font().color(color)
+}
+
+/// Letters for names of things.
+pub fn strong_letters(color: &RGBColor) -> TextStyle<'_> {
+    ("sans-serif", 19, FontStyle::Bold).into_font().color(color)
+}
+
+impl Canvas {
+    /// Draws on a new plane. `None` where plotters refuses, which no finite range makes it do.
+    pub fn draw(height: u32, draw: impl for<'a> FnOnce(&Area<'a>) -> Drawn<'a>) -> Option<Self> {
+        let mut svg = String::new();
+        let drawn = {
+            let area = SVGBackend::with_string(&mut svg, (WIDTH, height)).into_drawing_area();
+            draw(&area).and_then(|()| area.present())
+        };
+        drawn.ok().map(|()| Canvas { svg, height })
+    }
+
+    /// The picture as an element of a page, with its name, its description and its classes.
+    pub fn finish(self, id: &str, title: &str, description: &str) -> String {
+        let mut svg = self.svg;
+        for (RGBColor(r, g, b), class) in CLASSES {
+            for property in ["fill", "stroke"] {
+                let colored = format!("{property}=\"#{r:02X}{g:02X}{b:02X}\"");
+                let classed = format!("class=\"{property}-{class}\" {colored}");
+                svg = svg.replace(&colored, &classed);
+            }
+        }
+        let body = svg.find('>').map_or("", |end| &svg[end + 1..]);
+        format!(
+            "<svg class=\"chart\" viewBox=\"0 0 {WIDTH} {}\" role=\"img\" aria-labelledby=\"{id}-title {id}-desc\">\n<title id=\"{id}-title\">{}</title>\n<desc id=\"{id}-desc\">{}</desc>{body}",
+            self.height,
+            escaped(title),
+            escaped(description)
+        )
+    }
+}
+
+/// A text inside an element.
+fn escaped(text: &str) -> String {
+    text.replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
+}
+
+/// A range with room around its values. `None` where a value is not finite or there is none.
+pub fn range(values: impl Iterator<Item = f64>) -> Option<(f64, f64)> {
+    let (low, high) = values.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), v| {
+        (low.min(v), high.max(v))
+    });
+    let spread = high - low;
+    if !spread.is_finite() || low.abs().max(high.abs()) > 1e12 {
+        return None;
+    }
+    let room = if spread > 1e-12 {
+        0.06 * spread
+    } else {
+        0.5 * high.abs().max(1e-3)
+    };
+    Some((low - room, high + room))
+}
+
+/// The text of a tick on an axis of this length.
+pub fn tick(value: f64, length: f64) -> String {
+    let decimals = (1.0 - (length / 2.0).log10()).ceil().clamp(0.0, 9.0) as usize;
+    let text = format!("{value:.decimals$}");
+    let text = if text.contains('.') {
+        text.trim_end_matches('0').trim_end_matches('.').to_string()
+    } else {
+        text
+    };
+    if text == "-0" { "0".into() } else { text }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ranges_leave_room_and_refuse_what_is_not_finite() {
+        assert_eq!(range([0.0, 1.0].into_iter()), Some((-0.06, 1.06)));
+        assert_eq!(range([2.0].into_iter()), Some((1.0, 3.0)));
+        assert_eq!(range([f64::NAN, f64::INFINITY].into_iter()), None);
+        assert_eq!(range(std::iter::empty()), None);
+    }
+
+    #[test]
+    fn ticks_have_as_many_digits_as_the_axis_needs() {
+        assert_eq!(tick(0.15, 0.4), "0.15");
+        assert_eq!(tick(20.0, 100.0), "20");
+        assert_eq!(tick(-0.0, 1.0), "0");
+    }
+}

@@ -1,0 +1,66 @@
+//! The set distance against 1/N, and the line to infinitely many captions.
+
+use super::canvas::{Canvas, GRID, INK, MUTED, SERIES, SIDE, X_AXIS, letters, range, tick};
+use plotters::prelude::*;
+use plotters::style::text_anchor::{HPos, Pos, VPos};
+
+const HEIGHT: u32 = 280;
+/// Width of the labels of the y-axis.
+const Y_AXIS: u32 = 60;
+
+/// Draws the points (N and the distance at N), the line and its intercept with its interval.
+pub fn draw(
+    points: &[(f64, f64)],
+    intercept: f64,
+    ci95: Option<[f64; 2]>,
+    slope: f64,
+) -> Option<Canvas> {
+    let fewest = points.iter().map(|(n, _)| *n).fold(f64::INFINITY, f64::min);
+    let right = 1.0 / fewest;
+    if !(right > 0.0 && right.is_finite()) {
+        return None;
+    }
+    let distances = points.iter().map(|(_, distance)| *distance);
+    let on_line = [intercept, intercept + slope * right];
+    let (low, high) = range(distances.chain(on_line).chain(ci95.into_iter().flatten()))?;
+    Canvas::draw(HEIGHT, |area| {
+        let mut chart = ChartBuilder::on(area)
+            .margin_top(12)
+            .margin_right(SIDE)
+            .x_label_area_size(X_AXIS)
+            .y_label_area_size(Y_AXIS)
+            .build_cartesian_2d(-0.04 * right..1.06 * right, low..high)?;
+        chart
+            .configure_mesh()
+            .disable_x_mesh()
+            .x_labels(5)
+            .y_labels(6)
+            .x_label_formatter(&|x| tick(*x, right))
+            .y_label_formatter(&|y| tick(*y, high - low))
+            .x_desc("1 / number of captions")
+            .bold_line_style(GRID)
+            .light_line_style(TRANSPARENT)
+            .axis_style(GRID)
+            .label_style(letters(&MUTED))
+            .axis_desc_style(letters(&MUTED))
+            .draw()?;
+        let line = [(0.0, intercept), (right, intercept + slope * right)];
+        chart.draw_series([PathElement::new(line, SERIES[0].stroke_width(2))])?;
+        let circles = points
+            .iter()
+            .map(|(n, distance)| Circle::new((1.0 / n, *distance), 4, SERIES[0].filled()));
+        chart.draw_series(circles)?;
+        if let Some([from, to]) = ci95 {
+            let whisker = [(0.0, from), (0.0, to)];
+            chart.draw_series([PathElement::new(whisker, SERIES[1].stroke_width(3))])?;
+        }
+        chart.draw_series([Circle::new((0.0, intercept), 5, SERIES[1].filled())])?;
+        let (x, y) = chart.backend_coord(&(0.0, intercept));
+        let style = letters(&INK).pos(Pos::new(HPos::Left, VPos::Center));
+        area.draw(&Text::new(
+            "infinitely many captions",
+            (x + 16, y + 4),
+            style,
+        ))
+    })
+}

@@ -1,0 +1,93 @@
+//! How values are spread: bars, the median as a line, and the references as an outline.
+
+use super::canvas::{
+    Area, Canvas, Drawn, GRID, INK, MUTED, SERIES, SIDE, WIDTH, X_AXIS, letters, tick,
+};
+use plotters::prelude::*;
+use plotters::style::text_anchor::{HPos, Pos, VPos};
+
+const HEIGHT: u32 = 260;
+/// Width of the labels of the y-axis.
+const Y_AXIS: u32 = 52;
+/// Height of the legend.
+const TOP: u32 = 30;
+
+/// Draws the shares of the bins.
+pub fn draw(
+    edges: &[f64],
+    shares: &[f64],
+    overlay: Option<&[f64]>,
+    median: f64,
+    axis: &str,
+) -> Option<Canvas> {
+    let (low, high) = (*edges.first()?, *edges.last()?);
+    let is_ordered = edges.windows(2).all(|pair| pair[0] < pair[1]);
+    if !is_ordered || low < -1e12 || high > 1e12 {
+        return None;
+    }
+    let all = shares.iter().chain(overlay.unwrap_or_default());
+    let highest = all.fold(0.0, |a: f64, b| a.max(*b));
+    Canvas::draw(HEIGHT, |area| {
+        legend(area, overlay.is_some())?;
+        let mut chart = ChartBuilder::on(area)
+            .margin_top(TOP)
+            .margin_right(SIDE)
+            .x_label_area_size(X_AXIS)
+            .y_label_area_size(Y_AXIS)
+            .build_cartesian_2d(low..high, 0.0..1.05 * highest)?;
+        chart
+            .configure_mesh()
+            .disable_x_mesh()
+            .x_labels(6)
+            .y_labels(5)
+            .x_label_formatter(&|x| tick(*x, high - low))
+            .y_label_formatter(&|y| format!("{}%", tick(100.0 * y, 100.0 * highest)))
+            .x_desc(axis)
+            .bold_line_style(GRID)
+            .light_line_style(TRANSPARENT)
+            .axis_style(GRID)
+            .label_style(letters(&MUTED))
+            .axis_desc_style(letters(&MUTED))
+            .draw()?;
+        for (bin, share) in edges.windows(2).zip(shares) {
+            let (x0, y0) = chart.backend_coord(&(bin[0], 0.0));
+            let (x1, y1) = chart.backend_coord(&(bin[1], *share));
+            let bar = [(x0, y1), ((x1 - 1).max(x0 + 1), y0)];
+            area.draw(&Rectangle::new(bar, SERIES[0].filled()))?;
+        }
+        if let Some(overlay) = overlay {
+            let outline = edges
+                .windows(2)
+                .zip(overlay)
+                .flat_map(|(bin, share)| [(bin[0], *share), (bin[1], *share)]);
+            chart.draw_series([PathElement::new(
+                outline.collect::<Vec<_>>(),
+                SERIES[1].stroke_width(3),
+            )])?;
+        }
+        if (low..=high).contains(&median) {
+            let line = [(median, 0.0), (median, 1.05 * highest)];
+            chart.draw_series([PathElement::new(line, INK.stroke_width(2))])?;
+        }
+        Ok(())
+    })
+}
+
+/// What bars, outline and line are.
+fn legend<'a>(area: &Area<'a>, with_overlay: bool) -> Drawn<'a> {
+    let style = || letters(&INK).pos(Pos::new(HPos::Left, VPos::Center));
+    let left = Y_AXIS as i32;
+    area.draw(&Rectangle::new(
+        [(left, 6), (left + 14, 20)],
+        SERIES[0].filled(),
+    ))?;
+    area.draw(&Text::new("captions", (left + 20, 13), style()))?;
+    if with_overlay {
+        let outline = [(left + 102, 13), (left + 120, 13)];
+        area.draw(&PathElement::new(outline, SERIES[1].stroke_width(3)))?;
+        area.draw(&Text::new("references", (left + 126, 13), style()))?;
+    }
+    let x = WIDTH as i32 - 136;
+    area.draw(&PathElement::new([(x, 5), (x, 21)], INK.stroke_width(2)))?;
+    area.draw(&Text::new("median caption", (x + 8, 13), style()))
+}

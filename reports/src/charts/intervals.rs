@@ -1,0 +1,91 @@
+//! Values with their intervals, one row each: the name above, the interval below.
+
+use super::canvas::{
+    Area, Canvas, Drawn, GRID, INK, MUTED, SERIES, SIDE, WIDTH, X_AXIS, letters, range,
+    strong_letters, tick,
+};
+use crate::document::Interval;
+use crate::document::width::clipped;
+use plotters::prelude::*;
+use plotters::style::text_anchor::{HPos, Pos, VPos};
+
+const ROW: u32 = 44;
+const TOP: u32 = 6;
+/// Letters of a name that fit beside its value.
+const NAME: usize = 28;
+
+/// Draws the rows on one axis.
+pub fn draw(rows: &[Interval], with_zero: bool, axis: &str) -> Option<Canvas> {
+    let ends = rows
+        .iter()
+        .flat_map(|row| {
+            [row.value]
+                .into_iter()
+                .chain(row.ci95.into_iter().flatten())
+        })
+        .chain(with_zero.then_some(0.0));
+    let (low, high) = range(ends)?;
+    let height = TOP + ROW * rows.len() as u32 + X_AXIS;
+    Canvas::draw(height, |area| {
+        draw_rows(area, rows, (low, high), with_zero, axis)
+    })
+}
+
+fn draw_rows<'a>(
+    area: &Area<'a>,
+    rows: &[Interval],
+    (low, high): (f64, f64),
+    with_zero: bool,
+    axis: &str,
+) -> Drawn<'a> {
+    let count = rows.len() as f64;
+    let mut chart = ChartBuilder::on(area)
+        .margin_top(TOP)
+        .margin_left(SIDE)
+        .margin_right(SIDE)
+        .x_label_area_size(X_AXIS)
+        .build_cartesian_2d(low..high, 0.0..count)?;
+    chart
+        .configure_mesh()
+        .disable_y_mesh()
+        .disable_y_axis()
+        .x_labels(5)
+        .x_label_formatter(&|x| tick(*x, high - low))
+        .x_desc(axis)
+        .bold_line_style(GRID)
+        .light_line_style(TRANSPARENT)
+        .axis_style(GRID)
+        .label_style(letters(&MUTED))
+        .axis_desc_style(letters(&MUTED))
+        .draw()?;
+    if with_zero {
+        let line = [(0.0, 0.0), (0.0, count)];
+        chart.draw_series([PathElement::new(line, INK.stroke_width(1))])?;
+    }
+    for (i, row) in rows.iter().enumerate() {
+        // The interval runs through the lower third of its row.
+        let y = count - i as f64 - 0.76;
+        if let Some([from, to]) = row.ci95 {
+            let line = [(from, y), (to, y)];
+            chart.draw_series([PathElement::new(line, SERIES[0].stroke_width(3))])?;
+            for end in [from, to] {
+                let (x, y) = chart.backend_coord(&(end, y));
+                let cap = [(x, y - 5), (x, y + 5)];
+                area.draw(&PathElement::new(cap, SERIES[0].stroke_width(2)))?;
+            }
+        }
+        chart.draw_series([Circle::new((row.value, y), 5, SERIES[0].filled())])?;
+        let (_, baseline) = chart.backend_coord(&(row.value, count - i as f64 - 0.3));
+        let value = strong_letters(&INK).pos(Pos::new(HPos::Right, VPos::Center));
+        let right = (WIDTH - SIDE) as i32;
+        area.draw(&Text::new(row.text.as_str(), (right, baseline), value))?;
+        let name = letters(&INK).pos(Pos::new(HPos::Left, VPos::Center));
+        let left = SIDE as i32;
+        area.draw(&Text::new(
+            clipped(&row.label, NAME),
+            (left, baseline),
+            name,
+        ))?;
+    }
+    Ok(())
+}

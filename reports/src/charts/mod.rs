@@ -1,0 +1,40 @@
+//! Figures drawn as inline SVG by plotters: one file per kind of picture.
+//!
+//! Every picture is 420 units wide, so that its letters stay legible on a telephone, has a title and
+//! a description for those who can not see it, and takes its colours from the page: each coloured
+//! element carries a class (`fill-a`, `stroke-ink`, …) beside the colour it has on its own.
+
+mod canvas;
+mod extrapolation;
+mod histogram;
+mod intervals;
+mod parts;
+
+use crate::document::{Figure, Plot};
+use canvas::Canvas;
+
+/// Draws a figure; `None` where its numbers leave nothing to draw. `id` must be unique in the page.
+pub fn draw(figure: &Figure, id: &str) -> Option<String> {
+    let drawn = match &figure.plot {
+        Plot::Intervals {
+            rows,
+            with_zero,
+            axis,
+        } => intervals::draw(rows, *with_zero, axis),
+        Plot::Parts { names, rows } => parts::draw(names, rows),
+        Plot::Histogram {
+            edges,
+            shares,
+            overlay,
+            median,
+            axis,
+        } => histogram::draw(edges, shares, overlay.as_deref(), *median, axis),
+        Plot::Extrapolation {
+            points,
+            intercept,
+            ci95,
+            slope,
+        } => extrapolation::draw(points, *intercept, *ci95, *slope),
+    };
+    drawn.map(|canvas: Canvas| canvas.finish(id, &figure.title, &figure.caption))
+}

@@ -1,0 +1,428 @@
+//! What a compare record says: systems side by side, and which differences hold.
+
+use super::number::{MISSING, count, counted, interval, p_value, signed, value};
+use super::score::{encoder_name, encoder_notice, findings, measure_with_interval};
+use super::{Block, Cell, Column, Document, Entry, Field, Figure, Table, Tone, visible};
+use super::{figure, provenance};
+use crate::record::{
+    CompareResults, Contrast, Difference, Gate, Measure, Record, ScoreResults, System,
+};
+
+/// The level below which a corrected p-value counts as a difference.
+const LEVEL: f64 = 0.05;
+
+/// The document of a compare record.
+pub fn document(record: &Record, results: &CompareResults) -> Document {
+    let names: Vec<String> = results.systems.iter().map(|s| visible(&s.name)).collect();
+    let mut blocks = vec![Block::Line {
+        text: format!(
+            "{} on the same {}, {} · {}",
+            counted(results.systems.len() as u64, "system"),
+            counted(results.n, "image"),
+            counted(results.references, "reference"),
+            encoder_name(record)
+        ),
+    }];
+    blocks.extend(encoder_notice(record));
+    blocks.extend(gates(&results.gates).map(Block::Table));
+    blocks.push(Block::Table(systems(&results.systems)));
+    for system in &results.systems {
+        if let Some(warning) = &system.scores.fgd_set.warning {
+            blocks.push(Block::Notice {
+                tone: Tone::Warning,
+                text: format!("{}, fgd_set: {}", visible(&system.name), visible(warning)),
+            });
+        }
+    }
+    blocks.extend(differences(&results.differences).map(Block::Table));
+    blocks.extend(missing_estimates(&results.differences));
+    blocks.extend(figures(results));
+    blocks.extend(latency(&results.systems).map(Block::Table));
+    blocks.extend(slices(&results.systems).into_iter().map(Block::Table));
+    blocks.extend(difference_slices(&results.differences).map(Block::Table));
+    blocks.extend(contrasts(&results.contrasts));
+    blocks.extend(findings(&record.findings).map(Block::Table));
+    blocks.push(Block::Signature {
+        text: visible(&record.signature),
+    });
+    Document {
+        title: names.join(" vs "),
+        blocks,
+        appendix: provenance::tables(record),
+    }
+}
+
+/// The pictures of a comparison: values, their parts, and one picture per metric compared.
+fn figures(results: &CompareResults) -> Option<Block> {
+    let systems: Vec<(String, &ScoreResults)> = results
+        .systems
+        .iter()
+        .map(|system| (visible(&system.name), &system.scores))
+        .collect();
+    let mut figures: Vec<Figure> = [
+        figure::paired(&systems),
+        figure::set(&systems),
+        figure::parts(&systems),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
+    figures.extend(figure::differences(&results.differences));
+    (!figures.is_empty()).then_some(Block::Figures { figures })
+}
+
+/// The metrics that the tables of several systems show, in their order.
+fn shown_metrics(all: &[&ScoreResults]) -> Vec<(String, String)> {
+    let mut further: Vec<(String, String)> = Vec::new();
+    for scores in all {
+        for (name, metric) in &scores.metrics {
+            if !further.iter().any(|(known, _)| known == name) {
+                further.push((name.clone(), metric.label.clone()));
+            }
+        }
+    }
+    further
+}
+
+/// All metrics of all systems, one row per system.
+fn systems(systems: &[System]) -> Table {
+    let all: Vec<&ScoreResults> = systems.iter().map(|s| &s.scores).collect();
+    let further = shown_metrics(&all);
+    let mut columns = vec![
+        Column::text("system"),
+        Column::number("fgd_paired"),
+        Column::number("fgd_set"),
+        Column::number("mean shift").optional(),
+        Column::number("covariance").optional(),
+        Column::number("misalignment").optional(),
+        Column::number("mean_cosine"),
+    ];
+    columns.extend(
+        further
+            .iter()
+            .map(|(_, label)| Column::number(label).optional()),
+    );
+    let mut table = Table::new("Systems", columns);
+    for system in systems {
+        let scores = &system.scores;
+        let mut row = vec![Cell::system(&system.name)];
+        row.extend(score_cells(scores));
+        for (name, _) in &further {
+            row.push(match scores.metrics.get(name) {
+                Some(metric) => measure_with_interval(&metric.measure),
+                None => Cell::text(MISSING),
+            });
+        }
+        table.rows.push(row);
+    }
+    table.remark = Some(
+        "fgd_paired and fgd_set: lower is better; fgd_set with its bias removed. ± is half of the 95% interval.".into(),
+    );
+    table.sortable()
+}
+
+/// Distances, parts and cosine of one system.
+fn score_cells(scores: &ScoreResults) -> Vec<Cell> {
+    let set = &scores.fgd_set;
+    let part = |pick: fn(&crate::record::Decomposition) -> f64| {
+        let number = scores.decomposition.as_ref().map(pick);
+        Cell::number(value(number, scores.fgd_paired.se), number)
+    };
+    vec![
+        measure_with_interval(&scores.fgd_paired).tone(Tone::Strong),
+        measure_with_interval(&Measure {
+            value: set.corrected,
+            se: set.se,
+            ci95: set.ci95,
+            reason: None,
+        }),
+        part(|d| d.mean_shift),
+        part(|d| d.covariance),
+        part(|d| d.misalignment),
+        measure_with_interval(&scores.mean_cosine),
+    ]
+}
+
+/// What a difference says: better, worse, or nothing at this number of images.
+pub fn verdict(difference: &Difference) -> (&'static str, Tone) {
+    let p = difference.p_holm.or(difference.p_value);
+    let (Some(p), Some(estimate)) = (p, difference.estimate.value) else {
+        return ("not tested", Tone::Plain);
+    };
+    if p >= LEVEL || estimate == 0.0 {
+        return ("not separable", Tone::Plain);
+    }
+    match difference.higher_is_better {
+        None => ("different", Tone::Strong),
+        Some(higher) if higher == (estimate > 0.0) => ("better", Tone::Good),
+        Some(_) => ("worse", Tone::Bad),
+    }
+}
+
+/// Pairwise differences.
+pub fn differences(differences: &[Difference]) -> Option<Table> {
+    if differences.is_empty() {
+        return None;
+    }
+    let mut table = Table::new(
+        "Differences",
+        vec![
+            Column::text("metric"),
+            Column::text("system"),
+            Column::text("versus"),
+            Column::number("difference"),
+            Column::text("verdict"),
+            Column::number("p (Holm)"),
+            Column::number("win/tie/loss").optional(),
+            Column::number("p").optional(),
+            Column::number("detectable").optional(),
+            Column::number("N needed").optional(),
+        ],
+    );
+    for difference in differences {
+        let estimate = &difference.estimate;
+        let (word, tone) = verdict(difference);
+        let needed = difference.n_needed.map_or(MISSING.to_string(), count);
+        table.rows.push(vec![
+            Cell::text(&difference.metric),
+            Cell::system(&difference.system),
+            Cell::system(&difference.versus),
+            signed_with_interval(estimate).tone(tone),
+            Cell::text(word).tone(tone),
+            Cell::number(p_value(difference.p_holm), difference.p_holm),
+            Cell::number(outcomes(difference), difference.wins.map(|n| n as f64)),
+            Cell::number(p_value(difference.p_value), difference.p_value),
+            Cell::number(
+                value(difference.minimum_detectable, estimate.se),
+                difference.minimum_detectable,
+            ),
+            Cell::number(needed, difference.n_needed.map(|n| n as f64)),
+        ]);
+    }
+    let mut tests: Vec<String> = differences
+        .iter()
+        .filter(|d| !d.test.is_empty())
+        .map(|d| visible(&d.test))
+        .collect();
+    tests.sort();
+    tests.dedup();
+    let tests = if tests.is_empty() {
+        String::new()
+    } else {
+        format!(" Tests: {}.", tests.join("; "))
+    };
+    table.remark = Some(format!(
+        "difference: system minus versus. detectable: the smallest true difference that this many images show with 80% power; N needed: images that would show the estimated one.{tests}"
+    ));
+    Some(table.sortable())
+}
+
+/// A difference with its sign and interval.
+fn signed_with_interval(measure: &Measure) -> Cell {
+    let mut text = signed(measure.value, measure.se);
+    if measure.ci95.is_some() {
+        let interval = interval(measure.value, measure.se, measure.ci95);
+        text = format!("{text} {interval}");
+    }
+    Cell::number(text, measure.value)
+}
+
+/// On how many images a system is better, equal and worse.
+fn outcomes(difference: &Difference) -> String {
+    match (difference.wins, difference.ties, difference.losses) {
+        (Some(wins), Some(ties), Some(losses)) => {
+            format!("{}/{}/{}", count(wins), count(ties), count(losses))
+        }
+        _ => MISSING.to_string(),
+    }
+}
+
+fn missing_estimates(differences: &[Difference]) -> Vec<Block> {
+    differences
+        .iter()
+        .filter_map(|d| {
+            d.estimate.reason.as_ref().map(|reason| Block::Notice {
+                tone: Tone::Plain,
+                text: visible(&format!(
+                    "{MISSING} {}, {} versus {}: {reason}",
+                    d.metric, d.system, d.versus
+                )),
+            })
+        })
+        .collect()
+}
+
+fn gates(gates: &[Gate]) -> Option<Table> {
+    if gates.is_empty() {
+        return None;
+    }
+    let mut table = Table::new(
+        "Gates",
+        vec![
+            Column::text("condition"),
+            Column::text("holds"),
+            Column::text("because"),
+        ],
+    );
+    for gate in gates {
+        let (word, tone) = match gate.passed {
+            Some(true) => ("yes", Tone::Good),
+            Some(false) => ("NO", Tone::Bad),
+            None => ("undecided", Tone::Warning),
+        };
+        table.rows.push(vec![
+            Cell::text(&gate.condition),
+            Cell::text(word).tone(tone),
+            Cell::text(&gate.explanation),
+        ]);
+    }
+    Some(table)
+}
+
+fn latency(systems: &[System]) -> Option<Table> {
+    let mut table = Table::new(
+        "Captioning speed",
+        vec![
+            Column::text("system"),
+            Column::number("images"),
+            Column::number("batch"),
+            Column::number("images/s"),
+            Column::number("p50"),
+            Column::number("p90"),
+            Column::number("p99").optional(),
+        ],
+    );
+    let seconds = |s: Option<f64>| {
+        Cell::number(
+            s.map_or_else(|| MISSING.to_string(), |s| format!("{s:.3} s")),
+            s,
+        )
+    };
+    for system in systems {
+        let Some(latency) = &system.latency else {
+            continue;
+        };
+        table.rows.push(vec![
+            Cell::system(&system.name),
+            Cell::number(count(latency.images), Some(latency.images as f64)),
+            Cell::number(count(latency.batch), Some(latency.batch as f64)),
+            Cell::number(
+                format!("{:.2}", latency.images_per_second),
+                Some(latency.images_per_second),
+            ),
+            seconds(Some(latency.p50_seconds)),
+            seconds(Some(latency.p90_seconds)),
+            seconds(latency.p99_seconds),
+        ]);
+    }
+    (!table.rows.is_empty()).then_some(table)
+}
+
+/// One table per way of grouping: a row per group, a column per system.
+fn slices(systems: &[System]) -> Vec<Table> {
+    let mut columns: Vec<&str> = Vec::new();
+    for slice in systems.iter().flat_map(|s| &s.scores.slices) {
+        if !columns.contains(&slice.column.as_str()) {
+            columns.push(&slice.column);
+        }
+    }
+    columns
+        .into_iter()
+        .map(|column| slice_table(systems, column))
+        .collect()
+}
+
+fn slice_table(systems: &[System], column: &str) -> Table {
+    let mut head = vec![Column::text(column), Column::number("images")];
+    head.extend(systems.iter().map(|s| Column::number(&s.name)));
+    let mut table = Table::new(&format!("fgd_paired by {}", visible(column)), head);
+    let part = |system: &System, value: &str| {
+        let slice = system.scores.slices.iter().find(|s| s.column == column)?;
+        let part = slice.parts.iter().find(|p| p.value == value)?;
+        Some(part.results.clone())
+    };
+    let mut values: Vec<&str> = Vec::new();
+    for slice in systems.iter().flat_map(|s| &s.scores.slices) {
+        for part in slice.parts.iter().filter(|_| slice.column == column) {
+            if !values.contains(&part.value.as_str()) {
+                values.push(&part.value);
+            }
+        }
+    }
+    for value in values {
+        let results: Vec<Option<ScoreResults>> = systems.iter().map(|s| part(s, value)).collect();
+        let n = results.iter().flatten().map(|r| r.n).next().unwrap_or(0);
+        let mut row = vec![Cell::text(value), Cell::number(count(n), Some(n as f64))];
+        row.extend(results.iter().map(|r| match r {
+            Some(results) => measure_with_interval(&results.fgd_paired),
+            None => Cell::text(MISSING),
+        }));
+        table.rows.push(row);
+    }
+    table
+}
+
+fn difference_slices(differences: &[Difference]) -> Option<Table> {
+    let mut table = Table::new(
+        "Differences by group",
+        vec![
+            Column::text("metric"),
+            Column::text("system"),
+            Column::text("versus"),
+            Column::text("group"),
+            Column::number("images").optional(),
+            Column::number("difference"),
+        ],
+    );
+    for difference in differences {
+        for slice in &difference.slices {
+            table.rows.push(vec![
+                Cell::text(&difference.metric),
+                Cell::system(&difference.system),
+                Cell::system(&difference.versus),
+                Cell::text(&format!("{} = {}", slice.column, slice.value)),
+                Cell::number(count(slice.n), Some(slice.n as f64)),
+                signed_with_interval(&slice.estimate),
+            ]);
+        }
+    }
+    (!table.rows.is_empty()).then_some(table)
+}
+
+fn contrasts(contrasts: &[Contrast]) -> Option<Block> {
+    if contrasts.is_empty() {
+        return None;
+    }
+    let entries = contrasts
+        .iter()
+        .map(|contrast| {
+            let mut fields: Vec<Field> = contrast
+                .captions
+                .iter()
+                .map(|c| {
+                    let label = match c.distance {
+                        Some(_) => format!("{} {}", c.system, value(c.distance, Some(0.01))),
+                        None => c.system.clone(),
+                    };
+                    Field::new(&label, &c.caption)
+                })
+                .collect();
+            fields.extend(
+                contrast
+                    .references
+                    .iter()
+                    .map(|r| Field::new("reference", r)),
+            );
+            Entry {
+                title: visible(&contrast.image_id),
+                detail: String::new(),
+                fields,
+                thumbnail_jpeg: contrast.thumbnail_jpeg.clone(),
+            }
+        })
+        .collect();
+    Some(Block::Entries {
+        title: "Images on which the systems differ most (with the distance of each caption)".into(),
+        entries,
+    })
+}

@@ -1,0 +1,146 @@
+//! How many digits a number deserves.
+//!
+//! A value is shown to two significant digits of its standard error: `0.1163 ± 0.0041`, never
+//! `0.116342187 ± 0.0041`. The interval is printed as `±` its half-width where it is symmetric and
+//! by its two ends where it is not.
+
+/// What stands in a table where there is no number.
+pub const MISSING: &str = "–";
+
+/// Decimals without a standard error to go by.
+const DEFAULT_DECIMALS: usize = 4;
+/// Distances are of the order of one: what is smaller than this is the rounding of f64.
+const ROUNDING: f64 = 1e-12;
+/// More decimals than this nobody reads; smaller numbers are shown in scientific notation.
+const MOST_DECIMALS: usize = 7;
+
+/// Decimals that a standard error justifies: down to its second significant digit.
+fn decimals(se: Option<f64>) -> usize {
+    match se {
+        Some(se) if se > 0.0 && se.is_finite() => {
+            (1 - se.log10().floor() as i32).clamp(0, MOST_DECIMALS as i32) as usize
+        }
+        _ => DEFAULT_DECIMALS,
+    }
+}
+
+/// A number at a fixed count of decimals, zero without a sign.
+fn fixed(number: f64, decimals: usize) -> String {
+    let text = format!("{number:.decimals$}");
+    match text.strip_prefix('-') {
+        Some(digits) if digits.bytes().all(|b| matches!(b, b'0' | b'.')) => digits.to_string(),
+        _ => text,
+    }
+}
+
+/// A value, to the digits that its standard error justifies.
+pub fn value(value: Option<f64>, se: Option<f64>) -> String {
+    let Some(number) = value else {
+        return MISSING.to_string();
+    };
+    let decimals = decimals(se);
+    let rounds_to_zero = number.abs() < 0.5 * 10f64.powi(-(decimals as i32));
+    let within_noise = se.is_some_and(|se| number.abs() < se) && decimals < MOST_DECIMALS;
+    if rounds_to_zero && !within_noise && number.abs() > ROUNDING {
+        return format!("{number:.1e}");
+    }
+    fixed(number, decimals)
+}
+
+/// A 95% interval to the digits that the standard error justifies: `± 0.0041`, or both ends.
+pub fn interval(value: Option<f64>, se: Option<f64>, ci95: Option<[f64; 2]>) -> String {
+    let (Some(value), Some([low, high])) = (value, ci95) else {
+        return MISSING.to_string();
+    };
+    let decimals = decimals(se.or(Some((high - low) / 3.92)));
+    let (below, above) = (value - low, high - value);
+    if (above - below).abs() <= 0.1 * (above + below).abs() {
+        format!("± {}", fixed((above + below) / 2.0, decimals))
+    } else {
+        format!("[{}, {}]", fixed(low, decimals), fixed(high, decimals))
+    }
+}
+
+/// A number with its sign, for differences and influences.
+pub fn signed(number: Option<f64>, se: Option<f64>) -> String {
+    let text = value(number, se);
+    if number.is_some_and(|n| n > 0.0) {
+        format!("+{text}")
+    } else {
+        text
+    }
+}
+
+/// A count with separators: `21,367`.
+pub fn count(n: u64) -> String {
+    let digits = n.to_string();
+    let mut text = String::new();
+    for (i, digit) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// A count with its noun: `1 image`, `3,771 images`.
+pub fn counted(n: u64, noun: &str) -> String {
+    format!("{} {noun}{}", count(n), if n == 1 { "" } else { "s" })
+}
+
+/// A share in whole per cent: `55%`.
+pub fn percent(share: f64) -> String {
+    format!("{:.0}%", 100.0 * share)
+}
+
+/// A p-value: two significant digits, and never a false zero.
+pub fn p_value(p: Option<f64>) -> String {
+    match p {
+        None => MISSING.to_string(),
+        Some(p) if p < 0.0001 => "< 0.0001".to_string(),
+        Some(p) if p < 0.1 => format!("{p:.*}", decimals(Some(p))),
+        Some(p) => format!("{p:.2}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn digits_follow_the_standard_error() {
+        let ci = Some([0.1122, 0.1204]);
+        assert_eq!(value(Some(0.116_342), Some(0.002_1)), "0.1163");
+        assert_eq!(interval(Some(0.1163), Some(0.0021), ci), "± 0.0041");
+        assert_eq!(value(Some(0.116_342), Some(0.021)), "0.116");
+        assert_eq!(value(Some(41.237), Some(3.4)), "41.2");
+        assert_eq!(value(Some(0.5), None), "0.5000");
+        assert_eq!(value(None, None), MISSING);
+    }
+
+    #[test]
+    fn a_skewed_interval_shows_both_ends() {
+        let text = interval(Some(0.01), Some(0.002), Some([0.004, 0.022]));
+        assert_eq!(text, "[0.0040, 0.0220]");
+    }
+
+    #[test]
+    fn tiny_numbers_are_not_false_zeros_and_zero_has_no_sign() {
+        assert_eq!(value(Some(3.2e-9), None), "3.2e-9");
+        assert_eq!(value(Some(0.0), None), "0.0000");
+        assert_eq!(value(Some(-0.0), None), "0.0000");
+        assert_eq!(value(Some(3.1e-17), Some(0.0)), "0.0000");
+        assert_eq!(value(Some(-0.000_01), Some(0.01)), "0.000");
+        assert_eq!(p_value(Some(1e-7)), "< 0.0001");
+        assert_eq!(p_value(Some(0.031)), "0.031");
+        assert_eq!(p_value(Some(0.42)), "0.42");
+    }
+
+    #[test]
+    fn counts_have_separators() {
+        assert_eq!(count(1_234_567), "1,234,567");
+        assert_eq!(count(999), "999");
+        assert_eq!(counted(1, "image"), "1 image");
+    }
+}

@@ -1,0 +1,131 @@
+//! How the numbers were made: program, machine, models, files and settings.
+
+use super::number::count;
+use super::{Block, Cell, Column, Table};
+use crate::record::{CheckpointInfo, EncoderInfo, Host, Record, Results, Tool};
+
+/// The tables of a record's origin.
+pub fn tables(record: &Record) -> Vec<Block> {
+    let mut rows: Vec<(&str, String)> = vec![
+        ("finished", record.created.clone()),
+        ("program", program(&record.tool)),
+    ];
+    rows.extend(machine(&record.host));
+    if let Some(info) = &record.encoder {
+        rows.extend(encoder(info));
+    }
+    for info in checkpoints(record) {
+        rows.push(("checkpoint", checkpoint(info)));
+    }
+    for (flag, value) in &record.settings {
+        rows.push(("setting", format!("{flag} = {value}")));
+    }
+    for (step, seconds) in &record.timings {
+        rows.push(("time", format!("{step}: {seconds:.2} s")));
+    }
+    rows.push(("comparability key", record.comparability.key.clone()));
+    let mut environment = Table::new(
+        "Environment",
+        vec![Column::text("what"), Column::text("value")],
+    );
+    for (what, value) in rows {
+        environment
+            .rows
+            .push(vec![Cell::text(what), Cell::text(&value)]);
+    }
+    vec![Block::Table(environment), Block::Table(files(record))]
+}
+
+fn program(tool: &Tool) -> String {
+    let commit = match (&tool.commit, tool.dirty) {
+        (Some(commit), Some(true)) => format!(", commit {commit} with uncommitted changes"),
+        (Some(commit), _) => format!(", commit {commit}"),
+        (None, _) => String::new(),
+    };
+    format!("{} {}{commit}", tool.name, tool.version)
+}
+
+fn machine(host: &Host) -> Vec<(&'static str, String)> {
+    let mut rows = vec![
+        ("processor", host.cpu.clone()),
+        (
+            "cores",
+            format!(
+                "{}, {} threads used, {}",
+                host.cores, host.threads, host.simd
+            ),
+        ),
+        ("system", host.os.clone()),
+    ];
+    if let Some(bytes) = host.memory_bytes {
+        let gib = bytes as f64 / f64::from(1 << 30);
+        rows.push(("memory", format!("{gib:.1} GiB")));
+    }
+    if let Some(gpu) = &host.gpu {
+        rows.push(("GPU", gpu.clone()));
+    }
+    rows
+}
+
+fn encoder(info: &EncoderInfo) -> Vec<(&'static str, String)> {
+    let revision = match &info.revision {
+        Some(revision) => format!(" at {revision}"),
+        None => String::new(),
+    };
+    let normalised = if info.normalize { ", normalised" } else { "" };
+    vec![
+        ("encoder", format!("{}{revision}", info.id)),
+        ("encoder SHA-256", info.sha256.clone()),
+        (
+            "embedding",
+            format!(
+                "{} pooling{normalised}, {} dimensions, at most {} tokens, {} weights, {}",
+                info.pooling, info.dim, info.max_length, info.dtype, info.engine
+            ),
+        ),
+    ]
+}
+
+fn checkpoints(record: &Record) -> Vec<&CheckpointInfo> {
+    let mut all: Vec<&CheckpointInfo> = record.checkpoint.iter().collect();
+    if let Results::Compare(results) = &record.results {
+        all.extend(results.systems.iter().filter_map(|s| s.checkpoint.as_ref()));
+    }
+    all
+}
+
+fn checkpoint(info: &CheckpointInfo) -> String {
+    let revision = match &info.revision {
+        Some(revision) => format!(" at {revision}"),
+        None => String::new(),
+    };
+    let adapter = match &info.adapter {
+        Some((adapter, sha256)) => format!(", adapter {adapter} (SHA-256 {sha256})"),
+        None => String::new(),
+    };
+    format!(
+        "{}{revision}{adapter}, {} on {}, SHA-256 {}",
+        info.id, info.dtype, info.device, info.sha256
+    )
+}
+
+fn files(record: &Record) -> Table {
+    let mut table = Table::new(
+        "Files",
+        vec![
+            Column::text("used as"),
+            Column::text("name"),
+            Column::number("rows"),
+            Column::text("SHA-256"),
+        ],
+    );
+    for input in &record.inputs {
+        table.rows.push(vec![
+            Cell::text(&input.role),
+            Cell::text(&input.name),
+            Cell::number(count(input.rows), Some(input.rows as f64)),
+            Cell::text(&input.sha256),
+        ]);
+    }
+    table
+}

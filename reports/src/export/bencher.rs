@@ -1,0 +1,64 @@
+//! Bencher Metric Format: one benchmark per system, one measure per metric.
+//!
+//! Source: Bencher's reference, "Bencher Metric Format (BMF)": an object of benchmarks, each an
+//! object of measures with `value` and, where known, `lower_value` and `upper_value`. Names of
+//! benchmarks have at most 1,024 characters, those of measures at most 64. `latency` (nanoseconds)
+//! and `throughput` (operations per second) are the measures that Bencher itself defines.
+
+use super::{numbers, systems};
+use crate::document::visible;
+use crate::record::{Latency, Record, Results};
+use serde_json::{Map, Value, json};
+
+/// The record as BMF, pretty, with a final newline. Numbers that are missing are left out.
+pub fn bmf(record: &Record) -> String {
+    let mut benchmarks = Map::new();
+    for (name, scores) in systems(record) {
+        let mut measures = Map::new();
+        for number in numbers(scores) {
+            let mut metric = json!({ "value": number.value });
+            if let Some([low, high]) = number.ci95 {
+                metric["lower_value"] = json!(low);
+                metric["upper_value"] = json!(high);
+            }
+            measures.insert(slug(number.name), metric);
+        }
+        if let Some(latency) = latency(record, &name) {
+            measures.insert(
+                "throughput".into(),
+                json!({ "value": latency.images_per_second }),
+            );
+            measures.insert(
+                "latency".into(),
+                json!({ "value": 1e9 * latency.p50_seconds }),
+            );
+        }
+        let name: String = visible(&name).chars().take(1024).collect();
+        benchmarks.insert(name, Value::Object(measures));
+    }
+    let mut text = serde_json::to_string_pretty(&benchmarks)
+        .expect("a map with string keys and finite numbers has a JSON text");
+    text.push('\n');
+    text
+}
+
+fn latency<'a>(record: &'a Record, name: &str) -> Option<&'a Latency> {
+    match &record.results {
+        Results::Compare(results) => {
+            let system = results.systems.iter().find(|s| s.name == name)?;
+            system.latency.as_ref()
+        }
+        _ => None,
+    }
+}
+
+/// The name of a measure as Bencher writes it: lower-case letters, digits and hyphens.
+fn slug(name: &str) -> String {
+    name.chars()
+        .map(|c| match c.to_ascii_lowercase() {
+            c if c.is_ascii_alphanumeric() => c,
+            _ => '-',
+        })
+        .take(64)
+        .collect()
+}

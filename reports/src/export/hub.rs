@@ -1,0 +1,162 @@
+//! The Hugging Face Hub: `model-index` metadata of a model card, and `.eval_results/*.yaml`.
+//!
+//! Sources: `modelcard.md` and `docs/hub/eval-results.md` of the repository huggingface/hub-docs.
+//! There `model-index` needs `task.type`, `dataset.type`, `dataset.name`, `metrics[].type` and
+//! `metrics[].value`; an entry of `.eval_results` needs `dataset.id`, `dataset.task_id` and `value`,
+//! and is still called work in progress. Every string is written in double quotes with JSON's
+//! escapes, which YAML 1.2 reads the same.
+
+use super::{ExportError, Number, numbers, systems};
+use crate::document::visible;
+use crate::record::{Record, Results, ScoreResults};
+use std::fmt::Write;
+
+/// The Hub's task for captions of images.
+const TASK: &str = "image-to-text";
+
+/// What the images and references are called on the Hub.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Benchmark {
+    /// Id of the dataset, such as `org/name`; for a dataset that is not on the Hub any name will do.
+    pub dataset: String,
+    /// Name for people; the id where there is none.
+    pub name: Option<String>,
+    /// Id of the task in the dataset's `eval.yaml`; `default` where there is none.
+    pub task_id: Option<String>,
+    /// Split of the dataset, such as `test`.
+    pub split: Option<String>,
+    /// Commit of the dataset.
+    pub revision: Option<String>,
+}
+
+/// The front matter of a model card, between `---` lines, with one entry per system of a score or
+/// compare record. Numbers of another encoder are named as such.
+pub fn model_card(record: &Record, benchmark: &Benchmark) -> Result<String, ExportError> {
+    if let Results::Leaderboard(_) = &record.results {
+        return Err(ExportError::Kind {
+            format: "model-index",
+            kind: record.results.kind(),
+            instead: "a score or compare record",
+        });
+    }
+    let mut yaml = String::from("---\nmodel-index:\n");
+    for (name, scores) in systems(record) {
+        push_model(&mut yaml, record, benchmark, &name, scores);
+    }
+    yaml.push_str("---\n");
+    Ok(yaml)
+}
+
+fn push_model(
+    yaml: &mut String,
+    record: &Record,
+    benchmark: &Benchmark,
+    name: &str,
+    scores: &ScoreResults,
+) {
+    let mut line = |indent: usize, text: String| {
+        // Writing to a String can not fail.
+        let _ = writeln!(yaml, "{:indent$}{text}", "");
+    };
+    line(0, format!("- name: {}", quoted(name)));
+    line(2, "results:".into());
+    line(2, "- task:".into());
+    line(6, format!("type: {TASK}"));
+    line(4, "dataset:".into());
+    line(6, format!("type: {}", quoted(&benchmark.dataset)));
+    let dataset_name = benchmark.name.as_ref().unwrap_or(&benchmark.dataset);
+    line(6, format!("name: {}", quoted(dataset_name)));
+    if let Some(split) = &benchmark.split {
+        line(6, format!("split: {}", quoted(split)));
+    }
+    if let Some(revision) = &benchmark.revision {
+        line(6, format!("revision: {}", quoted(revision)));
+    }
+    line(4, "metrics:".into());
+    for number in numbers(scores) {
+        line(4, format!("- type: {}", quoted(number.name)));
+        line(6, format!("value: {}", number.value));
+        line(6, format!("name: {}", quoted(&label(record, &number))));
+        line(6, "args:".into());
+        line(8, format!("n: {}", scores.n));
+        if let Some(se) = number.se {
+            line(8, format!("se: {se}"));
+        }
+        if let Some([low, high]) = number.ci95 {
+            line(8, format!("ci95: [{low}, {high}]"));
+        }
+        line(8, format!("signature: {}", quoted(&record.signature)));
+    }
+}
+
+/// The name of a metric for people; it says so where a distance is not FGD.
+fn label(record: &Record, number: &Number<'_>) -> String {
+    let is_of_embeddings = number.name.starts_with("fgd_") || number.name == "mean_cosine";
+    match &record.encoder {
+        Some(encoder) if encoder.is_gte_small || !is_of_embeddings => number.label.to_string(),
+        Some(encoder) => format!("{} (NOT FGD: encoder {})", number.label, encoder.id),
+        None if !is_of_embeddings => number.label.to_string(),
+        None => format!("{} (encoder unknown)", number.label),
+    }
+}
+
+/// A file for `.eval_results/`: `fgd_paired` of a score record.
+///
+/// The Hub puts it on the dataset's leaderboard, so numbers of another encoder are refused.
+pub fn eval_results(record: &Record, benchmark: &Benchmark) -> Result<String, ExportError> {
+    let Results::Score(scores) = &record.results else {
+        return Err(ExportError::Kind {
+            format: ".eval_results",
+            kind: record.results.kind(),
+            instead: "a score record",
+        });
+    };
+    match &record.encoder {
+        Some(encoder) if encoder.is_gte_small => {}
+        Some(encoder) => {
+            return Err(ExportError::NotFgd {
+                encoder: encoder.id.clone(),
+            });
+        }
+        None => {
+            return Err(ExportError::NotFgd {
+                encoder: "an unknown encoder".into(),
+            });
+        }
+    }
+    let paired = &scores.fgd_paired;
+    let Some(value) = paired.value else {
+        return Err(ExportError::Missing {
+            metric: "fgd_paired",
+            reason: (paired.reason.clone()).unwrap_or_else(|| "no reason is given".into()),
+        });
+    };
+    let interval = match paired.ci95 {
+        Some([low, high]) => format!(", 95% interval {low} to {high}"),
+        None => String::new(),
+    };
+    let notes = format!(
+        "fgd_paired, lower is better{interval}; {}",
+        record.signature
+    );
+    let task = benchmark.task_id.as_deref().unwrap_or("default");
+    let mut yaml = format!(
+        "- dataset:\n    id: {}\n    task_id: {}\n",
+        quoted(&benchmark.dataset),
+        quoted(task)
+    );
+    if let Some(revision) = &benchmark.revision {
+        yaml.push_str(&format!("    revision: {}\n", quoted(revision)));
+    }
+    yaml.push_str(&format!(
+        "  value: {value}\n  date: {}\n  notes: {}\n",
+        quoted(&record.created),
+        quoted(&notes)
+    ));
+    Ok(yaml)
+}
+
+/// A string in double quotes that YAML reads back the same, control characters made visible.
+fn quoted(text: &str) -> String {
+    serde_json::Value::from(visible(text)).to_string()
+}

@@ -1,0 +1,112 @@
+//! Markdown as GitHub draws it: tables, and nothing that a caption could turn into markup.
+
+use crate::document::{Block, Document, Entry, Table, Tone};
+
+/// The document in Markdown.
+pub fn render(document: &Document) -> String {
+    let mut out = format!("# {}\n", escaped(&document.title));
+    let shown = |block: &&Block| !matches!(block, Block::Figures { .. });
+    for block in document.blocks.iter().filter(shown) {
+        out.push('\n');
+        match block {
+            Block::Line { text } => out.push_str(&format!("{}\n", escaped(text))),
+            Block::Notice { tone, text } => {
+                let mark = if *tone == Tone::Warning {
+                    "**Warning.** "
+                } else {
+                    ""
+                };
+                out.push_str(&format!("> {mark}{}\n", escaped(text)));
+            }
+            Block::Table(table) => push_table(&mut out, table),
+            Block::Entries { title, entries } => {
+                out.push_str(&format!("## {}\n\n", escaped(title)));
+                for (i, entry) in entries.iter().enumerate() {
+                    push_entry(&mut out, i + 1, entry);
+                }
+            }
+            Block::Figures { .. } => {}
+            Block::Signature { text } => {
+                out.push_str(&format!("Signature: {}\n", escaped(text)));
+            }
+        }
+    }
+    out
+}
+
+fn push_table(out: &mut String, table: &Table) {
+    out.push_str(&format!("## {}\n\n", escaped(&table.title)));
+    let line = |cells: Vec<String>| format!("| {} |\n", cells.join(" | "));
+    out.push_str(&line(
+        table.columns.iter().map(|c| escaped(&c.name)).collect(),
+    ));
+    let rule = table
+        .columns
+        .iter()
+        .map(|c| if c.number { "---:" } else { "---" }.to_string());
+    out.push_str(&line(rule.collect()));
+    for row in &table.rows {
+        let cells = row.iter().map(|cell| {
+            let indent = cell.text.len() - cell.text.trim_start().len();
+            let text = escaped(cell.text.trim_start());
+            match cell.tone {
+                Tone::Strong | Tone::Good | Tone::Bad if !text.is_empty() => format!("**{text}**"),
+                _ => format!("{}{text}", "&emsp;".repeat(indent / 2)),
+            }
+        });
+        out.push_str(&line(cells.collect()));
+    }
+    if let Some(remark) = &table.remark {
+        out.push_str(&format!("\n{}\n", escaped(remark)));
+    }
+}
+
+fn push_entry(out: &mut String, number: usize, entry: &Entry) {
+    let detail = if entry.detail.is_empty() {
+        String::new()
+    } else {
+        format!(" ({})", escaped(&entry.detail))
+    };
+    out.push_str(&format!(
+        "{number}. **{}**{detail}\n",
+        escaped(&entry.title)
+    ));
+    for field in &entry.fields {
+        out.push_str(&format!(
+            "    - {}: {}\n",
+            escaped(&field.label),
+            escaped(&field.text)
+        ));
+    }
+}
+
+/// A text that Markdown shows as it is.
+pub fn escaped(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '&' => shown.push_str("&amp;"),
+            '<' => shown.push_str("&lt;"),
+            '>' => shown.push_str("&gt;"),
+            '@' => shown.push_str("&#64;"),
+            '\\' | '`' | '*' | '_' | '[' | ']' | '#' | '|' | '~' | '!' => {
+                shown.push('\\');
+                shown.push(c);
+            }
+            '\n' | '\r' => shown.push(' '),
+            c => shown.push(c),
+        }
+    }
+    shown
+}
+
+#[cfg(test)]
+mod tests {
+    use super::escaped;
+
+    #[test]
+    fn markup_stays_text() {
+        assert_eq!(escaped("a|b <script>"), "a\\|b &lt;script&gt;");
+        assert_eq!(escaped("![x](y)\n# z"), "\\!\\[x\\](y) \\# z");
+    }
+}

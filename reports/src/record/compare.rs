@@ -1,0 +1,138 @@
+//! The results of `fgd compare`: several systems on the same images.
+
+use super::{CheckpointInfo, Measure, ScoreResults};
+use serde::{Deserialize, Serialize};
+
+/// Systems side by side, and what can be said about their differences.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct CompareResults {
+    /// Images that every system was scored on.
+    pub n: u64,
+    /// Reference captions they were scored against.
+    pub references: u64,
+    /// The systems, in the order they were given; the first is the baseline.
+    pub systems: Vec<System>,
+    /// Differences of pairs of systems, by metric.
+    pub differences: Vec<Difference>,
+    /// The images on which the systems differ most.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub contrasts: Vec<Contrast>,
+    /// The conditions that were asked for with `--gate`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub gates: Vec<Gate>,
+}
+
+/// One system of a comparison.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct System {
+    /// What reports call it; unique within the record.
+    pub name: String,
+    /// The checkpoint that made its captions, where the job ran one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub checkpoint: Option<CheckpointInfo>,
+    /// Its numbers.
+    pub scores: ScoreResults,
+    /// How fast the captioner was, where it ran.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub latency: Option<Latency>,
+}
+
+/// Time a captioner took per image.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Latency {
+    /// Images captioned in this run; images resumed from an earlier one are not counted.
+    pub images: u64,
+    /// Images in one step of the captioner.
+    pub batch: u64,
+    /// Images per second over the whole run.
+    pub images_per_second: f64,
+    /// Median seconds per step.
+    pub p50_seconds: f64,
+    /// 90th percentile of the seconds per step.
+    pub p90_seconds: f64,
+    /// 99th percentile of the seconds per step; `None` where there were fewer than 100 steps.
+    pub p99_seconds: Option<f64>,
+}
+
+/// How one system differs from another in one metric.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Difference {
+    /// The metric, such as `fgd_paired`.
+    pub metric: String,
+    /// Whether a higher value is better; `None` where neither direction is.
+    pub higher_is_better: Option<bool>,
+    /// The system compared.
+    pub system: String,
+    /// The system it is compared with.
+    pub versus: String,
+    /// Value of `system` minus value of `versus`.
+    pub estimate: Measure,
+    /// Two-sided p-value of the null hypothesis that the two systems are interchangeable.
+    pub p_value: Option<f64>,
+    /// The p-value after Holm's correction over all differences tested together.
+    pub p_holm: Option<f64>,
+    /// The test behind the p-value, such as `sign-flip, 10000 draws`.
+    pub test: String,
+    /// Images on which `system` is better; `None` where the metric has no value per image.
+    pub wins: Option<u64>,
+    /// Images on which both are equal.
+    pub ties: Option<u64>,
+    /// Images on which `versus` is better.
+    pub losses: Option<u64>,
+    /// Smallest true difference that this many images show with 80% power at the 5% level.
+    pub minimum_detectable: Option<f64>,
+    /// Images needed to show the estimated difference with that power.
+    pub n_needed: Option<u64>,
+    /// The same difference per group of images.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub slices: Vec<DifferenceSlice>,
+}
+
+/// A difference within one group of images.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct DifferenceSlice {
+    /// The column that groups.
+    pub column: String,
+    /// The value of the column.
+    pub value: String,
+    /// Images in the group.
+    pub n: u64,
+    /// Value of `system` minus value of `versus`.
+    pub estimate: Measure,
+}
+
+/// An image on which the systems differ.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Contrast {
+    /// The image.
+    pub image_id: String,
+    /// Its references.
+    pub references: Vec<String>,
+    /// What each system wrote, in the order of the systems.
+    pub captions: Vec<ContrastCaption>,
+    /// Base64 of a small JPEG of the image, where images were at hand.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub thumbnail_jpeg: Option<String>,
+}
+
+/// One system's caption of an image.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct ContrastCaption {
+    /// The system.
+    pub system: String,
+    /// Its caption.
+    pub caption: String,
+    /// Squared distance to the references of the image.
+    pub distance: Option<f64>,
+}
+
+/// A condition on the results.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Gate {
+    /// The condition as it was given.
+    pub condition: String,
+    /// Whether it holds; `None` where it could not be decided.
+    pub passed: Option<bool>,
+    /// What was compared with what, in words.
+    pub explanation: String,
+}

@@ -1,0 +1,62 @@
+//! A static site made from records: open `index.html` from a disk, no server and no network needed.
+//!
+//! The index shows every leaderboard, comparison and score; each system and each comparison has a
+//! page of its own. Pages are written one at a time, so hundreds of systems need the memory of one.
+//! The same records give the same bytes: nothing here asks the clock or draws at random.
+
+mod names;
+mod pages;
+
+use crate::record::Record;
+use names::Names;
+use pages::Pages;
+use std::path::{Path, PathBuf};
+
+/// Why a site could not be written.
+#[derive(Debug, thiserror::Error)]
+pub enum SiteError {
+    /// There is nothing to show.
+    #[error("no record to report on: give at least one record file")]
+    Empty,
+    /// A file or folder could not be written.
+    #[error("can not write {path}: {source}")]
+    Write {
+        /// The file or folder.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// A template failed: a defect of this program.
+    #[error("can not draw {page}: {source}")]
+    Template {
+        /// The page.
+        page: String,
+        /// What the template engine said.
+        source: minijinja::Error,
+    },
+}
+
+/// Writes the site of the records into a folder, which is made where it is missing, and answers the
+/// path of its `index.html`. Files of an earlier site of the same names are overwritten.
+pub fn write(records: &[Record], dir: &Path) -> Result<PathBuf, SiteError> {
+    if records.is_empty() {
+        return Err(SiteError::Empty);
+    }
+    let save = |name: &str, text: &str| {
+        let path = dir.join(name);
+        std::fs::write(&path, text).map_err(|source| SiteError::Write { path, source })
+    };
+    std::fs::create_dir_all(dir).map_err(|source| SiteError::Write {
+        path: dir.to_path_buf(),
+        source,
+    })?;
+    save("site.css", include_str!("../../assets/site.css"))?;
+    save("site.js", include_str!("../../assets/site.js"))?;
+    let names = Names::of(records);
+    let pages = Pages::new();
+    for (at, record) in records.iter().enumerate() {
+        pages.each(at, record, &names, &save)?;
+    }
+    save("index.html", &pages.index(records, &names)?)?;
+    Ok(dir.join("index.html"))
+}

@@ -1,0 +1,164 @@
+// Opens a site of fgd from the disk in headless Chromium and does what a reader does.
+//
+//     npm ci && node check.js SITE [SCREENSHOTS]
+//
+// SITE is the folder that `cargo run --example site -- SITE` wrote. The browser is Debian's
+// /usr/bin/chromium unless CHROMIUM names another. Ends with 1 and a line per failure.
+import assert from "node:assert/strict";
+import { mkdirSync, readdirSync } from "node:fs";
+import { createRequire } from "node:module";
+import path from "node:path";
+import { pathToFileURL } from "node:url";
+import { chromium } from "playwright-core";
+
+const [site, screenshots] = process.argv.slice(2).map((folder) => path.resolve(folder));
+if (!site) {
+  console.error("usage: node check.js SITE [SCREENSHOTS]");
+  process.exit(2);
+}
+const axe = createRequire(import.meta.url).resolve("axe-core/axe.min.js");
+const home = pathToFileURL(site + path.sep).href;
+const pages = readdirSync(site).filter((name) => name.endsWith(".html")).sort();
+const views = [
+  { name: "wide", viewport: { width: 1280, height: 900 }, colorScheme: "light" },
+  { name: "narrow", viewport: { width: 390, height: 844 }, colorScheme: "light" },
+  { name: "dark", viewport: { width: 1280, height: 900 }, colorScheme: "dark" },
+];
+
+const failures = [];
+async function check(what, action) {
+  try {
+    await action();
+  } catch (error) {
+    failures.push(`${what}: ${error.message}`);
+  }
+}
+
+/** A tab that notes what its pages ask for and what they complain about. */
+async function tab(browser, view) {
+  const context = await browser.newContext({ viewport: view.viewport, colorScheme: view.colorScheme });
+  const page = await context.newPage();
+  const name = view.name;
+  page.on("console", (message) => {
+    if (["error", "warning"].includes(message.type())) failures.push(`${name}: console: ${message.text()}`);
+  });
+  page.on("pageerror", (error) => failures.push(`${name}: script: ${error.message}`));
+  page.on("dialog", (dialog) => {
+    failures.push(`${name}: a caption ran as a script`);
+    return dialog.dismiss();
+  });
+  page.on("request", (request) => {
+    const url = request.url();
+    if (!url.startsWith(home) && !url.startsWith("data:")) failures.push(`${name}: asks for ${url}`);
+  });
+  return page;
+}
+
+function go(page, name) {
+  return page.goto(new URL(name, home).href);
+}
+
+/** Text of a column of the first sortable table. */
+function column(page, heading) {
+  return page.evaluate((name) => {
+    const table = document.querySelector("table.sortable");
+    const at = Array.from(table.tHead.rows[0].cells).findIndex((c) => c.textContent === name);
+    return Array.from(table.tBodies[0].rows, (row) => row.cells[at].textContent);
+  }, heading);
+}
+
+async function readAsAPersonDoes(browser) {
+  const page = await tab(browser, views[0]);
+  await go(page, "index.html");
+  await check("sort by a column", async () => {
+    const before = await column(page, "system");
+    const heading = page.locator("table.sortable").first().getByRole("columnheader", { name: "fgd_paired" });
+    await heading.getByRole("button").click();
+    assert.equal(await heading.getAttribute("aria-sort"), "ascending");
+    await heading.getByRole("button").click();
+    assert.equal(await heading.getAttribute("aria-sort"), "descending");
+    const values = (await column(page, "fgd_paired")).map(parseFloat);
+    assert.ok(values.length > 2, "rows to sort");
+    assert.deepEqual(values, [...values].sort((a, b) => b - a));
+    assert.deepEqual(await column(page, "system"), before.reverse());
+  });
+  await check("sort with the keyboard", async () => {
+    const heading = page.locator("table.sortable").first().getByRole("columnheader", { name: "rank" });
+    await heading.getByRole("button").focus();
+    await page.keyboard.press("Enter");
+    assert.deepEqual(await column(page, "rank"), ["1", "2", "3", "4"]);
+  });
+  await check("follow a link to a system and find its error bars", async () => {
+    await page.locator("table.sortable tbody a").first().click();
+    await page.waitForURL(/system-.*\.html$/);
+    assert.match(await page.locator("h1").innerText(), /against/);
+    assert.match(await page.locator("main").innerText(), /0\.1151[\s\S]*± 0\.0041/);
+    const chart = page.getByRole("img", { name: /Distances/ });
+    assert.equal(await chart.count(), 1);
+    assert.ok((await chart.locator("polyline.stroke-a, path.stroke-a, line.stroke-a").count()) >= 3, "bars");
+  });
+  await check("the way back", async () => {
+    await page.getByRole("link", { name: /All results/ }).click();
+    await page.waitForURL(/index\.html$/);
+  });
+  await page.context().close();
+}
+
+async function inspect(page, view, name) {
+  await go(page, name);
+  const what = `${name}, ${view.name}`;
+  await page.evaluate(() => document.querySelectorAll("details").forEach((d) => (d.open = true)));
+  await check(`${what}: no sideways scrolling of the page`, async () => {
+    const [inner, outer] = await page.evaluate(() => [document.documentElement.scrollWidth, window.innerWidth]);
+    assert.ok(inner <= outer, `${inner} wider than ${outer}`);
+  });
+  await check(`${what}: letters of pictures do not overlap`, async () => {
+    const overlaps = await page.evaluate(() => {
+      const found = [];
+      for (const svg of document.querySelectorAll("svg.chart")) {
+        const texts = Array.from(svg.querySelectorAll("text"), (t) => [t.textContent.trim(), t.getBoundingClientRect()]);
+        const frame = svg.getBoundingClientRect();
+        texts.forEach(([a, p], i) => {
+          if (p.left < frame.left - 1 || p.right > frame.right + 1 || p.bottom > frame.bottom + 1) found.push(`${a} leaves its picture`);
+          for (const [b, q] of texts.slice(i + 1)) {
+            const apart = p.right <= q.left || q.right <= p.left || p.bottom - 2 <= q.top || q.bottom - 2 <= p.top;
+            if (!apart) found.push(`${a} × ${b}`);
+          }
+        });
+      }
+      return found;
+    });
+    assert.deepEqual(overlaps, []);
+  });
+  // What axe judges does not depend on the width, but the contrast depends on the colours.
+  if (view.name !== "narrow") await check(`${what}: accessible`, async () => {
+    await page.addScriptTag({ path: axe });
+    const { violations } = await page.evaluate(() => window.axe.run({ preload: false }));
+    const serious = violations.filter((v) => ["serious", "critical"].includes(v.impact));
+    const lines = serious.map((v) => `${v.id} (${v.nodes.length}): ${v.nodes[0].html} ${v.nodes[0].failureSummary}`);
+    assert.deepEqual(lines, []);
+  });
+  if (screenshots) {
+    await page.evaluate(() => document.querySelectorAll("details").forEach((d) => (d.open = false)));
+    await page.screenshot({ path: path.join(screenshots, `${name.replace(".html", "")}.${view.name}.png`), fullPage: true });
+  }
+}
+
+if (screenshots) mkdirSync(screenshots, { recursive: true });
+const browser = await chromium.launch({
+  executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
+  args: ["--no-sandbox", "--disable-gpu"],
+});
+await readAsAPersonDoes(browser);
+for (const view of views) {
+  const page = await tab(browser, view);
+  for (const name of pages) await inspect(page, view, name);
+  await page.context().close();
+}
+await browser.close();
+
+if (failures.length > 0) {
+  console.error([...new Set(failures)].join("\n"));
+  process.exit(1);
+}
+console.log(`${pages.length} pages in ${views.length} views: sorted, followed, read; nothing to complain about`);

@@ -1,0 +1,92 @@
+//! Exports against their golden files, and what they refuse.
+
+mod examples;
+
+use examples::golden::hold;
+use fgd_reports::export::{Benchmark, ExportError, bmf, eval_results, model_card};
+use serde_json::Value;
+
+fn benchmark() -> Benchmark {
+    Benchmark {
+        dataset: "org/captions".into(),
+        name: Some("Captions: \"hard\" # part".into()),
+        split: Some("test".into()),
+        revision: Some("5503434ddd753f426f4b38109466949a1217c2bb".into()),
+        ..Benchmark::default()
+    }
+}
+
+#[test]
+fn model_cards_match_their_golden_files() {
+    let score = model_card(&examples::score(), &benchmark()).unwrap();
+    hold("score.model-card.yaml", &score);
+    let compare = model_card(&examples::compare(), &benchmark()).unwrap();
+    hold("compare.model-card.yaml", &compare);
+    let foreign = model_card(&examples::score_missing(), &benchmark()).unwrap();
+    assert!(
+        !foreign.contains("fgd_paired"),
+        "a missing number is left out"
+    );
+}
+
+#[test]
+fn a_model_card_says_when_a_number_is_not_fgd() {
+    let mut record = examples::score();
+    record.encoder.as_mut().unwrap().is_gte_small = false;
+    let card = model_card(&record, &benchmark()).unwrap();
+    assert!(card.contains("fgd_paired (NOT FGD: encoder thenlper/gte-small)"));
+    assert!(card.contains("name: \"BLEU-4\""));
+}
+
+#[test]
+fn eval_results_match_their_golden_file() {
+    let text = eval_results(&examples::score(), &benchmark()).unwrap();
+    hold("score.eval-results.yaml", &text);
+}
+
+#[test]
+fn what_the_hub_would_rank_wrongly_is_refused() {
+    let refusal = |record| eval_results(&record, &benchmark()).unwrap_err();
+    assert!(matches!(
+        refusal(examples::score_missing()),
+        ExportError::NotFgd { .. }
+    ));
+    assert!(matches!(
+        refusal(examples::score_identical()),
+        ExportError::NotFgd { .. }
+    ));
+    assert!(matches!(
+        refusal(examples::compare()),
+        ExportError::Kind { .. }
+    ));
+    let mut record = examples::score_missing();
+    record.encoder.as_mut().unwrap().is_gte_small = true;
+    assert!(matches!(refusal(record), ExportError::Missing { .. }));
+    assert!(model_card(&examples::leaderboard(), &benchmark()).is_err());
+}
+
+#[test]
+fn bmf_matches_its_golden_files_and_its_published_schema() {
+    // The schema as Bencher's reference gives it.
+    let schema = serde_json::json!({
+        "type": "object",
+        "patternProperties": { ".+": {
+            "type": "object",
+            "patternProperties": { ".+": {
+                "type": "object",
+                "properties": {
+                    "value": { "type": "number" },
+                    "lower_value": { "type": "number" },
+                    "upper_value": { "type": "number" }
+                },
+                "required": ["value"]
+            } }
+        } }
+    });
+    for (name, record) in examples::all() {
+        let text = bmf(&record);
+        hold(&format!("{name}.bmf.json"), &text);
+        let document: Value = serde_json::from_str(&text).unwrap();
+        assert!(jsonschema::is_valid(&schema, &document), "{name}");
+    }
+}

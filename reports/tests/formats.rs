@@ -1,0 +1,98 @@
+//! Every example in every format against its golden file.
+//!
+//! `UPDATE_GOLDEN=1 cargo test -p fgd-reports` writes the files anew; look at the difference.
+
+mod examples;
+
+use examples::golden::hold;
+use fgd_reports::record::Record;
+use fgd_reports::{Format, Style, render};
+use unicode_width::UnicodeWidthStr;
+
+#[test]
+fn every_format_matches_its_golden_file() {
+    for (name, record) in examples::all() {
+        let style = Style::default();
+        hold(
+            &format!("{name}.txt"),
+            &render(&record, Format::Text, &style),
+        );
+        hold(&format!("{name}.md"), &render(&record, Format::Md, &style));
+        hold(
+            &format!("{name}.csv"),
+            &render(&record, Format::Csv, &style),
+        );
+        hold(
+            &format!("{name}.json"),
+            &render(&record, Format::Json, &style),
+        );
+    }
+}
+
+#[test]
+fn narrow_and_coloured_terminals_match_their_golden_files() {
+    for (name, width, color) in [("narrow", 40, false), ("colour", 100, true)] {
+        for (example, record) in examples::all() {
+            let style = Style { color, width };
+            let text = render(&record, Format::Text, &style);
+            hold(&format!("{example}.{name}.txt"), &text);
+        }
+    }
+}
+
+#[test]
+fn no_line_is_wider_than_the_terminal() {
+    for (name, record) in examples::all() {
+        for width in [20, 33, 60, 80, 100, 200] {
+            let style = Style {
+                color: false,
+                width,
+            };
+            for line in render(&record, Format::Text, &style).lines() {
+                let is_signature = line == record.signature;
+                assert!(
+                    is_signature || line.width() <= width,
+                    "{name} at {width}: {line:?} has {}",
+                    line.width()
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn a_record_survives_its_json() {
+    for (name, record) in examples::all() {
+        let again = Record::from_json(&record.to_json()).unwrap();
+        assert_eq!(record, again, "{name}");
+    }
+}
+
+#[test]
+fn a_caption_sends_no_escape_sequence_to_the_terminal() {
+    let text = render(&examples::score(), Format::Text, &Style::default());
+    assert!(!text.contains('\u{1b}') && !text.contains('\u{202e}'));
+    assert!(text.contains("<script>"));
+}
+
+#[test]
+fn csv_has_no_formula_in_its_text_columns() {
+    for (name, record) in examples::all() {
+        let text = render(&record, Format::Csv, &Style::default());
+        let mut reader = csv::Reader::from_reader(text.as_bytes());
+        for row in reader.records() {
+            for cell in row.unwrap().iter().filter(|c| c.parse::<f64>().is_err()) {
+                assert!(!cell.starts_with(['=', '+', '-', '@']), "{name}: {cell:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn numbers_of_another_encoder_are_labelled_in_every_format_for_people() {
+    let record = examples::score_missing();
+    for format in [Format::Text, Format::Md] {
+        let text = render(&record, format, &Style::default());
+        assert!(text.contains("NOT FGD: numbers of encoder intfloat/e5-small-v2"));
+    }
+}

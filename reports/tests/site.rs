@@ -1,0 +1,183 @@
+//! The site: valid HTML, nothing from elsewhere, hostile texts as texts, the same bytes twice.
+
+mod examples;
+
+use fgd_reports::record::{Record, Results};
+use fgd_reports::site;
+use html5ever::driver::ParseOpts;
+use html5ever::tendril::TendrilSink;
+use html5ever::tokenizer::TokenizerOpts;
+use html5ever::tree_builder::TreeBuilderOpts;
+use markup5ever_rcdom::{Handle, NodeData, RcDom};
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+/// A folder that is removed in the end.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new(name: &str) -> Self {
+        let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+        let _ = std::fs::remove_dir_all(&path);
+        Folder(path)
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+fn records() -> Vec<Record> {
+    examples::all()
+        .into_iter()
+        .map(|(_, record)| record)
+        .collect()
+}
+
+fn files(dir: &Path) -> BTreeMap<String, String> {
+    std::fs::read_dir(dir)
+        .unwrap()
+        .map(|entry| {
+            let entry = entry.unwrap();
+            let name = entry.file_name().into_string().unwrap();
+            (name, std::fs::read_to_string(entry.path()).unwrap())
+        })
+        .collect()
+}
+
+fn site(records: &[Record], name: &str) -> BTreeMap<String, String> {
+    let folder = Folder::new(name);
+    site::write(records, &folder.0).unwrap();
+    files(&folder.0)
+}
+
+fn parse(html: &str) -> RcDom {
+    let options = ParseOpts {
+        tokenizer: TokenizerOpts {
+            exact_errors: true,
+            ..Default::default()
+        },
+        tree_builder: TreeBuilderOpts {
+            exact_errors: true,
+            ..Default::default()
+        },
+    };
+    html5ever::parse_document(RcDom::default(), options).one(html)
+}
+
+/// Calls `see` with the name and attributes of every element.
+fn walk(node: &Handle, see: &mut impl FnMut(&str, &BTreeMap<String, String>)) {
+    if let NodeData::Element { name, attrs, .. } = &node.data {
+        let attrs = attrs
+            .borrow()
+            .iter()
+            .map(|a| (a.name.local.to_string(), a.value.to_string()))
+            .collect();
+        see(&name.local, &attrs);
+    }
+    for child in node.children.borrow().iter() {
+        walk(child, see);
+    }
+}
+
+#[test]
+fn every_page_is_valid_html_with_unique_ids_and_links_that_lead_somewhere() {
+    let files = site(&records(), "valid");
+    assert!(files.len() > 10);
+    for (name, html) in files.iter().filter(|(name, _)| name.ends_with(".html")) {
+        let dom = parse(html);
+        assert!(dom.errors.borrow().is_empty(), "{name}: {:?}", dom.errors);
+        let mut ids = BTreeSet::new();
+        walk(&dom.document, &mut |element, attrs| {
+            if let Some(id) = attrs.get("id") {
+                assert!(ids.insert(id.clone()), "{name}: id {id} twice");
+            }
+            for attribute in ["href", "src"] {
+                let Some(address) = attrs.get(attribute) else {
+                    continue;
+                };
+                let is_local = files.contains_key(address)
+                    || address == "#main"
+                    || address == "data:,"
+                    || (element == "img" && address.starts_with("data:image/jpeg;base64,"));
+                assert!(is_local, "{name}: <{element}> leads to {address}");
+            }
+            assert!(
+                !attrs.keys().any(|a| a.starts_with("on")),
+                "{name}: a handler"
+            );
+        });
+    }
+}
+
+#[test]
+fn only_the_own_script_is_an_element() {
+    for (name, html) in site(&records(), "hostile") {
+        if name.ends_with(".html") {
+            let mut scripts = Vec::new();
+            walk(&parse(&html).document, &mut |element, attrs| {
+                if element == "script" {
+                    scripts.push(attrs.get("src").cloned());
+                }
+            });
+            assert_eq!(scripts, [Some("site.js".to_string())], "{name}");
+        }
+    }
+}
+
+#[test]
+fn pictures_have_a_name_and_a_description() {
+    let mut pictures = 0;
+    for (name, html) in site(&records(), "pictures") {
+        if name.ends_with(".html") {
+            walk(&parse(&html).document, &mut |element, attrs| {
+                if element == "svg" {
+                    pictures += 1;
+                    assert_eq!(attrs["role"], "img");
+                    for id in attrs["aria-labelledby"].split(' ') {
+                        assert!(html.contains(&format!("id=\"{id}\"")), "{name}: {id}");
+                    }
+                }
+            });
+        }
+    }
+    assert!(pictures > 20, "{pictures} pictures");
+}
+
+#[test]
+fn the_same_records_give_the_same_bytes() {
+    assert_eq!(site(&records(), "once"), site(&records(), "twice"));
+}
+
+#[test]
+fn records_from_elsewhere_that_do_not_fit_together_are_drawn_without_a_panic() {
+    let mut record = examples::score();
+    if let Results::Score(results) = &mut record.results {
+        let infinity = results.fgd_infinity.as_mut().unwrap();
+        infinity.points = vec![(0, 1.0)];
+        infinity.slope = 1e300;
+        let distances = results.distances.as_mut().unwrap();
+        distances.edges = vec![3.0, 1.0];
+        let influences = results.influences.as_mut().unwrap();
+        influences.edges.iter_mut().for_each(|edge| *edge *= 1e300);
+        results.fgd_paired.ci95 = Some([-1e300, 1e300]);
+    }
+    assert!(site(&[record], "misfit").contains_key("index.html"));
+}
+
+#[test]
+fn a_crowded_leaderboard_has_all_rows_and_pictures_of_the_first() {
+    let files = site(&[examples::crowded(500)], "crowded");
+    assert_eq!(files.len(), 500 + 3);
+    let index = &files["index.html"];
+    let linked = index.matches("<a href=\"system-").count();
+    assert_eq!(linked, 500);
+    assert!(index.contains("The first 30 of 500."));
+}
+
+#[test]
+fn no_record_is_an_error() {
+    assert!(site::write(&[], Path::new("nowhere")).is_err());
+}

@@ -1,0 +1,45 @@
+//! Files of arrays that Python reads and writes: embeddings in `.npy`, moments in `.npz`.
+//!
+//! They stand in place of captions wherever a system or references are asked for, so that an
+//! embedding is computed once and statistics of references can be shared.
+
+mod moments;
+mod npy;
+
+pub use moments::{read_moments, write_moments};
+pub use npy::{EmbeddingRows, read_embeddings, write_embeddings};
+
+use std::io;
+use std::path::PathBuf;
+
+/// Why a file of arrays could not be read or written.
+#[derive(Debug, thiserror::Error)]
+pub enum ArrayError {
+    /// The system refused.
+    #[error("{}: {source}", path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// Not the format, or not of the right shape or number type.
+    #[error("{}: {reason}", path.display())]
+    Format {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong and what would be right.
+        reason: String,
+    },
+    /// An embedding has a component that is not a finite number.
+    #[error(
+        "{}: row {row} holds a value that is not a finite number; make the embeddings again",
+        path.display()
+    )]
+    NotFinite {
+        /// The file.
+        path: PathBuf,
+        /// Row, counted from 1.
+        row: u64,
+    },
+}

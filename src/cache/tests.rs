@@ -1,0 +1,71 @@
+use super::*;
+use ndarray::array;
+
+#[test]
+fn gives_back_to_the_bit_what_was_put_and_only_to_the_same_encoder() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut cache = EmbeddingCache::open(folder.path()).unwrap();
+    let small = cache.encoder("small").unwrap();
+    let large = cache.encoder("large").unwrap();
+    let embeddings = array![[0.1_f32, -0.0], [f32::MIN_POSITIVE, 3.5]];
+    cache
+        .put(small, &["a cat", "a dog"], embeddings.view())
+        .unwrap();
+
+    let found = cache.get(small, &["a dog", "a bird", "a cat"], 2).unwrap();
+    assert_eq!(found[0].as_ref().unwrap(), &embeddings.row(1));
+    assert!(found[1].is_none());
+    assert_eq!(
+        found[2].as_ref().unwrap()[1].to_bits(),
+        (-0.0_f32).to_bits()
+    );
+    assert!(cache.get(large, &["a cat"], 2).unwrap()[0].is_none());
+    assert!(cache.get(small, &["a cat"], 3).unwrap()[0].is_none());
+}
+
+#[test]
+fn two_connections_write_at_once_and_lose_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    std::thread::scope(|scope| {
+        for half in 0..2 {
+            let path = folder.path();
+            scope.spawn(move || {
+                let mut cache = EmbeddingCache::open(path).unwrap();
+                let key = cache.encoder("e").unwrap();
+                for i in 0..50 {
+                    let caption = format!("caption {half} {i}");
+                    let row = array![[half as f32, i as f32]];
+                    cache.put(key, &[&caption], row.view()).unwrap();
+                }
+            });
+        }
+    });
+    let cache = EmbeddingCache::open(folder.path()).unwrap();
+    assert_eq!(cache.holdings().unwrap()[0].embeddings, 100);
+    assert!(clear(folder.path()).unwrap());
+    assert!(!clear(folder.path()).unwrap());
+}
+
+#[test]
+fn a_changed_file_is_hashed_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let cache = EmbeddingCache::open(folder.path()).unwrap();
+    let file = folder.path().join("weights");
+    std::fs::write(&file, "one").unwrap();
+    let first = cache.file_sha256(&file).unwrap();
+    assert_eq!(first, cache.file_sha256(&file).unwrap());
+    std::fs::write(&file, "other").unwrap();
+    assert_ne!(first, cache.file_sha256(&file).unwrap());
+}
+
+#[test]
+fn a_foreign_file_is_a_clear_error() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(
+        EmbeddingCache::file(folder.path()),
+        "not a database, but long enough to be read as one".repeat(40),
+    )
+    .unwrap();
+    let message = EmbeddingCache::open(folder.path()).unwrap_err().to_string();
+    assert!(message.contains("fgd cache clear"), "{message}");
+}

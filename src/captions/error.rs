@@ -1,0 +1,85 @@
+//! Why a caption file could not be read at all. Each message is one sentence that says what to do.
+
+use std::io;
+use std::path::PathBuf;
+
+/// A file out of which no caption can be read.
+#[derive(Debug, thiserror::Error)]
+#[error("{}: {problem}", .path.display())]
+pub struct ReadError {
+    /// The path as given.
+    pub path: PathBuf,
+    /// What is wrong with the file.
+    pub problem: ReadProblem,
+}
+
+/// What is wrong with a file that cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadProblem {
+    /// The file does not exist.
+    #[error("there is no such file; check the path")]
+    Missing,
+    /// The path is a directory.
+    #[error("this is a directory; give a caption file in it")]
+    Directory,
+    /// The operating system does not let us read it.
+    #[error("cannot be read: {0}")]
+    Io(io::Error),
+    /// The file has no bytes, or only a byte order mark and white space.
+    #[error("the file is empty; write a header `image_id,caption` and one row per image")]
+    Empty,
+    /// The file, or what it decompresses to, is larger than the limit.
+    #[error(
+        "{what} larger than the limit of {limit} bytes; raise it with --max-bytes if this really is a caption file"
+    )]
+    TooLarge {
+        /// Which size it is, as the beginning of the sentence.
+        what: &'static str,
+        /// The limit in bytes.
+        limit: u64,
+    },
+    /// The content is not text and not a format that holds captions.
+    #[error("{what}; {advice}")]
+    Binary {
+        /// What it seems to be, as a sentence.
+        what: &'static str,
+        /// What to do.
+        advice: &'static str,
+    },
+    /// The gzip stream is damaged or cut short.
+    #[error(
+        "the gzip data is damaged after {bytes} decompressed bytes ({reason}); make or fetch the file again"
+    )]
+    Gzip {
+        /// How much could be decompressed.
+        bytes: usize,
+        /// What the decoder said.
+        reason: io::Error,
+    },
+    /// The Parquet file is damaged or uses something that is not supported.
+    #[error("not a readable Parquet file ({0}); write it again, or as CSV")]
+    Parquet(String),
+    /// There is no record in the JSON before the first mistake, if there is any.
+    #[error("{0}; expected a list of records such as [{{\"image_id\": 1, \"caption\": \"…\"}}]")]
+    Json(String),
+    /// There is no column for the ids or the captions.
+    #[error("no {wanted} was found among {found}; choose one with {flag} NAME")]
+    NoColumn {
+        /// What was looked for.
+        wanted: String,
+        /// The columns that are there, for the message.
+        found: String,
+        /// The flag that chooses the column.
+        flag: &'static str,
+    },
+    /// A column has a type that cannot hold ids or captions.
+    #[error("column `{column}` holds {found}, not {wanted}; convert it to text")]
+    ColumnType {
+        /// The column's name.
+        column: String,
+        /// The type it has.
+        found: String,
+        /// What it should hold.
+        wanted: &'static str,
+    },
+}

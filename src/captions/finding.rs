@@ -1,0 +1,260 @@
+//! What is wrong with a caption file, as data: the command line prints it, records keep it, exit codes follow from it.
+
+use std::fmt;
+
+use serde::Serialize;
+
+/// Whether a finding stops the score.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Severity {
+    /// The file is not a valid submission.
+    Error,
+    /// Worth knowing; the file can be scored.
+    Note,
+}
+
+/// The kinds of problem, with names that stay the same from version to version.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum FindingKind {
+    /// The file has a header or an empty list, but no rows.
+    HeaderOnly,
+    /// The first line is data, so the columns were taken as id and caption.
+    NoHeader,
+    /// Two columns have the same name, or there are more columns than are kept.
+    ColumnNames,
+    /// The content is not what the file's extension says.
+    FormatMismatch,
+    /// The file starts with a UTF-8 byte order mark.
+    Bom,
+    /// Bytes that are not UTF-8.
+    NotUtf8,
+    /// A quote that is opened and never closed, or closed too early.
+    BrokenQuote,
+    /// More or fewer fields than the header has.
+    RaggedRow,
+    /// JSON that does not parse.
+    BrokenJson,
+    /// A record without an id or without a caption.
+    MissingField,
+    /// An id or a caption that is neither text nor number where text is wanted.
+    WrongType,
+    /// A row whose id is empty.
+    EmptyId,
+    /// A caption that is empty or only spaces.
+    EmptyCaption,
+    /// A null, or text such as `nan` that a program wrote in place of one.
+    NullCaption,
+    /// A line break inside a caption.
+    EmbeddedNewline,
+    /// Spaces before or after a caption.
+    SurroundingSpace,
+    /// The same words again and again.
+    Repetition,
+    /// Captions that stop in the middle of a sentence or word.
+    CutOff,
+    /// One caption for most images.
+    ConstantCaption,
+    /// A marker of a model's vocabulary such as `</s>` left in a caption.
+    SpecialToken,
+    /// A caption longer than the encoder reads.
+    TooLong,
+    /// An id that is wanted and not there.
+    MissingId,
+    /// An id that is there and not wanted.
+    ExtraId,
+    /// An id that is given more than once.
+    DuplicateId,
+    /// Not one id is known.
+    NoCommonId,
+    /// Ids that differ only by a file extension or a folder.
+    IdExtension,
+    /// Ids that differ only by leading zeros.
+    IdZeroPadding,
+    /// Integer ids that were written as floats, such as `100000.0`.
+    IdFloat,
+    /// The template's own caption, left in place.
+    PlaceholderCaption,
+}
+
+impl FindingKind {
+    /// The stable kebab-case name, as in JSON.
+    pub fn name(self) -> String {
+        let debug = format!("{self:?}");
+        let mut name = String::with_capacity(debug.len() + 3);
+        for letter in debug.chars() {
+            if letter.is_ascii_uppercase() && !name.is_empty() {
+                name.push('-');
+            }
+            name.push(letter.to_ascii_lowercase());
+        }
+        name
+    }
+}
+
+impl fmt::Display for FindingKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.name())
+    }
+}
+
+/// One problem of one row, or of the whole file when `row` is `None`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Finding {
+    /// Whether it stops the score.
+    pub severity: Severity,
+    /// What kind of problem it is.
+    pub kind: FindingKind,
+    /// The row it concerns (see [`Caption::row`](super::Caption::row)).
+    pub row: Option<u64>,
+    /// The image id it concerns.
+    pub id: Option<String>,
+    /// One sentence; it does not repeat row and id.
+    pub message: String,
+}
+
+impl Finding {
+    pub(super) fn error(kind: FindingKind, message: impl Into<String>) -> Self {
+        Self {
+            severity: Severity::Error,
+            kind,
+            row: None,
+            id: None,
+            message: message.into(),
+        }
+    }
+
+    pub(super) fn note(kind: FindingKind, message: impl Into<String>) -> Self {
+        Self {
+            severity: Severity::Note,
+            ..Self::error(kind, message)
+        }
+    }
+
+    pub(super) fn at(mut self, row: u64) -> Self {
+        self.row = Some(row);
+        self
+    }
+
+    pub(super) fn of(mut self, id: &str) -> Self {
+        self.id = (!id.is_empty()).then(|| id.to_owned());
+        self
+    }
+}
+
+/// `row 12, id 100011: the caption is empty`, without control characters.
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.row, &self.id) {
+            (Some(row), Some(id)) => write!(f, "row {row}, id {}: ", shown(id))?,
+            (Some(row), None) => write!(f, "row {row}: ")?,
+            (None, Some(id)) => write!(f, "id {}: ", shown(id))?,
+            (None, None) => {}
+        }
+        f.write_str(&self.message)
+    }
+}
+
+/// Whether a file with these findings can be scored: notes do not count.
+pub fn is_valid(findings: &[Finding]) -> bool {
+    findings
+        .iter()
+        .all(|finding| finding.severity == Severity::Note)
+}
+
+/// All findings of one severity and kind.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FindingGroup<'a> {
+    /// Whether they stop the score.
+    pub severity: Severity,
+    /// Their kind.
+    pub kind: FindingKind,
+    /// The findings, in their order.
+    pub findings: Vec<&'a Finding>,
+}
+
+/// Groups findings for people, who read "3,771 captions are empty" rather than 3,771 lines: errors first, then by first appearance.
+pub fn group_findings(findings: &[Finding]) -> Vec<FindingGroup<'_>> {
+    let mut groups: Vec<FindingGroup<'_>> = Vec::new();
+    for finding in findings {
+        let known = groups
+            .iter_mut()
+            .find(|group| (group.severity, group.kind) == (finding.severity, finding.kind));
+        match known {
+            Some(group) => group.findings.push(finding),
+            None => groups.push(FindingGroup {
+                severity: finding.severity,
+                kind: finding.kind,
+                findings: vec![finding],
+            }),
+        }
+    }
+    groups.sort_by_key(|group| group.severity);
+    groups
+}
+
+/// A piece of a user's file as it may stand in a message: short, and without control characters that a terminal would obey.
+pub(super) fn shown(text: &str) -> String {
+    const LONGEST: usize = 60;
+    let mut shown: String = text
+        .chars()
+        .take(LONGEST)
+        .flat_map(|c| {
+            let escaped = c.is_control().then(|| c.escape_default());
+            let plain = escaped.is_none().then_some(c);
+            escaped.into_iter().flatten().chain(plain)
+        })
+        .collect();
+    if text.chars().nth(LONGEST).is_some() {
+        shown.push('…');
+    }
+    shown
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_agree_with_serde() {
+        for kind in [
+            FindingKind::NotUtf8,
+            FindingKind::IdZeroPadding,
+            FindingKind::Bom,
+        ] {
+            assert_eq!(serde_json::to_value(kind).unwrap(), kind.name());
+        }
+        assert_eq!(FindingKind::MissingId.name(), "missing-id");
+        assert_eq!(FindingKind::NotUtf8.to_string(), "not-utf8");
+    }
+
+    #[test]
+    fn messages_are_safe_on_a_terminal() {
+        let finding = Finding::error(FindingKind::ExtraId, "not asked for")
+            .at(3)
+            .of("\u{1b}[31mred");
+        assert_eq!(
+            finding.to_string(),
+            "row 3, id \\u{1b}[31mred: not asked for"
+        );
+        assert_eq!(shown(&"é".repeat(100)).chars().count(), 61);
+    }
+
+    #[test]
+    fn groups_put_errors_first() {
+        let findings = [
+            Finding::note(FindingKind::Bom, "a"),
+            Finding::error(FindingKind::EmptyCaption, "b").at(1),
+            Finding::error(FindingKind::EmptyCaption, "b").at(2),
+        ];
+        let groups = group_findings(&findings);
+        assert_eq!(groups.len(), 2);
+        assert_eq!(
+            (groups[0].kind, groups[0].findings.len()),
+            (FindingKind::EmptyCaption, 2)
+        );
+        assert!(!is_valid(&findings));
+        assert!(is_valid(&findings[..1]));
+    }
+}

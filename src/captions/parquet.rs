@@ -1,0 +1,163 @@
+//! Caption files in Apache Parquet.
+
+use std::io::Cursor;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use polars::prelude::{
+    Column, DataFrame, DataType, IdxCa, IdxSize, IntoColumn, ParquetReader, PolarsResult, SerReader,
+};
+
+use super::Format;
+use super::builder::Builder;
+use super::column::{Layout, Picker};
+use super::error::ReadProblem;
+use super::finding::{Finding, FindingKind};
+
+/// Reads a whole file whose columns decompress to at most `max_bytes`.
+pub(super) fn read(
+    bytes: Vec<u8>,
+    max_bytes: u64,
+    picker: &Picker<'_>,
+    rows: &mut Builder,
+) -> Result<Format, ReadProblem> {
+    // The Parquet reader has assertions about the file's inner offsets, so a damaged file may panic in it.
+    let read = catch_unwind(AssertUnwindSafe(|| frame(bytes, max_bytes, picker, rows)));
+    let (table, layout) = read.unwrap_or_else(|_| {
+        Err(ReadProblem::Parquet(
+            "its inner structure is damaged".to_owned(),
+        ))
+    })?;
+    let (ids, captions) = (
+        &table.columns()[layout.id],
+        layout.caption.map(|at| &table.columns()[at]),
+    );
+    rows.name_columns(
+        Some(ids.name()),
+        captions.map(|captions| captions.name().as_str()),
+    );
+
+    let ids = texts(ids, "image ids")?;
+    let mut source_rows: Vec<IdxSize> = Vec::with_capacity(table.height());
+    let mut push = |rows: &mut Builder, index: usize, caption: Option<String>| {
+        let row = index as u64 + 1;
+        let id = ids
+            .get(index)
+            .and_then(Option::as_deref)
+            .unwrap_or_default();
+        if caption.is_none() && picker.wants_captions() {
+            let finding = Finding::error(FindingKind::NullCaption, "the caption is null");
+            rows.find(finding.at(row).of(id));
+        }
+        rows.push(row, None, id, caption.unwrap_or_default());
+        source_rows.push(index as IdxSize);
+    };
+    match captions {
+        Some(captions) if matches!(captions.dtype(), DataType::List(_)) => {
+            let lists = captions.list().map_err(damaged)?;
+            for index in 0..lists.len() {
+                let list = lists.get_as_series(index);
+                let list = list
+                    .map(|list| texts(&list.into_column(), "captions"))
+                    .transpose()?;
+                match list {
+                    Some(list) if !list.is_empty() => {
+                        list.into_iter()
+                            .for_each(|caption| push(rows, index, caption));
+                    }
+                    _ => push(rows, index, None),
+                }
+            }
+        }
+        Some(captions) => {
+            for (index, caption) in texts(captions, "captions")?.into_iter().enumerate() {
+                push(rows, index, caption);
+            }
+        }
+        None => (0..table.height()).for_each(|index| push(rows, index, Some(String::new()))),
+    }
+    let others = others(&table, layout).and_then(|others| {
+        let aligned = source_rows.len() == others.height();
+        if aligned {
+            Ok(others)
+        } else {
+            others.take(&IdxCa::from_vec("".into(), source_rows))
+        }
+    });
+    rows.typed_columns(others.map_err(damaged)?);
+    Ok(Format::Parquet)
+}
+
+/// The columns that are kept, id and caption among them.
+fn frame(
+    bytes: Vec<u8>,
+    max_bytes: u64,
+    picker: &Picker<'_>,
+    rows: &mut Builder,
+) -> Result<(DataFrame, Layout), ReadProblem> {
+    let mut reader = ParquetReader::new(Cursor::new(bytes));
+    let metadata = reader.get_metadata().map_err(damaged)?;
+    let size: u64 = metadata
+        .row_groups
+        .iter()
+        .map(|group| group.total_byte_size() as u64)
+        .sum();
+    if size > max_bytes {
+        return Err(ReadProblem::TooLarge {
+            what: "the decompressed content is",
+            limit: max_bytes,
+        });
+    }
+    let schema = reader.schema().map_err(damaged)?;
+    let names: Vec<String> = schema.iter_names().map(|name| name.to_string()).collect();
+    let all = picker.pick(&names)?;
+    let wanted = [Some(all.id), all.caption];
+    let mut kept = Vec::new();
+    for at in 0..names.len() {
+        if wanted.contains(&Some(at)) || Builder::keeps(kept.len()) {
+            kept.push(at);
+        } else {
+            rows.columns_left_out();
+        }
+    }
+    let position = |at: usize| kept.iter().position(|&kept| kept == at);
+    let layout = Layout {
+        id: position(all.id).expect("the id column is kept"),
+        caption: all.caption.and_then(position),
+    };
+    let table = reader
+        .with_projection(Some(kept))
+        .finish()
+        .map_err(damaged)?;
+    Ok((table, layout))
+}
+
+fn others(table: &DataFrame, layout: Layout) -> PolarsResult<DataFrame> {
+    let columns = table.columns().iter().enumerate();
+    let others = columns.filter(|(at, _)| *at != layout.id && Some(*at) != layout.caption);
+    DataFrame::new(
+        table.height(),
+        others.map(|(_, column)| column.clone()).collect(),
+    )
+}
+
+fn texts(column: &Column, wanted: &'static str) -> Result<Vec<Option<String>>, ReadProblem> {
+    let holds_text = match column.dtype() {
+        DataType::String | DataType::Null => true,
+        // Images may have numbers for ids; a caption that is a number is a mistake in the choice of the column.
+        dtype => wanted == "image ids" && dtype.is_primitive_numeric(),
+    };
+    if !holds_text {
+        return Err(ReadProblem::ColumnType {
+            column: column.name().to_string(),
+            found: column.dtype().to_string(),
+            wanted,
+        });
+    }
+    let texts = column.cast(&DataType::String).map_err(damaged)?;
+    let texts = texts.str().map_err(damaged)?;
+    Ok(texts.iter().map(|text| text.map(str::to_owned)).collect())
+}
+
+fn damaged(error: polars::prelude::PolarsError) -> ReadProblem {
+    ReadProblem::Parquet(error.to_string().replace('\n', " "))
+}

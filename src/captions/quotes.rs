@@ -1,0 +1,203 @@
+//! Finds the records whose quotes are broken, so that one forgotten quote costs one line and not the rest of the file.
+//!
+//! A lenient CSV parser reads everything: a quote that is opened and never closed swallows what follows, silently. This pass over
+//! the bytes cuts the file into segments that can each be read with confidence: runs of sound records, records with text after a
+//! closing quote (on one line, so still readable), and lines that open a quote which is not closed before the rules of RFC 4180
+//! are broken; those are read without quoting, and reading goes on with the next line.
+
+use std::ops::Range;
+
+/// How the records of a segment are to be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Quoting {
+    /// Any number of records whose quotes are sound.
+    Sound,
+    /// One record, on one line, with text after a closing quote.
+    TextAfterQuote,
+    /// One line that opens a quote which is never closed.
+    NeverClosed,
+}
+
+/// A piece of the file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Segment {
+    /// Its bytes.
+    pub range: Range<usize>,
+    /// The 1-based line that it starts on.
+    pub line: u64,
+    /// How to read it.
+    pub quoting: Quoting,
+}
+
+/// Cuts a file into segments that cover it. Every byte is looked at a bounded number of times: a record that runs over several
+/// lines ends at the first quote out of place, and two different lines cannot both open quotes that span a third.
+pub(super) fn segments(bytes: &[u8], delimiter: u8) -> Vec<Segment> {
+    let mut segments: Vec<Segment> = Vec::new();
+    let (mut start, mut line) = (0, 1);
+    while start < bytes.len() {
+        let (end, quoting) = match scan(&bytes[start..], delimiter) {
+            Scan::Record { len, quoting } => (start + len, quoting),
+            Scan::NeverClosed => (start + line_len(&bytes[start..]), Quoting::NeverClosed),
+        };
+        match segments.last_mut() {
+            Some(last) if quoting == Quoting::Sound && last.quoting == quoting => {
+                last.range.end = end
+            }
+            _ => segments.push(Segment {
+                range: start..end,
+                line,
+                quoting,
+            }),
+        }
+        line += bytes[start..end]
+            .iter()
+            .filter(|&&byte| byte == b'\n')
+            .count() as u64;
+        start = end;
+    }
+    segments
+}
+
+enum Scan {
+    /// A record of `len` bytes, line end included.
+    Record {
+        len: usize,
+        quoting: Quoting,
+    },
+    NeverClosed,
+}
+
+fn scan(bytes: &[u8], delimiter: u8) -> Scan {
+    enum At {
+        FieldStart,
+        Plain,
+        Quoted,
+        /// After a quote inside quotes: the end of them, or the first half of a doubled one.
+        Closing,
+    }
+    let mut at = At::FieldStart;
+    let mut quoting = Quoting::Sound;
+    // A quote inside plain text is common (`a 5" pipe`) and means itself, but in a record of several lines it is a broken one.
+    let (mut stray, mut several_lines) = (false, false);
+    for (index, &byte) in bytes.iter().enumerate() {
+        let line_end = byte == b'\n' || byte == b'\r';
+        at = match at {
+            At::Quoted => match byte {
+                b'"' => At::Closing,
+                _ if line_end && stray => return Scan::NeverClosed,
+                _ => {
+                    several_lines |= line_end;
+                    At::Quoted
+                }
+            },
+            At::Closing if byte == b'"' => At::Quoted,
+            _ if byte == delimiter => At::FieldStart,
+            _ if line_end => {
+                return Scan::Record {
+                    len: index + 1,
+                    quoting,
+                };
+            }
+            At::FieldStart if byte == b'"' => At::Quoted,
+            At::Closing => {
+                quoting = Quoting::TextAfterQuote;
+                stray = true;
+                At::Plain
+            }
+            At::FieldStart | At::Plain => {
+                stray |= byte == b'"';
+                At::Plain
+            }
+        };
+        if stray && several_lines {
+            return Scan::NeverClosed;
+        }
+    }
+    match at {
+        At::Quoted => Scan::NeverClosed,
+        _ => Scan::Record {
+            len: bytes.len(),
+            quoting,
+        },
+    }
+}
+
+fn line_len(bytes: &[u8]) -> usize {
+    bytes
+        .iter()
+        .position(|&byte| byte == b'\n')
+        .map_or(bytes.len(), |end| end + 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn cut(text: &str) -> Vec<(&str, u64, Quoting)> {
+        segments(text.as_bytes(), b',')
+            .into_iter()
+            .map(|segment| (&text[segment.range], segment.line, segment.quoting))
+            .collect()
+    }
+
+    #[test]
+    fn a_sound_file_is_one_segment() {
+        for text in [
+            "a,b\n1,\"x, \"\"y\"\"\nz\"\r\n2,a 5\" pipe\n3,\"\"",
+            "\n\n",
+            "a\rb\r",
+        ] {
+            assert_eq!(cut(text), [(text, 1, Quoting::Sound)]);
+        }
+        assert_eq!(cut(""), []);
+    }
+
+    #[test]
+    fn a_forgotten_quote_costs_its_line() {
+        assert_eq!(
+            cut("a,b\n1,\"open\n2,x\n3,y\n"),
+            [
+                ("a,b\n", 1, Quoting::Sound),
+                ("1,\"open\n", 2, Quoting::NeverClosed),
+                ("2,x\n3,y\n", 3, Quoting::Sound),
+            ]
+        );
+        // The next quoted field closes it, and the text after that quote gives it away.
+        assert_eq!(
+            cut("1,\"open\n2,\"x\"\n3,y"),
+            [
+                ("1,\"open\n", 1, Quoting::NeverClosed),
+                ("2,\"x\"\n3,y", 2, Quoting::Sound)
+            ]
+        );
+    }
+
+    #[test]
+    fn text_after_a_quote_is_its_own_segment() {
+        assert_eq!(
+            cut("1,\"a \"b\" c\"\n2,x\n"),
+            [
+                ("1,\"a \"b\" c\"\n", 1, Quoting::TextAfterQuote),
+                ("2,x\n", 2, Quoting::Sound)
+            ]
+        );
+    }
+
+    #[test]
+    fn hostile_files_take_linear_time() {
+        for line in [
+            "a\",\"b\n",
+            "a\"b,\"c\n",
+            "\"a\"\"\n",
+            "\",\"\n",
+            "\"\"\"x\n",
+        ] {
+            let text = line.repeat(200_000);
+            let covered: usize = segments(text.as_bytes(), b',')
+                .iter()
+                .map(|s| s.range.len())
+                .sum();
+            assert_eq!(covered, text.len());
+        }
+    }
+}

@@ -1,0 +1,281 @@
+//! A file's bytes, hashed and decompressed, never more of them than allowed; and an early word about files that hold no captions.
+
+use std::fs::{self, File};
+use std::io::{self, BufRead, BufReader, Read};
+use std::path::Path;
+
+use flate2::bufread::MultiGzDecoder;
+use sha2::{Digest, Sha256};
+
+use super::error::ReadProblem;
+use super::finding::{Finding, FindingKind};
+
+const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
+const UTF8_BOM: [u8; 3] = [0xef, 0xbb, 0xbf];
+
+/// What stands in a file.
+pub(super) struct Source {
+    /// The decompressed content, byte order mark included.
+    pub bytes: Vec<u8>,
+    /// How many of the first bytes are a byte order mark: offsets in messages count from the file's first byte.
+    pub skip: usize,
+    /// SHA-256 of the bytes on disk, hexadecimal.
+    pub sha256: String,
+    /// The size on disk.
+    pub raw_bytes: u64,
+    /// What was found on the way.
+    pub findings: Vec<Finding>,
+}
+
+/// Reads, hashes and, where the content is gzip, decompresses a file of at most `max_bytes` before and after decompression.
+pub(super) fn load(path: &Path, max_bytes: u64) -> Result<Source, ReadProblem> {
+    let metadata = fs::metadata(path).map_err(from_io)?;
+    if metadata.is_dir() {
+        return Err(ReadProblem::Directory);
+    }
+    let too_large = |what| ReadProblem::TooLarge {
+        what,
+        limit: max_bytes,
+    };
+    if metadata.len() > max_bytes {
+        return Err(too_large("the file is"));
+    }
+    let file = File::open(path).map_err(from_io)?;
+    let hashing = Hashing {
+        inner: file.take(max_bytes + 1),
+        digest: Sha256::new(),
+        bytes: 0,
+    };
+    let mut raw = BufReader::with_capacity(1 << 16, hashing);
+
+    let gzipped = raw.fill_buf().map_err(from_io)?.starts_with(&GZIP_MAGIC);
+    let mut bytes = Vec::new();
+    if gzipped {
+        let decoder = MultiGzDecoder::new(&mut raw);
+        if let Err(reason) = decoder.take(max_bytes + 1).read_to_end(&mut bytes) {
+            return Err(ReadProblem::Gzip {
+                bytes: bytes.len(),
+                reason,
+            });
+        }
+        if bytes.len() as u64 > max_bytes {
+            return Err(too_large("the decompressed content is"));
+        }
+        io::copy(&mut raw, &mut io::sink()).map_err(from_io)?;
+    } else {
+        // One byte more than the file has, so that a file that does not grow never makes the buffer grow.
+        bytes.reserve_exact(usize::try_from(metadata.len() + 1).unwrap_or(0));
+        raw.read_to_end(&mut bytes).map_err(from_io)?;
+    }
+    let hashing = raw.into_inner();
+    if hashing.bytes > max_bytes {
+        return Err(too_large("the file is"));
+    }
+
+    let mut findings = Vec::new();
+    let skip = if bytes.starts_with(&UTF8_BOM) {
+        UTF8_BOM.len()
+    } else {
+        0
+    };
+    if skip > 0 {
+        findings.push(Finding::note(
+            FindingKind::Bom,
+            "the file starts with a UTF-8 byte order mark, which is skipped",
+        ));
+    }
+    if bytes[skip..].iter().all(u8::is_ascii_whitespace) {
+        return Err(ReadProblem::Empty);
+    }
+    refuse_binary(&bytes)?;
+    Ok(Source {
+        bytes,
+        skip,
+        sha256: hexadecimal(&hashing.digest.finalize()),
+        raw_bytes: hashing.bytes,
+        findings,
+    })
+}
+
+/// Hashes and counts what is read through it.
+struct Hashing<R> {
+    inner: R,
+    digest: Sha256,
+    bytes: u64,
+}
+
+impl<R: Read> Read for Hashing<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.inner.read(buffer)?;
+        self.digest.update(&buffer[..read]);
+        self.bytes += read as u64;
+        Ok(read)
+    }
+}
+
+fn hexadecimal(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn from_io(error: io::Error) -> ReadProblem {
+    match error.kind() {
+        io::ErrorKind::NotFound => ReadProblem::Missing,
+        io::ErrorKind::IsADirectory => ReadProblem::Directory,
+        _ => ReadProblem::Io(error),
+    }
+}
+
+/// Names what people hand in by mistake. Parquet, the one binary format that holds captions, passes.
+fn refuse_binary(bytes: &[u8]) -> Result<(), ReadProblem> {
+    const AS_TEXT: &str = "save the captions as CSV in UTF-8";
+    let known: [(&[u8], &str, &str); 9] = [
+        (
+            b"PK\x03\x04",
+            "this is a zip archive or an Excel workbook",
+            "unpack it, or save the sheet as CSV",
+        ),
+        (
+            b"\xd0\xcf\x11\xe0",
+            "this is an old Excel or Word document",
+            "save the sheet as CSV",
+        ),
+        (
+            b"\x89PNG",
+            "this is a PNG image",
+            "give the file of its captions",
+        ),
+        (
+            b"\xff\xd8\xff",
+            "this is a JPEG image",
+            "give the file of its captions",
+        ),
+        (b"%PDF", "this is a PDF document", AS_TEXT),
+        (
+            b"\x28\xb5\x2f\xfd",
+            "this is compressed with zstd",
+            "decompress it, or compress it with gzip",
+        ),
+        (
+            b"BZh",
+            "this is compressed with bzip2",
+            "decompress it, or compress it with gzip",
+        ),
+        (
+            b"\xff\xfe",
+            "this is UTF-16 text",
+            "convert it, for example with `iconv -f UTF-16 -t UTF-8`",
+        ),
+        (
+            b"\xfe\xff",
+            "this is UTF-16 text",
+            "convert it, for example with `iconv -f UTF-16 -t UTF-8`",
+        ),
+    ];
+    for (magic, what, advice) in known {
+        if bytes.starts_with(magic) {
+            return Err(ReadProblem::Binary { what, advice });
+        }
+    }
+    let parquet = bytes.starts_with(super::format::PARQUET_MAGIC);
+    let head = &bytes[..bytes.len().min(1 << 13)];
+    if !parquet && head.contains(&0) {
+        return Err(ReadProblem::Binary {
+            what: "this is a binary file, or text in UTF-16 or UTF-32",
+            advice: AS_TEXT,
+        });
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use flate2::{Compression, write::GzEncoder};
+
+    use super::*;
+
+    fn gzip(bytes: &[u8]) -> Vec<u8> {
+        let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
+        encoder.write_all(bytes).unwrap();
+        encoder.finish().unwrap()
+    }
+
+    fn load_bytes(bytes: &[u8], max_bytes: u64) -> Result<Source, ReadProblem> {
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        file.write_all(bytes).unwrap();
+        load(file.path(), max_bytes)
+    }
+
+    #[test]
+    fn hashes_the_bytes_on_disk() {
+        let source = load_bytes(b"abc", 100).unwrap();
+        assert_eq!(
+            source.sha256,
+            "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+        );
+        let zipped = gzip(b"abc");
+        let source = load_bytes(&zipped, 100).unwrap();
+        assert_eq!(
+            (source.bytes.as_slice(), source.raw_bytes),
+            (&b"abc"[..], zipped.len() as u64)
+        );
+        assert_eq!(source.sha256, hexadecimal(&Sha256::digest(&zipped)));
+    }
+
+    #[test]
+    fn reads_every_gzip_member_and_refuses_a_cut_one() {
+        let mut members = gzip(b"image_id,caption\n");
+        members.extend(gzip(b"1,a dog\n"));
+        assert_eq!(
+            load_bytes(&members, 100).unwrap().bytes,
+            b"image_id,caption\n1,a dog\n"
+        );
+        let cut = &members[..members.len() - 9];
+        assert!(matches!(
+            load_bytes(cut, 100),
+            Err(ReadProblem::Gzip { .. })
+        ));
+    }
+
+    #[test]
+    fn bounds_what_a_bomb_decompresses_to() {
+        let bomb = gzip(&vec![b'a'; 1 << 20]);
+        assert!(bomb.len() < 2048);
+        assert!(matches!(
+            load_bytes(&bomb, 4096),
+            Err(ReadProblem::TooLarge { .. })
+        ));
+        assert!(matches!(
+            load_bytes(&[b'a'; 101], 100),
+            Err(ReadProblem::TooLarge { .. })
+        ));
+        assert!(load_bytes(&[b'a'; 100], 100).is_ok());
+    }
+
+    #[test]
+    fn has_a_sentence_for_what_is_not_a_caption_file() {
+        assert!(matches!(load_bytes(b"", 9), Err(ReadProblem::Empty)));
+        assert!(matches!(
+            load_bytes(b"\xef\xbb\xbf \n", 9),
+            Err(ReadProblem::Empty)
+        ));
+        for binary in [
+            &b"\x89PNG\r\n"[..],
+            b"PK\x03\x04..",
+            b"a\0b",
+            b"\xff\xfea\0",
+        ] {
+            assert!(matches!(
+                load_bytes(binary, 99),
+                Err(ReadProblem::Binary { .. })
+            ));
+        }
+        let dir = tempfile::tempdir().unwrap();
+        assert!(matches!(load(dir.path(), 9), Err(ReadProblem::Directory)));
+        assert!(matches!(
+            load(&dir.path().join("no"), 9),
+            Err(ReadProblem::Missing)
+        ));
+    }
+}

@@ -1,0 +1,53 @@
+//! `fgd cache`: what the embedding cache holds, and clearing it.
+
+use super::exit::Exit;
+use super::output::{Output, Sink};
+use crate::cache::{self, EmbeddingCache};
+
+/// Arguments of `fgd cache`.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[command(subcommand)]
+    action: Option<Action>,
+}
+
+#[derive(Debug, Clone, Copy, clap::Subcommand)]
+enum Action {
+    /// Show where the cache is and what it holds (the default).
+    Show,
+    /// Remove the cache.
+    Clear,
+}
+
+/// Runs `fgd cache`.
+pub fn run(args: &Args, output: &Output) -> anyhow::Result<Exit> {
+    let folder = cache::folder()?;
+    match args.action.unwrap_or(Action::Show) {
+        Action::Clear => {
+            let found = cache::clear(&folder)?;
+            output.say(if found {
+                format!("removed {}", EmbeddingCache::file(&folder).display())
+            } else {
+                format!("{}: there is no cache", folder.display())
+            });
+        }
+        Action::Show => {
+            let file = EmbeddingCache::file(&folder);
+            let mut text = format!("{}\n", file.display());
+            if file.exists() {
+                for holding in EmbeddingCache::open(&folder)?.holdings()? {
+                    text.push_str(&format!(
+                        "{:>10} embeddings {:>8.1} MB  {}\n",
+                        holding.embeddings,
+                        holding.bytes as f64 / 1e6,
+                        holding.encoder
+                    ));
+                }
+            } else {
+                text.push_str("nothing cached yet\n");
+            }
+            Sink::Stdout.write(text.as_bytes())?;
+        }
+    }
+    Ok(Exit::Success)
+}

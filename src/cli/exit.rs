@@ -1,0 +1,72 @@
+//! What the program says to a script: its exit codes.
+
+use std::process::ExitCode;
+
+/// The exit codes, all of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Exit {
+    /// Done.
+    Success = 0,
+    /// Internal or I/O error.
+    Failure = 1,
+    /// The command line makes no sense.
+    Usage = 2,
+    /// A gate of `compare` or `nightly` was crossed.
+    Regression = 3,
+    /// The submission is invalid; every problem has been listed.
+    InvalidSubmission = 4,
+    /// The benchmark run does not count: too few samples, too short.
+    NotValid = 5,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit as u8)
+    }
+}
+
+/// An error that has an exit code of its own.
+#[derive(Debug, thiserror::Error)]
+#[error("{message}")]
+pub struct Failed {
+    /// The code.
+    pub exit: Exit,
+    /// One line: what is wrong and what to do.
+    pub message: String,
+}
+
+/// A command line that parses but makes no sense.
+pub fn usage(message: impl Into<String>) -> anyhow::Error {
+    Failed {
+        exit: Exit::Usage,
+        message: message.into(),
+    }
+    .into()
+}
+
+/// A submission that cannot be scored.
+pub fn invalid(message: impl Into<String>) -> anyhow::Error {
+    Failed {
+        exit: Exit::InvalidSubmission,
+        message: message.into(),
+    }
+    .into()
+}
+
+/// The code of an error. A reader that closed the pipe got what it wanted.
+pub fn of(error: &anyhow::Error) -> Exit {
+    if let Some(failed) = error.downcast_ref::<Failed>() {
+        return failed.exit;
+    }
+    let broken_pipe = error.chain().any(|cause| {
+        cause
+            .downcast_ref::<std::io::Error>()
+            .is_some_and(|io| io.kind() == std::io::ErrorKind::BrokenPipe)
+    });
+    if broken_pipe {
+        Exit::Success
+    } else {
+        Exit::Failure
+    }
+}

@@ -1,0 +1,152 @@
+//! The command line: one file per subcommand, the output policy and the exit codes.
+//!
+//! Every flag has a twin in the environment, `FGD_` and its name. Data goes to stdout or `-o`,
+//! everything else to stderr.
+
+mod cache;
+mod completions;
+mod doctor;
+mod embed;
+mod encoder;
+pub mod exit;
+mod files;
+mod findings;
+mod man;
+mod merge;
+mod moments;
+pub mod output;
+mod score;
+mod validate;
+
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+use exit::Exit;
+use output::{Color, Output};
+
+/// How good are these captions? The Fréchet GTE Distance with its uncertainty.
+#[derive(Debug, Parser)]
+#[command(name = "fgd", version, about, propagate_version = true)]
+pub struct Cli {
+    #[command(flatten)]
+    global: Global,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// What every subcommand understands.
+#[derive(Debug, clap::Args)]
+struct Global {
+    /// Threads to use; all cores by default.
+    #[arg(long, global = true, value_name = "N", env = "FGD_THREADS")]
+    threads: Option<usize>,
+    /// Write nothing to stderr but errors.
+    #[arg(short, long, global = true, env = "FGD_QUIET")]
+    quiet: bool,
+    /// Say more of what is done; twice for everything.
+    #[arg(short, long, global = true, action = clap::ArgAction::Count, env = "FGD_VERBOSE")]
+    verbose: u8,
+    /// When to use colours.
+    #[arg(
+        long,
+        global = true,
+        value_name = "WHEN",
+        default_value = "auto",
+        env = "FGD_COLOR"
+    )]
+    color: Color,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Check a submission; every problem is listed with row and id.
+    Validate(validate::Args),
+    /// Score a submission against references.
+    Score(score::Args),
+    /// Embed captions into a .npy file.
+    Embed(embed::Args),
+    /// Compute mean and covariance of captions or embeddings into a .npz file.
+    Moments(moments::Args),
+    /// Merge the moments of shards.
+    Merge(merge::Args),
+    /// Show or clear the embedding cache.
+    Cache(cache::Args),
+    /// Show what this machine and this build offer, and how fast they are.
+    Doctor(doctor::Args),
+    /// Print a completion script for a shell.
+    Completions(completions::Args),
+    /// Write the manual pages.
+    Man(man::Args),
+}
+
+/// Parses the arguments, runs the command, and answers with the exit code.
+pub fn main() -> Exit {
+    let matches = match Cli::command().try_get_matches() {
+        Ok(matches) => matches,
+        Err(error) => {
+            // A closed pipe while help is printed is no failure either.
+            let _ = error.print();
+            return if error.use_stderr() {
+                Exit::Usage
+            } else {
+                Exit::Success
+            };
+        }
+    };
+    let cli = match Cli::from_arg_matches(&matches) {
+        Ok(cli) => cli,
+        Err(error) => {
+            let _ = error.print();
+            return Exit::Usage;
+        }
+    };
+    match run(cli) {
+        Ok(exit) => exit,
+        Err(error) => {
+            let code = exit::of(&error);
+            if code != Exit::Success {
+                eprintln!("error: {error:#}");
+            }
+            code
+        }
+    }
+}
+
+fn run(cli: Cli) -> anyhow::Result<Exit> {
+    start_logging(cli.global.verbose);
+    if let Some(threads) = cli.global.threads {
+        if threads == 0 {
+            return Err(exit::usage("--threads 0: give at least one thread"));
+        }
+        rayon::ThreadPoolBuilder::new()
+            .num_threads(threads)
+            .build_global()?;
+    }
+    let output = Output::new(cli.global.quiet, cli.global.color);
+    match cli.command {
+        Command::Validate(args) => validate::run(&args, &output),
+        Command::Score(args) => score::run(&args, &output),
+        Command::Embed(args) => embed::run(&args, &output),
+        Command::Moments(args) => moments::run(&args, &output),
+        Command::Merge(args) => merge::run(&args, &output),
+        Command::Cache(args) => cache::run(&args, &output),
+        Command::Doctor(args) => doctor::run(&args, &output),
+        Command::Completions(args) => completions::run(&args),
+        Command::Man(args) => man::run(&args),
+    }
+}
+
+fn start_logging(verbose: u8) {
+    let level = match verbose {
+        0 => "warn",
+        1 => "fgd=info,warn",
+        _ => "fgd=debug,info",
+    };
+    let filter = tracing_subscriber::EnvFilter::try_from_env("FGD_LOG")
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(level));
+    // A second start (in a test) keeps the first one's settings.
+    let _ = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .without_time()
+        .with_target(false)
+        .try_init();
+}

@@ -1,0 +1,86 @@
+//! Which kernels run: the fastest that the CPU has and that agree with the portable ones on a small problem.
+
+use super::attention::{Attention, Scratch};
+use super::kernels::{Kernels, available, portable};
+use super::matrix::{Buffer, Matrix};
+use super::norm::Norm;
+use super::product::{Finish, Product};
+use crate::encoder::EncoderError;
+use crate::encoder::spec::Activation;
+
+/// The kernels to use. `FGD_SIMD=portable|avx2|avx512` chooses by name.
+///
+/// # Errors
+/// `FGD_SIMD` names kernels that do not exist or that this CPU cannot run.
+pub(crate) fn kernels() -> Result<&'static Kernels, EncoderError> {
+    let wanted = std::env::var("FGD_SIMD").unwrap_or_default();
+    if !wanted.is_empty() {
+        return available()
+            .find(|kernels| kernels.name == wanted)
+            .ok_or_else(|| EncoderError::Option {
+                option: "FGD_SIMD",
+                value: wanted,
+                reason: format!(
+                    "this CPU runs {}",
+                    available()
+                        .map(|kernels| kernels.name)
+                        .collect::<Vec<_>>()
+                        .join(", ")
+                ),
+            });
+    }
+    let expected = small_problem(portable());
+    for kernels in available() {
+        let got = small_problem(kernels);
+        if got.iter().zip(&expected).all(|(a, b)| (a - b).abs() < 1e-5) {
+            return Ok(kernels);
+        }
+        tracing::warn!(
+            "the {} kernels disagree with the portable ones on this CPU and are not used; please report this",
+            kernels.name
+        );
+    }
+    Ok(portable())
+}
+
+/// A product with an activation, a LayerNorm and an attention, all with odd sizes: what every kernel must agree on.
+pub(super) fn small_problem(kernels: &Kernels) -> Vec<f32> {
+    let (rows, width) = (19, 48);
+    let value = |i: usize| ((i * 7919 + 13) % 101) as f32 / 50.0 - 1.0;
+    let weights = Matrix::pack(
+        [3 * width, width],
+        kernels.panel,
+        |o, i| value(o * 31 + i),
+        value,
+    );
+    let input: Vec<f32> = (0..rows * width).map(value).collect();
+    let mut output = vec![0.0; rows * weights.outputs];
+    kernels.product(Product {
+        input: &input,
+        input_stride: width,
+        rows,
+        weights: &weights,
+        columns: 0..weights.outputs,
+        inner: 0..width,
+        output: &mut output,
+        output_stride: weights.outputs,
+        proceed: false,
+        finish: Finish::Activate(Activation::Gelu),
+    });
+    let norm = Norm {
+        scale: Buffer::padded(&[1.0; 47], width),
+        shift: Buffer::zeros(width),
+        width: 47,
+        epsilon: 1e-12,
+    };
+    kernels.layer_norm(&norm, &mut output);
+    kernels.attention(Attention {
+        qkv: &mut output,
+        tokens: rows,
+        heads: 3,
+        width: 16,
+        scale: 0.25,
+        scratch: &mut Scratch::default(),
+    });
+    output
+}

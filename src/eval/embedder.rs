@@ -1,0 +1,250 @@
+//! Captions to embeddings: the encoder behind its cache.
+//!
+//! The encoder's weights are loaded only when a caption is not in the cache, so that scoring the same
+//! files again touches no model at all.
+
+use crate::cache::{CacheError, EmbeddingCache, EncoderKey};
+use crate::encoder::{Encoder, EncoderError, Options, Spec, Tokens};
+use crate::hub::{self, HubError, Kind, Model};
+use fgd_reports::record::EncoderInfo;
+use ndarray::{Array1, Array2};
+use std::collections::HashMap;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+/// Captions encoded between two writes to the cache: what an interruption loses at most.
+const BATCH: usize = 4096;
+
+/// Largest header of a safetensors file that is read.
+const MOST_HEADER: u64 = 100 << 20;
+
+/// Why captions could not be embedded.
+#[derive(Debug, thiserror::Error)]
+pub enum EmbedError {
+    /// The encoder could not be found or downloaded.
+    #[error(transparent)]
+    Hub(#[from] HubError),
+    /// The encoder could not be loaded or run.
+    #[error(transparent)]
+    Encoder(#[from] EncoderError),
+    /// The cache could not be used.
+    #[error(transparent)]
+    Cache(#[from] CacheError),
+}
+
+/// An encoder, resolved but not necessarily loaded, with its cache.
+pub struct Embedder {
+    model: Model,
+    spec: Spec,
+    options: Options,
+    engine: String,
+    dtype: String,
+    sha256: String,
+    tokenizer_sha256: String,
+    cache: Option<(EmbeddingCache, EncoderKey)>,
+    encoder: Option<Encoder>,
+    encoded: usize,
+}
+
+impl Embedder {
+    /// Finds the encoder `name` and opens its place in the cache of `cache_folder`, if any.
+    pub fn open(
+        name: &str,
+        options: Options,
+        cache_folder: Option<&Path>,
+        hub: &hub::Settings,
+    ) -> Result<Self, EmbedError> {
+        let model = hub::resolve(name, Kind::Encoder, hub)?;
+        let spec = Spec::read(&model.dir)?;
+        let cache = cache_folder.map(EmbeddingCache::open).transpose()?;
+        let sha256 = files_sha256(&spec.weight_files, cache.as_ref())?;
+        let texts = [spec.tokenizer_file.clone(), spec.dir.join("config.json")];
+        let mut embedder = Self {
+            model,
+            engine: options.engine_label()?,
+            dtype: weights_dtype(&spec.weight_files[0]),
+            tokenizer_sha256: files_sha256(&texts, cache.as_ref())?,
+            spec,
+            options,
+            sha256,
+            cache: None,
+            encoder: None,
+            encoded: 0,
+        };
+        if let Some(cache) = cache {
+            let key = cache.encoder(&embedder.cache_key())?;
+            embedder.cache = Some((cache, key));
+        }
+        Ok(embedder)
+    }
+
+    /// Everything that an embedding depends on, besides the caption.
+    fn cache_key(&self) -> String {
+        let info = self.info();
+        format!(
+            "{} weights={} tokenizer={} engine={} pooling={} normalize={} max_length={}",
+            info.id,
+            info.sha256,
+            self.tokenizer_sha256,
+            info.engine,
+            info.pooling,
+            info.normalize,
+            info.max_length
+        )
+    }
+
+    /// The encoder as it stands in a record.
+    pub fn info(&self) -> EncoderInfo {
+        EncoderInfo {
+            id: self.model.id.clone(),
+            revision: self.model.revision.clone(),
+            sha256: self.sha256.clone(),
+            dtype: self.dtype.clone(),
+            engine: self.engine.clone(),
+            max_length: self.max_length(),
+            pooling: self.spec.pooling.name().into(),
+            normalize: self.spec.normalize,
+            dim: self.spec.dim,
+            is_gte_small: self.sha256 == hub::GTE_SMALL_SHA256,
+        }
+    }
+
+    /// Dimensions of an embedding.
+    pub fn dim(&self) -> usize {
+        self.spec.dim
+    }
+
+    /// Most tokens of a caption that count.
+    pub fn max_length(&self) -> usize {
+        self.options
+            .max_length
+            .map_or(self.spec.max_length, |limit| {
+                limit.min(self.spec.max_length)
+            })
+    }
+
+    /// Captions that were encoded rather than found in the cache, so far.
+    pub fn encoded(&self) -> usize {
+        self.encoded
+    }
+
+    /// Token counts of captions, as far as they matter for the maximum: a caption too short to reach it
+    /// gets its bytes as an upper bound, so that only long captions need the tokenizer at all.
+    pub fn token_counts(&self, captions: &[&str]) -> Result<Vec<usize>, EmbedError> {
+        // A token covers at least one byte, and two more mark the ends.
+        let mut counts: Vec<usize> = captions.iter().map(|caption| caption.len() + 2).collect();
+        let suspects: Vec<usize> = (0..captions.len())
+            .filter(|&i| counts[i] > self.max_length())
+            .collect();
+        if !suspects.is_empty() {
+            let texts: Vec<&str> = suspects.iter().map(|&i| captions[i]).collect();
+            let exact = Tokens::load(&self.spec)?.counts(&texts)?;
+            for (i, count) in suspects.into_iter().zip(exact) {
+                counts[i] = count;
+            }
+        }
+        Ok(counts)
+    }
+
+    /// Embeddings of `captions`, row by row. `progress` hears of captions as they are done, each
+    /// distinct caption counting once for every place it stands in.
+    pub fn embed(
+        &mut self,
+        captions: &[&str],
+        progress: &(dyn Fn(usize) + Sync),
+    ) -> Result<Array2<f32>, EmbedError> {
+        let mut index: HashMap<&str, usize> = HashMap::with_capacity(captions.len());
+        let mut distinct: Vec<&str> = Vec::new();
+        let places: Vec<usize> = captions
+            .iter()
+            .map(|&caption| {
+                *index.entry(caption).or_insert_with(|| {
+                    distinct.push(caption);
+                    distinct.len() - 1
+                })
+            })
+            .collect();
+        let mut found = match &self.cache {
+            Some((cache, key)) => cache.get(*key, &distinct, self.spec.dim)?,
+            None => vec![None; distinct.len()],
+        };
+        let missing: Vec<usize> = (0..distinct.len())
+            .filter(|&i| found[i].is_none())
+            .collect();
+        progress(captions.len() - missing.len());
+        for batch in missing.chunks(BATCH) {
+            let texts: Vec<&str> = batch.iter().map(|&i| distinct[i]).collect();
+            let rows = self.encode(&texts, progress)?;
+            for (&i, row) in batch.iter().zip(rows.rows()) {
+                found[i] = Some(row.to_owned());
+            }
+        }
+        let mut embeddings = Array2::zeros((captions.len(), self.spec.dim));
+        for (mut row, place) in embeddings.rows_mut().into_iter().zip(places) {
+            let vector: &Array1<f32> = found[place]
+                .as_ref()
+                .expect("every distinct caption was found or encoded above");
+            row.assign(vector);
+        }
+        Ok(embeddings)
+    }
+
+    fn encode(
+        &mut self,
+        captions: &[&str],
+        progress: &(dyn Fn(usize) + Sync),
+    ) -> Result<Array2<f32>, EmbedError> {
+        let encoder = match &self.encoder {
+            Some(encoder) => encoder,
+            None => self
+                .encoder
+                .insert(Encoder::load(&self.spec, &self.options)?),
+        };
+        let rows = encoder.encode(captions, progress)?;
+        self.encoded += captions.len();
+        if let Some((cache, key)) = &mut self.cache {
+            cache.put(*key, captions, rows.view())?;
+        }
+        Ok(rows)
+    }
+}
+
+/// SHA-256 of one file, or of the hashes of all where there are several.
+fn files_sha256(files: &[PathBuf], cache: Option<&EmbeddingCache>) -> Result<String, EmbedError> {
+    use sha2::{Digest, Sha256};
+    let one = |path: &Path| -> Result<String, EmbedError> {
+        Ok(match cache {
+            Some(cache) => cache.file_sha256(path)?,
+            None => hub::sha256(path)?,
+        })
+    };
+    if let [file] = files {
+        return one(file);
+    }
+    let mut hasher = Sha256::new();
+    for file in files {
+        hasher.update(one(file)?);
+    }
+    Ok(format!("{:x}", hasher.finalize()))
+}
+
+/// Number type of the first tensor of floats in a safetensors file; `unknown` where the file does not
+/// tell, which loading it will explain.
+fn weights_dtype(path: &Path) -> String {
+    let dtype = || -> Option<String> {
+        let mut file = std::fs::File::open(path).ok()?;
+        let mut length = [0; 8];
+        file.read_exact(&mut length).ok()?;
+        let mut header = Vec::new();
+        file.take(u64::from_le_bytes(length).min(MOST_HEADER))
+            .read_to_end(&mut header)
+            .ok()?;
+        let header: serde_json::Value = serde_json::from_slice(&header).ok()?;
+        let tensors = header.as_object()?.values();
+        tensors
+            .filter_map(|tensor| tensor.get("dtype")?.as_str())
+            .find(|dtype| dtype.contains('F'))
+            .map(str::to_ascii_lowercase)
+    };
+    dtype().unwrap_or_else(|| "unknown".into())
+}
