@@ -11,6 +11,7 @@ use crate::captioner::{
 };
 use crate::host;
 use crate::hub::{self, Kind, Model};
+use anyhow::Context;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -48,22 +49,43 @@ pub struct Args {
 #[command(next_help_heading = "Decoding")]
 struct DecodingArgs {
     /// Longest caption in tokens.
-    #[arg(long, value_name = "N", default_value_t = 30, env = "FGD_MAX_NEW_TOKENS")]
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = 30,
+        env = "FGD_MAX_NEW_TOKENS"
+    )]
     max_new_tokens: usize,
     /// Beams per image; 1 is greedy.
     #[arg(long, value_name = "N", default_value_t = 1, env = "FGD_NUM_BEAMS")]
     num_beams: usize,
     /// Exponent of a beam's length in its score; above 0 favours long captions.
-    #[arg(long, value_name = "X", default_value_t = 1.0, env = "FGD_LENGTH_PENALTY", allow_negative_numbers = true)]
+    #[arg(
+        long,
+        value_name = "X",
+        default_value_t = 1.0,
+        env = "FGD_LENGTH_PENALTY",
+        allow_negative_numbers = true
+    )]
     length_penalty: f64,
     /// When beam search stops.
     #[arg(long, value_enum, default_value_t = EarlyStopping::Heuristic, env = "FGD_EARLY_STOPPING")]
     early_stopping: EarlyStopping,
     /// Above 1 makes tokens already there less likely.
-    #[arg(long, value_name = "X", default_value_t = 1.0, env = "FGD_REPETITION_PENALTY")]
+    #[arg(
+        long,
+        value_name = "X",
+        default_value_t = 1.0,
+        env = "FGD_REPETITION_PENALTY"
+    )]
     repetition_penalty: f64,
     /// No sequence of N tokens twice; 0 allows all.
-    #[arg(long, value_name = "N", default_value_t = 0, env = "FGD_NO_REPEAT_NGRAM_SIZE")]
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = 0,
+        env = "FGD_NO_REPEAT_NGRAM_SIZE"
+    )]
     no_repeat_ngram_size: usize,
     /// Draw tokens at random, at this temperature.
     #[arg(long, value_name = "X", env = "FGD_TEMPERATURE")]
@@ -134,14 +156,17 @@ pub fn run(args: &Args, output: &Output) -> anyhow::Result<Exit> {
     generation.check().map_err(|e| usage(e.to_string()))?;
     let device = parse_device(&args.running.device).map_err(|e| usage(e.to_string()))?;
     let images = run::list_images(&args.images, args.image_root.as_deref())?;
-    let captions = Sink::open(Some(&args.output))?;
     let journal = beside(&args.output, "journal.jsonl");
+    check_writable(&args.output, &journal)?;
     if args.running.restart && journal.exists() {
         std::fs::remove_file(&journal)?;
     }
 
     let (checkpoint, adapter) = resolve(args, output)?;
-    let options = LoadOptions { precision: args.running.dtype, device };
+    let options = LoadOptions {
+        precision: args.running.dtype,
+        device,
+    };
     let began = Instant::now();
     let captioner = load(&checkpoint, adapter.as_ref(), options, output)?;
     let load_seconds = began.elapsed().as_secs_f64();
@@ -159,11 +184,20 @@ pub fn run(args: &Args, output: &Output) -> anyhow::Result<Exit> {
     };
     let mut progress = Progress::new(images.len(), output);
     let (outcomes, summary) =
-        run::caption_images(&captioner, &plan, &journal, cache, &mut |step| progress.show(step))?;
+        run::caption_images(&captioner, &plan, &journal, cache, &mut |step| {
+            progress.show(step)
+        })?;
     progress.finish();
 
-    captions.write(&csv_of(&outcomes)?)?;
-    let record = record(&checkpoint, adapter.as_ref(), &plan, &captioner, &summary, load_seconds);
+    Sink::open(Some(&args.output))?.write(&csv_of(&outcomes)?)?;
+    let record = record(
+        &checkpoint,
+        adapter.as_ref(),
+        &plan,
+        &captioner,
+        &summary,
+        load_seconds,
+    );
     let mut json = serde_json::to_vec_pretty(&record)?;
     json.push(b'\n');
     Sink::open(Some(&beside(&args.output, "summary.json")))?.write(&json)?;
@@ -177,6 +211,23 @@ fn beside(output: &Path, suffix: &str) -> PathBuf {
     name.push(".");
     name.push(suffix);
     name.into()
+}
+
+/// Finds out before the work whether the result can be written. Nothing temporary is left behind by a killed process:
+/// the journal is the only file until the end.
+fn check_writable(output: &Path, journal: &Path) -> anyhow::Result<()> {
+    if output.is_dir() {
+        return Err(usage(format!(
+            "{}: is a directory; give the name of a file to write",
+            output.display()
+        )));
+    }
+    let opened = std::fs::OpenOptions::new()
+        .create(true)
+        .append(true)
+        .open(journal);
+    opened.with_context(|| format!("{}: cannot be written", journal.display()))?;
+    Ok(())
 }
 
 /// The checkpoint and the adapter, found; an adapter given as the checkpoint brings its base.
@@ -215,7 +266,10 @@ fn resolve(args: &Args, output: &Output) -> anyhow::Result<(Model, Option<Model>
         )));
     };
     output.say(format!("{} is an adapter of {base}", args.checkpoint));
-    Ok((hub::resolve(&base, Kind::Checkpoint, &settings)?, Some(alone)))
+    Ok((
+        hub::resolve(&base, Kind::Checkpoint, &settings)?,
+        Some(alone),
+    ))
 }
 
 fn load(
@@ -247,12 +301,21 @@ struct Progress<'a> {
 impl<'a> Progress<'a> {
     fn new(images: usize, output: &'a Output) -> Self {
         let now = Instant::now();
-        Self { output, bar: output.bar(images as u64, "captioning"), began: now, first: None, said: now }
+        Self {
+            output,
+            bar: output.bar(images as u64, "captioning"),
+            began: now,
+            first: None,
+            said: now,
+        }
     }
 
     fn show(&mut self, step: run::Step) {
         if self.first.is_none() && step.done > 0 && step.outcomes.is_empty() {
-            self.output.say(format!("going on after {} of {} images", step.done, step.total));
+            self.output.say(format!(
+                "going on after {} of {} images",
+                step.done, step.total
+            ));
             self.bar.set_position(step.done as u64);
             self.bar.reset_eta();
         }
@@ -260,7 +323,10 @@ impl<'a> Progress<'a> {
         self.bar.set_position(step.done as u64);
         for outcome in step.outcomes {
             if let Some(error) = &outcome.error {
-                self.bar.suspend(|| self.output.say(format!("skipped image {}: {error}", outcome.id)));
+                self.bar.suspend(|| {
+                    self.output
+                        .say(format!("skipped image {}: {error}", outcome.id))
+                });
             }
         }
         let quiet_for = self.said.elapsed();
