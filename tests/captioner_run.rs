@@ -90,7 +90,7 @@ fn kill_after(mut child: Child, delay: Duration) {
 
 #[test]
 fn twenty_kills_lose_nothing() {
-    let images = images(40);
+    let images = images(24);
     let dir = tempfile::tempdir().unwrap();
     let settings = ["--num-beams", "4"];
     let whole = dir.path().join("whole.csv");
@@ -98,7 +98,7 @@ fn twenty_kills_lose_nothing() {
     succeed(caption(images.path(), &whole, &settings));
     let duration = began.elapsed();
     let expected = std::fs::read(&whole).unwrap();
-    assert_eq!(expected.iter().filter(|b| **b == b'\n').count(), 41);
+    assert_eq!(expected.iter().filter(|b| **b == b'\n').count(), 25);
 
     let mut random = std::process::id();
     let (mut kills, mut interrupted, mut round) = (0, 0, 0);

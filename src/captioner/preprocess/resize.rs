@@ -1,8 +1,8 @@
 //! Pillow's bicubic resampling, to the bit (`Imaging/Resample.c`).
 //!
 //! Antialiased: when shrinking, the kernel (Keys' cubic, a = −½) is stretched by the scale. Weights are fixed point with
-//! 22 bits, sums are rounded half up and clipped to bytes between the two passes. Pillow 13 chooses the order of the
-//! passes by the work they take.
+//! 22 bits, sums are rounded half up and clipped to bytes between the two passes. Pillow 13 begins with the columns where
+//! that shrinks the picture more: if the height shrinks, and by more than twice what the width does.
 
 use rayon::prelude::*;
 
@@ -22,7 +22,7 @@ pub fn resize_bicubic(image: &RgbImage, width: usize, height: usize) -> RgbImage
     let down = |image: &RgbImage| vertical.as_ref().map(|w| pass_vertical(image, w));
     let excess_height = image.height as i64 - height as i64;
     let excess_width = image.width as i64 - width as i64;
-    if excess_height > 2 * excess_width {
+    if excess_height > 0 && excess_height > 2 * excess_width {
         let half = down(image);
         let half = half.as_ref().unwrap_or(image);
         across(half).unwrap_or_else(|| half.clone())
