@@ -135,11 +135,7 @@ fn of_rows(
     let start = Instant::now();
     let total = rows(submission) + rows(references);
     let bar = output.bar(total, "embedding");
-    let mut open = || {
-        args.encoder
-            .open(output)
-            .map_err(|error| AssembleError::Encoder(error))
-    };
+    let mut open = || args.encoder.open(output).map_err(AssembleError::Encoder);
     let assembled = assemble(submission, references, args.unpaired, &mut open, &|done| {
         bar.inc(done as u64)
     });
