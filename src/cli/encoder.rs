@@ -7,6 +7,7 @@ use crate::encoder::{EngineKind, Options};
 use crate::eval::embedder::Embedder;
 use crate::hub;
 use clap::Args;
+use clap::builder::FalseyValueParser;
 use std::path::PathBuf;
 
 /// Which encoder, and how it runs.
@@ -27,7 +28,7 @@ pub struct EncoderArgs {
     #[arg(long, value_name = "TOKENS", env = "FGD_MAX_LENGTH")]
     pub max_length: Option<usize>,
     /// Neither read nor write the embedding cache.
-    #[arg(long, env = "FGD_NO_CACHE")]
+    #[arg(long, env = "FGD_NO_CACHE", value_parser = FalseyValueParser::new())]
     pub no_cache: bool,
 }
 

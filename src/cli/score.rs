@@ -14,6 +14,7 @@ use crate::eval::system::{System, SystemError};
 use crate::eval::{moments_only, per_caption, provenance};
 use crate::host;
 use anyhow::Context;
+use clap::builder::FalseyValueParser;
 use fgd_reports::record::{Finding, Input, Record, Results, SCHEMA_VERSION, ScoreResults};
 use fgd_reports::{Style, render};
 use std::collections::BTreeMap;
@@ -29,7 +30,7 @@ pub struct Args {
     #[arg(short, long, value_name = "FILE", env = "FGD_REFERENCES")]
     references: PathBuf,
     /// Compare the two sets as wholes; for references of other images.
-    #[arg(long, env = "FGD_UNPAIRED")]
+    #[arg(long, env = "FGD_UNPAIRED", value_parser = FalseyValueParser::new())]
     unpaired: bool,
     /// Write one row per image: .csv, .parquet or .jsonl.
     #[arg(long, value_name = "FILE", env = "FGD_PER_CAPTION")]
