@@ -4,7 +4,8 @@ use std::io::Cursor;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use polars::prelude::{
-    Column, DataFrame, DataType, IdxCa, IdxSize, IntoColumn, ParquetReader, PolarsResult, SerReader,
+    ArrowDataType, Column, DataFrame, DataType, IdxCa, IdxSize, IntoColumn, ParquetReader,
+    PolarsResult, SerReader,
 };
 
 use super::Format;
@@ -112,8 +113,8 @@ fn frame(
     let all = picker.pick(&names)?;
     let wanted = [Some(all.id), all.caption];
     let mut kept = Vec::new();
-    for at in 0..names.len() {
-        if wanted.contains(&Some(at)) || Builder::keeps(kept.len()) {
+    for (at, field) in schema.iter_values().enumerate() {
+        if wanted.contains(&Some(at)) || (is_plain(field.dtype()) && Builder::keeps(kept.len())) {
             kept.push(at);
         } else {
             rows.columns_left_out();
@@ -131,6 +132,18 @@ fn frame(
     Ok((table, layout))
 }
 
+/// Whether another column can be kept: text, numbers and truth values can; dates, decimals and nested values would need more of
+/// polars than reading captions does.
+fn is_plain(dtype: &ArrowDataType) -> bool {
+    use ArrowDataType as D;
+    match dtype {
+        D::Boolean | D::Int32 | D::Int64 | D::UInt32 | D::UInt64 | D::Float32 | D::Float64 => true,
+        D::Utf8 | D::LargeUtf8 | D::Utf8View => true,
+        D::Dictionary(_, values, _) => matches!(**values, D::Utf8 | D::LargeUtf8 | D::Utf8View),
+        _ => false,
+    }
+}
+
 fn others(table: &DataFrame, layout: Layout) -> PolarsResult<DataFrame> {
     let columns = table.columns().iter().enumerate();
     let others = columns.filter(|(at, _)| *at != layout.id && Some(*at) != layout.caption);
@@ -143,6 +156,7 @@ fn others(table: &DataFrame, layout: Layout) -> PolarsResult<DataFrame> {
 fn texts(column: &Column, wanted: &'static str) -> Result<Vec<Option<String>>, ReadProblem> {
     let holds_text = match column.dtype() {
         DataType::String | DataType::Null => true,
+        dtype if dtype.is_categorical() => true,
         // Images may have numbers for ids; a caption that is a number is a mistake in the choice of the column.
         dtype => wanted == "image ids" && dtype.is_primitive_numeric(),
     };
