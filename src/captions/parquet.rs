@@ -1,8 +1,13 @@
 //! Caption files in Apache Parquet.
+//!
+//! A damaged footer is an error like any other. Damage inside the pages is too where the reader notices it, but a page header that
+//! claims billions of values makes the reader allocate them, and a failed allocation ends the process (polars does not check the
+//! optional checksums of pages).
 
 use std::io::Cursor;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use polars::io::parquet::read::FileMetadata;
 use polars::prelude::{
     ArrowDataType, Column, DataFrame, DataType, IdxCa, IdxSize, IntoColumn, ParquetReader,
     PolarsResult, SerReader,
@@ -97,17 +102,7 @@ fn frame(
 ) -> Result<(DataFrame, Layout), ReadProblem> {
     let mut reader = ParquetReader::new(Cursor::new(bytes));
     let metadata = reader.get_metadata().map_err(damaged)?;
-    let size: u64 = metadata
-        .row_groups
-        .iter()
-        .map(|group| group.total_byte_size() as u64)
-        .sum();
-    if size > max_bytes {
-        return Err(ReadProblem::TooLarge {
-            what: "the decompressed content is",
-            limit: max_bytes,
-        });
-    }
+    check_sizes(metadata, max_bytes)?;
     let schema = reader.schema().map_err(damaged)?;
     let names: Vec<String> = schema.iter_names().map(|name| name.to_string()).collect();
     let all = picker.pick(&names)?;
@@ -130,6 +125,45 @@ fn frame(
         .finish()
         .map_err(damaged)?;
     Ok((table, layout))
+}
+
+/// Refuses what would not fit, and what a damaged footer claims: the reader allocates what it is told, and a failed allocation
+/// ends the process.
+fn check_sizes(metadata: &FileMetadata, max_bytes: u64) -> Result<(), ReadProblem> {
+    let mut rows = 0u64;
+    let mut bytes = 0u64;
+    for group in &metadata.row_groups {
+        rows = rows.saturating_add(group.num_rows() as u64);
+        for column in group.parquet_columns() {
+            let sizes = [
+                column.uncompressed_size(),
+                column.compressed_size(),
+                column.num_values(),
+            ];
+            let Ok(sizes) = sizes
+                .map(u64::try_from)
+                .into_iter()
+                .collect::<Result<Vec<u64>, _>>()
+            else {
+                return Err(ReadProblem::Parquet(
+                    "its footer holds a negative size".to_owned(),
+                ));
+            };
+            bytes = bytes.saturating_add(sizes.into_iter().max().unwrap_or(0));
+        }
+    }
+    if rows != metadata.num_rows as u64 {
+        return Err(ReadProblem::Parquet(
+            "its footer contradicts itself about the rows".to_owned(),
+        ));
+    }
+    if rows.max(bytes) > max_bytes {
+        return Err(ReadProblem::TooLarge {
+            what: "the decompressed content is",
+            limit: max_bytes,
+        });
+    }
+    Ok(())
 }
 
 /// Whether another column can be kept: text, numbers and truth values can; dates, decimals and nested values would need more of
