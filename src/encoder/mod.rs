@@ -5,6 +5,7 @@
 //! whole captions to unit vectors. The embedding of a caption does not depend, to the bit, on the captions encoded
 //! beside it, on their order or on the number of threads (packed and int8 engines).
 
+mod candle;
 mod chunk;
 mod error;
 mod packed;
@@ -25,11 +26,12 @@ pub use error::EncoderError;
 pub use spec::Spec;
 pub use tokens::Tokens;
 
+use candle::Candle;
 use chunk::Chunk;
 use packed::Packed;
 
 /// How the embeddings are computed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
 pub enum EngineKind {
     /// f32 on the CPU, with kernels of this crate: the default.
     #[default]
@@ -80,7 +82,7 @@ impl FromStr for EngineKind {
 pub struct Options {
     /// The engine.
     pub engine: EngineKind,
-    /// `cpu`, or `cuda:0` with the candle engine.
+    /// `cpu`; with the candle engine also `cuda:N`, or `cuda:N@bf16` for products in bf16.
     pub device: String,
     /// Cut captions at this many tokens, special tokens included, instead of at [`Spec::max_length`].
     pub max_length: Option<usize>,
@@ -149,7 +151,8 @@ impl Encoder {
         }
         let engine: Box<dyn Engine> = match options.engine {
             EngineKind::Packed => Box::new(Packed::load(spec)?),
-            EngineKind::Int8 | EngineKind::Candle => {
+            EngineKind::Candle => Box::new(Candle::load(spec, &options.device)?),
+            EngineKind::Int8 => {
                 return Err(EncoderError::Option {
                     option: "--engine",
                     value: options.engine.to_string(),
