@@ -4,7 +4,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use fgd::encoder::{Encoder, EncoderError, Options, Spec, Tokens};
+use fgd::encoder::{Encoder, EncoderError, EngineKind, Options, Spec, Tokens};
 use serde::Deserialize;
 
 #[derive(Deserialize)]
@@ -37,6 +37,14 @@ fn fixture(name: &str) -> PathBuf {
 fn load(name: &str, options: &Options) -> Encoder {
     let spec = Spec::read(&fixture(name)).expect("the fixture is sound");
     Encoder::load(&spec, options).expect("the fixture loads")
+}
+
+fn options(engine: EngineKind, device: &str) -> Options {
+    Options {
+        engine,
+        device: device.into(),
+        max_length: None,
+    }
 }
 
 fn assert_close(encoder: &Encoder, captions: &[&str], golden: &[Vec<f32>], tolerance: f32) {
@@ -155,5 +163,43 @@ fn a_shorter_limit_cuts_on_the_right() {
             Encoder::load(&spec, &options),
             Err(EncoderError::Option { .. })
         ));
+    }
+}
+
+#[test]
+fn candle_matches_sentence_transformers() {
+    let golden = Golden::read();
+    let captions = golden.captions();
+    let candle = options(EngineKind::Candle, "cpu");
+    assert_close(&load("tiny-mean", &candle), &captions, &golden.mean, 2e-6);
+    assert_close(&load("tiny-cls", &candle), &captions, &golden.cls, 2e-5);
+}
+
+#[test]
+fn candle_in_bf16_is_finite_and_near() {
+    let golden = Golden::read();
+    let encoder = load("tiny-mean", &options(EngineKind::Candle, "cpu@bf16"));
+    assert_close(&encoder, &golden.captions(), &golden.mean, 3e-2);
+}
+
+#[test]
+fn devices_that_cannot_be_used_are_refused_by_name() {
+    let spec = Spec::read(&fixture("tiny-mean")).expect("the fixture is sound");
+    for (engine, device) in [
+        (EngineKind::Packed, "cuda:0"),
+        (EngineKind::Candle, "tpu"),
+        (EngineKind::Candle, "cuda:x"),
+        (EngineKind::Candle, "cpu@f8"),
+        (EngineKind::Candle, "cuda:99"),
+    ] {
+        let error = Encoder::load(&spec, &options(engine, device))
+            .err()
+            .expect("no such device");
+        assert!(
+            error
+                .to_string()
+                .starts_with(&format!("--device = {}", device.trim_end_matches("@f32"))),
+            "{error}"
+        );
     }
 }

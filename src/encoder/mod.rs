@@ -5,6 +5,7 @@
 //! whole captions to unit vectors. The embedding of a caption does not depend, to the bit, on the captions encoded
 //! beside it, on their order or on the number of threads (packed and int8 engines).
 
+mod candle;
 mod chunk;
 mod error;
 mod packed;
@@ -25,6 +26,7 @@ pub use error::EncoderError;
 pub use spec::Spec;
 pub use tokens::Tokens;
 
+use candle::Candle;
 use chunk::Chunk;
 use packed::Packed;
 
@@ -86,7 +88,7 @@ pub fn simd_level() -> String {
 pub struct Options {
     /// The engine.
     pub engine: EngineKind,
-    /// `cpu`, or `cuda:0` with the candle engine.
+    /// `cpu`; with the candle engine also `cuda:N`, or `cuda:N@bf16` for products in bf16.
     pub device: String,
     /// Cut captions at this many tokens, special tokens included, instead of at [`Spec::max_length`].
     pub max_length: Option<usize>,
@@ -168,7 +170,8 @@ impl Encoder {
         }
         let engine: Box<dyn Engine> = match options.engine {
             EngineKind::Packed => Box::new(Packed::load(spec)?),
-            EngineKind::Int8 | EngineKind::Candle => {
+            EngineKind::Candle => Box::new(Candle::load(spec, &options.device)?),
+            EngineKind::Int8 => {
                 return Err(EncoderError::Option {
                     option: "--engine",
                     value: options.engine.to_string(),

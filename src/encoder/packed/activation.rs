@@ -59,9 +59,11 @@ const ERF_Q: [f32; 6] = [
 unsafe fn polynomial<L: Lanes>(t: L, coefficients: &[f32; 6]) -> L {
     // SAFETY: the caller vouches for the instruction set.
     unsafe {
-        let [c0, c1, c2, c3, c4, c5] = coefficients.map(|c| L::splat(c));
-        let p = c5.mul_add(t, c4).mul_add(t, c3).mul_add(t, c2);
-        p.mul_add(t, c1).mul_add(t, c0)
+        let mut p = L::splat(coefficients[5]);
+        for i in (0..5).rev() {
+            p = p.mul_add(t, L::splat(coefficients[i]));
+        }
+        p
     }
 }
 
