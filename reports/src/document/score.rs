@@ -111,25 +111,27 @@ pub fn scores(results: &ScoreResults) -> Table {
     let set = &results.fgd_set;
     table.rows.push(row(
         "fgd_set",
-        (set.corrected, set.se, set.ci95),
-        None,
-        "lower is better: distance of the two sets, bias removed",
-        Tone::Strong,
-    ));
-    table.rows.push(row(
-        "  as measured",
         (set.value, set.se, None),
         None,
-        "before the correction",
-        Tone::Plain,
+        "lower is better: distance of the two sets",
+        Tone::Strong,
     ));
-    table.rows.push(row(
-        "  bias",
-        (set.bias, set.se, None),
-        None,
-        "what this number of captions alone adds",
-        Tone::Plain,
-    ));
+    if set.bias.is_some() {
+        table.rows.push(row(
+            "  bias",
+            (set.bias, set.se, None),
+            None,
+            "what this number of captions alone adds",
+            Tone::Plain,
+        ));
+        table.rows.push(row(
+            "  corrected",
+            (set.corrected, set.se, set.ci95),
+            None,
+            "bias removed: the number to compare",
+            Tone::Strong,
+        ));
+    }
     if let Some(infinity) = &results.fgd_infinity {
         let measure = &infinity.value;
         table.rows.push(row(
