@@ -109,6 +109,11 @@ impl Adapter {
         })
     }
 
+    /// Whether `dir` holds an adapter and no checkpoint of its own.
+    pub fn is_alone_in(dir: &Path) -> bool {
+        dir.join(CONFIG).exists() && !dir.join("config.json").exists()
+    }
+
     /// The checkpoint that it was trained on, as its configuration names it.
     pub fn base(&self) -> Option<&str> {
         self.base.as_deref()

@@ -38,6 +38,6 @@ pub mod weights;
 pub use device::parse_device;
 pub use error::{Error, Result};
 pub use generate::{EarlyStopping, Generated, GenerationConfig, Sampling};
-pub use model::{Caption, Captioner, DEFAULT_PROMPT, Identity, LoadOptions};
+pub use model::{Caption, Captioner, DEFAULT_PROMPT, Identity, LoadOptions, tensors_of};
 pub use tokenizer::PromptTokenizer;
 pub use weights::{Precision, Progress};

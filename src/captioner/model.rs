@@ -15,7 +15,7 @@ use super::qformer::QFormer;
 use super::t5::{Cache, T5};
 use super::tokenizer::PromptTokenizer;
 use super::vision::VisionModel;
-use super::weights::{Loader, Precision, Progress, TensorFiles};
+use super::weights::{Loader, Precision, Progress, Scope, TensorFiles};
 
 /// The prompt of the published fine-tuned checkpoint's card.
 pub const DEFAULT_PROMPT: &str = "Provide a detailed caption for this photo.";
@@ -60,16 +60,48 @@ pub struct Caption {
 
 /// A BLIP-2 checkpoint, ready to caption.
 pub struct Captioner {
-    vision: VisionModel,
-    qformer: QFormer,
-    language_projection: Linear,
-    t5: T5,
+    parts: Parts,
     tokenizer: PromptTokenizer,
     preprocessor: Preprocessor,
     special: SpecialTokens,
     config: Config,
     options: LoadOptions,
     identity: Identity,
+}
+
+/// The network, in the order an image passes through it.
+struct Parts {
+    vision: VisionModel,
+    qformer: QFormer,
+    language_projection: Linear,
+    t5: T5,
+}
+
+impl Parts {
+    fn load(root: &Scope, config: &Config, decoder: Precision) -> Result<Self> {
+        let (queries, text) = (&config.qformer_config, &config.text_config);
+        Ok(Self {
+            vision: VisionModel::load(&root.pp("vision_model"), &config.vision_config)?,
+            qformer: QFormer::load(
+                root,
+                queries,
+                &config.vision_config,
+                config.num_query_tokens,
+            )?,
+            language_projection: Linear::load(
+                &root.pp("language_projection"),
+                queries.hidden_size,
+                text.d_model,
+            )?,
+            t5: T5::load(&root.pp("language_model"), text, decoder)?,
+        })
+    }
+}
+
+/// Names and shapes of the tensors of a checkpoint with this configuration and an output layer of its own.
+pub fn tensors_of(config: &Config) -> Result<Vec<(String, Vec<usize>)>> {
+    Loader::new(&TensorFiles::none(), None, Device::Cpu, &|_| {})
+        .inventory(|root| Parts::load(root, config, Precision::F32))
 }
 
 impl Identity {
@@ -137,29 +169,11 @@ impl Captioner {
         };
         let identity = Identity::of(&files, adapter.as_ref(), &preprocessor, &options);
         let loader = Loader::new(&files, adapter.as_ref(), options.device.clone(), progress);
-        let (vision, qformer, language_projection, t5) =
-            loader.load(checkpoint, outer, |root| {
-                Ok((
-                    VisionModel::load(&root.pp("vision_model"), &config.vision_config)?,
-                    QFormer::load(
-                        root,
-                        &config.qformer_config,
-                        &config.vision_config,
-                        config.num_query_tokens,
-                    )?,
-                    Linear::load(
-                        &root.pp("language_projection"),
-                        config.qformer_config.hidden_size,
-                        config.text_config.d_model,
-                    )?,
-                    T5::load(&root.pp("language_model"), &config.text_config, decoder)?,
-                ))
-            })?;
+        let parts = loader.load(checkpoint, outer, |root| {
+            Parts::load(root, &config, decoder)
+        })?;
         Ok(Self {
-            vision,
-            qformer,
-            language_projection,
-            t5,
+            parts,
             tokenizer,
             preprocessor,
             special,
@@ -201,7 +215,7 @@ impl Captioner {
 
     /// The language model.
     pub fn language_model(&self) -> &T5 {
-        &self.t5
+        &self.parts.t5
     }
 
     /// A tensor of prepared pixels [images, 3, size, size] on the model's device.
@@ -227,10 +241,10 @@ impl Captioner {
     /// images happen to be beside it.
     pub fn image_tokens(&self, pixels: &Tensor) -> Result<Tensor> {
         if !pixels.device().is_cpu() {
-            return self.vision.forward(pixels);
+            return self.parts.vision.forward(pixels);
         }
         let each: Vec<Tensor> = (0..pixels.dim(0)?)
-            .map(|i| self.vision.forward(&pixels.narrow(0, i, 1)?))
+            .map(|i| self.parts.vision.forward(&pixels.narrow(0, i, 1)?))
             .collect::<Result<_>>()?;
         Ok(Tensor::cat(&each, 0)?)
     }
@@ -238,10 +252,10 @@ impl Captioner {
     /// Image tokens → query outputs [images, queries, hidden] of the Q-Former: what a features cache keeps.
     pub fn queries(&self, image_tokens: &Tensor) -> Result<Tensor> {
         if !image_tokens.device().is_cpu() {
-            return self.qformer.forward(image_tokens);
+            return self.parts.qformer.forward(image_tokens);
         }
         let each: Vec<Tensor> = (0..image_tokens.dim(0)?)
-            .map(|i| self.qformer.forward(&image_tokens.narrow(0, i, 1)?))
+            .map(|i| self.parts.qformer.forward(&image_tokens.narrow(0, i, 1)?))
             .collect::<Result<_>>()?;
         Ok(Tensor::cat(&each, 0)?)
     }
@@ -266,7 +280,7 @@ impl Captioner {
 
     /// Query outputs → vectors of the language model [images, queries, d_model].
     pub fn project(&self, queries: &Tensor) -> Result<Tensor> {
-        self.language_projection.forward(queries)
+        self.parts.language_projection.forward(queries)
     }
 
     /// The encoder's input: each image's vectors, then its prompt's embeddings; shorter prompts are padded and masked.
@@ -286,6 +300,7 @@ impl Captioner {
             })
             .collect();
         let text = self
+            .parts
             .t5
             .shared
             .forward(&padded)?
@@ -321,14 +336,14 @@ impl Captioner {
             ));
         }
         let (embedded, mask) = self.embed(&self.project(queries)?, prompts)?;
-        let cache = self.t5.start(
+        let cache = self.parts.t5.start(
             &embedded,
             mask.as_ref(),
             config.num_beams,
             config.max_new_tokens,
         )?;
         let mut decoding = Decoding {
-            t5: &self.t5,
+            t5: &self.parts.t5,
             cache,
         };
         let generated = generate::generate(&mut decoding, seeds, config, &self.special)?;

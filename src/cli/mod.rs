@@ -4,6 +4,7 @@
 //! everything else to stderr.
 
 mod cache;
+mod caption;
 mod completions;
 mod doctor;
 mod embed;
@@ -62,6 +63,8 @@ enum Command {
     Validate(validate::Args),
     /// Score a submission against references.
     Score(score::Args),
+    /// Caption images with a BLIP-2 checkpoint; a killed run goes on where it was.
+    Caption(caption::Args),
     /// Embed captions into a .npy file.
     Embed(embed::Args),
     /// Compute mean and covariance of captions or embeddings into a .npz file.
@@ -125,6 +128,7 @@ fn run(cli: Cli) -> anyhow::Result<Exit> {
     match cli.command {
         Command::Validate(args) => validate::run(&args, &output),
         Command::Score(args) => score::run(&args, &output),
+        Command::Caption(args) => caption::run(&args, &output),
         Command::Embed(args) => embed::run(&args, &output),
         Command::Moments(args) => moments::run(&args, &output),
         Command::Merge(args) => merge::run(&args, &output),

@@ -111,3 +111,63 @@ fn exp(x: f32) -> f32 {
     let e = p * r * r + r + 1.0;
     e * f32::from_bits(((n as i32 + 127) << 23) as u32)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// scipy: x/2·(1+erf(x/√2)), and numpy in f64 for the tanh form.
+    #[test]
+    fn values_are_those_of_scipy() {
+        let x = [-10.0, -3.0, -1.0, -0.1, 0.0, 1e-4, 0.5, 2.0, 5.0, 30.0];
+        for (activation, expected) in [(Activation::Gelu, GELU), (Activation::GeluTanh, GELU_TANH)]
+        {
+            let mut ours = x;
+            activation.apply(&mut ours);
+            for ((x, a), b) in x.iter().zip(ours).zip(expected) {
+                assert!(
+                    (f64::from(a) - b).abs() < 4e-7 * f64::from(x.abs()).max(1.0),
+                    "{activation:?}({x}) = {a}, not {b}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn exp_is_accurate_and_never_overflows() {
+        let mut x: Vec<f32> = (-800..=800).map(|i| i as f32 * 0.1).collect();
+        let exact: Vec<f64> = x.iter().map(|x| f64::from(*x).exp()).collect();
+        exp_all(&mut x);
+        for (a, b) in x.iter().zip(exact) {
+            assert!((f64::from(*a) / b - 1.0).abs() < 3e-7, "{a}, not {b}");
+        }
+        let mut extremes = [f32::NEG_INFINITY, -1e30, 1e30];
+        exp_all(&mut extremes);
+        assert!(extremes[0] < 1e-37 && extremes[1] < 1e-37 && extremes[2].is_finite());
+    }
+
+    const GELU: [f64; 10] = [
+        -0.0,
+        -0.00404969409489031,
+        -0.15865525393145707,
+        -0.0460172162722971,
+        0.0,
+        5.000398942279737e-05,
+        0.3457312306370065,
+        1.9544997361036416,
+        4.999998566742141,
+        30.0,
+    ];
+    const GELU_TANH: [f64; 10] = [
+        -0.0,
+        -0.0036373920817729943,
+        -0.1588080093917233,
+        -0.04601724895456484,
+        0.0,
+        5.000398942279734e-05,
+        0.34571400982514394,
+        1.954597694087775,
+        4.999999770820381,
+        30.0,
+    ];
+}

@@ -229,3 +229,59 @@ fn softmax(row: &mut [f32]) {
     let scale = 1.0 / row.iter().sum::<f32>();
     row.iter_mut().for_each(|s| *s *= scale);
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tensor(shape: (usize, usize, usize, usize), seed: f32) -> Tensor {
+        let count = shape.0 * shape.1 * shape.2 * shape.3;
+        let values: Vec<f32> = (0..count)
+            .map(|i| (i as f32 * 0.731 + seed).sin())
+            .collect();
+        Tensor::from_vec(values, shape, &Device::Cpu).unwrap()
+    }
+
+    fn largest_difference(a: &Tensor, b: &Tensor) -> f32 {
+        (a - b)
+            .unwrap()
+            .abs()
+            .unwrap()
+            .flatten_all()
+            .unwrap()
+            .max(0)
+            .unwrap()
+            .to_scalar()
+            .unwrap()
+    }
+
+    /// Dense tensors, strided views as projections and caches give them, bias and mask.
+    #[test]
+    fn the_host_path_agrees_with_candles_operations() {
+        for (queries, keys) in [(1, 1), (1, 9), (5, 7), (40, 40)] {
+            let q = tensor((2, 3, queries, 8), 0.1);
+            // A cache longer than what is filled, and a projection seen as heads.
+            let k = tensor((2, 3, keys + 4, 8), 0.2).narrow(2, 0, keys).unwrap();
+            let v = tensor((2, keys, 3, 8), 0.3).transpose(1, 2).unwrap();
+            let bias = tensor((1, 3, queries, keys), 0.4).squeeze(0).unwrap();
+            let mut mask = vec![0f32; 2 * keys];
+            if keys > 1 {
+                mask[2 * keys - 1] = f32::NEG_INFINITY;
+            }
+            let mask = Tensor::from_vec(mask, (2, keys), &Device::Cpu).unwrap();
+            for (bias, mask) in [
+                (None, None),
+                (Some(&bias), None),
+                (None, Some(&mask)),
+                (Some(&bias), Some(&mask)),
+            ] {
+                let host = on_host(&q, &k, &v, 0.3, bias, mask).unwrap();
+                let candle = with_candle(&q, &k, &v, 0.3, bias, mask).unwrap();
+                assert!(
+                    largest_difference(&host, &candle) < 2e-6,
+                    "{queries} queries, {keys} keys"
+                );
+            }
+        }
+    }
+}

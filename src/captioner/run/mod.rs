@@ -49,7 +49,8 @@ pub struct Plan<'a> {
 }
 
 impl Plan<'_> {
-    /// Everything that decides the captions, for the journal's header and the record.
+    /// Everything that decides the captions, for the journal's header and the record. What happens to broken images is
+    /// not among it: a run that ended at one may go on without it.
     pub fn settings(&self, captioner: &Captioner) -> Map<String, Value> {
         let mut ids = Sha256::new();
         for image in self.images {
@@ -70,7 +71,6 @@ impl Plan<'_> {
             "prompt": self.prompt,
             "generation": self.generation,
             "batch_size": self.batch_size,
-            "on_error": self.on_error,
             "images": self.images.len(),
             "images_sha256": format!("{:x}", ids.finalize()),
         });

@@ -138,6 +138,14 @@ impl TensorFiles {
         })
     }
 
+    /// No files at all.
+    pub fn none() -> Self {
+        Self {
+            paths: Vec::new(),
+            entries: BTreeMap::new(),
+        }
+    }
+
     /// The tensor called `name`.
     pub fn get(&self, name: &str) -> Option<&Entry> {
         self.entries.get(name)

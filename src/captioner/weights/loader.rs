@@ -48,6 +48,8 @@ pub struct Loader<'a> {
 #[derive(Default)]
 struct Account {
     rehearsing: bool,
+    /// Set while only the list of tensors is wanted.
+    inventory: Option<Vec<(String, Vec<usize>)>>,
     used: BTreeSet<String>,
     adapted: BTreeSet<String>,
     problems: Vec<String>,
@@ -99,6 +101,29 @@ impl<'a> Loader<'a> {
         build(&root)
     }
 
+    /// Names and shapes of all tensors that `build` asks for, whatever the files hold.
+    pub fn inventory<T>(
+        &self,
+        build: impl Fn(&Scope) -> Result<T>,
+    ) -> Result<Vec<(String, Vec<usize>)>> {
+        *self.account.borrow_mut() = Account {
+            rehearsing: true,
+            inventory: Some(Vec::new()),
+            ..Account::default()
+        };
+        build(&Scope {
+            loader: self,
+            prefix: String::new(),
+            precision: Precision::F32,
+        })?;
+        Ok(self
+            .account
+            .borrow_mut()
+            .inventory
+            .take()
+            .unwrap_or_default())
+    }
+
     fn problems(&self) -> Vec<String> {
         let account = self.account.borrow();
         let mut problems = account.problems.clone();
@@ -126,6 +151,10 @@ impl<'a> Loader<'a> {
     /// The entry called `name` if it is there, has this shape and holds floating-point numbers.
     fn entry(&self, name: &str, shape: &[usize]) -> Option<&Entry> {
         let mut account = self.account.borrow_mut();
+        if let Some(inventory) = &mut account.inventory {
+            inventory.push((name.to_owned(), shape.to_vec()));
+            return None;
+        }
         account.used.insert(name.to_owned());
         let Some(entry) = self.files.get(name) else {
             account.problems.push(format!("missing {name} {shape:?}"));
@@ -188,12 +217,14 @@ impl<'a> Scope<'a> {
         &self.loader.device
     }
 
-    /// Whether the files have a tensor of this name here.
+    /// Whether the files have a tensor of this name here; in an inventory everything is there.
     pub fn has(&self, name: &str) -> bool {
-        self.loader
-            .files
-            .get(&format!("{}.{name}", self.prefix))
-            .is_some()
+        self.loader.account.borrow().inventory.is_some()
+            || self
+                .loader
+                .files
+                .get(&format!("{}.{name}", self.prefix))
+                .is_some()
     }
 
     /// A vector or small table: f32 on the CPU, the compute type on a device.

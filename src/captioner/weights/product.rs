@@ -21,6 +21,9 @@ const TILE: usize = 256;
 /// x [m, cols] · wᵀ → [m, rows], row-major; `epilogue` sees every finished row of the result once.
 pub fn product(x: &[f32], w: &HostMatrix, epilogue: impl Fn(&mut [f32]) + Sync) -> Vec<f32> {
     let m = x.len() / w.cols();
+    if m == 0 {
+        return Vec::new();
+    }
     // Transposed, [rows, m]: a thread then owns the consecutive piece that belongs to its outputs.
     let mut transposed = vec![0f32; w.rows() * m];
     if m <= SKINNY {

@@ -1,0 +1,327 @@
+//! Long runs through the real binary: killed at random moments, resumed, refused when settings change, with broken images
+//! and with cached features.
+
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+fn fixture(path: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("fixtures")
+        .join(path)
+}
+
+/// `count` small images of noise, ids 100, 101, …
+fn images(count: u32) -> TempDir {
+    let dir = tempfile::tempdir().unwrap();
+    for index in 0..count {
+        let mut state = index + 1;
+        let image = image::RgbImage::from_fn(20, 15, |_, _| {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            image::Rgb([(state >> 24) as u8, (state >> 16) as u8, (state >> 8) as u8])
+        });
+        image
+            .save(dir.path().join(format!("{}.png", 100 + index)))
+            .unwrap();
+    }
+    dir
+}
+
+fn caption(images: &Path, output: &Path, more: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_fgd"));
+    command
+        .arg("caption")
+        .arg("--checkpoint")
+        .arg(fixture("tiny-blip2/base"))
+        .arg("--images")
+        .arg(images)
+        .arg("--output")
+        .arg(output)
+        .args(["--batch-size", "2", "--threads", "1"])
+        .args(more)
+        .env("HF_HUB_OFFLINE", "1")
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped());
+    command
+}
+
+fn succeed(mut command: Command) -> String {
+    let output = command.output().unwrap();
+    let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success(), "{stderr}");
+    stderr
+}
+
+fn fail(mut command: Command) -> String {
+    let output = command.output().unwrap();
+    let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(!output.status.success(), "it went through");
+    assert_eq!(stderr.trim_end().lines().count(), 1, "{stderr}");
+    stderr
+}
+
+fn summary(output: &Path) -> Value {
+    serde_json::from_slice(&std::fs::read(beside(output, "summary.json")).unwrap()).unwrap()
+}
+
+fn beside(output: &Path, suffix: &str) -> PathBuf {
+    PathBuf::from(format!("{}.{suffix}", output.display()))
+}
+
+/// Batches that are safely in the journal.
+fn batches(output: &Path) -> usize {
+    let journal = std::fs::read(beside(output, "journal.jsonl")).unwrap_or_default();
+    journal
+        .iter()
+        .filter(|b| **b == b'\n')
+        .count()
+        .saturating_sub(1)
+}
+
+fn kill_after(mut child: Child, delay: Duration) {
+    std::thread::sleep(delay);
+    // SIGKILL; it may have finished just before.
+    let _ = child.kill();
+    child.wait().unwrap();
+}
+
+#[test]
+fn twenty_kills_lose_nothing() {
+    let images = images(40);
+    let dir = tempfile::tempdir().unwrap();
+    let settings = ["--num-beams", "4"];
+    let whole = dir.path().join("whole.csv");
+    let began = Instant::now();
+    succeed(caption(images.path(), &whole, &settings));
+    let duration = began.elapsed();
+    let expected = std::fs::read(&whole).unwrap();
+    assert_eq!(expected.iter().filter(|b| **b == b'\n').count(), 41);
+
+    let mut random = std::process::id();
+    let (mut kills, mut interrupted, mut round) = (0, 0, 0);
+    while kills < 20 {
+        round += 1;
+        assert!(
+            round <= 60,
+            "the process hardly ever dies before it is done"
+        );
+        let output = dir.path().join(format!("killed-{round}.csv"));
+        let mut safe = 0;
+        while !output.exists() && kills < 20 {
+            random = random.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            let child = caption(images.path(), &output, &settings).spawn().unwrap();
+            kill_after(
+                child,
+                duration.mul_f64(f64::from(random >> 8) / f64::from(1 << 24) * 0.9),
+            );
+            kills += 1;
+            interrupted += usize::from(!output.exists());
+            let now = batches(&output);
+            assert!(now >= safe, "a batch was lost: {safe} then {now}");
+            safe = now;
+        }
+        succeed(caption(images.path(), &output, &settings));
+        assert_eq!(
+            std::fs::read(&output).unwrap(),
+            expected,
+            "after {kills} kills"
+        );
+    }
+    assert!(
+        interrupted >= 10,
+        "only {interrupted} of {kills} kills came before the end"
+    );
+}
+
+#[test]
+fn a_torn_line_is_cut_off_and_done_again() {
+    let images = images(6);
+    let dir = tempfile::tempdir().unwrap();
+    let output = dir.path().join("captions.csv");
+    succeed(caption(images.path(), &output, &[]));
+    let expected = std::fs::read(&output).unwrap();
+    let journal = beside(&output, "journal.jsonl");
+    let bytes = std::fs::read(&journal).unwrap();
+    for cut in [bytes.len() - 1, bytes.len() - 40] {
+        std::fs::write(&journal, &bytes[..cut]).unwrap();
+        std::fs::remove_file(&output).unwrap();
+        let stderr = succeed(caption(images.path(), &output, &[]));
+        assert!(stderr.contains("going on after 4 of 6 images"), "{stderr}");
+        assert_eq!(std::fs::read(&output).unwrap(), expected);
+        assert_eq!(summary(&output)["results"]["resumed"], 4);
+    }
+}
+
+#[test]
+fn other_settings_are_refused_by_name() {
+    let images = images(2);
+    let dir = tempfile::tempdir().unwrap();
+    let output = dir.path().join("captions.csv");
+    succeed(caption(images.path(), &output, &[]));
+    let stderr = fail(caption(images.path(), &output, &["--prompt", "a dog"]));
+    assert!(
+        stderr.contains("prompt")
+            && stderr.contains("\"a dog\" now")
+            && stderr.contains("--restart"),
+        "{stderr}"
+    );
+    let stderr = fail(caption(images.path(), &output, &["--dtype", "q8"]));
+    assert!(
+        stderr.contains("dtype: \"f32\" then, \"q8\" now"),
+        "{stderr}"
+    );
+    succeed(caption(
+        images.path(),
+        &output,
+        &["--prompt", "a dog", "--restart"],
+    ));
+}
+
+#[test]
+fn broken_images_end_the_run_or_are_left_out() {
+    let images = images(5);
+    std::fs::write(images.path().join("102.png"), b"\x89PNG\r\n\x1a\nbroken").unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let output = dir.path().join("captions.csv");
+    let stderr = fail(caption(images.path(), &output, &[]));
+    assert!(
+        stderr.contains("image 102") && stderr.contains("102.png"),
+        "{stderr}"
+    );
+    let stderr = succeed(caption(images.path(), &output, &["--on-error", "skip"]));
+    assert!(stderr.contains("skipped image 102"), "{stderr}");
+    let text = std::fs::read_to_string(&output).unwrap();
+    let ids: Vec<&str> = text
+        .lines()
+        .skip(1)
+        .filter_map(|line| line.split(',').next())
+        .collect();
+    assert_eq!(ids, ["100", "101", "103", "104"]);
+    assert_eq!(summary(&output)["results"]["broken"][0][0], "102");
+}
+
+#[test]
+fn cached_features_give_the_same_captions_to_every_adapter() {
+    let images = images(4);
+    let dir = tempfile::tempdir().unwrap();
+    let cache = dir.path().join("features");
+    let cache_flags = ["--features-cache", cache.to_str().unwrap()];
+    let adapter = fixture("tiny-blip2/adapter");
+    let adapter_flags = ["--adapter", adapter.to_str().unwrap()];
+    let run = |name: &str, flags: &[&str]| {
+        let output = dir.path().join(name);
+        succeed(caption(images.path(), &output, flags));
+        let hits = summary(&output)["results"]["cached_features"]
+            .as_u64()
+            .unwrap();
+        (std::fs::read(&output).unwrap(), hits)
+    };
+    let (plain, _) = run("plain.csv", &[]);
+    assert_eq!(run("filling.csv", &cache_flags), (plain.clone(), 0));
+    assert_eq!(run("filled.csv", &cache_flags), (plain.clone(), 4));
+    let (adapted, _) = run("adapted.csv", &adapter_flags);
+    assert_ne!(adapted, plain);
+    assert_eq!(
+        run("adapted-filled.csv", &[cache_flags, adapter_flags].concat()),
+        (adapted, 4)
+    );
+}
+
+#[test]
+fn sampling_depends_on_the_seed_and_not_on_the_batch() {
+    let images = images(5);
+    let dir = tempfile::tempdir().unwrap();
+    let run = |name: &str, flags: &[&str]| {
+        let output = dir.path().join(name);
+        let mut command = caption(
+            images.path(),
+            &output,
+            &["--temperature", "0.9", "--top-k", "50", "--top-p", "0.9"],
+        );
+        command.args(flags);
+        succeed(command);
+        std::fs::read_to_string(&output).unwrap()
+    };
+    let first = run("a.csv", &["--seed", "1"]);
+    assert_eq!(first, run("b.csv", &["--seed", "1"]));
+    assert_ne!(first, run("c.csv", &["--seed", "2"]));
+}
+
+#[test]
+fn lists_and_directories_name_the_same_images() {
+    let images = images(3);
+    let dir = tempfile::tempdir().unwrap();
+    let by_directory = dir.path().join("directory.csv");
+    succeed(caption(images.path(), &by_directory, &[]));
+    let list = images.path().join("list.csv");
+    std::fs::write(&list, "image_id\n100\n101\n102\n").unwrap();
+    let by_id = dir.path().join("id.csv");
+    succeed(caption(&list, &by_id, &[]));
+    let paths = dir.path().join("paths.csv");
+    std::fs::write(
+        &paths,
+        "image_id,path\n100,100.png\n101,101.png\n102,102.png\n",
+    )
+    .unwrap();
+    let by_path = dir.path().join("path.csv");
+    succeed(caption(
+        &paths,
+        &by_path,
+        &["--image-root", images.path().to_str().unwrap()],
+    ));
+    let read = |path: &Path| std::fs::read_to_string(path).unwrap();
+    assert_eq!(read(&by_directory), read(&by_id));
+    assert_eq!(read(&by_directory), read(&by_path));
+
+    std::fs::write(&list, "image_id\n100\n100\n").unwrap();
+    assert!(fail(caption(&list, &dir.path().join("x.csv"), &[])).contains("there twice"));
+    std::fs::write(&list, "picture\n100\n").unwrap();
+    assert!(fail(caption(&list, &dir.path().join("x.csv"), &[])).contains("no column image_id"));
+    let empty = tempfile::tempdir().unwrap();
+    assert!(fail(caption(empty.path(), &dir.path().join("x.csv"), &[])).contains("no image"));
+}
+
+#[test]
+fn an_adapter_directory_brings_its_base() {
+    let images = images(2);
+    let dir = tempfile::tempdir().unwrap();
+    let with_flags = dir.path().join("flags.csv");
+    let adapter = fixture("tiny-blip2/adapter");
+    succeed(caption(
+        images.path(),
+        &with_flags,
+        &["--adapter", adapter.to_str().unwrap()],
+    ));
+
+    let alone = dir.path().join("adapter");
+    std::fs::create_dir(&alone).unwrap();
+    std::fs::copy(
+        adapter.join("adapter_model.safetensors"),
+        alone.join("adapter_model.safetensors"),
+    )
+    .unwrap();
+    let mut config: Value =
+        serde_json::from_slice(&std::fs::read(adapter.join("adapter_config.json")).unwrap())
+            .unwrap();
+    config["base_model_name_or_path"] = fixture("tiny-blip2/base").to_str().unwrap().into();
+    std::fs::write(alone.join("adapter_config.json"), config.to_string()).unwrap();
+    let output = dir.path().join("alone.csv");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_fgd"));
+    command
+        .args(["caption", "--batch-size", "2", "--checkpoint"])
+        .arg(&alone);
+    command
+        .arg("--images")
+        .arg(images.path())
+        .arg("-o")
+        .arg(&output)
+        .env("HF_HUB_OFFLINE", "1");
+    succeed(command);
+    assert_eq!(
+        std::fs::read(&output).unwrap(),
+        std::fs::read(&with_flags).unwrap()
+    );
+}
