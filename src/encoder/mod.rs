@@ -77,6 +77,12 @@ impl FromStr for EngineKind {
     }
 }
 
+/// Name of the SIMD kernels in use: `avx512`, `avx2`, `portable`, or the reason why none can be.
+pub fn simd_level() -> String {
+    packed::select_kernels()
+        .map_or_else(|error| error.to_string(), |kernels| kernels.name.to_owned())
+}
+
 /// How to load an encoder.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Options {
@@ -95,6 +101,20 @@ impl Default for Options {
             device: "cpu".into(),
             max_length: None,
         }
+    }
+}
+
+impl Options {
+    /// Name and variant of the engine, such as `packed/avx2`, without loading an encoder.
+    ///
+    /// # Errors
+    /// Where `FGD_SIMD` asks for kernels that this CPU cannot run.
+    pub fn engine_label(&self) -> Result<String, EncoderError> {
+        Ok(match self.engine {
+            EngineKind::Candle => format!("candle/{}", self.device),
+            EngineKind::Int8 => format!("int8/{}", packed::integer_kernels()?.name),
+            EngineKind::Packed => format!("packed/{}", packed::select_kernels()?.name),
+        })
     }
 }
 
@@ -150,15 +170,9 @@ impl Encoder {
             });
         }
         let engine: Box<dyn Engine> = match options.engine {
-            EngineKind::Packed => Box::new(Packed::load(spec)?),
+            EngineKind::Packed => Box::new(Packed::float(spec)?),
+            EngineKind::Int8 => Box::new(Packed::int8(spec)?),
             EngineKind::Candle => Box::new(Candle::load(spec, &options.device)?),
-            EngineKind::Int8 => {
-                return Err(EncoderError::Option {
-                    option: "--engine",
-                    value: options.engine.to_string(),
-                    reason: "not built".into(),
-                });
-            }
         };
         Ok(Encoder {
             spec: spec.clone(),
