@@ -90,8 +90,13 @@ fn token_counts_are_those_before_truncation() {
 
 #[test]
 fn an_embedding_is_the_same_to_the_bit_in_any_company() {
+    for engine in [EngineKind::Packed, EngineKind::Int8] {
+        same_in_any_company(&load("tiny-mean", &options(engine, "cpu")));
+    }
+}
+
+fn same_in_any_company(encoder: &Encoder) {
     let golden = Golden::read();
-    let encoder = load("tiny-mean", &Options::default());
     let mut captions: Vec<String> = golden.captions.clone();
     captions.extend((0..300).map(|i| {
         format!(
@@ -202,4 +207,28 @@ fn devices_that_cannot_be_used_are_refused_by_name() {
             "{error}"
         );
     }
+}
+
+#[test]
+fn int8_is_near_f32_and_not_the_same() {
+    let golden = Golden::read();
+    let encoder = load("tiny-mean", &options(EngineKind::Int8, "cpu"));
+    assert!(
+        encoder.engine().starts_with("int8/"),
+        "{}",
+        encoder.engine()
+    );
+    let rows = encoder
+        .encode(&golden.captions(), &|_| ())
+        .expect("captions encode");
+    let mut largest = 0f32;
+    for (row, want) in rows.rows().into_iter().zip(&golden.mean) {
+        let cosine: f32 = row.iter().zip(want).map(|(a, b)| a * b).sum();
+        assert!(cosine > 0.999, "{cosine}");
+        largest = row
+            .iter()
+            .zip(want)
+            .fold(largest, |m, (a, b)| m.max((a - b).abs()));
+    }
+    assert!(largest > 1e-5, "8 bits cannot be this near: {largest}");
 }

@@ -112,7 +112,8 @@ impl Options {
     pub fn engine_label(&self) -> Result<String, EncoderError> {
         Ok(match self.engine {
             EngineKind::Candle => format!("candle/{}", self.device),
-            kind => format!("{kind}/{}", packed::select_kernels()?.name),
+            EngineKind::Int8 => format!("int8/{}", packed::integer_kernels()?.name),
+            EngineKind::Packed => format!("packed/{}", packed::select_kernels()?.name),
         })
     }
 }
@@ -169,15 +170,9 @@ impl Encoder {
             });
         }
         let engine: Box<dyn Engine> = match options.engine {
-            EngineKind::Packed => Box::new(Packed::load(spec)?),
+            EngineKind::Packed => Box::new(Packed::float(spec)?),
+            EngineKind::Int8 => Box::new(Packed::int8(spec)?),
             EngineKind::Candle => Box::new(Candle::load(spec, &options.device)?),
-            EngineKind::Int8 => {
-                return Err(EncoderError::Option {
-                    option: "--engine",
-                    value: options.engine.to_string(),
-                    reason: "not built".into(),
-                });
-            }
         };
         Ok(Encoder {
             spec: spec.clone(),
