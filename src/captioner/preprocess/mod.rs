@@ -1,6 +1,6 @@
 //! Image file → normalised pixels, to the bit what transformers' `BlipImageProcessorPil` makes of it with Pillow.
 //!
-//! decode → RGB → resize to a square (bicubic, no crop) → scale and normalise. [`ahead`] runs this on other threads while
+//! decode → RGB → resize to a square (bicubic, no crop) → scale and normalise. `ahead` runs this on other threads while
 //! the model computes.
 
 mod ahead;
