@@ -8,7 +8,7 @@ use crate::eval::embedder::Embedder;
 use crate::hub;
 use clap::Args;
 use clap::builder::FalseyValueParser;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Which encoder, and how it runs.
 #[derive(Debug, Args)]
@@ -35,6 +35,24 @@ pub struct EncoderArgs {
 impl EncoderArgs {
     /// Finds the encoder; its weights are loaded when the first caption needs them.
     pub fn open(&self, output: &Output) -> anyhow::Result<Embedder> {
+        let folder: Option<PathBuf> = if self.no_cache {
+            None
+        } else {
+            Some(cache::folder()?)
+        };
+        self.open_with(folder.as_deref(), output)
+    }
+
+    /// The same for many files that share captions: without the cache, they share `scratch`.
+    pub fn open_shared(&self, scratch: &Path, output: &Output) -> anyhow::Result<Embedder> {
+        if self.no_cache {
+            self.open_with(Some(scratch), output)
+        } else {
+            self.open(output)
+        }
+    }
+
+    fn open_with(&self, cache: Option<&Path>, output: &Output) -> anyhow::Result<Embedder> {
         if self.max_length.is_some_and(|tokens| tokens < 3) {
             return Err(usage(
                 "--max-length: a caption needs at least 3 tokens, two of which mark its ends",
@@ -45,17 +63,7 @@ impl EncoderArgs {
             device: self.device.clone(),
             max_length: self.max_length,
         };
-        let folder: Option<PathBuf> = if self.no_cache {
-            None
-        } else {
-            Some(cache::folder()?)
-        };
         let settings = hub::Settings::from_env(output.draws_progress());
-        Ok(Embedder::open(
-            &self.encoder,
-            options,
-            folder.as_deref(),
-            &settings,
-        )?)
+        Ok(Embedder::open(&self.encoder, options, cache, &settings)?)
     }
 }
