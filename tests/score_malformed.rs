@@ -48,10 +48,10 @@ fn damage() -> impl Strategy<Value = Damage> {
         row.clone().prop_map(Damage::SwapColumns),
         (row.clone(), "\\PC{0,8}").prop_map(|(row, id)| Damage::Id(row, id)),
         // Captions of any characters, none of them among the encoder's words included.
-        4 => (row.clone(), "\\PC{1,40}").prop_map(|(row, text)| Damage::Caption(row, text)),
+        (row.clone(), "\\PC{1,40}").prop_map(|(row, text)| Damage::Caption(row, text)),
         (row.clone(), 0usize..40).prop_map(|(row, at)| Damage::Quote(row, at)),
         (row.clone(), 1usize..20_000).prop_map(|(row, length)| Damage::Huge(row, length)),
-        2 => "[a-z ]{1,12}".prop_map(Damage::Constant),
+        "[a-z ]{1,12}".prop_map(Damage::Constant),
         row.prop_map(Damage::Remove),
     ]
 }

@@ -16,8 +16,14 @@ fn good(place: &Place) -> assert_cmd::Command {
 fn each_format_holds_the_number() {
     let place = Place::new();
     let record = place.record(&captions("good.csv"), &captions("references.csv"), &[]);
-    let shown = format!("{:.3}", number(&record, "/fgd_paired/value"));
-    for (format, mark) in [("text", "FGD"), ("csv", ","), ("md", "|"), ("json", "{")] {
+    // Digits that rounding to four places or more leaves alone.
+    let shown = format!("{:.4}", number(&record, "/fgd_paired/value"));
+    for (format, mark) in [
+        ("text", "fgd_paired"),
+        ("csv", ","),
+        ("md", "|"),
+        ("json", "{"),
+    ] {
         good(&place)
             .args(["--format", format])
             .assert()
