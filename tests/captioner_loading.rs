@@ -353,7 +353,8 @@ fn a_checkpoint_without_image_token_prepends_the_same_queries() {
 
 #[test]
 fn unsupported_models_are_refused_by_name() {
-    let edits: [(fn(&mut Value), &str); 5] = [
+    type Edit = fn(&mut Value);
+    let edits: [(Edit, &str); 5] = [
         (|c| c["model_type"] = json!("blip"), "\"blip\""),
         (|c| c["text_config"]["model_type"] = json!("opt"), "\"opt\""),
         (

@@ -169,6 +169,37 @@ fn parquet_with_numbers_and_other_columns() {
 }
 
 #[test]
+fn a_flipped_byte_in_a_parquet_footer_never_panics() {
+    let folder = Folder::new();
+    let path = folder.0.path().join("a.parquet");
+    let mut table = DataFrame::new(
+        2,
+        vec![
+            Column::new("image_id".into(), [7i64, 8]),
+            Column::new("caption".into(), ["a bus", "a cat"]),
+        ],
+    )
+    .unwrap();
+    write_table(&mut table, &path).unwrap();
+    let whole = std::fs::read(&path).unwrap();
+    let (_, ending) = whole.split_at(whole.len() - 8);
+    let footer = u32::from_le_bytes([ending[0], ending[1], ending[2], ending[3]]) as usize;
+    for at in whole.len() - 8 - footer..whole.len() {
+        for mask in [0x01, 0x80, 0xff] {
+            let mut damaged = whole.clone();
+            damaged[at] ^= mask;
+            match folder.read("b.parquet", &damaged) {
+                Ok(file) => drop(lint(&file)),
+                Err(error) => assert!(
+                    error.to_string().contains("b.parquet"),
+                    "byte {at}: {error}"
+                ),
+            }
+        }
+    }
+}
+
+#[test]
 fn several_references_per_image() {
     let folder = Folder::new();
     for (name, content) in [

@@ -4,7 +4,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use fgd::encoder::{Encoder, EncoderError, Options, Spec, Tokens};
+use fgd::encoder::{Encoder, EncoderError, EngineKind, Options, Spec, Tokens};
 use serde::Deserialize;
 
 #[derive(Deserialize)]
@@ -37,6 +37,14 @@ fn fixture(name: &str) -> PathBuf {
 fn load(name: &str, options: &Options) -> Encoder {
     let spec = Spec::read(&fixture(name)).expect("the fixture is sound");
     Encoder::load(&spec, options).expect("the fixture loads")
+}
+
+fn options(engine: EngineKind, device: &str) -> Options {
+    Options {
+        engine,
+        device: device.into(),
+        max_length: None,
+    }
 }
 
 fn assert_close(encoder: &Encoder, captions: &[&str], golden: &[Vec<f32>], tolerance: f32) {
@@ -82,8 +90,13 @@ fn token_counts_are_those_before_truncation() {
 
 #[test]
 fn an_embedding_is_the_same_to_the_bit_in_any_company() {
+    for engine in [EngineKind::Packed, EngineKind::Int8] {
+        same_in_any_company(&load("tiny-mean", &options(engine, "cpu")));
+    }
+}
+
+fn same_in_any_company(encoder: &Encoder) {
     let golden = Golden::read();
-    let encoder = load("tiny-mean", &Options::default());
     let mut captions: Vec<String> = golden.captions.clone();
     captions.extend((0..300).map(|i| {
         format!(
@@ -156,4 +169,66 @@ fn a_shorter_limit_cuts_on_the_right() {
             Err(EncoderError::Option { .. })
         ));
     }
+}
+
+#[test]
+fn candle_matches_sentence_transformers() {
+    let golden = Golden::read();
+    let captions = golden.captions();
+    let candle = options(EngineKind::Candle, "cpu");
+    assert_close(&load("tiny-mean", &candle), &captions, &golden.mean, 2e-6);
+    assert_close(&load("tiny-cls", &candle), &captions, &golden.cls, 2e-5);
+}
+
+#[test]
+fn candle_in_bf16_is_finite_and_near() {
+    let golden = Golden::read();
+    let encoder = load("tiny-mean", &options(EngineKind::Candle, "cpu@bf16"));
+    assert_close(&encoder, &golden.captions(), &golden.mean, 3e-2);
+}
+
+#[test]
+fn devices_that_cannot_be_used_are_refused_by_name() {
+    let spec = Spec::read(&fixture("tiny-mean")).expect("the fixture is sound");
+    for (engine, device) in [
+        (EngineKind::Packed, "cuda:0"),
+        (EngineKind::Candle, "tpu"),
+        (EngineKind::Candle, "cuda:x"),
+        (EngineKind::Candle, "cpu@f8"),
+        (EngineKind::Candle, "cuda:99"),
+    ] {
+        let error = Encoder::load(&spec, &options(engine, device))
+            .err()
+            .expect("no such device");
+        assert!(
+            error
+                .to_string()
+                .starts_with(&format!("--device = {}", device.trim_end_matches("@f32"))),
+            "{error}"
+        );
+    }
+}
+
+#[test]
+fn int8_is_near_f32_and_not_the_same() {
+    let golden = Golden::read();
+    let encoder = load("tiny-mean", &options(EngineKind::Int8, "cpu"));
+    assert!(
+        encoder.engine().starts_with("int8/"),
+        "{}",
+        encoder.engine()
+    );
+    let rows = encoder
+        .encode(&golden.captions(), &|_| ())
+        .expect("captions encode");
+    let mut largest = 0f32;
+    for (row, want) in rows.rows().into_iter().zip(&golden.mean) {
+        let cosine: f32 = row.iter().zip(want).map(|(a, b)| a * b).sum();
+        assert!(cosine > 0.998, "{cosine}");
+        largest = row
+            .iter()
+            .zip(want)
+            .fold(largest, |m, (a, b)| m.max((a - b).abs()));
+    }
+    assert!(largest > 1e-5, "8 bits cannot be this near: {largest}");
 }

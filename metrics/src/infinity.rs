@@ -1,6 +1,6 @@
 //! FGD∞: the set distance extrapolated to infinitely many captions, with no assumption about their distribution.
 //!
-//! E[FGD_N] ≈ FGD∞ + c/N, so a straight line through distances of subsamples against 1/N meets the axis at FGD∞
+//! The mean of FGD over samples of N is nearly FGD∞ + c/N, so a straight line through distances of subsamples against 1/N meets the axis at FGD∞
 //! (Chong & Forsyth 2020, "Effectively unbiased FID and Inception Score", arXiv:1911.07023). Subsamples are
 //! drawn without replacement: repeated rows would add a bias of their own. Where several fit into the sample side by
 //! side, their mean is the point, which halves the scatter for the price of a few small decompositions.

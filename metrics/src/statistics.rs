@@ -1,4 +1,8 @@
 //! The set distance with everything that says how far to trust it, from one decomposition.
+//!
+//! How the intervals fare is simulated by `examples/coverage.rs`. In the 40 draws run so far for each of two pairs of systems
+//! (d = 384, N = 1,000) they held the truth 92.5% and 100% (paired), 95% and 92.5% (independent) of the time, and those of
+//! `fgd_paired` 97.5% and 95%; 40 draws tell such a share to within 7 points.
 
 use ndarray::ArrayView2;
 

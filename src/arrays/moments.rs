@@ -61,11 +61,11 @@ pub fn read_moments(path: &Path) -> Result<(Moments, Option<u64>), ArrayError> {
     Ok((moments, n))
 }
 
-/// Shape and values of one array, `None` where the archive has none of that name.
-fn array(
-    archive: &mut ZipArchive<impl Read + Seek>,
-    name: &str,
-) -> Result<Option<(Vec<u64>, Vec<f64>)>, String> {
+/// An array of the archive: its shape and its values.
+type Array = (Vec<u64>, Vec<f64>);
+
+/// Reads one array, `None` where the archive has none of that name.
+fn array(archive: &mut ZipArchive<impl Read + Seek>, name: &str) -> Result<Option<Array>, String> {
     let entry = match archive.by_name(&npyz::npz::file_name_from_array_name(name)) {
         Ok(entry) => entry,
         Err(ZipError::FileNotFound) => return Ok(None),

@@ -71,7 +71,7 @@ impl Default for QFormerConfig {
     }
 }
 
-/// The T5 language model. [`T5Config::resolve`] settles the fields that depend on one another.
+/// The T5 language model. `T5Config::resolve` settles the fields that depend on one another.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(default)]
 #[allow(missing_docs)]

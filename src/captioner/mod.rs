@@ -3,7 +3,7 @@
 //! In the order of the paper: [`preprocess`] turns a file into pixels, [`vision`] (ViT-g/14) into image tokens,
 //! [`qformer`] into 32 queries, a linear projection into vectors of the language model, [`t5`] reads them with the prompt,
 //! and [`generate`] searches for the caption. [`weights`], [`adapter`] and [`config`] load a checkpoint into these parts,
-//! [`model`] puts them together; [`features`] keeps query outputs between runs and [`run`] captions whole directories,
+//! `model` puts them together; [`features`] keeps query outputs between runs and [`run`] captions whole directories,
 //! durably.
 //!
 //! ```no_run

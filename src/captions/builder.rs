@@ -141,7 +141,9 @@ impl Builder {
             self.find(Finding::error(FindingKind::HeaderOnly, message));
         }
         if self.columns_left_out {
-            let message = format!("only the first {MOST_COLUMNS} other columns are kept");
+            let message = format!(
+                "some other columns are left out: {MOST_COLUMNS} of text, numbers or truth values are kept at most"
+            );
             self.find(Finding::note(FindingKind::ColumnNames, message));
         }
         let height = self.captions.len();

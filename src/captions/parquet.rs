@@ -1,10 +1,16 @@
 //! Caption files in Apache Parquet.
+//!
+//! A damaged footer is an error like any other. Damage inside the pages is too where the reader notices it, but a page header that
+//! claims billions of values makes the reader allocate them, and a failed allocation ends the process (polars does not check the
+//! optional checksums of pages).
 
 use std::io::Cursor;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use polars::io::parquet::read::FileMetadata;
 use polars::prelude::{
-    Column, DataFrame, DataType, IdxCa, IdxSize, IntoColumn, ParquetReader, PolarsResult, SerReader,
+    ArrowDataType, Column, DataFrame, DataType, IdxCa, IdxSize, IntoColumn, ParquetReader,
+    PolarsResult, SerReader,
 };
 
 use super::Format;
@@ -96,24 +102,14 @@ fn frame(
 ) -> Result<(DataFrame, Layout), ReadProblem> {
     let mut reader = ParquetReader::new(Cursor::new(bytes));
     let metadata = reader.get_metadata().map_err(damaged)?;
-    let size: u64 = metadata
-        .row_groups
-        .iter()
-        .map(|group| group.total_byte_size() as u64)
-        .sum();
-    if size > max_bytes {
-        return Err(ReadProblem::TooLarge {
-            what: "the decompressed content is",
-            limit: max_bytes,
-        });
-    }
+    check_sizes(metadata, max_bytes)?;
     let schema = reader.schema().map_err(damaged)?;
     let names: Vec<String> = schema.iter_names().map(|name| name.to_string()).collect();
     let all = picker.pick(&names)?;
     let wanted = [Some(all.id), all.caption];
     let mut kept = Vec::new();
-    for at in 0..names.len() {
-        if wanted.contains(&Some(at)) || Builder::keeps(kept.len()) {
+    for (at, field) in schema.iter_values().enumerate() {
+        if wanted.contains(&Some(at)) || (is_plain(field.dtype()) && Builder::keeps(kept.len())) {
             kept.push(at);
         } else {
             rows.columns_left_out();
@@ -131,6 +127,57 @@ fn frame(
     Ok((table, layout))
 }
 
+/// Refuses what would not fit, and what a damaged footer claims: the reader allocates what it is told, and a failed allocation
+/// ends the process.
+fn check_sizes(metadata: &FileMetadata, max_bytes: u64) -> Result<(), ReadProblem> {
+    let mut rows = 0u64;
+    let mut bytes = 0u64;
+    for group in &metadata.row_groups {
+        rows = rows.saturating_add(group.num_rows() as u64);
+        for column in group.parquet_columns() {
+            let sizes = [
+                column.uncompressed_size(),
+                column.compressed_size(),
+                column.num_values(),
+            ];
+            let Ok(sizes) = sizes
+                .map(u64::try_from)
+                .into_iter()
+                .collect::<Result<Vec<u64>, _>>()
+            else {
+                return Err(ReadProblem::Parquet(
+                    "its footer holds a negative size".to_owned(),
+                ));
+            };
+            bytes = bytes.saturating_add(sizes.into_iter().max().unwrap_or(0));
+        }
+    }
+    if rows != metadata.num_rows as u64 {
+        return Err(ReadProblem::Parquet(
+            "its footer contradicts itself about the rows".to_owned(),
+        ));
+    }
+    if rows.max(bytes) > max_bytes {
+        return Err(ReadProblem::TooLarge {
+            what: "the decompressed content is",
+            limit: max_bytes,
+        });
+    }
+    Ok(())
+}
+
+/// Whether another column can be kept: text, numbers and truth values can; dates, decimals and nested values would need more of
+/// polars than reading captions does.
+fn is_plain(dtype: &ArrowDataType) -> bool {
+    use ArrowDataType as D;
+    match dtype {
+        D::Boolean | D::Int32 | D::Int64 | D::UInt32 | D::UInt64 | D::Float32 | D::Float64 => true,
+        D::Utf8 | D::LargeUtf8 | D::Utf8View => true,
+        D::Dictionary(_, values, _) => matches!(**values, D::Utf8 | D::LargeUtf8 | D::Utf8View),
+        _ => false,
+    }
+}
+
 fn others(table: &DataFrame, layout: Layout) -> PolarsResult<DataFrame> {
     let columns = table.columns().iter().enumerate();
     let others = columns.filter(|(at, _)| *at != layout.id && Some(*at) != layout.caption);
@@ -143,6 +190,7 @@ fn others(table: &DataFrame, layout: Layout) -> PolarsResult<DataFrame> {
 fn texts(column: &Column, wanted: &'static str) -> Result<Vec<Option<String>>, ReadProblem> {
     let holds_text = match column.dtype() {
         DataType::String | DataType::Null => true,
+        dtype if dtype.is_categorical() => true,
         // Images may have numbers for ids; a caption that is a number is a mistake in the choice of the column.
         dtype => wanted == "image ids" && dtype.is_primitive_numeric(),
     };

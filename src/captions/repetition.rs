@@ -21,6 +21,7 @@ pub(super) struct Repetition {
 /// do not matter. Time is linear in the length of the caption.
 pub(super) fn repetition(caption: &str) -> Option<Repetition> {
     let words: Vec<&str> = caption.split_whitespace().collect();
+    let bare: Vec<&str> = words.iter().map(|word| without_punctuation(word)).collect();
     let mut worst: Option<Repetition> = None;
     for length in 1..=LONGEST_UNIT.min(words.len() / PHRASE_TIMES) {
         let enough = if length == 1 {
@@ -30,7 +31,7 @@ pub(super) fn repetition(caption: &str) -> Option<Repetition> {
         };
         let mut run = 0;
         for end in length..words.len() {
-            run = if same_word(words[end], words[end - length]) {
+            run = if bare[end].eq_ignore_ascii_case(bare[end - length]) {
                 run + 1
             } else {
                 0
@@ -45,20 +46,10 @@ pub(super) fn repetition(caption: &str) -> Option<Repetition> {
     worst.or_else(|| words.iter().find_map(|word| repeated_letter(word)))
 }
 
-fn same_word(a: &str, b: &str) -> bool {
-    let bare = |word: &'_ str| -> (usize, usize) {
-        let start = word.find(char::is_alphanumeric);
-        let end = word.rfind(char::is_alphanumeric);
-        start.zip(end).map_or((0, word.len()), |(start, end)| {
-            (
-                start,
-                end + word[end..].chars().next().map_or(0, char::len_utf8),
-            )
-        })
-    };
-    let ((start_a, end_a), (start_b, end_b)) = (bare(a), bare(b));
-    let (a, b) = (&a[start_a..end_a], &b[start_b..end_b]);
-    a == b || a.eq_ignore_ascii_case(b)
+/// The word without punctuation at its ends, or the whole of it when it is nothing else.
+fn without_punctuation(word: &str) -> &str {
+    let bare = word.trim_matches(|c: char| !c.is_alphanumeric());
+    if bare.is_empty() { word } else { bare }
 }
 
 fn repeated_letter(word: &str) -> Option<Repetition> {

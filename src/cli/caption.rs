@@ -12,6 +12,7 @@ use crate::captioner::{
 use crate::host;
 use crate::hub::{self, Kind, Model};
 use anyhow::Context;
+use clap::builder::FalseyValueParser;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -100,7 +101,7 @@ struct DecodingArgs {
     #[arg(long, value_name = "N", default_value_t = 0, env = "FGD_SEED")]
     seed: u64,
     /// Go on to the longest caption whatever the model says; for timing.
-    #[arg(long, hide = true)]
+    #[arg(long, hide = true, env = "FGD_IGNORE_EOS", value_parser = FalseyValueParser::new())]
     ignore_eos: bool,
 }
 
@@ -124,7 +125,7 @@ struct RunningArgs {
     #[arg(long, value_name = "DIR", env = "FGD_FEATURES_CACHE")]
     features_cache: Option<PathBuf>,
     /// Forget an earlier run's journal.
-    #[arg(long)]
+    #[arg(long, env = "FGD_RESTART", value_parser = FalseyValueParser::new())]
     restart: bool,
 }
 

@@ -7,7 +7,8 @@ use crate::encoder::{EngineKind, Options};
 use crate::eval::embedder::Embedder;
 use crate::hub;
 use clap::Args;
-use std::path::PathBuf;
+use clap::builder::FalseyValueParser;
+use std::path::{Path, PathBuf};
 
 /// Which encoder, and how it runs.
 #[derive(Debug, Args)]
@@ -27,13 +28,31 @@ pub struct EncoderArgs {
     #[arg(long, value_name = "TOKENS", env = "FGD_MAX_LENGTH")]
     pub max_length: Option<usize>,
     /// Neither read nor write the embedding cache.
-    #[arg(long, env = "FGD_NO_CACHE")]
+    #[arg(long, env = "FGD_NO_CACHE", value_parser = FalseyValueParser::new())]
     pub no_cache: bool,
 }
 
 impl EncoderArgs {
     /// Finds the encoder; its weights are loaded when the first caption needs them.
     pub fn open(&self, output: &Output) -> anyhow::Result<Embedder> {
+        let folder: Option<PathBuf> = if self.no_cache {
+            None
+        } else {
+            Some(cache::folder()?)
+        };
+        self.open_with(folder.as_deref(), output)
+    }
+
+    /// The same for many files that share captions: without the cache, they share `scratch`.
+    pub fn open_shared(&self, scratch: &Path, output: &Output) -> anyhow::Result<Embedder> {
+        if self.no_cache {
+            self.open_with(Some(scratch), output)
+        } else {
+            self.open(output)
+        }
+    }
+
+    fn open_with(&self, cache: Option<&Path>, output: &Output) -> anyhow::Result<Embedder> {
         if self.max_length.is_some_and(|tokens| tokens < 3) {
             return Err(usage(
                 "--max-length: a caption needs at least 3 tokens, two of which mark its ends",
@@ -44,17 +63,7 @@ impl EncoderArgs {
             device: self.device.clone(),
             max_length: self.max_length,
         };
-        let folder: Option<PathBuf> = if self.no_cache {
-            None
-        } else {
-            Some(cache::folder()?)
-        };
         let settings = hub::Settings::from_env(output.draws_progress());
-        Ok(Embedder::open(
-            &self.encoder,
-            options,
-            folder.as_deref(),
-            &settings,
-        )?)
+        Ok(Embedder::open(&self.encoder, options, cache, &settings)?)
     }
 }

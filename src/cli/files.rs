@@ -1,8 +1,11 @@
 //! The flags that say how caption files are read, and where the result goes.
 
+use super::output::{Output, Sink};
 use crate::captions::{Format as CaptionFormat, ReadOptions};
+use anyhow::Context;
 use clap::{Args, ValueEnum};
-use fgd_reports::Format;
+use fgd_reports::record::Record;
+use fgd_reports::{Format, Style, render, site};
 use std::path::PathBuf;
 
 /// How caption files are read.
@@ -69,4 +72,54 @@ pub struct ResultArgs {
     /// Write the result to a file instead of stdout.
     #[arg(short, long, value_name = "FILE", env = "FGD_OUTPUT")]
     pub output: Option<PathBuf>,
+}
+
+impl ResultArgs {
+    /// Writes the record in the form that was asked for.
+    pub fn write(&self, sink: Sink, record: &Record, output: &Output) -> anyhow::Result<()> {
+        sink.write(self.render(record, output).as_bytes())
+    }
+
+    /// The record in the form that was asked for.
+    pub fn render(&self, record: &Record, output: &Output) -> String {
+        let style = Style {
+            color: self.output.is_none() && output.color(),
+            width: output.width(),
+        };
+        render(record, self.format.into(), &style)
+    }
+}
+
+/// Where the report goes, if one is wanted.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Output")]
+pub struct ReportArgs {
+    /// Write a report to this folder too: a site that opens from the disk, index.html first.
+    #[arg(long, value_name = "DIR", env = "FGD_REPORT")]
+    report: Option<PathBuf>,
+}
+
+impl ReportArgs {
+    /// Makes the folder before the work starts, so that an unwritable place is found out at once.
+    pub fn prepare(&self) -> anyhow::Result<()> {
+        match &self.report {
+            Some(folder) => std::fs::create_dir_all(folder)
+                .with_context(|| format!("{}: cannot be made a folder", folder.display())),
+            None => Ok(()),
+        }
+    }
+
+    /// Whether a report was asked for.
+    pub fn is_wanted(&self) -> bool {
+        self.report.is_some()
+    }
+
+    /// Writes the report, if one was asked for, and says where it is.
+    pub fn write(&self, records: &[Record], output: &Output) -> anyhow::Result<()> {
+        if let Some(folder) = &self.report {
+            let index = site::write(records, folder)?;
+            output.say(format!("the report is in {}", index.display()));
+        }
+        Ok(())
+    }
 }

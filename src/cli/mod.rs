@@ -5,20 +5,26 @@
 
 mod cache;
 mod caption;
+mod compare;
 mod completions;
 mod doctor;
 mod embed;
 mod encoder;
 pub mod exit;
+mod export;
 mod files;
 mod findings;
+mod inputs;
+mod leaderboard;
 mod man;
 mod merge;
 mod moments;
 pub mod output;
+mod report;
 mod score;
 mod validate;
 
+use clap::builder::FalseyValueParser;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use exit::Exit;
 use output::{Color, Output};
@@ -40,7 +46,7 @@ struct Global {
     #[arg(long, global = true, value_name = "N", env = "FGD_THREADS")]
     threads: Option<usize>,
     /// Write nothing to stderr but errors.
-    #[arg(short, long, global = true, env = "FGD_QUIET")]
+    #[arg(short, long, global = true, env = "FGD_QUIET", value_parser = FalseyValueParser::new())]
     quiet: bool,
     /// Say more of what is done; twice for everything.
     #[arg(short, long, global = true, action = clap::ArgAction::Count, env = "FGD_VERBOSE")]
@@ -64,6 +70,14 @@ enum Command {
     Score(score::Args),
     /// Caption images with a BLIP-2 checkpoint; a killed run goes on where it was.
     Caption(caption::Args),
+    /// Compare systems on the same images: do they differ, and where?
+    Compare(compare::Args),
+    /// Rank many submissions, with the ranks that their differences leave open.
+    Leaderboard(leaderboard::Args),
+    /// Render saved records again: tables, or a site.
+    Report(report::Args),
+    /// Write a saved record in the format of another program.
+    Export(export::Args),
     /// Embed captions into a .npy file.
     Embed(embed::Args),
     /// Compute mean and covariance of captions or embeddings into a .npz file.
@@ -128,6 +142,10 @@ fn run(cli: Cli) -> anyhow::Result<Exit> {
         Command::Validate(args) => validate::run(&args, &output),
         Command::Score(args) => score::run(&args, &output),
         Command::Caption(args) => caption::run(&args, &output),
+        Command::Compare(args) => compare::run(&args, &output),
+        Command::Leaderboard(args) => leaderboard::run(&args, &output),
+        Command::Report(args) => report::run(&args, &output),
+        Command::Export(args) => export::run(&args, &output),
         Command::Embed(args) => embed::run(&args, &output),
         Command::Moments(args) => moments::run(&args, &output),
         Command::Merge(args) => merge::run(&args, &output),

@@ -10,7 +10,7 @@ use crate::eval::embedder::Embedder;
 use anyhow::Context;
 use fgd_metrics::moments::Moments;
 use std::io::Cursor;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 /// Captions embedded at a time, so that only one piece of embeddings is in memory.
@@ -113,7 +113,7 @@ pub fn run(args: &Args, output: &Output) -> anyhow::Result<Exit> {
     Ok(Exit::Success)
 }
 
-fn of_embeddings(file: &PathBuf, shard: Shard, output: &Output) -> anyhow::Result<Moments> {
+fn of_embeddings(file: &Path, shard: Shard, output: &Output) -> anyhow::Result<Moments> {
     let mut rows = EmbeddingRows::open(file)?;
     let range = shard.range(rows.rows());
     let mut moments = Moments::new(rows.dim());
@@ -134,7 +134,7 @@ fn of_embeddings(file: &PathBuf, shard: Shard, output: &Output) -> anyhow::Resul
 }
 
 fn of_captions(
-    file: &PathBuf,
+    file: &Path,
     shard: Shard,
     args: &Args,
     embedder: &mut Embedder,

@@ -3,21 +3,21 @@
 use super::encoder::EncoderArgs;
 use super::exit::{Exit, invalid, usage};
 use super::files::{CaptionArgs, ResultArgs};
+use super::findings;
+use super::inputs::{ReferenceColumns, input, open_submission, references_sha256, rows, stem};
 use super::output::{Output, Sink};
-use super::{findings, validate};
-use crate::captions::{self, CaptionFile, ReadOptions};
+use crate::captions;
 use crate::eval::assemble::{AssembleError, assemble};
 use crate::eval::metrics::{Choice, Group};
 use crate::eval::score::{Scored, score, worst};
 use crate::eval::slices::slice;
-use crate::eval::system::{System, SystemError};
+use crate::eval::system::System;
 use crate::eval::{moments_only, per_caption, provenance};
 use crate::host;
-use anyhow::Context;
-use fgd_reports::record::{Finding, Input, Record, Results, SCHEMA_VERSION, ScoreResults};
-use fgd_reports::{Style, render};
+use clap::builder::FalseyValueParser;
+use fgd_reports::record::{Finding, Record, Results, SCHEMA_VERSION, ScoreResults};
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Instant;
 
 /// Arguments of `fgd score`.
@@ -29,7 +29,7 @@ pub struct Args {
     #[arg(short, long, value_name = "FILE", env = "FGD_REFERENCES")]
     references: PathBuf,
     /// Compare the two sets as wholes; for references of other images.
-    #[arg(long, env = "FGD_UNPAIRED")]
+    #[arg(long, env = "FGD_UNPAIRED", value_parser = FalseyValueParser::new())]
     unpaired: bool,
     /// Write one row per image: .csv, .parquet or .jsonl.
     #[arg(long, value_name = "FILE", env = "FGD_PER_CAPTION")]
@@ -37,12 +37,8 @@ pub struct Args {
     /// Show the N captions that hurt most.
     #[arg(long, value_name = "N", default_value_t = 0, env = "FGD_WORST")]
     worst: usize,
-    /// Column of the reference file that holds the image ids, where --id-column does not say it.
-    #[arg(long, value_name = "NAME", env = "FGD_REFERENCE_ID_COLUMN")]
-    reference_id_column: Option<String>,
-    /// Column of the reference file that holds the captions, where --caption-column does not say it.
-    #[arg(long, value_name = "NAME", env = "FGD_REFERENCE_CAPTION_COLUMN")]
-    reference_caption_column: Option<String>,
+    #[command(flatten)]
+    columns: ReferenceColumns,
     /// Further metrics, separated by commas.
     #[arg(
         long,
@@ -75,7 +71,7 @@ pub fn run(args: &Args, output: &Output) -> anyhow::Result<Exit> {
         captions::check_table_path(path).map_err(|error| usage(error.to_string()))?;
     }
     let submission = open_submission(&args.submission, &args.captions.options())?;
-    let references = open_references(args)?;
+    let references = args.columns.open(&args.references, &args.captions)?;
     let mut timings = BTreeMap::from([("read".to_owned(), start.elapsed().as_secs_f64())]);
 
     let job = match (&submission, &references) {
@@ -87,8 +83,18 @@ pub fn run(args: &Args, output: &Output) -> anyhow::Result<Exit> {
     timings.insert("total".into(), start.elapsed().as_secs_f64());
 
     let inputs = vec![
-        input("submission", &args.submission, &submission)?,
-        input("references", &args.references, &references)?,
+        input(
+            "submission",
+            &stem(&args.submission),
+            &args.submission,
+            &submission,
+        )?,
+        input(
+            "references",
+            &stem(&args.references),
+            &args.references,
+            &references,
+        )?,
     ];
     let comparability = provenance::comparability(
         job.encoder.as_ref(),
@@ -110,11 +116,7 @@ pub fn run(args: &Args, output: &Output) -> anyhow::Result<Exit> {
         results: Results::Score(Box::new(job.results)),
         timings,
     };
-    let style = Style {
-        color: args.result.output.is_none() && output.color(),
-        width: output.width(),
-    };
-    sink.write(render(&record, args.result.format.into(), &style).as_bytes())?;
+    args.result.write(sink, &record, output)?;
     Ok(Exit::Success)
 }
 
@@ -135,11 +137,7 @@ fn of_rows(
     let start = Instant::now();
     let total = rows(submission) + rows(references);
     let bar = output.bar(total, "embedding");
-    let mut open = || {
-        args.encoder
-            .open(output)
-            .map_err(|error| AssembleError::Encoder(error))
-    };
+    let mut open = || args.encoder.open(output).map_err(AssembleError::Encoder);
     let assembled = assemble(submission, references, args.unpaired, &mut open, &|done| {
         bar.inc(done as u64)
     });
@@ -250,36 +248,6 @@ fn of_moments(
     })
 }
 
-fn open_submission(path: &Path, options: &ReadOptions) -> anyhow::Result<System> {
-    System::open(path, options).map_err(|error| match error {
-        SystemError::Captions(error) => validate::unreadable(error),
-        SystemError::Array(error) => invalid(error.to_string()),
-    })
-}
-
-fn open_references(args: &Args) -> anyhow::Result<System> {
-    let mut options = args.captions.options();
-    if args.reference_id_column.is_some() {
-        options.id_column = args.reference_id_column.clone();
-    }
-    if args.reference_caption_column.is_some() {
-        options.caption_column = args.reference_caption_column.clone();
-    }
-    let references = System::open(&args.references, &options).context("references")?;
-    if let System::Captions(file) = &references {
-        let mut found = file.findings.clone();
-        found.extend(captions::lint(file));
-        let errors = findings::errors(&found);
-        // What a participant sees must not show anything of the references, so only the count.
-        anyhow::ensure!(
-            errors == 0,
-            "the references have {errors} {}; `fgd validate` on their file lists them",
-            if errors == 1 { "error" } else { "errors" }
-        );
-    }
-    Ok(references)
-}
-
 fn refuse(error: AssembleError, args: &Args, output: &Output) -> anyhow::Error {
     match error {
         AssembleError::Invalid { findings: found } => {
@@ -293,41 +261,6 @@ fn refuse(error: AssembleError, args: &Args, output: &Output) -> anyhow::Error {
         AssembleError::Mismatch(message) => usage(message),
         AssembleError::Encoder(error) => error,
         error => error.into(),
-    }
-}
-
-fn rows(system: &System) -> u64 {
-    match system {
-        System::Captions(file) => file.captions.len() as u64,
-        System::Embeddings { embeddings, .. } => embeddings.nrows() as u64,
-        System::Moments { n, .. } => n.unwrap_or(0),
-    }
-}
-
-fn input(role: &str, path: &Path, system: &System) -> anyhow::Result<Input> {
-    let sha256 = match system {
-        System::Captions(CaptionFile { sha256, .. }) => sha256.clone(),
-        _ => crate::hub::sha256(path)?,
-    };
-    Ok(Input {
-        role: role.into(),
-        name: path
-            .file_stem()
-            .map_or_else(|| role.into(), |stem| stem.to_string_lossy().into_owned()),
-        path: path.display().to_string(),
-        sha256,
-        rows: rows(system),
-    })
-}
-
-fn references_sha256(references: &System, input: &Input) -> String {
-    match references {
-        System::Captions(file) => provenance::captions_sha256(
-            file.captions
-                .iter()
-                .map(|caption| (caption.id.as_str(), caption.text.as_str())),
-        ),
-        _ => input.sha256.clone(),
     }
 }
 

@@ -6,6 +6,7 @@ use super::findings;
 use super::output::{Output, Sink};
 use crate::captions::{self, Finding, ReadError, ReadProblem};
 use clap::ValueEnum;
+use clap::builder::FalseyValueParser;
 use std::path::PathBuf;
 
 /// Arguments of `fgd validate`.
@@ -17,7 +18,7 @@ pub struct Args {
     #[arg(long, value_name = "FILE", env = "FGD_TEMPLATE")]
     template: Option<PathBuf>,
     /// List every note; otherwise a few of each kind.
-    #[arg(long, env = "FGD_ALL")]
+    #[arg(long, env = "FGD_ALL", value_parser = FalseyValueParser::new())]
     all: bool,
     /// Form of the list.
     #[arg(long, value_enum, default_value_t = ListFormat::Text, env = "FGD_FORMAT")]

@@ -5,6 +5,7 @@
 //! whole captions to unit vectors. The embedding of a caption does not depend, to the bit, on the captions encoded
 //! beside it, on their order or on the number of threads (packed and int8 engines).
 
+mod candle;
 mod chunk;
 mod error;
 mod packed;
@@ -25,6 +26,7 @@ pub use error::EncoderError;
 pub use spec::Spec;
 pub use tokens::Tokens;
 
+use candle::Candle;
 use chunk::Chunk;
 use packed::Packed;
 
@@ -86,7 +88,7 @@ pub fn simd_level() -> String {
 pub struct Options {
     /// The engine.
     pub engine: EngineKind,
-    /// `cpu`, or `cuda:0` with the candle engine.
+    /// `cpu`; with the candle engine also `cuda:N`, or `cuda:N@bf16` for products in bf16.
     pub device: String,
     /// Cut captions at this many tokens, special tokens included, instead of at [`Spec::max_length`].
     pub max_length: Option<usize>,
@@ -110,7 +112,8 @@ impl Options {
     pub fn engine_label(&self) -> Result<String, EncoderError> {
         Ok(match self.engine {
             EngineKind::Candle => format!("candle/{}", self.device),
-            kind => format!("{kind}/{}", packed::select_kernels()?.name),
+            EngineKind::Int8 => format!("int8/{}", packed::integer_kernels()?.name),
+            EngineKind::Packed => format!("packed/{}", packed::select_kernels()?.name),
         })
     }
 }
@@ -167,14 +170,9 @@ impl Encoder {
             });
         }
         let engine: Box<dyn Engine> = match options.engine {
-            EngineKind::Packed => Box::new(Packed::load(spec)?),
-            EngineKind::Int8 | EngineKind::Candle => {
-                return Err(EncoderError::Option {
-                    option: "--engine",
-                    value: options.engine.to_string(),
-                    reason: "not built".into(),
-                });
-            }
+            EngineKind::Packed => Box::new(Packed::float(spec)?),
+            EngineKind::Int8 => Box::new(Packed::int8(spec)?),
+            EngineKind::Candle => Box::new(Candle::load(spec, &options.device)?),
         };
         Ok(Encoder {
             spec: spec.clone(),

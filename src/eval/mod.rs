@@ -1,12 +1,15 @@
 //! Scoring: from files to a record.
 //!
 //! [`system`] says what was given (captions, embeddings or moments), [`embedder`] turns captions into
-//! vectors through the cache, [`score`] asks `fgd-metrics` for the numbers, and [`provenance`]
-//! describes where they come from. Reading and linting happen before, in [`crate::captions`];
-//! rendering happens after, in `fgd-reports`.
+//! vectors through the cache, [`score`] asks `fgd-metrics` for the numbers of one system, [`compare`] and
+//! [`leaderboard`] for those of several, and [`provenance`] describes where they come from. Reading and linting
+//! happen before, in [`crate::captions`]; rendering happens after, in `fgd-reports`.
 
 pub mod assemble;
+pub mod compare;
 pub mod embedder;
+pub mod gate;
+pub mod leaderboard;
 pub mod metrics;
 pub mod moments_only;
 pub mod per_caption;
@@ -14,6 +17,7 @@ pub mod provenance;
 pub mod score;
 pub mod set;
 pub mod slices;
+pub mod split;
 pub mod system;
 
 /// Version of the metrics' definitions. Numbers of different versions are never ranked together.

@@ -3,6 +3,7 @@
 use super::assemble::Assembled;
 use super::metrics::Choice;
 use super::score::score;
+use super::set::EvalSet;
 use crate::captions::CaptionFile;
 use fgd_metrics::MetricError;
 use fgd_metrics::text::read_text;
@@ -44,6 +45,15 @@ pub enum SliceError {
     Metric(#[from] MetricError),
 }
 
+/// Images by the value that groups them, in the order of the values.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Grouping {
+    /// The column.
+    pub column: String,
+    /// For each value the images, as ascending indices of the evaluation set.
+    pub groups: BTreeMap<String, Vec<usize>>,
+}
+
 /// Scores every group of `column`: a column of the reference file, else of the submission, or one of
 /// [`READS_TEXT`] and [`LENGTH`].
 pub fn slice(
@@ -53,26 +63,40 @@ pub fn slice(
     column: &str,
     choice: &Choice,
 ) -> Result<Slice, SliceError> {
-    let groups = group(assembled, submission, references, column)?;
-    let parts = groups
-        .into_iter()
+    let grouping = group(assembled, submission, references, column)?;
+    Ok(score_groups(&assembled.set, &grouping, choice)?)
+}
+
+/// Scores every group of a set.
+pub fn score_groups(
+    set: &EvalSet,
+    grouping: &Grouping,
+    choice: &Choice,
+) -> Result<Slice, MetricError> {
+    let parts = grouping
+        .groups
+        .iter()
         .map(|(value, images)| {
-            let results = score(&assembled.set.subset(&images), choice)?.results;
-            Ok(SlicePart { value, results })
+            let results = score(&set.subset(images), choice)?.results;
+            Ok(SlicePart {
+                value: value.clone(),
+                results,
+            })
         })
-        .collect::<Result<_, SliceError>>()?;
+        .collect::<Result<_, MetricError>>()?;
     Ok(Slice {
-        column: column.to_owned(),
+        column: grouping.column.clone(),
         parts,
     })
 }
 
-fn group(
+/// Groups the images by `column`, which [`slice`] explains.
+pub fn group(
     assembled: &Assembled,
     submission: &CaptionFile,
     references: &CaptionFile,
     column: &str,
-) -> Result<BTreeMap<String, Vec<usize>>, SliceError> {
+) -> Result<Grouping, SliceError> {
     let set = &assembled.set;
     let texts = set
         .texts
@@ -126,7 +150,10 @@ fn group(
     for (image, value) in values.into_iter().enumerate() {
         groups.entry(value).or_default().push(image);
     }
-    Ok(groups)
+    Ok(Grouping {
+        column: column.to_owned(),
+        groups,
+    })
 }
 
 fn length_group(words: usize) -> &'static str {

@@ -88,7 +88,8 @@ pub fn outcomes(a: &[f64], b: &[f64], lower_is_better: bool) -> Result<Outcomes,
     })
 }
 
-fn check(a: &[f64], b: &[f64]) -> Result<(), MetricError> {
+/// Whether the values of two systems can be compared at all.
+pub(super) fn check(a: &[f64], b: &[f64]) -> Result<(), MetricError> {
     if a.len() != b.len() {
         return Err(MetricError::InvalidPairs(format!(
             "{} values of the first system and {} of the second; compare them on the same images",

@@ -10,12 +10,13 @@
 //! - could we have seen it: the [`detectable_difference`] of the sample and the images [`images_needed`] to see one.
 //!
 //! [`paired_difference`] takes any metric that is a mean over images; [`set_difference`] takes the set distance, which
-//! is not. Each replicate draws from a ChaCha stream of its own and sums run in a fixed order: a seed gives one
+//! is not; [`all_differences`] takes all pairs of a leaderboard at once. Each replicate draws from a ChaCha stream of its own and sums run in a fixed order: a seed gives one
 //! answer, whatever the number of threads.
 
 mod additive;
 mod by_image;
 mod expansion;
+mod many;
 mod multiple;
 mod normal;
 mod power;
@@ -24,6 +25,7 @@ mod resample;
 mod set;
 
 pub use additive::{Outcomes, outcomes, paired_difference};
+pub use many::{PairDifference, all_differences};
 pub use multiple::holm;
 pub use power::{detectable_difference, images_needed};
 pub use set::set_difference;

@@ -4,10 +4,10 @@
 //! Zₖ is the outer product of image k's candidate less that of its references. Sums of squares of Σ wₖ Zₖ over all
 //! replicates are one matrix product of the counts with the entries of Z, made block by block and never kept.
 //!
-//! Written as Σₖₗ (wₖ − 1)(wₗ − 1)⟨Zₖ, Zₗ⟩, what fluctuates of it is in a few directions of large variance, where all
-//! pairs of images count and entries of Z are followed in full, and elsewhere in the diagonal k = l: a replicate
-//! that draws some images often has less of a sample and more of the bias. Pairs of different images add noise there
-//! that cancels over many directions.
+//! Written as Σₖₗ (wₖ − 1)(wₗ − 1)⟨Zₖ, Zₗ⟩, its diagonal k = l is the bias: resampling adds it once more, and more or
+//! less of it as some images happen to be drawn often, which is a trait of resampling and not of samples. What another sample
+//! of images would change is off the diagonal, in the directions of large variance; it is followed in the leading
+//! [`LEADING`] of them.
 
 use std::ops::Range;
 
@@ -34,9 +34,10 @@ pub(super) struct Quadratic<'a> {
     candidates: Array2<f32>,
     references: Array2<f32>,
     images: usize,
-    /// What each image adds to the expectation over the directions that are followed, and over the rest.
-    followed: Vec<f64>,
-    rest: Vec<f64>,
+    /// The diagonal over the directions that are followed, by image.
+    pub(super) diagonal: Vec<f64>,
+    /// Expectation of the second order over draws of images: the finite-sample bias of the distance.
+    pub(super) bias: f64,
 }
 
 impl<'a> Quadratic<'a> {
@@ -65,16 +66,26 @@ impl<'a> Quadratic<'a> {
             candidates: transposed(candidates.balanced.view()),
             references: transposed(references.balanced.select(Axis(0), &by_image.order).view()),
             images,
-            followed: Vec::new(),
-            rest: Vec::new(),
+            diagonal: Vec::new(),
+            bias: 0.0,
         };
         let rank = expansion.spectrum.len();
         let leading = rank.min(LEADING);
-        quadratic.followed = quadratic.image_terms(leading);
-        quadratic.rest = quadratic.image_terms(rank);
-        for (rest, followed) in quadratic.rest.iter_mut().zip(&quadratic.followed) {
-            *rest -= followed;
-        }
+        let [x, y] = &quadratic.steps;
+        // The share of the covariances' own means is no bias: ddof = 1 has taken it already.
+        let apart: f64 = x
+            .iter()
+            .zip(y)
+            .map(|(&x, &y)| f64::from(x - y).powi(2))
+            .sum();
+        quadratic.bias = apart + quadratic.image_terms(rank).iter().sum::<f64>();
+        let of_means = quadratic.of_means(x, y);
+        let of_entries = quadratic.image_terms(leading);
+        quadratic.diagonal = of_means
+            .iter()
+            .zip(of_entries)
+            .map(|(m, e)| m + e)
+            .collect();
         quadratic.candidates = quadratic.candidates.slice(s![..leading, ..]).to_owned();
         quadratic.references = quadratic.references.slice(s![..leading, ..]).to_owned();
         quadratic
@@ -85,25 +96,12 @@ impl<'a> Quadratic<'a> {
         self.images as f32 / self.by_image.total() as f32
     }
 
-    /// Expectation of the second order over draws of images with replacement: the finite-sample bias of the distance.
-    ///
-    /// The share of the covariances' own means is left out: ddof = 1 has taken it already.
-    pub(super) fn bias(&self) -> f64 {
+    /// The second order off its diagonal in every replicate, less its expectation; `counts` `[replicates, N]` says
+    /// how often each image is drawn.
+    pub(super) fn off_diagonal(&self, counts: &Array2<f32>) -> Vec<f64> {
         let [candidates, references] = &self.steps;
-        let apart: f64 = (candidates.iter().zip(references))
-            .map(|(&x, &y)| f64::from(x - y).powi(2))
-            .sum();
-        apart + self.followed.iter().chain(&self.rest).sum::<f64>()
-    }
-
-    /// The second order in every replicate, less its expectation; `counts` `[replicates, N]` says how often each
-    /// image is drawn.
-    pub(super) fn fluctuations(&self, counts: &Array2<f32>) -> Vec<f64> {
-        let [candidates, references] = &self.steps;
-        let expected = self.of_means(candidates, references).iter().sum::<f64>()
-            + self.followed.iter().sum::<f64>()
-            + self.rest.iter().sum::<f64>() * (1.0 - 1.0 / self.images as f64);
-
+        // Counts of two images have covariance −1/N, and all of the second order sums to 0 over images.
+        let expected = self.diagonal.iter().sum::<f64>() / self.images as f64;
         let mut total = self.of_means(&counts.dot(candidates), &counts.dot(references));
         let leading = self.candidates.nrows();
         let blocks: Vec<Vec<f64>> = blocks(leading * (leading + 1) / 2)
@@ -117,12 +115,10 @@ impl<'a> Quadratic<'a> {
                 .for_each(|(sum, term)| *sum += term);
         }
         for (value, counts) in total.iter_mut().zip(counts.outer_iter()) {
-            let diagonal: f64 = counts
-                .iter()
-                .zip(&self.rest)
-                .map(|(&n, q)| f64::from(n - 1.0).powi(2) * q)
+            let on: f64 = (counts.iter().zip(&self.diagonal))
+                .map(|(&n, own)| f64::from(n - 1.0).powi(2) * own)
                 .sum();
-            *value += diagonal - expected;
+            *value -= on + expected;
         }
         total
     }

@@ -123,7 +123,8 @@ pub(super) fn basic(value: f64, mut fluctuations: Vec<f64>) -> Estimate {
     Estimate { value, se, ci95 }
 }
 
-fn standard_deviation(values: &[f64]) -> f64 {
+/// Standard deviation, ddof 1.
+pub(super) fn standard_deviation(values: &[f64]) -> f64 {
     let n = values.len() as f64;
     let mean = values.iter().sum::<f64>() / n;
     (values.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / (n - 1.0)).sqrt()

@@ -1,16 +1,13 @@
-//! The kernel under [`Moments`](super::Moments): sums of centred outer products, half of the flops of XᵀX.
-//!
-//! A symmetric rank-k update done as dense products of the blocks on and below the diagonal, then mirrored.
+//! Means and sums of centred outer products of rows: what [`Moments`](super::Moments) are made of.
 
-use ndarray::linalg::general_mat_mul;
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis, s};
 use rayon::prelude::*;
 
+use super::rank_k::{WIDTH, add_products};
 use super::{BLOCK_ROWS, BLOCKS_PER_ROUND};
 
-/// Width of a block of the triangle: a block on the diagonal wastes half of its products, so small is
-/// less waste, but the product kernel wants enough columns to run at speed.
-const BLOCK: usize = 96;
+/// Rows packed at once: two panels of them fit into the first-level cache.
+const PACKED_ROWS: usize = 128;
 
 /// Mean of each column, summed in `f64`; zeros for no rows.
 pub(crate) fn column_means(rows: ArrayView2<f32>) -> Array1<f64> {
@@ -28,15 +25,25 @@ pub(crate) fn comoment_about(
     weights: Option<&[f64]>,
 ) -> Array2<f64> {
     let d = rows.ncols();
-    let centred = centred(rows, mean, weights);
-    let mut out = Array2::zeros((d, d));
-    for from in (0..d).step_by(BLOCK) {
-        let to = (from + BLOCK).min(d);
-        let left = centred.slice(s![.., from..to]);
-        let right = centred.slice(s![.., ..to]);
-        let mut block = out.slice_mut(s![from..to, ..to]);
-        general_mat_mul(1.0, &left.t(), &right, 0.0, &mut block);
+    let count = d.div_ceil(WIDTH);
+    let side = count * WIDTH;
+    let mut sums = vec![0.0; side * side];
+    let mut panels = vec![[0.0; WIDTH]; count * PACKED_ROWS];
+    for (part, start) in rows
+        .axis_chunks_iter(Axis(0), PACKED_ROWS)
+        .zip((0..).step_by(PACKED_ROWS))
+    {
+        let height = part.nrows();
+        for (k, row) in part.outer_iter().enumerate() {
+            let scale = weights.map_or(1.0, |w| w[start + k].sqrt());
+            for (j, (&x, m)) in row.iter().zip(&mean).enumerate() {
+                panels[j / WIDTH * height + k][j % WIDTH] = (f64::from(x) - m) * scale;
+            }
+        }
+        add_products(&panels[..count * height], height, &mut sums);
     }
+    let square = ArrayView2::from_shape((side, side), &sums).expect("side² sums");
+    let mut out = square.slice(s![..d, ..d]).to_owned();
     mirror_lower(&mut out);
     out
 }

@@ -8,6 +8,7 @@
 //! order, so the result is the same to the bit whatever the number of threads.
 
 mod comoment;
+mod rank_k;
 
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis};
 use rayon::prelude::*;

@@ -15,14 +15,26 @@ fn mean_and_covariance_of_three_points() {
 }
 
 #[test]
-fn blocked_triangle_equals_the_plain_product() {
-    let rows = Array2::from_shape_fn((70, 250), |(i, j)| ((i * 7 + j * 13) % 23) as f32 / 7.0);
+fn packed_triangle_equals_the_plain_product() {
+    let rows = Array2::from_shape_fn((300, 41), |(i, j)| ((i * 7 + j * 13) % 23) as f32 / 7.0);
     let mean = column_means(rows.view());
     let centred = centred(rows.view(), mean.view(), None);
     let plain = centred.t().dot(&centred);
     let blocked = comoment_about(rows.view(), mean.view(), None);
     assert!((&plain - &blocked).iter().all(|v| v.abs() < 1e-10));
     assert_eq!(blocked, blocked.t());
+}
+
+#[test]
+fn the_kernels_agree() {
+    let panels: Vec<rank_k::Lane> = (0..3 * 50)
+        .map(|i| std::array::from_fn(|c| ((i * 31 + c * 17) % 29) as f64 / 13.0 - 1.0))
+        .collect();
+    let (mut fast, mut plain) = (vec![0.0; 36 * 36], vec![0.0; 36 * 36]);
+    rank_k::add_products(&panels, 50, &mut fast);
+    rank_k::portable(&panels, 50, &mut plain);
+    assert!(fast.iter().zip(&plain).all(|(a, b)| (a - b).abs() < 1e-12));
+    assert!(plain.iter().any(|v| v.abs() > 1.0));
 }
 
 #[test]

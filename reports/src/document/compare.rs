@@ -1,15 +1,11 @@
 //! What a compare record says: systems side by side, and which differences hold.
 
-use super::number::{MISSING, count, counted, interval, p_value, signed, value};
-use super::score::{encoder_name, encoder_notice, findings, measure_with_interval};
+use super::captions::findings;
+use super::number::{MISSING, count, counted, value};
+use super::provenance::{encoder_name, encoder_notice};
 use super::{Block, Cell, Column, Document, Entry, Field, Figure, Table, Tone, visible};
-use super::{figure, provenance};
-use crate::record::{
-    CompareResults, Contrast, Difference, Gate, Measure, Record, ScoreResults, System,
-};
-
-/// The level below which a corrected p-value counts as a difference.
-const LEVEL: f64 = 0.05;
+use super::{differences, figure, provenance};
+use crate::record::{CompareResults, Contrast, Gate, Record, ScoreResults, System};
 
 /// The document of a compare record.
 pub fn document(record: &Record, results: &CompareResults) -> Document {
@@ -34,12 +30,12 @@ pub fn document(record: &Record, results: &CompareResults) -> Document {
             });
         }
     }
-    blocks.extend(differences(&results.differences).map(Block::Table));
-    blocks.extend(missing_estimates(&results.differences));
+    blocks.extend(differences::table(&results.differences).map(Block::Table));
+    blocks.extend(differences::missing_estimates(&results.differences));
     blocks.extend(figures(results));
     blocks.extend(latency(&results.systems).map(Block::Table));
     blocks.extend(slices(&results.systems).into_iter().map(Block::Table));
-    blocks.extend(difference_slices(&results.differences).map(Block::Table));
+    blocks.extend(differences::by_group(&results.differences).map(Block::Table));
     blocks.extend(contrasts(&results.contrasts));
     blocks.extend(findings(&record.findings).map(Block::Table));
     blocks.push(Block::Signature {
@@ -109,7 +105,7 @@ fn systems(systems: &[System]) -> Table {
         row.extend(score_cells(scores));
         for (name, _) in &further {
             row.push(match scores.metrics.get(name) {
-                Some(metric) => measure_with_interval(&metric.measure),
+                Some(metric) => Cell::with_interval(&metric.measure),
                 None => Cell::text(MISSING),
             });
         }
@@ -129,127 +125,13 @@ fn score_cells(scores: &ScoreResults) -> Vec<Cell> {
         Cell::number(value(number, scores.fgd_paired.se), number)
     };
     vec![
-        measure_with_interval(&scores.fgd_paired).tone(Tone::Strong),
-        measure_with_interval(&Measure {
-            value: set.corrected,
-            se: set.se,
-            ci95: set.ci95,
-            reason: None,
-        }),
+        Cell::with_interval(&scores.fgd_paired).tone(Tone::Strong),
+        Cell::with_interval(&set.without_bias()),
         part(|d| d.mean_shift),
         part(|d| d.covariance),
         part(|d| d.misalignment),
-        measure_with_interval(&scores.mean_cosine),
+        Cell::with_interval(&scores.mean_cosine),
     ]
-}
-
-/// What a difference says: better, worse, or nothing at this number of images.
-pub fn verdict(difference: &Difference) -> (&'static str, Tone) {
-    let p = difference.p_holm.or(difference.p_value);
-    let (Some(p), Some(estimate)) = (p, difference.estimate.value) else {
-        return ("not tested", Tone::Plain);
-    };
-    if p >= LEVEL || estimate == 0.0 {
-        return ("not separable", Tone::Plain);
-    }
-    match difference.higher_is_better {
-        None => ("different", Tone::Strong),
-        Some(higher) if higher == (estimate > 0.0) => ("better", Tone::Good),
-        Some(_) => ("worse", Tone::Bad),
-    }
-}
-
-/// Pairwise differences.
-pub fn differences(differences: &[Difference]) -> Option<Table> {
-    if differences.is_empty() {
-        return None;
-    }
-    let mut table = Table::new(
-        "Differences",
-        vec![
-            Column::text("metric"),
-            Column::text("system"),
-            Column::text("versus"),
-            Column::number("difference"),
-            Column::text("verdict"),
-            Column::number("p (Holm)"),
-            Column::number("win/tie/loss").optional(),
-            Column::number("p").optional(),
-            Column::number("detectable").optional(),
-            Column::number("N needed").optional(),
-        ],
-    );
-    for difference in differences {
-        let estimate = &difference.estimate;
-        let (word, tone) = verdict(difference);
-        let needed = difference.n_needed.map_or(MISSING.to_string(), count);
-        table.rows.push(vec![
-            Cell::text(&difference.metric),
-            Cell::system(&difference.system),
-            Cell::system(&difference.versus),
-            signed_with_interval(estimate).tone(tone),
-            Cell::text(word).tone(tone),
-            Cell::number(p_value(difference.p_holm), difference.p_holm),
-            Cell::number(outcomes(difference), difference.wins.map(|n| n as f64)),
-            Cell::number(p_value(difference.p_value), difference.p_value),
-            Cell::number(
-                value(difference.minimum_detectable, estimate.se),
-                difference.minimum_detectable,
-            ),
-            Cell::number(needed, difference.n_needed.map(|n| n as f64)),
-        ]);
-    }
-    let mut tests: Vec<String> = differences
-        .iter()
-        .filter(|d| !d.test.is_empty())
-        .map(|d| visible(&d.test))
-        .collect();
-    tests.sort();
-    tests.dedup();
-    let tests = if tests.is_empty() {
-        String::new()
-    } else {
-        format!(" Tests: {}.", tests.join("; "))
-    };
-    table.remark = Some(format!(
-        "difference: system minus versus. detectable: the smallest true difference that this many images show with 80% power; N needed: images that would show the estimated one.{tests}"
-    ));
-    Some(table.sortable())
-}
-
-/// A difference with its sign and interval.
-fn signed_with_interval(measure: &Measure) -> Cell {
-    let mut text = signed(measure.value, measure.se);
-    if measure.ci95.is_some() {
-        let interval = interval(measure.value, measure.se, measure.ci95);
-        text = format!("{text} {interval}");
-    }
-    Cell::number(text, measure.value)
-}
-
-/// On how many images a system is better, equal and worse.
-fn outcomes(difference: &Difference) -> String {
-    match (difference.wins, difference.ties, difference.losses) {
-        (Some(wins), Some(ties), Some(losses)) => {
-            format!("{}/{}/{}", count(wins), count(ties), count(losses))
-        }
-        _ => MISSING.to_string(),
-    }
-}
-
-fn missing_estimates(differences: &[Difference]) -> Vec<Block> {
-    differences
-        .iter()
-        .filter_map(|d| {
-            d.estimate.reason.as_ref().map(|reason| Block::Notice {
-                tone: Tone::Plain,
-                text: visible(&format!(
-                    "{MISSING} {}, {} versus {}: {reason}",
-                    d.metric, d.system, d.versus
-                )),
-            })
-        })
-        .collect()
 }
 
 fn gates(gates: &[Gate]) -> Option<Table> {
@@ -354,39 +236,12 @@ fn slice_table(systems: &[System], column: &str) -> Table {
         let n = results.iter().flatten().map(|r| r.n).next().unwrap_or(0);
         let mut row = vec![Cell::text(value), Cell::number(count(n), Some(n as f64))];
         row.extend(results.iter().map(|r| match r {
-            Some(results) => measure_with_interval(&results.fgd_paired),
+            Some(results) => Cell::with_interval(&results.fgd_paired),
             None => Cell::text(MISSING),
         }));
         table.rows.push(row);
     }
     table
-}
-
-fn difference_slices(differences: &[Difference]) -> Option<Table> {
-    let mut table = Table::new(
-        "Differences by group",
-        vec![
-            Column::text("metric"),
-            Column::text("system"),
-            Column::text("versus"),
-            Column::text("group"),
-            Column::number("images").optional(),
-            Column::number("difference"),
-        ],
-    );
-    for difference in differences {
-        for slice in &difference.slices {
-            table.rows.push(vec![
-                Cell::text(&difference.metric),
-                Cell::system(&difference.system),
-                Cell::system(&difference.versus),
-                Cell::text(&format!("{} = {}", slice.column, slice.value)),
-                Cell::number(count(slice.n), Some(slice.n as f64)),
-                signed_with_interval(&slice.estimate),
-            ]);
-        }
-    }
-    (!table.rows.is_empty()).then_some(table)
 }
 
 fn contrasts(contrasts: &[Contrast]) -> Option<Block> {
@@ -401,7 +256,7 @@ fn contrasts(contrasts: &[Contrast]) -> Option<Block> {
                 .iter()
                 .map(|c| {
                     let label = match c.distance {
-                        Some(_) => format!("{} {}", c.system, value(c.distance, Some(0.01))),
+                        Some(_) => format!("{} {}", value(c.distance, Some(0.01)), c.system),
                         None => c.system.clone(),
                     };
                     Field::new(&label, &c.caption)

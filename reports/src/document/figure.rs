@@ -1,10 +1,10 @@
 //! Which pictures a record has: the numbers of each, not its lines and colours.
 //!
-//! Drawing is the job of [`crate::charts`].
+//! Drawing is the job of `charts`.
 
-use super::number::{count, percent, value};
-use super::{Cell, Column, Table, visible};
-use crate::record::{Difference, Distribution, ScoreResults, Slice};
+use super::number::{percent, signed, value};
+use super::{Table, visible};
+use crate::record::{Difference, Measure, ScoreResults, Slice};
 use serde::Serialize;
 
 /// A picture shows at most this many rows; the table beside it has all.
@@ -81,14 +81,12 @@ pub struct Interval {
     pub ci95: Option<[f64; 2]>,
 }
 
-type Number = (Option<f64>, Option<f64>, Option<[f64; 2]>);
-
-fn row(label: &str, (number, se, ci95): Number) -> Option<Interval> {
+fn row(label: &str, measure: &Measure) -> Option<Interval> {
     Some(Interval {
         label: label.to_string(),
-        text: value(number, se),
-        value: number?,
-        ci95,
+        text: value(measure.value, measure.se),
+        value: measure.value?,
+        ci95: measure.ci95,
     })
 }
 
@@ -117,12 +115,11 @@ fn intervals(title: &str, axis: &str, rows: Vec<Interval>) -> Option<Figure> {
 
 /// The distances of one system.
 pub fn distances(results: &ScoreResults) -> Option<Figure> {
-    let (paired, set) = (&results.fgd_paired, &results.fgd_set);
     let infinity = results.fgd_infinity.as_ref().map(|i| &i.value);
     let rows = [
-        row("fgd_paired", (paired.value, paired.se, paired.ci95)),
-        row("fgd_set, bias removed", (set.corrected, set.se, set.ci95)),
-        infinity.and_then(|m| row("fgd_infinity", (m.value, m.se, m.ci95))),
+        row("fgd_paired", &results.fgd_paired),
+        row("fgd_set, bias removed", &results.fgd_set.without_bias()),
+        infinity.and_then(|measure| row("fgd_infinity", measure)),
     ];
     let rows = rows.into_iter().flatten().collect();
     intervals("Distances", "Lower is better.", rows)
@@ -130,31 +127,26 @@ pub fn distances(results: &ScoreResults) -> Option<Figure> {
 
 /// The paired distance of several systems.
 pub fn paired(systems: &[(String, &ScoreResults)]) -> Option<Figure> {
-    let rows = systems.iter().filter_map(|(name, scores)| {
-        let paired = &scores.fgd_paired;
-        row(name, (paired.value, paired.se, paired.ci95))
-    });
+    let rows = systems
+        .iter()
+        .filter_map(|(name, scores)| row(name, &scores.fgd_paired));
     intervals("fgd_paired", "Lower is better.", rows.collect())
 }
 
 /// The set distance of several systems.
 pub fn set(systems: &[(String, &ScoreResults)]) -> Option<Figure> {
-    let rows = systems.iter().filter_map(|(name, scores)| {
-        let set = &scores.fgd_set;
-        row(name, (set.corrected, set.se, set.ci95))
-    });
+    let rows = systems
+        .iter()
+        .filter_map(|(name, scores)| row(name, &scores.fgd_set.without_bias()));
     intervals("fgd_set, bias removed", "Lower is better.", rows.collect())
 }
 
 /// The paired distance per group.
 pub fn slice(slice: &Slice) -> Option<Figure> {
-    let rows = slice.parts.iter().filter_map(|part| {
-        let paired = &part.results.fgd_paired;
-        row(
-            &visible(&part.value),
-            (paired.value, paired.se, paired.ci95),
-        )
-    });
+    let rows = slice
+        .parts
+        .iter()
+        .filter_map(|part| row(&visible(&part.value), &part.results.fgd_paired));
     let title = format!("fgd_paired by {}", visible(&slice.column));
     intervals(&title, "Lower is better.", rows.collect())
 }
@@ -177,8 +169,9 @@ fn difference_figure(metric: &str, differences: &[Difference]) -> Option<Figure>
     let of_metric: Vec<&Difference> = (differences.iter().filter(|d| d.metric == metric)).collect();
     let rows = of_metric.iter().filter_map(|d| {
         let label = visible(&format!("{} − {}", d.system, d.versus));
-        let estimate = &d.estimate;
-        row(&label, (estimate.value, estimate.se, estimate.ci95))
+        let row = row(&label, &d.estimate)?;
+        let text = signed(d.estimate.value, d.estimate.se);
+        Some(Interval { text, ..row })
     });
     let axis = match of_metric.first()?.higher_is_better {
         Some(true) => "Right of zero: the first system is better.",
@@ -228,127 +221,5 @@ pub fn parts(systems: &[(String, &ScoreResults)]) -> Option<Figure> {
             rows,
         },
         numbers: None,
-    })
-}
-
-/// How the distances of single captions are spread.
-pub fn histogram_of_distances(results: &ScoreResults) -> Option<Figure> {
-    let distances = results.distances.as_ref()?;
-    let title = "Distance of each caption to its reference";
-    histogram(title, "squared distance", distances, None)
-}
-
-/// How the influences of single captions are spread.
-pub fn histogram_of_influences(results: &ScoreResults) -> Option<Figure> {
-    let influences = results.influences.as_ref()?;
-    let title = "Influence of each caption on fgd_set";
-    histogram(
-        title,
-        "influence; right pushes the sets apart",
-        influences,
-        None,
-    )
-}
-
-/// How long the captions are, beside the references.
-pub fn histogram_of_lengths(results: &ScoreResults) -> Option<Figure> {
-    let texts = results.texts.as_ref()?;
-    let references = texts.reference_lengths.as_ref();
-    histogram("Words per caption", "words", &texts.lengths, references)
-}
-
-fn histogram(
-    title: &str,
-    axis: &str,
-    values: &Distribution,
-    overlay: Option<&Distribution>,
-) -> Option<Figure> {
-    let own = shares(values)?;
-    let overlay = overlay.filter(|o| o.edges == values.edges).and_then(shares);
-    let [_, low, _, median, _, high, _] = values.quantiles;
-    // As many digits as a twentieth of the spread of the middle justifies.
-    let digits = |number: f64| value(Some(number), Some((high - low).abs() / 20.0));
-    let mut numbers = Table::new(
-        title,
-        vec![
-            Column::number("from"),
-            Column::number("to"),
-            Column::number("captions"),
-        ],
-    );
-    for (edges, counted) in values.edges.windows(2).zip(&values.counts) {
-        let edge = |at: f64| Cell::number(digits(at), Some(at));
-        numbers.rows.push(vec![
-            edge(edges[0]),
-            edge(edges[1]),
-            Cell::number(count(*counted), Some(*counted as f64)),
-        ]);
-    }
-    if let Some(overlay) = &overlay {
-        numbers.columns.push(Column::number("references"));
-        for (row, share) in numbers.rows.iter_mut().zip(overlay) {
-            row.push(Cell::number(format!("{:.1}%", 100.0 * share), Some(*share)));
-        }
-    }
-    Some(Figure {
-        title: title.to_string(),
-        caption: format!(
-            "Half of the captions lie below {}, nine of ten between {} and {}.",
-            digits(median),
-            digits(low),
-            digits(high)
-        ),
-        plot: Plot::Histogram {
-            edges: values.edges.clone(),
-            shares: own,
-            overlay,
-            median,
-            axis: axis.to_string(),
-        },
-        numbers: Some(numbers),
-    })
-}
-
-/// Counts as shares of their sum; `None` where a record from elsewhere does not fit together.
-fn shares(values: &Distribution) -> Option<Vec<f64>> {
-    let total: u64 = values.counts.iter().sum();
-    let fits = total > 0 && values.edges.len() == values.counts.len() + 1;
-    fits.then(|| {
-        let share = |count: &u64| *count as f64 / total as f64;
-        values.counts.iter().map(share).collect()
-    })
-}
-
-/// The set distance against 1/N.
-pub fn infinity(results: &ScoreResults) -> Option<Figure> {
-    let infinity = results.fgd_infinity.as_ref()?;
-    let intercept = infinity.value.value?;
-    let mut numbers = Table::new(
-        "fgd_set at fewer captions",
-        vec![Column::number("captions"), Column::number("fgd_set")],
-    );
-    for (n, distance) in &infinity.points {
-        numbers.rows.push(vec![
-            Cell::number(count(*n), Some(*n as f64)),
-            Cell::number(value(Some(*distance), infinity.value.se), Some(*distance)),
-        ]);
-    }
-    Some(Figure {
-        title: "fgd_set against the number of captions".into(),
-        caption: format!(
-            "At infinitely many captions the line meets {} (r² {:.3}).",
-            value(Some(intercept), infinity.value.se),
-            infinity.r2
-        ),
-        plot: Plot::Extrapolation {
-            points: (infinity.points.iter())
-                .filter(|(n, _)| *n > 0)
-                .map(|(n, distance)| (*n as f64, *distance))
-                .collect(),
-            intercept,
-            ci95: infinity.value.ci95,
-            slope: infinity.slope,
-        },
-        numbers: Some(numbers),
     })
 }

@@ -1,12 +1,10 @@
 //! What a leaderboard record says: who is ahead, and how sure that is.
 
-use super::compare::differences;
+use super::captions::findings;
 use super::number::{MISSING, counted, value};
-use super::score::{
-    encoder_name, encoder_notice, findings, input_name, measure_cell, measure_with_interval,
-};
+use super::provenance::{encoder_name, encoder_notice, input_name};
 use super::{Block, Cell, Column, Document, Figure, Table, Tone, visible};
-use super::{figure, provenance};
+use super::{differences, figure, provenance};
 use crate::record::{LeaderboardResults, Measure, Record, Rejected, ScoreResults, Split, Standing};
 
 /// The document of a leaderboard record.
@@ -26,7 +24,7 @@ pub fn document(record: &Record, results: &LeaderboardResults) -> Document {
     blocks.push(Block::Table(standings(results)));
     blocks.extend(set_warning(&results.standings));
     blocks.extend(figures(results));
-    blocks.extend(differences(&results.differences).map(Block::Table));
+    blocks.extend(differences::table(&results.differences).map(Block::Table));
     blocks.extend(rejected(&results.rejected).map(Block::Table));
     blocks.extend(findings(&record.findings).map(Block::Table));
     blocks.push(Block::Signature {
@@ -148,11 +146,11 @@ fn standing_row(standing: &Standing, split: bool) -> Vec<Cell> {
             ..Cell::text(&rank_range(standing.rank_range))
         },
         Cell::system(&standing.name),
-        measure_with_interval(&scores.fgd_paired).tone(Tone::Strong),
+        Cell::with_interval(&scores.fgd_paired).tone(Tone::Strong),
     ];
     if split {
         let part = |measure: &Option<Measure>| match measure {
-            Some(measure) => measure_cell(measure),
+            Some(measure) => Cell::measure(measure),
             None => Cell::text(MISSING),
         };
         let (text, sort, tone) = shift(standing);
@@ -166,12 +164,7 @@ fn standing_row(standing: &Standing, split: bool) -> Vec<Cell> {
         ]);
     }
     let set = &scores.fgd_set;
-    row.push(measure_with_interval(&Measure {
-        value: set.corrected,
-        se: set.se,
-        ci95: set.ci95,
-        reason: None,
-    }));
+    row.push(Cell::with_interval(&set.without_bias()));
     let parts = scores.decomposition.as_ref();
     for part in [
         parts.map(|d| d.mean_shift),
@@ -180,7 +173,7 @@ fn standing_row(standing: &Standing, split: bool) -> Vec<Cell> {
     ] {
         row.push(Cell::number(value(part, scores.fgd_paired.se), part));
     }
-    row.push(measure_cell(&scores.mean_cosine));
+    row.push(Cell::measure(&scores.mean_cosine));
     row
 }
 

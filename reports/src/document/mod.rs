@@ -8,12 +8,17 @@ pub mod figure;
 pub mod number;
 pub(crate) mod width;
 
+mod captions;
 mod compare;
+mod differences;
 mod leaderboard;
 mod provenance;
 mod score;
+mod spread;
+mod table;
 
 pub use figure::{Figure, Interval, Plot};
+pub use table::{Cell, Column, Table};
 
 use crate::record::{Record, Results, ScoreResults};
 use serde::Serialize;
@@ -85,45 +90,6 @@ pub enum Tone {
     Warning,
 }
 
-/// A table.
-#[derive(Debug, Clone, Default, PartialEq, Serialize)]
-pub struct Table {
-    /// The heading above.
-    pub title: String,
-    /// Its columns.
-    pub columns: Vec<Column>,
-    /// Its rows, each with as many cells as there are columns.
-    pub rows: Vec<Vec<Cell>>,
-    /// A remark below.
-    pub remark: Option<String>,
-    /// Whether the order of the rows means nothing, so that a reader may change it.
-    pub sortable: bool,
-}
-
-/// A column of a table.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Column {
-    /// The heading.
-    pub name: String,
-    /// Whether it holds numbers, which are aligned at the decimal point.
-    pub number: bool,
-    /// Whether a narrow terminal may leave it out.
-    pub optional: bool,
-}
-
-/// A cell of a table.
-#[derive(Debug, Clone, Default, PartialEq, Serialize)]
-pub struct Cell {
-    /// The text.
-    pub text: String,
-    /// The number to sort by, where there is one.
-    pub sort: Option<f64>,
-    /// How it is meant.
-    pub tone: Tone,
-    /// The system whose page it leads to, where documents have pages.
-    pub system: Option<String>,
-}
-
 /// A thing with a heading and labelled texts.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct Entry {
@@ -162,80 +128,17 @@ impl Document {
     }
 }
 
-impl Table {
-    fn new(title: &str, columns: Vec<Column>) -> Self {
-        Self {
-            title: title.to_string(),
-            columns,
-            ..Self::default()
-        }
-    }
-
-    fn sortable(self) -> Self {
-        Self {
-            sortable: true,
-            ..self
-        }
-    }
-}
-
-impl Column {
-    fn text(name: &str) -> Self {
-        Self {
-            name: visible(name),
-            number: false,
-            optional: false,
-        }
-    }
-
-    fn number(name: &str) -> Self {
-        Self {
-            number: true,
-            ..Self::text(name)
-        }
-    }
-
-    fn optional(self) -> Self {
-        Self {
-            optional: true,
-            ..self
-        }
-    }
-}
-
-impl Cell {
-    fn text(text: &str) -> Self {
-        Self {
-            text: visible(text),
-            ..Self::default()
-        }
-    }
-
-    fn system(name: &str) -> Self {
-        Self {
-            system: Some(name.to_string()),
-            ..Self::text(name)
-        }
-    }
-
-    fn number(text: String, sort: Option<f64>) -> Self {
-        Self {
-            text,
-            sort,
-            ..Self::default()
-        }
-    }
-
-    fn tone(self, tone: Tone) -> Self {
-        Self { tone, ..self }
-    }
-}
-
 impl Field {
+    /// An empty text is named, or a reader would take it for a defect of the report.
     fn new(label: &str, text: &str) -> Self {
+        let text = visible(text);
         Self {
             label: visible(label),
-            text: visible(text),
+            text: if text.is_empty() {
+                "(empty)".into()
+            } else {
+                text
+            },
         }
     }
 }

@@ -33,11 +33,15 @@ fn fixed(number: f64, decimals: usize) -> String {
     }
 }
 
-/// A value, to the digits that its standard error justifies.
+/// A value, to the digits that its standard error justifies; a count whole.
 pub fn value(value: Option<f64>, se: Option<f64>) -> String {
     let Some(number) = value else {
         return MISSING.to_string();
     };
+    // Counts come without a standard error and are whole.
+    if se.is_none() && number.fract() == 0.0 && (2.0..1e15).contains(&number) {
+        return count(number as u64);
+    }
     let decimals = decimals(se);
     let rounds_to_zero = number.abs() < 0.5 * 10f64.powi(-(decimals as i32));
     let within_noise = se.is_some_and(|se| number.abs() < se) && decimals < MOST_DECIMALS;

@@ -1,7 +1,7 @@
 //! How the numbers were made: program, machine, models, files and settings.
 
 use super::number::count;
-use super::{Block, Cell, Column, Table};
+use super::{Block, Cell, Column, Table, Tone, visible};
 use crate::record::{CheckpointInfo, EncoderInfo, Host, Record, Results, Tool};
 
 /// The tables of a record's origin.
@@ -128,4 +128,42 @@ fn files(record: &Record) -> Table {
         ]);
     }
     table
+}
+
+/// What reports call an input.
+pub fn input_name(record: &Record, role: &str) -> String {
+    record
+        .inputs
+        .iter()
+        .find(|input| input.role == role)
+        .map_or_else(|| role.to_string(), |input| input.name.clone())
+}
+
+/// The encoder in a few words.
+pub fn encoder_name(record: &Record) -> String {
+    match &record.encoder {
+        Some(encoder) => format!(
+            "encoder {} ({}, {} dimensions)",
+            visible(&encoder.id),
+            visible(&encoder.dtype),
+            encoder.dim
+        ),
+        None => "embeddings as given".to_string(),
+    }
+}
+
+/// What must be said where the numbers are not those that the name FGD stands for.
+pub fn encoder_notice(record: &Record) -> Option<Block> {
+    let text = match &record.encoder {
+        Some(encoder) if encoder.is_gte_small => return None,
+        Some(encoder) => format!(
+            "NOT FGD: numbers of encoder {}. FGD is measured with thenlper/gte-small; never rank these beside it.",
+            visible(&encoder.id)
+        ),
+        None => "The embeddings were given: whether these numbers are FGD depends on the encoder that made them.".to_string(),
+    };
+    Some(Block::Notice {
+        tone: Tone::Warning,
+        text,
+    })
 }

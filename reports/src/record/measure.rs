@@ -83,4 +83,14 @@ impl SetMeasure {
             ..Self::default()
         }
     }
+
+    /// The distance with its bias removed, as a measure.
+    pub fn without_bias(&self) -> Measure {
+        Measure {
+            value: self.corrected,
+            se: self.se,
+            ci95: self.ci95,
+            reason: self.reason.clone(),
+        }
+    }
 }

@@ -45,10 +45,10 @@ fn no_repeat_ngram(ids: &[u32], size: usize, scores: &mut [f32]) {
     };
     let tail = &ids[start..];
     for ngram in ids.windows(size) {
-        if let Some((last, head)) = ngram.split_last() {
-            if head == tail {
-                ban(scores, *last);
-            }
+        if let Some((last, head)) = ngram.split_last()
+            && head == tail
+        {
+            ban(scores, *last);
         }
     }
 }

@@ -14,7 +14,7 @@ pub struct Linear {
 }
 
 impl Linear {
-    /// `weight` [outputs, inputs] and `bias` [outputs].
+    /// `weight` `[outputs, inputs]` and `bias` `[outputs]`.
     pub fn load(scope: &Scope, inputs: usize, outputs: usize) -> Result<Self> {
         Self::load_shaped(scope, &[outputs, inputs], true)
     }
@@ -24,7 +24,7 @@ impl Linear {
         Self::load_shaped(scope, &[outputs, inputs], false)
     }
 
-    /// A weight of any shape, read as [shape[0], product of the rest].
+    /// A weight of any shape, read as `[shape[0], product of the rest]`.
     pub fn load_shaped(scope: &Scope, shape: &[usize], with_bias: bool) -> Result<Self> {
         let weight = scope.matrix(shape)?;
         let bias = if with_bias {

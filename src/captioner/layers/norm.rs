@@ -13,7 +13,7 @@ pub struct LayerNorm {
 }
 
 impl LayerNorm {
-    /// `weight` and `bias`, both [size].
+    /// `weight` and `bias`, both `[size]`.
     pub fn load(scope: &Scope, size: usize, eps: f64) -> Result<Self> {
         Ok(Self {
             weight: scope.tensor("weight", &[size])?,
@@ -40,7 +40,7 @@ pub struct RmsNorm {
 }
 
 impl RmsNorm {
-    /// `weight` [size].
+    /// `weight` `[size]`.
     pub fn load(scope: &Scope, size: usize, eps: f64) -> Result<Self> {
         Ok(Self {
             weight: scope.tensor("weight", &[size])?,

@@ -1,6 +1,6 @@
 //! Image file → normalised pixels, to the bit what transformers' `BlipImageProcessorPil` makes of it with Pillow.
 //!
-//! decode → RGB → resize to a square (bicubic, no crop) → scale and normalise. [`ahead`] runs this on other threads while
+//! decode → RGB → resize to a square (bicubic, no crop) → scale and normalise. `ahead` runs this on other threads while
 //! the model computes.
 
 mod ahead;
@@ -108,7 +108,7 @@ impl Preprocessor {
                 .unwrap_or([0.481_454_66, 0.457_827_5, 0.408_210_73]),
             std: file
                 .image_std
-                .unwrap_or([0.268_629_54, 0.261_302_58, 0.275_777_11]),
+                .unwrap_or([0.268_629_55, 0.261_302_6, 0.275_777_1]),
             rescale_factor: file.rescale_factor.unwrap_or(1.0 / 255.0),
         })
     }

@@ -245,7 +245,7 @@ impl<'a> Scope<'a> {
         self.to_device(tensor)
     }
 
-    /// The matrix `weight` of this module, read as [shape[0], product of the rest], with the adapter's change merged in.
+    /// The matrix `weight` of this module, read as `[shape[0], product of the rest]`, with the adapter's change merged in.
     pub fn matrix(&self, shape: &[usize]) -> Result<Matrix> {
         let (rows, cols) = (shape[0], shape[1..].iter().product());
         let change = self.loader.adapter.and_then(|a| a.get(&self.prefix));

@@ -258,7 +258,7 @@ impl HostMatrix {
 /// A weight matrix [outputs, inputs], on the host or on a GPU.
 #[derive(Clone)]
 pub enum Matrix {
-    /// In host memory, multiplied by [`super::product`].
+    /// In host memory, multiplied by `product`.
     Host(Arc<HostMatrix>),
     /// On a device, multiplied by candle.
     Device(Tensor),

@@ -1,8 +1,8 @@
 //! From tensor files on disk to the matrices the layers multiply with.
 //!
-//! [`files`] memory-maps the safetensors shards; [`loader`] hands out tensors by name, checks every shape, applies the
-//! adapter and keeps the account of what was missing or left over; [`matrix`] is the form in which weights stay in
-//! memory; [`product`] multiplies with it on the CPU; [`kernels`] are its inner loops.
+//! `files` memory-maps the safetensors shards; `loader` hands out tensors by name, checks every shape, applies the
+//! adapter and keeps the account of what was missing or left over; `matrix` is the form in which weights stay in
+//! memory; `product` multiplies with it on the CPU; `kernels` are its inner loops.
 
 mod files;
 mod kernels;

@@ -37,6 +37,11 @@ pub(super) unsafe fn exp<L: Lanes>(x: L) -> L {
 
 /// erf(x)/x = P(x²)/Q(x²) for |x| ≤ 3.9, beyond which erf is 1 − 4·10⁻⁸.
 const ERF_LIMIT: f32 = 3.9;
+#[expect(
+    clippy::excessive_precision,
+    clippy::approx_constant,
+    reason = "coefficients of a fitted function, as they were fitted"
+)]
 const ERF_P: [f32; 6] = [
     1.128_379,
     0.191_931_69,
@@ -59,9 +64,11 @@ const ERF_Q: [f32; 6] = [
 unsafe fn polynomial<L: Lanes>(t: L, coefficients: &[f32; 6]) -> L {
     // SAFETY: the caller vouches for the instruction set.
     unsafe {
-        let [c0, c1, c2, c3, c4, c5] = coefficients.map(|c| L::splat(c));
-        let p = c5.mul_add(t, c4).mul_add(t, c3).mul_add(t, c2);
-        p.mul_add(t, c1).mul_add(t, c0)
+        let mut p = L::splat(coefficients[5]);
+        for i in (0..5).rev() {
+            p = p.mul_add(t, L::splat(coefficients[i]));
+        }
+        p
     }
 }
 
@@ -92,7 +99,7 @@ unsafe fn gelu_tanh<L: Lanes>(x: L) -> L {
     unsafe {
         let one = L::splat(1.0);
         let cubic = x.mul(x).mul_add(L::splat(0.044_715), one).mul(x);
-        let y2 = cubic.mul(L::splat(1.595_769_1));
+        let y2 = cubic.mul(L::splat(1.595_769));
         let tanh = one.sub(L::splat(2.0).div(exp(y2).add(one)));
         let half = x.mul(L::splat(0.5));
         half.mul_add(tanh, half)

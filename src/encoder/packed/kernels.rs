@@ -28,7 +28,7 @@ impl Kernels {
     pub fn product(&self, mut args: Product) {
         args.check();
         assert_eq!(
-            args.weights.panel, self.panel,
+            args.weights.shape.panel, self.panel,
             "weights are packed for these kernels"
         );
         // SAFETY: the CPU has the instruction set, and `check` has passed.

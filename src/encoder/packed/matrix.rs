@@ -63,12 +63,20 @@ pub(crate) fn round_up(n: usize) -> usize {
 }
 
 /// The weights of a linear layer, [inputs × outputs], in panels of consecutive outputs. A panel holds its columns for
-/// input 0, then for input 1, and so on, so that a tile of the product reads it from front to back. The last panel
-/// may be narrower. Outputs and inputs are padded with zeros to whole vectors.
-pub(crate) struct Matrix {
-    values: Buffer,
+/// input 0, then for input 1, and so on (in groups of inputs for 8-bit weights), so that a tile of the product reads it
+/// from front to back. The last panel may be narrower. Outputs and inputs are padded with zeros to whole vectors.
+pub(crate) struct Matrix<V = Buffer> {
+    /// The weights in the order of [`Shape::visit`].
+    pub values: V,
     /// One value per output.
     pub bias: Buffer,
+    /// How the weights lie.
+    pub shape: Shape,
+}
+
+/// The padded size of a matrix and its panels.
+#[derive(Clone, Copy)]
+pub(crate) struct Shape {
     /// Inputs, padded.
     pub inputs: usize,
     /// Outputs, padded.
@@ -77,40 +85,67 @@ pub(crate) struct Matrix {
     pub panel: usize,
 }
 
-impl Matrix {
-    /// Packs `weight(output, input)` and `bias(output)`, asked for padded positions too.
-    pub fn pack(
-        [outputs, inputs]: [usize; 2],
-        panel: usize,
-        weight: impl Fn(usize, usize) -> f32,
-        bias: impl Fn(usize) -> f32,
-    ) -> Matrix {
-        let (outputs, inputs) = (round_up(outputs), round_up(inputs));
-        let mut values = Buffer::zeros(outputs * inputs);
-        let mut place = values.iter_mut();
-        for first in (0..outputs).step_by(panel) {
-            let width = panel.min(outputs - first);
-            for input in 0..inputs {
-                for (output, value) in (first..first + width).zip(place.by_ref()) {
-                    *value = weight(output, input);
-                }
-            }
-        }
-        let bias: Vec<f32> = (0..outputs).map(bias).collect();
-        Matrix {
-            values,
-            bias: Buffer::padded(&bias, outputs),
-            inputs,
-            outputs,
+impl Shape {
+    /// Pads the sizes.
+    pub fn new([outputs, inputs]: [usize; 2], panel: usize) -> Shape {
+        Shape {
+            inputs: round_up(inputs),
+            outputs: round_up(outputs),
             panel,
         }
     }
 
-    /// The panel that begins at column `first`, from input `input` on, and its width.
-    pub fn panel_at(&self, first: usize, input: usize) -> (&[f32], usize) {
-        let width = self.panel.min(self.outputs - first);
-        let begin = first * self.inputs + input * width;
-        let end = (first + width) * self.inputs;
-        (&self.values[begin..end], width)
+    /// Columns of the panel that begins at column `first`.
+    pub fn width(&self, first: usize) -> usize {
+        self.panel.min(self.outputs - first)
+    }
+
+    /// Calls `visit(output, input)` for all weights in the order in which they lie; `group` inputs of a column stand
+    /// together.
+    pub fn visit(&self, group: usize, mut visit: impl FnMut(usize, usize)) {
+        for first in (0..self.outputs).step_by(self.panel) {
+            for input in (0..self.inputs).step_by(group) {
+                for output in first..first + self.width(first) {
+                    for input in input..input + group {
+                        visit(output, input);
+                    }
+                }
+            }
+        }
+    }
+
+    /// The bias of all padded outputs.
+    pub fn bias(&self, bias: impl Fn(usize) -> f32) -> Buffer {
+        let bias: Vec<f32> = (0..self.outputs).map(bias).collect();
+        Buffer::padded(&bias, self.outputs)
+    }
+}
+
+impl Matrix {
+    /// Packs `weight(output, input)` and `bias(output)`, asked for padded positions too.
+    pub fn pack(
+        shape: Shape,
+        weight: impl Fn(usize, usize) -> f32,
+        bias: impl Fn(usize) -> f32,
+    ) -> Matrix {
+        let mut values = Buffer::zeros(shape.outputs * shape.inputs);
+        let mut next = 0;
+        shape.visit(1, |output, input| {
+            values.lines[next / LANES].0[next % LANES] = weight(output, input);
+            next += 1;
+        });
+        Matrix {
+            values,
+            bias: shape.bias(bias),
+            shape,
+        }
+    }
+
+    /// The panel that begins at column `first`, from input `input` on.
+    pub fn panel_at(&self, first: usize, input: usize) -> &[f32] {
+        let width = self.shape.width(first);
+        let begin = first * self.shape.inputs + input * width;
+        let end = (first + width) * self.shape.inputs;
+        &self.values[begin..end]
     }
 }

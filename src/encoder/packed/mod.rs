@@ -9,7 +9,9 @@
 //! ```
 
 mod activation;
+mod arithmetic;
 mod attention;
+mod int8;
 mod kernels;
 mod lanes;
 mod matrix;
@@ -22,7 +24,9 @@ use std::sync::Mutex;
 
 use crate::encoder::weights::Weights;
 use crate::encoder::{Chunk, EncoderError, Engine, Spec, pooling};
+use arithmetic::{Arithmetic, Float, Int8};
 use attention::{Attention, Scratch};
+use int8::IntegerKernels;
 use kernels::Kernels;
 use matrix::{Buffer, round_up};
 use model::{Layer, Model};
@@ -33,39 +37,64 @@ pub(crate) use select::kernels as select_kernels;
 /// Token rows in a chunk: enough that a panel of weights is worth fetching, few enough that activations stay in cache.
 const CHUNK_ROWS: usize = 252;
 
-/// Columns of the intermediate layer that are computed at once.
-const BLOCK: usize = 384;
+/// Columns of the intermediate layer that are computed at once: what one pass of the next product takes.
+const BLOCK: usize = product::DEPTH;
 
 /// A BERT on packed weights.
-pub(super) struct Packed {
+pub(super) struct Packed<A: Arithmetic> {
     spec: Spec,
-    model: Model,
+    model: Model<A::Values>,
+    arithmetic: A,
+    /// Kernels for all that is not a product of weights.
     kernels: &'static Kernels,
     label: String,
     /// Working memory of threads that are not encoding at the moment.
-    idle: Mutex<Vec<Work>>,
+    idle: Mutex<Vec<Work<A::Scratch>>>,
 }
 
 /// Working memory of one thread.
 #[derive(Default)]
-struct Work {
+struct Work<S> {
     x: Buffer,
     sum: Buffer,
     qkv: Buffer,
     hidden: Buffer,
-    scratch: Scratch,
+    attention: Scratch,
+    product: S,
 }
 
-impl Packed {
-    /// Packs the weights for the best kernels of this CPU.
-    pub fn load(spec: &Spec) -> Result<Packed, EncoderError> {
+impl Packed<Float> {
+    /// Packs the weights in f32 for the best kernels of this CPU.
+    pub fn float(spec: &Spec) -> Result<Packed<Float>, EncoderError> {
         let kernels = select_kernels()?;
-        let model = Model::pack(spec, Weights::read(spec)?, kernels);
+        Packed::load(spec, kernels, Float(kernels))
+    }
+}
+
+impl Packed<Int8> {
+    /// Packs the weights in 8 bits for the best kernels of this CPU.
+    pub fn int8(spec: &Spec) -> Result<Packed<Int8>, EncoderError> {
+        Packed::load(spec, select_kernels()?, Int8(integer_kernels()?))
+    }
+}
+
+/// The integer kernels beside the f32 kernels in use.
+pub(crate) fn integer_kernels() -> Result<&'static IntegerKernels, EncoderError> {
+    Ok(int8::beside(select_kernels()?.name))
+}
+
+impl<A: Arithmetic> Packed<A> {
+    fn load(
+        spec: &Spec,
+        kernels: &'static Kernels,
+        arithmetic: A,
+    ) -> Result<Packed<A>, EncoderError> {
         Ok(Packed {
             spec: spec.clone(),
-            model,
+            model: Model::pack(spec, Weights::read(spec)?, &arithmetic),
             kernels,
-            label: format!("packed/{}", kernels.name),
+            label: arithmetic.label(),
+            arithmetic,
             idle: Mutex::default(),
         })
     }
@@ -88,10 +117,10 @@ impl Packed {
         self.kernels.layer_norm(&self.model.embedding_norm, x);
     }
 
-    fn attend(&self, layer: &Layer, chunk: &Chunk, work: &mut Work) {
+    fn attend(&self, layer: &Layer<A::Values>, chunk: &Chunk, work: &mut Work<A::Scratch>) {
         let (rows, dim) = (chunk.rows(), round_up(self.spec.dim));
-        let stride = layer.qkv.outputs;
-        self.kernels.product(Product {
+        let stride = layer.qkv.shape.outputs;
+        let product = Product {
             input: &work.x,
             input_stride: dim,
             rows,
@@ -102,7 +131,8 @@ impl Packed {
             output_stride: stride,
             proceed: false,
             finish: Finish::Bias,
-        });
+        };
+        self.arithmetic.product(product, &mut work.product);
         let mut rest = &mut work.qkv[..rows * stride];
         for caption in chunk.captions() {
             let (qkv, after) = rest.split_at_mut(caption.len() * stride);
@@ -112,11 +142,11 @@ impl Packed {
                 heads: self.spec.heads,
                 width: self.model.head_width,
                 scale: 1.0 / ((self.spec.dim / self.spec.heads) as f32).sqrt(),
-                scratch: &mut work.scratch,
+                scratch: &mut work.attention,
             });
             rest = after;
         }
-        self.kernels.product(Product {
+        let product = Product {
             input: &work.qkv,
             input_stride: stride,
             rows,
@@ -127,18 +157,19 @@ impl Packed {
             output_stride: dim,
             proceed: false,
             finish: Finish::Residual(&work.x),
-        });
+        };
+        self.arithmetic.product(product, &mut work.product);
         std::mem::swap(&mut work.x, &mut work.sum);
         self.kernels
             .layer_norm(&layer.attention_norm, &mut work.x[..rows * dim]);
     }
 
-    fn feed_forward(&self, layer: &Layer, rows: usize, work: &mut Work) {
+    fn feed_forward(&self, layer: &Layer<A::Values>, rows: usize, work: &mut Work<A::Scratch>) {
         let dim = round_up(self.spec.dim);
-        let wide = layer.intermediate.outputs;
+        let wide = layer.intermediate.shape.outputs;
         for first in (0..wide).step_by(BLOCK) {
             let block = first..(first + BLOCK).min(wide);
-            self.kernels.product(Product {
+            let product = Product {
                 input: &work.x,
                 input_stride: dim,
                 rows,
@@ -149,9 +180,10 @@ impl Packed {
                 output_stride: BLOCK,
                 proceed: false,
                 finish: Finish::Activate(self.spec.activation),
-            });
+            };
+            self.arithmetic.product(product, &mut work.product);
             let last = block.end == wide;
-            self.kernels.product(Product {
+            let product = Product {
                 input: &work.hidden,
                 input_stride: BLOCK,
                 rows,
@@ -165,7 +197,8 @@ impl Packed {
                     true => Finish::Residual(&work.x),
                     false => Finish::Keep,
                 },
-            });
+            };
+            self.arithmetic.product(product, &mut work.product);
         }
         std::mem::swap(&mut work.x, &mut work.sum);
         self.kernels
@@ -173,7 +206,7 @@ impl Packed {
     }
 }
 
-impl Engine for Packed {
+impl<A: Arithmetic> Engine for Packed<A> {
     fn label(&self) -> &str {
         &self.label
     }

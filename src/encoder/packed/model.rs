@@ -3,37 +3,41 @@
 
 use rayon::prelude::*;
 
-use super::kernels::Kernels;
+use super::arithmetic::Arithmetic;
 use super::matrix::{Buffer, Matrix, round_up};
 use super::norm::Norm;
 use crate::encoder::Spec;
 use crate::encoder::weights::{self, Linear, Weights};
 
 /// One transformer layer.
-pub(super) struct Layer {
+pub(super) struct Layer<V> {
     /// Queries, keys, values of all heads side by side.
-    pub qkv: Matrix,
-    pub attention_output: Matrix,
+    pub qkv: Matrix<V>,
+    pub attention_output: Matrix<V>,
     pub attention_norm: Norm,
-    pub intermediate: Matrix,
-    pub output: Matrix,
+    pub intermediate: Matrix<V>,
+    pub output: Matrix<V>,
     pub output_norm: Norm,
 }
 
 /// The whole model.
-pub(super) struct Model {
+pub(super) struct Model<V> {
     pub words: Vec<f32>,
     pub positions: Vec<f32>,
     /// Token type 0; captions have no second part.
     pub token_type: Vec<f32>,
     pub embedding_norm: Norm,
-    pub layers: Vec<Layer>,
+    pub layers: Vec<Layer<V>>,
     /// Columns per head, padded.
     pub head_width: usize,
 }
 
-impl Model {
-    pub fn pack(spec: &Spec, weights: Weights, kernels: &Kernels) -> Model {
+impl<V: Send> Model<V> {
+    pub fn pack<A: Arithmetic<Values = V>>(
+        spec: &Spec,
+        weights: Weights,
+        arithmetic: &A,
+    ) -> Model<V> {
         let heads = Heads {
             count: spec.heads,
             width: spec.dim / spec.heads,
@@ -45,16 +49,15 @@ impl Model {
             width: spec.dim,
             epsilon: spec.layer_norm_eps as f32,
         };
-        let panel = kernels.panel;
         let layers = weights
             .layers
             .into_par_iter()
             .map(|layer| Layer {
-                qkv: heads.side_by_side([&layer.query, &layer.key, &layer.value], panel),
-                attention_output: heads.join(&layer.attention_output, panel),
+                qkv: heads.side_by_side([&layer.query, &layer.key, &layer.value], arithmetic),
+                attention_output: heads.join(&layer.attention_output, arithmetic),
                 attention_norm: norm(layer.attention_norm),
-                intermediate: plain(&layer.intermediate, panel),
-                output: plain(&layer.output, panel),
+                intermediate: plain(&layer.intermediate, arithmetic),
+                output: plain(&layer.output, arithmetic),
                 output_norm: norm(layer.output_norm),
             })
             .collect();
@@ -80,10 +83,9 @@ fn get(linear: &Linear, output: Option<usize>, input: Option<usize>) -> f32 {
     }
 }
 
-fn plain(linear: &Linear, panel: usize) -> Matrix {
-    Matrix::pack(
+fn plain<A: Arithmetic>(linear: &Linear, arithmetic: &A) -> Matrix<A::Values> {
+    arithmetic.pack(
         [linear.outputs, linear.inputs],
-        panel,
         |output, input| get(linear, Some(output), Some(input)),
         |output| linear.bias.get(output).copied().unwrap_or(0.0),
     )
@@ -103,11 +105,14 @@ impl Heads {
         (within < self.width).then_some(head * self.width + within)
     }
 
-    fn side_by_side(&self, parts: [&Linear; 3], panel: usize) -> Matrix {
+    fn side_by_side<A: Arithmetic>(
+        &self,
+        parts: [&Linear; 3],
+        arithmetic: &A,
+    ) -> Matrix<A::Values> {
         let all = self.count * self.padded;
-        Matrix::pack(
+        arithmetic.pack(
             [3 * all, parts[0].inputs],
-            panel,
             |output, input| get(parts[output / all], self.source(output % all), Some(input)),
             |output| {
                 self.source(output % all)
@@ -116,10 +121,9 @@ impl Heads {
         )
     }
 
-    fn join(&self, linear: &Linear, panel: usize) -> Matrix {
-        Matrix::pack(
+    fn join<A: Arithmetic>(&self, linear: &Linear, arithmetic: &A) -> Matrix<A::Values> {
+        arithmetic.pack(
             [linear.outputs, self.count * self.padded],
-            panel,
             |output, input| get(linear, Some(output), self.source(input)),
             |output| linear.bias.get(output).copied().unwrap_or(0.0),
         )

@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use super::activation;
 use super::lanes::{LANES, Lanes};
-use super::matrix::Matrix;
+use super::matrix::{Buffer, Matrix};
 use crate::encoder::spec::Activation;
 
 /// What happens to an element once its sum is complete.
@@ -22,7 +22,7 @@ pub(crate) enum Finish<'a> {
 }
 
 /// output[:, columns] (+)= input · weights[inner, columns], row by row.
-pub(crate) struct Product<'a> {
+pub(crate) struct Product<'a, V = Buffer> {
     /// Rows × stride; its column 0 meets input `inner.start` of the weights.
     pub input: &'a [f32],
     /// Floats from one row of the input to the next.
@@ -30,7 +30,7 @@ pub(crate) struct Product<'a> {
     /// Rows to compute.
     pub rows: usize,
     /// The weights.
-    pub weights: &'a Matrix,
+    pub weights: &'a Matrix<V>,
     /// Outputs to compute; starts at a panel, ends at one or at the last output.
     pub columns: Range<usize>,
     /// Inputs to sum over.
@@ -45,16 +45,14 @@ pub(crate) struct Product<'a> {
     pub finish: Finish<'a>,
 }
 
-impl Product<'_> {
+impl<V> Product<'_, V> {
     /// Panics unless every access of the kernel lies inside the slices: the callers' sizes are wrong otherwise.
     pub fn check(&self) {
-        let (columns, inner) = (&self.columns, &self.inner);
-        assert!(columns.start.is_multiple_of(self.weights.panel) && columns.start <= columns.end);
-        assert!(
-            columns.end == self.weights.outputs || columns.end.is_multiple_of(self.weights.panel)
-        );
-        assert!(columns.end <= self.weights.outputs);
-        assert!(inner.start <= inner.end && inner.end <= self.weights.inputs);
+        let (columns, inner, shape) = (&self.columns, &self.inner, self.weights.shape);
+        assert!(columns.start.is_multiple_of(shape.panel) && columns.start <= columns.end);
+        assert!(columns.end == shape.outputs || columns.end.is_multiple_of(shape.panel));
+        assert!(columns.end <= shape.outputs);
+        assert!(inner.start <= inner.end && inner.end <= shape.inputs);
         if self.rows > 0 {
             let last = self.rows - 1;
             assert!(last * self.input_stride + inner.len() <= self.input.len());
@@ -67,7 +65,7 @@ impl Product<'_> {
 }
 
 /// Inputs that one pass over a panel takes, so that the panel stays in the first-level cache.
-const DEPTH: usize = 384;
+pub(super) const DEPTH: usize = 384;
 
 /// Computes a product.
 ///
@@ -80,7 +78,10 @@ pub(super) unsafe fn product<L: Lanes>(p: &mut Product) {
         let to = (from + DEPTH).min(p.inner.end);
         let mut first = p.columns.start;
         while first < p.columns.end {
-            let (panel, width) = p.weights.panel_at(first, from);
+            let (panel, width) = (
+                p.weights.panel_at(first, from),
+                p.weights.shape.width(first),
+            );
             // SAFETY: `check` bounds rows, columns and inputs; the panel holds `width` columns from input `from` on.
             unsafe {
                 match width / LANES {
@@ -127,7 +128,13 @@ unsafe fn rows<L: Lanes, const V: usize>(
             };
             tile.run_height::<L, V>(height, proceed);
             if last {
-                finish::<L, V>(&p.finish, &p.weights.bias[first..], at, &tile, height);
+                finish::<L, V>(
+                    &p.finish,
+                    &p.weights.bias[first..],
+                    at,
+                    tile.c,
+                    [height, p.output_stride],
+                );
             }
         }
         row += height;
@@ -201,14 +208,17 @@ impl Tile {
     }
 }
 
-/// Finishes a tile while it is still in the first-level cache. `at` is the tile's place in the output.
+/// Finishes a tile of `height` rows while it is still in the first-level cache. `at` is its place in the output.
+///
+/// # Safety
+/// The instruction set of `L` is present; `c` is valid for the tile, and so is the residual at the same place.
 #[inline(always)]
-unsafe fn finish<L: Lanes, const V: usize>(
+pub(super) unsafe fn finish<L: Lanes, const V: usize>(
     finish: &Finish,
     bias: &[f32],
     at: usize,
-    tile: &Tile,
-    height: usize,
+    c: *mut f32,
+    [height, stride]: [usize; 2],
 ) {
     // SAFETY: the tile is valid for `height` rows, `check` has bounded the residual likewise, and the bias covers all
     // columns.
@@ -216,8 +226,8 @@ unsafe fn finish<L: Lanes, const V: usize>(
         for v in 0..V {
             let bias = L::load(bias.as_ptr().add(v * LANES));
             for r in 0..height {
-                let offset = r * tile.c_stride + v * LANES;
-                let to = tile.c.add(offset);
+                let offset = r * stride + v * LANES;
+                let to = c.add(offset);
                 match finish {
                     Finish::Keep => return,
                     Finish::Bias => L::load(to).add(bias).store(to),

@@ -1,0 +1,60 @@
+//! `fgd report`: saved records, rendered again. Nothing is computed.
+
+use super::exit::{Exit, usage};
+use super::files::{ReportArgs, ResultArgs, ResultFormat};
+use super::output::{Output, Sink};
+use anyhow::Context;
+use fgd_reports::record::Record;
+use std::path::{Path, PathBuf};
+
+/// Arguments of `fgd report`.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Records of `fgd score`, `fgd compare` or `fgd leaderboard`, as they were saved with --format json.
+    #[arg(required = true, value_name = "RECORD")]
+    records: Vec<PathBuf>,
+    #[command(flatten)]
+    result: ResultArgs,
+    #[command(flatten)]
+    report: ReportArgs,
+}
+
+/// Runs `fgd report`.
+pub fn run(args: &Args, output: &Output) -> anyhow::Result<Exit> {
+    let tables = matches!(args.result.format, ResultFormat::Text | ResultFormat::Md);
+    if args.records.len() > 1 && !tables && !args.report.is_wanted() {
+        return Err(usage(
+            "--format json and csv hold one record: give one, or --format text or md, or --report DIR",
+        ));
+    }
+    let records = args
+        .records
+        .iter()
+        .map(|path| read(path))
+        .collect::<anyhow::Result<Vec<_>>>()?;
+    // A report alone needs no table, unless a place for one was given.
+    let only_report = args.report.is_wanted() && args.result.output.is_none();
+    let sink = Sink::open(args.result.output.as_deref())?;
+    args.report.prepare()?;
+    args.report.write(&records, output)?;
+    if !only_report {
+        let texts: Vec<String> = records
+            .iter()
+            .map(|record| args.result.render(record, output))
+            .collect();
+        sink.write(texts.join("\n").as_bytes())?;
+    }
+    Ok(Exit::Success)
+}
+
+/// Reads a saved record.
+pub fn read(path: &Path) -> anyhow::Result<Record> {
+    let text = std::fs::read_to_string(path)
+        .with_context(|| format!("{}: cannot be read", path.display()))?;
+    Record::from_json(&text).map_err(|error| {
+        usage(format!(
+            "{}: {error}; records are what --format json writes",
+            path.display()
+        ))
+    })
+}

@@ -1,0 +1,124 @@
+//! f32 to 8-bit codes: weights once, per output; inputs for every product, per row and block of inputs.
+
+use super::integers::Integers;
+use crate::encoder::packed::lanes::{LANES, Lanes};
+use crate::encoder::packed::matrix::{Buffer, Matrix, Shape};
+use crate::encoder::packed::product::DEPTH;
+
+/// The largest code.
+const LARGEST: f32 = 127.0;
+
+/// The codes of a weight matrix.
+pub(crate) struct Codes {
+    /// Words of codes in the order of [`Shape::visit`].
+    pub words: Vec<i32>,
+    /// What a code of 1 is worth, per output.
+    pub scales: Buffer,
+    /// For every block of [`DEPTH`] inputs and every output: −offset · Σ codes, which takes back the offset of the
+    /// input codes.
+    pub starts: Vec<i32>,
+}
+
+impl Codes {
+    /// Quantises `weight(output, input)`: the largest weight of an output becomes 127.
+    pub(super) fn pack<I: Integers>(
+        shape: Shape,
+        weight: impl Fn(usize, usize) -> f32,
+        bias: impl Fn(usize) -> f32,
+    ) -> Matrix<Codes> {
+        let mut scales = Buffer::zeros(shape.outputs);
+        for (output, scale) in scales[..shape.outputs].iter_mut().enumerate() {
+            let largest =
+                (0..shape.inputs).fold(0f32, |m, input| m.max(weight(output, input).abs()));
+            *scale = largest / LARGEST;
+        }
+        let mut words = Vec::with_capacity(shape.outputs * shape.inputs / I::GROUP);
+        let mut starts = vec![0; shape.inputs.div_ceil(DEPTH) * shape.outputs];
+        let mut group = [0; 4];
+        let mut filled = 0;
+        shape.visit(I::GROUP, |output, input| {
+            let scale = scales[output];
+            let code = match scale > 0.0 {
+                true => (weight(output, input) / scale).round_ties_even() as i32,
+                false => 0,
+            };
+            starts[input / DEPTH * shape.outputs + output] -= I::OFFSET * code;
+            group[filled] = code;
+            filled += 1;
+            if filled == I::GROUP {
+                words.push(I::word(&group[..filled], 0));
+                filled = 0;
+            }
+        });
+        Matrix {
+            values: Codes {
+                words,
+                scales,
+                starts,
+            },
+            bias: shape.bias(bias),
+            shape,
+        }
+    }
+}
+
+/// The codes of the input of one product.
+#[derive(Default)]
+pub(crate) struct Inputs {
+    /// Words of codes, row after row.
+    pub words: Vec<i32>,
+    /// What a code of 1 is worth, per row.
+    pub scales: Vec<f32>,
+}
+
+/// Quantises `rows` rows of `length` floats, a multiple of sixteen.
+///
+/// # Safety
+/// The instruction set of `I` is present; `from` is valid for the rows at stride `stride`.
+#[inline(always)]
+pub(super) unsafe fn quantize<I: Integers>(
+    from: *const f32,
+    stride: usize,
+    [rows, length]: [usize; 2],
+    inputs: &mut Inputs,
+) {
+    // Adding 1.5·2²³ rounds to the nearest whole number n and leaves it in the low bits.
+    const MAGIC: f32 = 12_582_912.0;
+    let words_per_row = length / I::GROUP;
+    inputs
+        .words
+        .resize(inputs.words.len().max(rows * words_per_row), 0);
+    inputs.scales.resize(inputs.scales.len().max(rows), 0.0);
+    for row in 0..rows {
+        let words = &mut inputs.words[row * words_per_row..][..words_per_row];
+        // SAFETY: the caller vouches for the rows and the instruction set.
+        unsafe {
+            let x = from.add(row * stride);
+            let zero = I::Float::splat(0.0);
+            let mut largest = zero;
+            for at in (0..length).step_by(LANES) {
+                let value = I::Float::load(x.add(at));
+                largest = largest.max(value).max(zero.sub(value));
+            }
+            let largest = largest.largest();
+            inputs.scales[row] = largest / LARGEST;
+            let factor = if largest > 0.0 {
+                LARGEST / largest
+            } else {
+                0.0
+            };
+            let (factor, magic) = (I::Float::splat(factor), I::Float::splat(MAGIC));
+            for at in (0..length).step_by(LANES) {
+                let shifted = I::Float::load(x.add(at)).mul(factor).add(magic).to_array();
+                let mut codes = [0i32; LANES];
+                for i in 0..LANES {
+                    codes[i] = (shifted[i].to_bits() as i32).wrapping_sub(MAGIC.to_bits() as i32);
+                }
+                let first = at / I::GROUP;
+                for i in 0..LANES / I::GROUP {
+                    words[first + i] = I::word(&codes[i * I::GROUP..(i + 1) * I::GROUP], I::OFFSET);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,167 @@
+//! Sixteen 32-bit sums of products of 8-bit codes, for each instruction set. All of them give the same integers: the
+//! codes lie between −127 and 127 and no intermediate saturates.
+
+#[cfg(target_arch = "x86_64")]
+use std::arch::x86_64::*;
+
+use super::super::lanes::{LANES, Lanes, portable::Portable};
+#[cfg(target_arch = "x86_64")]
+use super::super::lanes::{avx2::Avx2, avx512::Avx512};
+
+/// Sixteen 32-bit words: sums, or the codes of `GROUP` inputs for each of sixteen outputs.
+///
+/// Every method is `unsafe` because the instruction set must be present on the running CPU.
+pub(super) trait Integers: Copy {
+    /// The f32 lanes of the same instruction set.
+    type Float: Lanes;
+    /// Codes in a word: two of 16 bits or four of 8 bits.
+    const GROUP: usize;
+    /// What is added to the codes of the input so that they fit the unsigned operand of the instruction.
+    const OFFSET: i32;
+
+    /// The word in every lane.
+    unsafe fn splat(word: i32) -> Self;
+    /// Sixteen consecutive words.
+    unsafe fn load(from: *const i32) -> Self;
+    /// self + Σ over the group of input code · weight code.
+    unsafe fn dot(self, input: Self, weights: Self) -> Self;
+    /// The words as an array.
+    unsafe fn to_array(self) -> [i32; LANES];
+
+    /// A word of codes, as `dot` takes them for the input (`offset` = `OFFSET`) or the weights (`offset` = 0).
+    #[inline(always)]
+    fn word(codes: &[i32], offset: i32) -> i32 {
+        let mut word = 0;
+        for (i, code) in codes.iter().enumerate() {
+            let bits = 32 / Self::GROUP;
+            let field = (code + offset) as u32 & (u32::MAX >> (32 - bits));
+            word |= field << (i * bits);
+        }
+        word as i32
+    }
+}
+
+/// The twin that the other instruction sets are compared with.
+#[derive(Clone, Copy)]
+pub(super) struct Words([i32; LANES]);
+
+impl Integers for Words {
+    type Float = Portable;
+    const GROUP: usize = 2;
+    const OFFSET: i32 = 0;
+
+    #[inline(always)]
+    unsafe fn splat(word: i32) -> Self {
+        Words([word; LANES])
+    }
+
+    #[inline(always)]
+    unsafe fn load(from: *const i32) -> Self {
+        // SAFETY: the caller vouches for sixteen readable words.
+        Words(unsafe { from.cast::<[i32; LANES]>().read() })
+    }
+
+    #[inline(always)]
+    unsafe fn dot(self, input: Self, weights: Self) -> Self {
+        let mut sums = self.0;
+        for (i, sum) in sums.iter_mut().enumerate() {
+            let (a, b) = (input.0[i], weights.0[i]);
+            *sum += i32::from(a as i16) * i32::from(b as i16) + (a >> 16) * (b >> 16);
+        }
+        Words(sums)
+    }
+
+    #[inline(always)]
+    unsafe fn to_array(self) -> [i32; LANES] {
+        self.0
+    }
+}
+
+/// AVX2: `vpmaddwd` multiplies pairs of 16-bit codes and adds them in 32 bits.
+#[cfg(target_arch = "x86_64")]
+#[derive(Clone, Copy)]
+pub(super) struct Pairs(__m256i, __m256i);
+
+#[cfg(target_arch = "x86_64")]
+impl Integers for Pairs {
+    type Float = Avx2;
+    const GROUP: usize = 2;
+    const OFFSET: i32 = 0;
+
+    #[inline(always)]
+    unsafe fn splat(word: i32) -> Self {
+        // SAFETY: the caller vouches for AVX2, here and below.
+        unsafe { Pairs(_mm256_set1_epi32(word), _mm256_set1_epi32(word)) }
+    }
+
+    #[inline(always)]
+    unsafe fn load(from: *const i32) -> Self {
+        // SAFETY: the caller vouches for sixteen readable words.
+        unsafe {
+            Pairs(
+                _mm256_loadu_si256(from.cast()),
+                _mm256_loadu_si256(from.add(8).cast()),
+            )
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn dot(self, input: Self, weights: Self) -> Self {
+        // SAFETY: as above.
+        unsafe {
+            Pairs(
+                _mm256_add_epi32(self.0, _mm256_madd_epi16(input.0, weights.0)),
+                _mm256_add_epi32(self.1, _mm256_madd_epi16(input.1, weights.1)),
+            )
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn to_array(self) -> [i32; LANES] {
+        let mut words = [0; LANES];
+        // SAFETY: as above; the array holds sixteen words.
+        unsafe {
+            _mm256_storeu_si256(words.as_mut_ptr().cast(), self.0);
+            _mm256_storeu_si256(words.as_mut_ptr().add(8).cast(), self.1);
+        }
+        words
+    }
+}
+
+/// AVX-512 VNNI: `vpdpbusd` multiplies four unsigned by four signed bytes and adds them to 32 bits without saturating.
+#[cfg(target_arch = "x86_64")]
+#[derive(Clone, Copy)]
+pub(super) struct Quads(__m512i);
+
+#[cfg(target_arch = "x86_64")]
+impl Integers for Quads {
+    type Float = Avx512;
+    const GROUP: usize = 4;
+    const OFFSET: i32 = 128;
+
+    #[inline(always)]
+    unsafe fn splat(word: i32) -> Self {
+        // SAFETY: the caller vouches for AVX-512 with VNNI, here and below.
+        unsafe { Quads(_mm512_set1_epi32(word)) }
+    }
+
+    #[inline(always)]
+    unsafe fn load(from: *const i32) -> Self {
+        // SAFETY: the caller vouches for sixteen readable words.
+        unsafe { Quads(_mm512_loadu_si512(from.cast())) }
+    }
+
+    #[inline(always)]
+    unsafe fn dot(self, input: Self, weights: Self) -> Self {
+        // SAFETY: as above.
+        unsafe { Quads(_mm512_dpbusd_epi32(self.0, input.0, weights.0)) }
+    }
+
+    #[inline(always)]
+    unsafe fn to_array(self) -> [i32; LANES] {
+        let mut words = [0; LANES];
+        // SAFETY: as above; the array holds sixteen words.
+        unsafe { _mm512_storeu_si512(words.as_mut_ptr().cast(), self.0) };
+        words
+    }
+}

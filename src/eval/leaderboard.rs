@@ -1,0 +1,339 @@
+//! Many submissions, ranked: what their distances leave open, and what the hidden part of the images changes.
+//!
+//! A submission is kept as its score and one distance per image, so that hundreds need little memory.
+//!
+//! The rank range follows from all pairs: a submission can be no better than one more than the number of
+//! submissions that are significantly better than it, and no worse than the number of all less those that are
+//! significantly worse. The pairs are tested by their differences image by image and corrected together
+//! (Holm, α = 0.05), so with a probability of 95% every range holds its true rank at once (the construction
+//! of Mogstad, Romano, Shaikh & Wilhelm 2024, *Inference for ranks*). Submissions whose ranges overlap are not
+//! separable.
+
+use fgd_metrics::MetricError;
+use fgd_metrics::compare::{
+    PairDifference, all_differences, detectable_difference, images_needed, outcomes,
+};
+use fgd_metrics::estimate::Estimate;
+use fgd_reports::record::{Difference, LeaderboardResults, Measure, ScoreResults, Split, Standing};
+
+/// The metric that ranks.
+pub const RANKED_BY: &str = "fgd_paired";
+
+/// Chance of any false statement about a pair that is accepted.
+const ALPHA: f64 = 0.05;
+
+/// A submission that was scored.
+#[derive(Debug, Clone)]
+pub struct Entry {
+    /// What reports call it.
+    pub name: String,
+    /// Its numbers.
+    pub scores: ScoreResults,
+    /// Its distance on every image.
+    pub distances: Vec<f64>,
+}
+
+/// The images of each part of a split.
+#[derive(Debug, Clone)]
+pub struct Parts {
+    /// Where the split comes from: `seed` or the name of a column.
+    pub source: String,
+    /// The seed, where it was drawn.
+    pub seed: Option<u64>,
+    /// For each image whether it is public.
+    pub public: Vec<bool>,
+}
+
+/// Ranks submissions that were scored on the same images, at least one of them. What is rejected is left to
+/// the caller.
+///
+/// # Errors
+/// Entries with different numbers of images.
+pub fn rank(
+    entries: Vec<Entry>,
+    parts: Option<&Parts>,
+    comparability_key: &str,
+) -> Result<LeaderboardResults, MetricError> {
+    let means: Vec<f64> = entries.iter().map(|entry| mean(&entry.distances)).collect();
+    let ranks = ranks(&means);
+    let pairs = if entries.iter().all(|entry| entry.distances.len() > 1) {
+        let distances: Vec<&[f64]> = entries.iter().map(|e| e.distances.as_slice()).collect();
+        all_differences(&distances)?
+    } else {
+        // One image separates nobody.
+        Vec::new()
+    };
+    let ranges = rank_ranges(entries.len(), &pairs);
+    let of_parts = parts.map(|parts| [part(&entries, parts, true), part(&entries, parts, false)]);
+
+    let mut order: Vec<usize> = (0..entries.len()).collect();
+    order.sort_by(|&a, &b| {
+        means[a]
+            .total_cmp(&means[b])
+            .then_with(|| entries[a].name.cmp(&entries[b].name))
+    });
+    let differences = order
+        .windows(2)
+        .filter_map(|neighbours| {
+            neighbour_difference(&entries, &pairs, neighbours[1], neighbours[0])
+        })
+        .collect::<Result<Vec<_>, _>>()?;
+    let split = parts
+        .zip(of_parts.as_ref())
+        .map(|(parts, [public, private])| Split {
+            source: parts.source.clone(),
+            seed: parts.seed,
+            public: parts.public.iter().filter(|&&public| public).count() as u64,
+            private: parts.public.iter().filter(|&&public| !public).count() as u64,
+            rank_correlation: kendall(&public.ranks, &private.ranks),
+        });
+    let (n, references) = entries
+        .first()
+        .map_or((0, 0), |entry| (entry.scores.n, entry.scores.references));
+    let mut entries: Vec<Option<Entry>> = entries.into_iter().map(Some).collect();
+    let standings = order
+        .into_iter()
+        .filter_map(|index| {
+            let entry = entries[index].take()?;
+            let in_part = |which: usize| of_parts.as_ref().map(|parts| &parts[which]);
+            Some(Standing {
+                name: entry.name,
+                rank: ranks[index],
+                rank_range: ranges[index],
+                scores: entry.scores,
+                public: in_part(0).map(|part| part.measures[index].clone()),
+                private: in_part(1).map(|part| part.measures[index].clone()),
+                public_rank: in_part(0).map(|part| part.ranks[index]),
+                private_rank: in_part(1).map(|part| part.ranks[index]),
+                comparability_key: comparability_key.to_owned(),
+            })
+        })
+        .collect();
+    Ok(LeaderboardResults {
+        n,
+        references,
+        ranked_by: RANKED_BY.into(),
+        split,
+        standings,
+        differences,
+        rejected: Vec::new(),
+    })
+}
+
+/// The ranking on one part of the images.
+struct Part {
+    measures: Vec<Measure>,
+    ranks: Vec<u64>,
+}
+
+fn part(entries: &[Entry], parts: &Parts, public: bool) -> Part {
+    let values = |entry: &Entry| -> Vec<f64> {
+        let of_image = entry.distances.iter().zip(&parts.public);
+        of_image
+            .filter(|(_, part)| **part == public)
+            .map(|(&distance, _)| distance)
+            .collect()
+    };
+    let mut part = Part {
+        measures: Vec::new(),
+        ranks: Vec::new(),
+    };
+    let mut means = Vec::new();
+    for entry in entries {
+        let values = values(entry);
+        means.push(mean(&values));
+        part.measures.push(match Estimate::of_mean(&values) {
+            Ok(estimate) => Measure::estimated(estimate.value, estimate.se, estimate.ci95),
+            Err(unavailable) => Measure {
+                reason: Some(unavailable.to_string()),
+                ..Measure::exact(mean(&values))
+            },
+        });
+    }
+    part.ranks = ranks(&means);
+    part
+}
+
+/// How the lower of two neighbours in rank differs from the one above it; `None` where nothing was tested.
+fn neighbour_difference(
+    entries: &[Entry],
+    pairs: &[PairDifference],
+    lower: usize,
+    upper: usize,
+) -> Option<Result<Difference, MetricError>> {
+    let (first, second) = (lower.min(upper), lower.max(upper));
+    let pair = pairs
+        .binary_search_by_key(&(first, second), |pair| (pair.first, pair.second))
+        .map(|index| &pairs[index])
+        .ok()?;
+    let sign = if lower == first { 1.0 } else { -1.0 };
+    let estimate = Estimate::normal(sign * pair.estimate.value, pair.estimate.se);
+    let (a, b) = (&entries[lower], &entries[upper]);
+    Some(
+        outcomes(&a.distances, &b.distances, true).map(|outcomes| Difference {
+            metric: RANKED_BY.into(),
+            higher_is_better: Some(false),
+            system: a.name.clone(),
+            versus: b.name.clone(),
+            estimate: Measure::estimated(estimate.value, estimate.se, estimate.ci95),
+            p_value: Some(pair.p_value),
+            p_holm: Some(pair.p_holm),
+            test: format!(
+                "normal, of the mean difference; corrected over {} pairs",
+                pairs.len()
+            ),
+            wins: Some(outcomes.wins as u64),
+            ties: Some(outcomes.ties as u64),
+            losses: Some(outcomes.losses as u64),
+            minimum_detectable: Some(detectable_difference(estimate.se)),
+            n_needed: images_needed(estimate.value, estimate.se, a.distances.len()),
+            slices: Vec::new(),
+        }),
+    )
+}
+
+/// Ranks from 1, lower values first; equal values share the best rank they could have.
+fn ranks(values: &[f64]) -> Vec<u64> {
+    let rank = |value: &f64| 1 + values.iter().filter(|other| *other < value).count() as u64;
+    values.iter().map(rank).collect()
+}
+
+/// Best and worst rank that the tested pairs leave open.
+fn rank_ranges(entries: usize, pairs: &[PairDifference]) -> Vec<[u64; 2]> {
+    let mut ranges = vec![[1, entries as u64]; entries];
+    for pair in pairs.iter().filter(|pair| pair.p_holm < ALPHA) {
+        let (better, worse) = if pair.estimate.value < 0.0 {
+            (pair.first, pair.second)
+        } else {
+            (pair.second, pair.first)
+        };
+        ranges[worse][0] += 1;
+        ranges[better][1] -= 1;
+    }
+    ranges
+}
+
+/// Kendall's τ-b of two rankings (Kendall 1945, *The treatment of ties in ranking problems*); `None` where one of
+/// them is all ties.
+fn kendall(a: &[u64], b: &[u64]) -> Option<f64> {
+    let (mut score, mut untied_in_a, mut untied_in_b) = (0i64, 0u64, 0u64);
+    for i in 0..a.len() {
+        for j in 0..i {
+            let (of_a, of_b) = (a[i].cmp(&a[j]) as i64, b[i].cmp(&b[j]) as i64);
+            score += of_a * of_b;
+            untied_in_a += of_a.unsigned_abs();
+            untied_in_b += of_b.unsigned_abs();
+        }
+    }
+    let scale = (untied_in_a as f64 * untied_in_b as f64).sqrt();
+    (scale > 0.0).then(|| score as f64 / scale)
+}
+
+fn mean(values: &[f64]) -> f64 {
+    values.iter().sum::<f64>() / values.len() as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entry(name: &str, distances: Vec<f64>) -> Entry {
+        Entry {
+            name: name.into(),
+            scores: ScoreResults::default(),
+            distances,
+        }
+    }
+
+    /// Distances that wave about `level`; two levels far apart are significant, equal ones are not.
+    fn around(level: f64, phase: usize) -> Vec<f64> {
+        (0..60)
+            .map(|i| level + 0.01 * ((i + phase) % 7) as f64)
+            .collect()
+    }
+
+    #[test]
+    fn submissions_that_are_not_separable_share_a_range() {
+        let entries = vec![
+            entry("last", around(0.9, 0)),
+            entry("second", around(0.1005, 3)),
+            entry("first", around(0.1, 0)),
+        ];
+        let found = rank(entries, None, "key").unwrap();
+        let rows: Vec<_> = found
+            .standings
+            .iter()
+            .map(|s| (s.name.as_str(), s.rank, s.rank_range))
+            .collect();
+        assert_eq!(
+            rows,
+            [
+                ("first", 1, [1, 2]),
+                ("second", 2, [1, 2]),
+                ("last", 3, [3, 3])
+            ]
+        );
+        let neighbours: Vec<_> = (found.differences.iter())
+            .map(|d| {
+                (
+                    d.system.as_str(),
+                    d.versus.as_str(),
+                    d.estimate.value.unwrap() > 0.0,
+                )
+            })
+            .collect();
+        assert_eq!(
+            neighbours,
+            [("second", "first", true), ("last", "second", true)]
+        );
+        assert!(found.differences[0].p_holm.unwrap() > ALPHA);
+        assert!(found.differences[1].p_holm.unwrap() < ALPHA);
+    }
+
+    #[test]
+    fn equal_submissions_share_a_rank() {
+        let entries = vec![entry("b", around(0.1, 0)), entry("a", around(0.1, 0))];
+        let found = rank(entries, None, "key").unwrap();
+        let rows: Vec<_> = found
+            .standings
+            .iter()
+            .map(|s| (s.name.as_str(), s.rank))
+            .collect();
+        assert_eq!(rows, [("a", 1), ("b", 1)]);
+    }
+
+    #[test]
+    fn the_private_part_may_turn_the_public_ranking() {
+        let public: Vec<bool> = (0..60).map(|i| i < 20).collect();
+        let mut turns = around(0.1, 0);
+        turns[20..].iter_mut().for_each(|distance| *distance += 1.0);
+        let entries = vec![entry("turns", turns), entry("steady", around(0.3, 1))];
+        let parts = Parts {
+            source: "seed".into(),
+            seed: Some(1),
+            public,
+        };
+        let found = rank(entries, Some(&parts), "key").unwrap();
+        assert_eq!(found.split.as_ref().unwrap().rank_correlation, Some(-1.0));
+        assert_eq!(found.split.unwrap().private, 40);
+        let turns = found.standings.iter().find(|s| s.name == "turns").unwrap();
+        assert_eq!((turns.public_rank, turns.private_rank), (Some(1), Some(2)));
+    }
+
+    #[test]
+    fn tau_b_of_rankings_with_ties() {
+        // scipy.stats.kendalltau([1, 2, 2, 4], [1, 3, 2, 4]) = 0.912870929175277
+        let found = kendall(&[1, 2, 2, 4], &[1, 3, 2, 4]).unwrap();
+        assert!((found - 0.912_870_929_175_277).abs() < 1e-12, "{found}");
+        assert_eq!(kendall(&[1, 1], &[1, 2]), None);
+        assert_eq!(kendall(&[1], &[1]), None);
+    }
+
+    #[test]
+    fn one_image_leaves_every_rank_open() {
+        let entries = vec![entry("a", vec![0.1]), entry("b", vec![0.9])];
+        let found = rank(entries, None, "key").unwrap();
+        assert_eq!(found.standings[1].rank_range, [1, 2]);
+        assert!(found.differences.is_empty());
+    }
+}

@@ -1,0 +1,135 @@
+//! Embeddings and moments in files: what captions give in one go, they give in pieces and in steps.
+
+mod program;
+
+use predicates::prelude::*;
+use program::{Place, assert_close, captions, fixture, number};
+use std::path::{Path, PathBuf};
+
+/// Runs `fgd embed` or `fgd moments` on a file of the caption set.
+fn make(place: &Place, command: &str, name: &str, output: &str, more: &[&str]) -> PathBuf {
+    let path = place.path(output);
+    place
+        .fgd()
+        .arg(command)
+        .arg(captions(name))
+        .arg("-o")
+        .arg(&path)
+        .arg("--encoder")
+        .arg(fixture("encoder/tiny-mean"))
+        .args(more)
+        .assert()
+        .success();
+    path
+}
+
+fn set_distance(place: &Place, submission: &Path, references: &Path) -> f64 {
+    number(&place.record(submission, references, &[]), "/fgd_set/value")
+}
+
+#[test]
+fn embeddings_score_as_their_captions_do() {
+    let place = Place::new();
+    let whole = place.record(&captions("good.csv"), &captions("references.csv"), &[]);
+    let candidates = make(&place, "embed", "good.csv", "good.npy", &[]);
+    let references = make(&place, "embed", "references.csv", "references.npy", &[]);
+    let record = place.record(&candidates, &references, &[]);
+    for part in ["fgd_paired", "fgd_set", "decomposition", "mean_cosine"] {
+        assert_eq!(record["results"][part], whole["results"][part], "{part}");
+    }
+}
+
+#[test]
+fn moments_give_the_set_distance() {
+    let place = Place::new();
+    let (good, wanted) = (captions("good.csv"), captions("references.csv"));
+    let expected = set_distance(&place, &good, &wanted);
+    let candidates = make(&place, "moments", "good.csv", "good.npz", &[]);
+    let references = make(&place, "moments", "references.csv", "references.npz", &[]);
+    for (submission, references) in [
+        (&candidates, &references),
+        (&good, &references),
+        (&candidates, &wanted),
+    ] {
+        let distance = set_distance(&place, submission, references);
+        assert_close(distance, expected, 1e-9, "moments");
+    }
+    let foreign = fixture("score/moments-without-n.npz");
+    let distance = set_distance(&place, &good, &foreign);
+    assert_close(
+        distance,
+        expected,
+        1e-5,
+        "statistics as pytorch-fid saves them",
+    );
+}
+
+#[test]
+fn shards_merge_to_the_whole() {
+    let place = Place::new();
+    let whole = make(&place, "moments", "good.csv", "whole.npz", &[]);
+    let shards = ["1/3", "2/3", "3/3"].map(|shard| {
+        let name = format!("{}.npz", &shard[..1]);
+        make(&place, "moments", "good.csv", &name, &["--shard", shard])
+    });
+    let merged = place.path("merged.npz");
+    place
+        .fgd()
+        .arg("merge")
+        .args(&shards)
+        .arg("-o")
+        .arg(&merged)
+        .assert()
+        .success();
+    let (whole, n) = fgd::arrays::read_moments(&whole).unwrap();
+    let (merged, merged_n) = fgd::arrays::read_moments(&merged).unwrap();
+    assert_eq!(n, merged_n);
+    let (a, b) = (whole.covariance(1).unwrap(), merged.covariance(1).unwrap());
+    let apart = |a: &f64, b: &f64| (a - b).abs();
+    assert!(
+        whole
+            .mean()
+            .iter()
+            .zip(&merged.mean())
+            .all(|(a, b)| apart(a, b) < 1e-12)
+    );
+    assert!(a.iter().zip(&b).all(|(a, b)| apart(a, b) < 1e-12));
+}
+
+#[test]
+fn what_moments_cannot_tell_is_said() {
+    let place = Place::new();
+    let foreign = fixture("score/moments-without-n.npz");
+    place
+        .score(&captions("good.csv"), &foreign)
+        .args(["--worst", "3"])
+        .assert()
+        .code(2)
+        .stderr(predicate::str::contains("moments have no rows"));
+    place
+        .fgd()
+        .arg("merge")
+        .arg(&foreign)
+        .arg("-o")
+        .arg(place.path("merged.npz"))
+        .assert()
+        .code(2)
+        .stderr(predicate::str::contains("no `n`"));
+}
+
+#[test]
+fn embeddings_of_different_numbers_of_rows_cannot_be_paired() {
+    let place = Place::new();
+    let one_each = make(&place, "embed", "references.csv", "one.npy", &[]);
+    let several = make(&place, "embed", "references-multi.csv", "several.npy", &[]);
+    place
+        .score(&one_each, &several)
+        .assert()
+        .code(2)
+        .stderr(predicate::str::contains("--unpaired"));
+    place
+        .score(&one_each, &several)
+        .arg("--unpaired")
+        .assert()
+        .success();
+}

@@ -1,0 +1,172 @@
+//! Whatever stands in a submission, it is refused with its faults named or scored with finite numbers; never a panic, never NaN.
+//! What reading and linting say on their own is in captions_malformed.rs.
+
+use fgd::captions::{ReadOptions, read};
+use fgd::encoder::Options;
+use fgd::eval::assemble::{AssembleError, assemble};
+use fgd::eval::embedder::Embedder;
+use fgd::eval::metrics::{Choice, Group};
+use fgd::eval::score::score;
+use fgd::eval::system::System;
+use fgd::hub::Settings;
+use proptest::prelude::*;
+use serde_json::Value;
+use std::path::Path;
+
+/// Images of the small submission: as many as shows every fault and keeps hundreds of scores quick.
+const ROWS: usize = 24;
+
+fn fixture(path: &str) -> std::path::PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("fixtures")
+        .join(path)
+}
+
+/// The header and the first rows of a file of the caption set; none of these rows has a line break inside.
+fn first_rows(name: &str) -> Vec<String> {
+    let text = std::fs::read_to_string(fixture("captions").join(name)).unwrap();
+    text.lines().take(ROWS + 1).map(str::to_owned).collect()
+}
+
+/// One way to spoil the rows.
+#[derive(Debug, Clone)]
+enum Damage {
+    Cut(usize),
+    SwapColumns(usize),
+    Id(usize, String),
+    Caption(usize, String),
+    Quote(usize, usize),
+    Huge(usize, usize),
+    Constant(String),
+    Remove(usize),
+}
+
+fn damage() -> impl Strategy<Value = Damage> {
+    let row = 1..=ROWS;
+    prop_oneof![
+        (0usize..3000).prop_map(Damage::Cut),
+        row.clone().prop_map(Damage::SwapColumns),
+        (row.clone(), "\\PC{0,8}").prop_map(|(row, id)| Damage::Id(row, id)),
+        // Captions of any characters, none of them among the encoder's words included.
+        (row.clone(), "\\PC{1,40}").prop_map(|(row, text)| Damage::Caption(row, text)),
+        (row.clone(), 0usize..40).prop_map(|(row, at)| Damage::Quote(row, at)),
+        (row.clone(), 1usize..20_000).prop_map(|(row, length)| Damage::Huge(row, length)),
+        "[a-z ]{1,12}".prop_map(Damage::Constant),
+        row.prop_map(Damage::Remove),
+    ]
+}
+
+fn quoted(text: &str) -> String {
+    format!("\"{}\"", text.replace('"', "\"\""))
+}
+
+fn spoil(rows: &mut [String], damage: &Damage) {
+    let set = |row: &mut String, text: &str| {
+        let id = row.split(',').next().unwrap_or_default().to_owned();
+        *row = format!("{id},{}", quoted(text));
+    };
+    match damage {
+        Damage::SwapColumns(row) => {
+            if let Some((id, caption)) = rows[*row].split_once(',') {
+                rows[*row] = format!("{caption},{id}");
+            }
+        }
+        Damage::Id(row, id) => {
+            let caption = rows[*row]
+                .split_once(',')
+                .map_or("", |(_, caption)| caption);
+            rows[*row] = format!("{},{caption}", quoted(id));
+        }
+        Damage::Caption(row, text) => set(&mut rows[*row], text),
+        Damage::Quote(row, at) => {
+            let at = rows[*row]
+                .char_indices()
+                .map(|(at, _)| at)
+                .nth(*at)
+                .unwrap_or(0);
+            rows[*row].insert(at, '"');
+        }
+        Damage::Huge(row, length) => set(&mut rows[*row], &"word ".repeat(*length)),
+        Damage::Constant(text) => rows[1..].iter_mut().for_each(|row| set(row, text)),
+        Damage::Remove(row) => rows[*row].clear(),
+        Damage::Cut(_) => {}
+    }
+}
+
+/// Writes the rows and reads them as a submission; `None` where the file is refused as a whole.
+fn system(rows: &[String], cut: Option<usize>) -> Option<System> {
+    let mut bytes = (rows.join("\n") + "\n").into_bytes();
+    bytes.truncate(cut.unwrap_or(bytes.len()));
+    let file = tempfile::Builder::new().suffix(".csv").tempfile().unwrap();
+    std::fs::write(file.path(), bytes).unwrap();
+    match read(file.path(), &ReadOptions::default()) {
+        Ok(file) => Some(System::Captions(file)),
+        Err(error) => {
+            assert!(error.to_string().len() > 20, "{error}");
+            None
+        }
+    }
+}
+
+fn embedder() -> Result<Embedder, AssembleError> {
+    let encoder = fixture("encoder/tiny-mean");
+    let name = encoder.to_str().unwrap();
+    Ok(Embedder::open(
+        name,
+        Options::default(),
+        None,
+        &Settings::from_env(false),
+    )?)
+}
+
+/// Every missing number of a serialised record is explained beside it. (serde_json writes NaN as null.)
+fn assert_explained(value: &Value, place: &str) {
+    match value {
+        Value::Object(fields) => {
+            let missing = fields.get("value").is_some_and(Value::is_null);
+            let reason = fields.get("reason").is_some_and(Value::is_string);
+            assert!(!missing || reason, "{place}: no value and no reason");
+            for (name, field) in fields {
+                assert_explained(field, &format!("{place}/{name}"));
+            }
+        }
+        Value::Array(values) => {
+            for value in values {
+                assert!(!value.is_null(), "{place}: null in a list");
+                assert_explained(value, place);
+            }
+        }
+        _ => {}
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 240, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn a_spoilt_submission_is_refused_or_scored(damages in proptest::collection::vec(damage(), 1..4)) {
+        let references = system(&first_rows("references.csv"), None).unwrap();
+        let mut rows = first_rows("good.csv");
+        let mut cut = None;
+        for damage in &damages {
+            spoil(&mut rows, damage);
+            if let Damage::Cut(at) = damage {
+                cut = Some(*at);
+            }
+        }
+        let Some(submission) = system(&rows, cut) else { return Ok(()) };
+        match assemble(&submission, &references, false, &mut embedder, &|_| ()) {
+            Err(AssembleError::Invalid { findings }) => prop_assert!(!findings.is_empty()),
+            Err(error) => prop_assert!(false, "{error}"),
+            Ok((assembled, _)) => {
+                prop_assert_eq!(assembled.set.len(), ROWS);
+                let groups = vec![Group::Infinity, Group::Mmd, Group::Prdc, Group::Vendi, Group::Bleu, Group::Diversity];
+                let scored = score(&assembled.set, &Choice { groups, seed: 0 }).unwrap();
+                assert_explained(&serde_json::to_value(&scored.results).unwrap(), "");
+                prop_assert!(scored.results.fgd_paired.value.is_some());
+                let per_caption = [scored.per_caption.distance, scored.per_caption.influence];
+                prop_assert!(per_caption.iter().flatten().flatten().all(|value| value.is_finite()));
+            }
+        }
+    }
+}

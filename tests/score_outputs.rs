@@ -1,0 +1,160 @@
+//! What `fgd score` writes: four formats, a file that appears whole, a table per caption, the worst captions.
+
+mod program;
+
+use polars::prelude::*;
+use predicates::prelude::*;
+use program::{Place, assert_close, captions, number};
+use serde_json::Value;
+use std::path::Path;
+
+fn good(place: &Place) -> assert_cmd::Command {
+    place.score(&captions("good.csv"), &captions("references.csv"))
+}
+
+#[test]
+fn each_format_holds_the_number() {
+    let place = Place::new();
+    let record = place.record(&captions("good.csv"), &captions("references.csv"), &[]);
+    // Digits that rounding to four places or more leaves alone.
+    let shown = format!("{:.4}", number(&record, "/fgd_paired/value"));
+    for (format, mark) in [
+        ("text", "fgd_paired"),
+        ("csv", ","),
+        ("md", "|"),
+        ("json", "{"),
+    ] {
+        good(&place)
+            .args(["--format", format])
+            .assert()
+            .success()
+            .stdout(predicate::str::contains(mark).and(predicate::str::contains(&shown)));
+    }
+}
+
+#[test]
+fn a_result_file_appears_whole_and_stdout_stays_empty() {
+    let place = Place::new();
+    let file = place.path("score.json");
+    good(&place)
+        .args(["--format", "json", "-o"])
+        .arg(&file)
+        .assert()
+        .success()
+        .stdout("");
+    let record: Value = serde_json::from_slice(&std::fs::read(&file).unwrap()).unwrap();
+    assert_eq!(record["kind"], "score");
+    assert_eq!(place.files(), ["cache", "score.json"]);
+}
+
+#[test]
+fn a_failed_run_leaves_the_old_result_alone() {
+    let place = Place::new();
+    let file = place.path("score.json");
+    std::fs::write(&file, "old").unwrap();
+    place
+        .score(
+            &captions("malformed/missing-ids.csv"),
+            &captions("references.csv"),
+        )
+        .arg("-o")
+        .arg(&file)
+        .assert()
+        .code(4);
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), "old");
+    assert_eq!(place.files(), ["score.json"]);
+}
+
+#[test]
+fn an_unwritable_place_is_found_before_the_work() {
+    let place = Place::new();
+    let nowhere = place.path("no-such-folder/score.json");
+    for flag in ["--output", "--per-caption"] {
+        let path = nowhere.with_extension("csv");
+        good(&place)
+            .arg(flag)
+            .arg(&path)
+            .assert()
+            .failure()
+            .stderr(predicate::str::contains("cannot be written"));
+    }
+    assert!(place.files().is_empty(), "{:?}", place.files());
+}
+
+fn table(path: &Path) -> DataFrame {
+    let file = std::fs::File::open(path).unwrap();
+    match path.extension().unwrap().to_str().unwrap() {
+        "csv" => CsvReader::new(file).finish(),
+        "parquet" => ParquetReader::new(file).finish(),
+        _ => JsonReader::new(file)
+            .with_json_format(JsonFormat::JsonLines)
+            .finish(),
+    }
+    .unwrap()
+}
+
+#[test]
+fn the_table_per_caption_adds_up_to_the_score() {
+    let place = Place::new();
+    for extension in ["csv", "parquet", "jsonl"] {
+        let file = place.path(&format!("captions.{extension}"));
+        let record = place.record(
+            &captions("good.csv"),
+            &captions("references.csv"),
+            &[
+                "--per-caption",
+                file.to_str().unwrap(),
+                "--metrics",
+                "bleu,cider",
+            ],
+        );
+        let table = table(&file);
+        assert_eq!(table.height() as f64, number(&record, "/n"), "{extension}");
+        for name in [
+            "image_id",
+            "row",
+            "caption",
+            "references",
+            "influence",
+            "bleu_4",
+        ] {
+            assert!(table.column(name).is_ok(), "{extension}: no column {name}");
+        }
+        let distances = table.column("distance").unwrap().f64().unwrap();
+        let (mean, paired) = (
+            distances.mean().unwrap(),
+            number(&record, "/fgd_paired/value"),
+        );
+        assert_close(mean, paired, 1e-12, extension);
+    }
+}
+
+#[test]
+fn a_table_of_unknown_format_is_a_usage_error() {
+    let place = Place::new();
+    good(&place)
+        .arg("--per-caption")
+        .arg(place.path("captions.xlsx"))
+        .assert()
+        .code(2)
+        .stderr(predicate::str::contains(".parquet"));
+}
+
+#[test]
+fn the_worst_captions_come_first() {
+    let place = Place::new();
+    let record = place.record(
+        &captions("good.csv"),
+        &captions("references.csv"),
+        &["--worst", "5"],
+    );
+    let worst = record["results"]["worst"].as_array().unwrap();
+    assert_eq!(worst.len(), 5);
+    let distances: Vec<f64> = worst
+        .iter()
+        .map(|caption| caption["distance"].as_f64().unwrap())
+        .collect();
+    assert!(distances.is_sorted_by(|a, b| a >= b), "{distances:?}");
+    let most = number(&record, "/distances/quantiles/6");
+    assert_close(distances[0], most, 1e-12, "the worst is the maximum");
+}
