@@ -27,7 +27,7 @@ pub struct EncoderArgs {
     #[arg(long, value_name = "TOKENS", env = "FGD_MAX_LENGTH")]
     pub max_length: Option<usize>,
     /// Neither read nor write the embedding cache.
-    #[arg(long, env = "FGD_NO_CACHE")]
+    #[arg(long, env = "FGD_NO_CACHE", value_parser = clap::builder::FalseyValueParser::new())]
     pub no_cache: bool,
 }
 

@@ -18,6 +18,7 @@ pub mod output;
 mod score;
 mod validate;
 
+use clap::builder::FalseyValueParser;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use exit::Exit;
 use output::{Color, Output};
@@ -39,7 +40,7 @@ struct Global {
     #[arg(long, global = true, value_name = "N", env = "FGD_THREADS")]
     threads: Option<usize>,
     /// Write nothing to stderr but errors.
-    #[arg(short, long, global = true, env = "FGD_QUIET")]
+    #[arg(short, long, global = true, env = "FGD_QUIET", value_parser = FalseyValueParser::new())]
     quiet: bool,
     /// Say more of what is done; twice for everything.
     #[arg(short, long, global = true, action = clap::ArgAction::Count, env = "FGD_VERBOSE")]

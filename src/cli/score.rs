@@ -29,7 +29,7 @@ pub struct Args {
     #[arg(short, long, value_name = "FILE", env = "FGD_REFERENCES")]
     references: PathBuf,
     /// Compare the two sets as wholes; for references of other images.
-    #[arg(long, env = "FGD_UNPAIRED")]
+    #[arg(long, env = "FGD_UNPAIRED", value_parser = clap::builder::FalseyValueParser::new())]
     unpaired: bool,
     /// Write one row per image: .csv, .parquet or .jsonl.
     #[arg(long, value_name = "FILE", env = "FGD_PER_CAPTION")]

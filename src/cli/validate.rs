@@ -17,7 +17,7 @@ pub struct Args {
     #[arg(long, value_name = "FILE", env = "FGD_TEMPLATE")]
     template: Option<PathBuf>,
     /// List every note; otherwise a few of each kind.
-    #[arg(long, env = "FGD_ALL")]
+    #[arg(long, env = "FGD_ALL", value_parser = clap::builder::FalseyValueParser::new())]
     all: bool,
     /// Form of the list.
     #[arg(long, value_enum, default_value_t = ListFormat::Text, env = "FGD_FORMAT")]
