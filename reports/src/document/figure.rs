@@ -1,6 +1,6 @@
 //! Which pictures a record has: the numbers of each, not its lines and colours.
 //!
-//! Drawing is the job of [`crate::charts`].
+//! Drawing is the job of `charts`.
 
 use super::number::{percent, signed, value};
 use super::{Table, visible};
