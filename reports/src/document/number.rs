@@ -98,7 +98,7 @@ pub fn percent(share: f64) -> String {
 pub fn p_value(p: Option<f64>) -> String {
     match p {
         None => MISSING.to_string(),
-        Some(p) if p < 0.0001 => "< 0.0001".to_string(),
+        Some(p) if p < 0.000_05 => "< 0.0001".to_string(),
         Some(p) if p < 0.1 => format!("{p:.*}", decimals(Some(p))),
         Some(p) => format!("{p:.2}"),
     }
@@ -133,6 +133,7 @@ mod tests {
         assert_eq!(value(Some(3.1e-17), Some(0.0)), "0.0000");
         assert_eq!(value(Some(-0.000_01), Some(0.01)), "0.000");
         assert_eq!(p_value(Some(1e-7)), "< 0.0001");
+        assert_eq!(p_value(Some(1.0 / 10_001.0)), "0.00010");
         assert_eq!(p_value(Some(0.031)), "0.031");
         assert_eq!(p_value(Some(0.42)), "0.42");
     }
