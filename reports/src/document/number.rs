@@ -18,7 +18,9 @@ const MOST_DECIMALS: usize = 7;
 fn decimals(se: Option<f64>) -> usize {
     match se {
         Some(se) if se > 0.0 && se.is_finite() => {
-            (1 - se.log10().floor() as i32).clamp(0, MOST_DECIMALS as i32) as usize
+            // What rounds up to the next power of ten counts as it: 0.00996 is 0.010 to two digits.
+            let exponent = (se * (1.0 + 0.05 / 9.95)).log10().floor() as i32;
+            (1 - exponent).clamp(0, MOST_DECIMALS as i32) as usize
         }
         _ => DEFAULT_DECIMALS,
     }
