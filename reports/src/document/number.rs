@@ -18,7 +18,9 @@ const MOST_DECIMALS: usize = 7;
 fn decimals(se: Option<f64>) -> usize {
     match se {
         Some(se) if se > 0.0 && se.is_finite() => {
-            (1 - se.log10().floor() as i32).clamp(0, MOST_DECIMALS as i32) as usize
+            // What rounds up to the next power of ten counts as it: 0.00996 is 0.010 to two digits.
+            let exponent = (se * (1.0 + 0.05 / 9.95)).log10().floor() as i32;
+            (1 - exponent).clamp(0, MOST_DECIMALS as i32) as usize
         }
         _ => DEFAULT_DECIMALS,
     }
@@ -102,7 +104,7 @@ pub fn percent(share: f64) -> String {
 pub fn p_value(p: Option<f64>) -> String {
     match p {
         None => MISSING.to_string(),
-        Some(p) if p < 0.0001 => "< 0.0001".to_string(),
+        Some(p) if p < 0.000_05 => "< 0.0001".to_string(),
         Some(p) if p < 0.1 => format!("{p:.*}", decimals(Some(p))),
         Some(p) => format!("{p:.2}"),
     }
@@ -137,6 +139,7 @@ mod tests {
         assert_eq!(value(Some(3.1e-17), Some(0.0)), "0.0000");
         assert_eq!(value(Some(-0.000_01), Some(0.01)), "0.000");
         assert_eq!(p_value(Some(1e-7)), "< 0.0001");
+        assert_eq!(p_value(Some(1.0 / 10_001.0)), "0.00010");
         assert_eq!(p_value(Some(0.031)), "0.031");
         assert_eq!(p_value(Some(0.42)), "0.42");
     }
