@@ -10,7 +10,7 @@ use candle_core::{DType, Device, Tensor};
 use safetensors::SafeTensors;
 
 use super::error::{Error, Result};
-use super::model::Identity;
+use super::identity::Identity;
 
 const TENSOR: &str = "queries";
 
