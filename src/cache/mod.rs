@@ -6,8 +6,9 @@
 //! own transaction, so an interrupted run keeps what it has encoded.
 
 use ndarray::Array1;
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
 use sha2::{Digest, Sha256};
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -95,8 +96,14 @@ impl EmbeddingCache {
             path: path.clone(),
             source,
         };
+        // SQLite does not wait for another process while it switches a file to its log.
+        let lock = folder.join("embeddings.lock");
+        let guard = File::create(&lock)
+            .and_then(|file| file.lock().map(|()| file))
+            .map_err(|source| CacheError::Io { path: lock, source })?;
         let connection = Connection::open(&path).map_err(database)?;
         prepare(&connection).map_err(database)?;
+        drop(guard);
         Ok(Self { connection, path })
     }
 
@@ -155,7 +162,10 @@ impl EmbeddingCache {
         embeddings: ndarray::ArrayView2<f32>,
     ) -> Result<(), CacheError> {
         let failed = self.failed();
-        let transaction = self.connection.transaction().map_err(&failed)?;
+        let transaction = self
+            .connection
+            .transaction_with_behavior(TransactionBehavior::Immediate)
+            .map_err(&failed)?;
         {
             let mut insert = transaction
                 .prepare(
@@ -255,18 +265,15 @@ pub fn clear(folder: &Path) -> Result<bool, CacheError> {
     Ok(found)
 }
 
+/// Makes the tables where they are missing; only one process at a time may do so.
 fn prepare(connection: &Connection) -> Result<(), rusqlite::Error> {
     connection.busy_timeout(BUSY)?;
     connection.pragma_update(None, "journal_mode", "wal")?;
     connection.pragma_update(None, "synchronous", "normal")?;
-    if schema_version(connection)? == SCHEMA {
-        return Ok(());
-    }
-    // Another process may be preparing the same new file: look again once the write lock is held.
-    connection.execute_batch("BEGIN IMMEDIATE")?;
     if schema_version(connection)? != SCHEMA {
         connection.execute_batch(&format!(
-            "DROP TABLE IF EXISTS embedding; DROP TABLE IF EXISTS encoder;
+            "BEGIN IMMEDIATE;
+             DROP TABLE IF EXISTS embedding; DROP TABLE IF EXISTS encoder;
              DROP TABLE IF EXISTS file;
              CREATE TABLE encoder (id INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE);
              CREATE TABLE embedding (
@@ -277,10 +284,11 @@ fn prepare(connection: &Connection) -> Result<(), rusqlite::Error> {
              CREATE TABLE file (
                  path TEXT PRIMARY KEY, size INTEGER NOT NULL, modified INTEGER NOT NULL,
                  sha256 TEXT NOT NULL) WITHOUT ROWID;
-             PRAGMA user_version = {SCHEMA};"
+             PRAGMA user_version = {SCHEMA};
+             COMMIT;"
         ))?;
     }
-    connection.execute_batch("COMMIT")
+    Ok(())
 }
 
 fn schema_version(connection: &Connection) -> Result<i64, rusqlite::Error> {

@@ -219,7 +219,11 @@ fn score_one(
         Err(error) => return Err(error.into()),
     };
     field.embedder = used;
-    let scored = score(&assembled.set, choice)?;
+    // Embeddings that are not finite, or have no direction, are this submission's fault alone.
+    let scored = match score(&assembled.set, choice) {
+        Ok(scored) => scored,
+        Err(error) => return reject(error.to_string()),
+    };
     let Some(distances) = scored.per_caption.distance else {
         return reject("it has no distance per image".into());
     };

@@ -90,7 +90,7 @@ pub fn score_groups(
     })
 }
 
-/// Groups the images by `column`, which [`slice`] explains.
+/// Groups the images by `column`, which [`slice()`] explains.
 pub fn group(
     assembled: &Assembled,
     submission: &CaptionFile,

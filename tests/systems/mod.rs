@@ -72,8 +72,10 @@ pub fn embed(name: &str, folder: &Path) -> String {
         })
         .collect();
     rows.sort();
-    let mut embeddings = Array2::<f32>::zeros((rows.len(), DIMENSIONS));
+    let mut embeddings = Array2::<f32>::zeros((rows.len(), DIMENSIONS + 1));
     for (mut row, (_, caption)) in embeddings.rows_mut().into_iter().zip(&rows) {
+        // Words may cancel each other; what all captions share keeps them from having no direction.
+        row[DIMENSIONS] = 1.0;
         let words = caption.to_lowercase();
         for word in words
             .split(|c: char| !c.is_alphanumeric())
@@ -84,7 +86,7 @@ pub fn embed(name: &str, folder: &Path) -> String {
             let hash = hasher.finish();
             row[hash as usize % DIMENSIONS] += if hash >> 63 == 0 { 1.0 } else { -1.0 };
         }
-        let length = row.dot(&row).sqrt().max(1e-6);
+        let length = row.dot(&row).sqrt();
         row.mapv_inplace(|value| value / length);
     }
     let path: PathBuf = folder.join(Path::new(name).with_extension("npy"));

@@ -29,6 +29,7 @@ pub(crate) fn comoment_about(
     let side = count * WIDTH;
     let mut sums = vec![0.0; side * side];
     let mut panels = vec![[0.0; WIDTH]; count * PACKED_ROWS];
+    let mut centred = vec![0.0; side];
     for (part, start) in rows
         .axis_chunks_iter(Axis(0), PACKED_ROWS)
         .zip((0..).step_by(PACKED_ROWS))
@@ -36,8 +37,12 @@ pub(crate) fn comoment_about(
         let height = part.nrows();
         for (k, row) in part.outer_iter().enumerate() {
             let scale = weights.map_or(1.0, |w| w[start + k].sqrt());
-            for (j, (&x, m)) in row.iter().zip(&mean).enumerate() {
-                panels[j / WIDTH * height + k][j % WIDTH] = (f64::from(x) - m) * scale;
+            for ((c, &x), m) in centred.iter_mut().zip(&row).zip(&mean) {
+                *c = (f64::from(x) - m) * scale;
+            }
+            let lanes = panels.iter_mut().skip(k).step_by(height);
+            for (lane, columns) in lanes.zip(centred.chunks_exact(WIDTH)) {
+                lane.copy_from_slice(columns);
             }
         }
         add_products(&panels[..count * height], height, &mut sums);

@@ -16,8 +16,8 @@ use rayon::prelude::*;
 use crate::MetricError;
 pub(crate) use comoment::{centred, column_means, comoment_about, weighted_mean, weighted_moments};
 
-/// Rows per block: large enough to run at the speed of the kernel, small enough to stay in cache.
-const BLOCK_ROWS: usize = 1024;
+/// Rows per block: many, so that merging costs little beside the products; few, so that threads share small sets.
+const BLOCK_ROWS: usize = 2048;
 /// Blocks in flight at once; bounds the memory of a large push.
 const BLOCKS_PER_ROUND: usize = 8;
 

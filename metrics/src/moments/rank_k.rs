@@ -1,12 +1,13 @@
 //! The symmetric rank-k update under the co-moment: C += Σ xxᵀ over packed rows, lower triangle only.
 //!
 //! Rows are packed into panels of [`WIDTH`] columns, so that one packing serves both factors of the product. A tile of
-//! 4 × 12 sums stays in registers while it runs down the rows. The one body is compiled twice: for any processor, and
+//! 4 × 8 sums stays in registers while it runs down the rows. The one body is compiled twice: for any processor, and
 //! for AVX2 with fused multiply-add, chosen at run time.
 
-/// Columns per panel: three AVX2 registers of `f64`.
-pub(super) const WIDTH: usize = 12;
-/// Rows of a tile; with 12 columns that fills 12 of the 16 registers.
+/// Columns per panel: two AVX2 registers of `f64`.
+pub(super) const WIDTH: usize = 8;
+/// Rows of a tile. Eight registers of sums hide the latency of the multiply-add; twelve (4 × 12) would do so with fewer
+/// loads, but the compiler then spills one of them in the inner loop and the whole runs at half the speed.
 const HEIGHT: usize = 4;
 
 /// One row of one panel.

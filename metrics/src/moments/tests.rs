@@ -30,7 +30,8 @@ fn the_kernels_agree() {
     let panels: Vec<rank_k::Lane> = (0..3 * 50)
         .map(|i| std::array::from_fn(|c| ((i * 31 + c * 17) % 29) as f64 / 13.0 - 1.0))
         .collect();
-    let (mut fast, mut plain) = (vec![0.0; 36 * 36], vec![0.0; 36 * 36]);
+    let side = 3 * rank_k::WIDTH;
+    let (mut fast, mut plain) = (vec![0.0; side * side], vec![0.0; side * side]);
     rank_k::add_products(&panels, 50, &mut fast);
     rank_k::portable(&panels, 50, &mut plain);
     assert!(fast.iter().zip(&plain).all(|(a, b)| (a - b).abs() < 1e-12));
