@@ -10,6 +10,8 @@ use serde_json::Value;
 
 use super::error::{Error, Result};
 use super::layers::Activation;
+use super::special_tokens::OneOrMany;
+pub use super::special_tokens::SpecialTokens;
 
 /// The vision tower: a ViT whose defaults are those of EVA ViT-g/14.
 #[derive(Debug, Clone, Deserialize)]
@@ -91,9 +93,9 @@ pub struct T5Config {
     dense_act_fn: Option<Activation>,
     tie_word_embeddings: Option<bool>,
     scale_decoder_outputs: Option<bool>,
-    decoder_start_token_id: Option<u32>,
-    pad_token_id: Option<u32>,
-    eos_token_id: Option<OneOrMany>,
+    pub(super) decoder_start_token_id: Option<u32>,
+    pub(super) pad_token_id: Option<u32>,
+    pub(super) eos_token_id: Option<OneOrMany>,
 }
 
 impl Default for T5Config {
@@ -189,41 +191,6 @@ impl Default for Config {
     }
 }
 
-/// Special tokens of decoding, from `generation_config.json`, else `config.json`, else T5's.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SpecialTokens {
-    /// First token of every decoder sequence.
-    pub decoder_start: u32,
-    /// Tokens that end a sequence.
-    pub eos: Vec<u32>,
-    /// Filler of shorter prompts in a batch; masked out.
-    pub pad: u32,
-}
-
-#[derive(Debug, Clone, Deserialize)]
-#[serde(untagged)]
-enum OneOrMany {
-    One(u32),
-    Many(Vec<u32>),
-}
-
-impl OneOrMany {
-    fn into_vec(self) -> Vec<u32> {
-        match self {
-            Self::One(id) => vec![id],
-            Self::Many(ids) => ids,
-        }
-    }
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct GenerationFile {
-    decoder_start_token_id: Option<u32>,
-    eos_token_id: Option<OneOrMany>,
-    pad_token_id: Option<u32>,
-}
-
 impl Config {
     /// Reads and checks `DIR/config.json`.
     pub fn read(dir: &Path) -> Result<Self> {
@@ -233,29 +200,6 @@ impl Config {
             .check()
             .map_err(|reason| Error::checkpoint(&path, reason))?;
         Ok(config)
-    }
-
-    /// Reads the special tokens of decoding.
-    pub fn special_tokens(&self, dir: &Path) -> Result<SpecialTokens> {
-        let path = dir.join("generation_config.json");
-        let file: GenerationFile = if path.exists() {
-            read_json(&path)?
-        } else {
-            GenerationFile::default()
-        };
-        let text = &self.text_config;
-        let pad = file.pad_token_id.or(text.pad_token_id).unwrap_or(0);
-        Ok(SpecialTokens {
-            decoder_start: file
-                .decoder_start_token_id
-                .or(text.decoder_start_token_id)
-                .unwrap_or(pad),
-            eos: file
-                .eos_token_id
-                .or(text.eos_token_id.clone())
-                .map_or(vec![1], OneOrMany::into_vec),
-            pad,
-        })
     }
 
     fn check(&self) -> std::result::Result<(), String> {

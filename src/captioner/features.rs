@@ -1,7 +1,7 @@
 //! Query outputs kept between runs.
 //!
 //! Checkpoints that differ only in the language model (a LoRA adapter, its training steps) share everything up to the
-//! Q-Former, which is nine tenths of an image's cost without decoding. The outputs are kept per image, by the hash of the
+//! Q-Former, which is four fifths of an image's cost without decoding. The outputs are kept per image, by the hash of the
 //! file's bytes, under the hash of all that decides them.
 
 use std::path::{Path, PathBuf};
@@ -10,7 +10,7 @@ use candle_core::{DType, Device, Tensor};
 use safetensors::SafeTensors;
 
 use super::error::{Error, Result};
-use super::model::Identity;
+use super::identity::Identity;
 
 const TENSOR: &str = "queries";
 

@@ -3,12 +3,12 @@
 use std::path::Path;
 
 use candle_core::{DType, Device, Tensor};
-use sha2::{Digest, Sha256};
 
 use super::adapter::Adapter;
 use super::config::{Config, SpecialTokens};
 use super::error::{Error, Result};
 use super::generate::{self, Generated, GenerationConfig, Step};
+use super::identity::Identity;
 use super::layers::{Linear, Mask};
 use super::preprocess::Preprocessor;
 use super::qformer::QFormer;
@@ -36,17 +36,6 @@ impl Default for LoadOptions {
             device: Device::Cpu,
         }
     }
-}
-
-/// What a loaded checkpoint is, for records and caches; hashes cover names, types, shapes and bytes of tensors.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
-pub struct Identity {
-    /// All tensors of the checkpoint.
-    pub checkpoint_sha256: String,
-    /// All tensors of the adapter and its scales; empty without one.
-    pub adapter_sha256: String,
-    /// What decides the vision features: tower, queries and Q-Former, with any adapter on them and the preprocessing.
-    pub frozen_sha256: String,
 }
 
 /// One caption.
@@ -104,43 +93,6 @@ pub fn tensors_of(config: &Config) -> Result<Vec<(String, Vec<usize>)>> {
         .inventory(|root| Parts::load(root, config, Precision::F32))
 }
 
-impl Identity {
-    fn of(
-        files: &TensorFiles,
-        adapter: Option<&Adapter>,
-        preprocessor: &Preprocessor,
-        options: &LoadOptions,
-    ) -> Self {
-        let frozen = |name: &str| {
-            ["vision_model", "qformer", "query_tokens"]
-                .iter()
-                .any(|part| name.split('.').next() == Some(part))
-        };
-        let digests = files.digests();
-        let of_adapter =
-            |keep: &dyn Fn(&str) -> bool| adapter.map_or_else(String::new, |a| a.sha256(keep));
-        let rounding = if options.precision == Precision::Bf16 {
-            "bf16"
-        } else {
-            "exact"
-        };
-        let device = if options.device.is_cpu() {
-            "cpu"
-        } else {
-            "gpu"
-        };
-        let mut hash = Sha256::new();
-        hash.update(format!("features 1 {rounding} {device} {preprocessor:?} "));
-        hash.update(digests.combine(frozen));
-        hash.update(of_adapter(&frozen));
-        Self {
-            checkpoint_sha256: digests.combine(|_| true),
-            adapter_sha256: of_adapter(&|_| true),
-            frozen_sha256: format!("{:x}", hash.finalize()),
-        }
-    }
-}
-
 impl Captioner {
     /// Loads a checkpoint directory and, if given, merges a LoRA adapter directory into it.
     pub fn load(
@@ -167,7 +119,14 @@ impl Captioner {
             Precision::Q8 => (Precision::F32, Precision::Q8),
             same => (same, same),
         };
-        let identity = Identity::of(&files, adapter.as_ref(), &preprocessor, &options);
+        let identity = Identity::of(
+            checkpoint,
+            &files,
+            adapter.as_ref(),
+            &config,
+            &preprocessor,
+            &options,
+        )?;
         let loader = Loader::new(&files, adapter.as_ref(), options.device.clone(), progress);
         let parts = loader.load(checkpoint, outer, |root| {
             Parts::load(root, &config, decoder)

@@ -66,6 +66,7 @@ impl Plan<'_> {
         let settings = json!({
             "checkpoint_sha256": identity.checkpoint_sha256,
             "adapter_sha256": identity.adapter_sha256,
+            "config_sha256": identity.config_sha256,
             "dtype": options.precision,
             "device": device,
             "prompt": self.prompt,

@@ -103,7 +103,7 @@ pub enum Data {
     F16(Buffer<f16>),
     /// As on disk, or rounded.
     Bf16(Buffer<bf16>),
-    /// Element = scale of its block × quant; blocks of [`Q8_BLOCK`] within a row, the last one possibly shorter.
+    /// Element = scale of its block × quant; blocks of 32 within a row, the last one possibly shorter.
     Q8 { scales: Vec<f32>, quants: Vec<i8> },
 }
 

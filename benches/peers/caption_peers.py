@@ -2,7 +2,7 @@
 """The same job in transformers: the peer that `fgd caption` is timed against.
 
     cargo run --release --example random_blip2 -- /data/random-blip2
-    python benches/transformers_blip2.py /data/random-blip2 IMAGES --dtype float32 --threads 2
+    python benches/peers/caption_peers.py /data/random-blip2 IMAGES --dtype float32 --threads 2
     fgd caption --checkpoint /data/random-blip2 --images IMAGES -o out.csv --ignore-eos --batch-size 4 --threads 2 --dtype f32
 
 One batch of all images in IMAGES, 30 forced tokens, greedy. Prints one JSON object: seconds without loading, images per

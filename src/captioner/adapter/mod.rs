@@ -3,20 +3,19 @@
 //! The tensors in `adapter_model.safetensors` say which modules are changed; `adapter_config.json` says how strongly.
 //! Variants that would need more than that product are refused by name rather than silently approximated.
 
+mod config;
+
 use std::collections::BTreeMap;
 use std::path::Path;
 
 use candle_core::{Device, Tensor};
-use regex::Regex;
-use serde::Deserialize;
-use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
-use super::config::read_json;
-use super::error::{Error, Result};
-use super::weights::{HostMatrix, TensorFiles};
+use config::{AdapterConfig, CONFIG};
 
-const CONFIG: &str = "adapter_config.json";
+use crate::captioner::error::{Error, Result};
+use crate::captioner::weights::{HostMatrix, TensorFiles};
+
 const TENSORS: &str = "adapter_model.safetensors";
 
 /// A LoRA adapter read from a directory, not yet merged into anything.
@@ -33,66 +32,10 @@ pub struct Change {
     scale: f64,
 }
 
-#[derive(Deserialize)]
-struct AdapterConfig {
-    peft_type: String,
-    #[serde(default = "default_rank")]
-    r: usize,
-    #[serde(default = "default_alpha")]
-    lora_alpha: f64,
-    #[serde(default)]
-    use_rslora: bool,
-    #[serde(default)]
-    rank_pattern: Map<String, Value>,
-    #[serde(default)]
-    alpha_pattern: Map<String, Value>,
-    base_model_name_or_path: Option<String>,
-    #[serde(flatten)]
-    rest: BTreeMap<String, Value>,
-}
-
-fn default_rank() -> usize {
-    8
-}
-
-fn default_alpha() -> f64 {
-    8.0
-}
-
-/// Settings under which an adapter is more than W + s·B·A, or changes other things than matrices.
-const UNSUPPORTED: [&str; 19] = [
-    "use_dora",
-    "lora_bias",
-    "modules_to_save",
-    "fan_in_fan_out",
-    "layer_replication",
-    "target_parameters",
-    "trainable_token_indices",
-    "use_qalora",
-    "use_bdlora",
-    "alora_invocation_tokens",
-    "arrow_config",
-    "kasa_config",
-    "monteclora_config",
-    "velora_config",
-    "megatron_config",
-    "loftq_config",
-    "corda_config",
-    "lora_ga_config",
-    "ensure_weight_tying",
-];
-
-/// Initialisations that rewrite the base weights, so that the published adapter fits only those.
-const REWRITING_INITS: [&str; 6] = ["pissa", "olora", "corda", "loftq", "lora_ga", "kasa"];
-
 impl Adapter {
     /// Reads `adapter_config.json` and maps `adapter_model.safetensors`.
     pub fn read(dir: &Path) -> Result<Self> {
-        let config_path = dir.join(CONFIG);
-        let config: AdapterConfig = read_json(&config_path)?;
-        if let Some(reason) = refusal(&config) {
-            return Err(Error::checkpoint(&config_path, reason));
-        }
+        let config = AdapterConfig::read(dir)?;
         let tensors_path = dir.join(TENSORS);
         if !tensors_path.exists() {
             return Err(Error::checkpoint(
@@ -101,11 +44,11 @@ impl Adapter {
             ));
         }
         let files = TensorFiles::open(std::slice::from_ref(&tensors_path))?;
-        let changes = read_changes(&files, &config, &config_path, &tensors_path)?;
+        let changes = read_changes(&files, &config, &tensors_path)?;
         Ok(Self {
             files,
             changes,
-            base: config.base_model_name_or_path,
+            base: config.base,
         })
     }
 
@@ -166,47 +109,6 @@ impl Change {
     }
 }
 
-fn refusal(config: &AdapterConfig) -> Option<String> {
-    if config.peft_type != "LORA" {
-        return Some(format!(
-            "peft_type {:?} is not supported; only LORA is",
-            config.peft_type
-        ));
-    }
-    for key in UNSUPPORTED {
-        if config.rest.get(key).is_some_and(is_set) {
-            return Some(format!(
-                "{key} is not supported; merge the adapter with PEFT's merge_and_unload and give the merged checkpoint"
-            ));
-        }
-    }
-    match config.rest.get("bias").and_then(Value::as_str) {
-        None | Some("none") => {}
-        Some(bias) => return Some(format!("bias {bias:?} is not supported; only \"none\" is")),
-    }
-    let init = config
-        .rest
-        .get("init_lora_weights")
-        .and_then(Value::as_str)
-        .unwrap_or_default();
-    if REWRITING_INITS.iter().any(|name| init.starts_with(name)) {
-        return Some(format!(
-            "init_lora_weights {init:?} rewrites the base weights and is not supported; merge with PEFT first"
-        ));
-    }
-    None
-}
-
-fn is_set(value: &Value) -> bool {
-    match value {
-        Value::Null => false,
-        Value::Bool(b) => *b,
-        Value::Array(a) => !a.is_empty(),
-        Value::Object(o) => !o.is_empty(),
-        _ => true,
-    }
-}
-
 /// `base_model.model.MODULE.lora_A.weight` → (MODULE, "lora_A"); a named adapter has its name before `weight`.
 fn split_name(name: &str) -> Option<(&str, &str)> {
     let name = name
@@ -223,7 +125,6 @@ fn split_name(name: &str) -> Option<(&str, &str)> {
 fn read_changes(
     files: &TensorFiles,
     config: &AdapterConfig,
-    config_path: &Path,
     tensors_path: &Path,
 ) -> Result<BTreeMap<String, Change>> {
     let mut problems = Vec::new();
@@ -245,34 +146,19 @@ fn read_changes(
             Err(problem) => problems.push(problem),
         }
     }
-    let ranks = patterns(&config.rank_pattern, config_path)?;
-    let alphas = patterns(&config.alpha_pattern, config_path)?;
     let mut changes = BTreeMap::new();
     for (module, pair) in pairs {
         let (Some(a), Some(b)) = pair else {
             problems.push(format!("{module} has only one of lora_A and lora_B"));
             continue;
         };
-        let rank = matching(&ranks, module).map_or(config.r, |r| r as usize);
-        let alpha = matching(&alphas, module).unwrap_or(config.lora_alpha);
+        let (rank, scale) = config.rank_and_scale(module);
         if a.dims()[0] != rank || b.dims()[1] != rank {
             let (found_a, found_b) = (a.dims(), b.dims());
             problems.push(format!("{module}: lora_A {found_a:?}, lora_B {found_b:?} do not have the configured rank {rank}"));
             continue;
         }
-        let divisor = if config.use_rslora {
-            (rank as f64).sqrt()
-        } else {
-            rank as f64
-        };
-        changes.insert(
-            module.to_owned(),
-            Change {
-                a,
-                b,
-                scale: alpha / divisor,
-            },
-        );
+        changes.insert(module.to_owned(), Change { a, b, scale });
     }
     if changes.is_empty() && problems.is_empty() {
         problems.push("no LoRA tensor".into());
@@ -308,31 +194,4 @@ fn factor(files: &TensorFiles, name: &str) -> Result<std::result::Result<Tensor,
             entry.dtype, entry.shape
         ))),
     }
-}
-
-/// PEFT's rule: a key is a regular expression that matches a whole tail of the module path.
-fn patterns(map: &Map<String, Value>, path: &Path) -> Result<Vec<(Regex, f64)>> {
-    map.iter()
-        .map(|(key, value)| {
-            let refuse = |reason: String| {
-                Error::checkpoint(
-                    path,
-                    format!("pattern {key:?}: {reason}").replace('\n', " "),
-                )
-            };
-            let regex =
-                Regex::new(&format!(r"^(.*\.)?({key})$")).map_err(|e| refuse(e.to_string()))?;
-            let number = value
-                .as_f64()
-                .ok_or_else(|| refuse(format!("{value} is not a number")))?;
-            Ok((regex, number))
-        })
-        .collect()
-}
-
-fn matching(patterns: &[(Regex, f64)], module: &str) -> Option<f64> {
-    patterns
-        .iter()
-        .find(|(regex, _)| regex.is_match(module))
-        .map(|(_, value)| *value)
 }
