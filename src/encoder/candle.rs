@@ -58,7 +58,7 @@ impl Candle {
             Some(_) => return Err(wrong_device(device, "the precision is f32 or bf16".into())),
         };
         let place = open(name)?;
-        let weights = Weights::read(spec)?;
+        let weights = Weights::read(spec, |layer| layer)?;
         build(spec, weights, place, dtype, device).map_err(|error| failed(device, &error))
     }
 
@@ -169,7 +169,7 @@ fn open(name: &str) -> std::result::Result<Device, EncoderError> {
 
 fn build(
     spec: &Spec,
-    weights: Weights,
+    weights: Weights<weights::Layer>,
     device: Device,
     dtype: DType,
     name: &str,

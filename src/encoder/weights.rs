@@ -1,12 +1,17 @@
-//! The tensors of a BERT, found in memory-mapped safetensors files and converted to f32.
+//! The tensors of a BERT, found in safetensors files and converted to f32. Each tensor is mapped into memory while it is
+//! read and let go at once, and each layer is handed on before the next is read: loading takes little more memory than
+//! the loaded encoder.
 
 use std::collections::HashMap;
 use std::fs::File;
-use std::path::PathBuf;
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
 
 use half::{bf16, f16};
-use memmap2::Mmap;
+use memmap2::{Mmap, MmapOptions};
 use rayon::prelude::*;
+use safetensors::tensor::TensorInfo;
 use safetensors::{Dtype, SafeTensors};
 
 use super::{EncoderError, Spec};
@@ -40,8 +45,8 @@ pub(super) struct Layer {
     pub output_norm: Norm,
 }
 
-/// All that is in the files, as f32.
-pub(super) struct Weights {
+/// All that is in the files, as f32, with layers as an engine wants them.
+pub(super) struct Weights<L> {
     /// [vocab × dim]
     pub words: Vec<f32>,
     /// [max_positions × dim]
@@ -49,33 +54,25 @@ pub(super) struct Weights {
     /// [token_types × dim]
     pub token_types: Vec<f32>,
     pub embedding_norm: Norm,
-    pub layers: Vec<Layer>,
+    pub layers: Vec<L>,
 }
 
 /// Prefixes under which published checkpoints keep a BERT.
 const PREFIXES: [&str; 3] = ["", "bert.", "model."];
 
-impl Weights {
-    /// Reads every tensor that `spec` needs.
+impl<L: Send> Weights<L> {
+    /// Reads every tensor that `spec` needs; every layer goes through `prepare` as soon as it is read.
     ///
     /// # Errors
     /// Unreadable files, or [`EncoderError::Weights`] with every tensor that is missing, has the wrong shape, an
     /// unknown type or values that are not finite.
-    pub fn read(spec: &Spec) -> Result<Weights, EncoderError> {
-        let maps = spec
-            .weight_files
-            .iter()
-            .map(|path| Ok((path.clone(), map(path)?)))
-            .collect::<Result<Vec<_>, EncoderError>>()?;
+    pub fn read(
+        spec: &Spec,
+        prepare: impl Fn(Layer) -> L + Sync,
+    ) -> Result<Weights<L>, EncoderError> {
         let mut tensors = HashMap::new();
-        for (path, bytes) in &maps {
-            let file = SafeTensors::deserialize(bytes).map_err(|error| EncoderError::Corrupt {
-                path: path.clone(),
-                reason: error.to_string(),
-            })?;
-            for (name, view) in file.tensors() {
-                tensors.insert(name, view);
-            }
+        for path in &spec.weight_files {
+            Stored::list(path, &mut tensors)?;
         }
         let prefix = PREFIXES
             .into_iter()
@@ -84,33 +81,74 @@ impl Weights {
             })
             .unwrap_or_default();
         let reader = Reader { tensors, prefix };
-        reader.bert(spec).map_err(|problems| EncoderError::Weights {
-            path: spec.weight_files[0].clone(),
-            problems,
-        })
+        reader
+            .bert(spec, prepare)
+            .map_err(|problems| EncoderError::Weights {
+                path: spec.weight_files[0].clone(),
+                problems,
+            })
     }
 }
 
-fn map(path: &PathBuf) -> Result<Mmap, EncoderError> {
-    let io = |source| EncoderError::Io {
-        path: path.clone(),
-        source,
-    };
-    let file = File::open(path).map_err(io)?;
-    // SAFETY: the map is private and read-only; a file that another process truncates while it is being read would
-    // end this process, as with every reader of memory-mapped checkpoints. The map lives only during the load.
-    unsafe { Mmap::map(&file) }.map_err(io)
+/// Where a tensor lies.
+struct Stored {
+    info: TensorInfo,
+    file: Arc<File>,
+    /// First byte in the file.
+    offset: usize,
 }
 
-struct Reader<'a> {
-    tensors: HashMap<String, safetensors::tensor::TensorView<'a>>,
+impl Stored {
+    /// Adds the tensors that the header of a file lists; the header is checked against the length of the file.
+    fn list(path: &Path, tensors: &mut HashMap<String, Stored>) -> Result<(), EncoderError> {
+        let io = |source| EncoderError::Io {
+            path: path.to_path_buf(),
+            source,
+        };
+        let corrupt = |reason: String| EncoderError::Corrupt {
+            path: path.to_path_buf(),
+            reason,
+        };
+        let file = Arc::new(File::open(path).map_err(io)?);
+        let whole = map(&MmapOptions::new(), &file).map_err(io)?;
+        let (header, metadata) =
+            SafeTensors::read_metadata(&whole).map_err(|error| corrupt(error.to_string()))?;
+        // Eight bytes of length stand before the header; `read_metadata` has compared the rest with the file.
+        let begin = header + 8;
+        for (name, info) in metadata.tensors() {
+            let stored = Stored {
+                info: info.clone(),
+                file: Arc::clone(&file),
+                offset: begin + info.data_offsets.0,
+            };
+            tensors.insert(name, stored);
+        }
+        Ok(())
+    }
+
+    fn bytes(&self) -> io::Result<Mmap> {
+        let (begin, end) = self.info.data_offsets;
+        let mut options = MmapOptions::new();
+        options.offset(self.offset as u64).len(end - begin);
+        map(&options, &self.file)
+    }
+}
+
+fn map(options: &MmapOptions, file: &File) -> io::Result<Mmap> {
+    // SAFETY: the map is private and read-only; a file that another process truncates while it is being read would
+    // end this process, as with every reader of memory-mapped checkpoints. Maps live only while a tensor is read.
+    unsafe { options.map(file) }
+}
+
+struct Reader {
+    tensors: HashMap<String, Stored>,
     prefix: &'static str,
 }
 
 type Read<T> = Result<T, Vec<String>>;
 
-impl Reader<'_> {
-    fn bert(&self, spec: &Spec) -> Read<Weights> {
+impl Reader {
+    fn bert<L: Send>(&self, spec: &Spec, prepare: impl Fn(Layer) -> L + Sync) -> Read<Weights<L>> {
         let dim = spec.dim;
         let words = self.tensor("embeddings.word_embeddings.weight", &[spec.vocab, dim]);
         let positions = self.tensor(
@@ -122,9 +160,9 @@ impl Reader<'_> {
             &[spec.token_types, dim],
         );
         let norm = self.norm("embeddings.LayerNorm", dim);
-        let layers: Vec<Read<Layer>> = (0..spec.layers)
+        let layers: Vec<Read<L>> = (0..spec.layers)
             .into_par_iter()
-            .map(|index| self.layer(index, spec))
+            .map(|index| self.layer(index, spec).map(&prepare))
             .collect();
         let mut problems = Vec::new();
         let weights = Weights {
@@ -134,7 +172,7 @@ impl Reader<'_> {
             embedding_norm: keep(norm, &mut problems),
             layers: layers
                 .into_iter()
-                .map(|layer| keep(layer, &mut problems))
+                .filter_map(|layer| layer.map_err(|mut found| problems.append(&mut found)).ok())
                 .collect(),
         };
         finish(weights, problems)
@@ -199,20 +237,23 @@ impl Reader<'_> {
     fn tensor(&self, name: &str, shape: &[usize]) -> Read<Vec<f32>> {
         let name = format!("{}{name}", self.prefix);
         let problem = |text: String| Err(vec![text]);
-        let Some(view) = self.tensors.get(&name) else {
+        let Some(stored) = self.tensors.get(&name) else {
             return problem(format!("{name} is missing"));
         };
-        if view.shape() != shape {
+        if stored.info.shape != shape {
             return problem(format!(
                 "{name} has shape {:?}, config.json asks for {shape:?}",
-                view.shape()
+                stored.info.shape
             ));
         }
-        let bytes = view.data();
-        let values: Vec<f32> = match view.dtype() {
-            Dtype::F32 => convert(bytes, f32::from_le_bytes),
-            Dtype::F16 => convert(bytes, |b| f16::from_le_bytes(b).to_f32()),
-            Dtype::BF16 => convert(bytes, |b| bf16::from_le_bytes(b).to_f32()),
+        let bytes = match stored.bytes() {
+            Ok(bytes) => bytes,
+            Err(error) => return problem(format!("{name} cannot be read: {error}")),
+        };
+        let values: Vec<f32> = match stored.info.dtype {
+            Dtype::F32 => convert(&bytes, f32::from_le_bytes),
+            Dtype::F16 => convert(&bytes, |b| f16::from_le_bytes(b).to_f32()),
+            Dtype::BF16 => convert(&bytes, |b| bf16::from_le_bytes(b).to_f32()),
             other => {
                 return problem(format!(
                     "{name} is stored as {other:?}; F32, F16 and BF16 are read"

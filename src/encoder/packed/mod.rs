@@ -22,7 +22,6 @@ mod select;
 
 use std::sync::Mutex;
 
-use crate::encoder::weights::Weights;
 use crate::encoder::{Chunk, EncoderError, Engine, Spec, pooling};
 use arithmetic::{Arithmetic, Float, Int8};
 use attention::{Attention, Scratch};
@@ -91,7 +90,7 @@ impl<A: Arithmetic> Packed<A> {
     ) -> Result<Packed<A>, EncoderError> {
         Ok(Packed {
             spec: spec.clone(),
-            model: Model::pack(spec, Weights::read(spec)?, &arithmetic),
+            model: Model::load(spec, &arithmetic)?,
             kernels,
             label: arithmetic.label(),
             arithmetic,

@@ -1,13 +1,11 @@
 //! A BERT whose weights are packed for one instruction set. Heads are padded to whole vectors inside the weights, so
 //! that no kernel meets a partial vector.
 
-use rayon::prelude::*;
-
 use super::arithmetic::Arithmetic;
 use super::matrix::{Buffer, Matrix, round_up};
 use super::norm::Norm;
-use crate::encoder::Spec;
 use crate::encoder::weights::{self, Linear, Weights};
+use crate::encoder::{EncoderError, Spec};
 
 /// One transformer layer.
 pub(super) struct Layer<V> {
@@ -33,11 +31,11 @@ pub(super) struct Model<V> {
 }
 
 impl<V: Send> Model<V> {
-    pub fn pack<A: Arithmetic<Values = V>>(
+    /// Reads the weights and packs them layer by layer.
+    pub fn load<A: Arithmetic<Values = V>>(
         spec: &Spec,
-        weights: Weights,
         arithmetic: &A,
-    ) -> Model<V> {
+    ) -> Result<Model<V>, EncoderError> {
         let heads = Heads {
             count: spec.heads,
             width: spec.dim / spec.heads,
@@ -49,28 +47,24 @@ impl<V: Send> Model<V> {
             width: spec.dim,
             epsilon: spec.layer_norm_eps as f32,
         };
-        let layers = weights
-            .layers
-            .into_par_iter()
-            .map(|layer| Layer {
-                qkv: heads.side_by_side([&layer.query, &layer.key, &layer.value], arithmetic),
-                attention_output: heads.join(&layer.attention_output, arithmetic),
-                attention_norm: norm(layer.attention_norm),
-                intermediate: plain(&layer.intermediate, arithmetic),
-                output: plain(&layer.output, arithmetic),
-                output_norm: norm(layer.output_norm),
-            })
-            .collect();
+        let weights = Weights::read(spec, |layer| Layer {
+            qkv: heads.side_by_side([&layer.query, &layer.key, &layer.value], arithmetic),
+            attention_output: heads.join(&layer.attention_output, arithmetic),
+            attention_norm: norm(layer.attention_norm),
+            intermediate: plain(&layer.intermediate, arithmetic),
+            output: plain(&layer.output, arithmetic),
+            output_norm: norm(layer.output_norm),
+        })?;
         let mut token_type = weights.token_types;
         token_type.truncate(spec.dim);
-        Model {
+        Ok(Model {
             words: weights.words,
             positions: weights.positions,
             token_type,
             embedding_norm: norm(weights.embedding_norm),
-            layers,
+            layers: weights.layers,
             head_width: heads.padded,
-        }
+        })
     }
 }
 
