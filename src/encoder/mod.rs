@@ -8,7 +8,7 @@
 mod candle;
 mod chunk;
 mod error;
-mod packed;
+pub(crate) mod packed;
 mod pooling;
 pub mod probe;
 pub mod spec;

@@ -32,7 +32,7 @@ impl Embedding {
                             weight.rows()
                         )));
                     }
-                    weight.widen(row..row + 1, out);
+                    weight.widen(row, 0, out);
                 }
                 Ok(Tensor::from_vec(out, (ids.len(), cols), &Device::Cpu)?)
             }

@@ -4,7 +4,7 @@
 //! exactly, so a bf16 checkpoint computes in f32 at half the memory and half the traffic of f32 weights. Only what is
 //! changed (rounded, quantised, merged with an adapter) is owned.
 
-use std::ops::{Deref, Range};
+use std::ops::Deref;
 use std::sync::Arc;
 
 use candle_core::Tensor;
@@ -150,7 +150,7 @@ impl HostMatrix {
         out.par_chunks_mut(self.cols).enumerate().for_each_init(
             || vec![0f32; self.cols],
             |wide, (row, out)| {
-                self.widen(row..row + 1, wide);
+                self.widen(row, 0, wide);
                 out.convert_from_f32_slice(wide);
             },
         );
@@ -173,7 +173,7 @@ impl HostMatrix {
             .for_each_init(
                 || vec![0f32; self.cols],
                 |wide, (row, (quants, scales))| {
-                    self.widen(row..row + 1, wide);
+                    self.widen(row, 0, wide);
                     for ((w, q), scale) in wide
                         .chunks(Q8_BLOCK)
                         .zip(quants.chunks_mut(Q8_BLOCK))
@@ -221,27 +221,26 @@ impl HostMatrix {
         &self.data
     }
 
-    /// Writes the rows as f32 into `out`, `rows.len() * cols` long.
-    pub fn widen(&self, rows: Range<usize>, out: &mut [f32]) {
-        let range = rows.start * self.cols..rows.end * self.cols;
+    /// Writes the elements of `row` from column `from` on as f32 into `out`. In 8 bits `from` is the start of a block.
+    pub fn widen(&self, row: usize, from: usize, out: &mut [f32]) {
+        let start = row * self.cols + from;
+        let range = start..start + out.len();
         match &self.data {
             Data::F32(w) => out.copy_from_slice(&w[range]),
             Data::F16(w) => w[range].convert_to_f32_slice(out),
-            Data::Bf16(w) => w[range].convert_to_f32_slice(out),
+            Data::Bf16(w) => out
+                .iter_mut()
+                .zip(&w[range])
+                .for_each(|(out, w)| *out = f32::from_bits(u32::from(w.to_bits()) << 16)),
             Data::Q8 { scales, quants } => {
+                assert!(from.is_multiple_of(Q8_BLOCK));
                 let blocks = self.cols.div_ceil(Q8_BLOCK);
-                let quants = quants[range].chunks(self.cols);
-                let scales = scales[rows.start * blocks..rows.end * blocks].chunks(blocks);
-                for ((out, quants), scales) in out.chunks_mut(self.cols).zip(quants).zip(scales) {
-                    let blocks = out
-                        .chunks_mut(Q8_BLOCK)
-                        .zip(quants.chunks(Q8_BLOCK))
-                        .zip(scales);
-                    for ((out, quants), scale) in blocks {
-                        out.iter_mut()
-                            .zip(quants)
-                            .for_each(|(o, q)| *o = f32::from(*q) * scale);
-                    }
+                let scales = &scales[row * blocks + from / Q8_BLOCK..];
+                let quants = quants[range].chunks(Q8_BLOCK);
+                for ((out, quants), scale) in out.chunks_mut(Q8_BLOCK).zip(quants).zip(scales) {
+                    out.iter_mut()
+                        .zip(quants)
+                        .for_each(|(o, q)| *o = f32::from(*q) * scale);
                 }
             }
         }
@@ -250,7 +249,9 @@ impl HostMatrix {
     /// All of it as f32.
     pub fn to_f32(&self) -> Vec<f32> {
         let mut out = vec![0f32; self.rows * self.cols];
-        self.widen(0..self.rows, &mut out);
+        for (row, out) in out.chunks_mut(self.cols.max(1)).enumerate() {
+            self.widen(row, 0, out);
+        }
         out
     }
 }

@@ -26,11 +26,12 @@ use crate::encoder::{Chunk, EncoderError, Engine, Spec, pooling};
 use arithmetic::{Arithmetic, Float, Int8};
 use attention::{Attention, Scratch};
 use int8::IntegerKernels;
-use kernels::Kernels;
-use matrix::{Buffer, round_up};
 use model::{Layer, Model};
-use product::{Finish, Product};
 
+pub(crate) use kernels::{Kernels, portable};
+pub(crate) use lanes::LANES;
+pub(crate) use matrix::{Buffer, Matrix, Shape, round_up};
+pub(crate) use product::{DEPTH, Finish, Product};
 pub(crate) use select::kernels as select_kernels;
 
 /// Token rows in a chunk: enough that a panel of weights is worth fetching, few enough that activations stay in cache.

@@ -65,7 +65,7 @@ impl<V> Product<'_, V> {
 }
 
 /// Inputs that one pass over a panel takes, so that the panel stays in the first-level cache.
-pub(super) const DEPTH: usize = 384;
+pub(crate) const DEPTH: usize = 384;
 
 /// Computes a product.
 ///
