@@ -1,9 +1,9 @@
 //! f32 to 8-bit codes: weights once, per output; inputs for every product, per row and block of inputs.
 
+use super::DEPTH;
 use super::integers::Integers;
 use crate::encoder::packed::lanes::{LANES, Lanes};
 use crate::encoder::packed::matrix::{Buffer, Matrix, Shape};
-use crate::encoder::packed::product::DEPTH;
 
 /// The largest code.
 const LARGEST: f32 = 127.0;

@@ -5,7 +5,7 @@ mod codes;
 mod integers;
 
 use super::lanes::{LANES, Lanes};
-use super::product::{DEPTH, Product, finish};
+use super::product::{Product, finish};
 use codes::quantize;
 use integers::{Integers, Words};
 #[cfg(target_arch = "x86_64")]
@@ -14,6 +14,9 @@ use integers::{Pairs, Quads};
 pub(crate) use codes::{Codes, Inputs};
 
 use super::matrix::{Matrix, Shape};
+
+/// Inputs that share a scale.
+pub(crate) const DEPTH: usize = 384;
 
 /// The integer product of one instruction set. A table is only handed out by [`available`], which has asked the CPU.
 pub(crate) struct IntegerKernels {
