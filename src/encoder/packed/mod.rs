@@ -11,7 +11,7 @@
 mod activation;
 mod arithmetic;
 mod attention;
-mod int8;
+mod integer;
 mod kernels;
 mod lanes;
 mod matrix;
@@ -24,9 +24,9 @@ use std::sync::Mutex;
 
 use crate::encoder::chunk::{Block, Chunk};
 use crate::encoder::{EncoderError, Engine, Spec, pooling};
-use arithmetic::{Arithmetic, Float, Int8};
+use arithmetic::{Arithmetic, Float, Int12};
 use attention::{Attention, Scratch};
-use int8::IntegerKernels;
+use integer::IntegerKernels;
 use kernels::Kernels;
 use matrix::{Buffer, round_up};
 use model::{Layer, Model};
@@ -43,8 +43,8 @@ const CHUNK_ROWS: usize = 1008;
 const BLOCK_ROWS: usize = 252;
 
 /// Columns of the intermediate layer that are computed at once: few enough that they stay in cache, and what one block
-/// of 8-bit inputs takes.
-const WIDTH: usize = int8::DEPTH;
+/// of 12-bit inputs takes.
+const WIDTH: usize = integer::DEPTH;
 
 /// A BERT on packed weights.
 pub(super) struct Packed<A: Arithmetic> {
@@ -86,16 +86,16 @@ impl Packed<Float> {
     }
 }
 
-impl Packed<Int8> {
-    /// Packs the weights in 8 bits for the best kernels of this CPU.
-    pub fn int8(spec: &Spec) -> Result<Packed<Int8>, EncoderError> {
-        Packed::load(spec, select_kernels()?, Int8(integer_kernels()?))
+impl Packed<Int12> {
+    /// Packs the weights in 12 bits for the best kernels of this CPU.
+    pub fn int12(spec: &Spec) -> Result<Packed<Int12>, EncoderError> {
+        Packed::load(spec, select_kernels()?, Int12(integer_kernels()?))
     }
 }
 
 /// The integer kernels beside the f32 kernels in use.
 pub(crate) fn integer_kernels() -> Result<&'static IntegerKernels, EncoderError> {
-    Ok(int8::beside(select_kernels()?.name))
+    Ok(integer::beside(select_kernels()?.name))
 }
 
 impl<A: Arithmetic> Packed<A> {
