@@ -5,7 +5,8 @@
 Needs torch, sentence-transformers, onnx, onnxruntime, openvino (int8: nncf). Tokenisation is not counted; captions are
 sorted by length and batched by a budget of padded tokens, the best of several budgets counts for each engine. Engines
 take turns for ROUNDS rounds after the choice of the budget, and the last lines give medians. OURS is the path of the
-built example `encode_speed`, which then takes its turn in every round; INT8 = 1 adds the 8-bit engines.
+built example `encode_speed`, which then takes its turn in every round; INT8 = 1 adds the integer engines:
+their 8 bits, our 12.
 """
 
 import json
@@ -144,7 +145,7 @@ def main() -> None:
         for _ in range(rounds):
             turns = [(name, lambda e=engine, n=name: once(e, best[n])) for name, engine in rivals.items()]
             if ours:
-                turns += [(f"fgd-{name}", lambda n=name: our_turn(n)) for name in ["packed", *(["int8"] if int8 else [])]]
+                turns += [(f"fgd-{name}", lambda n=name: our_turn(n)) for name in ["packed", *(["int12"] if int8 else [])]]
             for name, turn in turns:
                 answer = {"engine": name, "threads": threads, "captions": len(ids), "budget": best.get(name), **turn()}
                 results.setdefault(name, []).append(answer)

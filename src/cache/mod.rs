@@ -14,6 +14,10 @@ use std::time::{Duration, UNIX_EPOCH};
 
 /// Raised whenever the tables change; a file of another version is rebuilt, since it is only a cache.
 const SCHEMA: i64 = 1;
+/// Bytes of a page of a new file.
+const PAGE: i64 = 16_384;
+/// Bytes of the file that are read through a memory map.
+const MAPPED: i64 = 1 << 30;
 /// How long a process waits for another one that writes.
 const BUSY: Duration = Duration::from_secs(60);
 
@@ -138,20 +142,27 @@ impl EmbeddingCache {
         captions: &[&str],
         dim: usize,
     ) -> Result<Vec<Option<Array1<f32>>>, CacheError> {
-        let mut select = self
-            .connection
+        let failed = self.failed();
+        // One transaction: otherwise every row takes and lets go the locks of the file.
+        let transaction = self.connection.unchecked_transaction().map_err(&failed)?;
+        let mut select = transaction
             .prepare("SELECT vector FROM embedding WHERE encoder = ?1 AND caption = ?2")
-            .map_err(self.failed())?;
-        captions
-            .iter()
-            .map(|caption| {
-                let bytes: Option<Vec<u8>> = select
-                    .query_row(params![encoder.0, digest(caption)], |row| row.get(0))
-                    .optional()
-                    .map_err(self.failed())?;
-                Ok(bytes.and_then(|bytes| decode(&bytes, dim)))
-            })
-            .collect()
+            .map_err(&failed)?;
+        // In the order of the keys, so that neighbours are read from the same pages.
+        let mut keys: Vec<_> = captions.iter().map(|text| digest(text)).zip(0..).collect();
+        keys.sort_unstable();
+        let mut found = vec![None; captions.len()];
+        for (key, place) in keys {
+            let place: usize = place;
+            found[place] = select
+                .query_row(params![encoder.0, key], |row| {
+                    Ok(decode(row.get_ref(0)?.as_blob()?, dim))
+                })
+                .optional()
+                .map_err(&failed)?
+                .flatten();
+        }
+        Ok(found)
     }
 
     /// Stores embeddings, all or none; row `i` of `embeddings` belongs to `captions[i]`.
@@ -268,6 +279,9 @@ pub fn clear(folder: &Path) -> Result<bool, CacheError> {
 /// Makes the tables where they are missing; only one process at a time may do so.
 fn prepare(connection: &Connection) -> Result<(), rusqlite::Error> {
     connection.busy_timeout(BUSY)?;
+    // Counts for new files: an embedding of several hundred dimensions then lies inside its page.
+    connection.pragma_update(None, "page_size", PAGE)?;
+    connection.pragma_update(None, "mmap_size", MAPPED)?;
     connection.pragma_update(None, "journal_mode", "wal")?;
     connection.pragma_update(None, "synchronous", "normal")?;
     if schema_version(connection)? != SCHEMA {

@@ -4,10 +4,17 @@ use super::encoder::EncoderArgs;
 use super::exit::Exit;
 use super::output::{Output, Sink};
 use crate::cache::{self, EmbeddingCache};
+use crate::encoder::probe;
+use crate::eval::embedder::Embedder;
 use crate::eval::provenance;
 use crate::hub;
 use crate::{encoder, host};
 use std::fmt::Write;
+use std::time::Duration;
+
+/// Time of the speed probe, and of each of the two peaks around it.
+const SPEED: Duration = Duration::from_secs(1);
+const PEAK: Duration = Duration::from_millis(200);
 
 /// Arguments of `fgd doctor`.
 #[derive(Debug, clap::Args)]
@@ -71,7 +78,7 @@ pub fn run(args: &Args, output: &Output) -> anyhow::Result<Exit> {
         },
     );
     let healthy = match args.encoder.open(output) {
-        Ok(embedder) => {
+        Ok(mut embedder) => {
             let info = embedder.info();
             line(
                 "encoder",
@@ -90,7 +97,16 @@ pub fn run(args: &Args, output: &Output) -> anyhow::Result<Exit> {
                     }
                 ),
             );
-            true
+            match speed(&mut embedder) {
+                Ok(speed) => {
+                    line("speed", speed);
+                    true
+                }
+                Err(error) => {
+                    line("speed", format!("NOT MEASURED: {error:#}"));
+                    false
+                }
+            }
         }
         Err(error) => {
             line("encoder", format!("NOT AVAILABLE: {error:#}"));
@@ -103,4 +119,23 @@ pub fn run(args: &Args, output: &Output) -> anyhow::Result<Exit> {
     } else {
         Exit::Failure
     })
+}
+
+/// Loads the encoder, encodes for a second, and sets that against what the processor can multiply at most.
+fn speed(embedder: &mut Embedder) -> anyhow::Result<String> {
+    let threads = rayon::current_num_threads();
+    let encoder = embedder.load()?;
+    // Before and after: the processor's clock may change meanwhile.
+    let peak = |time| probe::fma_peak(threads, time);
+    let before = peak(PEAK)?;
+    let speed = probe::encode_speed(encoder, SPEED)?;
+    let peak = (before + peak(PEAK)?) / 2.0;
+    Ok(format!(
+        "{:.0} captions/s, {:.0} tokens/s on {threads} threads: {:.0} GFLOP/s, {:.0}% of the {peak:.0} that its \
+         f32 multiply-add units reach",
+        speed.captions_per_second,
+        speed.tokens_per_second,
+        speed.gflops,
+        100.0 * speed.gflops / peak,
+    ))
 }

@@ -1,5 +1,7 @@
 //! Tokenised captions cut into the pieces of work that engines take: whole captions, one after the other, no padding.
 
+use std::ops::Range;
+
 /// Some captions of a window, their tokens in a row.
 pub(super) struct Chunk {
     ids: Vec<u32>,
@@ -7,6 +9,14 @@ pub(super) struct Chunk {
     ends: Vec<usize>,
     /// Index of each caption in its window.
     members: Vec<usize>,
+}
+
+/// Some captions of a chunk.
+pub(super) struct Block {
+    /// Their places in the chunk.
+    pub captions: Range<usize>,
+    /// Their tokens in the chunk.
+    pub rows: Range<usize>,
 }
 
 impl Chunk {
@@ -34,6 +44,32 @@ impl Chunk {
         &self.members
     }
 
+    /// Whole captions in a row with at most `rows` tokens together (one caption may have more): the captions and their
+    /// tokens, as ranges.
+    pub fn blocks(&self, rows: usize) -> impl Iterator<Item = Block> {
+        let mut first = 0;
+        std::iter::from_fn(move || {
+            let begin = self.begin(first);
+            let next = self.ends[first..].partition_point(|end| *end <= begin + rows);
+            let captions = first..(first + next.max(1)).min(self.ends.len());
+            first = captions.end;
+            (!captions.is_empty()).then(|| Block {
+                rows: begin..self.begin(captions.end),
+                captions,
+            })
+        })
+    }
+
+    /// First token of a caption.
+    fn begin(&self, caption: usize) -> usize {
+        caption.checked_sub(1).map_or(0, |before| self.ends[before])
+    }
+
+    /// The number of tokens of some captions, one after the other.
+    pub fn lengths(&self, captions: Range<usize>) -> impl Iterator<Item = usize> {
+        captions.map(|caption| self.ends[caption] - self.begin(caption))
+    }
+
     /// The tokens of each caption.
     pub fn captions(&self) -> impl Iterator<Item = &[u32]> {
         let mut begin = 0;
@@ -50,7 +86,9 @@ impl Chunk {
 /// `threads`.
 pub(super) fn compose(captions: &[Vec<u32>], rows: usize, threads: usize) -> Vec<Chunk> {
     let total: usize = captions.iter().map(Vec::len).sum();
-    let rows = rows.min(total.div_ceil(threads.max(1)));
+    // As many chunks for every thread, of the same size: then all threads end at about the same time.
+    let rounds = total.div_ceil(rows * threads.max(1)).max(1);
+    let rows = rows.min(total.div_ceil(rounds * threads.max(1)));
     let mut order: Vec<usize> = (0..captions.len()).collect();
     order.sort_by_key(|index| std::cmp::Reverse(captions[*index].len()));
     let mut chunks = Vec::new();
@@ -91,6 +129,14 @@ mod tests {
             for chunk in compose(&captions, rows, threads) {
                 prop_assert!(chunk.rows() <= rows || chunk.members().len() == 1);
                 prop_assert_eq!(chunk.captions().count(), chunk.members().len());
+                let mut end = 0;
+                for block in chunk.blocks(rows / 2) {
+                    prop_assert_eq!(block.rows.start, end);
+                    prop_assert!(block.rows.len() <= rows / 2 || block.captions.len() == 1);
+                    prop_assert_eq!(block.rows.len(), chunk.lengths(block.captions).sum::<usize>());
+                    end = block.rows.end;
+                }
+                prop_assert_eq!(end, chunk.rows());
                 for (member, ids) in chunk.members().iter().zip(chunk.captions()) {
                     prop_assert_eq!(ids, &captions[*member][..]);
                     seen[*member] += 1;

@@ -3,7 +3,7 @@
 //!
 //! [`Spec`] reads what the directory says, [`Tokens`] turns captions into token ids, and an engine takes chunks of
 //! whole captions to unit vectors. The embedding of a caption does not depend, to the bit, on the captions encoded
-//! beside it, on their order or on the number of threads (packed and int8 engines).
+//! beside it, on their order or on the number of threads (packed and int12 engines).
 
 mod candle;
 mod chunk;
@@ -36,21 +36,21 @@ pub enum EngineKind {
     /// f32 on the CPU, with kernels of this crate: the default.
     #[default]
     Packed,
-    /// 8-bit integers on the CPU: faster and approximate.
-    Int8,
+    /// 12-bit integers on the CPU: faster and approximate.
+    Int12,
     /// candle's tensors, on the CPU or a GPU.
     Candle,
 }
 
 impl EngineKind {
     /// All engines, in the order in which they are listed to users.
-    pub const ALL: [EngineKind; 3] = [EngineKind::Packed, EngineKind::Int8, EngineKind::Candle];
+    pub const ALL: [EngineKind; 3] = [EngineKind::Packed, EngineKind::Int12, EngineKind::Candle];
 
     /// The word on the command line and in records.
     pub fn name(self) -> &'static str {
         match self {
             EngineKind::Packed => "packed",
-            EngineKind::Int8 => "int8",
+            EngineKind::Int12 => "int12",
             EngineKind::Candle => "candle",
         }
     }
@@ -72,7 +72,7 @@ impl FromStr for EngineKind {
             .ok_or_else(|| EncoderError::Option {
                 option: "--engine",
                 value: text.into(),
-                reason: "the engines are packed, int8 and candle".into(),
+                reason: "the engines are packed, int12 and candle".into(),
             })
     }
 }
@@ -112,7 +112,7 @@ impl Options {
     pub fn engine_label(&self) -> Result<String, EncoderError> {
         Ok(match self.engine {
             EngineKind::Candle => format!("candle/{}", self.device),
-            EngineKind::Int8 => format!("int8/{}", packed::integer_kernels()?.name),
+            EngineKind::Int12 => format!("int12/{}", packed::integer_kernels()?.name),
             EngineKind::Packed => format!("packed/{}", packed::select_kernels()?.name),
         })
     }
@@ -171,7 +171,7 @@ impl Encoder {
         }
         let engine: Box<dyn Engine> = match options.engine {
             EngineKind::Packed => Box::new(Packed::float(spec)?),
-            EngineKind::Int8 => Box::new(Packed::int8(spec)?),
+            EngineKind::Int12 => Box::new(Packed::int12(spec)?),
             EngineKind::Candle => Box::new(Candle::load(spec, &options.device)?),
         };
         Ok(Encoder {

@@ -189,18 +189,20 @@ impl Embedder {
         Ok(embeddings)
     }
 
+    /// The encoder with its weights, loaded the first time it is asked for.
+    pub fn load(&mut self) -> Result<&Encoder, EncoderError> {
+        Ok(match &mut self.encoder {
+            Some(encoder) => encoder,
+            none => none.insert(Encoder::load(&self.spec, &self.options)?),
+        })
+    }
+
     fn encode(
         &mut self,
         captions: &[&str],
         progress: &(dyn Fn(usize) + Sync),
     ) -> Result<Array2<f32>, EmbedError> {
-        let encoder = match &self.encoder {
-            Some(encoder) => encoder,
-            None => self
-                .encoder
-                .insert(Encoder::load(&self.spec, &self.options)?),
-        };
-        let rows = encoder.encode(captions, progress)?;
+        let rows = self.load()?.encode(captions, progress)?;
         self.encoded += captions.len();
         if let Some((cache, key)) = &mut self.cache {
             cache.put(*key, captions, rows.view())?;

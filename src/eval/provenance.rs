@@ -63,8 +63,8 @@ pub fn comparability(encoder: Option<&EncoderInfo>, references_sha256: String) -
 
 /// Engines that compute in f32 agree to 1e-6 and may be compared; a quantised one stands alone.
 fn precision(engine: &str) -> String {
-    if engine.starts_with("int8") {
-        "int8".into()
+    if engine.starts_with("int12") {
+        "int12".into()
     } else {
         "f32".into()
     }

@@ -110,7 +110,7 @@ pub struct Comparability {
     pub key: String,
     /// SHA-256 of the encoder's weights; `None` where embeddings were given.
     pub encoder_sha256: Option<String>,
-    /// Class of engines that agree to 1e-6: `f32` or, for instance, `int8`.
+    /// Class of engines that agree to 1e-6: `f32` or, for instance, `int12`.
     pub precision: String,
     /// Pooling and normalisation.
     pub pooling: Option<String>,

@@ -11,7 +11,7 @@ use rayon::prelude::*;
 use super::kernels::{Rows, dot, transpose, vectorised};
 use super::matrix::{Data, HostMatrix, Q8_BLOCK};
 use crate::encoder::packed::{
-    Buffer, DEPTH, Finish, Kernels, LANES, Matrix, Product, Shape, portable, round_up,
+    Buffer, Finish, Kernels, LANES, Matrix, Product, Shape, portable, round_up,
     select_kernels,
 };
 
@@ -23,6 +23,9 @@ const GROUP_BYTES: usize = 4 << 20;
 
 /// Rows of x that one task multiplies at most: what the kernel reads of them at a time stays in the second-level cache.
 const CHUNK_ROWS: usize = 240;
+
+/// Inputs of all rows that a task multiplies before it goes on to the next ones.
+const DEPTH: usize = 384;
 
 /// Inputs that are widened and transposed at a time, in the first-level cache.
 const BLOCK: usize = 128;

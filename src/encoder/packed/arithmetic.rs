@@ -1,6 +1,6 @@
-//! The seam between the engine and its products: f32, or 8-bit integers.
+//! The seam between the engine and its products: f32, or 12-bit integers.
 
-use super::int8::{Codes, Inputs, IntegerKernels};
+use super::integer::{Codes, Inputs, IntegerKernels};
 use super::kernels::Kernels;
 use super::matrix::{Buffer, Matrix, Shape};
 use super::product::Product;
@@ -53,10 +53,10 @@ impl Arithmetic for Float {
     }
 }
 
-/// Products of 8-bit codes.
-pub(crate) struct Int8(pub &'static IntegerKernels);
+/// Products of 12-bit codes.
+pub(crate) struct Int12(pub &'static IntegerKernels);
 
-impl Arithmetic for Int8 {
+impl Arithmetic for Int12 {
     type Values = Codes;
     type Scratch = Inputs;
 
@@ -74,6 +74,6 @@ impl Arithmetic for Int8 {
     }
 
     fn label(&self) -> String {
-        format!("int8/{}", self.0.name)
+        format!("int12/{}", self.0.name)
     }
 }

@@ -17,7 +17,7 @@ pub(crate) struct Kernels {
     /// Rows in a tile: chunks are best a multiple of it.
     pub rows: usize,
     product: unsafe fn(&mut Product),
-    layer_norm: unsafe fn(&Norm, &mut [f32]),
+    layer_norm: unsafe fn(&Norm, &[f32], &mut [f32]),
     attention: unsafe fn(&mut Attention),
     multiply_adds: unsafe fn(usize) -> f32,
     present: fn() -> bool,
@@ -35,10 +35,10 @@ impl Kernels {
         unsafe { (self.product)(&mut args) }
     }
 
-    /// LayerNorm of every row, in place.
-    pub fn layer_norm(&self, norm: &Norm, rows: &mut [f32]) {
+    /// LayerNorm of every row of `from` into the same row of `to`.
+    pub fn layer_norm(&self, norm: &Norm, from: &[f32], to: &mut [f32]) {
         // SAFETY: the CPU has the instruction set; the kernel takes whole rows only.
-        unsafe { (self.layer_norm)(norm, rows) }
+        unsafe { (self.layer_norm)(norm, from, to) }
     }
 
     /// See [`Attention`].
@@ -106,9 +106,9 @@ macro_rules! kernels {
                 unsafe { super::product::<$lanes>(args) }
             }
             #[$features]
-            pub unsafe fn layer_norm(norm: &Norm, rows: &mut [f32]) {
+            pub unsafe fn layer_norm(norm: &Norm, from: &[f32], to: &mut [f32]) {
                 // SAFETY: see above.
-                unsafe { super::layer_norm::<$lanes>(norm, rows) }
+                unsafe { super::layer_norm::<$lanes>(norm, from, to) }
             }
             #[$features]
             pub unsafe fn attention(args: &mut Attention) {

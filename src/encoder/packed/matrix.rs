@@ -63,7 +63,7 @@ pub(crate) fn round_up(n: usize) -> usize {
 }
 
 /// The weights of a linear layer, [inputs × outputs], in panels of consecutive outputs. A panel holds its columns for
-/// input 0, then for input 1, and so on (in groups of inputs for 8-bit weights), so that a tile of the product reads it
+/// input 0, then for input 1, and so on (in pairs of inputs for integer weights), so that a tile of the product reads it
 /// from front to back. The last panel may be narrower. Outputs and inputs are padded with zeros to whole vectors.
 pub(crate) struct Matrix<V = Buffer> {
     /// The weights in the order of [`Shape::visit`].

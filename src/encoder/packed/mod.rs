@@ -11,7 +11,7 @@
 mod activation;
 mod arithmetic;
 mod attention;
-mod int8;
+mod integer;
 mod kernels;
 mod lanes;
 mod matrix;
@@ -22,23 +22,30 @@ mod select;
 
 use std::sync::Mutex;
 
-use crate::encoder::{Chunk, EncoderError, Engine, Spec, pooling};
-use arithmetic::{Arithmetic, Float, Int8};
+use crate::encoder::chunk::{Block, Chunk};
+use crate::encoder::{EncoderError, Engine, Spec, pooling};
+use arithmetic::{Arithmetic, Float, Int12};
 use attention::{Attention, Scratch};
-use int8::IntegerKernels;
+use integer::IntegerKernels;
 use model::{Layer, Model};
 
 pub(crate) use kernels::{Kernels, portable};
 pub(crate) use lanes::LANES;
 pub(crate) use matrix::{Buffer, Matrix, Shape, round_up};
-pub(crate) use product::{DEPTH, Finish, Product};
+pub(crate) use product::{Finish, Product};
 pub(crate) use select::kernels as select_kernels;
 
-/// Token rows in a chunk: enough that a panel of weights is worth fetching, few enough that activations stay in cache.
-const CHUNK_ROWS: usize = 252;
+/// Token rows in a chunk, which goes through one layer after the other: enough that the weights of a layer are worth
+/// fetching from memory.
+const CHUNK_ROWS: usize = 1008;
 
-/// Columns of the intermediate layer that are computed at once: what one pass of the next product takes.
-const BLOCK: usize = product::DEPTH;
+/// Token rows that go through a layer together: few enough that activations stay in the second-level cache, enough that
+/// the weights are worth fetching from the third.
+const BLOCK_ROWS: usize = 252;
+
+/// Columns of the intermediate layer that are computed at once: few enough that they stay in cache, and what one block
+/// of 12-bit inputs takes.
+const WIDTH: usize = integer::DEPTH;
 
 /// A BERT on packed weights.
 pub(super) struct Packed<A: Arithmetic> {
@@ -63,6 +70,15 @@ struct Work<S> {
     product: S,
 }
 
+impl<S> Work<S> {
+    /// Makes room for a block of `rows` rows.
+    fn reserve(&mut self, rows: usize, dim: usize, qkv: usize) {
+        self.sum.reserve(rows * dim);
+        self.hidden.reserve(rows * WIDTH);
+        self.qkv.reserve(rows * qkv);
+    }
+}
+
 impl Packed<Float> {
     /// Packs the weights in f32 for the best kernels of this CPU.
     pub fn float(spec: &Spec) -> Result<Packed<Float>, EncoderError> {
@@ -71,16 +87,16 @@ impl Packed<Float> {
     }
 }
 
-impl Packed<Int8> {
-    /// Packs the weights in 8 bits for the best kernels of this CPU.
-    pub fn int8(spec: &Spec) -> Result<Packed<Int8>, EncoderError> {
-        Packed::load(spec, select_kernels()?, Int8(integer_kernels()?))
+impl Packed<Int12> {
+    /// Packs the weights in 12 bits for the best kernels of this CPU.
+    pub fn int12(spec: &Spec) -> Result<Packed<Int12>, EncoderError> {
+        Packed::load(spec, select_kernels()?, Int12(integer_kernels()?))
     }
 }
 
 /// The integer kernels beside the f32 kernels in use.
 pub(crate) fn integer_kernels() -> Result<&'static IntegerKernels, EncoderError> {
-    Ok(int8::beside(select_kernels()?.name))
+    Ok(integer::beside(select_kernels()?.name))
 }
 
 impl<A: Arithmetic> Packed<A> {
@@ -100,12 +116,19 @@ impl<A: Arithmetic> Packed<A> {
     }
 
     /// Word, token type and position embeddings.
-    fn look_up(&self, chunk: &Chunk, x: &mut [f32]) {
+    fn look_up(&self, chunk: &Chunk, mut x: &mut [f32], sum: &mut Buffer) {
         let dim = self.spec.dim;
-        let mut rows = x.chunks_exact_mut(round_up(dim));
+        let stride = round_up(dim);
         for caption in chunk.captions() {
-            for (position, id) in caption.iter().enumerate() {
-                let row = rows.next().expect("a row for every token");
+            let (rows, after) = x.split_at_mut(caption.len() * stride);
+            x = after;
+            sum.reserve(rows.len());
+            let sums = &mut sum[..rows.len()];
+            for (position, (id, row)) in caption
+                .iter()
+                .zip(sums.chunks_exact_mut(stride))
+                .enumerate()
+            {
                 let word = &self.model.words[*id as usize * dim..][..dim];
                 let place = &self.model.positions[position * dim..][..dim];
                 row[dim..].fill(0.0);
@@ -113,15 +136,24 @@ impl<A: Arithmetic> Packed<A> {
                     *value = word[i] + self.model.token_type[i] + place[i];
                 }
             }
+            self.kernels
+                .layer_norm(&self.model.embedding_norm, sums, rows);
         }
-        self.kernels.layer_norm(&self.model.embedding_norm, x);
     }
 
-    fn attend(&self, layer: &Layer<A::Values>, chunk: &Chunk, work: &mut Work<A::Scratch>) {
-        let (rows, dim) = (chunk.rows(), round_up(self.spec.dim));
+    /// Takes the captions of lengths `captions`, whose token vectors are the rows of `x`, through attention.
+    fn attend(
+        &self,
+        layer: &Layer<A::Values>,
+        captions: impl Iterator<Item = usize>,
+        x: &mut [f32],
+        work: &mut Work<A::Scratch>,
+    ) {
+        let dim = round_up(self.spec.dim);
+        let rows = x.len() / dim;
         let stride = layer.qkv.shape.outputs;
         let product = Product {
-            input: &work.x,
+            input: x,
             input_stride: dim,
             rows,
             weights: &layer.qkv,
@@ -134,11 +166,11 @@ impl<A: Arithmetic> Packed<A> {
         };
         self.arithmetic.product(product, &mut work.product);
         let mut rest = &mut work.qkv[..rows * stride];
-        for caption in chunk.captions() {
-            let (qkv, after) = rest.split_at_mut(caption.len() * stride);
+        for tokens in captions {
+            let (qkv, after) = rest.split_at_mut(tokens * stride);
             self.kernels.attention(Attention {
                 qkv,
-                tokens: caption.len(),
+                tokens,
                 heads: self.spec.heads,
                 width: self.model.head_width,
                 scale: 1.0 / ((self.spec.dim / self.spec.heads) as f32).sqrt(),
@@ -156,53 +188,53 @@ impl<A: Arithmetic> Packed<A> {
             output: &mut work.sum,
             output_stride: dim,
             proceed: false,
-            finish: Finish::Residual(&work.x),
+            finish: Finish::Residual(x),
         };
         self.arithmetic.product(product, &mut work.product);
-        std::mem::swap(&mut work.x, &mut work.sum);
         self.kernels
-            .layer_norm(&layer.attention_norm, &mut work.x[..rows * dim]);
+            .layer_norm(&layer.attention_norm, &work.sum[..rows * dim], x);
     }
 
-    fn feed_forward(&self, layer: &Layer<A::Values>, rows: usize, work: &mut Work<A::Scratch>) {
+    /// Takes the token vectors in the rows of `x` through the two linear layers.
+    fn feed_forward(&self, layer: &Layer<A::Values>, x: &mut [f32], work: &mut Work<A::Scratch>) {
         let dim = round_up(self.spec.dim);
+        let rows = x.len() / dim;
         let wide = layer.intermediate.shape.outputs;
-        for first in (0..wide).step_by(BLOCK) {
-            let block = first..(first + BLOCK).min(wide);
+        for first in (0..wide).step_by(WIDTH) {
+            let columns = first..(first + WIDTH).min(wide);
             let product = Product {
-                input: &work.x,
+                input: x,
                 input_stride: dim,
                 rows,
                 weights: &layer.intermediate,
-                columns: block.clone(),
+                columns: columns.clone(),
                 inner: 0..dim,
                 output: &mut work.hidden,
-                output_stride: BLOCK,
+                output_stride: WIDTH,
                 proceed: false,
                 finish: Finish::Activate(self.spec.activation),
             };
             self.arithmetic.product(product, &mut work.product);
-            let last = block.end == wide;
+            let last = columns.end == wide;
             let product = Product {
                 input: &work.hidden,
-                input_stride: BLOCK,
+                input_stride: WIDTH,
                 rows,
                 weights: &layer.output,
                 columns: 0..dim,
-                inner: block,
+                inner: columns,
                 output: &mut work.sum,
                 output_stride: dim,
                 proceed: first > 0,
                 finish: match last {
-                    true => Finish::Residual(&work.x),
+                    true => Finish::Residual(x),
                     false => Finish::Keep,
                 },
             };
             self.arithmetic.product(product, &mut work.product);
         }
-        std::mem::swap(&mut work.x, &mut work.sum);
         self.kernels
-            .layer_norm(&layer.output_norm, &mut work.x[..rows * dim]);
+            .layer_norm(&layer.output_norm, &work.sum[..rows * dim], x);
     }
 }
 
@@ -223,17 +255,27 @@ impl<A: Arithmetic> Engine for Packed<A> {
             .ok()
             .and_then(|mut idle| idle.pop())
             .unwrap_or_default();
-        work.x.reserve(rows * dim);
-        work.sum.reserve(rows * dim);
-        work.hidden.reserve(rows * BLOCK);
-        work.qkv
-            .reserve(rows * 3 * self.spec.heads * self.model.head_width);
-        self.look_up(chunk, &mut work.x[..rows * dim]);
-        for layer in &self.model.layers {
-            self.attend(layer, chunk, &mut work);
-            self.feed_forward(layer, rows, &mut work);
+        // Taken out so that a block of it and the rest of the working memory can be lent at once.
+        let mut x = std::mem::take(&mut work.x);
+        x.reserve(rows * dim);
+        self.look_up(chunk, &mut x[..rows * dim], &mut work.sum);
+        let blocks: Vec<Block> = chunk.blocks(BLOCK_ROWS).collect();
+        for block in &blocks {
+            work.reserve(
+                block.rows.len(),
+                dim,
+                3 * self.spec.heads * self.model.head_width,
+            );
         }
-        pooling::pool(&self.spec, chunk, &work.x[..rows * dim], dim, embeddings);
+        for layer in &self.model.layers {
+            for block in &blocks {
+                let x = &mut x[block.rows.start * dim..block.rows.end * dim];
+                self.attend(layer, chunk.lengths(block.captions.clone()), x, &mut work);
+                self.feed_forward(layer, x, &mut work);
+            }
+        }
+        pooling::pool(&self.spec, chunk, &x[..rows * dim], dim, embeddings);
+        work.x = x;
         if let Ok(mut idle) = self.idle.lock() {
             idle.push(work);
         }

@@ -64,53 +64,98 @@ impl<V> Product<'_, V> {
     }
 }
 
-/// Inputs that one pass over a panel takes, so that the panel stays in the first-level cache.
-pub(crate) const DEPTH: usize = 384;
+/// Inputs that one pass over a panel takes: 12 KiB of weights for sixteen columns, which leave room for the rows in the
+/// first-level cache.
+const PASS: usize = 192;
 
-/// Computes a product.
+/// Computes a product. Weights come from memory once per chunk: while the rows of one pass are computed, the weights of
+/// the next one are fetched into the second-level cache.
 ///
 /// # Safety
 /// The instruction set of `L` is present and `p.check()` passes.
 #[inline(always)]
 pub(super) unsafe fn product<L: Lanes>(p: &mut Product) {
-    let mut from = p.inner.start;
-    loop {
-        let to = (from + DEPTH).min(p.inner.end);
-        let mut first = p.columns.start;
-        while first < p.columns.end {
-            let (panel, width) = (
-                p.weights.panel_at(first, from),
-                p.weights.shape.width(first),
-            );
-            // SAFETY: `check` bounds rows, columns and inputs; the panel holds `width` columns from input `from` on.
-            unsafe {
-                match width / LANES {
-                    1 => rows::<L, 1>(p, panel.as_ptr(), first, from..to),
-                    2 => rows::<L, 2>(p, panel.as_ptr(), first, from..to),
-                    _ => unreachable!("panels are one or two vectors wide"),
-                }
+    let mut passes = Passes {
+        columns: p.columns.clone(),
+        inner: p.inner.clone(),
+        from: p.inner.start,
+    };
+    let mut pass = passes.next(p.weights.shape.panel);
+    while let Some(Pass { first, inner }) = pass {
+        let width = p.weights.shape.width(first);
+        let panel = p.weights.panel_at(first, inner.start).as_ptr();
+        pass = passes.next(p.weights.shape.panel);
+        let ahead = match &pass {
+            Some(next) => {
+                let width = p.weights.shape.width(next.first);
+                &p.weights.panel_at(next.first, next.inner.start)[..width * next.inner.len()]
             }
-            first += width;
-        }
-        from = to;
-        if from == p.inner.end {
-            break;
+            None => &[],
+        };
+        // SAFETY: `check` bounds rows, columns and inputs; the panel holds `width` columns from input `from` on.
+        unsafe {
+            match width / LANES {
+                1 => rows::<L, 1>(p, panel, first, inner, ahead),
+                2 => rows::<L, 2>(p, panel, first, inner, ahead),
+                _ => unreachable!("panels are one or two vectors wide"),
+            }
         }
     }
 }
 
-/// All rows against `V` vectors of columns.
+/// Some inputs of the panel of columns that begins at `first`.
+struct Pass {
+    first: usize,
+    inner: Range<usize>,
+}
+
+/// The passes of a product: panel by panel, the inputs of each in order.
+struct Passes {
+    columns: Range<usize>,
+    inner: Range<usize>,
+    from: usize,
+}
+
+impl Passes {
+    fn next(&mut self, panel: usize) -> Option<Pass> {
+        if self.columns.start >= self.columns.end {
+            return None;
+        }
+        let pass = Pass {
+            first: self.columns.start,
+            inner: self.from..(self.from + PASS).min(self.inner.end),
+        };
+        self.from = pass.inner.end;
+        if self.from == self.inner.end {
+            self.from = self.inner.start;
+            self.columns.start += panel;
+        }
+        Some(pass)
+    }
+}
+
+/// All rows against `V` vectors of columns, while the weights `ahead` are fetched.
 #[inline(always)]
 unsafe fn rows<L: Lanes, const V: usize>(
     p: &mut Product,
     panel: *const f32,
     first: usize,
     inner: Range<usize>,
+    ahead: &[f32],
 ) {
     let proceed = p.proceed || inner.start > p.inner.start;
     let last = inner.end == p.inner.end;
+    let share = ahead
+        .len()
+        .div_ceil(LANES * p.rows.div_ceil(L::ROWS).max(1))
+        .max(1)
+        * LANES;
+    let mut ahead = ahead.chunks(share);
     let mut row = 0;
     while row < p.rows {
+        for line in ahead.next().unwrap_or_default().chunks(LANES) {
+            L::prefetch(line.as_ptr());
+        }
         let height = L::ROWS.min(p.rows - row);
         let at = row * p.output_stride + first - p.columns.start;
         // SAFETY: `row + height ≤ rows`, so both tiles lie inside what `check` has bounded.
@@ -140,6 +185,9 @@ unsafe fn rows<L: Lanes, const V: usize>(
         row += height;
     }
 }
+
+/// Inputs between two turns of a tile's loop.
+const UNROLL: usize = 4;
 
 /// c (+)= a · b for a few rows and `V` vectors of columns.
 pub(super) struct Tile {
@@ -185,23 +233,42 @@ impl Tile {
                 }
             }
             let (mut a, mut b) = (self.a, self.b);
-            for _ in 0..self.depth {
-                let mut columns = [L::splat(0.0); V];
-                for (v, column) in columns.iter_mut().enumerate() {
-                    *column = L::load(b.add(v * LANES));
+            for _ in 0..self.depth / UNROLL {
+                for step in 0..UNROLL {
+                    self.step::<L, R, V>(a.add(step), b.add(step * self.b_stride), &mut sums);
                 }
-                for (r, sums) in sums.iter_mut().enumerate() {
-                    let row = L::splat(*a.add(r * self.a_stride));
-                    for (sum, column) in sums.iter_mut().zip(columns) {
-                        *sum = row.mul_add(column, *sum);
-                    }
-                }
-                a = a.add(1);
-                b = b.add(self.b_stride);
+                a = a.add(UNROLL);
+                b = b.add(UNROLL * self.b_stride);
+            }
+            for step in 0..self.depth % UNROLL {
+                self.step::<L, R, V>(a.add(step), b.add(step * self.b_stride), &mut sums);
             }
             for (r, sums) in sums.iter().enumerate() {
                 for (v, sum) in sums.iter().enumerate() {
                     sum.store(self.c.add(r * self.c_stride + v * LANES));
+                }
+            }
+        }
+    }
+
+    /// One input: every row of it times the vectors of its weights.
+    #[inline(always)]
+    unsafe fn step<L: Lanes, const R: usize, const V: usize>(
+        &self,
+        a: *const f32,
+        b: *const f32,
+        sums: &mut [[L; V]; R],
+    ) {
+        // SAFETY: the caller vouches for the instruction set and the pointers.
+        unsafe {
+            let mut columns = [L::splat(0.0); V];
+            for (v, column) in columns.iter_mut().enumerate() {
+                *column = L::load(b.add(v * LANES));
+            }
+            for (r, sums) in sums.iter_mut().enumerate() {
+                let row = L::splat(*a.add(r * self.a_stride));
+                for (sum, column) in sums.iter_mut().zip(columns) {
+                    *sum = row.mul_add(column, *sum);
                 }
             }
         }

@@ -72,7 +72,8 @@ pub(super) fn small_problem(kernels: &Kernels) -> Vec<f32> {
         width: 47,
         epsilon: 1e-12,
     };
-    kernels.layer_norm(&norm, &mut output);
+    let sums = output.clone();
+    kernels.layer_norm(&norm, &sums, &mut output);
     kernels.attention(Attention {
         qkv: &mut output,
         tokens: rows,

@@ -124,4 +124,10 @@ impl Lanes for Avx2 {
         // SAFETY: as above.
         unsafe { Avx2(half(self.0), half(self.1)) }
     }
+
+    #[inline(always)]
+    fn prefetch(at: *const f32) {
+        // SAFETY: a prefetch never faults, and SSE is part of every x86-64.
+        unsafe { _mm_prefetch::<_MM_HINT_T1>(at.cast()) };
+    }
 }

@@ -81,4 +81,10 @@ impl Lanes for Avx512 {
             Avx512(_mm512_castsi512_ps(_mm512_slli_epi32::<23>(biased)))
         }
     }
+
+    #[inline(always)]
+    fn prefetch(at: *const f32) {
+        // SAFETY: a prefetch never faults, and SSE is part of every x86-64.
+        unsafe { _mm_prefetch::<_MM_HINT_T1>(at.cast()) };
+    }
 }

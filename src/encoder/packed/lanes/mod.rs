@@ -43,6 +43,11 @@ pub(super) trait Lanes: Copy {
     unsafe fn max(self, other: Self) -> Self;
     /// 2ⁿ for lanes that hold whole numbers n between −126 and 127.
     unsafe fn exp2_whole(self) -> Self;
+    /// Asks for the cache line at `at`, any address, in the second-level cache; a hint that changes no result.
+    #[inline(always)]
+    fn prefetch(at: *const f32) {
+        let _ = at;
+    }
     /// The lanes as an array.
     #[inline(always)]
     unsafe fn to_array(self) -> [f32; LANES] {

@@ -1,12 +1,13 @@
-//! f32 to 8-bit codes: weights once, per output; inputs for every product, per row and block of inputs.
+//! f32 to 12-bit codes: weights once, per output; inputs for every product, per row and block of inputs.
 
-use super::integers::Integers;
+use super::DEPTH;
+use super::integers::{Integers, word};
 use crate::encoder::packed::lanes::{LANES, Lanes};
 use crate::encoder::packed::matrix::{Buffer, Matrix, Shape};
-use crate::encoder::packed::product::DEPTH;
 
-/// The largest code.
-const LARGEST: f32 = 127.0;
+/// The largest code, of inputs and of weights: [`DEPTH`] products of two such codes still fit 32 bits.
+const LARGEST: f32 = 2047.0;
+const _: () = assert!(LARGEST as i64 * LARGEST as i64 * DEPTH as i64 <= i32::MAX as i64);
 
 /// The codes of a weight matrix.
 pub(crate) struct Codes {
@@ -14,14 +15,11 @@ pub(crate) struct Codes {
     pub words: Vec<i32>,
     /// What a code of 1 is worth, per output.
     pub scales: Buffer,
-    /// For every block of [`DEPTH`] inputs and every output: −offset · Σ codes, which takes back the offset of the
-    /// input codes.
-    pub starts: Vec<i32>,
 }
 
 impl Codes {
-    /// Quantises `weight(output, input)`: the largest weight of an output becomes 127.
-    pub(super) fn pack<I: Integers>(
+    /// Quantises `weight(output, input)`: the largest weight of an output gets the largest code.
+    pub(super) fn pack(
         shape: Shape,
         weight: impl Fn(usize, usize) -> f32,
         bias: impl Fn(usize) -> f32,
@@ -32,30 +30,21 @@ impl Codes {
                 (0..shape.inputs).fold(0f32, |m, input| m.max(weight(output, input).abs()));
             *scale = largest / LARGEST;
         }
-        let mut words = Vec::with_capacity(shape.outputs * shape.inputs / I::GROUP);
-        let mut starts = vec![0; shape.inputs.div_ceil(DEPTH) * shape.outputs];
-        let mut group = [0; 4];
-        let mut filled = 0;
-        shape.visit(I::GROUP, |output, input| {
+        let mut words = Vec::with_capacity(shape.outputs * shape.inputs / 2);
+        let mut first = 0;
+        shape.visit(2, |output, input| {
             let scale = scales[output];
             let code = match scale > 0.0 {
                 true => (weight(output, input) / scale).round_ties_even() as i32,
                 false => 0,
             };
-            starts[input / DEPTH * shape.outputs + output] -= I::OFFSET * code;
-            group[filled] = code;
-            filled += 1;
-            if filled == I::GROUP {
-                words.push(I::word(&group[..filled], 0));
-                filled = 0;
+            match input % 2 {
+                0 => first = code,
+                _ => words.push(word([first, code])),
             }
         });
         Matrix {
-            values: Codes {
-                words,
-                scales,
-                starts,
-            },
+            values: Codes { words, scales },
             bias: shape.bias(bias),
             shape,
         }
@@ -84,7 +73,7 @@ pub(super) unsafe fn quantize<I: Integers>(
 ) {
     // Adding 1.5·2²³ rounds to the nearest whole number n and leaves it in the low bits.
     const MAGIC: f32 = 12_582_912.0;
-    let words_per_row = length / I::GROUP;
+    let words_per_row = length / 2;
     inputs
         .words
         .resize(inputs.words.len().max(rows * words_per_row), 0);
@@ -114,9 +103,8 @@ pub(super) unsafe fn quantize<I: Integers>(
                 for i in 0..LANES {
                     codes[i] = (shifted[i].to_bits() as i32).wrapping_sub(MAGIC.to_bits() as i32);
                 }
-                let first = at / I::GROUP;
-                for i in 0..LANES / I::GROUP {
-                    words[first + i] = I::word(&codes[i * I::GROUP..(i + 1) * I::GROUP], I::OFFSET);
+                for (word_at, pair) in words[at / 2..].iter_mut().zip(codes.as_chunks().0) {
+                    *word_at = word(*pair);
                 }
             }
         }

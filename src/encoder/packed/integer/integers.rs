@@ -1,5 +1,5 @@
-//! Sixteen 32-bit sums of products of 8-bit codes, for each instruction set. All of them give the same integers: the
-//! codes lie between −127 and 127 and no intermediate saturates.
+//! Sixteen 32-bit sums of products of 12-bit codes in 16-bit lanes, for each instruction set. All of them give the same
+//! integers: no sum over a block of inputs leaves 32 bits.
 
 #[cfg(target_arch = "x86_64")]
 use std::arch::x86_64::*;
@@ -8,37 +8,27 @@ use super::super::lanes::{LANES, Lanes, portable::Portable};
 #[cfg(target_arch = "x86_64")]
 use super::super::lanes::{avx2::Avx2, avx512::Avx512};
 
-/// Sixteen 32-bit words: sums, or the codes of `GROUP` inputs for each of sixteen outputs.
+/// Sixteen 32-bit words: sums, or the codes of two inputs for each of sixteen outputs.
 ///
 /// Every method is `unsafe` because the instruction set must be present on the running CPU.
 pub(super) trait Integers: Copy {
     /// The f32 lanes of the same instruction set.
     type Float: Lanes;
-    /// Codes in a word: two of 16 bits or four of 8 bits.
-    const GROUP: usize;
-    /// What is added to the codes of the input so that they fit the unsigned operand of the instruction.
-    const OFFSET: i32;
 
     /// The word in every lane.
     unsafe fn splat(word: i32) -> Self;
     /// Sixteen consecutive words.
     unsafe fn load(from: *const i32) -> Self;
-    /// self + Σ over the group of input code · weight code.
+    /// self + Σ over the two inputs of input code · weight code.
     unsafe fn dot(self, input: Self, weights: Self) -> Self;
     /// The words as an array.
     unsafe fn to_array(self) -> [i32; LANES];
+}
 
-    /// A word of codes, as `dot` takes them for the input (`offset` = `OFFSET`) or the weights (`offset` = 0).
-    #[inline(always)]
-    fn word(codes: &[i32], offset: i32) -> i32 {
-        let mut word = 0;
-        for (i, code) in codes.iter().enumerate() {
-            let bits = 32 / Self::GROUP;
-            let field = (code + offset) as u32 & (u32::MAX >> (32 - bits));
-            word |= field << (i * bits);
-        }
-        word as i32
-    }
+/// Two codes as one word.
+#[inline(always)]
+pub(super) fn word([first, second]: [i32; 2]) -> i32 {
+    (first & 0xffff) | (second << 16)
 }
 
 /// The twin that the other instruction sets are compared with.
@@ -47,8 +37,6 @@ pub(super) struct Words([i32; LANES]);
 
 impl Integers for Words {
     type Float = Portable;
-    const GROUP: usize = 2;
-    const OFFSET: i32 = 0;
 
     #[inline(always)]
     unsafe fn splat(word: i32) -> Self {
@@ -85,8 +73,6 @@ pub(super) struct Pairs(__m256i, __m256i);
 #[cfg(target_arch = "x86_64")]
 impl Integers for Pairs {
     type Float = Avx2;
-    const GROUP: usize = 2;
-    const OFFSET: i32 = 0;
 
     #[inline(always)]
     unsafe fn splat(word: i32) -> Self {
@@ -128,33 +114,31 @@ impl Integers for Pairs {
     }
 }
 
-/// AVX-512 VNNI: `vpdpbusd` multiplies four unsigned by four signed bytes and adds them to 32 bits without saturating.
+/// AVX-512 VNNI: `vpdpwssd` does the same and adds the result to the sum in one instruction.
 #[cfg(target_arch = "x86_64")]
 #[derive(Clone, Copy)]
-pub(super) struct Quads(__m512i);
+pub(super) struct WidePairs(__m512i);
 
 #[cfg(target_arch = "x86_64")]
-impl Integers for Quads {
+impl Integers for WidePairs {
     type Float = Avx512;
-    const GROUP: usize = 4;
-    const OFFSET: i32 = 128;
 
     #[inline(always)]
     unsafe fn splat(word: i32) -> Self {
         // SAFETY: the caller vouches for AVX-512 with VNNI, here and below.
-        unsafe { Quads(_mm512_set1_epi32(word)) }
+        unsafe { WidePairs(_mm512_set1_epi32(word)) }
     }
 
     #[inline(always)]
     unsafe fn load(from: *const i32) -> Self {
         // SAFETY: the caller vouches for sixteen readable words.
-        unsafe { Quads(_mm512_loadu_si512(from.cast())) }
+        unsafe { WidePairs(_mm512_loadu_si512(from.cast())) }
     }
 
     #[inline(always)]
     unsafe fn dot(self, input: Self, weights: Self) -> Self {
         // SAFETY: as above.
-        unsafe { Quads(_mm512_dpbusd_epi32(self.0, input.0, weights.0)) }
+        unsafe { WidePairs(_mm512_dpwssd_epi32(self.0, input.0, weights.0)) }
     }
 
     #[inline(always)]
