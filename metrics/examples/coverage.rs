@@ -68,16 +68,27 @@ fn coverage(model: &Model, truth: &Truth, n: usize, draws: usize) {
             tally.add(statistics.distance.value, corrected.value, corrected.se);
             tally.hits += usize::from(holds(corrected.ci95, truth.set));
         }
+        // A long run can be watched, and stopped early.
+        if (draw + 1) % 100 == 0 || draw + 1 == draws {
+            report(truth, n, draw + 1, paired_hits, &set);
+        }
     }
-    let share = |hits: usize| 100.0 * hits as f64 / draws as f64;
+}
+
+fn report(truth: &Truth, n: usize, draws: usize, paired_hits: usize, set: &[Tally; 2]) {
+    let share = |hits: usize| {
+        let share = hits as f64 / draws as f64;
+        let se = (share * (1.0 - share) / draws as f64).sqrt();
+        format!("{:.1}% ± {:.1}", 100.0 * share, 100.0 * se)
+    };
     println!(
-        "  N = {n}, {draws} draws: fgd_paired covered {:.1}%",
+        "  N = {n}, {draws} draws: fgd_paired covered {}",
         share(paired_hits)
     );
     for (name, tally) in ["paired", "independent"].into_iter().zip(set) {
         let (raw, corrected, spread, se) = tally.means();
         println!(
-            "    fgd_set, {name}: covered {:.1}%; raw {raw:.5}, corrected {corrected:.5} ({:+.1}%), spread {spread:.6}, mean se {se:.6}",
+            "    fgd_set, {name}: covered {}; raw {raw:.5}, corrected {corrected:.5} ({:+.1}%), spread {spread:.6}, mean se {se:.6}",
             share(tally.hits),
             100.0 * (corrected / truth.set - 1.0),
         );
