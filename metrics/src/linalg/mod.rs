@@ -10,6 +10,7 @@ mod factor;
 mod lapack;
 mod nalgebra;
 mod native;
+mod product;
 mod singular;
 
 use ndarray::{Array1, Array2, ArrayView2};
@@ -20,6 +21,7 @@ pub use factor::Factor;
 pub use lapack::Lapack;
 pub use nalgebra::Nalgebra;
 pub use native::Native;
+pub(crate) use product::product;
 
 /// Eigendecomposition `A = V diag(λ) Vᵀ` of a symmetric matrix `[d, d]`, in no particular order.
 #[derive(Debug, Clone)]
