@@ -4,6 +4,8 @@
 //! images, scores each draw, and counts how often the intervals of `fgd_paired` and `fgd_set` (paired and independent)
 //! hold the value of the population. That value comes from a sample of 400,000, corrected for the little bias it has.
 
+use std::rc::Rc;
+
 use fgd_metrics::frechet::from_moments;
 use fgd_metrics::moments::Moments;
 use fgd_metrics::paired::{Pairs, fgd_paired};
@@ -25,34 +27,56 @@ fn main() {
     if sizes.is_empty() {
         sizes = vec![1_000, 4_000];
     }
+    let mut cells = Vec::new();
     for (name, tilt) in [("moderately different", 0.5), ("similar", 0.15)] {
-        let model = Model::new(tilt);
-        let truth = Truth::of(&model);
+        let model = Rc::new(Model::new(tilt));
+        let truth = Rc::new(Truth::of(&model));
         println!(
             "{name}: fgd_paired {:.5}, fgd_set {:.5}",
             truth.paired, truth.set
         );
-        for &n in &sizes {
-            coverage(&model, &truth, n, draws);
+        cells.extend(sizes.iter().map(|&n| Cell {
+            name,
+            n,
+            model: model.clone(),
+            truth: truth.clone(),
+            paired_hits: 0,
+            set: Default::default(),
+        }));
+    }
+    for draw in 0..draws {
+        cells.iter_mut().for_each(|cell| cell.draw(draw));
+        // A long run can be watched, and stopped early.
+        if (draw + 1) % 50 == 0 || draw + 1 == draws {
+            println!("{} draws", draw + 1);
+            cells.iter().for_each(|cell| cell.report(draw + 1));
         }
     }
 }
 
-fn coverage(model: &Model, truth: &Truth, n: usize, draws: usize) {
-    let image_of: Vec<usize> = (0..n).collect();
-    let mut paired_hits = 0;
-    let mut set = [Tally::default(), Tally::default()];
-    for draw in 0..draws {
+/// One pair of systems at one size of the sample.
+struct Cell {
+    name: &'static str,
+    n: usize,
+    model: Rc<Model>,
+    truth: Rc<Truth>,
+    paired_hits: usize,
+    set: [Tally; 2],
+}
+
+impl Cell {
+    fn draw(&mut self, draw: usize) {
+        let image_of: Vec<usize> = (0..self.n).collect();
         let mut rng = ChaCha8Rng::seed_from_u64(1_000 + draw as u64);
-        let (x, y) = model.draw(&mut rng, n);
-        let (_, unrelated) = model.draw(&mut rng, n);
+        let (x, y) = self.model.draw(&mut rng, self.n);
+        let (_, unrelated) = self.model.draw(&mut rng, self.n);
         let pairs = Pairs {
             candidates: x.view(),
             references: y.view(),
             image_of: &image_of,
         };
         let paired = fgd_paired(&pairs).expect("valid pairs");
-        paired_hits += usize::from(holds(paired.ci95, truth.paired));
+        self.paired_hits += usize::from(holds(paired.ci95, self.truth.paired));
         let samplings = [
             (
                 &y,
@@ -62,25 +86,41 @@ fn coverage(model: &Model, truth: &Truth, n: usize, draws: usize) {
             ),
             (&unrelated, Sampling::Independent),
         ];
-        for ((y, sampling), tally) in samplings.into_iter().zip(&mut set) {
+        for ((y, sampling), tally) in samplings.into_iter().zip(&mut self.set) {
             let statistics = set_statistics(x.view(), y.view(), sampling).expect("valid sets");
             let corrected = statistics.corrected.expect("more rows than dimensions");
-            tally.add(statistics.distance.value, corrected.value, corrected.se);
-            tally.hits += usize::from(holds(corrected.ci95, truth.set));
+            tally.raw.push(statistics.distance.value);
+            tally.corrected.push(corrected.value);
+            tally.se.push(corrected.se);
+            tally.influence.push(statistics.influence.se);
+            tally.hits += usize::from(holds(corrected.ci95, self.truth.set));
         }
     }
-    let share = |hits: usize| 100.0 * hits as f64 / draws as f64;
-    println!(
-        "  N = {n}, {draws} draws: fgd_paired covered {:.1}%",
-        share(paired_hits)
-    );
-    for (name, tally) in ["paired", "independent"].into_iter().zip(set) {
-        let (raw, corrected, spread, se) = tally.means();
+
+    fn report(&self, draws: usize) {
+        let share = |hits: usize| {
+            let share = hits as f64 / draws as f64;
+            let se = (share * (1.0 - share) / draws as f64).sqrt();
+            format!("{:.1}% ± {:.1}", 100.0 * share, 100.0 * se)
+        };
         println!(
-            "    fgd_set, {name}: covered {:.1}%; raw {raw:.5}, corrected {corrected:.5} ({:+.1}%), spread {spread:.6}, mean se {se:.6}",
-            share(tally.hits),
-            100.0 * (corrected / truth.set - 1.0),
+            "  {}, N = {}: fgd_paired covered {}",
+            self.name,
+            self.n,
+            share(self.paired_hits)
         );
+        for (name, tally) in ["paired", "independent"].into_iter().zip(&self.set) {
+            let corrected = mean(&tally.corrected);
+            println!(
+                "    fgd_set, {name}: covered {}; raw {:.5}, corrected {corrected:.5} ({:+.1}%), spread {:.6}, mean se {:.6} (influence {:.6})",
+                share(tally.hits),
+                mean(&tally.raw),
+                100.0 * (corrected / self.truth.set - 1.0),
+                tally.spread(),
+                mean(&tally.se),
+                mean(&tally.influence),
+            );
+        }
     }
 }
 
@@ -88,29 +128,27 @@ fn holds([low, high]: [f64; 2], truth: f64) -> bool {
     (low..=high).contains(&truth)
 }
 
+/// What the draws of one sampling gave.
 #[derive(Default)]
 struct Tally {
     hits: usize,
     raw: Vec<f64>,
     corrected: Vec<f64>,
     se: Vec<f64>,
+    influence: Vec<f64>,
 }
 
 impl Tally {
-    fn add(&mut self, raw: f64, corrected: f64, se: f64) {
-        self.raw.push(raw);
-        self.corrected.push(corrected);
-        self.se.push(se);
-    }
-
-    /// Mean raw value, mean corrected value, its standard deviation over draws, mean standard error.
-    fn means(&self) -> (f64, f64, f64, f64) {
-        let mean = |values: &[f64]| values.iter().sum::<f64>() / values.len() as f64;
+    /// Standard deviation of the corrected value over draws.
+    fn spread(&self) -> f64 {
         let centre = mean(&self.corrected);
         let squares: f64 = self.corrected.iter().map(|v| (v - centre).powi(2)).sum();
-        let spread = (squares / (self.corrected.len() as f64 - 1.0)).sqrt();
-        (mean(&self.raw), centre, spread, mean(&self.se))
+        (squares / (self.corrected.len() as f64 - 1.0)).sqrt()
     }
+}
+
+fn mean(values: &[f64]) -> f64 {
+    values.iter().sum::<f64>() / values.len() as f64
 }
 
 struct Truth {

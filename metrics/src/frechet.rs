@@ -8,7 +8,7 @@
 use ndarray::{ArrayView1, ArrayView2};
 
 use crate::MetricError;
-use crate::linalg::{Decompose, Factor, default_solver};
+use crate::linalg::{Decompose, Factor, default_solver, product};
 use crate::moments::{Moments, column_means};
 
 /// The Fréchet distance with its parts: `value = mean_shift + covariance_term`.
@@ -42,8 +42,8 @@ pub fn fgd_set_with(
     solver: &dyn Decompose,
 ) -> Result<SetDistance, MetricError> {
     same_dimension(a.ncols(), b.ncols())?;
-    let (a, b) = (Side::of_rows(a, solver)?, Side::of_rows(b, solver)?);
-    a.distance(&b, solver)
+    let (a, b) = rayon::join(|| Side::of_rows(a, solver), || Side::of_rows(b, solver));
+    a?.distance(&b?, solver)
 }
 
 /// The Fréchet distance between two sets known by their moments (ddof 1).
@@ -60,11 +60,11 @@ pub fn from_moments_with(
     solver: &dyn Decompose,
 ) -> Result<SetDistance, MetricError> {
     same_dimension(a.dim(), b.dim())?;
-    let (a, b) = (
-        Side::of_moments(a, 1, solver)?,
-        Side::of_moments(b, 1, solver)?,
+    let (a, b) = rayon::join(
+        || Side::of_moments(a, 1, solver),
+        || Side::of_moments(b, 1, solver),
     );
-    a.distance(&b, solver)
+    a?.distance(&b?, solver)
 }
 
 /// One of the two sets: its mean and a factor of its covariance.
@@ -127,9 +127,19 @@ impl Side {
         other: &Side,
         solver: &dyn Decompose,
     ) -> Result<SetDistance, MetricError> {
+        let product = product(self.factor.l().t(), other.factor.l());
+        self.distance_by(other, product.view(), solver)
+    }
+
+    /// [`Side::distance`] from the product L₁ᵀL₂ of the factors.
+    pub(crate) fn distance_by(
+        &self,
+        other: &Side,
+        product: ArrayView2<f64>,
+        solver: &dyn Decompose,
+    ) -> Result<SetDistance, MetricError> {
         let mean_shift = (&self.mean - &other.mean).mapv(|v| v * v).sum();
-        let (l1, l2) = (self.factor.l(), other.factor.l());
-        let trace_sqrt = solver.singular_values(l1.t().dot(&l2).view())?.sum();
+        let trace_sqrt = solver.singular_values(product)?.sum();
         // A distance is not negative; the difference of equal traces is, by an ulp or two.
         let covariance_term =
             (self.factor.trace() + other.factor.trace() - 2.0 * trace_sqrt).max(0.0);

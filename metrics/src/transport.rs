@@ -11,7 +11,7 @@ use rayon::prelude::*;
 
 use crate::MetricError;
 use crate::frechet::{SetDistance, Side, same_dimension};
-use crate::linalg::{Decompose, default_solver};
+use crate::linalg::{Decompose, default_solver, product};
 use crate::moments::{Moments, centred};
 
 /// Singular values below this share of the largest are taken for rounding: their squares, which is what is
@@ -57,7 +57,7 @@ impl Transport {
     /// The transport from the rows of `a` `[n, d]` to the rows of `b` `[m, d]` (ddof 1).
     pub fn between(a: ArrayView2<f32>, b: ArrayView2<f32>) -> Result<Self, MetricError> {
         same_dimension(a.ncols(), b.ncols())?;
-        let (a, b) = (Moments::from_rows(a), Moments::from_rows(b));
+        let (a, b) = rayon::join(|| Moments::from_rows(a), || Moments::from_rows(b));
         Self::between_moments(&a, &b, default_solver())
     }
 
@@ -68,14 +68,18 @@ impl Transport {
         solver: &dyn Decompose,
     ) -> Result<Self, MetricError> {
         same_dimension(a.dim(), b.dim())?;
-        let (first, second) = (
-            Side::of_moments(a, 1, solver)?,
-            Side::of_moments(b, 1, solver)?,
+        let (first, second) = rayon::join(
+            || Side::of_moments(a, 1, solver),
+            || Side::of_moments(b, 1, solver),
         );
-        let distance = first.distance(&second, solver)?;
+        let (first, second) = (first?, second?);
         let (l1, l2) = (first.factor.l(), second.factor.l());
-        let product = l1.t().dot(&l2);
-        let eigen = solver.symmetric_eigen(product.t().dot(&product).view())?;
+        let factors = product(l1.t(), l2);
+        let (eigen, distance) = rayon::join(
+            || solver.symmetric_eigen(product(factors.t(), factors.view()).view()),
+            || first.distance_by(&second, factors.view(), solver),
+        );
+        let (eigen, distance) = (eigen?, distance?);
         let largest = eigen
             .values
             .iter()
@@ -87,8 +91,9 @@ impl Transport {
         let spectrum: Array1<f64> = kept.iter().map(|&i| eigen.values[i].sqrt()).collect();
         let v = eigen.vectors.select(Axis(1), &kept);
         let columns = |power: f64| spectrum.mapv(|s| s.powf(power));
-        let map1 = (l2.dot(&v) * columns(-0.5)).reversed_axes();
-        let map2 = (l1.dot(&(product.dot(&v) * columns(-1.5)))).reversed_axes();
+        let map1 = (product(l2, v.view()) * columns(-0.5)).reversed_axes();
+        let turned = product(factors.view(), v.view()) * columns(-1.5);
+        let map2 = product(l1, turned.view()).reversed_axes();
         let seen = |moments: &Moments, map: Array2<f64>| -> Result<Seen, MetricError> {
             Ok(Seen {
                 n: moments.n() as usize,

@@ -15,6 +15,8 @@
 
 use std::f64::consts::PI;
 
+use rayon::prelude::*;
+
 /// Chebyshev points on each cut.
 const NODES: usize = 24;
 /// Halvings of an interval that leave nothing of it in `f64`.
@@ -26,16 +28,25 @@ const HALVINGS: usize = 60;
 pub(super) fn fidelity(singular_values: &[f64], degrees: [f64; 2]) -> f64 {
     let mut lambda: Vec<f64> = singular_values.iter().map(|s| s * s).collect();
     lambda.sort_unstable_by(f64::total_cmp);
-    let gaps = degrees.map(|n| zeros_below(&lambda, n));
+    let gaps = if degrees[0] == degrees[1] {
+        let gaps = zeros_below(&lambda, degrees[0]);
+        [gaps.clone(), gaps]
+    } else {
+        degrees.map(|n| zeros_below(&lambda, n))
+    };
     let [n1, n2] = degrees;
     let ratio = (n1 / n2).sqrt();
-    let terms = (0..lambda.len()).map(|i| ratio * lambda[i].sqrt() - cut(&lambda, &gaps, n2, i));
-    2.0 * n2 * terms.sum::<f64>()
+    let terms: Vec<f64> = (0..lambda.len())
+        .into_par_iter()
+        .map(|i| ratio * lambda[i].sqrt() - cut(&lambda, &gaps, n2, i))
+        .collect();
+    2.0 * n2 * terms.iter().sum::<f64>()
 }
 
 /// For each λᵢ, ascending, the gap λᵢ − ηᵢ to the zero ηᵢ of ψ between λᵢ₋₁ (or 0) and λᵢ.
 fn zeros_below(lambda: &[f64], n: f64) -> Vec<f64> {
     (0..lambda.len())
+        .into_par_iter()
         .map(|i| {
             let below = if i == 0 { 0.0 } else { lambda[i - 1] };
             let (mut low, mut high) = (0.0, lambda[i] - below);

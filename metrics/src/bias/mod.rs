@@ -24,6 +24,7 @@ use ndarray::{Array1, Array2, ArrayView2, Axis};
 
 use crate::MetricError;
 use crate::estimate::Unavailable;
+use crate::linalg::product;
 use crate::paired::Pairs;
 use crate::transport::{Sampling, Transport};
 
@@ -97,11 +98,11 @@ impl Dependence {
                 .for_each(|sum, &x, &mean| *sum += f64::from(x) - mean);
         }
         let (n, m) = (first.n as f64, second.n as f64);
-        let cross = candidates.t().dot(&sums) / (m * (n - 1.0) / n);
+        let cross = product(candidates.t(), sums.view()) / (m * (n - 1.0) / n);
         let pairs_between: f64 = counts.iter().map(|k| k * (k - 1.0)).sum();
         let between = if pairs_between > 0.0 {
             let own = &second.covariance * (m - 1.0);
-            (sums.t().dot(&sums) - own) / pairs_between
+            (product(sums.t(), sums.view()) - own) / pairs_between
         } else {
             Array2::zeros(second.covariance.dim())
         };
@@ -134,9 +135,13 @@ fn second_order(transport: &Transport, dependence: Option<Dependence>) -> Bias {
         mean_error.scaled_add(repeated, &between);
         mean_error.scaled_add(-1.0 / n, &cross);
         mean_error.scaled_add(-1.0 / n, &cross.t());
-        let moved = second.map.dot(&between).dot(&second.map.t());
-        variance.scaled_add(repeated * loss, &products(&moved));
-        let moved = first.map.dot(&cross).dot(&second.map.t());
+        if pairs_between > 0.0 {
+            let moved = product(second.map.view(), between.view());
+            let moved = product(moved.view(), second.map.t());
+            variance.scaled_add(repeated * loss, &products(&moved));
+        }
+        let moved = product(first.map.view(), cross.view());
+        let moved = product(moved.view(), second.map.t());
         variance.scaled_add(-2.0 / (n - 1.0), &products(&moved));
     }
     let of_means = mean_error.diag().sum().max(0.0);

@@ -105,6 +105,7 @@ fn pivoted_cholesky(sigma: ArrayView2<f64>, largest: f64) -> Array2<f64> {
     let mut l = Array2::<f64>::zeros((d, d));
     let mut remaining: Vec<f64> = sigma.diag().to_vec();
     let mut open: Vec<usize> = (0..d).collect();
+    let mut pivot_row = Vec::with_capacity(d);
     for k in 0..d {
         let (at, pivot) = match open
             .iter()
@@ -117,14 +118,54 @@ fn pivoted_cholesky(sigma: ArrayView2<f64>, largest: f64) -> Array2<f64> {
         };
         open.swap_remove(at);
         let root = remaining[pivot].sqrt();
-        let pivot_row = l.slice(s![pivot, ..k]).to_owned();
-        l[[pivot, k]] = root;
+        let entries = l.as_slice_mut().expect("made row by row");
+        pivot_row.clear();
+        pivot_row.extend_from_slice(&entries[pivot * d..][..k]);
+        entries[pivot * d + k] = root;
         for &i in &open {
-            let known = l.slice(s![i, ..k]).dot(&pivot_row);
-            let entry = (sigma[[pivot, i]] - known) / root;
-            l[[i, k]] = entry;
+            let row = &mut entries[i * d..][..=k];
+            let entry = (sigma[[pivot, i]] - dot(&row[..k], &pivot_row)) / root;
+            row[k] = entry;
             remaining[i] -= entry * entry;
         }
     }
     l
+}
+
+fn dot(a: &[f64], b: &[f64]) -> f64 {
+    #[cfg(target_arch = "x86_64")]
+    if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
+        // SAFETY: the processor has just been seen to have both features.
+        return unsafe { dot_with_avx2(a, b) };
+    }
+    lanes::<false>(a, b)
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2,fma")]
+fn dot_with_avx2(a: &[f64], b: &[f64]) -> f64 {
+    lanes::<true>(a, b)
+}
+
+#[inline(always)]
+fn lanes<const FUSED: bool>(a: &[f64], b: &[f64]) -> f64 {
+    let add = |sum: f64, a: f64, b: f64| {
+        if FUSED {
+            a.mul_add(b, sum)
+        } else {
+            sum + a * b
+        }
+    };
+    let ((a, a_rest), (b, b_rest)) = (a.as_chunks::<16>(), b.as_chunks::<16>());
+    let mut sums = [0.0; 16];
+    for (a, b) in a.iter().zip(b) {
+        for c in 0..16 {
+            sums[c] = add(sums[c], a[c], b[c]);
+        }
+    }
+    let rest = a_rest
+        .iter()
+        .zip(b_rest)
+        .fold(0.0, |sum, (&a, &b)| add(sum, a, b));
+    sums.iter().sum::<f64>() + rest
 }

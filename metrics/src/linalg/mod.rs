@@ -1,14 +1,17 @@
 //! The small dense decompositions under the distances: one seam, one implementation per library.
 //!
-//! [`Decompose`] is the seam. [`Nalgebra`] is the default and needs nothing but Rust; `Lapack` (feature
-//! `lapack`) calls the system's LAPACK through ndarray-linalg and becomes the default when switched on. Tests hold
-//! the two to each other. [`Factor`] turns a covariance, of any rank, into the rectangular factor that the
+//! [`Decompose`] is the seam. [`Native`] is the default and needs nothing but Rust: this crate's own kernels on top of
+//! [`Nalgebra`], which alone is the reference that tests hold it to. `Lapack` (feature `lapack`) calls the system's LAPACK
+//! through ndarray-linalg and becomes the default when switched on. [`Factor`] turns a covariance, of any rank, into the rectangular factor that the
 //! Fréchet distance works on.
 
 mod factor;
 #[cfg(feature = "lapack")]
 mod lapack;
 mod nalgebra;
+mod native;
+mod product;
+mod singular;
 
 use ndarray::{Array1, Array2, ArrayView2};
 
@@ -17,6 +20,8 @@ pub use factor::Factor;
 #[cfg(feature = "lapack")]
 pub use lapack::Lapack;
 pub use nalgebra::Nalgebra;
+pub use native::Native;
+pub(crate) use product::product;
 
 /// Eigendecomposition `A = V diag(λ) Vᵀ` of a symmetric matrix `[d, d]`, in no particular order.
 #[derive(Debug, Clone)]
@@ -41,12 +46,12 @@ pub trait Decompose: Sync {
     fn symmetric_eigen(&self, matrix: ArrayView2<f64>) -> Result<SymmetricEigen, MetricError>;
 }
 
-/// The implementation this build uses: LAPACK where the feature `lapack` is on, nalgebra otherwise.
+/// The implementation this build uses: LAPACK where the feature `lapack` is on, [`Native`] otherwise.
 pub fn default_solver() -> &'static dyn Decompose {
     #[cfg(feature = "lapack")]
     return &Lapack;
     #[cfg(not(feature = "lapack"))]
-    &Nalgebra
+    &Native
 }
 
 #[cfg(test)]

@@ -100,3 +100,11 @@ fn an_indefinite_matrix_is_an_error() {
         );
     }
 }
+
+#[test]
+fn a_product_in_slices_is_the_product() {
+    let (a, b) = (matrix(500, 30), matrix(30, 20));
+    assert!(largest(&(product(a.view(), b.view()) - a.dot(&b))) < 1e-12);
+    let transposed = product(a.t(), a.view());
+    assert!(largest(&(transposed - a.t().dot(&a))) < 1e-10);
+}

@@ -1,56 +1,27 @@
 //! Means and sums of centred outer products of rows: what [`Moments`](super::Moments) are made of.
 
-use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis, s};
+use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis};
 use rayon::prelude::*;
 
-use super::rank_k::{WIDTH, add_products};
+use super::rank_k::Products;
 use super::{BLOCK_ROWS, BLOCKS_PER_ROUND};
 
-/// Rows packed at once: two panels of them fit into the first-level cache.
-const PACKED_ROWS: usize = 128;
-
 /// Mean of each column, summed in `f64`; zeros for no rows.
-pub(crate) fn column_means(rows: ArrayView2<f32>) -> Array1<f64> {
+pub(crate) fn column_means<T: Copy + Into<f64>>(rows: ArrayView2<T>) -> Array1<f64> {
     let mut sum = Array1::<f64>::zeros(rows.ncols());
     for row in rows.outer_iter() {
-        sum.zip_mut_with(&row, |s, &x| *s += f64::from(x));
+        sum.zip_mut_with(&row, |s, &x| *s += x.into());
     }
     sum / (rows.nrows().max(1) as f64)
 }
 
 /// Σ wᵢ (xᵢ − μ)(xᵢ − μ)ᵀ, `[d, d]`; weights are 1 where none are given.
-pub(crate) fn comoment_about(
-    rows: ArrayView2<f32>,
+pub(crate) fn comoment_about<T: Copy + Into<f64>>(
+    rows: ArrayView2<T>,
     mean: ArrayView1<f64>,
     weights: Option<&[f64]>,
 ) -> Array2<f64> {
-    let d = rows.ncols();
-    let count = d.div_ceil(WIDTH);
-    let side = count * WIDTH;
-    let mut sums = vec![0.0; side * side];
-    let mut panels = vec![[0.0; WIDTH]; count * PACKED_ROWS];
-    let mut centred = vec![0.0; side];
-    for (part, start) in rows
-        .axis_chunks_iter(Axis(0), PACKED_ROWS)
-        .zip((0..).step_by(PACKED_ROWS))
-    {
-        let height = part.nrows();
-        for (k, row) in part.outer_iter().enumerate() {
-            let scale = weights.map_or(1.0, |w| w[start + k].sqrt());
-            for ((c, &x), m) in centred.iter_mut().zip(&row).zip(&mean) {
-                *c = (f64::from(x) - m) * scale;
-            }
-            let lanes = panels.iter_mut().skip(k).step_by(height);
-            for (lane, columns) in lanes.zip(centred.chunks_exact(WIDTH)) {
-                lane.copy_from_slice(columns);
-            }
-        }
-        add_products(&panels[..count * height], height, &mut sums);
-    }
-    let square = ArrayView2::from_shape((side, side), &sums).expect("side² sums");
-    let mut out = square.slice(s![..d, ..d]).to_owned();
-    mirror_lower(&mut out);
-    out
+    Products::of(rows, mean, weights).into_matrix()
 }
 
 /// The rows less their mean, each times the square root of its weight.
@@ -68,15 +39,6 @@ pub(crate) fn centred(
             .for_each(|t, &x, &m| *t = (f64::from(x) - m) * scale);
     }
     out
-}
-
-/// Copies the lower triangle onto the upper one.
-fn mirror_lower(matrix: &mut Array2<f64>) {
-    for i in 0..matrix.nrows() {
-        for j in 0..i {
-            matrix[[j, i]] = matrix[[i, j]];
-        }
-    }
 }
 
 /// Σ wᵢ xᵢ; the mean, for weights that sum to 1.

@@ -1,25 +1,32 @@
 //! Count, mean and co-moment of a set of embeddings: all that the set distance needs of it.
 //!
 //! Moments are computed in one pass over any stream of rows, in memory that does not grow with the stream,
-//! and two of them merge into the moments of the union, so shards can be computed anywhere. Each block of rows
-//! goes through a two-pass sum in `f64` (mean first, then centred products) and blocks merge by the update of
-//! Chan, Golub & LeVeque (1979), "Updating formulae and a pairwise algorithm for computing sample variances":
-//! with δ = μ_b − μ_a, μ = μ_a + δ n_b/n and M = M_a + M_b + δδᵀ n_a n_b/n. Blocks have a fixed size and merge in
-//! order, so the result is the same to the bit whatever the number of threads.
+//! and two of them merge into the moments of the union, so shards can be computed anywhere. Rows are summed in `f64`
+//! less the mean of their first block, which is taken out again at the end (the "shifted data" of Chan, Golub & LeVeque
+//! 1983, "Algorithms for computing the sample variance"): a few rows so go through a two-pass sum. What is pushed
+//! later merges by the update of Chan, Golub & LeVeque (1979), "Updating formulae and a pairwise algorithm for
+//! computing sample variances": with δ = μ_b − μ_a, μ = μ_a + δ n_b/n and M = M_a + M_b + δδᵀ n_a n_b/n. Blocks have a
+//! fixed size and are added in order, so the result is the same to the bit whatever the number of threads.
 
 mod comoment;
 mod rank_k;
 
-use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis};
+use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis, s};
 use rayon::prelude::*;
 
 use crate::MetricError;
 pub(crate) use comoment::{centred, column_means, comoment_about, weighted_mean, weighted_moments};
+use rank_k::Products;
 
 /// Rows per block: many, so that merging costs little beside the products; few, so that threads share small sets.
 const BLOCK_ROWS: usize = 2048;
 /// Blocks in flight at once; bounds the memory of a large push.
-const BLOCKS_PER_ROUND: usize = 8;
+const BLOCKS_PER_ROUND: usize = 16;
+
+/// A component of an embedding: `f32` or `f64`.
+pub trait Embedded: Copy + Into<f64> + Send + Sync {}
+
+impl<T: Copy + Into<f64> + Send + Sync> Embedded for T {}
 
 /// Count, mean `[d]` and co-moment `[d, d]` (the sum of centred outer products) of a set of rows.
 #[derive(Debug, Clone, PartialEq)]
@@ -40,7 +47,7 @@ impl Moments {
     }
 
     /// Moments of the rows of a matrix `[n, d]`.
-    pub fn from_rows(rows: ArrayView2<f32>) -> Self {
+    pub fn from_rows<T: Embedded>(rows: ArrayView2<T>) -> Self {
         let mut moments = Self::new(rows.ncols());
         moments.extend(rows);
         moments
@@ -86,7 +93,7 @@ impl Moments {
     /// Adds the rows of a matrix `[n, d]`.
     ///
     /// Fails if the dimension differs. Values that are not finite show when the moments are used.
-    pub fn push_rows(&mut self, rows: ArrayView2<f32>) -> Result<(), MetricError> {
+    pub fn push_rows<T: Embedded>(&mut self, rows: ArrayView2<T>) -> Result<(), MetricError> {
         self.same_dimension(rows.ncols())?;
         self.extend(rows);
         Ok(())
@@ -146,23 +153,48 @@ impl Moments {
         }
     }
 
-    fn extend(&mut self, rows: ArrayView2<f32>) {
+    fn extend<T: Embedded>(&mut self, rows: ArrayView2<T>) {
+        if rows.nrows() <= BLOCK_ROWS {
+            let mean = column_means(rows);
+            let comoment = comoment_about(rows, mean.view(), None);
+            self.absorb(&Self {
+                n: rows.nrows() as u64,
+                mean,
+                comoment,
+            });
+            return;
+        }
+        let shift = column_means(rows.slice(s![..BLOCK_ROWS, ..]));
+        let mut total: Option<Products> = None;
         for round in rows.axis_chunks_iter(Axis(0), BLOCK_ROWS * BLOCKS_PER_ROUND) {
-            let blocks: Vec<Moments> = round
+            let blocks: Vec<Products> = round
                 .axis_chunks_iter(Axis(0), BLOCK_ROWS)
                 .into_par_iter()
-                .map(Self::of_block)
+                .map(|block| Products::of(block, shift.view(), None))
                 .collect();
-            blocks.iter().for_each(|block| self.absorb(block));
+            for block in blocks {
+                match &mut total {
+                    Some(total) => total.add(&block),
+                    None => total = Some(block),
+                }
+            }
+        }
+        if let Some(total) = total {
+            self.absorb(&Self::of_products(total, rows.nrows(), shift));
         }
     }
 
-    fn of_block(rows: ArrayView2<f32>) -> Self {
-        let mean = column_means(rows);
-        let comoment = comoment_about(rows, mean.view(), None);
+    /// Moments of `n` rows from their sums about a shift.
+    fn of_products(products: Products, n: usize, shift: Array1<f64>) -> Self {
+        let off = &products.sums() / n as f64;
+        let mut comoment = products.into_matrix();
+        for (mut row, &a) in comoment.outer_iter_mut().zip(&off) {
+            let scaled = n as f64 * a;
+            row.zip_mut_with(&off, |m, &b| *m -= scaled * b);
+        }
         Self {
-            n: rows.nrows() as u64,
-            mean,
+            n: n as u64,
+            mean: shift + off,
             comoment,
         }
     }

@@ -1,77 +1,300 @@
-//! The symmetric rank-k update under the co-moment: C += Σ xxᵀ over packed rows, lower triangle only.
+//! The symmetric rank-k update under the co-moment: C += Σ (x − s)(x − s)ᵀ over rows x, lower triangle only.
 //!
-//! Rows are packed into panels of [`WIDTH`] columns, so that one packing serves both factors of the product. A tile of
-//! 4 × 8 sums stays in registers while it runs down the rows. The one body is compiled twice: for any processor, and
-//! for AVX2 with fused multiply-add, chosen at run time.
+//! Rows are packed as `f64` into panels of [`WIDTH`] columns, so that one packing serves both factors of the product; C is
+//! kept in square tiles of as many columns. A quarter-high strip of a tile stays in registers while it runs down the rows.
+//! Packing and products are written once for any processor; AVX2 with fused multiply-add has its own strip, and which is
+//! taken is chosen at run time.
 
-/// Columns per panel: two AVX2 registers of `f64`.
-pub(super) const WIDTH: usize = 8;
-/// Rows of a tile. Eight registers of sums hide the latency of the multiply-add; twelve (4 × 12) would do so with fewer
-/// loads, but the compiler then spills one of them in the inner loop and the whole runs at half the speed.
-const HEIGHT: usize = 4;
+use ndarray::{Array2, ArrayView1, ArrayView2};
+
+/// Columns per panel: three AVX2 registers of `f64`.
+const WIDTH: usize = 12;
+/// Rows of a strip. 4 × 12 sums, 12 factors and one broadcast are the sixteen registers there are.
+#[cfg(target_arch = "x86_64")]
+const STRIP: usize = 4;
+/// Rows packed at once: two panels of them fit into the first-level cache.
+const PACKED_ROWS: usize = 128;
+/// Rows whose every panel is written before the next are read.
+const READ_ROWS: usize = 16;
 
 /// One row of one panel.
-pub(super) type Lane = [f64; WIDTH];
+type Lane = [f64; WIDTH];
+/// A square of C, by rows.
+type Tile = [Lane; WIDTH];
 
-/// Adds Σₖ pₖpₖᵀ to the lower triangle of `sums`, block by block of `WIDTH` columns.
-///
-/// `panels` holds `rows` lanes for each panel in turn; `sums` is row-major with a side of `WIDTH` times the panels.
-pub(super) fn add_products(panels: &[Lane], rows: usize, sums: &mut [f64]) {
+/// The sums over some rows, shifted by a vector near their mean.
+pub(super) struct Products {
+    d: usize,
+    /// The tiles on and below the diagonal, row by row.
+    tiles: Vec<Tile>,
+    /// Σ (x − s), padded to whole lanes.
+    sums: Vec<f64>,
+}
+
+impl Products {
+    /// Sums over `rows`, of any real type, each scaled by the square root of its weight; weights are 1 where none are given.
+    pub(super) fn of<T: Copy + Into<f64>>(
+        rows: ArrayView2<T>,
+        shift: ArrayView1<f64>,
+        weights: Option<&[f64]>,
+    ) -> Self {
+        let d = rows.ncols();
+        let count = d.div_ceil(WIDTH);
+        let mut products = Self {
+            d,
+            tiles: vec![[[0.0; WIDTH]; WIDTH]; count * (count + 1) / 2],
+            sums: vec![0.0; count * WIDTH],
+        };
+        let mut panels = vec![[0.0; WIDTH]; count * PACKED_ROWS];
+        let mut padded = vec![0.0; count * WIDTH];
+        padded.iter_mut().zip(shift).for_each(|(p, &s)| *p = s);
+        let mut row_major = Vec::new();
+        for start in (0..rows.nrows()).step_by(PACKED_ROWS) {
+            let part = rows.slice(ndarray::s![
+                start..rows.nrows().min(start + PACKED_ROWS),
+                ..
+            ]);
+            let height = part.nrows();
+            let values = match part.to_slice() {
+                Some(values) => values,
+                None => {
+                    row_major.clear();
+                    row_major.extend(part.iter().copied());
+                    &row_major
+                }
+            };
+            let panels = &mut panels[..count * height];
+            pack(values, d, &padded, panels, &mut products.sums);
+            if let Some(weights) = weights {
+                scale(panels, &weights[start..start + height]);
+            }
+            add_products(panels, height, &mut products.tiles);
+        }
+        products
+    }
+
+    /// Adds the sums over other rows, shifted by the same vector.
+    pub(super) fn add(&mut self, other: &Self) {
+        let entries = |tiles: &'_ [Tile]| tiles.as_flattened().as_flattened().len();
+        debug_assert_eq!(entries(&self.tiles), entries(&other.tiles));
+        let own = self.tiles.as_flattened_mut().as_flattened_mut();
+        let others = other.tiles.as_flattened().as_flattened();
+        own.iter_mut().zip(others).for_each(|(a, b)| *a += b);
+        self.sums
+            .iter_mut()
+            .zip(&other.sums)
+            .for_each(|(a, b)| *a += b);
+    }
+
+    /// Σ (x − s), `[d]`.
+    pub(super) fn sums(&self) -> ArrayView1<'_, f64> {
+        ArrayView1::from(&self.sums[..self.d])
+    }
+
+    /// Σ (x − s)(x − s)ᵀ, `[d, d]`.
+    pub(super) fn into_matrix(self) -> Array2<f64> {
+        let at = |i: usize, j: usize| {
+            let (row, column) = (i / WIDTH, j / WIDTH);
+            self.tiles[row * (row + 1) / 2 + column][i % WIDTH][j % WIDTH]
+        };
+        Array2::from_shape_fn((self.d, self.d), |(i, j)| at(i.max(j), i.min(j)))
+    }
+}
+
+/// Writes rows less the shift into panels of as many lanes as there are rows, and adds them to the sums.
+fn pack<T: Copy + Into<f64>>(
+    values: &[T],
+    d: usize,
+    shift: &[f64],
+    panels: &mut [Lane],
+    sums: &mut [f64],
+) {
     #[cfg(target_arch = "x86_64")]
     if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
         // SAFETY: the processor has just been seen to have both features.
-        unsafe { with_avx2(panels, rows, sums) };
+        unsafe { pack_with_avx2(values, d, shift, panels, sums) };
         return;
     }
-    portable(panels, rows, sums);
-}
-
-/// [`add_products`] on any processor.
-pub(super) fn portable(panels: &[Lane], rows: usize, sums: &mut [f64]) {
-    triangle::<false>(panels, rows, sums);
+    pack_body(values, d, shift, panels, sums);
 }
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2,fma")]
-fn with_avx2(panels: &[Lane], rows: usize, sums: &mut [f64]) {
-    triangle::<true>(panels, rows, sums);
+fn pack_with_avx2<T: Copy + Into<f64>>(
+    values: &[T],
+    d: usize,
+    shift: &[f64],
+    panels: &mut [Lane],
+    sums: &mut [f64],
+) {
+    pack_body(values, d, shift, panels, sums);
 }
 
 #[inline(always)]
-fn triangle<const FUSED: bool>(panels: &[Lane], rows: usize, sums: &mut [f64]) {
-    let count = panels.len() / rows.max(1);
-    let side = count * WIDTH;
-    for (i, left) in panels.chunks_exact(rows).enumerate() {
-        for (j, right) in panels.chunks_exact(rows).enumerate().take(i + 1) {
-            for top in (0..WIDTH).step_by(HEIGHT) {
-                let products = tile::<FUSED>(left, top, right);
-                for (r, line) in products.iter().enumerate() {
-                    let start = (i * WIDTH + top + r) * side + j * WIDTH;
-                    let target = &mut sums[start..start + WIDTH];
-                    target
-                        .iter_mut()
-                        .zip(line)
-                        .for_each(|(sum, product)| *sum += product);
+fn pack_body<T: Copy + Into<f64>>(
+    values: &[T],
+    d: usize,
+    shift: &[f64],
+    panels: &mut [Lane],
+    sums: &mut [f64],
+) {
+    let height = values.len() / d.max(1);
+    for first in (0..height).step_by(READ_ROWS) {
+        let rows = &values[first * d..d * height.min(first + READ_ROWS)];
+        for (p, panel) in panels.chunks_exact_mut(height).enumerate() {
+            let from = p * WIDTH;
+            let width = WIDTH.min(d - from);
+            let shift: &Lane = shift[from..].first_chunk().expect("padded to whole lanes");
+            let mut total = [0.0; WIDTH];
+            for (row, lane) in rows.chunks_exact(d).zip(&mut panel[first..]) {
+                if let Some(columns) = row[from..].first_chunk::<WIDTH>() {
+                    for c in 0..WIDTH {
+                        lane[c] = columns[c].into() - shift[c];
+                        total[c] += lane[c];
+                    }
+                } else {
+                    for c in 0..width {
+                        lane[c] = row[from + c].into() - shift[c];
+                        total[c] += lane[c];
+                    }
+                }
+            }
+            let sums = &mut sums[from..from + WIDTH];
+            sums.iter_mut().zip(total).for_each(|(sum, t)| *sum += t);
+        }
+    }
+}
+
+fn scale(panels: &mut [Lane], weights: &[f64]) {
+    for panel in panels.chunks_exact_mut(weights.len()) {
+        for (lane, weight) in panel.iter_mut().zip(weights) {
+            let root = weight.sqrt();
+            lane.iter_mut().for_each(|v| *v *= root);
+        }
+    }
+}
+
+/// Adds Σₖ pₖpₖᵀ to the tiles; `panels` holds `height` lanes for each panel in turn.
+fn add_products(panels: &[Lane], height: usize, tiles: &mut [Tile]) {
+    #[cfg(target_arch = "x86_64")]
+    if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
+        // SAFETY: the processor has just been seen to have both features.
+        unsafe { avx2::triangle(panels, height, tiles) };
+        return;
+    }
+    portable(panels, height, tiles);
+}
+
+/// [`add_products`] on any processor.
+fn portable(panels: &[Lane], height: usize, tiles: &mut [Tile]) {
+    let mut tiles = tiles.iter_mut();
+    for (i, left) in panels.chunks_exact(height).enumerate() {
+        for right in panels.chunks_exact(height).take(i + 1) {
+            let tile = tiles.next().expect("a tile for each pair of panels");
+            for (x, y) in left.iter().zip(right) {
+                for (sums, a) in tile.iter_mut().zip(x) {
+                    sums.iter_mut().zip(y).for_each(|(sum, b)| *sum += a * b);
                 }
             }
         }
     }
 }
 
-#[inline(always)]
-fn tile<const FUSED: bool>(left: &[Lane], top: usize, right: &[Lane]) -> [Lane; HEIGHT] {
-    let mut sums = [[0.0; WIDTH]; HEIGHT];
-    for (x, y) in left.iter().zip(right) {
-        for r in 0..HEIGHT {
-            for c in 0..WIDTH {
-                let (a, b, sum) = (x[top + r], y[c], sums[r][c]);
-                sums[r][c] = if FUSED {
-                    a.mul_add(b, sum)
-                } else {
-                    sum + a * b
-                };
+#[cfg(target_arch = "x86_64")]
+mod avx2 {
+    use std::arch::asm;
+    use std::arch::x86_64::{__m256d, _mm256_setzero_pd};
+
+    use super::{Lane, STRIP, Tile, WIDTH};
+
+    /// Registers that hold a strip's sums.
+    const SUMS: usize = STRIP * WIDTH / 4;
+
+    #[target_feature(enable = "avx2,fma")]
+    pub(super) fn triangle(panels: &[Lane], height: usize, tiles: &mut [Tile]) {
+        let mut tiles = tiles.iter_mut();
+        for (i, left) in panels.chunks_exact(height).enumerate() {
+            for right in panels.chunks_exact(height).take(i + 1) {
+                let tile = tiles.next().expect("a tile for each pair of panels");
+                for (part, target) in tile.as_chunks_mut::<STRIP>().0.iter_mut().enumerate() {
+                    let sums: [f64; STRIP * WIDTH] = strip(left, part * STRIP, right);
+                    let target = target.as_flattened_mut();
+                    target.iter_mut().zip(sums).for_each(|(t, sum)| *t += sum);
+                }
             }
         }
     }
-    sums
+
+    /// Products of four columns of `left`, from `top` on, with all of `right`.
+    ///
+    /// In assembly because the sums need twelve registers of sixteen, and the compiler keeps one of them in memory:
+    /// its round trip through the store doubles the time of the loop.
+    #[target_feature(enable = "avx2,fma")]
+    fn strip(left: &[Lane], top: usize, right: &[Lane]) -> [f64; STRIP * WIDTH] {
+        assert!(top + STRIP <= WIDTH && !left.is_empty() && left.len() == right.len());
+        let mut sums = [_mm256_setzero_pd(); SUMS];
+        let [a, b, c, d, e, f, g, h, i, j, k, l] = &mut sums;
+        // SAFETY: the loop runs once for each lane of the two slices, which are equally long and not empty, and reads
+        // `STRIP` entries from `top` on of the one and all of the other. It writes to registers alone.
+        unsafe {
+            asm!(
+                "2:",
+                "vmovupd ymm12, [{right}]",
+                "vmovupd ymm13, [{right} + 32]",
+                "vmovupd ymm14, [{right} + 64]",
+                "vbroadcastsd ymm15, [{left}]",
+                "vfmadd231pd ymm0, ymm12, ymm15",
+                "vfmadd231pd ymm1, ymm13, ymm15",
+                "vfmadd231pd ymm2, ymm14, ymm15",
+                "vbroadcastsd ymm15, [{left} + 8]",
+                "vfmadd231pd ymm3, ymm12, ymm15",
+                "vfmadd231pd ymm4, ymm13, ymm15",
+                "vfmadd231pd ymm5, ymm14, ymm15",
+                "vbroadcastsd ymm15, [{left} + 16]",
+                "vfmadd231pd ymm6, ymm12, ymm15",
+                "vfmadd231pd ymm7, ymm13, ymm15",
+                "vfmadd231pd ymm8, ymm14, ymm15",
+                "vbroadcastsd ymm15, [{left} + 24]",
+                "vfmadd231pd ymm9, ymm12, ymm15",
+                "vfmadd231pd ymm10, ymm13, ymm15",
+                "vfmadd231pd ymm11, ymm14, ymm15",
+                "add {left}, 96",
+                "add {right}, 96",
+                "dec {count}",
+                "jnz 2b",
+                left = inout(reg) left.as_ptr().cast::<f64>().add(top) => _,
+                right = inout(reg) right.as_ptr() => _,
+                count = inout(reg) left.len() => _,
+                inout("ymm0") *a, inout("ymm1") *b, inout("ymm2") *c, inout("ymm3") *d,
+                inout("ymm4") *e, inout("ymm5") *f, inout("ymm6") *g, inout("ymm7") *h,
+                inout("ymm8") *i, inout("ymm9") *j, inout("ymm10") *k, inout("ymm11") *l,
+                out("ymm12") _, out("ymm13") _, out("ymm14") _, out("ymm15") _,
+                options(nostack, readonly),
+            );
+        }
+        // SAFETY: both are as many `f64` without padding, and any bits are numbers.
+        unsafe { std::mem::transmute::<[__m256d; SUMS], [f64; STRIP * WIDTH]>(sums) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_kernels_agree() {
+        let panels: Vec<Lane> = (0..3 * 50)
+            .map(|i| std::array::from_fn(|c| ((i * 31 + c * 17) % 29) as f64 / 13.0 - 1.0))
+            .collect();
+        let (mut fast, mut plain) = (
+            vec![[[0.0; WIDTH]; WIDTH]; 6],
+            vec![[[0.0; WIDTH]; WIDTH]; 6],
+        );
+        add_products(&panels, 50, &mut fast);
+        portable(&panels, 50, &mut plain);
+        let entries = |tiles: &[Tile]| tiles.as_flattened().as_flattened().to_vec();
+        let (fast, plain) = (entries(&fast), entries(&plain));
+        assert!(fast.iter().zip(&plain).all(|(a, b)| (a - b).abs() < 1e-12));
+        assert!(plain.iter().any(|v| v.abs() > 1.0));
+    }
 }
