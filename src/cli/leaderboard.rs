@@ -5,14 +5,16 @@ use super::exit::{Exit, invalid, usage};
 use super::files::{CaptionArgs, ReportArgs, ResultArgs};
 use super::findings;
 use super::inputs::{Named, ReferenceColumns, input, named, references_sha256, stem};
+use super::metrics::MetricArgs;
 use super::output::{Output, Sink};
 use crate::captions;
 use crate::eval::assemble::{AssembleError, assemble};
 use crate::eval::embedder::Embedder;
 use crate::eval::leaderboard::{Entry, Parts, rank};
-use crate::eval::metrics::{Choice, Group};
+use crate::eval::metrics::Choice;
 use crate::eval::provenance;
 use crate::eval::score::score;
+use crate::eval::slices::slice;
 use crate::eval::split::{self, SplitBy, USAGE};
 use crate::eval::system::System;
 use crate::host;
@@ -39,18 +41,8 @@ pub struct Args {
     /// column of the references that says Public or Private. A column `Usage` is used by itself.
     #[arg(long, value_name = "public=SHARE|COLUMN", env = "FGD_SPLIT")]
     split: Option<String>,
-    /// Further metrics, separated by commas; fgd_paired ranks whatever they are.
-    #[arg(
-        long,
-        value_enum,
-        value_delimiter = ',',
-        value_name = "LIST",
-        env = "FGD_METRICS"
-    )]
-    metrics: Vec<Group>,
-    /// Seed of everything random.
-    #[arg(long, value_name = "N", default_value_t = 0, env = "FGD_SEED")]
-    seed: u64,
+    #[command(flatten)]
+    metrics: MetricArgs,
     #[command(flatten)]
     captions: CaptionArgs,
     #[command(flatten)]
@@ -138,10 +130,7 @@ fn score_all(
     references: &System,
     output: &Output,
 ) -> anyhow::Result<Field> {
-    let choice = Choice {
-        groups: args.metrics.clone(),
-        seed: args.seed,
-    };
+    let choice = args.metrics.choice();
     let scratch = tempfile::tempdir()?;
     let bar = output.bar(submissions.len() as u64, "scoring");
     let mut field = Field::default();
@@ -220,13 +209,22 @@ fn score_one(
     };
     field.embedder = used;
     // Embeddings that are not finite, or have no direction, are this submission's fault alone.
-    let scored = match score(&assembled.set, choice) {
+    let mut scored = match score(&assembled.set, choice) {
         Ok(scored) => scored,
         Err(error) => return reject(error.to_string()),
     };
     let Some(distances) = scored.per_caption.distance else {
         return reject("it has no distance per image".into());
     };
+    for column in &args.metrics.slice {
+        let (System::Captions(submission), System::Captions(references)) = (&system, references)
+        else {
+            return Err(usage("--slice needs captions on both sides"));
+        };
+        let slice = slice(&assembled, submission, references, column, choice)
+            .map_err(|error| usage(error.to_string()))?;
+        scored.results.slices.push(slice);
+    }
     field.inputs.push(input(
         "submission",
         &submission.name,
@@ -255,11 +253,15 @@ fn parts(args: &Args, references: &System) -> anyhow::Result<Option<Parts>> {
     let public = match (&by, references) {
         (SplitBy::Share(share), System::Captions(file)) => {
             let images = captions::group(file);
-            split::by_seed(images.ids.iter().map(String::as_str), *share, args.seed)
+            split::by_seed(
+                images.ids.iter().map(String::as_str),
+                *share,
+                args.metrics.seed,
+            )
         }
         (SplitBy::Share(share), System::Embeddings { embeddings, .. }) => {
             let rows: Vec<String> = (0..embeddings.nrows()).map(|row| row.to_string()).collect();
-            split::by_seed(rows.iter().map(String::as_str), *share, args.seed)
+            split::by_seed(rows.iter().map(String::as_str), *share, args.metrics.seed)
         }
         (SplitBy::Column(column), System::Captions(file)) => {
             split::by_column(file, &captions::group(file), column)
@@ -270,7 +272,7 @@ fn parts(args: &Args, references: &System) -> anyhow::Result<Option<Parts>> {
     Ok(Some(match by {
         SplitBy::Share(_) => Parts {
             source: "seed".into(),
-            seed: Some(args.seed),
+            seed: Some(args.metrics.seed),
             public,
         },
         SplitBy::Column(column) => Parts {
@@ -282,8 +284,7 @@ fn parts(args: &Args, references: &System) -> anyhow::Result<Option<Parts>> {
 }
 
 fn settings(args: &Args) -> BTreeMap<String, serde_json::Value> {
-    BTreeMap::from([
-        ("seed".to_owned(), args.seed.into()),
-        ("split".to_owned(), args.split.clone().into()),
-    ])
+    let mut settings = BTreeMap::from(args.metrics.settings());
+    settings.insert("split".to_owned(), args.split.clone().into());
+    settings
 }

@@ -187,7 +187,7 @@ fn neighbour_difference(
             losses: Some(outcomes.losses as u64),
             minimum_detectable: Some(detectable_difference(estimate.se)),
             n_needed: images_needed(estimate.value, estimate.se, a.distances.len()),
-            slices: Vec::new(),
+            ..Difference::default()
         }),
     )
 }

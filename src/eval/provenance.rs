@@ -52,7 +52,7 @@ pub fn comparability(encoder: Option<&EncoderInfo>, references_sha256: String) -
             format!("{}{normalize}", encoder.pooling)
         }),
         max_length: encoder.map(|encoder| encoder.max_length),
-        references_sha256,
+        references_sha256: Some(references_sha256),
         metric_version: METRIC_VERSION,
     };
     let parts = serde_json::to_vec(&comparability).expect("strings and numbers serialise");

@@ -4,7 +4,7 @@ use super::captions::findings;
 use super::number::{MISSING, counted, value};
 use super::provenance::{encoder_name, encoder_notice, input_name};
 use super::{Block, Cell, Column, Document, Figure, Table, Tone, visible};
-use super::{differences, figure, provenance};
+use super::{differences, figure, provenance, set};
 use crate::record::{LeaderboardResults, Measure, Record, Rejected, ScoreResults, Split, Standing};
 
 /// The document of a leaderboard record.
@@ -22,9 +22,13 @@ pub fn document(record: &Record, results: &LeaderboardResults) -> Document {
     blocks.extend(encoder_notice(record));
     blocks.extend(results.split.as_ref().map(split_line));
     blocks.push(Block::Table(standings(results)));
-    blocks.extend(set_warning(&results.standings));
+    let sets = results.standings.iter();
+    blocks.extend(set::notices(
+        sets.map(|s| (s.name.as_str(), &s.scores.fgd_set)),
+    ));
     blocks.extend(figures(results));
     blocks.extend(differences::table(&results.differences).map(Block::Table));
+    blocks.extend(differences::notices(&results.differences));
     blocks.extend(rejected(&results.rejected).map(Block::Table));
     blocks.extend(findings(&record.findings).map(Block::Table));
     blocks.push(Block::Signature {
@@ -163,8 +167,7 @@ fn standing_row(standing: &Standing, split: bool) -> Vec<Cell> {
             },
         ]);
     }
-    let set = &scores.fgd_set;
-    row.push(Cell::with_interval(&set.without_bias()));
+    row.push(set::cell(&scores.fgd_set));
     let parts = scores.decomposition.as_ref();
     for part in [
         parts.map(|d| d.mean_shift),
@@ -175,17 +178,6 @@ fn standing_row(standing: &Standing, split: bool) -> Vec<Cell> {
     }
     row.push(Cell::measure(&scores.mean_cosine));
     row
-}
-
-/// One warning for all, as the same number of images stands behind each set distance.
-fn set_warning(standings: &[Standing]) -> Option<Block> {
-    let warning = standings
-        .iter()
-        .find_map(|s| s.scores.fgd_set.warning.as_ref())?;
-    Some(Block::Notice {
-        tone: Tone::Warning,
-        text: format!("fgd_set: {}", visible(warning)),
-    })
 }
 
 fn rejected(rejected: &[Rejected]) -> Option<Table> {
