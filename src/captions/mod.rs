@@ -59,7 +59,7 @@ pub use error::{ReadError, ReadProblem};
 pub use finding::{Finding, FindingGroup, FindingKind, Severity, group_findings, is_valid};
 pub use format::Format;
 pub use image_id::key as image_key;
-pub use lint::{lint, too_long};
+pub use lint::{accept_empty, lint, too_long};
 pub use references::{References, group};
 pub use table::{TableError, check_table_path, write_table};
 pub use template::{Template, check_template, read_template};

@@ -9,7 +9,7 @@ use fgd_reports::record::{
     CaptionFailure, CaptionMilliseconds, CaptionResults, CaptionStages, CheckpointInfo,
     Comparability, Host, Input, Measure, Record, Results, SCHEMA_VERSION,
 };
-use serde_json::{Map, Value};
+use serde_json::Value;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 
@@ -26,12 +26,26 @@ pub struct Captioned {
     /// The list of images.
     pub images: Input,
     /// What decided the captions.
-    pub settings: Map<String, Value>,
+    pub settings: BTreeMap<String, Value>,
     /// The machine, as it was when the run began.
     pub host: Host,
 }
 
 impl Captioned {
+    /// The run that a saved record tells of; `None` where it is of another kind of job.
+    pub fn from_record(record: Record) -> Option<Self> {
+        let Results::Caption(results) = record.results else {
+            return None;
+        };
+        Some(Self {
+            results: *results,
+            checkpoint: record.checkpoint?,
+            images: record.inputs.into_iter().next()?,
+            settings: record.settings,
+            host: record.host,
+        })
+    }
+
     /// The record of the run, ending now.
     pub fn record(&self) -> Record {
         let comparability = comparability(&self.settings, &self.checkpoint.dtype);
@@ -51,7 +65,7 @@ impl Captioned {
             encoder: None,
             checkpoint: Some(self.checkpoint.clone()),
             inputs: vec![self.images.clone()],
-            settings: self.settings.clone().into_iter().collect(),
+            settings: self.settings.clone(),
             comparability,
             findings: Vec::new(),
             timings: BTreeMap::from([
@@ -144,7 +158,7 @@ pub fn checkpoint(
 }
 
 /// Two runs may be held against each other if all but the checkpoint is the same.
-fn comparability(settings: &Map<String, Value>, dtype: &str) -> Comparability {
+fn comparability(settings: &BTreeMap<String, Value>, dtype: &str) -> Comparability {
     let shared = settings
         .iter()
         .filter(|(name, _)| !name.starts_with("checkpoint") && !name.starts_with("adapter"));

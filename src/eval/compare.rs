@@ -37,10 +37,12 @@ pub enum NoRows {
     #[error("a saved record has no numbers per image; give the captions to test the difference")]
     Record,
     /// It is a file of moments.
-    #[error("moments have no rows, so no image by image; give the captions to test the difference")]
+    #[error("moments have no numbers per image; give the captions to test the difference")]
     Moments,
     /// The references are a file of moments.
-    #[error("references that are moments have no rows; give their captions to test the difference")]
+    #[error(
+        "references that are moments have no numbers per image; give their captions to test the difference"
+    )]
     ReferenceMoments,
 }
 

@@ -19,8 +19,10 @@ use crate::eval::captioning::{self, Captioned};
 use crate::host;
 use anyhow::Context;
 use candle_core::Device;
-use fgd_reports::record::Input;
+use fgd_reports::record::{Input, Record};
 use progress::Progress;
+use serde_json::Value;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -112,7 +114,13 @@ impl CaptioningArgs {
         progress.finish();
         Sink::open(Some(job.captions))?.write(&csv_of(&outcomes)?)?;
 
-        let settings = plan.settings(&captioner);
+        let settings = plan.settings(&captioner).into_iter().collect();
+        let record_file = beside(job.captions, "record.json");
+        if summary.resumed == summary.images
+            && let Some(finished) = finished(&record_file, &settings)
+        {
+            return Ok(finished);
+        }
         let captioned = Captioned {
             results: captioning::results(&outcomes, &summary, plan.batch_size, load_seconds),
             checkpoint: captioning::checkpoint(
@@ -122,22 +130,34 @@ impl CaptioningArgs {
                 self.running.dtype,
                 &checked.device_name,
             ),
-            images: Input {
-                role: "images".into(),
-                name: name_of(job.source),
-                path: job.source.display().to_string(),
-                sha256: settings["images_sha256"]
-                    .as_str()
-                    .unwrap_or_default()
-                    .to_owned(),
-                rows: job.images.len() as u64,
-            },
+            images: input(job, &settings),
             settings,
             host,
         };
-        let record = beside(job.captions, "record.json");
-        Sink::open(Some(&record))?.write(captioned.record().to_json().as_bytes())?;
+        let record = captioned.record().to_json();
+        Sink::open(Some(&record_file))?.write(record.as_bytes())?;
         Ok(captioned)
+    }
+}
+
+/// The earlier run that left nothing to do: its record has the speeds that this one did not measure.
+fn finished(record: &Path, settings: &BTreeMap<String, Value>) -> Option<Captioned> {
+    let text = std::fs::read_to_string(record).ok()?;
+    let captioned = Captioned::from_record(Record::from_json(&text).ok()?)?;
+    (captioned.settings == *settings).then_some(captioned)
+}
+
+fn input(job: &Job, settings: &BTreeMap<String, Value>) -> Input {
+    let name = job.source.file_name().unwrap_or(job.source.as_os_str());
+    Input {
+        role: "images".into(),
+        name: name.to_string_lossy().into_owned(),
+        path: job.source.display().to_string(),
+        sha256: settings["images_sha256"]
+            .as_str()
+            .unwrap_or_default()
+            .to_owned(),
+        rows: job.images.len() as u64,
     }
 }
 
@@ -147,11 +167,6 @@ fn beside(captions: &Path, suffix: &str) -> PathBuf {
     name.push(".");
     name.push(suffix);
     name.into()
-}
-
-fn name_of(source: &Path) -> String {
-    let name = source.file_name().unwrap_or(source.as_os_str());
-    name.to_string_lossy().into_owned()
 }
 
 fn load(

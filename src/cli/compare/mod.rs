@@ -246,7 +246,10 @@ impl Opened {
         let given = systems
             .iter()
             .zip(files)
-            .map(|(system, file)| file.map_or_else(|| Given::open(system, args), Ok))
+            .map(|(system, file)| match file {
+                Some(file) => Ok(file),
+                None => Given::of_captioner(system),
+            })
             .collect::<anyhow::Result<Vec<_>>>()?;
         let of_checkpoints = systems.iter().zip(&given).zip(&captioned);
         let of_checkpoints = of_checkpoints.filter(|(_, captioned)| captioned.is_some());

@@ -1,7 +1,7 @@
 //! What stands for a system: a file of captions, embeddings or moments, or a saved record.
 
 use super::Args;
-use crate::captions::{self, Finding};
+use crate::captions::{self, Finding, ReadOptions};
 use crate::cli::exit::{invalid, usage};
 use crate::cli::findings;
 use crate::cli::inputs::{Named, input, open_submission};
@@ -38,6 +38,15 @@ impl Given {
             return Ok(Self::Saved(Box::new(saved)));
         }
         let opened = open_submission(&system.path, &args.captions.options())?;
+        Ok(Self::File(opened))
+    }
+
+    /// Reads what a captioner of this run wrote.
+    pub fn of_captioner(system: &Named) -> anyhow::Result<Self> {
+        let mut opened = open_submission(&system.path, &ReadOptions::default())?;
+        if let System::Captions(file) = &mut opened {
+            captions::accept_empty(file);
+        }
         Ok(Self::File(opened))
     }
 
