@@ -8,17 +8,18 @@ use super::inputs::{Named, ReferenceColumns, input, named, references_sha256, st
 use super::metrics::MetricArgs;
 use super::output::{Output, Sink};
 use crate::captions;
-use crate::eval::assemble::{AssembleError, assemble};
+use crate::eval::assemble::{AssembleError, Assembled, assemble};
 use crate::eval::embedder::Embedder;
-use crate::eval::leaderboard::{Entry, Parts, rank};
+use crate::eval::leaderboard::{Entry, Parts, RankedBy, pseudo_values, rank};
 use crate::eval::metrics::Choice;
 use crate::eval::provenance;
-use crate::eval::score::score;
+use crate::eval::score::{PerCaption, score};
 use crate::eval::slices::slice;
 use crate::eval::split::{self, SplitBy, USAGE};
 use crate::eval::system::System;
 use crate::host;
-use fgd_reports::record::{self, Input, Record, Rejected, Results, SCHEMA_VERSION};
+use clap::builder::FalseyValueParser;
+use fgd_reports::record::{self, Input, Record, Rejected, Results, SCHEMA_VERSION, SetMeasure};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -32,11 +33,14 @@ pub struct Args {
     /// The submissions: files of captions, or .npy embeddings, each with an optional name.
     #[arg(required = true, value_name = "[NAME=]SUBMISSION")]
     submissions: Vec<String>,
-    /// The references: captions or .npy embeddings of the same images.
+    /// The references: captions or .npy embeddings of the same images, or of others with --unpaired.
     #[arg(short, long, value_name = "FILE", env = "FGD_REFERENCES")]
     references: PathBuf,
     #[command(flatten)]
     columns: ReferenceColumns,
+    /// The references are of other images: rank by the distance of the sets, fgd_set with its bias removed.
+    #[arg(long, env = "FGD_UNPAIRED", value_parser = FalseyValueParser::new())]
+    unpaired: bool,
     /// Split the images in a public and a private part: public=SHARE draws them by --seed, COLUMN names a
     /// column of the references that says Public or Private. A column `Usage` is used by itself.
     #[arg(long, value_name = "public=SHARE|COLUMN", env = "FGD_SPLIT")]
@@ -79,7 +83,11 @@ pub fn run(args: &Args, output: &Output) -> anyhow::Result<Exit> {
     let hash = references_sha256(&references, &of_references);
     let encoder = field.embedder.as_ref().map(Embedder::info);
     let comparability = provenance::comparability(encoder.as_ref(), hash);
-    let mut results = rank(field.entries, parts.as_ref(), &comparability.key)?;
+    let ranked_by = match args.unpaired {
+        true => RankedBy::Set,
+        false => RankedBy::Paired,
+    };
+    let mut results = rank(field.entries, ranked_by, parts.as_ref(), &comparability.key)?;
     results.rejected = field.rejected;
 
     let mut inputs = field.inputs;
@@ -121,6 +129,47 @@ struct Field {
     inputs: Vec<Input>,
     findings: Vec<record::Finding>,
     embedder: Option<Embedder>,
+    /// The images of the first submission, sorted, where references are of other images.
+    ids: Option<Vec<String>>,
+}
+
+impl Field {
+    /// The order of a submission's captions by image, or why its images are not those of the others: what two
+    /// submissions share cancels only image by image.
+    fn of_the_same_images(&mut self, assembled: &Assembled) -> Result<Vec<usize>, String> {
+        let rows: Vec<String>;
+        let ids = match &assembled.set.texts {
+            Some(texts) => &texts.ids,
+            // Embeddings carry no ids: row by row, which any width of number sorts.
+            None => {
+                rows = (0..assembled.set.len())
+                    .map(|row| format!("{row:020}"))
+                    .collect();
+                &rows
+            }
+        };
+        let mut order: Vec<usize> = (0..ids.len()).collect();
+        order.sort_by(|&a, &b| ids[a].cmp(&ids[b]));
+        let sorted: Vec<String> = order.iter().map(|&at| ids[at].clone()).collect();
+        let first = self.ids.get_or_insert_with(|| sorted.clone());
+        if *first == sorted {
+            Ok(order)
+        } else {
+            Err("its images are not those of the first submission; only submissions of the same images can be ranked".into())
+        }
+    }
+}
+
+/// The set distance as a mean over captions, in this order, and references.
+fn unpaired_parts(set: &SetMeasure, per_caption: &PerCaption, order: &[usize]) -> Option<Vec<f64>> {
+    let influence = per_caption.influence.as_ref()?;
+    let candidates: Vec<f64> = order.iter().map(|&at| influence[at]).collect();
+    let references = per_caption.reference_influence.as_ref()?;
+    Some(pseudo_values(
+        set.corrected.or(set.value)?,
+        &candidates,
+        references,
+    ))
 }
 
 /// Scores one submission after the other; only numbers are kept of each.
@@ -182,7 +231,7 @@ fn score_one(
             .open_shared(scratch, output)
             .map_err(AssembleError::Encoder),
     };
-    let assembled = assemble(&system, references, false, &mut open, &|_| {});
+    let assembled = assemble(&system, references, args.unpaired, &mut open, &|_| {});
     let (assembled, used) = match assembled {
         Ok(assembled) => assembled,
         Err(AssembleError::Invalid { findings: found }) => {
@@ -213,8 +262,16 @@ fn score_one(
         Ok(scored) => scored,
         Err(error) => return reject(error.to_string()),
     };
-    let Some(distances) = scored.per_caption.distance else {
-        return reject("it has no distance per image".into());
+    let per_caption = std::mem::take(&mut scored.per_caption);
+    let parts = match args.unpaired {
+        false => per_caption.distance,
+        true => match field.of_the_same_images(&assembled) {
+            Ok(order) => unpaired_parts(&scored.results.fgd_set, &per_caption, &order),
+            Err(reason) => return reject(reason),
+        },
+    };
+    let Some(parts) = parts else {
+        return reject("it has no distance to rank by".into());
     };
     for column in &args.metrics.slice {
         let (System::Captions(submission), System::Captions(references)) = (&system, references)
@@ -236,12 +293,20 @@ fn score_one(
     Ok(Ok(Entry {
         name: submission.name.clone(),
         scores: scored.results,
-        distances,
+        parts,
     }))
 }
 
 /// The split that was asked for, or that the references bring along.
 fn parts(args: &Args, references: &System) -> anyhow::Result<Option<Parts>> {
+    if args.unpaired {
+        return match &args.split {
+            Some(_) => Err(usage(
+                "--split needs references of the same images; leave out --unpaired",
+            )),
+            None => Ok(None),
+        };
+    }
     let by = match &args.split {
         Some(text) => Some(SplitBy::parse(text).map_err(|error| usage(error.to_string()))?),
         None => match references {
@@ -285,6 +350,7 @@ fn parts(args: &Args, references: &System) -> anyhow::Result<Option<Parts>> {
 
 fn settings(args: &Args) -> BTreeMap<String, serde_json::Value> {
     let mut settings = BTreeMap::from(args.metrics.settings());
+    settings.insert("unpaired".to_owned(), args.unpaired.into());
     settings.insert("split".to_owned(), args.split.clone().into());
     settings
 }

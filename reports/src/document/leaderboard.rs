@@ -110,11 +110,12 @@ pub fn shift(standing: &Standing) -> (String, Option<f64>, Tone) {
 /// The ranking.
 pub fn standings(results: &LeaderboardResults) -> Table {
     let split = results.split.is_some();
+    let by_set = is_by_set(results);
     let mut columns = vec![
         Column::number("rank"),
         Column::text("range"),
         Column::text("system"),
-        Column::number("fgd_paired"),
+        Column::number(if by_set { "fgd_set" } else { "fgd_paired" }),
     ];
     if split {
         columns.extend([
@@ -123,24 +124,31 @@ pub fn standings(results: &LeaderboardResults) -> Table {
             Column::text("shake-up").optional(),
         ]);
     }
-    columns.extend([
-        Column::number("fgd_set").optional(),
-        Column::number("mean shift").optional(),
-        Column::number("covariance").optional(),
-        Column::number("misalignment").optional(),
-        Column::number("mean_cosine").optional(),
-    ]);
+    if !by_set {
+        columns.extend([
+            Column::number("fgd_set").optional(),
+            Column::number("mean shift").optional(),
+            Column::number("covariance").optional(),
+            Column::number("misalignment").optional(),
+            Column::number("mean_cosine").optional(),
+        ]);
+    }
     let mut table = Table::new("Ranking", columns);
     for standing in &results.standings {
-        table.rows.push(standing_row(standing, split));
+        table.rows.push(standing_row(standing, split, by_set));
     }
     table.remark = Some(
-        "fgd_paired and fgd_set: lower is better; ± is half of the 95% interval. range: the ranks that the differences leave open; systems that share ranks are not separable.".into(),
+        "fgd_paired and fgd_set: lower is better, fgd_set with its bias removed; ± is half of the 95% interval. range: the ranks that the differences leave open; systems that share ranks are not separable.".into(),
     );
     table.sortable()
 }
 
-fn standing_row(standing: &Standing, split: bool) -> Vec<Cell> {
+/// Whether the set distance ranks, as it does where references are of other images: nothing else is known then.
+fn is_by_set(results: &LeaderboardResults) -> bool {
+    results.ranked_by == "fgd_set"
+}
+
+fn standing_row(standing: &Standing, split: bool, by_set: bool) -> Vec<Cell> {
     let scores = &standing.scores;
     let [best, worst] = standing.rank_range;
     let mut row = vec![
@@ -150,7 +158,10 @@ fn standing_row(standing: &Standing, split: bool) -> Vec<Cell> {
             ..Cell::text(&rank_range(standing.rank_range))
         },
         Cell::system(&standing.name),
-        Cell::with_interval(&scores.fgd_paired).tone(Tone::Strong),
+        match by_set {
+            true => set::cell(&scores.fgd_set).tone(Tone::Strong),
+            false => Cell::with_interval(&scores.fgd_paired).tone(Tone::Strong),
+        },
     ];
     if split {
         let part = |measure: &Option<Measure>| match measure {
@@ -166,6 +177,9 @@ fn standing_row(standing: &Standing, split: bool) -> Vec<Cell> {
                 ..Cell::text(&text).tone(tone)
             },
         ]);
+    }
+    if by_set {
+        return row;
     }
     row.push(set::cell(&scores.fgd_set));
     let parts = scores.decomposition.as_ref();
