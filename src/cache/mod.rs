@@ -138,8 +138,12 @@ impl EmbeddingCache {
         captions: &[&str],
         dim: usize,
     ) -> Result<Vec<Option<Array1<f32>>>, CacheError> {
-        let mut select = self
+        // One read transaction: thousands of rows are found under one lock of the file.
+        let transaction = self
             .connection
+            .unchecked_transaction()
+            .map_err(self.failed())?;
+        let mut select = transaction
             .prepare("SELECT vector FROM embedding WHERE encoder = ?1 AND caption = ?2")
             .map_err(self.failed())?;
         captions
