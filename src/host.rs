@@ -25,6 +25,12 @@ pub fn peak_memory_bytes() -> Option<u64> {
     kibibytes("/proc/self/status", "VmHWM:")
 }
 
+/// Counts [`peak_memory_bytes`] from now on; whether the system lets it.
+pub fn reset_peak_memory() -> bool {
+    // Documented in proc(5): 5 resets the high-water mark of the resident set.
+    std::fs::write("/proc/self/clear_refs", "5").is_ok()
+}
+
 fn cpu_model() -> Option<String> {
     let text = read_to_string("/proc/cpuinfo").ok()?;
     let line = text.lines().find(|line| line.starts_with("model name"))?;

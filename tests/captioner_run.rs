@@ -63,8 +63,18 @@ fn fail(mut command: Command) -> String {
     stderr
 }
 
-fn summary(output: &Path) -> Value {
-    serde_json::from_slice(&std::fs::read(beside(output, "summary.json")).unwrap()).unwrap()
+/// The record beside the captions, which must hold to the schema.
+fn record(output: &Path) -> Value {
+    let text = std::fs::read_to_string(beside(output, "record.json")).unwrap();
+    let record: Value = serde_json::from_str(&text).unwrap();
+    let schema = include_str!("../reports/schema/record-v1.schema.json");
+    let schema = jsonschema::validator_for(&serde_json::from_str(schema).unwrap()).unwrap();
+    let errors: Vec<String> = schema
+        .iter_errors(&record)
+        .map(|e| format!("{}: {e}", e.instance_path()))
+        .collect();
+    assert!(errors.is_empty(), "{errors:#?}");
+    record
 }
 
 fn beside(output: &Path, suffix: &str) -> PathBuf {
@@ -154,7 +164,7 @@ fn a_torn_line_is_cut_off_and_done_again() {
         let stderr = succeed(caption(images.path(), &output, &[]));
         assert!(stderr.contains("going on after 4 of 6 images"), "{stderr}");
         assert_eq!(std::fs::read(&output).unwrap(), expected);
-        assert_eq!(summary(&output)["results"]["resumed"], 4);
+        assert_eq!(record(&output)["results"]["resumed"], 4);
     }
 }
 
@@ -203,7 +213,81 @@ fn broken_images_end_the_run_or_are_left_out() {
         .filter_map(|line| line.split(',').next())
         .collect();
     assert_eq!(ids, ["100", "101", "103", "104"]);
-    assert_eq!(summary(&output)["results"]["broken"][0][0], "102");
+    let results = &record(&output)["results"];
+    assert_eq!(
+        (&results["images"], &results["captions"]),
+        (&5.into(), &4.into())
+    );
+    assert_eq!(results["failures"][0]["image_id"], "102");
+    assert!(
+        results["failures"][0]["reason"]
+            .as_str()
+            .unwrap()
+            .contains("image")
+    );
+}
+
+#[test]
+fn a_run_ends_in_a_record_that_is_rendered_again() {
+    let images = images(5);
+    let dir = tempfile::tempdir().unwrap();
+    let output = dir.path().join("captions.csv");
+    let mut command = caption(images.path(), &output, &["--format", "json"]);
+    let printed = command.stdout(Stdio::piped()).output().unwrap().stdout;
+    let record = record(&output);
+    assert_eq!(serde_json::from_slice::<Value>(&printed).unwrap(), record);
+    assert_eq!(record["kind"], "caption");
+    assert_eq!(record["checkpoint"]["dtype"], "f32");
+    assert_eq!(
+        (&record["inputs"][0]["role"], &record["inputs"][0]["rows"]),
+        (&"images".into(), &5.into())
+    );
+    let results = &record["results"];
+    let journal = std::fs::read_to_string(beside(&output, "journal.jsonl")).unwrap();
+    let batches = journal
+        .lines()
+        .skip(1)
+        .map(|line| serde_json::from_str::<Value>(line).unwrap());
+    let outcomes: Vec<Value> = batches
+        .flat_map(|b| b["outcomes"].as_array().unwrap().clone())
+        .collect();
+    let tokens: usize = outcomes
+        .iter()
+        .map(|o| o["tokens"].as_array().unwrap().len())
+        .sum();
+    assert_eq!(results["tokens"], tokens);
+    let slowest = outcomes
+        .iter()
+        .map(|o| o["milliseconds"].as_f64().unwrap())
+        .fold(0.0, f64::max);
+    assert_eq!(results["caption_ms"]["max"], slowest);
+    let (rate, seconds) = (&results["images_per_second"]["value"], &results["seconds"]);
+    assert!((rate.as_f64().unwrap() * seconds.as_f64().unwrap() - 5.0).abs() < 1e-9);
+
+    let mut report = Command::new(env!("CARGO_BIN_EXE_fgd"));
+    let report = report
+        .arg("report")
+        .arg(beside(&output, "record.json"))
+        .output()
+        .unwrap();
+    let text = String::from_utf8(report.stdout).unwrap();
+    assert!(
+        text.starts_with("Captions of base") && text.contains("images/s"),
+        "{text}"
+    );
+
+    // With nothing left to do the record stays that of the run that did it; without it, there is no speed to tell.
+    succeed(caption(images.path(), &output, &[]));
+    assert_eq!(self::record(&output), record);
+    std::fs::remove_file(beside(&output, "record.json")).unwrap();
+    succeed(caption(images.path(), &output, &[]));
+    let again = &self::record(&output)["results"];
+    assert_eq!(
+        (&again["resumed"], &again["tokens"]),
+        (&5.into(), &results["tokens"])
+    );
+    assert_eq!(again["images_per_second"]["value"], Value::Null);
+    assert_eq!(again["caption_ms"], results["caption_ms"]);
 }
 
 #[test]
@@ -217,7 +301,7 @@ fn cached_features_give_the_same_captions_to_every_adapter() {
     let run = |name: &str, flags: &[&str]| {
         let output = dir.path().join(name);
         succeed(caption(images.path(), &output, flags));
-        let hits = summary(&output)["results"]["cached_features"]
+        let hits = record(&output)["results"]["cached_features"]
             .as_u64()
             .unwrap();
         (std::fs::read(&output).unwrap(), hits)

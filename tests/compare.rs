@@ -202,7 +202,7 @@ fn what_cannot_be_compared_is_refused_with_2() {
         (vec!["compare", &good], "--references FILE is missing"),
         (
             vec!["compare", &good, directory, "--references", &references],
-            "fgd caption",
+            "needs --images DIR",
         ),
         (
             vec!["compare", "a=x.csv", "a=y.csv", "--references", &references],

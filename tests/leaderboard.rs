@@ -201,3 +201,71 @@ fn the_environment_speaks_for_the_flags() {
     let found: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(found["settings"]["split"], "public=0.4");
 }
+
+#[test]
+fn references_of_other_images_rank_by_the_set_distance() {
+    let folder = tempfile::tempdir().unwrap();
+    let [good, poor, shuffled, other] = ["good.csv", "poor.csv", "shuffled.csv", "other.csv"]
+        .map(|name| embed(name, folder.path()));
+    let fixed = [
+        "leaderboard",
+        &poor,
+        &shuffled,
+        &good,
+        "--references",
+        &other,
+        "--unpaired",
+    ];
+    let found = record(&fixed);
+    assert_eq!(found["results"]["ranked_by"], "fgd_set");
+    let standings = found["results"]["standings"].as_array().unwrap();
+    let of = |name: &str| standings.iter().find(|s| s["name"] == name).unwrap();
+    let set = |name: &str| of(name)["scores"]["fgd_set"]["corrected"].as_f64().unwrap();
+    // The shuffled captions are the good ones: the same set, so the same distance and rank.
+    assert!((set("good") - set("shuffled")).abs() < 1e-9);
+    assert_eq!(of("good")["rank_range"], of("shuffled")["rank_range"]);
+    assert!(set("poor") > set("good"));
+    for difference in found["results"]["differences"].as_array().unwrap() {
+        assert_eq!(
+            (&difference["metric"], &difference["wins"]),
+            (&"fgd_set".into(), &Value::Null)
+        );
+        let name = |key: &str| difference[key].as_str().unwrap();
+        let expected = set(name("system")) - set(name("versus"));
+        assert!((difference["estimate"]["value"].as_f64().unwrap() - expected).abs() < 1e-9);
+    }
+    let (code, _, stderr) = run(&[&fixed[..], &["--split", "public=0.5"]].concat());
+    assert_eq!(code, 2, "{stderr}");
+    assert!(stderr.contains("--unpaired"), "{stderr}");
+    let (_, table, _) = run(&fixed);
+    assert!(table.contains("ranked by fgd_set"), "{table}");
+}
+
+#[test]
+fn every_standing_has_its_slices() {
+    let (good, poor, references) = (
+        captions("good.csv"),
+        captions("poor.csv"),
+        captions("references.csv"),
+    );
+    let encoder = encoder();
+    let found = record(&[
+        "leaderboard",
+        &good,
+        &poor,
+        "--references",
+        &references,
+        "--encoder",
+        &encoder,
+        "--slice",
+        "text",
+    ]);
+    for standing in found["results"]["standings"].as_array().unwrap() {
+        let parts = standing["scores"]["slices"][0]["parts"].as_array().unwrap();
+        let n: u64 = parts
+            .iter()
+            .map(|part| part["results"]["n"].as_u64().unwrap())
+            .sum();
+        assert_eq!((parts.len(), n), (2, 329));
+    }
+}

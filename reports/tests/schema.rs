@@ -52,7 +52,9 @@ fn the_schema_is_strict() {
     refuses("score", "/host", "hostname", json!("secret"));
     refuses("score", "/inputs/0", "sha256", json!("short"));
     refuses("compare", "/results/differences/0", "p_value", json!(1.5));
-    refuses("compare", "/results/systems/1/latency", "p50", json!(1));
+    refuses("compare", "/results/systems/1/captioning", "p50", json!(1));
+    refuses("caption", "/results/caption_ms", "p50", json!(-1));
+    refuses("caption", "/results/failures/0", "image_id", json!(1));
     refuses(
         "compare",
         "/results/contrasts/0",

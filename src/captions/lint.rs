@@ -40,7 +40,20 @@ const SPECIAL_TOKENS: [&str; 12] = [
     "<image>",
 ];
 
-/// Looks at every caption of a file. Rows that already have an error of reading are not reported again as empty.
+/// Makes empty captions notes and not errors: those of a captioner are what it had to say, and are scored as such.
+pub fn accept_empty(file: &mut CaptionFile) {
+    let empty = file.captions.iter().filter(|c| c.text.trim().is_empty());
+    let notes = empty.map(|caption| {
+        let message = "the captioner said nothing; scored as an empty text";
+        Finding::note(FindingKind::EmptyCaption, message)
+            .at(caption.row)
+            .of(&caption.id)
+    });
+    file.findings.extend(notes);
+}
+
+/// Looks at every caption of a file. Rows that already have an error of reading, or a finding that they are empty, are not
+/// reported again as empty.
 ///
 /// Errors are captions that are empty or, in numbers, stand for a missing value. Notes are literal nulls here and there, line
 /// breaks, surrounding spaces, special tokens, runaway repetition (a word 4 times in a row, a phrase 3 times), one caption for
@@ -51,7 +64,7 @@ pub fn lint(file: &CaptionFile) -> Vec<Finding> {
     let explained: HashSet<u64> = file
         .findings
         .iter()
-        .filter(|finding| finding.severity == Severity::Error)
+        .filter(|f| f.severity == Severity::Error || f.kind == FindingKind::EmptyCaption)
         .filter_map(|finding| finding.row)
         .collect();
     for caption in &file.captions {

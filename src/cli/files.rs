@@ -6,7 +6,7 @@ use anyhow::Context;
 use clap::{Args, ValueEnum};
 use fgd_reports::record::Record;
 use fgd_reports::{Format, Style, render, site};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// How caption files are read.
 #[derive(Debug, Args)]
@@ -62,13 +62,33 @@ impl From<ResultFormat> for Format {
     }
 }
 
+/// How the result looks.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Output")]
+pub struct FormatArgs {
+    /// Form of the result.
+    #[arg(long, value_enum, default_value_t = ResultFormat::Text, env = "FGD_FORMAT")]
+    pub format: ResultFormat,
+}
+
+impl FormatArgs {
+    /// The record in the form that was asked for.
+    pub fn render(&self, record: &Record, color: bool, output: &Output) -> String {
+        let style = Style {
+            color,
+            width: output.width(),
+        };
+        render(record, self.format.into(), &style)
+    }
+}
+
 /// Where the result goes, and how it looks.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Output")]
 pub struct ResultArgs {
-    /// Form of the result.
-    #[arg(long, value_enum, default_value_t = ResultFormat::Text, env = "FGD_FORMAT")]
-    pub format: ResultFormat,
+    /// How it looks.
+    #[command(flatten)]
+    pub form: FormatArgs,
     /// Write the result to a file instead of stdout.
     #[arg(short, long, value_name = "FILE", env = "FGD_OUTPUT")]
     pub output: Option<PathBuf>,
@@ -82,11 +102,8 @@ impl ResultArgs {
 
     /// The record in the form that was asked for.
     pub fn render(&self, record: &Record, output: &Output) -> String {
-        let style = Style {
-            color: self.output.is_none() && output.color(),
-            width: output.width(),
-        };
-        render(record, self.format.into(), &style)
+        let color = self.output.is_none() && output.color();
+        self.form.render(record, color, output)
     }
 }
 
@@ -109,9 +126,9 @@ impl ReportArgs {
         }
     }
 
-    /// Whether a report was asked for.
-    pub fn is_wanted(&self) -> bool {
-        self.report.is_some()
+    /// The folder, if a report was asked for.
+    pub fn folder(&self) -> Option<&Path> {
+        self.report.as_deref()
     }
 
     /// Writes the report, if one was asked for, and says where it is.

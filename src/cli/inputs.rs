@@ -83,8 +83,12 @@ pub fn input(role: &str, name: &str, path: &Path, system: &System) -> anyhow::Re
 
 /// What reports call a file that has no other name.
 pub fn stem(path: &Path) -> String {
-    path.file_stem()
-        .unwrap_or(path.as_os_str())
+    // A directory's name has no extension, whatever dots it holds.
+    let name = match path.is_dir() {
+        true => path.file_name(),
+        false => path.file_stem(),
+    };
+    name.unwrap_or(path.as_os_str())
         .to_string_lossy()
         .into_owned()
 }

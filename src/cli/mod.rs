@@ -5,6 +5,7 @@
 
 mod cache;
 mod caption;
+mod captioning;
 mod compare;
 mod completions;
 mod doctor;
@@ -18,6 +19,7 @@ mod inputs;
 mod leaderboard;
 mod man;
 mod merge;
+mod metrics;
 mod moments;
 pub mod output;
 mod report;

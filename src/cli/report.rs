@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 /// Arguments of `fgd report`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Records of `fgd score`, `fgd compare` or `fgd leaderboard`, as they were saved with --format json.
+    /// Records, as they were saved with --format json or beside the captions of `fgd caption`.
     #[arg(required = true, value_name = "RECORD")]
     records: Vec<PathBuf>,
     #[command(flatten)]
@@ -21,8 +21,11 @@ pub struct Args {
 
 /// Runs `fgd report`.
 pub fn run(args: &Args, output: &Output) -> anyhow::Result<Exit> {
-    let tables = matches!(args.result.format, ResultFormat::Text | ResultFormat::Md);
-    if args.records.len() > 1 && !tables && !args.report.is_wanted() {
+    let tables = matches!(
+        args.result.form.format,
+        ResultFormat::Text | ResultFormat::Md
+    );
+    if args.records.len() > 1 && !tables && !args.report.folder().is_some() {
         return Err(usage(
             "--format json and csv hold one record: give one, or --format text or md, or --report DIR",
         ));
@@ -33,7 +36,7 @@ pub fn run(args: &Args, output: &Output) -> anyhow::Result<Exit> {
         .map(|path| read(path))
         .collect::<anyhow::Result<Vec<_>>>()?;
     // A report alone needs no table, unless a place for one was given.
-    let only_report = args.report.is_wanted() && args.result.output.is_none();
+    let only_report = args.report.folder().is_some() && args.result.output.is_none();
     let sink = Sink::open(args.result.output.as_deref())?;
     args.report.prepare()?;
     args.report.write(&records, output)?;

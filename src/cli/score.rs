@@ -5,10 +5,10 @@ use super::exit::{Exit, invalid, usage};
 use super::files::{CaptionArgs, ResultArgs};
 use super::findings;
 use super::inputs::{ReferenceColumns, input, open_submission, references_sha256, rows, stem};
+use super::metrics::MetricArgs;
 use super::output::{Output, Sink};
 use crate::captions;
 use crate::eval::assemble::{AssembleError, assemble};
-use crate::eval::metrics::{Choice, Group};
 use crate::eval::score::{Scored, score, worst};
 use crate::eval::slices::slice;
 use crate::eval::system::System;
@@ -39,21 +39,8 @@ pub struct Args {
     worst: usize,
     #[command(flatten)]
     columns: ReferenceColumns,
-    /// Further metrics, separated by commas.
-    #[arg(
-        long,
-        value_enum,
-        value_delimiter = ',',
-        value_name = "LIST",
-        env = "FGD_METRICS"
-    )]
-    metrics: Vec<Group>,
-    /// Report every number per group of images: a column of the files, `ocr` or `length`.
-    #[arg(long, value_delimiter = ',', value_name = "COLUMN", env = "FGD_SLICE")]
-    slice: Vec<String>,
-    /// Seed of everything random.
-    #[arg(long, value_name = "N", default_value_t = 0, env = "FGD_SEED")]
-    seed: u64,
+    #[command(flatten)]
+    metrics: MetricArgs,
     #[command(flatten)]
     captions: CaptionArgs,
     #[command(flatten)]
@@ -147,16 +134,13 @@ fn of_rows(
     timings.insert("embed".into(), start.elapsed().as_secs_f64());
 
     let start = Instant::now();
-    let choice = Choice {
-        groups: args.metrics.clone(),
-        seed: args.seed,
-    };
+    let choice = args.metrics.choice();
     let Scored {
         mut results,
         per_caption,
     } = score(&assembled.set, &choice)?;
     results.worst = worst(&assembled.set, &per_caption, args.worst);
-    for column in &args.slice {
+    for column in &args.metrics.slice {
         let (System::Captions(submission), System::Captions(references)) = (submission, references)
         else {
             return Err(usage("--slice needs captions on both sides"));
@@ -193,8 +177,8 @@ fn of_moments(
 ) -> anyhow::Result<Job> {
     let needs_rows = args.per_caption.is_some()
         || args.worst > 0
-        || !args.metrics.is_empty()
-        || !args.slice.is_empty();
+        || !args.metrics.metrics.is_empty()
+        || !args.metrics.slice.is_empty();
     if needs_rows {
         return Err(usage(
             "--per-caption, --worst, --metrics and --slice need captions or embeddings on both sides: \
@@ -202,39 +186,29 @@ fn of_moments(
         ));
     }
     let start = Instant::now();
-    let mut embedder = None;
     let mut found = Vec::new();
-    let mut side =
-        |system: &System| -> anyhow::Result<(fgd_metrics::moments::Moments, Option<u64>)> {
-            Ok(match system {
-                System::Moments { moments, n, .. } => ((**moments).clone(), *n),
-                System::Embeddings { embeddings, .. } => (
-                    fgd_metrics::moments::Moments::from_rows(embeddings.view()),
-                    Some(embeddings.nrows() as u64),
-                ),
-                System::Captions(file) => {
-                    found = file.findings.clone();
-                    found.extend(captions::lint(file));
-                    if !captions::is_valid(&found) {
-                        findings::print(&found, &file.path, true, output);
-                        return Err(invalid(format!(
-                            "{}: has errors; mend them and score it again",
-                            file.path.display()
-                        )));
-                    }
-                    let texts: Vec<&str> = file.captions.iter().map(|c| c.text.as_str()).collect();
-                    let mut opened = args.encoder.open(output)?;
-                    let bar = output.bar(texts.len() as u64, "embedding");
-                    let rows = opened.embed(&texts, &|done| bar.inc(done as u64))?;
-                    bar.finish_and_clear();
-                    embedder = Some(opened);
-                    (
-                        fgd_metrics::moments::Moments::from_rows(rows.view()),
-                        Some(rows.nrows() as u64),
-                    )
-                }
-            })
-        };
+    if let System::Captions(file) = submission {
+        found = file.findings.clone();
+        found.extend(captions::lint(file));
+        if !captions::is_valid(&found) {
+            findings::print(&found, &file.path, true, output);
+            return Err(invalid(format!(
+                "{}: has errors; mend them and score it again",
+                file.path.display()
+            )));
+        }
+    }
+    let mut embedder = None;
+    let mut side = |system: &System| {
+        moments_only::moments_of(system, &mut |texts: &[&str]| {
+            let bar = output.bar(texts.len() as u64, "embedding");
+            let mut opened = args.encoder.open(output)?;
+            let rows = opened.embed(texts, &|done| bar.inc(done as u64))?;
+            bar.finish_and_clear();
+            embedder = Some(opened);
+            Ok(rows)
+        })
+    };
     let candidates = side(submission)?;
     let references = side(references)?;
     timings.insert("embed".into(), start.elapsed().as_secs_f64());
@@ -265,9 +239,7 @@ fn refuse(error: AssembleError, args: &Args, output: &Output) -> anyhow::Error {
 }
 
 fn settings(args: &Args) -> BTreeMap<String, serde_json::Value> {
-    BTreeMap::from([
-        ("unpaired".to_owned(), args.unpaired.into()),
-        ("seed".to_owned(), args.seed.into()),
-        ("slice".to_owned(), args.slice.clone().into()),
-    ])
+    let mut settings = BTreeMap::from(args.metrics.settings());
+    settings.insert("unpaired".to_owned(), args.unpaired.into());
+    settings
 }

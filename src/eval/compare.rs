@@ -1,7 +1,7 @@
 //! Several systems on the same images: what can be said about their differences.
 //!
-//! Every system was assembled with the same references, so image `i` of one is image `i` of all. A saved
-//! record takes part with its numbers only: its differences have no test, and say so.
+//! Every system was assembled with the same references, so image `i` of one is image `i` of all. Saved records
+//! and moments take part with the numbers they have: their differences have no test, and say so.
 
 use super::score::PerCaption;
 use super::set::EvalSet;
@@ -10,9 +10,7 @@ use fgd_metrics::MetricError;
 use fgd_metrics::compare::{
     self, Resampling, holm, images_needed, outcomes, paired_difference, set_difference,
 };
-use fgd_reports::record::{
-    Contrast, ContrastCaption, Difference, DifferenceSlice, Measure, ScoreResults,
-};
+use fgd_reports::record::{Difference, DifferenceSlice, Measure, ScoreResults};
 
 /// Random exchanges of a test, where few are made.
 const RANDOMISATIONS: usize = 10_000;
@@ -28,8 +26,24 @@ pub struct Contender {
     pub name: String,
     /// Its numbers.
     pub scores: ScoreResults,
-    /// Its captions and their numbers; `None` for a saved record.
-    pub rows: Option<Rows>,
+    /// Its captions and their numbers, or why there are none.
+    pub rows: Result<Rows, NoRows>,
+}
+
+/// Why a system has no numbers per image.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum NoRows {
+    /// It is a saved record.
+    #[error("a saved record has no numbers per image; give the captions to test the difference")]
+    Record,
+    /// It is a file of moments.
+    #[error("moments have no numbers per image; give the captions to test the difference")]
+    Moments,
+    /// The references are a file of moments.
+    #[error(
+        "references that are moments have no numbers per image; give their captions to test the difference"
+    )]
+    ReferenceMoments,
 }
 
 /// What a test needs of a system.
@@ -87,7 +101,7 @@ pub fn differences(
 /// Both distances, then the metrics that have a value per caption, by name.
 fn metrics(systems: &[Contender]) -> Vec<String> {
     let mut names = vec!["fgd_paired".to_owned(), "fgd_set".to_owned()];
-    if let Some(rows) = systems.iter().find_map(|system| system.rows.as_ref()) {
+    if let Some(rows) = systems.iter().find_map(|system| system.rows.as_ref().ok()) {
         names.extend(rows.per_caption.metrics.keys().cloned());
     }
     names
@@ -107,6 +121,10 @@ fn difference(
         system: a.name.clone(),
         versus: b.name.clone(),
         test: test_of(&values, resampling),
+        warning: match values {
+            Values::Set(a, _) => few(a.len(), a),
+            _ => None,
+        },
         ..Difference::default()
     };
     match found(&values, None, resampling)? {
@@ -146,6 +164,10 @@ fn difference(
                 column: grouping.column.clone(),
                 value: group.clone(),
                 n: images.len() as u64,
+                warning: match values {
+                    Values::Set(a, _) => few(images.len(), a),
+                    _ => None,
+                },
                 estimate: match found(&values, Some(images), &estimates_only)? {
                     Ok(found) => measure(&found),
                     Err(reason) => Measure::missing(reason),
@@ -156,13 +178,22 @@ fn difference(
     Ok(difference)
 }
 
+/// Intervals of a set distance need more images than dimensions; exchanges do not.
+fn few(images: usize, set: &EvalSet) -> Option<String> {
+    let dimensions = set.candidates.ncols();
+    (images <= dimensions).then(|| {
+        format!(
+            "{images} images in {dimensions} dimensions: the interval is only indicative and may disagree with the \
+             p-value, which is exact"
+        )
+    })
+}
+
 /// What a metric of two systems can be compared by.
 fn values<'a>(metric: &str, a: &'a Contender, b: &'a Contender) -> Values<'a> {
-    let (Some(rows_of_a), Some(rows_of_b)) = (&a.rows, &b.rows) else {
-        return Values::Untested(
-            "a saved record has no numbers per image; give the captions to test the difference"
-                .into(),
-        );
+    let (rows_of_a, rows_of_b) = match (&a.rows, &b.rows) {
+        (Ok(of_a), Ok(of_b)) => (of_a, of_b),
+        (Err(reason), _) | (_, Err(reason)) => return Values::Untested(reason.to_string()),
     };
     if metric == "fgd_set" {
         return Values::Set(&rows_of_a.set, &rows_of_b.set);
@@ -284,54 +315,4 @@ fn correct(differences: &mut [Difference]) {
     for difference in differences.iter_mut().filter(|d| d.p_value.is_some()) {
         difference.p_holm = adjusted.next();
     }
-}
-
-/// The `count` images on which the distances of the systems are furthest apart, captions side by side.
-pub fn contrasts(systems: &[Contender], count: usize) -> Vec<Contrast> {
-    let with_captions: Vec<_> = systems
-        .iter()
-        .filter_map(|system| {
-            let rows = system.rows.as_ref()?;
-            let distances = rows.per_caption.distance.as_deref()?;
-            Some((system, rows.set.texts.as_ref()?, distances, &rows.set))
-        })
-        .collect();
-    let Some((_, texts, _, set)) = with_captions.first().filter(|_| with_captions.len() > 1) else {
-        return Vec::new();
-    };
-    let spread = |image: usize| {
-        let (low, high) = with_captions.iter().fold(
-            (f64::INFINITY, f64::NEG_INFINITY),
-            |(low, high), (_, _, distances, _)| {
-                (low.min(distances[image]), high.max(distances[image]))
-            },
-        );
-        high - low
-    };
-    let mut order: Vec<(f64, usize)> = (0..set.len())
-        .map(|image| (spread(image), image))
-        .filter(|(spread, _)| *spread > 0.0)
-        .collect();
-    order.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
-    order.truncate(count);
-    let references = set.references_of();
-    order
-        .into_iter()
-        .map(|(_, image)| Contrast {
-            image_id: texts.ids[image].clone(),
-            references: references[image]
-                .iter()
-                .map(|&text| text.to_owned())
-                .collect(),
-            captions: with_captions
-                .iter()
-                .map(|(system, texts, distances, _)| ContrastCaption {
-                    system: system.name.clone(),
-                    caption: texts.candidates[image].clone(),
-                    distance: Some(distances[image]),
-                })
-                .collect(),
-            thumbnail_jpeg: None,
-        })
-        .collect()
 }

@@ -1,10 +1,17 @@
 //! Many submissions, ranked: what their distances leave open, and what the hidden part of the images changes.
 //!
-//! A submission is kept as its score and one distance per image, so that hundreds need little memory.
+//! A submission is kept as its score and one number per image, so that hundreds need little memory.
+//!
+//! Ranked is by `fgd_paired`, a mean over images, or, where the references are of other images, by `fgd_set` with its bias
+//! removed. The set distance is no mean, but it has influences: with the pseudo-values V + (N+M)/N · IF(x) of its N captions and
+//! V + (N+M)/M · IF(y) of its M references it is the mean of N + M numbers, whose variance is that of the delta method (Efron &
+//! Tibshirani 1993, *An Introduction to the Bootstrap*, ch. 11). What two submissions share, the images and the references,
+//! cancels in their difference. Near equality the first order overstates the error, so such pairs are rather called
+//! inseparable.
 //!
 //! The rank range follows from all pairs: a submission can be no better than one more than the number of
 //! submissions that are significantly better than it, and no worse than the number of all less those that are
-//! significantly worse. The pairs are tested by their differences image by image and corrected together
+//! significantly worse. The pairs are tested by their differences and corrected together
 //! (Holm, α = 0.05), so with a probability of 95% every range holds its true rank at once (the construction
 //! of Mogstad, Romano, Shaikh & Wilhelm 2024, *Inference for ranks*). Submissions whose ranges overlap are not
 //! separable.
@@ -17,7 +24,23 @@ use fgd_metrics::estimate::Estimate;
 use fgd_reports::record::{Difference, LeaderboardResults, Measure, ScoreResults, Split, Standing};
 
 /// The metric that ranks.
-pub const RANKED_BY: &str = "fgd_paired";
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RankedBy {
+    /// `fgd_paired`: references of the same images.
+    Paired,
+    /// `fgd_set` with its bias removed: references of other images.
+    Set,
+}
+
+impl RankedBy {
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Paired => "fgd_paired",
+            Self::Set => "fgd_set",
+        }
+    }
+}
 
 /// Chance of any false statement about a pair that is accepted.
 const ALPHA: f64 = 0.05;
@@ -29,8 +52,21 @@ pub struct Entry {
     pub name: String,
     /// Its numbers.
     pub scores: ScoreResults,
-    /// Its distance on every image.
-    pub distances: Vec<f64>,
+    /// Numbers whose mean is the metric that ranks, in the same order for all: distances image by image, or
+    /// [`pseudo_values`].
+    pub parts: Vec<f64>,
+}
+
+/// Numbers whose mean is `value` and whose spread is that of a set distance with these influences, each of mean 0.
+pub fn pseudo_values(value: f64, candidates: &[f64], references: &[f64]) -> Vec<f64> {
+    let all = (candidates.len() + references.len()) as f64;
+    let of = |influences: &[f64]| -> Vec<f64> {
+        let weight = all / influences.len() as f64;
+        influences.iter().map(|i| value + weight * i).collect()
+    };
+    let mut values = of(candidates);
+    values.extend(of(references));
+    values
 }
 
 /// The images of each part of a split.
@@ -51,14 +87,15 @@ pub struct Parts {
 /// Entries with different numbers of images.
 pub fn rank(
     entries: Vec<Entry>,
+    ranked_by: RankedBy,
     parts: Option<&Parts>,
     comparability_key: &str,
 ) -> Result<LeaderboardResults, MetricError> {
-    let means: Vec<f64> = entries.iter().map(|entry| mean(&entry.distances)).collect();
+    let means: Vec<f64> = entries.iter().map(|entry| mean(&entry.parts)).collect();
     let ranks = ranks(&means);
-    let pairs = if entries.iter().all(|entry| entry.distances.len() > 1) {
-        let distances: Vec<&[f64]> = entries.iter().map(|e| e.distances.as_slice()).collect();
-        all_differences(&distances)?
+    let pairs = if entries.iter().all(|entry| entry.parts.len() > 1) {
+        let values: Vec<&[f64]> = entries.iter().map(|e| e.parts.as_slice()).collect();
+        all_differences(&values)?
     } else {
         // One image separates nobody.
         Vec::new()
@@ -75,7 +112,7 @@ pub fn rank(
     let differences = order
         .windows(2)
         .filter_map(|neighbours| {
-            neighbour_difference(&entries, &pairs, neighbours[1], neighbours[0])
+            neighbour_difference(&entries, ranked_by, &pairs, neighbours[1], neighbours[0])
         })
         .collect::<Result<Vec<_>, _>>()?;
     let split = parts
@@ -112,7 +149,7 @@ pub fn rank(
     Ok(LeaderboardResults {
         n,
         references,
-        ranked_by: RANKED_BY.into(),
+        ranked_by: ranked_by.name().into(),
         split,
         standings,
         differences,
@@ -128,7 +165,7 @@ struct Part {
 
 fn part(entries: &[Entry], parts: &Parts, public: bool) -> Part {
     let values = |entry: &Entry| -> Vec<f64> {
-        let of_image = entry.distances.iter().zip(&parts.public);
+        let of_image = entry.parts.iter().zip(&parts.public);
         of_image
             .filter(|(_, part)| **part == public)
             .map(|(&distance, _)| distance)
@@ -157,6 +194,7 @@ fn part(entries: &[Entry], parts: &Parts, public: bool) -> Part {
 /// How the lower of two neighbours in rank differs from the one above it; `None` where nothing was tested.
 fn neighbour_difference(
     entries: &[Entry],
+    ranked_by: RankedBy,
     pairs: &[PairDifference],
     lower: usize,
     upper: usize,
@@ -169,27 +207,38 @@ fn neighbour_difference(
     let sign = if lower == first { 1.0 } else { -1.0 };
     let estimate = Estimate::normal(sign * pair.estimate.value, pair.estimate.se);
     let (a, b) = (&entries[lower], &entries[upper]);
-    Some(
-        outcomes(&a.distances, &b.distances, true).map(|outcomes| Difference {
-            metric: RANKED_BY.into(),
-            higher_is_better: Some(false),
-            system: a.name.clone(),
-            versus: b.name.clone(),
-            estimate: Measure::estimated(estimate.value, estimate.se, estimate.ci95),
-            p_value: Some(pair.p_value),
-            p_holm: Some(pair.p_holm),
-            test: format!(
-                "normal, of the mean difference; corrected over {} pairs",
-                pairs.len()
-            ),
-            wins: Some(outcomes.wins as u64),
-            ties: Some(outcomes.ties as u64),
-            losses: Some(outcomes.losses as u64),
-            minimum_detectable: Some(detectable_difference(estimate.se)),
-            n_needed: images_needed(estimate.value, estimate.se, a.distances.len()),
-            slices: Vec::new(),
-        }),
-    )
+    let mut difference = Difference {
+        metric: ranked_by.name().into(),
+        higher_is_better: Some(false),
+        system: a.name.clone(),
+        versus: b.name.clone(),
+        estimate: Measure::estimated(estimate.value, estimate.se, estimate.ci95),
+        p_value: Some(pair.p_value),
+        p_holm: Some(pair.p_holm),
+        test: format!(
+            "normal, of the {}; corrected over {}",
+            match ranked_by {
+                RankedBy::Paired => "mean difference",
+                RankedBy::Set => "difference of the influences",
+            },
+            match pairs.len() {
+                1 => "1 pair".to_owned(),
+                pairs => format!("{pairs} pairs"),
+            }
+        ),
+        minimum_detectable: Some(detectable_difference(estimate.se)),
+        ..Difference::default()
+    };
+    if ranked_by == RankedBy::Set {
+        return Some(Ok(difference));
+    }
+    difference.n_needed = images_needed(estimate.value, estimate.se, a.parts.len());
+    Some(outcomes(&a.parts, &b.parts, true).map(|outcomes| {
+        difference.wins = Some(outcomes.wins as u64);
+        difference.ties = Some(outcomes.ties as u64);
+        difference.losses = Some(outcomes.losses as u64);
+        difference
+    }))
 }
 
 /// Ranks from 1, lower values first; equal values share the best rank they could have.
@@ -241,7 +290,7 @@ mod tests {
         Entry {
             name: name.into(),
             scores: ScoreResults::default(),
-            distances,
+            parts: distances,
         }
     }
 
@@ -259,7 +308,7 @@ mod tests {
             entry("second", around(0.1005, 3)),
             entry("first", around(0.1, 0)),
         ];
-        let found = rank(entries, None, "key").unwrap();
+        let found = rank(entries, RankedBy::Paired, None, "key").unwrap();
         let rows: Vec<_> = found
             .standings
             .iter()
@@ -293,7 +342,7 @@ mod tests {
     #[test]
     fn equal_submissions_share_a_rank() {
         let entries = vec![entry("b", around(0.1, 0)), entry("a", around(0.1, 0))];
-        let found = rank(entries, None, "key").unwrap();
+        let found = rank(entries, RankedBy::Paired, None, "key").unwrap();
         let rows: Vec<_> = found
             .standings
             .iter()
@@ -313,11 +362,31 @@ mod tests {
             seed: Some(1),
             public,
         };
-        let found = rank(entries, Some(&parts), "key").unwrap();
+        let found = rank(entries, RankedBy::Paired, Some(&parts), "key").unwrap();
         assert_eq!(found.split.as_ref().unwrap().rank_correlation, Some(-1.0));
         assert_eq!(found.split.unwrap().private, 40);
         let turns = found.standings.iter().find(|s| s.name == "turns").unwrap();
         assert_eq!((turns.public_rank, turns.private_rank), (Some(1), Some(2)));
+    }
+
+    #[test]
+    fn pseudo_values_have_the_mean_and_the_error_of_the_set_distance() {
+        let centred = |n: usize, scale: f64| -> Vec<f64> {
+            (0..n)
+                .map(|i| scale * (i as f64 - (n - 1) as f64 / 2.0))
+                .collect()
+        };
+        let (candidates, references) = (centred(400, 0.001), centred(900, 0.0003));
+        let found = Estimate::of_mean(&pseudo_values(0.05, &candidates, &references)).unwrap();
+        assert!((found.value - 0.05).abs() < 1e-12);
+        let variance =
+            |of: &[f64]| of.iter().map(|v| v * v).sum::<f64>() / (of.len() as f64).powi(2);
+        let expected = (variance(&candidates) + variance(&references)).sqrt();
+        assert!(
+            (found.se / expected - 1.0).abs() < 1e-3,
+            "{} {expected}",
+            found.se
+        );
     }
 
     #[test]
@@ -332,7 +401,7 @@ mod tests {
     #[test]
     fn one_image_leaves_every_rank_open() {
         let entries = vec![entry("a", vec![0.1]), entry("b", vec![0.9])];
-        let found = rank(entries, None, "key").unwrap();
+        let found = rank(entries, RankedBy::Paired, None, "key").unwrap();
         assert_eq!(found.standings[1].rank_range, [1, 2]);
         assert!(found.differences.is_empty());
     }

@@ -1,14 +1,18 @@
-//! Scoring: from files to a record.
+//! Scoring and captioning: from files to a record.
 //!
 //! [`system`] says what was given (captions, embeddings or moments), [`embedder`] turns captions into
 //! vectors through the cache, [`score`] asks `fgd-metrics` for the numbers of one system, [`compare`] and
-//! [`leaderboard`] for those of several, and [`provenance`] describes where they come from. Reading and linting
+//! [`leaderboard`] for those of several, [`captioning`] counts what a captioner did, and [`provenance`] describes where
+//! numbers come from. Reading and linting
 //! happen before, in [`crate::captions`]; rendering happens after, in `fgd-reports`.
 
 pub mod assemble;
+pub mod captioning;
 pub mod compare;
+pub mod contrasts;
 pub mod embedder;
 pub mod gate;
+pub mod images;
 pub mod leaderboard;
 pub mod metrics;
 pub mod moments_only;

@@ -52,7 +52,7 @@ pub fn comparability(encoder: Option<&EncoderInfo>, references_sha256: String) -
             format!("{}{normalize}", encoder.pooling)
         }),
         max_length: encoder.map(|encoder| encoder.max_length),
-        references_sha256,
+        references_sha256: Some(references_sha256),
         metric_version: METRIC_VERSION,
     };
     let parts = serde_json::to_vec(&comparability).expect("strings and numbers serialise");
@@ -68,6 +68,29 @@ fn precision(engine: &str) -> String {
     } else {
         "f32".into()
     }
+}
+
+/// Files of one role that a signature names one by one; of more it has their number and a hash over theirs.
+const NAMED: usize = 8;
+
+fn files(inputs: &[Input]) -> Vec<String> {
+    let mut roles: Vec<(&str, Vec<&str>)> = Vec::new();
+    for input in inputs {
+        match roles.iter_mut().find(|(role, _)| *role == input.role) {
+            Some((_, hashes)) => hashes.push(&input.sha256),
+            None => roles.push((&input.role, vec![&input.sha256])),
+        }
+    }
+    let mut files = Vec::new();
+    for (role, hashes) in roles {
+        if hashes.len() > NAMED {
+            let all = format!("{:x}", Sha256::digest(hashes.concat()));
+            files.push(format!("{role}:{}x{}", hashes.len(), &all[..8]));
+        } else {
+            files.extend(hashes.iter().map(|hash| format!("{role}:{}", &hash[..8])));
+        }
+    }
+    files
 }
 
 /// One line that names everything the numbers depend on.
@@ -95,10 +118,7 @@ pub fn signature(
             )
         },
     );
-    let files: Vec<String> = inputs
-        .iter()
-        .map(|input| format!("{}:{}", input.role, &input.sha256[..8]))
-        .collect();
+    let files = files(inputs);
     format!(
         "fgd:{}|metrics:v{}|{encoder}|{}|key:{}",
         tool.version,
@@ -106,4 +126,27 @@ pub fn signature(
         files.join("|"),
         comparability.key
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_signature_of_hundreds_of_files_stays_a_line() {
+        let input = |at: usize| Input {
+            role: if at == 0 { "references" } else { "submission" }.into(),
+            name: String::new(),
+            path: String::new(),
+            sha256: format!("{at:064x}"),
+            rows: 1,
+        };
+        let few: Vec<Input> = (0..3).map(input).collect();
+        assert_eq!(files(&few).len(), 3);
+        let many: Vec<Input> = (0..501).map(input).collect();
+        let files_of_many = files(&many);
+        assert_eq!(files_of_many.len(), 2);
+        assert!(files_of_many[1].starts_with("submission:500x"));
+        assert_ne!(files(&many[..500])[1], files_of_many[1]);
+    }
 }

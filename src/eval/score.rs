@@ -31,6 +31,8 @@ pub struct PerCaption {
     pub distance: Option<Vec<f64>>,
     /// Influence on the set distance, where it could be computed.
     pub influence: Option<Vec<f64>>,
+    /// Influence of every reference on the set distance, in the order of the references.
+    pub reference_influence: Option<Vec<f64>>,
     /// Further metrics that were asked for and have a value per caption, by name.
     pub metrics: BTreeMap<String, Vec<f64>>,
 }
@@ -80,6 +82,7 @@ pub fn score(set: &EvalSet, choice: &Choice) -> Result<Scored, MetricError> {
             results.fgd_set = set_measure(&statistics);
             results.influences = Some(distribution(&statistics.influence.candidates));
             per_caption.influence = Some(statistics.influence.candidates);
+            per_caption.reference_influence = Some(statistics.influence.references);
         }
         Err(error @ MetricError::TooFew { .. }) => {
             results.fgd_set = SetMeasure::missing(error.to_string());

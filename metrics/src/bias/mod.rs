@@ -185,8 +185,8 @@ fn products(cross: &Array2<f64>) -> Array2<f64> {
 /// A sample too small for its distance: what the bias is, and what size would do.
 #[derive(Debug, Clone, Copy, PartialEq, thiserror::Error)]
 #[error(
-    "bias from {images} captions is {bias:.2e}, {} of the corrected distance {corrected:.2e}: {}",
-    percent(*share), advice(*needed)
+    "bias from {images} captions is {}, {} of the corrected distance {}: {}",
+    plain(*bias), percent(*share), plain(*corrected), advice(*needed)
 )]
 pub struct SampleSizeWarning {
     /// Size of the smaller sample.
@@ -200,6 +200,17 @@ pub struct SampleSizeWarning {
     /// Size of the smaller sample, the other growing in proportion, at which the bias is a tenth of the corrected
     /// distance; `None` where nothing is left of it.
     pub needed: Option<u64>,
+}
+
+/// Three significant digits, without an exponent as far as a reader can count zeros.
+fn plain(number: f64) -> String {
+    let exponent = number.abs().log10().floor();
+    let decimals = if exponent.is_finite() {
+        2.0 - exponent
+    } else {
+        2.0
+    };
+    format!("{number:.*}", decimals.clamp(0.0, 7.0) as usize)
 }
 
 fn percent(share: Option<f64>) -> String {

@@ -4,7 +4,7 @@ use super::captions::findings;
 use super::number::{MISSING, count, counted, value};
 use super::provenance::{encoder_name, encoder_notice};
 use super::{Block, Cell, Column, Document, Entry, Field, Figure, Table, Tone, visible};
-use super::{differences, figure, provenance};
+use super::{caption, differences, figure, provenance, set};
 use crate::record::{CompareResults, Contrast, Gate, Record, ScoreResults, System};
 
 /// The document of a compare record.
@@ -22,18 +22,16 @@ pub fn document(record: &Record, results: &CompareResults) -> Document {
     blocks.extend(encoder_notice(record));
     blocks.extend(gates(&results.gates).map(Block::Table));
     blocks.push(Block::Table(systems(&results.systems)));
-    for system in &results.systems {
-        if let Some(warning) = &system.scores.fgd_set.warning {
-            blocks.push(Block::Notice {
-                tone: Tone::Warning,
-                text: format!("{}, fgd_set: {}", visible(&system.name), visible(warning)),
-            });
-        }
-    }
+    let sets = results.systems.iter();
+    blocks.extend(set::notices(
+        sets.map(|s| (s.name.as_str(), &s.scores.fgd_set)),
+    ));
     blocks.extend(differences::table(&results.differences).map(Block::Table));
-    blocks.extend(differences::missing_estimates(&results.differences));
+    blocks.extend(differences::notices(&results.differences));
     blocks.extend(figures(results));
-    blocks.extend(latency(&results.systems).map(Block::Table));
+    let ran = results.systems.iter();
+    let ran = ran.filter_map(|s| Some((s.name.as_str(), s.captioning.as_ref()?)));
+    blocks.extend(caption::speeds(ran).map(Block::Table));
     blocks.extend(slices(&results.systems).into_iter().map(Block::Table));
     blocks.extend(differences::by_group(&results.differences).map(Block::Table));
     blocks.extend(contrasts(&results.contrasts));
@@ -112,7 +110,7 @@ fn systems(systems: &[System]) -> Table {
         table.rows.push(row);
     }
     table.remark = Some(
-        "fgd_paired and fgd_set: lower is better; fgd_set with its bias removed. ± is half of the 95% interval.".into(),
+        "fgd_paired and fgd_set: lower is better; fgd_set with its bias removed, or raw where it says so. ± is half of the 95% interval.".into(),
     );
     table.sortable()
 }
@@ -126,7 +124,7 @@ fn score_cells(scores: &ScoreResults) -> Vec<Cell> {
     };
     vec![
         Cell::with_interval(&scores.fgd_paired).tone(Tone::Strong),
-        Cell::with_interval(&set.without_bias()),
+        set::cell(set),
         part(|d| d.mean_shift),
         part(|d| d.covariance),
         part(|d| d.misalignment),
@@ -159,45 +157,6 @@ fn gates(gates: &[Gate]) -> Option<Table> {
         ]);
     }
     Some(table)
-}
-
-fn latency(systems: &[System]) -> Option<Table> {
-    let mut table = Table::new(
-        "Captioning speed",
-        vec![
-            Column::text("system"),
-            Column::number("images"),
-            Column::number("batch"),
-            Column::number("images/s"),
-            Column::number("p50"),
-            Column::number("p90"),
-            Column::number("p99").optional(),
-        ],
-    );
-    let seconds = |s: Option<f64>| {
-        Cell::number(
-            s.map_or_else(|| MISSING.to_string(), |s| format!("{s:.3} s")),
-            s,
-        )
-    };
-    for system in systems {
-        let Some(latency) = &system.latency else {
-            continue;
-        };
-        table.rows.push(vec![
-            Cell::system(&system.name),
-            Cell::number(count(latency.images), Some(latency.images as f64)),
-            Cell::number(count(latency.batch), Some(latency.batch as f64)),
-            Cell::number(
-                format!("{:.2}", latency.images_per_second),
-                Some(latency.images_per_second),
-            ),
-            seconds(Some(latency.p50_seconds)),
-            seconds(Some(latency.p90_seconds)),
-            seconds(latency.p99_seconds),
-        ]);
-    }
-    (!table.rows.is_empty()).then_some(table)
 }
 
 /// One table per way of grouping: a row per group, a column per system.

@@ -2,7 +2,7 @@
 
 use super::number::{MISSING, count, p_value, value};
 use super::{Block, Cell, Column, Table, Tone, visible};
-use crate::record::Difference;
+use crate::record::{Difference, Measure};
 
 /// The level below which a corrected p-value counts as a difference.
 const LEVEL: f64 = 0.05;
@@ -51,7 +51,7 @@ pub fn table(differences: &[Difference]) -> Option<Table> {
             Cell::text(&difference.metric),
             Cell::system(&difference.system),
             Cell::system(&difference.versus),
-            Cell::difference(estimate).tone(tone),
+            estimated(estimate, &difference.warning).tone(tone),
             Cell::text(word).tone(tone),
             Cell::number(p_value(difference.p_holm), difference.p_holm),
             Cell::number(outcomes(difference), difference.wins.map(|n| n as f64)),
@@ -65,7 +65,7 @@ pub fn table(differences: &[Difference]) -> Option<Table> {
     }
     let mut tests: Vec<String> = differences
         .iter()
-        .filter(|d| !d.test.is_empty())
+        .filter(|d| d.p_value.is_some() && !d.test.is_empty())
         .map(|d| visible(&d.test))
         .collect();
     tests.sort();
@@ -81,6 +81,15 @@ pub fn table(differences: &[Difference]) -> Option<Table> {
     Some(table.sortable())
 }
 
+/// A difference with its interval, which is marked where it is not to be taken at its word.
+fn estimated(estimate: &Measure, warning: &Option<String>) -> Cell {
+    let mut cell = Cell::difference(estimate);
+    if warning.is_some() {
+        cell.text.push_str(" *");
+    }
+    cell
+}
+
 /// On how many images a system is better, equal and worse.
 fn outcomes(difference: &Difference) -> String {
     match (difference.wins, difference.ties, difference.losses) {
@@ -91,18 +100,37 @@ fn outcomes(difference: &Difference) -> String {
     }
 }
 
-/// Why differences are missing.
-pub fn missing_estimates(differences: &[Difference]) -> Vec<Block> {
-    differences
-        .iter()
-        .filter_map(|d| {
-            d.estimate.reason.as_ref().map(|reason| Block::Notice {
-                tone: Tone::Plain,
-                text: visible(&format!(
-                    "{MISSING} {}, {} versus {}: {reason}",
-                    d.metric, d.system, d.versus
-                )),
-            })
+/// What must be known of the differences: why they are missing or untested, and which intervals are marked. What is
+/// said of several is said once.
+pub fn notices(differences: &[Difference]) -> Vec<Block> {
+    let mut said: Vec<(Tone, &str, Vec<String>)> = Vec::new();
+    for difference in differences {
+        let warning = difference.warning.as_deref();
+        let reason = difference.estimate.reason.as_deref();
+        let both = [(Tone::Warning, warning), (Tone::Plain, reason)];
+        for (tone, text) in both.into_iter().filter_map(|(t, text)| Some((t, text?))) {
+            let pair = format!(
+                "{}, {} versus {}",
+                difference.metric, difference.system, difference.versus
+            );
+            match said.iter_mut().find(|(_, known, _)| *known == text) {
+                Some((_, _, pairs)) => pairs.push(pair),
+                None => said.push((tone, text, vec![pair])),
+            }
+        }
+    }
+    said.into_iter()
+        .map(|(tone, text, pairs)| {
+            let mark = if tone == Tone::Warning { "*" } else { MISSING };
+            let more = match pairs.len() {
+                1 => String::new(),
+                n => format!(" and {} more", n - 1),
+            };
+            let text = format!("{mark} {}{more}: {text}", pairs[0]);
+            Block::Notice {
+                tone,
+                text: visible(&text),
+            }
         })
         .collect()
 }
@@ -128,9 +156,17 @@ pub fn by_group(differences: &[Difference]) -> Option<Table> {
                 Cell::system(&difference.versus),
                 Cell::text(&format!("{} = {}", slice.column, slice.value)),
                 Cell::number(count(slice.n), Some(slice.n as f64)),
-                Cell::difference(&slice.estimate),
+                estimated(&slice.estimate, &slice.warning),
             ]);
         }
+    }
+    if differences
+        .iter()
+        .flat_map(|d| &d.slices)
+        .any(|slice| slice.warning.is_some())
+    {
+        let remark = "* no more images than dimensions: the interval is only indicative.";
+        table.remark = Some(remark.into());
     }
     (!table.rows.is_empty()).then_some(table)
 }

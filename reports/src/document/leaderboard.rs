@@ -4,7 +4,7 @@ use super::captions::findings;
 use super::number::{MISSING, counted, value};
 use super::provenance::{encoder_name, encoder_notice, input_name};
 use super::{Block, Cell, Column, Document, Figure, Table, Tone, visible};
-use super::{differences, figure, provenance};
+use super::{differences, figure, provenance, set};
 use crate::record::{LeaderboardResults, Measure, Record, Rejected, ScoreResults, Split, Standing};
 
 /// The document of a leaderboard record.
@@ -22,9 +22,13 @@ pub fn document(record: &Record, results: &LeaderboardResults) -> Document {
     blocks.extend(encoder_notice(record));
     blocks.extend(results.split.as_ref().map(split_line));
     blocks.push(Block::Table(standings(results)));
-    blocks.extend(set_warning(&results.standings));
+    let sets = results.standings.iter();
+    blocks.extend(set::notices(
+        sets.map(|s| (s.name.as_str(), &s.scores.fgd_set)),
+    ));
     blocks.extend(figures(results));
     blocks.extend(differences::table(&results.differences).map(Block::Table));
+    blocks.extend(differences::notices(&results.differences));
     blocks.extend(rejected(&results.rejected).map(Block::Table));
     blocks.extend(findings(&record.findings).map(Block::Table));
     blocks.push(Block::Signature {
@@ -106,11 +110,12 @@ pub fn shift(standing: &Standing) -> (String, Option<f64>, Tone) {
 /// The ranking.
 pub fn standings(results: &LeaderboardResults) -> Table {
     let split = results.split.is_some();
+    let by_set = is_by_set(results);
     let mut columns = vec![
         Column::number("rank"),
         Column::text("range"),
         Column::text("system"),
-        Column::number("fgd_paired"),
+        Column::number(if by_set { "fgd_set" } else { "fgd_paired" }),
     ];
     if split {
         columns.extend([
@@ -119,24 +124,31 @@ pub fn standings(results: &LeaderboardResults) -> Table {
             Column::text("shake-up").optional(),
         ]);
     }
-    columns.extend([
-        Column::number("fgd_set").optional(),
-        Column::number("mean shift").optional(),
-        Column::number("covariance").optional(),
-        Column::number("misalignment").optional(),
-        Column::number("mean_cosine").optional(),
-    ]);
+    if !by_set {
+        columns.extend([
+            Column::number("fgd_set").optional(),
+            Column::number("mean shift").optional(),
+            Column::number("covariance").optional(),
+            Column::number("misalignment").optional(),
+            Column::number("mean_cosine").optional(),
+        ]);
+    }
     let mut table = Table::new("Ranking", columns);
     for standing in &results.standings {
-        table.rows.push(standing_row(standing, split));
+        table.rows.push(standing_row(standing, split, by_set));
     }
     table.remark = Some(
-        "fgd_paired and fgd_set: lower is better; ± is half of the 95% interval. range: the ranks that the differences leave open; systems that share ranks are not separable.".into(),
+        "fgd_paired and fgd_set: lower is better, fgd_set with its bias removed; ± is half of the 95% interval. range: the ranks that the differences leave open; systems that share ranks are not separable.".into(),
     );
     table.sortable()
 }
 
-fn standing_row(standing: &Standing, split: bool) -> Vec<Cell> {
+/// Whether the set distance ranks, as it does where references are of other images: nothing else is known then.
+fn is_by_set(results: &LeaderboardResults) -> bool {
+    results.ranked_by == "fgd_set"
+}
+
+fn standing_row(standing: &Standing, split: bool, by_set: bool) -> Vec<Cell> {
     let scores = &standing.scores;
     let [best, worst] = standing.rank_range;
     let mut row = vec![
@@ -146,7 +158,10 @@ fn standing_row(standing: &Standing, split: bool) -> Vec<Cell> {
             ..Cell::text(&rank_range(standing.rank_range))
         },
         Cell::system(&standing.name),
-        Cell::with_interval(&scores.fgd_paired).tone(Tone::Strong),
+        match by_set {
+            true => set::cell(&scores.fgd_set).tone(Tone::Strong),
+            false => Cell::with_interval(&scores.fgd_paired).tone(Tone::Strong),
+        },
     ];
     if split {
         let part = |measure: &Option<Measure>| match measure {
@@ -163,8 +178,10 @@ fn standing_row(standing: &Standing, split: bool) -> Vec<Cell> {
             },
         ]);
     }
-    let set = &scores.fgd_set;
-    row.push(Cell::with_interval(&set.without_bias()));
+    if by_set {
+        return row;
+    }
+    row.push(set::cell(&scores.fgd_set));
     let parts = scores.decomposition.as_ref();
     for part in [
         parts.map(|d| d.mean_shift),
@@ -175,17 +192,6 @@ fn standing_row(standing: &Standing, split: bool) -> Vec<Cell> {
     }
     row.push(Cell::measure(&scores.mean_cosine));
     row
-}
-
-/// One warning for all, as the same number of images stands behind each set distance.
-fn set_warning(standings: &[Standing]) -> Option<Block> {
-    let warning = standings
-        .iter()
-        .find_map(|s| s.scores.fgd_set.warning.as_ref())?;
-    Some(Block::Notice {
-        tone: Tone::Warning,
-        text: format!("fgd_set: {}", visible(warning)),
-    })
 }
 
 fn rejected(rejected: &[Rejected]) -> Option<Table> {

@@ -8,12 +8,14 @@ pub mod figure;
 pub mod number;
 pub(crate) mod width;
 
+mod caption;
 mod captions;
 mod compare;
 mod differences;
 mod leaderboard;
 mod provenance;
 mod score;
+mod set;
 mod spread;
 mod table;
 
@@ -119,6 +121,7 @@ impl Document {
             Results::Score(results) => score::document(record, results),
             Results::Compare(results) => compare::document(record, results),
             Results::Leaderboard(results) => leaderboard::document(record, results),
+            Results::Caption(results) => caption::document(record, results),
         }
     }
 

@@ -95,6 +95,22 @@ pub fn counted(n: u64, noun: &str) -> String {
     format!("{} {noun}{}", count(n), if n == 1 { "" } else { "s" })
 }
 
+/// A rate or a time to three significant digits: `21.7`, `0.0512`, `1,483`.
+pub fn significant(number: f64) -> String {
+    if number.abs() >= 999.5 {
+        let sign = if number < 0.0 { "-" } else { "" };
+        return format!("{sign}{}", count(number.abs().round() as u64));
+    }
+    // What rounds up to the next power of ten counts as it.
+    let exponent = (number.abs() * (1.0 + 0.005 / 9.995)).log10().floor();
+    let decimals = if exponent.is_finite() {
+        2.0 - exponent
+    } else {
+        0.0
+    };
+    fixed(number, decimals.clamp(0.0, 6.0) as usize)
+}
+
 /// A share in whole per cent: `55%`.
 pub fn percent(share: f64) -> String {
     format!("{:.0}%", 100.0 * share)
@@ -142,6 +158,12 @@ mod tests {
         assert_eq!(p_value(Some(1.0 / 10_001.0)), "0.00010");
         assert_eq!(p_value(Some(0.031)), "0.031");
         assert_eq!(p_value(Some(0.42)), "0.42");
+    }
+
+    #[test]
+    fn rates_have_three_digits() {
+        let shown = [1483.2, 999.6, 21.734, 9.996, 0.051_23, 0.0].map(significant);
+        assert_eq!(shown, ["1,483", "1,000", "21.7", "10.0", "0.0512", "0"]);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use super::number::{MISSING, count, counted, interval, percent, value};
 use super::{Block, Cell, Column, Document, Figure, Table, Tone, visible};
-use super::{captions, figure, provenance, spread};
+use super::{captions, figure, provenance, set, spread};
 use crate::record::{Pairing, Record, ScoreResults, Slice};
 
 /// The document of a score record.
@@ -307,7 +307,7 @@ pub fn slice(slice: &Slice) -> Table {
             Cell::text(&part.value),
             Cell::number(count(results.n), Some(results.n as f64)),
             Cell::with_interval(&results.fgd_paired).tone(Tone::Strong),
-            Cell::with_interval(&set.without_bias()),
+            set::cell(set),
             Cell::measure(&results.mean_cosine),
         ]);
     }

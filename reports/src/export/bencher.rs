@@ -7,7 +7,7 @@
 
 use super::{numbers, systems};
 use crate::document::visible;
-use crate::record::{Latency, Record, Results};
+use crate::record::{CaptionResults, Record, Results};
 use serde_json::{Map, Value, json};
 
 /// The record as BMF, pretty, with a final newline. Numbers that are missing are left out.
@@ -15,7 +15,7 @@ pub fn bmf(record: &Record) -> String {
     let mut benchmarks = Map::new();
     for (name, scores) in systems(record) {
         let mut measures = Map::new();
-        for number in numbers(scores) {
+        for number in scores.map(numbers).unwrap_or_default() {
             let mut metric = json!({ "value": number.value });
             if let Some([low, high]) = number.ci95 {
                 metric["lower_value"] = json!(low);
@@ -23,15 +23,8 @@ pub fn bmf(record: &Record) -> String {
             }
             measures.insert(slug(number.name), metric);
         }
-        if let Some(latency) = latency(record, &name) {
-            measures.insert(
-                "throughput".into(),
-                json!({ "value": latency.images_per_second }),
-            );
-            measures.insert(
-                "latency".into(),
-                json!({ "value": 1e9 * latency.p50_seconds }),
-            );
+        if let Some(captioning) = captioning(record, &name) {
+            speed(captioning, &mut measures);
         }
         let name: String = visible(&name).chars().take(1024).collect();
         benchmarks.insert(name, Value::Object(measures));
@@ -42,13 +35,23 @@ pub fn bmf(record: &Record) -> String {
     text
 }
 
-fn latency<'a>(record: &'a Record, name: &str) -> Option<&'a Latency> {
+fn captioning<'a>(record: &'a Record, name: &str) -> Option<&'a CaptionResults> {
     match &record.results {
         Results::Compare(results) => {
             let system = results.systems.iter().find(|s| s.name == name)?;
-            system.latency.as_ref()
+            system.captioning.as_ref()
         }
+        Results::Caption(results) => Some(results),
         _ => None,
+    }
+}
+
+fn speed(captioning: &CaptionResults, measures: &mut Map<String, Value>) {
+    if let Some(rate) = captioning.images_per_second.value {
+        measures.insert("throughput".into(), json!({ "value": rate }));
+    }
+    if let Some(ms) = &captioning.caption_ms {
+        measures.insert("latency".into(), json!({ "value": 1e6 * ms.p50 }));
     }
 }
 

@@ -32,7 +32,7 @@ pub struct Benchmark {
 /// The front matter of a model card, between `---` lines, with one entry per system of a score or
 /// compare record. Numbers of another encoder are named as such.
 pub fn model_card(record: &Record, benchmark: &Benchmark) -> Result<String, ExportError> {
-    if let Results::Leaderboard(_) = &record.results {
+    if let Results::Leaderboard(_) | Results::Caption(_) = &record.results {
         return Err(ExportError::Kind {
             format: "model-index",
             kind: record.results.kind(),
@@ -41,7 +41,9 @@ pub fn model_card(record: &Record, benchmark: &Benchmark) -> Result<String, Expo
     }
     let mut yaml = String::from("---\nmodel-index:\n");
     for (name, scores) in systems(record) {
-        push_model(&mut yaml, record, benchmark, &name, scores);
+        if let Some(scores) = scores {
+            push_model(&mut yaml, record, benchmark, &name, scores);
+        }
     }
     yaml.push_str("---\n");
     Ok(yaml)

@@ -83,19 +83,20 @@ fn numbers(scores: &ScoreResults) -> Vec<Number<'_>> {
     measures.chain(set).chain(further).collect()
 }
 
-/// The systems of a record with their numbers.
-fn systems(record: &Record) -> Vec<(String, &ScoreResults)> {
+/// The systems of a record with their scores, where they have any.
+fn systems(record: &Record) -> Vec<(String, Option<&ScoreResults>)> {
     match &record.results {
-        Results::Score(scores) => vec![(record.system_name(), &**scores)],
+        Results::Score(scores) => vec![(record.system_name(), Some(&**scores))],
         Results::Compare(results) => results
             .systems
             .iter()
-            .map(|system| (system.name.clone(), &system.scores))
+            .map(|system| (system.name.clone(), Some(&system.scores)))
             .collect(),
         Results::Leaderboard(results) => results
             .standings
             .iter()
-            .map(|standing| (standing.name.clone(), &standing.scores))
+            .map(|standing| (standing.name.clone(), Some(&standing.scores)))
             .collect(),
+        Results::Caption(_) => vec![(record.system_name(), None)],
     }
 }

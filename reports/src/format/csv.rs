@@ -2,7 +2,9 @@
 //!
 //! Numbers are written in full. Texts that a spreadsheet would run as a formula are defused.
 
-use crate::record::{Difference, Measure, Record, Results, ScoreResults, SetMeasure};
+use crate::record::{
+    CaptionResults, Difference, Measure, Record, Results, ScoreResults, SetMeasure,
+};
 
 const HEADER: [&str; 15] = [
     "system", "versus", "slice", "group", "metric", "value", "se", "ci_low", "ci_high", "n",
@@ -34,21 +36,8 @@ pub fn render(record: &Record) -> String {
         Results::Compare(results) => {
             for system in &results.systems {
                 rows.scores(&system.name, &system.scores);
-                if let Some(latency) = &system.latency {
-                    for (metric, value) in [
-                        ("images_per_second", Some(latency.images_per_second)),
-                        ("latency_p50_seconds", Some(latency.p50_seconds)),
-                        ("latency_p90_seconds", Some(latency.p90_seconds)),
-                        ("latency_p99_seconds", latency.p99_seconds),
-                    ] {
-                        rows.push(Row {
-                            system: &system.name,
-                            metric,
-                            value,
-                            n: Some(latency.images),
-                            ..Row::default()
-                        });
-                    }
+                if let Some(captioning) = &system.captioning {
+                    rows.captioning(&system.name, captioning);
                 }
             }
             rows.differences(&results.differences, results.n);
@@ -103,6 +92,7 @@ pub fn render(record: &Record) -> String {
                 });
             }
         }
+        Results::Caption(results) => rows.captioning(&record.system_name(), results),
     }
     rows.finish()
 }
@@ -197,6 +187,64 @@ impl Rows {
         }
         for (name, metric) in &results.metrics {
             self.push(row().measure(name, &metric.measure));
+        }
+    }
+
+    fn captioning(&mut self, system: &str, results: &CaptionResults) {
+        let row = |n: u64| Row {
+            system,
+            n: Some(n),
+            ..Row::default()
+        };
+        for (metric, measure) in [
+            ("images_per_second", &results.images_per_second),
+            ("tokens_per_second", &results.tokens_per_second),
+        ] {
+            let of_this_run = results.images.saturating_sub(results.resumed);
+            self.push(row(of_this_run).measure(metric, measure));
+        }
+        if let Some(ms) = &results.caption_ms {
+            for (metric, value) in [
+                ("caption_ms_mean", Some(ms.mean)),
+                ("caption_ms_p50", Some(ms.p50)),
+                ("caption_ms_p90", Some(ms.p90)),
+                ("caption_ms_p99", ms.p99),
+                ("caption_ms_max", Some(ms.max)),
+            ] {
+                self.push(Row {
+                    metric,
+                    value,
+                    ..row(ms.captions)
+                });
+            }
+        }
+        for (metric, value) in [
+            ("captions", Some(results.captions as f64)),
+            ("failures", Some(results.failures.len() as f64)),
+            ("tokens", Some(results.tokens as f64)),
+            ("cached_features", Some(results.cached_features as f64)),
+            ("seconds", Some(results.seconds)),
+            ("load_seconds", Some(results.load_seconds)),
+            (
+                "peak_memory_bytes",
+                results.peak_memory_bytes.map(|b| b as f64),
+            ),
+        ] {
+            self.push(Row {
+                metric,
+                value,
+                ..row(results.images)
+            });
+        }
+        for failure in &results.failures {
+            self.push(Row {
+                system,
+                slice: "image",
+                group: &failure.image_id,
+                metric: "caption",
+                reason: Some(&failure.reason),
+                ..Row::default()
+            });
         }
     }
 

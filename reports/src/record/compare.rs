@@ -1,6 +1,6 @@
 //! The results of `fgd compare`: several systems on the same images.
 
-use super::{CheckpointInfo, Measure, ScoreResults};
+use super::{CaptionResults, CheckpointInfo, Measure, ScoreResults};
 use serde::{Deserialize, Serialize};
 
 /// Systems side by side, and what can be said about their differences.
@@ -32,26 +32,9 @@ pub struct System {
     pub checkpoint: Option<CheckpointInfo>,
     /// Its numbers.
     pub scores: ScoreResults,
-    /// How fast the captioner was, where it ran.
+    /// How its captioner ran, where the job ran one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub latency: Option<Latency>,
-}
-
-/// Time a captioner took per image.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-pub struct Latency {
-    /// Images captioned in this run; images resumed from an earlier one are not counted.
-    pub images: u64,
-    /// Images in one step of the captioner.
-    pub batch: u64,
-    /// Images per second over the whole run.
-    pub images_per_second: f64,
-    /// Median seconds per step.
-    pub p50_seconds: f64,
-    /// 90th percentile of the seconds per step.
-    pub p90_seconds: f64,
-    /// 99th percentile of the seconds per step; `None` where there were fewer than 100 steps.
-    pub p99_seconds: Option<f64>,
+    pub captioning: Option<CaptionResults>,
 }
 
 /// How one system differs from another in one metric.
@@ -67,6 +50,9 @@ pub struct Difference {
     pub versus: String,
     /// Value of `system` minus value of `versus`.
     pub estimate: Measure,
+    /// What a reader must know before quoting the interval, such as too few images for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub warning: Option<String>,
     /// Two-sided p-value of the null hypothesis that the two systems are interchangeable.
     pub p_value: Option<f64>,
     /// The p-value after Holm's correction over all differences tested together.
@@ -99,6 +85,9 @@ pub struct DifferenceSlice {
     pub n: u64,
     /// Value of `system` minus value of `versus`.
     pub estimate: Measure,
+    /// What a reader must know before quoting the interval.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub warning: Option<String>,
 }
 
 /// An image on which the systems differ.

@@ -4,14 +4,16 @@
 //! committed JSON Schema, and can be rendered again at any time without computing anything. The
 //! types here are plain data: no model, no metric and no file is known to this crate.
 
+mod caption;
 mod compare;
 mod leaderboard;
 mod measure;
 mod provenance;
 mod score;
 
+pub use caption::{CaptionFailure, CaptionMilliseconds, CaptionResults, CaptionStages};
 pub use compare::{
-    CompareResults, Contrast, ContrastCaption, Difference, DifferenceSlice, Gate, Latency, System,
+    CompareResults, Contrast, ContrastCaption, Difference, DifferenceSlice, Gate, System,
 };
 pub use leaderboard::{LeaderboardResults, Rejected, Split, Standing};
 pub use measure::{Measure, SetMeasure};
@@ -71,6 +73,8 @@ pub enum Results {
     Compare(Box<CompareResults>),
     /// `fgd leaderboard`: many submissions, ranked.
     Leaderboard(Box<LeaderboardResults>),
+    /// `fgd caption`: a captioner's run over a list of images.
+    Caption(Box<CaptionResults>),
 }
 
 impl Results {
@@ -80,6 +84,7 @@ impl Results {
             Results::Score(_) => "score",
             Results::Compare(_) => "compare",
             Results::Leaderboard(_) => "leaderboard",
+            Results::Caption(_) => "caption",
         }
     }
 }
@@ -122,7 +127,7 @@ impl Record {
             .iter()
             .find(|input| input.role == "submission")
             .map(|input| input.name.clone())
-            .or_else(|| self.checkpoint.as_ref().map(|c| c.id.clone()))
+            .or_else(|| self.checkpoint.as_ref().map(CheckpointInfo::name))
             .unwrap_or_else(|| "submission".into())
     }
 

@@ -88,36 +88,47 @@ pub struct CheckpointInfo {
     pub device: String,
 }
 
+impl CheckpointInfo {
+    /// What reports call it: its id, with the adapter's.
+    pub fn name(&self) -> String {
+        match &self.adapter {
+            Some((adapter, _)) => format!("{}+{adapter}", self.id),
+            None => self.id.clone(),
+        }
+    }
+}
+
 /// A file that went in.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Input {
-    /// What it was used as: `submission`, `references`, `template`.
+    /// What it was used as: `submission`, `references`, `record`, `images`.
     pub role: String,
     /// What reports call it.
     pub name: String,
     /// Path as it was given.
     pub path: String,
-    /// SHA-256 of its bytes.
+    /// SHA-256 of its bytes; of images, of their ids and paths.
     pub sha256: String,
-    /// Rows: captions, embeddings, or the count of saved moments.
+    /// Rows: captions, embeddings, images, or the count of saved moments.
     pub rows: u64,
 }
 
 /// What must be equal before two records may be ranked together.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Comparability {
-    /// Hash over the other fields; equal keys, comparable numbers.
+    /// Hash over the other fields, in a caption record also over its settings; equal keys, comparable numbers.
     pub key: String,
     /// SHA-256 of the encoder's weights; `None` where embeddings were given.
     pub encoder_sha256: Option<String>,
-    /// Class of engines that agree to 1e-6: `f32` or, for instance, `int12`.
+    /// Class of engines that agree to 1e-6: `f32` or, for instance, `int12`; of a captioner, the type of its weights.
     pub precision: String,
     /// Pooling and normalisation.
     pub pooling: Option<String>,
     /// Most tokens of a caption that count.
     pub max_length: Option<usize>,
-    /// Hash over ids and texts of the references (or the bytes of their embeddings).
-    pub references_sha256: String,
+    /// Hash over ids and texts of the references (or the bytes of their embeddings); `None` in a job without
+    /// references.
+    pub references_sha256: Option<String>,
     /// Version of the metrics' definitions.
     pub metric_version: u32,
 }

@@ -31,8 +31,9 @@ impl Names {
                     let systems = results.standings.iter().map(|s| s.name.clone());
                     (None, systems.collect())
                 }
+                Results::Caption(_) => (Some(record.system_name()), Vec::new()),
             };
-            (names.records).push(own.map(|own| file_name("compare", &own, &mut taken)));
+            (names.records).push(own.map(|own| file_name(record.results.kind(), &own, &mut taken)));
             let pages = systems.into_iter().map(|system| {
                 let file = file_name("system", &system, &mut taken);
                 (system, file)

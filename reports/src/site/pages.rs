@@ -73,6 +73,7 @@ impl Pages {
                 .standings
                 .iter()
                 .try_for_each(|s| system(&s.name, &s.scores)),
+            Results::Caption(_) => Ok(()),
         }
     }
 
@@ -91,7 +92,18 @@ impl Pages {
     /// The page that leads to all others.
     pub fn index(&self, records: &[Record], names: &Names) -> Result<String, SiteError> {
         let mut sections = Vec::new();
-        let mut comparisons = Vec::new();
+        let mut lists: Vec<(&str, Vec<Value>)> = Vec::new();
+        let mut list = |heading, at: usize, record: &Record, subject: String| {
+            let entry = context! {
+                title => Document::of(record).title,
+                href => names.record(at),
+                subject,
+            };
+            match lists.iter_mut().find(|(known, _)| *known == heading) {
+                Some((_, entries)) => entries.push(entry),
+                None => lists.push((heading, vec![entry])),
+            }
+        };
         let mut groups: Vec<(&str, Vec<Value>)> = Vec::new();
         for (at, record) in records.iter().enumerate() {
             match &record.results {
@@ -99,15 +111,15 @@ impl Pages {
                     let id = format!("c{at}");
                     sections.push(section(&Document::of(record), names.systems(at), &id));
                 }
-                Results::Compare(results) => comparisons.push(context! {
-                    title => Document::of(record).title,
-                    href => names.record(at),
-                    subject => format!(
-                        "{} on {}",
-                        counted(results.systems.len() as u64, "system"),
-                        counted(results.n, "image")
-                    ),
-                }),
+                Results::Compare(results) => {
+                    let systems = counted(results.systems.len() as u64, "system");
+                    let subject = format!("{systems} on {}", counted(results.n, "image"));
+                    list("Comparisons", at, record, subject);
+                }
+                Results::Caption(results) => {
+                    let subject = counted(results.captions, "caption");
+                    list("Caption runs", at, record, subject);
+                }
                 Results::Score(_) => {
                     let row = score_row(record, names.systems(at));
                     let key = record.comparability.key.as_str();
@@ -125,7 +137,11 @@ impl Pages {
                 context! { title, rows }
             })
             .collect();
-        self.render("index.html", context! { sections, comparisons, groups })
+        let lists: Vec<Value> = lists
+            .into_iter()
+            .map(|(title, entries)| context! { title, entries })
+            .collect();
+        self.render("index.html", context! { sections, lists, groups })
     }
 
     fn render(&self, page: &str, context: Value) -> Result<String, SiteError> {

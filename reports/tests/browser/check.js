@@ -23,6 +23,8 @@ const views = [
   { name: "wide", viewport: { width: 1280, height: 900 }, colorScheme: "light" },
   { name: "narrow", viewport: { width: 390, height: 844 }, colorScheme: "light" },
   { name: "dark", viewport: { width: 1280, height: 900 }, colorScheme: "dark" },
+  // The width of A4 between its margins.
+  { name: "print", viewport: { width: 718, height: 1000 }, colorScheme: "light", media: "print" },
 ];
 
 const failures = [];
@@ -38,6 +40,7 @@ async function check(what, action) {
 async function tab(browser, view) {
   const context = await browser.newContext({ viewport: view.viewport, colorScheme: view.colorScheme });
   const page = await context.newPage();
+  if (view.media) await page.emulateMedia({ media: view.media });
   const name = view.name;
   page.on("console", (message) => {
     if (["error", "warning"].includes(message.type())) failures.push(`${name}: console: ${message.text()}`);
@@ -97,6 +100,19 @@ async function readAsAPersonDoes(browser) {
     assert.equal(await chart.count(), 1);
     assert.ok((await chart.locator("polyline.stroke-a, path.stroke-a, line.stroke-a").count()) >= 3, "bars");
   });
+  await check("see an image beside what the systems say of it", async () => {
+    await go(page, "index.html");
+    await page.getByRole("link", { name: /^base vs / }).click();
+    const entry = page.locator(".entries li", { hasText: "000042.jpg" });
+    const image = entry.getByRole("img", { name: /000042/ });
+    assert.ok((await image.evaluate((i) => i.complete && i.naturalWidth)) > 50, "a thumbnail");
+    assert.match(await entry.innerText(), /a cat[\s\S]*reference/);
+  });
+  await check("find the captioner's speed", async () => {
+    await go(page, "index.html");
+    await page.getByRole("link", { name: /^Captions of / }).click();
+    assert.match(await page.locator("main").innerText(), /images\/s\s+21\.7[\s\S]*000311\.jpg/);
+  });
   await check("the way back", async () => {
     await page.getByRole("link", { name: /All results/ }).click();
     await page.waitForURL(/index\.html$/);
@@ -107,7 +123,7 @@ async function readAsAPersonDoes(browser) {
 async function inspect(page, view, name) {
   await go(page, name);
   const what = `${name}, ${view.name}`;
-  await page.evaluate(() => document.querySelectorAll("details").forEach((d) => (d.open = true)));
+  if (!view.media) await page.evaluate(() => document.querySelectorAll("details").forEach((d) => (d.open = true)));
   await check(`${what}: no sideways scrolling of the page`, async () => {
     const [inner, outer] = await page.evaluate(() => [document.documentElement.scrollWidth, window.innerWidth]);
     assert.ok(inner <= outer, `${inner} wider than ${outer}`);
@@ -131,7 +147,7 @@ async function inspect(page, view, name) {
     assert.deepEqual(overlaps, []);
   });
   // What axe judges does not depend on the width, but the contrast depends on the colours.
-  if (view.name !== "narrow") await check(`${what}: accessible`, async () => {
+  if (["wide", "dark"].includes(view.name)) await check(`${what}: accessible`, async () => {
     await page.addScriptTag({ path: axe });
     const { violations } = await page.evaluate(() => window.axe.run({ preload: false }));
     const serious = violations.filter((v) => ["serious", "critical"].includes(v.impact));

@@ -17,7 +17,9 @@ pub fn all() -> Vec<(&'static str, Record)> {
         ("score-missing", score_missing()),
         ("score-identical", score_identical()),
         ("compare", compare()),
+        ("compare-few", compare_few()),
         ("leaderboard", leaderboard()),
+        ("caption", caption()),
     ]
 }
 
@@ -61,7 +63,7 @@ fn record(results: Results, submission: &str) -> Record {
             precision: "f32".into(),
             pooling: Some("mean, normalised".into()),
             max_length: Some(512),
-            references_sha256: "b2".repeat(32),
+            references_sha256: Some("b2".repeat(32)),
             metric_version: 1,
         },
         signature:
@@ -370,6 +372,7 @@ fn difference(
         system: system.into(),
         versus: versus.into(),
         estimate,
+        warning: None,
         p_value: Some(p),
         p_holm: Some((2.0 * p).min(1.0)),
         test: "sign-flip, 10000 draws".into(),
@@ -383,8 +386,178 @@ fn difference(
             value: "Dog".into(),
             n: 412,
             estimate: Measure::estimated(-0.012, 0.006, [-0.0238, -0.0002]),
+            warning: None,
         }],
     }
+}
+
+/// What is said of the interval of a set distance from too few images.
+const FEW: &str =
+    "300 images in 384 dimensions: the interval is only indicative; the p-value is exact";
+
+/// A captioner's run with a broken image and an earlier run behind it.
+fn captioning() -> CaptionResults {
+    CaptionResults {
+        images: 3771,
+        captions: 3769,
+        resumed: 1200,
+        tokens: 79_210,
+        failures: vec![
+            CaptionFailure {
+                image_id: "000311.jpg".into(),
+                reason: "broken image: unexpected end of file".into(),
+            },
+            CaptionFailure {
+                image_id: "<b>.png".into(),
+                reason: "not an image; supported are JPEG, PNG, WebP and GIF".into(),
+            },
+        ],
+        batch: 16,
+        cached_features: 1024,
+        load_seconds: 41.52,
+        seconds: 118.4,
+        stages: CaptionStages {
+            preprocess: 1.31,
+            vision: 48.2,
+            language: 67.9,
+        },
+        images_per_second: Measure::exact(21.73),
+        tokens_per_second: Measure::exact(456.2),
+        caption_ms: Some(CaptionMilliseconds {
+            captions: 3769,
+            mean: 45.2,
+            p50: 44.5,
+            p90: 50.1,
+            p99: Some(70.0),
+            max: 131.7,
+        }),
+        peak_memory_bytes: Some(9_663_676_416),
+    }
+}
+
+fn checkpoint() -> CheckpointInfo {
+    CheckpointInfo {
+        id: "Salesforce/blip2-flan-t5-xl".into(),
+        revision: None,
+        sha256: "d4".repeat(32),
+        adapter: Some(("blip2-lora".into(), "e5".repeat(32))),
+        dtype: "bf16".into(),
+        device: "cuda:0".into(),
+    }
+}
+
+/// A run of a checkpoint with an adapter.
+pub fn caption() -> Record {
+    let mut record = record(Results::Caption(Box::new(captioning())), "");
+    record.encoder = None;
+    record.checkpoint = Some(checkpoint());
+    record.inputs = vec![input("images", "photos", 3771)];
+    record.settings = [
+        (
+            "prompt".to_string(),
+            json!("Provide a detailed caption for this photo."),
+        ),
+        (
+            "generation".to_string(),
+            json!({ "max_new_tokens": 30, "num_beams": 1 }),
+        ),
+    ]
+    .into();
+    record.comparability = Comparability {
+        key: "c157a79031e1c40f".into(),
+        encoder_sha256: None,
+        precision: "bf16".into(),
+        pooling: None,
+        max_length: None,
+        references_sha256: None,
+        metric_version: 1,
+    };
+    record.signature = "fgd:0.1.0|checkpoint:Salesforce/blip2-flan-t5-xl|weights:d4d4d4d4|adapter:e5e5e5e5|bf16|cuda:0|images:c3c3c3c3|key:c157a79031e1c40f".into();
+    record
+}
+
+/// A saved record, saved moments and a new system on few images: what can not be had is said.
+pub fn compare_few() -> Record {
+    let set = |value: f64| SetMeasure {
+        value: Some(value),
+        reason: Some(
+            "300 captions in 384 dimensions: the formula needs more captions than dimensions"
+                .into(),
+        ),
+        ..SetMeasure::default()
+    };
+    let system = |name: &str, scores: ScoreResults| System {
+        name: name.into(),
+        scores,
+        ..System::default()
+    };
+    let few = |level: f64, raw: f64| ScoreResults {
+        n: 300,
+        references: 300,
+        fgd_set: set(raw),
+        ..scores(level)
+    };
+    let no_rows = "moments have no rows, so nothing can be paired";
+    let moments = ScoreResults {
+        n: 3771,
+        references: 300,
+        pairing: Pairing::Unpaired,
+        fgd_paired: Measure::missing(no_rows),
+        mean_cosine: Measure::missing(no_rows),
+        fgd_set: SetMeasure {
+            value: Some(0.0312),
+            reason: Some("a standard error needs the embeddings of both sides".into()),
+            warning: Some("the file does not say which encoder made its moments: the distance means something only if it is that of the references".into()),
+            ..SetMeasure::default()
+        },
+        ..ScoreResults::default()
+    };
+    let untested = |metric: &str, pair: (&str, &str), estimate: Measure| Difference {
+        metric: metric.into(),
+        higher_is_better: Some(false),
+        system: pair.0.into(),
+        versus: pair.1.into(),
+        estimate,
+        test: "none".into(),
+        ..Difference::default()
+    };
+    let reason = "moments have no numbers per image; give the captions to test the difference";
+    let results = CompareResults {
+        n: 300,
+        references: 300,
+        systems: vec![
+            system("old", few(0.0, 0.0613)),
+            system("refs-moments", moments),
+            system("new", few(-0.0101, 0.0571)),
+        ],
+        differences: vec![
+            untested(
+                "fgd_paired",
+                ("refs-moments", "old"),
+                Measure::missing(reason),
+            ),
+            untested(
+                "fgd_set",
+                ("refs-moments", "old"),
+                Measure {
+                    reason: Some(reason.into()),
+                    ..Measure::exact(-0.0301)
+                },
+            ),
+            Difference {
+                warning: Some(FEW.into()),
+                slices: Vec::new(),
+                ..difference(
+                    ("fgd_set", false),
+                    ("new", "old"),
+                    Measure::estimated(-0.0042, 0.0019, [-0.0079, -0.0005]),
+                    0.21,
+                )
+            },
+        ],
+        ..CompareResults::default()
+    };
+    record(Results::Compare(Box::new(results)), "new.csv")
 }
 
 /// Three systems, one of them a checkpoint with an adapter.
@@ -421,32 +594,25 @@ pub fn compare() -> Record {
         references: 3771,
         systems: vec![
             System {
-                checkpoint: Some(CheckpointInfo {
-                    id: "Salesforce/blip2-flan-t5-xl".into(),
-                    revision: None,
-                    sha256: "d4".repeat(32),
-                    adapter: None,
-                    dtype: "bf16".into(),
-                    device: "cuda:0".into(),
-                }),
-                latency: Some(Latency {
-                    images: 3771,
-                    batch: 16,
-                    images_per_second: 21.73,
-                    p50_seconds: 0.712,
-                    p90_seconds: 0.803,
-                    p99_seconds: Some(1.12),
-                }),
+                checkpoint: Some(checkpoint()),
+                captioning: Some(captioning()),
                 ..system("base", 0.0)
             },
             System {
-                latency: Some(Latency {
-                    images: 40,
-                    batch: 1,
-                    images_per_second: 1.31,
-                    p50_seconds: 0.74,
-                    p90_seconds: 0.91,
-                    p99_seconds: None,
+                captioning: Some(CaptionResults {
+                    resumed: 3771,
+                    seconds: 0.21,
+                    stages: CaptionStages::default(),
+                    images_per_second: Measure::missing(
+                        "every caption was taken over from an earlier run",
+                    ),
+                    tokens_per_second: Measure::missing(
+                        "every caption was taken over from an earlier run",
+                    ),
+                    peak_memory_bytes: None,
+                    failures: Vec::new(),
+                    captions: 3771,
+                    ..captioning()
                 }),
                 ..system(tuned, -0.0084)
             },
@@ -625,5 +791,5 @@ pub fn crowded(submissions: u64) -> Record {
     record
 }
 
-/// A JPEG of one grey pixel.
-pub const THUMBNAIL: &str = "/9j/4AAQSkZJRgABAQEASABIAAD/2wBDAP//////////////////////////////////////////////////////////////////////////////////////wAALCAABAAEBAREA/8QAFAABAAAAAAAAAAAAAAAAAAAAA//EABQQAQAAAAAAAAAAAAAAAAAAAAD/2gAIAQEAAD8AN//Z";
+/// A small JPEG: two dogs on a beach, drawn with a few ellipses.
+pub const THUMBNAIL: &str = "/9j/4AAQSkZJRgABAQAAAQABAAD/2wBDAAoHBwgHBgoICAgLCgoLDhgQDg0NDh0VFhEYIx8lJCIfIiEmKzcvJik0KSEiMEExNDk7Pj4+JS5ESUM8SDc9Pjv/2wBDAQoLCw4NDhwQEBw7KCIoOzs7Ozs7Ozs7Ozs7Ozs7Ozs7Ozs7Ozs7Ozs7Ozs7Ozs7Ozs7Ozs7Ozs7Ozs7Ozs7Ozv/wAARCABrAKADASIAAhEBAxEB/8QAGgABAQEBAQEBAAAAAAAAAAAAAAMGAgUEB//EADEQAAEDAwEHBAEEAQUAAAAAAAABAhIDBBEFExYhUVST0RQxU5JBBiJCUhUjYWKBkf/EABoBAQACAwEAAAAAAAAAAAAAAAADBAECBQb/xAAiEQABBAIDAAMBAQAAAAAAAAAAAQIDERJRBBMhBSMxQXH/2gAMAwEAAhEDEQA/APeiIlIiJ3rORROIiUiIixROIiUiIixROIiUiIixROIiUiIixROIiUiIixROIiUiIixROIiUiejZaWlZiVa2Uavs1PyQcjlR8dmci+EkcTpHYtPKiImgfpNq5uGtVi80U8i4tX21Vab/APpeaFfi/IwcpcWeLpSSbiyRJbvw+aIiUiIl+yvRWIiViIkVm1EoiJWIiLFEoiJWIiLFEoiJWIiLFEoiJWIiLFEoiJWIiLFEoiJWIiLFEo8TRswjGo32xwPBiffaXqMYlOrnCezji/L8eSeNrme1/C/wpWxuVHf09A83V0aqUl/lx/8AD633tBrco+X+yHl3FV1xVm7h+ETkc74riTJOkjkVETZZ5czFjxRbVT5oiJWIiers49FIiJWIiRWb0SiIlYiIsUSiIlYiIsUSiIlYiIsUSiIlYiIsUSiIlYiIsUSiIlYiIsUSiIlYiIsUSiIlYiIsUSiIlYiIsUViImZ34p9A7uJ4G/FPoHdxPBrg/Rr2M2aaIiZnfin0Du4ngb8U+gd3E8DB+h2M2aaIiZnfin0Du4ngb8U+gd3E8DB+h2M2aaIiZnfin0Du4ngb8U+gd3E8DB+h2M2aaIiZnfin0Du4ngb8U+gd3E8DB+h2M2aaIiZnfin0Du4ngb8U+gd3E8DB+h2M2aaIiZnfin0Du4ngb8U+gd3E8DB+h2M2aaIiZnfin0Du4ngb8U+gd3E8DB+h2M2aaIiZnfin0Du4ngb8U+gd3E8DB+h2M2aaIiZnfin0Du4ngb8U+gd3E8DB+h2M2ZEDC8hheRbKgAwvIYXkAAMLyJPro1cImVI5JWRpb1okjifKtMSypw+q1nBeKkvUO/qhw903ZxxUoTc9uH1L6dCH49+f2p4fQyoj04HZGhTc3KqipktheRd473vjRXpSlLkMYyRWsW0AC8OKkXXCZ/amTMs0cSW9TWKCSVaYllib6zWLj3Un6h39UJrl71wi5X8FCfnorU6f06EHAVHKs35/p9TXI9ModE6LFYzinFSmF5HQic5zEVyUpzpWtbIqMW0AGF5DC8iQjAGF5DC8gD9R2NL4mfVBsaXxM+qHYPEWp6ykONjS+Jn1QbGl8TPqh2BaikOFoUVRU2TOP/FD8y1vSa2narc29FNsynT22U92tVfyfqBmdY0i+utV1CvRoyp1rDYsWSJl+fY2Y730ynhiPSXfp9t6WrCMpQXGOeT79E0qrd6vY0rhq0qddq1mr/ZqG69Hcbq+hh/r+k2cc/yjjB5unaRfW+paPWqUYstrNaVVZJ+13Hgb5+GbNHsaXxM+qDY0viZ9UOwRWprSHz3dhQu7SrbuY1qVWq3KNTKH5beWVxZ1rlkNoy3rbJz2+2V9j9aMfe6FqNX/ACMLfO3v6dan+5OLEzlTdjtmU8MlXtbu3pbSpa1WNRUTLmKiGg/SekvXX6iXbIOtGI/Zrxyrk4ZNP+p7G51HRXW9qydVajFjnHBF4nGm6fc2/wCotRu6tONGtTpox2U4qicTOdoZs9bY0viZ9UGxpfEz6odgjtTWkONjS+Jn1QbGl8TPqh2BaikONjS+Jn1QbGl8TPqh2BaikAAMGQAAAAAAAAAAAAAAAAAAAAAAAAAAD//Z";

@@ -1,0 +1,132 @@
+//! `fgd compare` with saved moments and records: the numbers that can be had, and why the others can not.
+
+mod systems;
+
+use serde_json::Value;
+use systems::{embed, fgd, record};
+
+fn difference<'a>(record: &'a Value, metric: &str, system: &str, versus: &str) -> &'a Value {
+    let all = record["results"]["differences"].as_array().unwrap();
+    all.iter()
+        .find(|d| d["metric"] == metric && d["system"] == system && d["versus"] == versus)
+        .unwrap_or_else(|| panic!("no difference of {system} and {versus} in {metric}"))
+}
+
+#[test]
+fn moments_and_records_take_part_with_the_numbers_they_have() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let [good, poor, references] =
+        ["good.csv", "poor.csv", "references.csv"].map(|name| embed(name, folder.path()));
+    let (moments, old, of_references) = (path("good.npz"), path("old.json"), path("refs.npz"));
+    fgd(&["moments", &good, "-o", &moments]).assert().success();
+    fgd(&["moments", &references, "-o", &of_references])
+        .assert()
+        .success();
+    let score = [
+        "score",
+        &good,
+        "--references",
+        &references,
+        "--format",
+        "json",
+    ];
+    fgd(&[&score[..], &["-o", &old]].concat())
+        .assert()
+        .success();
+
+    let named = format!("moments={moments}");
+    let found = record(&["compare", &old, &named, &poor, "--references", &references]);
+    assert_eq!(
+        (&found["results"]["n"], &found["results"]["references"]),
+        (&329.into(), &329.into())
+    );
+    let systems = &found["results"]["systems"];
+    let value = |system: usize| {
+        systems[system]["scores"]["fgd_set"]["value"]
+            .as_f64()
+            .unwrap()
+    };
+    // The moments are those of the captions behind the record.
+    assert!(
+        (value(0) - value(1)).abs() < 1e-9,
+        "{} {}",
+        value(0),
+        value(1)
+    );
+    let of_moments = &systems[1]["scores"];
+    assert_eq!(of_moments["fgd_paired"]["value"], Value::Null);
+    assert!(
+        of_moments["fgd_paired"]["reason"]
+            .as_str()
+            .unwrap()
+            .contains("moments")
+    );
+    assert!(
+        of_moments["fgd_set"]["warning"]
+            .as_str()
+            .unwrap()
+            .contains("encoder")
+    );
+
+    let set = difference(&found, "fgd_set", "poor", "moments");
+    assert!((set["estimate"]["value"].as_f64().unwrap() - (value(2) - value(1))).abs() < 1e-12);
+    assert_eq!(
+        (&set["p_value"], &set["estimate"]["ci95"]),
+        (&Value::Null, &Value::Null)
+    );
+    assert!(
+        set["estimate"]["reason"]
+            .as_str()
+            .unwrap()
+            .contains("moments")
+    );
+    let paired = difference(&found, "fgd_paired", "poor", "moments");
+    assert_eq!(paired["estimate"]["value"], Value::Null);
+
+    // References of which only the moments are kept: sets against sets.
+    let found = record(&["compare", &good, &poor, "--references", &of_references]);
+    let systems = &found["results"]["systems"];
+    assert!((systems[0]["scores"]["fgd_set"]["value"].as_f64().unwrap() - value(0)).abs() < 1e-9);
+    assert_eq!(systems[0]["scores"]["pairing"], "unpaired");
+    let set = difference(&found, "fgd_set", "poor", "good");
+    assert!(set["estimate"]["value"].as_f64().unwrap() > 0.0);
+    assert_eq!(set["p_value"], Value::Null);
+    assert!(
+        set["estimate"]["reason"]
+            .as_str()
+            .unwrap()
+            .contains("references")
+    );
+}
+
+#[test]
+fn intervals_from_fewer_images_than_dimensions_are_marked() {
+    let folder = tempfile::tempdir().unwrap();
+    let few = |name: &str| -> String {
+        let whole = embed(name, folder.path());
+        let rows = fgd::arrays::read_embeddings(whole.as_ref()).unwrap();
+        let file = std::fs::File::create(&whole).unwrap();
+        let few = rows.slice(ndarray::s![..20, ..]);
+        fgd::arrays::write_embeddings(file, few).unwrap();
+        whole
+    };
+    let [good, poor, references] = ["good.csv", "poor.csv", "references.csv"].map(few);
+    let found = record(&["compare", &good, &poor, "--references", &references]);
+    let set = difference(&found, "fgd_set", "poor", "good");
+    assert!(
+        set["warning"]
+            .as_str()
+            .unwrap()
+            .starts_with("20 images in 25 dimensions")
+    );
+    assert_eq!(
+        difference(&found, "fgd_paired", "poor", "good").get("warning"),
+        None
+    );
+    let text = systems::run(&["compare", &good, &poor, "--references", &references]).1;
+    assert!(
+        text.contains(" raw") && text.contains("only indicative"),
+        "{text}"
+    );
+}
