@@ -11,15 +11,8 @@ use serde_json::Value;
 fn encoder(place: &Place, more: &[&str]) -> Command {
     let mut command = place.fgd();
     command
-        .args([
-            "bench",
-            "encoder",
-            "--items",
-            "64",
-            "--duration",
-            "0.2",
-            "--encoder",
-        ])
+        .env("FGD_DURATION", "0.2")
+        .args(["bench", "encoder", "--items", "64", "--encoder"])
         .arg(fixture("encoder/tiny-mean"))
         .args(more);
     command
@@ -29,15 +22,9 @@ fn encoder(place: &Place, more: &[&str]) -> Command {
 fn captioner(place: &Place, more: &[&str]) -> Command {
     let mut command = place.fgd();
     command
-        .args([
-            "bench",
-            "captioner",
-            "--duration",
-            "0.2",
-            "--min-queries",
-            "3",
-            "--checkpoint",
-        ])
+        .env("FGD_DURATION", "0.2")
+        .env("FGD_MIN_QUERIES", "3")
+        .args(["bench", "captioner", "--checkpoint"])
         .arg(fixture("tiny-blip2/base"))
         .args(more);
     command
@@ -50,7 +37,9 @@ fn score(place: &Place, more: &[&str]) -> Command {
         .arg(captions("good.csv"))
         .arg("--references")
         .arg(captions("references.csv"))
-        .args(["--duration", "0.2", "--min-queries", "4", "--encoder"])
+        .env("FGD_DURATION", "0.2")
+        .env("FGD_MIN_QUERIES", "4")
+        .arg("--encoder")
         .arg(fixture("encoder/tiny-mean"))
         .args(more);
     command
@@ -198,32 +187,45 @@ fn captions_of_a_file_are_embedded_once_each() {
     assert_eq!(record["inputs"][0]["role"], "captions");
 }
 
+/// A record, and whether the exit code says that the run counts.
+fn record_and_exit(command: &mut Command) -> (Value, bool) {
+    let output = command.output().unwrap();
+    let valid = match output.status.code() {
+        Some(0) => true,
+        Some(5) => false,
+        other => panic!("{other:?}: {}", stderr(&output)),
+    };
+    let record: Value = serde_json::from_slice(&output.stdout).unwrap();
+    hold_to_schema(&record);
+    assert_eq!(record["results"]["validity"]["valid"], valid);
+    let reasons = record["results"]["validity"]["reasons"].as_array().unwrap();
+    assert_eq!(reasons.is_empty(), valid);
+    (record, valid)
+}
+
+// Whether a bound is shown depends on the machine; that the verdict follows from what was shown does not.
 #[test]
-fn a_server_at_a_low_rate_keeps_its_bound() {
+fn a_server_at_a_given_rate_counts_when_it_keeps_its_bound() {
     let place = Place::new();
     let more = [
         "--scenario",
         "server",
         "--rate",
-        "5000",
+        "500",
         "--latency-bound",
         "60",
         "--min-queries",
-        "2000",
-        "--format",
-        "json",
+        "1500",
     ];
-    let record = json(&mut encoder(&place, &more));
-    hold_to_schema(&record);
+    let (record, valid) = record_and_exit(encoder(&place, &more).args(["--format", "json"]));
     let server = &record["results"]["server"];
     assert_eq!(server["points"].as_array().unwrap().len(), 1);
-    assert_eq!(server["points"][0]["outcome"], "kept");
+    assert_eq!(server["points"][0]["outcome"] == "kept", valid);
     assert!(server["highest_rate"].is_null());
     // Arrivals of one caption each.
-    assert_eq!(
-        record["results"]["queries"]["items"],
-        record["results"]["queries"]["issued"]
-    );
+    let queries = &record["results"]["queries"];
+    assert_eq!(queries["items"], queries["issued"]);
+    assert!(number(&queries["issued"]) >= 1500.0);
 }
 
 #[test]
@@ -261,17 +263,19 @@ fn the_highest_rate_is_searched_for() {
         "--latency-bound",
         "30",
         "--min-queries",
-        "1200",
-        "--format",
-        "json",
+        "800",
+        "--max-duration",
+        "2",
     ];
-    let record = json(&mut encoder(&place, &more));
-    let server = &record["results"]["server"];
-    assert!(number(&server["highest_rate"]["value"]) > 0.0);
-    let last = server["points"].as_array().unwrap().last().unwrap();
-    assert_eq!(last["rate"], server["highest_rate"]["value"]);
-    assert_eq!(last["outcome"], "kept");
+    let (record, valid) = record_and_exit(encoder(&place, &more).args(["--format", "json"]));
     assert_eq!(headlines(&record)[0], "highest_rate");
+    let server = &record["results"]["server"];
+    if valid {
+        assert!(number(&server["highest_rate"]["value"]) > 0.0);
+        let last = server["points"].as_array().unwrap().last().unwrap();
+        assert_eq!(last["rate"], server["highest_rate"]["value"]);
+        assert_eq!(last["outcome"], "kept");
+    }
 }
 
 #[test]
@@ -519,7 +523,7 @@ fn flags_that_make_no_sense_are_refused() {
             &["--duration", "20", "--max-duration", "10"],
             "--max-duration",
         ),
-        (&["--scenario", "server", "--rate", "-1"], "--rate"),
+        (&["--scenario", "server", "--rate=-1"], "--rate"),
         (&["--items", "0"], "--items"),
     ] {
         let mut command = place.fgd();

@@ -425,19 +425,18 @@ mod tests {
     }
 
     #[test]
-    fn a_target_without_a_limit_is_searched_up_to_its_capacity() {
-        // The bound is so wide that no run of this length breaks it.
+    fn no_rate_beyond_the_capacity_is_tried() {
+        // The bound is so wide that no run of this length breaks it, however fast queries arrive.
         let clock = SimulatedClock::default();
         let mut target = Simulated::new(&clock, |_| 0.010);
         let wide = Service {
             bound: 1e6,
             batch: 1,
         };
-        let highest = search(&mut target, &wide, &harness(&clock, limits(1.0, 1000)))
-            .highest_rate
-            .unwrap();
-        assert!((highest.value.unwrap() - 100.0).abs() < 1e-6, "{highest:?}");
-        assert_eq!(highest.high, None);
+        let found = search(&mut target, &wide, &harness(&clock, limits(1.0, 20_000)));
+        assert!(found.points.iter().all(|point| point.rate <= 100.0 + 1e-6));
+        let highest = found.highest_rate.unwrap().value.unwrap();
+        assert!(highest > 60.0, "{highest}");
     }
 
     #[test]
