@@ -1,29 +1,27 @@
-#!/usr/bin/env python3
-"""What `cargo bench -p fgd-metrics` times, done by numpy, scipy and torch, the peers taking turns.
+"""Computes Fréchet distances and covariances as Python users do, in turns with ours, and prints the times as JSON lines.
 
-    python benches/peers/distance_peers.py [--threads 2] [--rounds 5] [--only NAME …]
+    python benches/peers/distance_peers.py --ours target/release/examples/distance_speed
 
-Needs numpy, scipy and torch. Each round runs every peer once; the medians of the rounds are printed as one JSON object a
-line: job, peer, median_ms, and the fastest and slowest round. The rows are unit vectors with a common direction and columns of
-unequal spread, as in the benchmark. Run it alone on a quiet machine.
-
-Jobs: `moments` (mean and covariance of 100,000 × 384 in f32 and f64), `distance_384` and `distance_1024` (two
-covariances), `set_distance` (3,771 × 21,367 rows), `bootstrap` (1,000 paired replicates of the difference of
-two systems in both distances at N = 3,771: numpy needs a decomposition for each replicate and system, so 5 replicates are timed
-and the time is multiplied by 200).
+Needs numpy, scipy and torch. The same inputs for all: two covariances of each dimension in --dims, made of embeddings with
+a seed, and --rows embeddings of 384 dimensions for mean and covariance. The fastest of three repeats counts in each round.
 """
+
 import argparse
 import json
 import os
-import statistics
+import subprocess
+import tempfile
 import time
+from pathlib import Path
 
-parser = argparse.ArgumentParser()
-parser.add_argument("--threads", type=int, default=2)
+parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+parser.add_argument("--dims", type=int, nargs="+", default=[384, 1024])
+parser.add_argument("--rows", type=int, default=100_000)
+parser.add_argument("--threads", type=int, default=os.cpu_count())
 parser.add_argument("--rounds", type=int, default=5)
-parser.add_argument("--only", nargs="*", help="names of jobs")
+parser.add_argument("--ours", help="the built example distance_speed")
 args = parser.parse_args()
-for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "RAYON_NUM_THREADS"):
     os.environ[name] = str(args.threads)
 
 import numpy as np  # noqa: E402
@@ -31,116 +29,90 @@ import scipy.linalg  # noqa: E402
 import torch  # noqa: E402
 
 torch.set_num_threads(args.threads)
-TIMED_REPLICATES = 5
-REPLICATES = 1_000
+REPEATS = 3
 
 
-def embeddings(n, seed, d=384):
+def embeddings(rows: int, dim: int, seed: int) -> np.ndarray:
+    """Unit vectors with a common direction and columns of unequal spread."""
     rng = np.random.default_rng(seed)
-    rows = (0.3 + rng.uniform(-1, 1, (n, d))) / (1 + np.arange(d) / 32)
-    return (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
+    x = (0.3 + rng.uniform(-1, 1, (rows, dim))) / (1 + np.arange(dim) / 32)
+    return (x / np.linalg.norm(x, axis=1, keepdims=True)).astype(np.float32)
 
 
-def traces(mu1, s1, mu2, s2):
-    return ((mu1 - mu2) ** 2).sum() + np.trace(s1) + np.trace(s2)
+def moments(x: np.ndarray):
+    """Mean and covariance as pytorch-fid computes them, in f64."""
+    x = x.astype(np.float64)
+    return x.mean(0), np.cov(x, rowvar=False)
 
 
-def numpy_distance(mu1, s1, mu2, s2):
-    """torchmetrics' way: the eigenvalues of the product."""
-    return traces(mu1, s1, mu2, s2) - 2 * np.sqrt(np.linalg.eigvals(s1 @ s2).astype(complex)).real.sum()
+def by_scipy(m1, s1, m2, s2):
+    """pytorch-fid: the square root of the product."""
+    root = scipy.linalg.sqrtm(s1 @ s2)
+    return float(((m1 - m2) ** 2).sum() + np.trace(s1) + np.trace(s2) - 2 * np.trace(root.real))
 
 
-def scipy_distance(mu1, s1, mu2, s2):
-    """pytorch-fid's way: the square root of the product."""
-    return traces(mu1, s1, mu2, s2) - 2 * np.trace(scipy.linalg.sqrtm(s1 @ s2)).real
+def by_numpy(m1, s1, m2, s2):
+    """The eigenvalues of the product."""
+    trace = np.sqrt(np.linalg.eigvals(s1 @ s2).astype(complex)).real.sum()
+    return float(((m1 - m2) ** 2).sum() + np.trace(s1) + np.trace(s2) - 2 * trace)
 
 
-def torch_distance(mu1, s1, mu2, s2):
-    """torchmetrics' code itself, on tensors."""
-    means = (mu1 - mu2).square().sum()
-    return means + s1.trace() + s2.trace() - 2 * torch.linalg.eigvals(s1 @ s2).sqrt().real.sum()
+def by_torch(m1, s1, m2, s2):
+    """torchmetrics: the same in torch."""
+    m1, s1, m2, s2 = (torch.from_numpy(x) for x in (m1, s1, m2, s2))
+    trace = torch.linalg.eigvals(s1 @ s2).sqrt().real.sum()
+    return float(((m1 - m2) ** 2).sum() + s1.trace() + s2.trace() - 2 * trace)
 
 
-def moments(rows):
-    return rows.mean(0, dtype=np.float64), np.cov(rows, rowvar=False, dtype=np.float64)
+def fastest(work) -> dict:
+    best = None
+    for _ in range(REPEATS):
+        start = time.perf_counter()
+        value = work()
+        seconds = time.perf_counter() - start
+        best = min(best or (seconds, value), (seconds, value))
+    return {"seconds": best[0], "value": best[1]}
 
 
-def torch_moments(rows):
-    rows = rows.double()
-    return rows.mean(0), torch.cov(rows.T)
+def our_turn(files: list) -> dict:
+    command = [args.ours, *map(str, files), str(REPEATS)]
+    return json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
 
 
-def bootstrap(a, b, references):
-    """Replicates of the difference in both distances, as anyone would write them."""
-    rng, n = np.random.default_rng(1), len(a)
-    paired = ((a - references) ** 2).sum(1) - ((b - references) ** 2).sum(1)
-    differences = []
-    for _ in range(TIMED_REPLICATES):
-        drawn = rng.integers(0, n, n)
-        of_references = moments(references[drawn])
-        of_a, of_b = (numpy_distance(*moments(rows[drawn]), *of_references) for rows in (a, b))
-        differences.append((paired[drawn].mean(), of_a - of_b))
-    return differences
+def rounds(job: str, turns: list) -> None:
+    for number in range(args.rounds):
+        for name, turn in turns:
+            answer = turn()
+            line = {"job": job, "engine": name, "round": number, "unit": "1/s", "rate": 1 / answer["seconds"], **answer}
+            print(json.dumps({**line, "engine": name, "threads": args.threads}), flush=True)
 
 
-def distance_jobs(d):
-    covariances = [moments(embeddings(4 * d, seed, d)) for seed in (1, 2)]
-    flat = [part for pair in covariances for part in pair]
-    tensors = [torch.from_numpy(part) for part in flat]
-    return {
-        "numpy eigvals": lambda: numpy_distance(*flat),
-        "scipy sqrtm": lambda: scipy_distance(*flat),
-        "torch eigvals": lambda: torch_distance(*tensors),
-    }
+def main() -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        scratch = Path(folder)
+        for dim in args.dims:
+            sides = [moments(embeddings(4 * dim, dim, seed)) for seed in (1, 2)]
+            files = [scratch / f"{dim}-{side}.npz" for side in (0, 1)]
+            for file, (mu, sigma) in zip(files, sides):
+                np.savez(file, mu=mu, sigma=sigma, n=4 * dim)
+            given = (*sides[0], *sides[1])
+            turns = [
+                ("scipy sqrtm (pytorch-fid)", lambda: fastest(lambda: by_scipy(*given))),
+                ("numpy eigvals", lambda: fastest(lambda: by_numpy(*given))),
+                ("torch eigvals (torchmetrics)", lambda: fastest(lambda: by_torch(*given))),
+            ]
+            if args.ours:
+                turns.append(("fgd", lambda: our_turn(files)))
+            rounds(f"distance, d = {dim}", turns)
+        if args.rows:
+            x = embeddings(args.rows, 384, 3)
+            file = scratch / "embeddings.npy"
+            np.save(file, x)
+            turns = [("numpy mean and cov", lambda: fastest(lambda: float(moments(x)[0][0])))]
+            if args.ours:
+                turns.append(("fgd", lambda: our_turn([file])))
+            rounds(f"moments of {args.rows:,} × 384", turns)
 
 
-def moments_jobs():
-    some = embeddings(4_000, 5)
-    single = np.tile(some, (25, 1))
-    double, tensor = single.astype(np.float64), torch.from_numpy(single)
-    return {
-        "numpy f32": lambda: moments(single),
-        "numpy f64": lambda: moments(double),
-        "torch f32": lambda: torch_moments(tensor),
-    }
-
-
-def set_jobs():
-    a, b = embeddings(3_771, 1), embeddings(21_367, 6)
-    return {"numpy": lambda: numpy_distance(*moments(a), *moments(b))}
-
-
-def bootstrap_jobs():
-    a, b, references = (embeddings(3_771, seed) for seed in (1, 2, 3))
-    return {"numpy": lambda: bootstrap(a, b, references)}
-
-
-JOBS = {
-    "moments": (moments_jobs, 1),
-    "distance_384": (lambda: distance_jobs(384), 1),
-    "distance_1024": (lambda: distance_jobs(1024), 1),
-    "set_distance": (set_jobs, 1),
-    "bootstrap": (bootstrap_jobs, REPLICATES // TIMED_REPLICATES),
-}
-
-for job, (make, times) in JOBS.items():
-    if args.only and job not in args.only:
-        continue
-    peers = make()
-    taken = {peer: [] for peer in peers}
-    for peer in peers.values():
-        peer()
-    for _ in range(args.rounds):
-        for name, peer in peers.items():
-            start = time.perf_counter()
-            peer()
-            taken[name].append(1e3 * times * (time.perf_counter() - start))
-    for name, rounds in taken.items():
-        line = {
-            "job": job,
-            "peer": name,
-            "median_ms": round(statistics.median(rounds), 2),
-            "fastest_ms": round(min(rounds), 2),
-            "slowest_ms": round(max(rounds), 2),
-        }
-        print(json.dumps(line), flush=True)
+if __name__ == "__main__":
+    main()

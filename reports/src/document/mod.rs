@@ -8,6 +8,8 @@ pub mod figure;
 pub mod number;
 pub(crate) mod width;
 
+mod bench;
+mod bench_figures;
 mod caption;
 mod captions;
 mod compare;
@@ -19,7 +21,7 @@ mod set;
 mod spread;
 mod table;
 
-pub use figure::{Figure, Interval, Plot};
+pub use figure::{Axis, Figure, Interval, Plot, Series};
 pub use table::{Cell, Column, Table};
 
 use crate::record::{Record, Results, ScoreResults};
@@ -122,6 +124,7 @@ impl Document {
             Results::Compare(results) => compare::document(record, results),
             Results::Leaderboard(results) => leaderboard::document(record, results),
             Results::Caption(results) => caption::document(record, results),
+            Results::Bench(results) => bench::document(record, results),
         }
     }
 

@@ -4,6 +4,7 @@
 //! committed JSON Schema, and can be rendered again at any time without computing anything. The
 //! types here are plain data: no model, no metric and no file is known to this crate.
 
+mod bench;
 mod caption;
 mod compare;
 mod leaderboard;
@@ -11,6 +12,11 @@ mod measure;
 mod provenance;
 mod score;
 
+pub use bench::{
+    BenchResults, BenchTarget, BoundBy, Bounded, Ceilings, Headline, Overhead, Percentile, Queries,
+    QueryLatency, Remark, Scenario, Server, ServerOutcome, ServerPoint, Stage, SweepCell,
+    Throughput, Validity,
+};
 pub use caption::{CaptionFailure, CaptionMilliseconds, CaptionResults, CaptionStages};
 pub use compare::{
     CompareResults, Contrast, ContrastCaption, Difference, DifferenceSlice, Gate, System,
@@ -75,6 +81,8 @@ pub enum Results {
     Leaderboard(Box<LeaderboardResults>),
     /// `fgd caption`: a captioner's run over a list of images.
     Caption(Box<CaptionResults>),
+    /// `fgd bench`: the speed of one target in one scenario.
+    Bench(Box<BenchResults>),
 }
 
 impl Results {
@@ -85,6 +93,7 @@ impl Results {
             Results::Compare(_) => "compare",
             Results::Leaderboard(_) => "leaderboard",
             Results::Caption(_) => "caption",
+            Results::Bench(_) => "bench",
         }
     }
 }
@@ -121,13 +130,18 @@ impl Record {
         Ok(serde_json::from_str(text)?)
     }
 
-    /// What reports call the record's system: the submission, or else the checkpoint.
+    /// What reports call the record's system: the submission, or else the checkpoint; of a benchmark
+    /// of the encoder, the encoder.
     pub fn system_name(&self) -> String {
         self.inputs
             .iter()
             .find(|input| input.role == "submission")
             .map(|input| input.name.clone())
             .or_else(|| self.checkpoint.as_ref().map(CheckpointInfo::name))
+            .or_else(|| match &self.results {
+                Results::Bench(_) => self.encoder.as_ref().map(|e| e.id.clone()),
+                _ => None,
+            })
             .unwrap_or_else(|| "submission".into())
     }
 

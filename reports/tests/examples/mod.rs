@@ -2,6 +2,7 @@
 
 #![allow(dead_code)] // each test uses its own part of the examples
 
+mod bench;
 pub mod golden;
 
 use fgd_reports::record::*;
@@ -20,6 +21,10 @@ pub fn all() -> Vec<(&'static str, Record)> {
         ("compare-few", compare_few()),
         ("leaderboard", leaderboard()),
         ("caption", caption()),
+        ("bench-single", bench::single()),
+        ("bench-server", bench::server()),
+        ("bench-sweep", bench::sweep()),
+        ("bench-captioner", bench::captioner()),
     ]
 }
 

@@ -11,8 +11,7 @@ use rayon::prelude::*;
 use super::kernels::{Rows, dot, transpose, vectorised};
 use super::matrix::{Data, HostMatrix, Q8_BLOCK};
 use crate::encoder::packed::{
-    Buffer, Finish, Kernels, LANES, Matrix, Product, Shape, portable, round_up,
-    select_kernels,
+    Buffer, Finish, Kernels, LANES, Matrix, Product, Shape, portable, round_up, select_kernels,
 };
 
 /// Rows of x up to which the dot kernels win over packing weights.

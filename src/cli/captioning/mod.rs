@@ -169,7 +169,7 @@ fn beside(captions: &Path, suffix: &str) -> PathBuf {
     name.into()
 }
 
-fn load(
+pub fn load(
     checkpoint: &Checkpoint,
     options: LoadOptions,
     output: &Output,
