@@ -66,6 +66,34 @@ fn the_schema_is_strict() {
         "severity",
         json!("fatal"),
     );
+    refuses("bench-single", "/results", "surprise", json!(1));
+    refuses("bench-single", "/results", "scenario", json!("multi"));
+    refuses("bench-single", "/results/headlines/0", "value", json!(null));
+    refuses(
+        "bench-single",
+        "/results/latency",
+        "design_effect",
+        json!(0.5),
+    );
+    refuses(
+        "bench-server",
+        "/results/server/points/0",
+        "outcome",
+        json!("fine"),
+    );
+    refuses(
+        "bench-server",
+        "/results/validity/reasons/0",
+        "severity",
+        json!("high"),
+    );
+    refuses("bench-sweep", "/results/sweep/0", "threads", json!(-1));
+    refuses(
+        "bench-captioner",
+        "/results/stages/0",
+        "bound_by",
+        json!("network"),
+    );
 }
 
 #[test]

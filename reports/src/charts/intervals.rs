@@ -21,7 +21,7 @@ pub fn draw(rows: &[Interval], with_zero: bool, axis: &str) -> Option<Canvas> {
         .flat_map(|row| {
             [row.value]
                 .into_iter()
-                .chain(row.ci95.into_iter().flatten())
+                .chain(row.interval.into_iter().flatten())
         })
         .chain(with_zero.then_some(0.0));
     let (low, high) = range(ends)?;
@@ -65,7 +65,7 @@ fn draw_rows<'a>(
     for (i, row) in rows.iter().enumerate() {
         // The interval runs through the lower third of its row.
         let y = count - i as f64 - 0.76;
-        if let Some([from, to]) = row.ci95 {
+        if let Some([from, to]) = row.interval {
             let line = [(from, y), (to, y)];
             chart.draw_series([PathElement::new(line, SERIES[0].stroke_width(3))])?;
             for end in [from, to] {

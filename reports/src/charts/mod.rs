@@ -5,6 +5,7 @@
 //! element carries a class (`fill-a`, `stroke-ink`, …) beside the colour it has on its own.
 
 mod canvas;
+mod curves;
 mod extrapolation;
 mod histogram;
 mod intervals;
@@ -35,6 +36,7 @@ pub fn draw(figure: &Figure, id: &str) -> Option<String> {
             ci95,
             slope,
         } => extrapolation::draw(points, *intercept, *ci95, *slope),
+        Plot::Curves { series, x, y } => curves::draw(series, x, y),
     };
     drawn.map(|canvas: Canvas| canvas.finish(id, &figure.title, &figure.caption))
 }

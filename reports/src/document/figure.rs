@@ -66,9 +66,40 @@ pub enum Plot {
         /// Growth per unit of 1/N.
         slope: f64,
     },
+    /// Lines and points on two axes.
+    Curves {
+        /// What the lines and points are.
+        series: Vec<Series>,
+        /// The horizontal axis.
+        x: Axis,
+        /// The vertical axis.
+        y: Axis,
+    },
 }
 
-/// A value with its 95% interval.
+/// Points that belong together, joined by a line or not.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Series {
+    /// What it is called, beside its last point.
+    pub name: String,
+    /// Its points, from left to right.
+    pub points: Vec<(f64, f64)>,
+    /// Whether a line joins them; alone they are marked.
+    pub line: bool,
+}
+
+/// One axis of a picture of curves.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct Axis {
+    /// What it counts.
+    pub name: String,
+    /// Whether it is logarithmic; its values are then above zero.
+    pub logarithmic: bool,
+    /// Values to name, with their names; the picture chooses where there are none.
+    pub ticks: Vec<(f64, String)>,
+}
+
+/// A value with its interval, 95% where the picture says nothing else.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Interval {
     /// What the value belongs to.
@@ -78,7 +109,7 @@ pub struct Interval {
     /// The value.
     pub value: f64,
     /// Its interval; `None` where it is not known.
-    pub ci95: Option<[f64; 2]>,
+    pub interval: Option<[f64; 2]>,
 }
 
 fn row(label: &str, measure: &Measure) -> Option<Interval> {
@@ -86,7 +117,7 @@ fn row(label: &str, measure: &Measure) -> Option<Interval> {
         label: label.to_string(),
         text: value(measure.value, measure.se),
         value: measure.value?,
-        ci95: measure.ci95,
+        interval: measure.ci95,
     })
 }
 

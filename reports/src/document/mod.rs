@@ -8,6 +8,8 @@ pub mod figure;
 pub mod number;
 pub(crate) mod width;
 
+mod bench;
+mod bench_figures;
 mod captions;
 mod compare;
 mod differences;
@@ -17,7 +19,7 @@ mod score;
 mod spread;
 mod table;
 
-pub use figure::{Figure, Interval, Plot};
+pub use figure::{Axis, Figure, Interval, Plot, Series};
 pub use table::{Cell, Column, Table};
 
 use crate::record::{Record, Results, ScoreResults};
@@ -119,6 +121,7 @@ impl Document {
             Results::Score(results) => score::document(record, results),
             Results::Compare(results) => compare::document(record, results),
             Results::Leaderboard(results) => leaderboard::document(record, results),
+            Results::Bench(results) => bench::document(record, results),
         }
     }
 

@@ -95,6 +95,56 @@ pub fn counted(n: u64, noun: &str) -> String {
     format!("{} {noun}{}", count(n), if n == 1 { "" } else { "s" })
 }
 
+/// A measurement to three significant digits: `0.00123`, `45.6`, `1,230`.
+pub fn significant(number: f64) -> String {
+    let magnitude = number.abs();
+    if !magnitude.is_finite() {
+        return MISSING.to_string();
+    }
+    if magnitude >= 999.5 {
+        let sign = if number < 0.0 { "-" } else { "" };
+        return format!("{sign}{}", count(magnitude.round() as u64));
+    }
+    if magnitude == 0.0 {
+        return "0".to_string();
+    }
+    // What rounds up to the next power of ten counts as it.
+    let exponent = (magnitude * 1.005).log10().floor() as i32;
+    fixed(number, (2 - exponent).clamp(0, 12) as usize)
+}
+
+/// The unit in which a time reads best, and how many of it a second has.
+pub fn time_unit(seconds: f64) -> (&'static str, f64) {
+    match seconds.abs() {
+        s if s >= 1.0 || s == 0.0 => ("s", 1.0),
+        s if s >= 1e-3 => ("ms", 1e3),
+        s if s >= 1e-6 => ("µs", 1e6),
+        _ => ("ns", 1e9),
+    }
+}
+
+/// A time in its best unit: `12.3 ms`.
+pub fn duration(seconds: f64) -> String {
+    let (unit, per_second) = time_unit(seconds);
+    format!("{} {unit}", significant(seconds * per_second))
+}
+
+/// A size in its best decimal unit: `1.23 GB`.
+pub fn bytes(size: f64) -> String {
+    let (unit, factor) = bytes_unit(size);
+    format!("{} {unit}", significant(size * factor))
+}
+
+/// The unit in which a size reads best, and how many of it a byte is.
+pub fn bytes_unit(size: f64) -> (&'static str, f64) {
+    match size.abs() {
+        s if s >= 1e9 => ("GB", 1e-9),
+        s if s >= 1e6 => ("MB", 1e-6),
+        s if s >= 1e3 => ("kB", 1e-3),
+        _ => ("bytes", 1.0),
+    }
+}
+
 /// A share in whole per cent: `55%`.
 pub fn percent(share: f64) -> String {
     format!("{:.0}%", 100.0 * share)
@@ -142,6 +192,18 @@ mod tests {
         assert_eq!(p_value(Some(1.0 / 10_001.0)), "0.00010");
         assert_eq!(p_value(Some(0.031)), "0.031");
         assert_eq!(p_value(Some(0.42)), "0.42");
+    }
+
+    #[test]
+    fn measurements_have_three_significant_digits_and_a_fitting_unit() {
+        assert_eq!(significant(0.001_234), "0.00123");
+        assert_eq!(significant(99.96), "100");
+        assert_eq!(significant(9.996), "10.0");
+        assert_eq!(significant(1234.5), "1,235");
+        assert_eq!(significant(0.0), "0");
+        assert_eq!(duration(0.012_34), "12.3 ms");
+        assert_eq!(duration(4.5e-7), "450 ns");
+        assert_eq!(bytes(1.5e9), "1.50 GB");
     }
 
     #[test]

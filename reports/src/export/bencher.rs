@@ -7,7 +7,7 @@
 
 use super::{numbers, systems};
 use crate::document::visible;
-use crate::record::{Latency, Record, Results};
+use crate::record::{BenchResults, Latency, Record, Results};
 use serde_json::{Map, Value, json};
 
 /// The record as BMF, pretty, with a final newline. Numbers that are missing are left out.
@@ -36,10 +36,42 @@ pub fn bmf(record: &Record) -> String {
         let name: String = visible(&name).chars().take(1024).collect();
         benchmarks.insert(name, Value::Object(measures));
     }
+    if let Results::Bench(results) = &record.results {
+        let name: String = benchmark_name(record, results).chars().take(1024).collect();
+        benchmarks.insert(name, Value::Object(bench(results)));
+    }
     let mut text = serde_json::to_string_pretty(&benchmarks)
         .expect("a map with string keys and finite numbers has a JSON text");
     text.push('\n');
     text
+}
+
+/// Target, model and scenario: what Bencher follows under one name.
+fn benchmark_name(record: &Record, results: &BenchResults) -> String {
+    let (target, scenario) = (results.target.name(), results.scenario.name());
+    visible(&format!("{target} {} {scenario}", record.system_name()))
+}
+
+/// The headlines of a benchmark; times in nanoseconds, as Bencher's own measures are.
+fn bench(results: &BenchResults) -> Map<String, Value> {
+    let mut measures = Map::new();
+    for headline in &results.headlines {
+        let factor = if headline.unit == "s" { 1e9 } else { 1.0 };
+        let Some(value) = headline.measured.value else {
+            continue;
+        };
+        let mut metric = json!({ "value": value * factor });
+        for (key, bound) in [
+            ("lower_value", headline.measured.low),
+            ("upper_value", headline.measured.high),
+        ] {
+            if let Some(bound) = bound {
+                metric[key] = json!(bound * factor);
+            }
+        }
+        measures.insert(slug(&headline.name), metric);
+    }
+    measures
 }
 
 fn latency<'a>(record: &'a Record, name: &str) -> Option<&'a Latency> {

@@ -4,12 +4,18 @@
 //! committed JSON Schema, and can be rendered again at any time without computing anything. The
 //! types here are plain data: no model, no metric and no file is known to this crate.
 
+mod bench;
 mod compare;
 mod leaderboard;
 mod measure;
 mod provenance;
 mod score;
 
+pub use bench::{
+    BenchResults, BenchTarget, BoundBy, Bounded, Ceilings, Headline, Overhead, Percentile, Queries,
+    QueryLatency, Remark, Scenario, Server, ServerOutcome, ServerPoint, Stage, SweepCell,
+    Throughput, Validity,
+};
 pub use compare::{
     CompareResults, Contrast, ContrastCaption, Difference, DifferenceSlice, Gate, Latency, System,
 };
@@ -71,6 +77,8 @@ pub enum Results {
     Compare(Box<CompareResults>),
     /// `fgd leaderboard`: many submissions, ranked.
     Leaderboard(Box<LeaderboardResults>),
+    /// `fgd bench`: the speed of one target in one scenario.
+    Bench(Box<BenchResults>),
 }
 
 impl Results {
@@ -80,6 +88,7 @@ impl Results {
             Results::Score(_) => "score",
             Results::Compare(_) => "compare",
             Results::Leaderboard(_) => "leaderboard",
+            Results::Bench(_) => "bench",
         }
     }
 }
@@ -116,13 +125,18 @@ impl Record {
         Ok(serde_json::from_str(text)?)
     }
 
-    /// What reports call the record's system: the submission, or else the checkpoint.
+    /// What reports call the record's system: the submission, or else the checkpoint; of a benchmark
+    /// of the encoder, the encoder.
     pub fn system_name(&self) -> String {
         self.inputs
             .iter()
             .find(|input| input.role == "submission")
             .map(|input| input.name.clone())
             .or_else(|| self.checkpoint.as_ref().map(|c| c.id.clone()))
+            .or_else(|| match &self.results {
+                Results::Bench(_) => self.encoder.as_ref().map(|e| e.id.clone()),
+                _ => None,
+            })
             .unwrap_or_else(|| "submission".into())
     }
 

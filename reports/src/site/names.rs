@@ -1,5 +1,6 @@
 //! Which page a system or a record stands on: file names that every file system takes.
 
+use crate::document::Document;
 use crate::record::{Record, Results};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -31,8 +32,14 @@ impl Names {
                     let systems = results.standings.iter().map(|s| s.name.clone());
                     (None, systems.collect())
                 }
+                Results::Bench(_) => {
+                    let title = Document::of(record).title;
+                    let own = title.trim_start_matches("Benchmark: ");
+                    (Some(own.to_string()), Vec::new())
+                }
             };
-            (names.records).push(own.map(|own| file_name("compare", &own, &mut taken)));
+            let kind = record.results.kind();
+            (names.records).push(own.map(|own| file_name(kind, &own, &mut taken)));
             let pages = systems.into_iter().map(|system| {
                 let file = file_name("system", &system, &mut taken);
                 (system, file)

@@ -5,7 +5,7 @@ use super::names::Names;
 use crate::charts;
 use crate::document::number::{MISSING, counted};
 use crate::document::{Block, Document, Figure, visible};
-use crate::record::{Record, Results, ScoreResults};
+use crate::record::{BenchResults, Record, Results, ScoreResults};
 use minijinja::{Environment, Value, context};
 use std::collections::BTreeMap;
 
@@ -73,6 +73,7 @@ impl Pages {
                 .standings
                 .iter()
                 .try_for_each(|s| system(&s.name, &s.scores)),
+            Results::Bench(_) => Ok(()),
         }
     }
 
@@ -92,6 +93,7 @@ impl Pages {
     pub fn index(&self, records: &[Record], names: &Names) -> Result<String, SiteError> {
         let mut sections = Vec::new();
         let mut comparisons = Vec::new();
+        let mut benchmarks = Vec::new();
         let mut groups: Vec<(&str, Vec<Value>)> = Vec::new();
         for (at, record) in records.iter().enumerate() {
             match &record.results {
@@ -108,6 +110,9 @@ impl Pages {
                         counted(results.n, "image")
                     ),
                 }),
+                Results::Bench(results) => {
+                    benchmarks.push(benchmark_row(record, results, names.record(at)));
+                }
                 Results::Score(_) => {
                     let row = score_row(record, names.systems(at));
                     let key = record.comparability.key.as_str();
@@ -125,7 +130,10 @@ impl Pages {
                 context! { title, rows }
             })
             .collect();
-        self.render("index.html", context! { sections, comparisons, groups })
+        self.render(
+            "index.html",
+            context! { sections, comparisons, benchmarks, groups },
+        )
     }
 
     fn render(&self, page: &str, context: Value) -> Result<String, SiteError> {
@@ -136,6 +144,30 @@ impl Pages {
                 page: page.to_string(),
                 source,
             })
+    }
+}
+
+/// A row of the index's table of benchmarks: the first headline, and whether it counts.
+fn benchmark_row(record: &Record, results: &BenchResults, href: Option<&str>) -> Value {
+    let document = Document::of(record);
+    let table = document.blocks.iter().find_map(|block| match block {
+        Block::Table(table) => Some(table),
+        _ => None,
+    });
+    let cell = |at: usize| {
+        let row = table.and_then(|table| table.rows.first());
+        row.and_then(|row| row.get(at))
+            .map_or(MISSING, |cell| cell.text.as_str())
+    };
+    context! {
+        href,
+        name => document.title.trim_start_matches("Benchmark: "),
+        figure => cell(0),
+        value => cell(1),
+        interval => cell(2),
+        unit => cell(3),
+        host => visible(&record.host.cpu),
+        valid => results.validity.valid,
     }
 }
 

@@ -2,6 +2,7 @@
 
 #![allow(dead_code)] // each test uses its own part of the examples
 
+mod bench;
 pub mod golden;
 
 use fgd_reports::record::*;
@@ -18,6 +19,10 @@ pub fn all() -> Vec<(&'static str, Record)> {
         ("score-identical", score_identical()),
         ("compare", compare()),
         ("leaderboard", leaderboard()),
+        ("bench-single", bench::single()),
+        ("bench-server", bench::server()),
+        ("bench-sweep", bench::sweep()),
+        ("bench-captioner", bench::captioner()),
     ]
 }
 

@@ -2,6 +2,8 @@
 //!
 //! Numbers are written in full. Texts that a spreadsheet would run as a formula are defused.
 
+mod bench;
+
 use crate::record::{Difference, Measure, Record, Results, ScoreResults, SetMeasure};
 
 const HEADER: [&str; 15] = [
@@ -26,8 +28,11 @@ struct Row<'a> {
     reason: Option<&'a str>,
 }
 
-/// The record as CSV, with a header and a final newline.
+/// The record as CSV, with a header and a final newline. A benchmark has columns of its own.
 pub fn render(record: &Record) -> String {
+    if let Results::Bench(results) = &record.results {
+        return bench::render(record, results);
+    }
     let mut rows = Rows::new();
     match &record.results {
         Results::Score(results) => rows.scores(&record.system_name(), results),
@@ -103,6 +108,7 @@ pub fn render(record: &Record) -> String {
                 });
             }
         }
+        Results::Bench(_) => {}
     }
     rows.finish()
 }

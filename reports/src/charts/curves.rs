@@ -1,0 +1,216 @@
+//! Lines and points on two axes, either of which may be logarithmic: plain numbers are drawn, their
+//! logarithms placed, and the ticks named accordingly.
+
+use super::canvas::{Canvas, GRID, INK, MUTED, SERIES, SIDE, WIDTH, X_AXIS, letters, range, tick};
+use crate::document::width::clipped;
+use crate::document::{Axis, Series};
+use plotters::prelude::*;
+use plotters::style::text_anchor::{HPos, Pos, VPos};
+
+const HEIGHT: u32 = 300;
+/// Width of the labels of the y-axis.
+const Y_AXIS: u32 = 72;
+/// Letters of a name beside its line.
+const NAME: usize = 18;
+/// Height of a line of letters.
+const LINE: i32 = 20;
+
+/// Draws the series; `None` where a value has no place on its axis.
+pub fn draw(series: &[Series], x: &Axis, y: &Axis) -> Option<Canvas> {
+    let placed: Vec<Vec<(f64, f64)>> = series
+        .iter()
+        .map(|series| {
+            let place = |(px, py): &(f64, f64)| Some((position(*px, x)?, position(*py, y)?));
+            series.points.iter().map(place).collect::<Option<_>>()
+        })
+        .collect::<Option<_>>()?;
+    let all = || placed.iter().flatten();
+    let (left, right) = range(all().map(|(x, _)| *x))?;
+    let (low, high) = range(all().map(|(_, y)| *y))?;
+    // What is counted from zero is shown from zero.
+    let low = if y.logarithmic { low } else { low.min(0.0) };
+    let (x_ticks, y_ticks) = (ticks(x, left, right), ticks(y, low, high));
+    Canvas::draw(HEIGHT, |area| {
+        let mut chart = ChartBuilder::on(area)
+            .margin_top(16)
+            .margin_right(SIDE)
+            .x_label_area_size(X_AXIS)
+            .y_label_area_size(Y_AXIS)
+            .build_cartesian_2d(left..right, low..high)?;
+        chart
+            .configure_mesh()
+            .disable_mesh()
+            .x_labels(0)
+            .y_labels(0)
+            .x_desc(x.name.as_str())
+            .y_desc(y.name.as_str())
+            .axis_style(GRID)
+            .axis_desc_style(letters(&MUTED))
+            .draw()?;
+        for (at, name) in &x_ticks {
+            let (px, py) = chart.backend_coord(&(*at, low));
+            let style = letters(&MUTED).pos(Pos::new(HPos::Center, VPos::Top));
+            area.draw(&PathElement::new(
+                [(px, py), (px, py + 5)],
+                GRID.stroke_width(1),
+            ))?;
+            area.draw(&Text::new(name.as_str(), (px, py + 6), style))?;
+        }
+        for (at, name) in &y_ticks {
+            let (px, py) = chart.backend_coord(&(left, *at));
+            let end = WIDTH as i32 - SIDE as i32;
+            let style = letters(&MUTED).pos(Pos::new(HPos::Right, VPos::Center));
+            area.draw(&PathElement::new(
+                [(px, py), (end, py)],
+                GRID.stroke_width(1),
+            ))?;
+            area.draw(&Text::new(name.as_str(), (px - 6, py), style))?;
+        }
+        let mut taken: Vec<i32> = Vec::new();
+        for (at, (series, points)) in series.iter().zip(&placed).enumerate() {
+            let color = SERIES[at % SERIES.len()];
+            if series.line {
+                chart.draw_series([PathElement::new(points.clone(), color.stroke_width(3))])?;
+            }
+            if !series.line || points.len() <= 12 {
+                let size = if series.line { 3 } else { 6 };
+                let circles = points.iter().map(|p| Circle::new(*p, size, color.filled()));
+                chart.draw_series(circles)?;
+            }
+            let Some(last) = points.last().filter(|_| !series.name.is_empty()) else {
+                continue;
+            };
+            let (px, py) = chart.backend_coord(last);
+            let (anchor, px) = match series.line {
+                true => (HPos::Right, px),
+                false if px > WIDTH as i32 / 2 => (HPos::Right, px - 10),
+                false => (HPos::Left, px + 10),
+            };
+            let py = free_line(&mut taken, if series.line { py - 12 } else { py });
+            let style = letters(&INK).pos(Pos::new(anchor, VPos::Center));
+            area.draw(&Text::new(clipped(&series.name, NAME), (px, py), style))?;
+        }
+        Ok(())
+    })
+}
+
+/// Where a value stands on its axis; `None` where the logarithm has none.
+fn position(value: f64, axis: &Axis) -> Option<f64> {
+    match axis.logarithmic {
+        true => (value > 0.0).then(|| value.log10()),
+        false => Some(value),
+    }
+}
+
+/// Positions and names of the ticks between two positions.
+fn ticks(axis: &Axis, from: f64, to: f64) -> Vec<(f64, String)> {
+    if !axis.ticks.is_empty() {
+        let placed = |(at, name): &(f64, String)| Some((position(*at, axis)?, name.clone()));
+        let inside = |(at, _): &(f64, String)| (from..=to).contains(at);
+        return axis
+            .ticks
+            .iter()
+            .filter_map(placed)
+            .filter(inside)
+            .collect();
+    }
+    if axis.logarithmic {
+        return logarithmic_ticks(from, to);
+    }
+    let step = round_step((to - from) / 5.0);
+    let first = (from / step).ceil() as i64;
+    (first..=(to / step).floor() as i64)
+        .map(|i| (i as f64 * step, tick(i as f64 * step, to - from)))
+        .collect()
+}
+
+/// Powers of ten, and 2 and 5 times them where there is room.
+fn logarithmic_ticks(from: f64, to: f64) -> Vec<(f64, String)> {
+    let parts: &[f64] = match to - from {
+        decades if decades > 3.0 => &[1.0],
+        decades if decades > 1.5 => &[1.0, 3.0],
+        _ => &[1.0, 2.0, 5.0],
+    };
+    ((from.floor() as i32)..=(to.ceil() as i32))
+        .flat_map(|power| parts.iter().map(move |part| part * 10f64.powi(power)))
+        .filter(|value| (from..=to).contains(&value.log10()))
+        .map(|value| (value.log10(), tick(value, value)))
+        .collect()
+}
+
+/// 1, 2 or 5 times a power of ten, near `length`.
+fn round_step(length: f64) -> f64 {
+    let power = 10f64.powf(length.log10().floor());
+    let part = length / power;
+    power
+        * if part < 1.5 {
+            1.0
+        } else if part < 3.5 {
+            2.0
+        } else if part < 7.5 {
+            5.0
+        } else {
+            10.0
+        }
+}
+
+/// The nearest line of letters that no other name stands on.
+fn free_line(taken: &mut Vec<i32>, wanted: i32) -> i32 {
+    let is_free = |y: i32| {
+        (8..HEIGHT as i32 - X_AXIS as i32).contains(&y)
+            && taken.iter().all(|t| (t - y).abs() >= LINE)
+    };
+    let free = (0..HEIGHT as i32)
+        .flat_map(|d| [wanted - d, wanted + d])
+        .find(|y| is_free(*y))
+        .unwrap_or(wanted);
+    taken.push(free);
+    free
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ticks_are_round_numbers_inside_the_axis() {
+        let plain = Axis::default();
+        let names: Vec<String> = ticks(&plain, -2.0, 103.0)
+            .into_iter()
+            .map(|(_, name)| name)
+            .collect();
+        assert_eq!(names, ["0", "20", "40", "60", "80", "100"]);
+        let names: Vec<String> = logarithmic_ticks(0.0, 2.0)
+            .into_iter()
+            .map(|(_, name)| name)
+            .collect();
+        assert_eq!(names, ["1", "3", "10", "30", "100"]);
+    }
+
+    #[test]
+    fn names_do_not_stand_on_each_other() {
+        let mut taken = Vec::new();
+        let lines: Vec<i32> = (0..4).map(|_| free_line(&mut taken, 100)).collect();
+        for (i, a) in lines.iter().enumerate() {
+            assert!(
+                lines[..i].iter().all(|b| (a - b).abs() >= LINE),
+                "{lines:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_value_without_a_logarithm_is_not_drawn() {
+        let series = [Series {
+            name: "a".into(),
+            points: vec![(1.0, 0.0), (2.0, 1.0)],
+            line: true,
+        }];
+        let axis = Axis {
+            logarithmic: true,
+            ..Axis::default()
+        };
+        assert!(draw(&series, &axis, &axis).is_none());
+        assert!(draw(&series, &Axis::default(), &Axis::default()).is_some());
+    }
+}
