@@ -3,14 +3,21 @@
 //! For a split after k of n values the rank sum of the first part has mean k(n+1)/2 and variance k(n−k)(n+1)/12 when
 //! nothing changed (Mann & Whitney 1947). The largest of the standardised rank sums over all k is the statistic of
 //! Pettitt (1979) as Hawkins & Deng (2010) use it for monitoring. Because it sees ranks only, its distribution without
-//! a change is the same for normal, heavy-tailed and bimodal noise, so one threshold holds for all of them. The parts
-//! are searched again until nothing more is found (binary segmentation, Vostrikova 1981): O(n log n) per part, where
-//! E-divisive (Matteson & James 2014) needs O(n²) and a permutation test.
+//! a change is the same for normal, heavy-tailed and bimodal noise, so one threshold holds for all of them.
+//!
+//! The series is read forward, as it came: a level ends where the statistic of what followed it passes the threshold.
+//! (Splitting the whole series first, as binary segmentation and E-divisive do, loses a level that came and went.)
+//! Then every change is looked at again between its neighbours, and goes if it no longer passes. O(n log n) per look,
+//! where E-divisive (Matteson & James 2014) needs O(n²) and a permutation test.
 
 use super::median;
 
 /// Values that a part must have.
 const SHORTEST: usize = 3;
+/// Values between two looks.
+const STRIDE: usize = 5;
+/// Values on one side of a change that are looked at, at most.
+const LONGEST: usize = 120;
 
 /// A place where the level changed.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -23,19 +30,35 @@ pub struct ChangePoint {
 
 /// All change points of the values whose statistic is at least `threshold`, in order.
 pub fn change_points(values: &[f64], threshold: f64) -> Vec<ChangePoint> {
-    let mut found = Vec::new();
-    let mut open = vec![0..values.len()];
-    while let Some(part) = open.pop() {
-        if let Some(change) = strongest(&values[part.clone()])
-            && change.statistic.abs() >= threshold
-        {
-            let at = part.start + change.at;
-            found.push(ChangePoint { at, ..change });
-            open.push(part.start..at);
-            open.push(at..part.end);
+    let passes = |change: &ChangePoint| change.statistic.abs() >= threshold;
+    let mut starts = vec![0];
+    // Looks are counted from the end, so that the newest value is always among them.
+    for end in (0..=values.len()).filter(|end| (values.len() - end) % STRIDE == 0) {
+        let level = starts[starts.len() - 1];
+        let start = level.max(end.saturating_sub(LONGEST));
+        if let Some(change) = strongest(&values[start..end]).filter(passes) {
+            starts.push(start + change.at);
         }
     }
-    found.sort_by_key(|change| change.at);
+    starts.push(values.len());
+    let mut found: Vec<ChangePoint> = Vec::new();
+    let mut at = 1;
+    while at + 1 < starts.len() {
+        let (start, end) = (starts[at - 1], starts[at + 1]);
+        let start_near = start.max(starts[at].saturating_sub(LONGEST));
+        let end_near = end.min(starts[at] + LONGEST);
+        match strongest(&values[start_near..end_near]).filter(passes) {
+            Some(change) => {
+                let place = start_near + change.at;
+                starts[at] = place;
+                found.push(ChangePoint { at: place, ..change });
+                at += 1;
+            }
+            None => {
+                starts.remove(at);
+            }
+        }
+    }
     found
 }
 
