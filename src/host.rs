@@ -25,6 +25,11 @@ pub fn peak_memory_bytes() -> Option<u64> {
     kibibytes("/proc/self/status", "VmHWM:")
 }
 
+/// The same of another process, while it runs.
+pub fn peak_memory_of(process: u32) -> Option<u64> {
+    kibibytes(&format!("/proc/{process}/status"), "VmHWM:")
+}
+
 fn cpu_model() -> Option<String> {
     let text = read_to_string("/proc/cpuinfo").ok()?;
     let line = text.lines().find(|line| line.starts_with("model name"))?;

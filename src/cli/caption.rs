@@ -163,7 +163,7 @@ pub fn run(args: &Args, output: &Output) -> anyhow::Result<Exit> {
         std::fs::remove_file(&journal)?;
     }
 
-    let (checkpoint, adapter) = resolve(args, output)?;
+    let (checkpoint, adapter) = resolve(&args.checkpoint, args.adapter.as_deref(), output)?;
     let options = LoadOptions {
         precision: args.running.dtype,
         device,
@@ -232,19 +232,23 @@ fn check_writable(output: &Path, journal: &Path) -> anyhow::Result<()> {
 }
 
 /// The checkpoint and the adapter, found; an adapter given as the checkpoint brings its base.
-fn resolve(args: &Args, output: &Output) -> anyhow::Result<(Model, Option<Model>)> {
+pub(super) fn resolve(
+    given: &str,
+    adapter: Option<&str>,
+    output: &Output,
+) -> anyhow::Result<(Model, Option<Model>)> {
     let settings = hub::Settings::from_env(output.draws_progress());
-    let adapter = match &args.adapter {
+    let adapter = match adapter {
         Some(name) => Some(hub::resolve(name, Kind::Adapter, &settings)?),
         None => None,
     };
-    let found = if Adapter::is_alone_in(Path::new(&args.checkpoint)) {
+    let found = if Adapter::is_alone_in(Path::new(given)) {
         None
     } else {
-        match hub::resolve(&args.checkpoint, Kind::Checkpoint, &settings) {
+        match hub::resolve(given, Kind::Checkpoint, &settings) {
             Ok(model) => Some(model),
             // A hub repository that holds an adapter only has no config.json.
-            Err(error) => match hub::resolve(&args.checkpoint, Kind::Adapter, &settings) {
+            Err(error) => match hub::resolve(given, Kind::Adapter, &settings) {
                 Ok(_) => None,
                 Err(_) => return Err(error.into()),
             },
@@ -255,25 +259,24 @@ fn resolve(args: &Args, output: &Output) -> anyhow::Result<(Model, Option<Model>
     }
     if adapter.is_some() {
         return Err(usage(format!(
-            "{}: is an adapter; give its base with --checkpoint",
-            args.checkpoint
+            "{given}: is an adapter; give its base with --checkpoint"
         )));
     }
-    let alone = hub::resolve(&args.checkpoint, Kind::Adapter, &settings)?;
+    let alone = hub::resolve(given, Kind::Adapter, &settings)?;
     let Some(base) = Adapter::read(&alone.dir)?.base().map(str::to_owned) else {
         return Err(usage(format!(
-            "{}: is an adapter that names no base; give the base with --checkpoint and this with --adapter",
-            args.checkpoint
+            "{given}: is an adapter that names no base; give the base with --checkpoint and this with --adapter"
         )));
     };
-    output.say(format!("{} is an adapter of {base}", args.checkpoint));
+    output.say(format!("{given} is an adapter of {base}"));
     Ok((
         hub::resolve(&base, Kind::Checkpoint, &settings)?,
         Some(alone),
     ))
 }
 
-fn load(
+/// Loads a checkpoint behind a progress bar.
+pub(super) fn load(
     checkpoint: &Model,
     adapter: Option<&Model>,
     options: LoadOptions,

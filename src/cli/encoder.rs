@@ -43,6 +43,11 @@ impl EncoderArgs {
         self.open_with(folder.as_deref(), output)
     }
 
+    /// The same with no cache at all, whatever the flags say.
+    pub fn open_uncached(&self, output: &Output) -> anyhow::Result<Embedder> {
+        self.open_with(None, output)
+    }
+
     /// The same for many files that share captions: without the cache, they share `scratch`.
     pub fn open_shared(&self, scratch: &Path, output: &Output) -> anyhow::Result<Embedder> {
         if self.no_cache {

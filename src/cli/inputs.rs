@@ -24,6 +24,11 @@ pub struct ReferenceColumns {
 }
 
 impl ReferenceColumns {
+    /// The columns of the ids and of the captions, where they are given.
+    pub fn names(&self) -> (&Option<String>, &Option<String>) {
+        (&self.reference_id_column, &self.reference_caption_column)
+    }
+
     /// Reads the references; those with errors are refused.
     pub fn open(&self, path: &Path, captions: &CaptionArgs) -> anyhow::Result<System> {
         let mut options = captions.options();

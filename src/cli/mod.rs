@@ -3,6 +3,7 @@
 //! Every flag has a twin in the environment, `FGD_` and its name. Data goes to stdout or `-o`,
 //! everything else to stderr.
 
+mod bench;
 mod cache;
 mod caption;
 mod compare;
@@ -74,6 +75,8 @@ enum Command {
     Compare(compare::Args),
     /// Rank many submissions, with the ranks that their differences leave open.
     Leaderboard(leaderboard::Args),
+    /// Measure speed: latency, throughput, the highest rate that keeps a bound, and what is left to gain.
+    Bench(bench::Args),
     /// Render saved records again: tables, or a site.
     Report(report::Args),
     /// Write a saved record in the format of another program.
@@ -144,6 +147,7 @@ fn run(cli: Cli) -> anyhow::Result<Exit> {
         Command::Caption(args) => caption::run(&args, &output),
         Command::Compare(args) => compare::run(&args, &output),
         Command::Leaderboard(args) => leaderboard::run(&args, &output),
+        Command::Bench(args) => bench::run(&args, &output),
         Command::Report(args) => report::run(&args, &output),
         Command::Export(args) => export::run(&args, &output),
         Command::Embed(args) => embed::run(&args, &output),

@@ -109,6 +109,11 @@ impl Embedder {
         }
     }
 
+    /// The encoder itself, loaded anew: what is measured must not come from the cache.
+    pub fn load(&self) -> Result<Encoder, EmbedError> {
+        Ok(Encoder::load(&self.spec, &self.options)?)
+    }
+
     /// Dimensions of an embedding.
     pub fn dim(&self) -> usize {
         self.spec.dim

@@ -19,7 +19,7 @@ pub struct BenchResults {
     pub headlines: Vec<Headline>,
     /// What was asked and answered.
     pub queries: Queries,
-    /// Time per query; `None` where queries have no latency of their own (sweep).
+    /// Time per query; `None` where queries have no latency that anybody waits for (offline, sweep).
     pub latency: Option<QueryLatency>,
     /// Items per second over the measured part of the run; `None` for a sweep.
     pub throughput: Option<Throughput>,

@@ -1,0 +1,145 @@
+//! Whole `fgd score` processes as a target: what a user waits for, from the command to the record.
+
+use super::target::{Answer, Target, Work};
+use fgd_reports::record::Record;
+use std::ffi::OsString;
+use std::io::Read;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+/// Variables of the environment that a job keeps; flags set there for this process are not meant for it.
+const KEPT: [&str; 3] = ["FGD_CACHE_DIR", "FGD_SIMD", "FGD_LOG"];
+
+/// Time between two looks at the memory of a job.
+const LOOK: Duration = Duration::from_millis(10);
+
+/// A command line to run again and again.
+pub struct ScoreTarget {
+    program: PathBuf,
+    arguments: Vec<OsString>,
+    threads: usize,
+    peak: Arc<Mutex<Option<u64>>>,
+}
+
+impl ScoreTarget {
+    /// `arguments` are those of `fgd score`, without the form of its output.
+    pub fn new(program: PathBuf, arguments: Vec<OsString>, threads: usize) -> Self {
+        Self {
+            program,
+            arguments,
+            threads,
+            peak: Arc::default(),
+        }
+    }
+
+    /// Where the most memory that a job has held will stand, in bytes; nothing where the system does not tell.
+    pub fn peak_memory(&self) -> Arc<Mutex<Option<u64>>> {
+        self.peak.clone()
+    }
+
+    fn command(&self) -> Command {
+        let mut command = Command::new(&self.program);
+        for (name, _) in std::env::vars_os() {
+            let text = name.to_string_lossy();
+            if text.starts_with("FGD_") && !KEPT.contains(&text.as_ref()) {
+                command.env_remove(&name);
+            }
+        }
+        command
+            .args(&self.arguments)
+            .args(["--format", "json", "--quiet", "--threads"])
+            .arg(self.threads.to_string())
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        command
+    }
+}
+
+impl Target for ScoreTarget {
+    fn items(&self) -> usize {
+        1
+    }
+
+    fn use_threads(&mut self, threads: usize) {
+        self.threads = threads;
+    }
+
+    fn query(&mut self, _items: &[usize]) -> Result<Answer, String> {
+        let start = Instant::now();
+        let mut child = self
+            .command()
+            .spawn()
+            .map_err(|error| format!("{}: cannot be run: {error}", self.program.display()))?;
+        let (output, errors, peak) = finish(&mut child).map_err(|error| error.to_string())?;
+        let status = child.wait().map_err(|error| error.to_string())?;
+        let seconds = start.elapsed().as_secs_f64();
+        if let Ok(mut most) = self.peak.lock() {
+            *most = (*most).max(peak);
+        }
+        if !status.success() {
+            let last = errors.trim().lines().last().unwrap_or("it said nothing");
+            return Err(format!("{status}: {last}"));
+        }
+        let record = Record::from_json(&output).map_err(|error| error.to_string())?;
+        Ok(Answer {
+            tokens: None,
+            work: work(&record, seconds),
+        })
+    }
+}
+
+/// What the job itself says of its time; the rest is starting and ending the process.
+fn work(record: &Record, seconds: f64) -> Vec<Work> {
+    let part = |stage: &'static str, seconds: f64| Work {
+        stage,
+        unit: "job",
+        count: 1,
+        seconds,
+        cost: None,
+    };
+    let of = |name: &str| record.timings.get(name).copied().unwrap_or(0.0);
+    let (read, embed, score) = (of("read"), of("embed"), of("score"));
+    vec![
+        part("read the files", read),
+        part("embed", embed),
+        part("score", score),
+        part("everything else", (seconds - read - embed - score).max(0.0)),
+    ]
+}
+
+/// Everything a child writes to stdout and stderr, and the most memory it held.
+fn finish(child: &mut Child) -> std::io::Result<(String, String, Option<u64>)> {
+    let id = child.id();
+    let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
+    let read = |pipe: Option<Box<dyn Read + Send>>| {
+        let mut text = String::new();
+        match pipe {
+            Some(mut pipe) => pipe.read_to_string(&mut text).map(|_| text),
+            None => Ok(text),
+        }
+    };
+    let ended = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let output = scope.spawn(move || read(stdout.map(|pipe| Box::new(pipe) as _)));
+        let errors = scope.spawn(move || read(stderr.map(|pipe| Box::new(pipe) as _)));
+        let watch = scope.spawn(|| {
+            let mut peak = None;
+            while !ended.load(Ordering::Relaxed) {
+                peak = peak.max(crate::host::peak_memory_of(id));
+                std::thread::park_timeout(LOOK);
+            }
+            peak
+        });
+        let joined = |text: std::thread::Result<std::io::Result<String>>| {
+            text.unwrap_or_else(|_| Err(std::io::Error::other("the output could not be read")))
+        };
+        let (output, errors) = (joined(output.join()), joined(errors.join()));
+        ended.store(true, Ordering::Relaxed);
+        watch.thread().unpark();
+        Ok((output?, errors?, watch.join().unwrap_or(None)))
+    })
+}

@@ -1,0 +1,399 @@
+//! The scenario `server`: queries of one item arrive at random, and whoever waits is served, some at a time.
+//!
+//! Arrivals are scheduled before anything is measured, as a Poisson process from a seed, and latency counts from the
+//! scheduled arrival: a stall of the target makes all who arrive meanwhile wait, and all of them count.
+
+use super::percentiles::quantile;
+use super::queries::{Harness, Order, share_done, warm_up};
+use super::samples::{Sample, Samples};
+use super::target::Target;
+use fgd_reports::record::{Bounded, ServerOutcome, ServerPoint};
+use rand::{Rng, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use std::collections::VecDeque;
+use std::time::Duration;
+
+/// The percentile that has a bound.
+const PERCENTILE: f64 = 0.99;
+
+/// A search ends when the lowest rate that failed is this much above the highest that did not.
+const PRECISION: f64 = 1.05;
+
+/// A rate is given up when somebody has waited this many times the bound.
+const PATIENCE: f64 = 10.0;
+
+/// A search gives up below this share of the capacity.
+const LOWEST: f64 = 1.0 / 64.0;
+
+/// What the server promises, and how it works.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Service {
+    /// The bound on the 99th percentile of the latency, in seconds.
+    pub bound: f64,
+    /// Queries that are served together at most.
+    pub batch: usize,
+}
+
+/// What a server run found.
+#[derive(Debug, Clone)]
+pub struct Found {
+    /// The highest rate shown to keep the bound, up to the lowest that was not; `None` with a given rate.
+    pub highest_rate: Option<Bounded>,
+    /// Every rate that was tried; the last one is that of `samples`.
+    pub points: Vec<ServerPoint>,
+    /// The run that the latencies are of.
+    pub samples: Samples,
+}
+
+/// Scheduled arrivals in seconds: a Poisson process, so the gaps are exponential (Knuth, TAOCP 2, section 3.4.1).
+struct Arrivals {
+    random: ChaCha8Rng,
+    rate: f64,
+    at: f64,
+}
+
+impl Iterator for Arrivals {
+    type Item = f64;
+
+    fn next(&mut self) -> Option<f64> {
+        self.at += -(1.0 - self.random.random::<f64>()).ln() / self.rate;
+        Some(self.at)
+    }
+}
+
+/// Serves arrivals at `rate` queries per second until the limits are met and nobody waits any more.
+pub fn serve(target: &mut dyn Target, rate: f64, service: &Service, harness: &Harness) -> Samples {
+    let (clock, limits) = (harness.clock, &harness.limits);
+    let mut order = Order::new(target.items(), harness.seed);
+    let mut samples = Samples {
+        warm_up: warm_up(target, service.batch, &mut order, harness),
+        ..Samples::default()
+    };
+    let mut arrivals = Arrivals {
+        random: ChaCha8Rng::seed_from_u64(harness.seed),
+        rate,
+        at: 0.0,
+    };
+    let mut next = arrivals.next();
+    let mut arrived: u64 = 0;
+    let mut waiting: VecDeque<f64> = VecDeque::new();
+    let begin = clock.now();
+    let elapsed = || (clock.now() - begin).as_secs_f64();
+    loop {
+        let now = elapsed();
+        while let Some(due) = next.filter(|due| *due <= now) {
+            waiting.push_back(due);
+            arrived += 1;
+            let scheduled = Duration::from_secs_f64(due);
+            let enough = scheduled >= limits.min_duration && arrived >= limits.min_queries;
+            next = match enough || scheduled >= limits.max_duration {
+                true => None,
+                false => arrivals.next(),
+            };
+        }
+        if (harness.stop)() {
+            samples.interrupted = true;
+            break;
+        }
+        let Some(first) = waiting.front() else {
+            let Some(due) = next else { break };
+            clock.sleep_until(begin + Duration::from_secs_f64(due));
+            samples.late.push((elapsed() - due).max(0.0));
+            continue;
+        };
+        if now - first > PATIENCE * service.bound {
+            samples.overloaded = true;
+            break;
+        }
+        (harness.progress)(share_done(Duration::from_secs_f64(now), arrived, limits));
+        let count = waiting.len().min(service.batch);
+        let start = elapsed();
+        let answer = target.query(order.take(count));
+        let end = elapsed();
+        let tokens = answer
+            .as_ref()
+            .ok()
+            .and_then(|answer| answer.tokens)
+            .unwrap_or(0);
+        for (at, due) in waiting.drain(..count).enumerate() {
+            let sample = Sample {
+                due,
+                start,
+                end,
+                items: 1,
+                // Tokens are counted once for all that were served together.
+                tokens: if at == 0 { tokens } else { 0 },
+                failed: answer.is_err(),
+            };
+            match at {
+                0 => samples.push(sample, &answer),
+                _ => samples.all.push(sample),
+            }
+        }
+    }
+    samples.seconds = elapsed();
+    samples
+}
+
+/// What a run at `rate` shows about the bound.
+pub fn judge(rate: f64, samples: &Samples, bound: f64) -> ServerPoint {
+    let latencies = samples.latencies();
+    let mut sorted = latencies.clone();
+    sorted.sort_by(f64::total_cmp);
+    let (p99, _) = quantile(&latencies, &sorted, PERCENTILE);
+    let outcome = match (samples.overloaded, p99.low, p99.high) {
+        (true, _, _) => ServerOutcome::Overloaded,
+        (_, _, Some(high)) if high <= bound => ServerOutcome::Kept,
+        (_, Some(low), _) if low > bound => ServerOutcome::Missed,
+        _ => ServerOutcome::Undecided,
+    };
+    ServerPoint {
+        rate,
+        queries: samples.all.len() as u64,
+        answered_per_second: samples.items() as f64 / samples.seconds.max(1e-9),
+        p99_seconds: p99,
+        outcome,
+    }
+}
+
+/// Serves at one given rate.
+pub fn at_rate(target: &mut dyn Target, rate: f64, service: &Service, harness: &Harness) -> Found {
+    let samples = serve(target, rate, service, harness);
+    Found {
+        highest_rate: None,
+        points: vec![judge(rate, &samples, service.bound)],
+        samples,
+    }
+}
+
+/// Searches for the highest rate at which the bound is shown to be kept: from the capacity downwards or upwards until one
+/// rate is kept and one is not, then by halving the (logarithmic) distance. Trials take half of the duration; the rate
+/// found must stand a whole run, or gives way to a lower one.
+pub fn search(target: &mut dyn Target, service: &Service, harness: &Harness) -> Found {
+    let capacity = capacity(target, service, harness);
+    let mut trial = *harness;
+    trial.limits.min_duration /= 2;
+    let mut points = Vec::new();
+    let mut samples = Samples::default();
+    let mut attempt = |rate: f64, harness: &Harness, points: &mut Vec<ServerPoint>| {
+        samples = serve(target, rate, service, harness);
+        points.push(judge(rate, &samples, service.bound));
+        points
+            .last()
+            .is_some_and(|point| point.outcome == ServerOutcome::Kept)
+    };
+    let (mut kept, mut failed) = (None, None);
+    let mut rate = 0.7 * capacity;
+    let next = |kept: Option<f64>, failed: Option<f64>| match (kept, failed) {
+        (Some(kept), Some(failed)) if failed / kept <= PRECISION => None,
+        (Some(kept), Some(failed)) => Some((kept * failed).sqrt()),
+        (Some(kept), None) => Some(kept * 1.25),
+        (None, Some(failed)) if failed * 0.6 < capacity * LOWEST => None,
+        (None, Some(failed)) => Some(failed * 0.6),
+        (None, None) => Some(0.7 * capacity),
+    };
+    while let Some(chosen) = next(kept, failed) {
+        rate = chosen;
+        match attempt(rate, &trial, &mut points) {
+            true => kept = Some(rate),
+            false => failed = Some(rate),
+        }
+        if (harness.stop)() {
+            break;
+        }
+    }
+    // A whole run at the rate found; what half a run showed may not hold for it.
+    let mut highest = kept;
+    while let Some(found) = highest.filter(|_| !(harness.stop)()) {
+        rate = found;
+        if attempt(rate, harness, &mut points) {
+            break;
+        }
+        failed = Some(rate);
+        highest = Some(rate / PRECISION).filter(|lower| *lower >= capacity * LOWEST);
+    }
+    let highest_rate = match highest {
+        Some(value) => Bounded {
+            low: Some(value),
+            high: failed,
+            ..Bounded::exact(value)
+        },
+        None => Bounded::missing(format!(
+            "not even {rate:.3} queries per second were shown to keep the bound"
+        )),
+    };
+    Found {
+        highest_rate: Some(highest_rate),
+        points,
+        samples,
+    }
+}
+
+/// Items per second in full batches: what no rate of arrivals can exceed for long.
+fn capacity(target: &mut dyn Target, service: &Service, harness: &Harness) -> f64 {
+    let mut order = Order::new(target.items(), harness.seed);
+    let batch = service.batch.min(target.items());
+    warm_up(target, batch, &mut order, harness);
+    let begin = harness.clock.now();
+    let mut items = 0;
+    while items == 0
+        || (harness.clock.now() - begin < harness.limits.min_duration / 8 && !(harness.stop)())
+    {
+        let _ = target.query(order.take(batch));
+        items += batch;
+    }
+    items as f64 / (harness.clock.now() - begin).as_secs_f64().max(1e-9)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bench::simulation::{Simulated, SimulatedClock, harness, limits};
+
+    const ALONE: Service = Service {
+        bound: 0.1,
+        batch: 1,
+    };
+
+    #[test]
+    fn a_queue_waits_as_long_as_the_formula_says() {
+        // M/D/1: the mean wait is ρ s / (2 (1 − ρ)) (Pollaczek 1930, Khinchine 1932).
+        let service = 0.010;
+        for load in [0.3, 0.6, 0.8] {
+            let clock = SimulatedClock::default();
+            let mut target = Simulated::new(&clock, |_| service);
+            let samples = serve(
+                &mut target,
+                load / service,
+                &ALONE,
+                &harness(&clock, limits(0.0, 200_000)),
+            );
+            assert_eq!(samples.all.len(), 200_000);
+            let waits = samples.all.iter().map(|s| s.latency() - service);
+            let mean = waits.sum::<f64>() / samples.all.len() as f64;
+            let expected = load * service / (2.0 * (1.0 - load));
+            assert!(
+                (mean / expected - 1.0).abs() < 0.05,
+                "ρ = {load}: {mean}, not {expected}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_stall_counts_for_everyone_who_arrives_meanwhile() {
+        let clock = SimulatedClock::default();
+        let mut queries = 0;
+        // The 50th query stalls for a second.
+        let mut target = Simulated::new(&clock, move |_| {
+            queries += 1;
+            if queries == 50 { 1.0 } else { 0.001 }
+        });
+        let patient = Service {
+            bound: 10.0,
+            batch: 1,
+        };
+        let samples = serve(
+            &mut target,
+            100.0,
+            &patient,
+            &harness(&clock, limits(0.0, 1000)),
+        );
+        // About a hundred arrive within the stall; the mean of their waits is about half of it.
+        let slow: Vec<f64> = samples
+            .latencies()
+            .into_iter()
+            .filter(|s| *s > 0.1)
+            .collect();
+        assert!((70..130).contains(&slow.len()), "{}", slow.len());
+        let mean = slow.iter().sum::<f64>() / slow.len() as f64;
+        assert!((0.4..0.7).contains(&mean), "{mean}");
+    }
+
+    #[test]
+    fn arrivals_are_poisson_and_the_same_for_the_same_seed() {
+        let schedule = |seed| {
+            let clock = SimulatedClock::default();
+            let mut target = Simulated::new(&clock, |_| 0.0);
+            let harness = Harness {
+                seed,
+                ..harness(&clock, limits(0.0, 20_000))
+            };
+            let samples = serve(&mut target, 50.0, &ALONE, &harness);
+            samples.all.iter().map(|s| s.due).collect::<Vec<f64>>()
+        };
+        let due = schedule(1);
+        assert_eq!(due, schedule(1));
+        assert_ne!(due, schedule(2));
+        let gaps: Vec<f64> = due.windows(2).map(|w| w[1] - w[0]).collect();
+        let mean = gaps.iter().sum::<f64>() / gaps.len() as f64;
+        let variance = gaps.iter().map(|g| (g - mean).powi(2)).sum::<f64>() / gaps.len() as f64;
+        assert!((mean * 50.0 - 1.0).abs() < 0.03, "{mean}");
+        // The standard deviation of an exponential is its mean.
+        assert!((variance.sqrt() / mean - 1.0).abs() < 0.03, "{variance}");
+    }
+
+    #[test]
+    fn those_who_wait_are_served_together() {
+        let clock = SimulatedClock::default();
+        // A batch costs what one costs, so only batching can keep up with this rate.
+        let mut target = Simulated::new(&clock, |_| 0.010);
+        let together = Service {
+            bound: 0.1,
+            batch: 16,
+        };
+        let samples = serve(
+            &mut target,
+            400.0,
+            &together,
+            &harness(&clock, limits(0.0, 4000)),
+        );
+        assert!(!samples.overloaded);
+        // Nobody waits longer than for the batch before the own one.
+        assert!(samples.latencies().iter().all(|s| *s <= 0.020 + 1e-9));
+        let busy = samples.busy_seconds();
+        assert!(
+            busy > 5.0 && busy <= samples.seconds,
+            "{busy} of {}",
+            samples.seconds
+        );
+    }
+
+    #[test]
+    fn more_than_the_target_can_do_is_an_overload() {
+        let clock = SimulatedClock::default();
+        let mut target = Simulated::new(&clock, |_| 0.010);
+        let found = at_rate(
+            &mut target,
+            200.0,
+            &ALONE,
+            &harness(&clock, limits(100.0, 1000)),
+        );
+        assert!(found.samples.overloaded);
+        assert_eq!(found.points[0].outcome, ServerOutcome::Overloaded);
+        assert!((found.points[0].answered_per_second - 100.0).abs() < 5.0);
+    }
+
+    #[test]
+    fn the_search_finds_the_rate_that_the_queue_allows() {
+        // M/D/1 with s = 10 ms: P(wait > 90 ms) reaches 1% between ρ = 0.70 and ρ = 0.80 (heavy-traffic
+        // approximation of the tail: exp(−2 (1 − ρ) t / (ρ s)) gives 0.74 to 0.80).
+        let clock = SimulatedClock::default();
+        let mut target = Simulated::new(&clock, |_| 0.010);
+        let found = search(&mut target, &ALONE, &harness(&clock, limits(100.0, 20_000)));
+        let highest = found.highest_rate.unwrap();
+        let (rate, above) = (highest.value.unwrap(), highest.high.unwrap());
+        assert!((60.0..85.0).contains(&rate), "{rate}");
+        assert!(above / rate <= PRECISION * PRECISION, "{rate} to {above}");
+        let last = found.points.last().unwrap();
+        assert_eq!((last.rate, last.outcome), (rate, ServerOutcome::Kept));
+        assert!(last.p99_seconds.high.unwrap() <= 0.1);
+    }
+
+    #[test]
+    fn a_bound_that_one_query_alone_breaks_has_no_rate() {
+        let clock = SimulatedClock::default();
+        let mut target = Simulated::new(&clock, |_| 0.2);
+        let found = search(&mut target, &ALONE, &harness(&clock, limits(10.0, 600)));
+        assert!(found.highest_rate.unwrap().value.is_none());
+    }
+}
