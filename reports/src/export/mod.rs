@@ -97,6 +97,6 @@ fn systems(record: &Record) -> Vec<(String, &ScoreResults)> {
             .iter()
             .map(|standing| (standing.name.clone(), &standing.scores))
             .collect(),
-        Results::Bench(_) => Vec::new(),
+        Results::Bench(_) | Results::Nightly(_) => Vec::new(),
     }
 }

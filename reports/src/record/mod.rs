@@ -8,6 +8,7 @@ mod bench;
 mod compare;
 mod leaderboard;
 mod measure;
+mod nightly;
 mod provenance;
 mod score;
 
@@ -21,6 +22,10 @@ pub use compare::{
 };
 pub use leaderboard::{LeaderboardResults, Rejected, Split, Standing};
 pub use measure::{Measure, SetMeasure};
+pub use nightly::{
+    NightlyFinding, NightlyResults, NightlyStep, NightlyVerdict, StepOutcome, Trend, TrendChange,
+    TrendPoint,
+};
 pub use provenance::{
     CheckpointInfo, Comparability, EncoderInfo, Finding, Host, Input, Severity, Tool,
 };
@@ -79,6 +84,8 @@ pub enum Results {
     Leaderboard(Box<LeaderboardResults>),
     /// `fgd bench`: the speed of one target in one scenario.
     Bench(Box<BenchResults>),
+    /// `fgd nightly`: a suite beside its history.
+    Nightly(Box<NightlyResults>),
 }
 
 impl Results {
@@ -89,6 +96,7 @@ impl Results {
             Results::Compare(_) => "compare",
             Results::Leaderboard(_) => "leaderboard",
             Results::Bench(_) => "bench",
+            Results::Nightly(_) => "nightly",
         }
     }
 }

@@ -15,7 +15,7 @@ mod store;
 mod tests;
 
 pub use database::{Database, Value};
-pub use entry::{Entry, Kind, Night, Outcome, Series};
+pub use entry::{Entry, Kind, Night, Outcome, Series, fingerprint, hash};
 pub use error::HistoryError;
 pub use store::{History, Past, Point, Row};
 

@@ -1,5 +1,6 @@
 //! The history on a PostgreSQL server, in builds with the feature `postgres`.
 
+#[cfg(not(feature = "postgres"))]
 use super::{Database, HistoryError};
 
 /// Connects to the server.
