@@ -5,6 +5,7 @@ use super::place::NightFolder;
 use super::speed::is_regressed;
 use super::{Job, NightlyError, lock::Lock, night};
 use crate::eval::provenance;
+use fgd_metrics::series::Standing;
 
 /// What is accepted.
 #[derive(Debug, Clone, Default)]
@@ -51,7 +52,7 @@ pub fn accept(job: &Job, choice: &Choice) -> Result<Vec<Accepted>, NightlyError>
             Kind::Quality => last,
             Kind::Speed => past.points[..last]
                 .iter()
-                .rposition(|p| p.value.is_some() && !is_regressed(p.standing))
+                .rposition(|p| p.value.is_some() && p.standing == Standing::Accepted)
                 .map_or(0, |ordinary| ordinary + 1),
         };
         let Some(night) = nights.get(past.points[begins].night) else {

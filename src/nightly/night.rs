@@ -18,7 +18,7 @@ use fgd_reports::record::{
 };
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// How a night is run.
 #[derive(Debug, Clone, Copy, Default)]
@@ -336,11 +336,17 @@ fn tonight(
         say(&format!("going on with the night of {}", night.started));
         return Ok((folder, night));
     }
+    let mut started = now.to_owned();
+    // A night is named by the second it began in.
+    while NightFolder::exists(&job.state, &started) {
+        std::thread::sleep(Duration::from_millis(200));
+        started = provenance::now();
+    }
     let tool = provenance::tool();
     let machine = host::describe();
     let night = Night {
         suite: job.suite.name.clone(),
-        started: now.into(),
+        started,
         version: tool.version,
         commit: tool.commit,
         host: fingerprint(&machine),

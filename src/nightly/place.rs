@@ -45,9 +45,14 @@ impl NightFolder {
         nights
     }
 
+    /// Whether there is a night that began then.
+    pub fn exists(state: &Path, started: &str) -> bool {
+        state.join("nights").join(stamp(started)).exists()
+    }
+
     /// Begins a night.
     pub fn begin(state: &Path, night: &Night) -> Result<Self, Failure> {
-        let stamp: String = night.started.chars().filter(|c| !matches!(c, '-' | ':')).collect();
+        let stamp = stamp(&night.started);
         let path = state.join("nights").join(&stamp);
         std::fs::create_dir_all(&path).map_err(|source| Failure::new(&path, source))?;
         let text = serde_json::to_vec_pretty(night).unwrap_or_default();
@@ -90,6 +95,10 @@ impl NightFolder {
     pub fn captions(&self, system: &str, like: &Path) -> PathBuf {
         self.path.join(with_extension(&format!("captions {system}"), like))
     }
+}
+
+fn stamp(started: &str) -> String {
+    started.chars().filter(|c| !matches!(c, '-' | ':')).collect()
 }
 
 /// The accepted captions of a system.

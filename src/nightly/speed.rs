@@ -85,13 +85,17 @@ pub fn judge_run(
         _ => None,
     });
     let rule = suite.gates.speed.rule();
-    let judged = results.headlines.iter().map(|headline| {
+    let judged = results.headlines.iter().filter_map(|headline| {
         let series = series(suite, benchmark, record, results, headline);
         let second = again.and_then(|results| {
             results.headlines.iter().find(|other| other.name == headline.name)
         });
         let figure = figure(headline, second);
         let past = before.of(&series);
+        // A figure that the run is too short for, and always was, is none.
+        if figure.value.is_none() && past.is_none() {
+            return None;
+        }
         let mut judged = Judged::new(series, figure, 0, true);
         match figure.value.and_then(|v| cost(v, judged.entry.series.higher_is_better)) {
             Some(figure) => say(&mut judged, before, past.as_ref(), figure, &rule),
@@ -104,7 +108,7 @@ pub fn judge_run(
                 );
             }
         }
-        judged
+        Some(judged)
     });
     judged.collect()
 }

@@ -2,7 +2,7 @@
 
 use super::nightly_figures::trends;
 use super::number::{MISSING, counted};
-use super::{Block, Cell, Column, Document, Table, Tone, provenance, visible};
+use super::{Block, Cell, Column, Document, Entry, Field, Table, Tone, provenance, visible};
 use crate::record::{
     Gate, NightlyFinding, NightlyResults, NightlyStep, NightlyVerdict, Record, StepOutcome, Trend,
 };
@@ -21,6 +21,7 @@ pub fn document(record: &Record, results: &NightlyResults) -> Document {
         verdict(results),
     ];
     blocks.extend(gates(&results.gates).map(Block::Table));
+    blocks.extend(news(&results.findings));
     blocks.push(Block::Table(findings(&results.findings)));
     blocks.push(Block::Table(steps(&results.steps)));
     blocks.push(Block::Signature {
@@ -43,6 +44,7 @@ pub fn history(results: &NightlyResults, system: &str) -> Document {
         title: format!("{} in suite {}", visible(system), visible(&results.suite)),
         blocks: vec![
             Block::Table(findings(&tonight)),
+            reasons("Why", &tonight.iter().collect::<Vec<_>>()),
             Block::Figures {
                 figures: trends(&all),
             },
@@ -93,6 +95,33 @@ fn verdict(results: &NightlyResults) -> Block {
     Block::Notice { tone, text }
 }
 
+/// What is not as it was, and what was measured twice, with the reasons.
+fn news(findings: &[NightlyFinding]) -> Option<Block> {
+    use NightlyVerdict::{InsufficientHistory, Unchanged};
+    let is_news = |finding: &&NightlyFinding| {
+        !matches!(finding.verdict, Unchanged | InsufficientHistory) || finding.first.is_some()
+    };
+    let news: Vec<&NightlyFinding> = findings.iter().filter(is_news).collect();
+    (!news.is_empty()).then(|| reasons("News", &news))
+}
+
+fn reasons(title: &str, findings: &[&NightlyFinding]) -> Block {
+    let entry = |finding: &&NightlyFinding| Entry {
+        title: visible(&format!("{} {}", finding.system, finding.metric)),
+        detail: format!(
+            "{}, {}",
+            finding.verdict.name(),
+            figure(finding.value, &finding.unit)
+        ),
+        fields: vec![Field::new("why", &finding.reason)],
+        thumbnail_jpeg: None,
+    };
+    Block::Entries {
+        title: title.into(),
+        entries: findings.iter().map(entry).collect(),
+    }
+}
+
 fn tone(verdict: NightlyVerdict) -> Tone {
     match verdict {
         NightlyVerdict::Regressed => Tone::Bad,
@@ -112,8 +141,7 @@ fn findings(findings: &[NightlyFinding]) -> Table {
             Column::text("figure"),
             Column::number("tonight"),
             Column::number("accepted"),
-            Column::number("change").optional(),
-            Column::text("why"),
+            Column::number("change"),
         ],
     );
     for finding in findings {
@@ -126,7 +154,6 @@ fn findings(findings: &[NightlyFinding]) -> Table {
             figure(finding.value).tone(Tone::Strong),
             figure(finding.level),
             Cell::number(change, finding.change),
-            Cell::text(&finding.reason),
         ]);
     }
     table.remark = Some(

@@ -3,6 +3,7 @@
 #![allow(dead_code)] // each test uses its own part of the examples
 
 mod bench;
+mod nightly;
 pub mod golden;
 
 use fgd_reports::record::*;
@@ -23,6 +24,7 @@ pub fn all() -> Vec<(&'static str, Record)> {
         ("bench-server", bench::server()),
         ("bench-sweep", bench::sweep()),
         ("bench-captioner", bench::captioner()),
+        ("nightly", nightly::night()),
     ]
 }
 
