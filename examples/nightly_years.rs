@@ -26,7 +26,11 @@ fn main() -> anyhow::Result<()> {
     let file = folder.path().join("history.sqlite");
     let clock = Instant::now();
     fill(&file)?;
-    println!("made in {:.1} s, {} MB", clock.elapsed().as_secs_f64(), std::fs::metadata(&file)?.len() >> 20);
+    println!(
+        "made in {:.1} s, {} MB",
+        clock.elapsed().as_secs_f64(),
+        std::fs::metadata(&file)?.len() >> 20
+    );
 
     let rule = Rule::default();
     let all = Instant::now();
@@ -36,7 +40,10 @@ fn main() -> anyhow::Result<()> {
     let nights = history.nights("years")?;
     let pasts = history.pasts("years", &nights)?;
     let figures: usize = pasts.iter().map(|past| past.points.len()).sum();
-    println!("read             {:6.2} s ({figures} figures)", clock.elapsed().as_secs_f64());
+    println!(
+        "read             {:6.2} s ({figures} figures)",
+        clock.elapsed().as_secs_f64()
+    );
     let clock = Instant::now();
     let findings: Vec<NightlyFinding> = pasts
         .iter()
@@ -60,17 +67,27 @@ fn main() -> anyhow::Result<()> {
             })
         })
         .collect();
-    println!("verdicts         {:6.2} s ({} series)", clock.elapsed().as_secs_f64(), findings.len());
+    println!(
+        "verdicts         {:6.2} s ({} series)",
+        clock.elapsed().as_secs_f64(),
+        findings.len()
+    );
     let clock = Instant::now();
     let results = NightlyResults {
         suite: "years".into(),
-        night: nights.last().map(|night| night.started.clone()).unwrap_or_default(),
+        night: nights
+            .last()
+            .map(|night| night.started.clone())
+            .unwrap_or_default(),
         findings,
         trends: trend::all(&pasts, &nights, &rule),
         ..NightlyResults::default()
     };
     let changes: usize = results.trends.iter().map(|trend| trend.changes.len()).sum();
-    println!("trends           {:6.2} s ({changes} changes of level)", clock.elapsed().as_secs_f64());
+    println!(
+        "trends           {:6.2} s ({changes} changes of level)",
+        clock.elapsed().as_secs_f64()
+    );
     let clock = Instant::now();
     fgd_reports::site::write(&[record(results)], &folder.path().join("site"))?;
     println!("site             {:6.2} s", clock.elapsed().as_secs_f64());
@@ -122,7 +139,11 @@ fn entry(number: usize, value: f64) -> Entry {
             metric: metric.into(),
             kind: if is_speed { Kind::Speed } else { Kind::Quality },
             definition: "v1".into(),
-            host: if is_speed { "0123456789ab".into() } else { String::new() },
+            host: if is_speed {
+                "0123456789ab".into()
+            } else {
+                String::new()
+            },
             engine: "packed".into(),
             dtype: "f32".into(),
             threads: 2,

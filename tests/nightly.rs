@@ -106,7 +106,14 @@ impl Nightly {
         }
         std::fs::create_dir(place.path("images")).unwrap();
         let mut references = "image_id,caption\n".to_owned();
-        let words = ["a red cat", "two dogs on grass", "the sea", "a sign", "a man and a bus", "snow"];
+        let words = [
+            "a red cat",
+            "two dogs on grass",
+            "the sea",
+            "a sign",
+            "a man and a bus",
+            "snow",
+        ];
         for (index, words) in words.iter().enumerate() {
             let name = format!("images/p{index}.png");
             std::fs::copy(fixture("captioner/images/rgb.png"), place.path(&name)).unwrap();
@@ -131,7 +138,11 @@ impl Nightly {
     /// Exit code, the record where there is one, and what was said.
     fn nightly(&self, arguments: &[&str]) -> (i32, String, String) {
         let mut command = self.place.fgd();
-        command.arg("nightly").arg(arguments[0]).arg(self.suite()).args(&arguments[1..]);
+        command
+            .arg("nightly")
+            .arg(arguments[0])
+            .arg(self.suite())
+            .args(&arguments[1..]);
         let output = command.output().unwrap();
         (
             output.status.code().unwrap(),
@@ -172,7 +183,9 @@ impl Nightly {
         let (code, _, stderr) = self.nightly(&["export", "-o", file.to_str().unwrap()]);
         assert_eq!(code, 0, "{stderr}");
         let text = std::fs::read_to_string(file).unwrap();
-        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+        text.lines()
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect()
     }
 
     fn import(&self, rows: &[Value]) {
@@ -186,7 +199,9 @@ impl Nightly {
 
 fn finding<'a>(record: &'a Value, system: &str, metric: &str) -> &'a Value {
     let all = record["results"]["findings"].as_array().unwrap();
-    let found = all.iter().find(|f| f["system"] == system && f["metric"] == metric);
+    let found = all
+        .iter()
+        .find(|f| f["system"] == system && f["metric"] == metric);
     found.unwrap_or_else(|| panic!("no finding on {system} {metric} in {all:#?}"))
 }
 
@@ -214,14 +229,22 @@ fn three_nights_name_what_was_planted_and_what_is_accepted_is_held() {
     // The first night has nothing to be held against.
     let (code, record, stderr) = suite.run();
     assert_eq!(code, 0, "{stderr}");
-    assert!(stderr.contains("suite fixtures: caption base · score base"), "{stderr}");
+    assert!(
+        stderr.contains("suite fixtures: caption base · score base"),
+        "{stderr}"
+    );
     assert_eq!(record["kind"], "nightly");
     let first = verdicts(&record, "insufficient_history");
-    assert_eq!(first.len(), record["results"]["findings"].as_array().unwrap().len());
+    assert_eq!(
+        first.len(),
+        record["results"]["findings"].as_array().unwrap().len()
+    );
     for system in ["base", "merged", "tuned", "good", "other"] {
         assert!(first.contains(&(system, "fgd_paired")), "{first:?}");
     }
-    assert!(first.contains(&("encoder", "throughput")) && first.contains(&("captioner", "throughput")));
+    assert!(
+        first.contains(&("encoder", "throughput")) && first.contains(&("captioner", "throughput"))
+    );
 
     // The second night: one submission has become poor. Captions of checkpoints are not made again.
     std::fs::copy(captions("poor.csv"), suite.path("good.csv")).unwrap();
@@ -235,7 +258,10 @@ fn three_nights_name_what_was_planted_and_what_is_accepted_is_held() {
         assert_eq!(system, "good", "{record:#}");
     }
     for system in ["base", "merged", "tuned", "other"] {
-        assert_eq!(finding(&record, system, "fgd_paired")["verdict"], "unchanged");
+        assert_eq!(
+            finding(&record, system, "fgd_paired")["verdict"],
+            "unchanged"
+        );
     }
     assert!(stderr.contains("caption base: done before"), "{stderr}");
 
@@ -244,7 +270,10 @@ fn three_nights_name_what_was_planted_and_what_is_accepted_is_held() {
     let rows = suite.rows();
     let mut past = Vec::new();
     let mut fast = 0.0;
-    for row in rows.iter().filter(|row| row["system"] == "encoder" && row["metric"] == "throughput") {
+    for row in rows
+        .iter()
+        .filter(|row| row["system"] == "encoder" && row["metric"] == "throughput")
+    {
         fast = 1000.0 * row["value"].as_f64().unwrap();
         let mut now = row.clone();
         now["value"] = json!(fast);
@@ -262,22 +291,40 @@ fn three_nights_name_what_was_planted_and_what_is_accepted_is_held() {
     assert_eq!(code, 3, "{stderr}");
     let slow = finding(&record, "encoder", "throughput");
     assert_eq!(slow["verdict"], "regressed", "{slow}");
-    assert!(slow["first"].as_f64().is_some(), "it was not measured again: {slow}");
+    assert!(
+        slow["first"].as_f64().is_some(),
+        "it was not measured again: {slow}"
+    );
     assert!(stderr.contains("bench encoder again: done"), "{stderr}");
     let drift = finding(&record, "other", "fgd_paired");
     assert_eq!(drift["verdict"], "regressed", "{drift}");
-    assert!(drift["reason"].as_str().unwrap().starts_with("score drift"), "{drift}");
+    assert!(
+        drift["reason"].as_str().unwrap().starts_with("score drift"),
+        "{drift}"
+    );
     assert_eq!(finding(&record, "good", "cider")["verdict"], "regressed");
-    assert_eq!(finding(&record, "base", "fgd_paired")["verdict"], "unchanged");
+    assert_eq!(
+        finding(&record, "base", "fgd_paired")["verdict"],
+        "unchanged"
+    );
 
     // The site leads to the records, and shows every series.
     let index = std::fs::read_to_string(suite.path("nightly/site/index.html")).unwrap();
-    assert!(index.contains("REGRESSED") && index.contains("records/"), "{index}");
+    assert!(
+        index.contains("REGRESSED") && index.contains("records/"),
+        "{index}"
+    );
     let history = std::fs::read_to_string(suite.path("nightly/site/history-encoder.html")).unwrap();
     assert!(history.contains("<svg") && history.contains("throughput"));
-    let links = index.split("href=\"").skip(1).map(|rest| rest.split('"').next().unwrap());
+    let links = index
+        .split("href=\"")
+        .skip(1)
+        .map(|rest| rest.split('"').next().unwrap());
     for link in links.filter(|link| !link.starts_with(['#', 'd'])) {
-        assert!(suite.path("nightly/site").join(link).is_file(), "{link} leads nowhere");
+        assert!(
+            suite.path("nightly/site").join(link).is_file(),
+            "{link} leads nowhere"
+        );
     }
 
     // What is accepted is held from now on.
@@ -287,12 +334,25 @@ fn three_nights_name_what_was_planted_and_what_is_accepted_is_held() {
     let (code, record, stderr) = suite.run();
     // So short a benchmark may be slow tonight, but it is held against its new level.
     let regressed = verdicts(&record, "regressed");
-    assert!(regressed.iter().all(|found| *found == ("encoder", "throughput")), "{regressed:?}");
-    assert!(code == if regressed.is_empty() { 0 } else { 3 }, "{code} {stderr}");
-    let level = finding(&record, "encoder", "throughput")["level"].as_f64().unwrap();
+    assert!(
+        regressed
+            .iter()
+            .all(|found| *found == ("encoder", "throughput")),
+        "{regressed:?}"
+    );
+    assert!(
+        code == if regressed.is_empty() { 0 } else { 3 },
+        "{code} {stderr}"
+    );
+    let level = finding(&record, "encoder", "throughput")["level"]
+        .as_f64()
+        .unwrap();
     assert!(level < 0.1 * fast, "{level} and {fast}");
     assert_eq!(finding(&record, "good", "cider")["verdict"], "unchanged");
-    assert_eq!(finding(&record, "other", "fgd_paired")["verdict"], "unchanged");
+    assert_eq!(
+        finding(&record, "other", "fgd_paired")["verdict"],
+        "unchanged"
+    );
     let (code, _, stderr) = suite.nightly(&["accept"]);
     assert_eq!(code, 2, "{stderr}");
     let (code, stdout, _) = suite.nightly(&["report", "--format", "md"]);
@@ -306,7 +366,10 @@ fn a_night_survives_kill_9_in_each_of_its_steps() {
         let (mut child, mut lines) = killed.start();
         let begun = format!("{step} …");
         let said: Vec<String> = lines.by_ref().take_while(|line| *line != begun).collect();
-        assert!(child.try_wait().unwrap().is_none(), "{step} was never begun: {said:#?}");
+        assert!(
+            child.try_wait().unwrap().is_none(),
+            "{step} was never begun: {said:#?}"
+        );
         // Somewhere within the step, or after its end: both must do.
         std::thread::sleep(std::time::Duration::from_millis(30));
         child.kill().unwrap();
@@ -314,7 +377,10 @@ fn a_night_survives_kill_9_in_each_of_its_steps() {
         // Nothing that is finished is begun again.
         let at = STEPS.iter().position(|known| *known == step).unwrap();
         for finished in STEPS[..at.saturating_sub(1)].iter() {
-            assert!(!said.contains(&format!("{finished} …")), "{finished} again before {step}");
+            assert!(
+                !said.contains(&format!("{finished} …")),
+                "{finished} again before {step}"
+            );
         }
     }
     // And once between the last step and the end, where verdicts, history and report are written.
@@ -324,7 +390,10 @@ fn a_night_survives_kill_9_in_each_of_its_steps() {
     child.wait().unwrap();
     let (code, record, stderr) = killed.run();
     assert_eq!(code, 0, "{stderr}");
-    assert!(stderr.contains("its lock is taken over") || stderr.contains("going on"), "{stderr}");
+    assert!(
+        stderr.contains("its lock is taken over") || stderr.contains("going on"),
+        "{stderr}"
+    );
 
     let whole = Nightly::new(SUITE);
     let (_, unbroken, _) = whole.run();
@@ -335,8 +404,11 @@ fn a_night_survives_kill_9_in_each_of_its_steps() {
         }
     }
     // The night stands in the history once.
-    let mut nights: Vec<String> =
-        killed.rows().iter().map(|row| row["started"].as_str().unwrap().to_owned()).collect();
+    let mut nights: Vec<String> = killed
+        .rows()
+        .iter()
+        .map(|row| row["started"].as_str().unwrap().to_owned())
+        .collect();
     nights.dedup();
     assert_eq!(nights.len(), 1, "{nights:?}");
     assert!(!killed.path("nightly/lock.json").exists());
@@ -357,7 +429,10 @@ fn two_runs_do_not_meet_and_the_second_says_who_runs() {
     assert!(lines.any(|line| line == "score good …"));
     let (code, _, stderr) = suite.nightly(&["run"]);
     assert_eq!(code, 1, "{stderr}");
-    assert!(stderr.contains(&format!("process {}", child.id())), "{stderr}");
+    assert!(
+        stderr.contains(&format!("process {}", child.id())),
+        "{stderr}"
+    );
     lines.for_each(drop);
     assert!(child.wait().unwrap().success());
 }
@@ -367,17 +442,32 @@ fn a_system_that_fails_stands_as_failed_and_stops_no_other() {
     let broken = "[[system]]\nname = \"gone\"\nsubmission = \"gone.csv\"\n\
                   [[system]]\nname = \"no model\"\ndata = \"pictures\"\ncheckpoint = \"nowhere\"\n\
                   [[data]]\nname = \"pictures\"\nreferences = \"pictures.csv\"\nimages = \"images\"\n";
-    let text = small(broken).replace("name = \"good\"\n", "name = \"good\"\ndata = \"captions\"\n");
-    let text = text.replace("name = \"gone\"\n", "name = \"gone\"\ndata = \"captions\"\n");
+    let text = small(broken).replace(
+        "name = \"good\"\n",
+        "name = \"good\"\ndata = \"captions\"\n",
+    );
+    let text = text.replace(
+        "name = \"gone\"\n",
+        "name = \"gone\"\ndata = \"captions\"\n",
+    );
     let suite = Nightly::new(&format!("{text}[gates]\nfail_on_invalid = true\n"));
     let (code, record, stderr) = suite.run();
     assert_eq!(code, 5, "{stderr}");
     let mut invalid = verdicts(&record, "invalid");
     invalid.sort_unstable();
-    assert_eq!(invalid, [("gone", "fgd_paired"), ("no model", "fgd_paired")]);
-    assert_eq!(finding(&record, "good", "fgd_paired")["verdict"], "insufficient_history");
-    let failed: Vec<Value> =
-        suite.rows().into_iter().filter(|row| row["outcome"] == "failed").collect();
+    assert_eq!(
+        invalid,
+        [("gone", "fgd_paired"), ("no model", "fgd_paired")]
+    );
+    assert_eq!(
+        finding(&record, "good", "fgd_paired")["verdict"],
+        "insufficient_history"
+    );
+    let failed: Vec<Value> = suite
+        .rows()
+        .into_iter()
+        .filter(|row| row["outcome"] == "failed")
+        .collect();
     assert_eq!(failed.len(), 2);
     assert!(failed.iter().all(|row| row["value"].is_null()));
 }
@@ -389,18 +479,31 @@ fn time_that_is_over_ends_the_night_cleanly() {
     assert_eq!(code, 0, "{stderr}");
     assert_eq!(record["results"]["steps"][0]["outcome"], "not_run");
     assert_eq!(verdicts(&record, "invalid"), [("good", "fgd_paired")]);
-    assert!(finding(&record, "good", "fgd_paired")["reason"].as_str().unwrap().contains("budget"));
+    assert!(
+        finding(&record, "good", "fgd_paired")["reason"]
+            .as_str()
+            .unwrap()
+            .contains("budget")
+    );
 }
 
 #[test]
 fn changed_data_is_not_scored() {
     let text = small("").replace(
         "references = \"references.csv\"\n",
-        &format!("references = \"references.csv\"\nreferences_sha256 = \"{}\"\n", "0".repeat(64)),
+        &format!(
+            "references = \"references.csv\"\nreferences_sha256 = \"{}\"\n",
+            "0".repeat(64)
+        ),
     );
     let (_, record, _) = Nightly::new(&text).run();
-    let reason = finding(&record, "good", "fgd_paired")["reason"].as_str().unwrap();
-    assert!(reason.contains("references of data set `captions` have changed"), "{reason}");
+    let reason = finding(&record, "good", "fgd_paired")["reason"]
+        .as_str()
+        .unwrap();
+    assert!(
+        reason.contains("references of data set `captions` have changed"),
+        "{reason}"
+    );
 }
 
 #[test]
@@ -438,26 +541,48 @@ fn what_is_wrong_around_a_night_is_said_before_it_begins() {
     let suite = Nightly::new(&small("[gates]\nalpah = 0.1\n"));
     let (code, _, stderr) = suite.nightly(&["run"]);
     assert_eq!(code, 2);
-    assert!(stderr.contains("suite.toml:10:1: unknown key `alpah`: did you mean `alpha`?"), "{stderr}");
+    assert!(
+        stderr.contains("suite.toml:10:1: unknown key `alpah`: did you mean `alpha`?"),
+        "{stderr}"
+    );
 
     std::fs::write(suite.path("file"), "").unwrap();
-    std::fs::write(suite.suite(), format!("report = \"file/site\"\n{}", small(""))).unwrap();
+    std::fs::write(
+        suite.suite(),
+        format!("report = \"file/site\"\n{}", small("")),
+    )
+    .unwrap();
     let (code, _, stderr) = suite.nightly(&["run"]);
     assert!(code == 1 && stderr.contains("file/site"), "{code} {stderr}");
 
     std::fs::write(suite.suite(), small("[history]\nfile = \"good.csv\"\n")).unwrap();
     let before = std::fs::read(suite.path("good.csv")).unwrap();
     let (code, _, stderr) = suite.nightly(&["run"]);
-    assert!(code == 1 && stderr.contains("is not an SQLite file"), "{code} {stderr}");
+    assert!(
+        code == 1 && stderr.contains("is not an SQLite file"),
+        "{code} {stderr}"
+    );
     assert_eq!(std::fs::read(suite.path("good.csv")).unwrap(), before);
 
-    std::fs::write(suite.suite(), small("[history]\npostgres = \"FGD_TEST_NOT_SET\"\n")).unwrap();
+    std::fs::write(
+        suite.suite(),
+        small("[history]\npostgres = \"FGD_TEST_NOT_SET\"\n"),
+    )
+    .unwrap();
     let (code, _, stderr) = suite.nightly(&["run"]);
-    assert!(code == 1 && stderr.contains("FGD_TEST_NOT_SET is not set"), "{code} {stderr}");
+    assert!(
+        code == 1 && stderr.contains("FGD_TEST_NOT_SET is not set"),
+        "{code} {stderr}"
+    );
 
     let (code, _, stderr) = suite.nightly(&["report"]);
     assert_eq!(code, 1, "{stderr}");
-    let missing = suite.place.fgd().args(["nightly", "run", "none.toml"]).output().unwrap();
+    let missing = suite
+        .place
+        .fgd()
+        .args(["nightly", "run", "none.toml"])
+        .output()
+        .unwrap();
     assert!(program::stderr(&missing).contains("fgd nightly init"));
 }
 
@@ -465,11 +590,21 @@ fn what_is_wrong_around_a_night_is_said_before_it_begins() {
 fn init_writes_an_example_and_leaves_what_is_there() {
     let place = Place::new();
     let file = place.path("my.toml");
-    place.fgd().args(["nightly", "init"]).arg(&file).assert().success();
+    place
+        .fgd()
+        .args(["nightly", "init"])
+        .arg(&file)
+        .assert()
+        .success();
     let text = std::fs::read_to_string(&file).unwrap();
     assert!(text.contains("[[benchmark]]"));
     std::fs::write(&file, "mine").unwrap();
-    place.fgd().args(["nightly", "init"]).arg(&file).assert().code(2);
+    place
+        .fgd()
+        .args(["nightly", "init"])
+        .arg(&file)
+        .assert()
+        .code(2);
     assert_eq!(std::fs::read_to_string(Path::new(&file)).unwrap(), "mine");
 }
 
@@ -479,9 +614,14 @@ fn old_records_go_and_the_history_stays() {
     suite.run();
     std::thread::sleep(std::time::Duration::from_millis(1100));
     suite.run();
-    let kept = std::fs::read_dir(suite.path("nightly/nights")).unwrap().count();
+    let kept = std::fs::read_dir(suite.path("nightly/nights"))
+        .unwrap()
+        .count();
     assert_eq!(kept, 1);
-    let nights: std::collections::BTreeSet<String> =
-        suite.rows().iter().map(|row| row["started"].as_str().unwrap().to_owned()).collect();
+    let nights: std::collections::BTreeSet<String> = suite
+        .rows()
+        .iter()
+        .map(|row| row["started"].as_str().unwrap().to_owned())
+        .collect();
     assert_eq!(nights.len(), 2);
 }

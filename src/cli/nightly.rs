@@ -93,7 +93,10 @@ pub fn run(args: &Args, output: &Output) -> anyhow::Result<Exit> {
             let job = open(suite)?;
             let options = night::Options { fresh: *fresh };
             let record = night::run(&job, suite, options, &|line| output.say(line))?;
-            output.say(format!("the report is in {}", job.site.join("index.html").display()));
+            output.say(format!(
+                "the report is in {}",
+                job.site.join("index.html").display()
+            ));
             result.write(sink, &record, output)?;
             Ok(exit_of(&job, &record))
         }
@@ -165,8 +168,10 @@ fn exit_of(job: &Job, record: &Record) -> Exit {
     let Results::Nightly(results) = &record.results else {
         return Exit::Failure;
     };
-    let is_invalid =
-        results.findings.iter().any(|finding| finding.verdict == NightlyVerdict::Invalid);
+    let is_invalid = results
+        .findings
+        .iter()
+        .any(|finding| finding.verdict == NightlyVerdict::Invalid);
     match results.verdict {
         NightlyVerdict::Regressed => Exit::Regression,
         _ if is_invalid && job.suite.gates.fail_on_invalid => Exit::NotValid,

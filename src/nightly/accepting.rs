@@ -71,14 +71,20 @@ pub fn accept(job: &Job, choice: &Choice) -> Result<Vec<Accepted>, NightlyError>
 
 /// The last night's captions of accepted systems are what later ones are compared with.
 fn keep_captions(job: &Job, accepted: &[Accepted]) -> Result<(), NightlyError> {
-    let Some(last) = NightFolder::all(&job.state).into_iter().rfind(NightFolder::is_finished) else {
+    let Some(last) = NightFolder::all(&job.state)
+        .into_iter()
+        .rfind(NightFolder::is_finished)
+    else {
         return Ok(());
     };
     for system in &job.suite.systems {
         if !accepted.iter().any(|level| level.system == system.name) {
             continue;
         }
-        let like = system.submission.clone().unwrap_or_else(|| "captions.csv".into());
+        let like = system
+            .submission
+            .clone()
+            .unwrap_or_else(|| "captions.csv".into());
         let captions = last.captions(&system.name, &like);
         if captions.is_file() {
             night::accept_captions(job, &system.name, &captions)?;

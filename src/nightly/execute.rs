@@ -72,15 +72,19 @@ impl Executor<'_> {
         };
         let ending = match ending {
             Ending::Done(file) => read(file).map(Ending::Done),
-            Ending::NotValid(file, why) => {
-                read(file).map(|record| Ending::NotValid(record, why))
-            }
+            Ending::NotValid(file, why) => read(file).map(|record| Ending::NotValid(record, why)),
             Ending::Failed(why) => Ok(Ending::Failed(why)),
             Ending::NotRun => Ok(Ending::NotRun),
         };
         Ok(ending.unwrap_or_else(|error| {
             let why = format!("its record cannot be read: {error}");
-            self.note(&step.name, StepOutcome::Failed, 0.0, Some(why.clone()), None);
+            self.note(
+                &step.name,
+                StepOutcome::Failed,
+                0.0,
+                Some(why.clone()),
+                None,
+            );
             Ending::Failed(why)
         }))
     }
@@ -106,11 +110,25 @@ impl Executor<'_> {
     ) -> Result<Ending<PathBuf>, Failure> {
         let marker = with_suffix(file, "done.json");
         if let Some(finished) = finished(&marker, &step.key).filter(|_| file.is_file()) {
-            self.note(&step.name, StepOutcome::Cached, finished.seconds, None, Some(file));
+            self.note(
+                &step.name,
+                StepOutcome::Cached,
+                finished.seconds,
+                None,
+                Some(file),
+            );
             return Ok(self.ending(file, finished.not_valid));
         }
-        let over = || format!("the time budget of the night was over before `{}`", step.name);
-        if self.deadline.is_some_and(|deadline| Instant::now() >= deadline) {
+        let over = || {
+            format!(
+                "the time budget of the night was over before `{}`",
+                step.name
+            )
+        };
+        if self
+            .deadline
+            .is_some_and(|deadline| Instant::now() >= deadline)
+        {
             self.note(&step.name, StepOutcome::NotRun, 0.0, Some(over()), None);
             return Ok(Ending::NotRun);
         }
@@ -121,16 +139,26 @@ impl Executor<'_> {
         let lock = &mut *self.lock;
         // A step of captions stays over nights; what it says belongs to the night.
         let log = self.night.path.join(format!("{}.log", slug(&step.name)));
-        let ended = process::run(&arguments, self.folder, &log, self.deadline, &mut |worker| {
-            lock.set_worker(Some(worker))
-        })?;
+        let ended = process::run(
+            &arguments,
+            self.folder,
+            &log,
+            self.deadline,
+            &mut |worker| lock.set_worker(Some(worker)),
+        )?;
         self.lock.set_worker(None)?;
         let seconds = began.elapsed().as_secs_f64();
         let not_valid = match ended {
             Ended::Done => None,
             Ended::NotValid(why) => Some(why),
             Ended::Failed(why) => {
-                self.note(&step.name, StepOutcome::Failed, seconds, Some(why.clone()), None);
+                self.note(
+                    &step.name,
+                    StepOutcome::Failed,
+                    seconds,
+                    Some(why.clone()),
+                    None,
+                );
                 return Ok(Ending::Failed(why));
             }
             Ended::OutOfTime => {

@@ -56,7 +56,11 @@ impl Hashes {
         names.sort();
         let mut hasher = Sha256::new();
         for name in names {
-            let own = name.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            let own = name
+                .file_name()
+                .unwrap_or_default()
+                .to_string_lossy()
+                .into_owned();
             hasher.update(format!("{own:?} {}\n", self.of(&name)?));
         }
         Ok(format!("{:x}", hasher.finalize()))

@@ -84,7 +84,11 @@ impl Judged {
         self.finding.verdict = verdict;
         // What is as ever needs no reason in a history of years.
         let is_news = !matches!(verdict, NightlyVerdict::Unchanged);
-        self.entry.reason = if is_news { reason.clone() } else { String::new() };
+        self.entry.reason = if is_news {
+            reason.clone()
+        } else {
+            String::new()
+        };
         self.finding.reason = reason;
         self.entry.standing = match verdict {
             NightlyVerdict::Regressed => Standing::Regressed,
@@ -96,9 +100,13 @@ impl Judged {
 impl<'a> Before<'a> {
     /// The past of a series, without tonight.
     pub fn of(&self, series: &Series) -> Option<Past> {
-        let past = self.pasts.iter().find(|past| past.series.id() == series.id())?;
+        let past = self
+            .pasts
+            .iter()
+            .find(|past| past.series.id() == series.id())?;
         let mut past = past.clone();
-        past.points.retain(|point| self.nights[point.night].started < self.tonight.started);
+        past.points
+            .retain(|point| self.nights[point.night].started < self.tonight.started);
         let points = past.points.len();
         past.levels.retain(|level| *level < points);
         Some(past)
@@ -116,7 +124,10 @@ impl<'a> Before<'a> {
             if series.system != system || series.kind != kind {
                 continue;
             }
-            match latest.iter_mut().find(|(known, _)| known.metric == series.metric) {
+            match latest
+                .iter_mut()
+                .find(|(known, _)| known.metric == series.metric)
+            {
                 Some(known) if known.1 < last.night => *known = (series, last.night),
                 Some(_) => {}
                 None => latest.push((series, last.night)),

@@ -111,7 +111,11 @@ impl Drop for Lock {
 fn hostname() -> String {
     let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
     let name = name.trim();
-    if name.is_empty() { "this machine".into() } else { name.into() }
+    if name.is_empty() {
+        "this machine".into()
+    } else {
+        name.into()
+    }
 }
 
 #[cfg(test)]
@@ -124,7 +128,10 @@ mod tests {
         let (held, before) = Lock::take(folder.path(), "2026-01-01T00:00:00Z").unwrap();
         assert_eq!(before, None);
         let error = Lock::take(folder.path(), "later").unwrap_err().to_string();
-        assert!(error.contains(&format!("process {}", std::process::id())), "{error}");
+        assert!(
+            error.contains(&format!("process {}", std::process::id())),
+            "{error}"
+        );
         assert!(error.contains("since 2026-01-01"), "{error}");
         drop(held);
         assert!(Lock::take(folder.path(), "later").is_ok());
@@ -139,7 +146,11 @@ mod tests {
             started: "then".into(),
             worker: None,
         };
-        std::fs::write(folder.path().join("lock.json"), serde_json::to_vec(&dead).unwrap()).unwrap();
+        std::fs::write(
+            folder.path().join("lock.json"),
+            serde_json::to_vec(&dead).unwrap(),
+        )
+        .unwrap();
         let (_lock, before) = Lock::take(folder.path(), "now").unwrap();
         assert_eq!(before, Some(dead));
     }

@@ -47,7 +47,10 @@ pub fn run(
     let now = provenance::now();
     let (mut lock, dead) = Lock::take(&job.state, &now)?;
     if let Some(dead) = dead {
-        say(&format!("the run of process {} since {} died; its lock is taken over", dead.pid, dead.started));
+        say(&format!(
+            "the run of process {} since {} died; its lock is taken over",
+            dead.pid, dead.started
+        ));
         if let Some(worker) = dead.worker {
             worker.end();
         }
@@ -110,11 +113,19 @@ pub fn run(
     let mut findings: Vec<_> = judged.into_iter().map(|judged| judged.finding).collect();
     findings.sort_by_key(|finding| (finding.verdict, !finding.gated));
     let crossed = gates.iter().any(|gate| gate.passed == Some(false));
-    let worst = findings.iter().map(|finding| finding.verdict).min().unwrap_or_default();
+    let worst = findings
+        .iter()
+        .map(|finding| finding.verdict)
+        .min()
+        .unwrap_or_default();
     let results = NightlyResults {
         suite: job.suite.name.clone(),
         night: tonight.started.clone(),
-        verdict: if crossed { NightlyVerdict::Regressed } else { worst },
+        verdict: if crossed {
+            NightlyVerdict::Regressed
+        } else {
+            worst
+        },
         findings,
         gates,
         steps,
@@ -128,7 +139,13 @@ pub fn run(
         .chain(scored.into_iter().map(|scored| scored.record))
         .chain(benches)
         .collect();
-    site::write(job, &folder, &record, trend::all(&pasts, &nights, &rule), &others)?;
+    site::write(
+        job,
+        &folder,
+        &record,
+        trend::all(&pasts, &nights, &rule),
+        &others,
+    )?;
     notify::tell(&job.suite, &record, say);
     folder.finish()?;
     retain(job);
@@ -156,13 +173,18 @@ impl<'a> AtWork<'a> {
                 Ending::Done(done) | Ending::NotValid(done, _) => {
                     let names = (self.job.suite.name.as_str(), system.name.as_str());
                     let gates = &self.job.suite.gates;
-                    let found = quality::judge(&self.before, &done.record, names, done.inputs, gates);
+                    let found =
+                        quality::judge(&self.before, &done.record, names, done.inputs, gates);
                     self.judged.extend(found);
                     scored.push(done);
                 }
                 Ending::Failed(why) => self.miss(system, Outcome::Failed, &why),
                 Ending::NotRun => {
-                    self.miss(system, Outcome::NotRun, "the time budget was over before it");
+                    self.miss(
+                        system,
+                        Outcome::NotRun,
+                        "the time budget was over before it",
+                    );
                 }
             }
         }
@@ -172,7 +194,8 @@ impl<'a> AtWork<'a> {
     fn miss(&mut self, system: &System, outcome: Outcome, why: &str) {
         let names = (self.job.suite.name.as_str(), system.name.as_str());
         let gates = &self.job.suite.gates;
-        self.judged.extend(quality::missing(&self.before, names, outcome, why, gates));
+        self.judged
+            .extend(quality::missing(&self.before, names, outcome, why, gates));
     }
 
     fn score(&mut self, system: &'a System) -> Result<Ending<Scored<'a>>, Failure> {
@@ -184,7 +207,8 @@ impl<'a> AtWork<'a> {
         let origin: Origin = match prepared {
             Ok(origin) => origin,
             Err(why) => {
-                self.executor.note_failed(&format!("score {}", system.name), &why);
+                self.executor
+                    .note_failed(&format!("score {}", system.name), &why);
                 return Ok(Ending::Failed(why));
             }
         };
@@ -224,7 +248,10 @@ impl<'a> AtWork<'a> {
     }
 
     /// Compares what has changed with its accepted captions.
-    fn compare_changed(&mut self, scored: &[Scored]) -> Result<Vec<(String, Record)>, NightlyError> {
+    fn compare_changed(
+        &mut self,
+        scored: &[Scored],
+    ) -> Result<Vec<(String, Record)>, NightlyError> {
         let mut comparisons = Vec::new();
         for one in scored {
             let (suite, name) = (&self.job.suite, &one.system.name);
@@ -244,7 +271,9 @@ impl<'a> AtWork<'a> {
                 continue;
             };
             let files = [accepted.as_path(), one.captions.as_path()];
-            let step = self.planner.compare(one.system, files, [&before, &one.sha256]);
+            let step = self
+                .planner
+                .compare(one.system, files, [&before, &one.sha256]);
             let ending = self.executor.record(&step)?;
             if let Some(record) = ending.result() {
                 comparisons.push((name.clone(), record.clone()));
@@ -254,7 +283,10 @@ impl<'a> AtWork<'a> {
                 Ending::Failed(why) => why,
                 _ => "the time budget was over before it".into(),
             };
-            let of_system = self.judged.iter_mut().filter(|judged| judged.finding.system == *name);
+            let of_system = self
+                .judged
+                .iter_mut()
+                .filter(|judged| judged.finding.system == *name);
             for judged in of_system.filter(|judged| judged.finding.gated) {
                 let reason = format!("cannot be compared with its accepted captions: {why}");
                 judged.say(NightlyVerdict::Invalid, reason);
@@ -269,7 +301,13 @@ impl<'a> AtWork<'a> {
             let of_data: Vec<(&str, &Path, &str)> = scored
                 .iter()
                 .filter(|one| self.job.suite.data_of(one.system).name == data.name)
-                .map(|one| (one.system.name.as_str(), one.captions.as_path(), one.sha256.as_str()))
+                .map(|one| {
+                    (
+                        one.system.name.as_str(),
+                        one.captions.as_path(),
+                        one.sha256.as_str(),
+                    )
+                })
                 .collect();
             if of_data.len() > 1 {
                 let step = self.planner.leaderboard(data, &of_data);
@@ -284,7 +322,9 @@ impl<'a> AtWork<'a> {
     fn run_benchmarks(&mut self) -> Result<(), NightlyError> {
         let suite = &self.job.suite;
         for benchmark in &suite.benchmarks {
-            let ending = self.executor.record(&self.planner.bench(benchmark, false))?;
+            let ending = self
+                .executor
+                .record(&self.planner.bench(benchmark, false))?;
             self.benches.extend(ending.result().cloned());
             let judged = match ending {
                 Ending::Done(record) => self.judge_benchmark(benchmark, &record)?,
@@ -318,7 +358,13 @@ impl<'a> AtWork<'a> {
                 again = Some(record);
             }
         }
-        Ok(speed::judge_run(&self.before, suite, benchmark, record, again.as_ref()))
+        Ok(speed::judge_run(
+            &self.before,
+            suite,
+            benchmark,
+            record,
+            again.as_ref(),
+        ))
     }
 }
 
@@ -329,7 +375,9 @@ fn tonight(
     options: Options,
     say: &dyn Fn(&str),
 ) -> Result<(NightFolder, Night), Failure> {
-    let unfinished = NightFolder::all(&job.state).pop().filter(|night| !night.is_finished());
+    let unfinished = NightFolder::all(&job.state)
+        .pop()
+        .filter(|night| !night.is_finished());
     if let Some(folder) = unfinished.filter(|night| !options.fresh && night.is_resumable(now))
         && let Some(night) = folder.night()
     {
@@ -363,10 +411,15 @@ fn close_abandoned(
     options: Options,
     say: &dyn Fn(&str),
 ) -> Result<(), NightlyError> {
-    let left = NightFolder::all(&job.state).into_iter().filter(|night| !night.is_finished());
+    let left = NightFolder::all(&job.state)
+        .into_iter()
+        .filter(|night| !night.is_finished());
     for folder in left.filter(|night| options.fresh || !night.is_resumable(now)) {
         if let Some(night) = folder.night() {
-            say(&format!("the night of {} was never finished; it stands as not run", night.started));
+            say(&format!(
+                "the night of {} was never finished; it stands as not run",
+                night.started
+            ));
             let nights = history.nights(&job.suite.name)?;
             let pasts = history.pasts(&job.suite.name, &nights)?;
             let before = Before {
@@ -384,7 +437,10 @@ fn close_abandoned(
                 .benchmarks
                 .iter()
                 .flat_map(|benchmark| speed::missing(&before, suite, benchmark, outcome, why));
-            let entries: Vec<_> = systems.chain(benchmarks).map(|judged| judged.entry).collect();
+            let entries: Vec<_> = systems
+                .chain(benchmarks)
+                .map(|judged| judged.entry)
+                .collect();
             history.record(&night, &entries)?;
         }
         folder.finish()?;
@@ -407,7 +463,12 @@ fn print_plan(job: &Job, say: &dyn Fn(&str)) {
             steps.push(format!("leaderboard {}", data.name));
         }
     }
-    steps.extend(suite.benchmarks.iter().map(|benchmark| format!("bench {}", benchmark.name)));
+    steps.extend(
+        suite
+            .benchmarks
+            .iter()
+            .map(|benchmark| format!("bench {}", benchmark.name)),
+    );
     say(&format!(
         "suite {}: {} · changed systems are compared with their accepted captions, slow benchmarks measured again",
         suite.name,
@@ -417,7 +478,12 @@ fn print_plan(job: &Job, say: &dyn Fn(&str)) {
 
 /// The suite's conditions. One that cannot be decided because a system has failed is not crossed: the failure is told.
 fn check_gates(job: &Job, scored: &[Scored]) -> Vec<record::Gate> {
-    let names: Vec<String> = job.suite.systems.iter().map(|system| system.name.clone()).collect();
+    let names: Vec<String> = job
+        .suite
+        .systems
+        .iter()
+        .map(|system| system.name.clone())
+        .collect();
     let none = ScoreResults::default();
     let numbers: Vec<(&str, &ScoreResults)> = names
         .iter()
@@ -480,7 +546,8 @@ fn finished(
     began: Instant,
 ) -> Result<Record, Failure> {
     let failed = |source| Failure::new(suite_file, source);
-    let sha256 = crate::hub::sha256(suite_file).map_err(|error| failed(std::io::Error::other(error)))?;
+    let sha256 =
+        crate::hub::sha256(suite_file).map_err(|error| failed(std::io::Error::other(error)))?;
     let suite = &job.suite;
     let inputs = vec![Input {
         role: "suite".into(),
@@ -524,10 +591,17 @@ fn retain(job: &Job) {
         let _ = std::fs::remove_dir_all(&night.path);
         let _ = std::fs::remove_dir_all(job.site.join("records").join(&night.stamp));
     }
-    let Some(oldest) = nights.get(old).and_then(|n| n.path.metadata().ok()?.created().ok()) else {
+    let Some(oldest) = nights
+        .get(old)
+        .and_then(|n| n.path.metadata().ok()?.created().ok())
+    else {
         return;
     };
-    for entry in std::fs::read_dir(job.state.join("captions")).into_iter().flatten().flatten() {
+    for entry in std::fs::read_dir(job.state.join("captions"))
+        .into_iter()
+        .flatten()
+        .flatten()
+    {
         let file = entry.path().join("captions.csv.done.json");
         let used = file.metadata().and_then(|data| data.modified());
         if old > 0 && used.is_ok_and(|used| used < oldest) {

@@ -57,7 +57,9 @@ impl<'a> Planner<'a> {
     /// Whether the images and references of a data set are those that the suite names.
     pub fn check_data(&self, data: &DataSet, hashes: &mut Hashes) -> Result<(), String> {
         let mut check = |what: &str, path: &Path, wanted: &Option<String>| {
-            let found = hashes.of(&self.path(path)).map_err(|error| error.to_string())?;
+            let found = hashes
+                .of(&self.path(path))
+                .map_err(|error| error.to_string())?;
             match wanted {
                 Some(wanted) if !wanted.eq_ignore_ascii_case(&found) => Err(format!(
                     "{what} of data set `{}` have changed: SHA-256 is {found}, the suite says {wanted}; \
@@ -77,7 +79,9 @@ impl<'a> Planner<'a> {
     /// What goes into a system's captions.
     pub fn origin(&self, system: &System, hashes: &mut Hashes) -> Result<Origin, String> {
         let of_file = |hashes: &mut Hashes, path: &Path| {
-            hashes.of(&self.path(path)).map_err(|error| error.to_string())
+            hashes
+                .of(&self.path(path))
+                .map_err(|error| error.to_string())
         };
         let data = self.suite.data_of(system);
         let mut parts = vec![of_file(hashes, &data.references)?, self.encoder.clone()?];
@@ -108,13 +112,20 @@ impl<'a> Planner<'a> {
         let flags = [
             ("--checkpoint", system.checkpoint.clone()),
             ("--adapter", system.adapter.clone()),
-            ("--images", data.images.as_ref().map(|path| path.display().to_string())),
+            (
+                "--images",
+                data.images.as_ref().map(|path| path.display().to_string()),
+            ),
         ];
         for (flag, value) in flags {
             arguments.extend(value.into_iter().flat_map(|value| [flag.to_owned(), value]));
         }
         arguments.extend(system.arguments.iter().cloned());
-        self.step(format!("caption {}", system.name), arguments, &[&origin.key])
+        self.step(
+            format!("caption {}", system.name),
+            arguments,
+            &[&origin.key],
+        )
     }
 
     /// The score of a system's captions. It is computed anew every night, without the embedding cache: a score that
@@ -124,7 +135,11 @@ impl<'a> Planner<'a> {
         arguments.push(captions.display().to_string());
         arguments.extend(self.scoring(self.suite.data_of(system)));
         arguments.extend(["--no-cache".into(), "--worst".into(), "5".into()]);
-        self.step(format!("score {}", system.name), arguments, &[sha256, &self.night])
+        self.step(
+            format!("score {}", system.name),
+            arguments,
+            &[sha256, &self.night],
+        )
     }
 
     /// Tonight's captions beside the accepted ones.
@@ -158,7 +173,11 @@ impl<'a> Planner<'a> {
         arguments.extend(["--scenario".into(), benchmark.scenario.clone()]);
         arguments.extend(benchmark.arguments.iter().cloned());
         let again = if again { " again" } else { "" };
-        self.step(format!("bench {}{again}", benchmark.name), arguments, &[&self.night])
+        self.step(
+            format!("bench {}{again}", benchmark.name),
+            arguments,
+            &[&self.night],
+        )
     }
 
     fn global(&self, command: &str) -> Vec<String> {
@@ -171,7 +190,10 @@ impl<'a> Planner<'a> {
 
     fn scoring(&self, data: &DataSet) -> Vec<String> {
         let suite = self.suite;
-        let mut arguments = vec!["--references".to_owned(), data.references.display().to_string()];
+        let mut arguments = vec![
+            "--references".to_owned(),
+            data.references.display().to_string(),
+        ];
         arguments.extend(["--encoder".into(), suite.encoder.clone()]);
         if let Some(engine) = &suite.engine {
             arguments.extend(["--engine".into(), engine.clone()]);
@@ -186,7 +208,9 @@ impl<'a> Planner<'a> {
     fn step(&self, name: String, arguments: Vec<String>, inputs: &[&str]) -> Step {
         let encoder = self.encoder.as_deref().unwrap_or_default();
         let parts = [self.program.as_str(), encoder].into_iter();
-        let parts = parts.chain(arguments.iter().map(String::as_str)).chain(inputs.iter().copied());
+        let parts = parts
+            .chain(arguments.iter().map(String::as_str))
+            .chain(inputs.iter().copied());
         Step {
             key: key(parts),
             name,
@@ -201,7 +225,9 @@ impl<'a> Planner<'a> {
             local
         } else {
             let settings = hub::Settings::from_env(false);
-            hub::resolve(name, kind, &settings).map_err(|error| error.to_string())?.dir
+            hub::resolve(name, kind, &settings)
+                .map_err(|error| error.to_string())?
+                .dir
         };
         hashes.of(&dir).map_err(|error| error.to_string())
     }

@@ -148,7 +148,8 @@ impl Worker {
 
     fn is_zombie(&self) -> bool {
         let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.pid)).unwrap_or_default();
-        stat.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with('Z'))
+        stat.rsplit_once(") ")
+            .is_some_and(|(_, rest)| rest.starts_with('Z'))
     }
 }
 
@@ -171,7 +172,11 @@ fn killed(_status: &std::process::ExitStatus) -> String {
 fn tail(log: &Path) -> String {
     let bytes = std::fs::read(log).unwrap_or_default();
     let text = String::from_utf8_lossy(&bytes);
-    let lines: Vec<&str> = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+    let lines: Vec<&str> = text
+        .lines()
+        .map(str::trim)
+        .filter(|line| !line.is_empty())
+        .collect();
     let from = lines.len().saturating_sub(3);
     let last = lines[from..].join("; ");
     let skip = last.chars().count().saturating_sub(TAIL);
@@ -199,7 +204,10 @@ mod tests {
             ..worker.clone()
         };
         other.end();
-        assert!(child.try_wait().unwrap().is_none(), "another process was ended");
+        assert!(
+            child.try_wait().unwrap().is_none(),
+            "another process was ended"
+        );
         worker.end();
         assert!(!child.wait().unwrap().success());
     }
@@ -210,6 +218,9 @@ mod tests {
         let log = folder.path().join("log");
         std::fs::write(&log, "one\n\ntwo\n three\nerror: four\n").unwrap();
         assert_eq!(tail(&log), "two; three; error: four");
-        assert_eq!(with_tail(&folder.path().join("none"), "exit code 1"), "exit code 1");
+        assert_eq!(
+            with_tail(&folder.path().join("none"), "exit code 1"),
+            "exit code 1"
+        );
     }
 }

@@ -16,17 +16,25 @@ struct Metric<'a> {
 }
 
 /// Whether a system must be compared with its accepted captions: a gated metric was last accepted with other inputs.
-pub fn is_changed(before: &Before, record: &Record, suite: &str, system: &str, inputs: i64, gates: &Gates) -> bool {
+pub fn is_changed(
+    before: &Before,
+    record: &Record,
+    suite: &str,
+    system: &str,
+    inputs: i64,
+    gates: &Gates,
+) -> bool {
     let Results::Score(scores) = &record.results else {
         return false;
     };
-    metrics(scores).iter().filter(|metric| is_gated(gates, metric.name)).any(
-        |metric| {
+    metrics(scores)
+        .iter()
+        .filter(|metric| is_gated(gates, metric.name))
+        .any(|metric| {
             let past = before.of(&series(suite, system, metric, record));
             let accepted = past.as_ref().and_then(last_accepted);
             accepted.is_none_or(|point| point.inputs != inputs)
-        },
-    )
+        })
 }
 
 /// The metrics of a scored system, judged as far as the history alone can; those that need the paired test say so by
@@ -46,7 +54,11 @@ pub fn judge(
         let gated = is_gated(gates, metric.name);
         let past = before.of(&series);
         let mut judged = Judged::new(series, metric.figure, inputs, gated);
-        exact(&mut judged, past.as_ref().and_then(last_accepted), gates.tolerance);
+        exact(
+            &mut judged,
+            past.as_ref().and_then(last_accepted),
+            gates.tolerance,
+        );
         judged
     };
     metrics(scores).iter().map(judge_one).collect()
@@ -60,12 +72,18 @@ fn exact(judged: &mut Judged, accepted: Option<Point>, tolerance: f64) {
         return judged.say(Invalid, "the metric has no value");
     };
     let Some((accepted, level)) = accepted.and_then(|point| Some((point, point.value?))) else {
-        return judged.say(InsufficientHistory, "the first night of this metric with these references and this encoder");
+        return judged.say(
+            InsufficientHistory,
+            "the first night of this metric with these references and this encoder",
+        );
     };
     judged.finding.level = Some(level);
     judged.finding.change = (level != 0.0).then(|| (value - level) / level.abs());
     if accepted.inputs != judged.entry.inputs {
-        return judged.say(Unchanged, "what goes into it has changed; no gate is on this metric");
+        return judged.say(
+            Unchanged,
+            "what goes into it has changed; no gate is on this metric",
+        );
     }
     let allowed = tolerance * level.abs().max(1.0);
     judged.finding.band = Some([level - allowed, level + allowed]);
@@ -112,14 +130,19 @@ pub fn test(all: &mut [Judged], comparisons: &[(String, Record)], alpha: f64) {
 fn say_tested(judged: &mut Judged, difference: &Difference, p_holm: f64, alpha: f64) {
     use NightlyVerdict::{Improved, Regressed, Unchanged};
     // The record may name either side first.
-    let sign = if difference.system == "tonight" { 1.0 } else { -1.0 };
+    let sign = if difference.system == "tonight" {
+        1.0
+    } else {
+        -1.0
+    };
     let Some(moved) = difference.estimate.value.map(|value| sign * value) else {
         return;
     };
     let accepted = judged.entry.value.map(|value| value - moved);
     judged.finding.level = accepted;
-    judged.finding.change =
-        accepted.filter(|level| *level != 0.0).map(|level| moved / level.abs());
+    judged.finding.change = accepted
+        .filter(|level| *level != 0.0)
+        .map(|level| moved / level.abs());
     let said = format!(
         "{} {} beside the accepted captions, p = {p_holm:.4} after Holm over the suite",
         if moved < 0.0 { "lower by" } else { "higher by" },
@@ -130,16 +153,21 @@ fn say_tested(judged: &mut Judged, difference: &Difference, p_holm: f64, alpha: 
         None => false,
     };
     if p_holm >= alpha || moved == 0.0 {
-        let least = difference.minimum_detectable.map_or(String::new(), |least| {
-            format!("; these images show differences of {least:.4} and more")
-        });
+        let least = difference
+            .minimum_detectable
+            .map_or(String::new(), |least| {
+                format!("; these images show differences of {least:.4} and more")
+            });
         judged.say(Unchanged, format!("no difference shown: {said}{least}"));
     } else if worse {
         judged.say(Regressed, said);
     } else if difference.higher_is_better.is_some() {
         judged.say(Improved, said);
     } else {
-        judged.say(Unchanged, format!("differs: {said}; neither direction is better"));
+        judged.say(
+            Unchanged,
+            format!("differs: {said}; neither direction is better"),
+        );
     }
 }
 
@@ -181,9 +209,8 @@ fn is_gated(gates: &Gates, metric: &str) -> bool {
 }
 
 fn last_accepted(past: &Past) -> Option<Point> {
-    let accepted = |point: &&Point| {
-        point.outcome == Outcome::Measured && point.standing == Standing::Accepted
-    };
+    let accepted =
+        |point: &&Point| point.outcome == Outcome::Measured && point.standing == Standing::Accepted;
     past.points.iter().rev().find(accepted).copied()
 }
 

@@ -34,13 +34,18 @@ fn link(job: &Job, night: &NightFolder, results: &mut NightlyResults) -> Result<
         let Some(from) = step.record.take().map(|path| job.state.join(path)) else {
             continue;
         };
-        let is_record = from.extension().is_some_and(|extension| extension == "json");
+        let is_record = from
+            .extension()
+            .is_some_and(|extension| extension == "json");
         let Some(name) = from.file_name().filter(|_| is_record) else {
             continue;
         };
         let name = name.to_string_lossy().replace('%', "_");
         if from.is_file() {
-            files::copy(&from, &job.site.join("records").join(&night.stamp).join(&name))?;
+            files::copy(
+                &from,
+                &job.site.join("records").join(&night.stamp).join(&name),
+            )?;
             step.record = Some(format!("records/{}/{name}", night.stamp));
         }
     }
@@ -60,7 +65,9 @@ pub fn read(job: &Job, night: &NightFolder) -> Result<(Record, Vec<Record>), Nig
     if let Results::Nightly(results) = &record.results {
         for step in &results.steps {
             let file = step.record.as_ref().map(|path| job.state.join(path));
-            let is_shown = ["leaderboard ", "score ", "bench "].iter().any(|kind| step.name.starts_with(kind));
+            let is_shown = ["leaderboard ", "score ", "bench "]
+                .iter()
+                .any(|kind| step.name.starts_with(kind));
             if let Some(file) = file.filter(|_| is_shown && !step.name.ends_with(" again")) {
                 others.push(read(&file)?);
             }

@@ -39,24 +39,40 @@ impl Runs {
 
 /// The logarithm of a cost, larger is worse; `None` of what is not positive.
 pub fn cost(value: f64, higher_is_better: Option<bool>) -> Option<f64> {
-    let sign = if higher_is_better == Some(true) { -1.0 } else { 1.0 };
+    let sign = if higher_is_better == Some(true) {
+        -1.0
+    } else {
+        1.0
+    };
     (value.is_finite() && value > 0.0).then(|| sign * value.ln())
 }
 
 /// The figure of a cost.
 pub fn value(cost: f64, higher_is_better: Option<bool>) -> f64 {
-    if higher_is_better == Some(true) { (-cost).exp() } else { cost.exp() }
+    if higher_is_better == Some(true) {
+        (-cost).exp()
+    } else {
+        cost.exp()
+    }
 }
 
 /// Whether one of the figures of a benchmark is worth a second measurement.
-pub fn is_suspicious_run(before: &Before, suite: &Suite, benchmark: &Benchmark, record: &Record) -> bool {
+pub fn is_suspicious_run(
+    before: &Before,
+    suite: &Suite,
+    benchmark: &Benchmark,
+    record: &Record,
+) -> bool {
     let Results::Bench(results) = &record.results else {
         return false;
     };
     let rule = suite.gates.speed.rule();
     results.headlines.iter().any(|headline| {
         let series = series(suite, benchmark, record, results, headline);
-        let figure = headline.measured.value.and_then(|v| cost(v, series.higher_is_better));
+        let figure = headline
+            .measured
+            .value
+            .and_then(|v| cost(v, series.higher_is_better));
         let past = before.of(&series);
         match (figure, past) {
             (Some(figure), Some(past)) => {
@@ -88,7 +104,10 @@ pub fn judge_run(
     let judged = results.headlines.iter().filter_map(|headline| {
         let series = series(suite, benchmark, record, results, headline);
         let second = again.and_then(|results| {
-            results.headlines.iter().find(|other| other.name == headline.name)
+            results
+                .headlines
+                .iter()
+                .find(|other| other.name == headline.name)
         });
         let figure = figure(headline, second);
         let past = before.of(&series);
@@ -97,7 +116,10 @@ pub fn judge_run(
             return None;
         }
         let mut judged = Judged::new(series, figure, 0, true);
-        match figure.value.and_then(|v| cost(v, judged.entry.series.higher_is_better)) {
+        match figure
+            .value
+            .and_then(|v| cost(v, judged.entry.series.higher_is_better))
+        {
             Some(figure) => say(&mut judged, before, past.as_ref(), figure, &rule),
             None => {
                 let reason = headline.measured.reason.clone();
@@ -145,7 +167,11 @@ pub fn missing(
 fn figure(first: &Headline, second: Option<&Headline>) -> Figure {
     let of = |headline: &Headline| Figure {
         value: headline.measured.value,
-        interval: headline.measured.low.zip(headline.measured.high).map(|(low, high)| [low, high]),
+        interval: headline
+            .measured
+            .low
+            .zip(headline.measured.high)
+            .map(|(low, high)| [low, high]),
         first: None,
     };
     let (one, two) = (of(first), second.map(of));
@@ -173,13 +199,13 @@ fn say(judged: &mut Judged, before: &Before, past: Option<&Past>, figure: f64, r
         let ends = [base.level - base.below, base.level + base.above].map(|end| value(end, higher));
         judged.finding.level = Some(value(base.level, higher));
         judged.finding.band = Some([ends[0].min(ends[1]), ends[0].max(ends[1])]);
-        judged.finding.change =
-            Some(value(figure, higher) / value(base.level, higher) - 1.0);
+        judged.finding.change = Some(value(figure, higher) / value(base.level, higher) - 1.0);
     }
     let night_of = |run: usize| match (points.get(run), past) {
-        (Some(point), Some(past)) => {
-            before.nights.get(past.points[*point].night).map(|night| night.started.clone())
-        }
+        (Some(point), Some(past)) => before
+            .nights
+            .get(past.points[*point].night)
+            .map(|night| night.started.clone()),
         _ => Some(before.tonight.started.clone()),
     };
     judged.finding.since = judgement.since.and_then(night_of);
@@ -200,7 +226,11 @@ fn explained(
     was_repeated: bool,
     night_of: &dyn Fn(usize) -> Option<String>,
 ) -> String {
-    let day = |run: usize| night_of(run).map_or("tonight".into(), |night| night[..night.len().min(10)].to_owned());
+    let day = |run: usize| {
+        night_of(run).map_or("tonight".into(), |night| {
+            night[..night.len().min(10)].to_owned()
+        })
+    };
     let off = match (judgement.change, judgement.baseline) {
         (Some(change), Some(base)) => format!(
             "{} than the median of {} accepted runs (ordinary: up to {:.1}%)",
@@ -210,7 +240,12 @@ fn explained(
                 format!("costs {:.1}% less", -100.0 * change)
             },
             base.at_level,
-            100.0 * if change > 0.0 { base.above.exp_m1() } else { -(-base.below).exp_m1() }
+            100.0
+                * if change > 0.0 {
+                    base.above.exp_m1()
+                } else {
+                    -(-base.below).exp_m1()
+                }
         ),
         _ => String::new(),
     };
@@ -231,7 +266,10 @@ fn explained(
             change.statistic
         ),
         Reason::TooFew(runs) => {
-            format!("{runs} accepted runs of this key; {} are needed", rule.min_runs)
+            format!(
+                "{runs} accepted runs of this key; {} are needed",
+                rule.min_runs
+            )
         }
     }
 }

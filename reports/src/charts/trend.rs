@@ -12,7 +12,9 @@ const Y_AXIS: u32 = 76;
 /// Draws the points at equal distances. `changes` are nights with which a level began.
 pub fn draw(points: &[TrendPoint], changes: &[String], unit: &str) -> Option<Canvas> {
     let ends = |pair: Option<[f64; 2]>| pair.into_iter().flatten();
-    let all = points.iter().flat_map(|p| p.value.into_iter().chain(ends(p.range)).chain(ends(p.band)));
+    let all = points
+        .iter()
+        .flat_map(|p| p.value.into_iter().chain(ends(p.range)).chain(ends(p.band)));
     let (low, high) = range(all)?;
     let right = points.len() as f64 - 0.5;
     Canvas::draw(HEIGHT, |area| {
@@ -36,7 +38,10 @@ pub fn draw(points: &[TrendPoint], changes: &[String], unit: &str) -> Option<Can
             .axis_desc_style(letters(&MUTED))
             .draw()?;
         for (of, strength) in [
-            ((|p: &TrendPoint| p.band) as fn(&TrendPoint) -> Option<[f64; 2]>, 0.14),
+            (
+                (|p: &TrendPoint| p.band) as fn(&TrendPoint) -> Option<[f64; 2]>,
+                0.14,
+            ),
             (|p| p.range, 0.3),
         ] {
             for shape in areas(points, of) {
@@ -90,7 +95,10 @@ fn runs(points: &[TrendPoint], of: impl Fn(&TrendPoint) -> Option<f64>) -> Vec<V
     let mut runs: Vec<Vec<(f64, f64)>> = vec![Vec::new()];
     for (index, point) in points.iter().enumerate() {
         match of(point) {
-            Some(value) => runs[..].last_mut().into_iter().for_each(|run| run.push((index as f64, value))),
+            Some(value) => runs[..]
+                .last_mut()
+                .into_iter()
+                .for_each(|run| run.push((index as f64, value))),
             None => runs.push(Vec::new()),
         }
     }
@@ -99,10 +107,7 @@ fn runs(points: &[TrendPoint], of: impl Fn(&TrendPoint) -> Option<f64>) -> Vec<V
 }
 
 /// The shapes between two lines.
-fn areas(
-    points: &[TrendPoint],
-    of: fn(&TrendPoint) -> Option<[f64; 2]>,
-) -> Vec<Vec<(f64, f64)>> {
+fn areas(points: &[TrendPoint], of: fn(&TrendPoint) -> Option<[f64; 2]>) -> Vec<Vec<(f64, f64)>> {
     let low = runs(points, |p| of(p).map(|[low, _]| low));
     let high = runs(points, |p| of(p).map(|[_, high]| high));
     let closed = low.into_iter().zip(high).map(|(low, high)| {

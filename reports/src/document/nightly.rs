@@ -28,7 +28,11 @@ pub fn document(record: &Record, results: &NightlyResults) -> Document {
         text: visible(&record.signature),
     });
     Document {
-        title: format!("Nightly {}, {}", visible(&results.suite), day(&results.night)),
+        title: format!(
+            "Nightly {}, {}",
+            visible(&results.suite),
+            day(&results.night)
+        ),
         blocks,
         appendix: provenance::tables(record),
     }
@@ -37,9 +41,17 @@ pub fn document(record: &Record, results: &NightlyResults) -> Document {
 /// The history of one system or benchmark: its trends, and tonight's figures.
 pub fn history(results: &NightlyResults, system: &str) -> Document {
     let of_system = |name: &str| name == system;
-    let all: Vec<&Trend> = results.trends.iter().filter(|t| of_system(&t.system)).collect();
-    let tonight: Vec<NightlyFinding> =
-        results.findings.iter().filter(|f| of_system(&f.system)).cloned().collect();
+    let all: Vec<&Trend> = results
+        .trends
+        .iter()
+        .filter(|t| of_system(&t.system))
+        .collect();
+    let tonight: Vec<NightlyFinding> = results
+        .findings
+        .iter()
+        .filter(|f| of_system(&f.system))
+        .cloned()
+        .collect();
     Document {
         title: format!("{} in suite {}", visible(system), visible(&results.suite)),
         blocks: vec![
@@ -62,7 +74,11 @@ fn counts(results: &NightlyResults) -> String {
     use NightlyVerdict::{Improved, InsufficientHistory, Invalid, Regressed, Unchanged};
     let mut parts = vec![counted(results.findings.len() as u64, "figure")];
     for verdict in [Regressed, Invalid, Improved, InsufficientHistory, Unchanged] {
-        let count = results.findings.iter().filter(|f| f.verdict == verdict).count();
+        let count = results
+            .findings
+            .iter()
+            .filter(|f| f.verdict == verdict)
+            .count();
         if count > 0 {
             parts.push(format!("{count} {}", verdict.name()));
         }
@@ -73,15 +89,25 @@ fn counts(results: &NightlyResults) -> String {
 fn verdict(results: &NightlyResults) -> Block {
     let of = |verdict: NightlyVerdict| -> Vec<String> {
         let named = |f: &NightlyFinding| visible(&format!("{} {}", f.system, f.metric));
-        results.findings.iter().filter(|f| f.verdict == verdict).map(named).collect()
+        results
+            .findings
+            .iter()
+            .filter(|f| f.verdict == verdict)
+            .map(named)
+            .collect()
     };
     let mut regressed = of(NightlyVerdict::Regressed);
-    let crossed = results.gates.iter().filter(|gate| gate.passed == Some(false));
+    let crossed = results
+        .gates
+        .iter()
+        .filter(|gate| gate.passed == Some(false));
     regressed.extend(crossed.map(|gate| visible(&gate.condition)));
     let invalid = of(NightlyVerdict::Invalid);
     let (tone, mut text) = if regressed.is_empty() {
         let text = match results.verdict {
-            NightlyVerdict::Improved => format!("IMPROVED: {}", of(NightlyVerdict::Improved).join(", ")),
+            NightlyVerdict::Improved => {
+                format!("IMPROVED: {}", of(NightlyVerdict::Improved).join(", "))
+            }
             _ => "NO REGRESSION".into(),
         };
         (Tone::Good, text)
@@ -91,7 +117,11 @@ fn verdict(results: &NightlyResults) -> Block {
     if !invalid.is_empty() {
         text += &format!(". WITHOUT A FIGURE: {}", invalid.join(", "));
     }
-    let tone = if regressed.is_empty() && !invalid.is_empty() { Tone::Warning } else { tone };
+    let tone = if regressed.is_empty() && !invalid.is_empty() {
+        Tone::Warning
+    } else {
+        tone
+    };
     Block::Notice { tone, text }
 }
 
@@ -146,7 +176,9 @@ fn findings(findings: &[NightlyFinding]) -> Table {
     );
     for finding in findings {
         let figure = |value: Option<f64>| Cell::number(figure(value, &finding.unit), value);
-        let change = finding.change.map_or(MISSING.to_string(), |c| format!("{:+.1}%", 100.0 * c));
+        let change = finding
+            .change
+            .map_or(MISSING.to_string(), |c| format!("{:+.1}%", 100.0 * c));
         table.rows.push(vec![
             Cell::text(finding.verdict.name()).tone(tone(finding.verdict)),
             Cell::system(&finding.system),
@@ -157,7 +189,8 @@ fn findings(findings: &[NightlyFinding]) -> Table {
         ]);
     }
     table.remark = Some(
-        "accepted: the accepted value of a quality, the median of the accepted runs of a speed.".into(),
+        "accepted: the accepted value of a quality, the median of the accepted runs of a speed."
+            .into(),
     );
     table.sortable()
 }
@@ -166,7 +199,11 @@ fn gates(gates: &[Gate]) -> Option<Table> {
     if gates.is_empty() {
         return None;
     }
-    let columns = [Column::text("gate"), Column::text("holds"), Column::text("why")];
+    let columns = [
+        Column::text("gate"),
+        Column::text("holds"),
+        Column::text("why"),
+    ];
     let mut table = Table::new("Gates", columns.into());
     for gate in gates {
         let (holds, tone) = match gate.passed {
@@ -219,10 +256,18 @@ pub fn figure(value: Option<f64>, unit: &str) -> String {
         "s" if value < 1.0 => (value * 1e3, "ms"),
         unit => (value, unit),
     };
-    let magnitude = if value == 0.0 { 0 } else { value.abs().log10().floor() as i32 };
+    let magnitude = if value == 0.0 {
+        0
+    } else {
+        value.abs().log10().floor() as i32
+    };
     let decimals = (3 - magnitude).clamp(0, 9) as usize;
     let number = format!("{value:.decimals$}");
-    if unit.is_empty() { number } else { format!("{number} {}", visible(unit)) }
+    if unit.is_empty() {
+        number
+    } else {
+        format!("{number} {}", visible(unit))
+    }
 }
 
 #[cfg(test)]

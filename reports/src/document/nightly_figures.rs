@@ -31,7 +31,11 @@ fn trend_figure(trend: &Trend) -> Figure {
         ),
         plot: Plot::Trend {
             points: trend.points.clone(),
-            changes: trend.changes.iter().map(|change| change.night.clone()).collect(),
+            changes: trend
+                .changes
+                .iter()
+                .map(|change| change.night.clone())
+                .collect(),
             unit: visible(&trend.unit),
         },
         numbers: changes_table(&trend.changes),
@@ -43,7 +47,9 @@ fn changes_table(changes: &[TrendChange]) -> Option<Table> {
         return None;
     }
     let columns = ["since", "commit", "machine"].map(Column::text).into_iter();
-    let columns = columns.chain([Column::number("change"), Column::text("accepted")]).collect();
+    let columns = columns
+        .chain([Column::number("change"), Column::text("accepted")])
+        .collect();
     let mut table = Table::new("Changes of level", columns);
     for change in changes {
         let commit = change.commit.as_deref().unwrap_or("unknown");
@@ -51,7 +57,10 @@ fn changes_table(changes: &[TrendChange]) -> Option<Table> {
             Cell::text(&day(&change.night)),
             Cell::text(commit.get(..12).unwrap_or(commit)),
             Cell::text(&change.host),
-            Cell::number(format!("{:+.1}%", 100.0 * change.change), Some(change.change)),
+            Cell::number(
+                format!("{:+.1}%", 100.0 * change.change),
+                Some(change.change),
+            ),
             Cell::text(if change.accepted { "yes" } else { "no" }).tone(Tone::Dim),
         ]);
     }

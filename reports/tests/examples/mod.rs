@@ -3,8 +3,8 @@
 #![allow(dead_code)] // each test uses its own part of the examples
 
 mod bench;
-mod nightly;
 pub mod golden;
+mod nightly;
 
 use fgd_reports::record::*;
 use serde_json::json;

@@ -84,7 +84,7 @@ pub fn night() -> Record {
         outcome,
         seconds: 12.25,
         message: (outcome == StepOutcome::Failed).then(|| "killed by signal 9".into()),
-        record: (outcome == StepOutcome::Done).then(|| "records/20250330T020000Z/x.json".into()),
+        record: None,
     };
     let results = NightlyResults {
         suite: "captioners".into(),

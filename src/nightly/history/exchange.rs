@@ -72,10 +72,23 @@ pub fn import(history: &mut History, path: &Path) -> Result<usize, HistoryError>
 /// The columns of a row, so that one that is empty has its type all the same.
 fn schema() -> Schema {
     let text = [
-        "suite", "started", "version", "commit", "night_host", "cpu", "system", "metric", "kind",
-        "definition", "host", "engine", "dtype",
+        "suite",
+        "started",
+        "version",
+        "commit",
+        "night_host",
+        "cpu",
+        "system",
+        "metric",
+        "kind",
+        "definition",
+        "host",
+        "engine",
+        "dtype",
     ];
-    let fields = text.map(|name| Field::new(name.into(), DataType::String)).into_iter();
+    let fields = text
+        .map(|name| Field::new(name.into(), DataType::String))
+        .into_iter();
     let field = |name: &str, kind: DataType| Field::new(name.into(), kind);
     fields
         .chain([
@@ -89,8 +102,10 @@ fn schema() -> Schema {
             field("first", DataType::Float64),
         ])
         .chain(
-            ["standing", "verdict", "reason", "inputs", "record", "accepted", "note"]
-                .map(|name| Field::new(name.into(), DataType::String)),
+            [
+                "standing", "verdict", "reason", "inputs", "record", "accepted", "note",
+            ]
+            .map(|name| Field::new(name.into(), DataType::String)),
         )
         .collect()
 }

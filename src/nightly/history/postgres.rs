@@ -69,8 +69,10 @@ mod server {
 
         fn execute(&mut self, sql: &str, values: &[Value]) -> Result<(), HistoryError> {
             let statement = self.prepared(sql)?;
-            let values: Vec<&(dyn ToSql + Sync)> =
-                values.iter().map(|value| value as &(dyn ToSql + Sync)).collect();
+            let values: Vec<&(dyn ToSql + Sync)> = values
+                .iter()
+                .map(|value| value as &(dyn ToSql + Sync))
+                .collect();
             self.client.execute(&statement, &values).map_err(failed)?;
             Ok(())
         }

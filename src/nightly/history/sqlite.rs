@@ -56,10 +56,7 @@ pub fn open(path: &Path) -> Result<Box<dyn Database>, HistoryError> {
 }
 
 /// Whether the file is a history, and a sound one. Nothing is written.
-fn look(
-    path: &Path,
-    failed: &dyn Fn(rusqlite::Error) -> HistoryError,
-) -> Result<(), HistoryError> {
+fn look(path: &Path, failed: &dyn Fn(rusqlite::Error) -> HistoryError) -> Result<(), HistoryError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags).map_err(failed)?;
     connection.busy_timeout(BUSY).map_err(failed)?;
@@ -102,7 +99,9 @@ impl Database for Sqlite {
     fn execute(&mut self, sql: &str, values: &[Value]) -> Result<(), HistoryError> {
         let failed = self.failed();
         let mut statement = self.connection.prepare_cached(sql).map_err(&failed)?;
-        statement.execute(params_from_iter(values)).map_err(failed)?;
+        statement
+            .execute(params_from_iter(values))
+            .map_err(failed)?;
         Ok(())
     }
 

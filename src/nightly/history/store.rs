@@ -183,10 +183,12 @@ impl History {
 
     /// Every series of a suite with its past, in the order of their keys; `nights` are those of [`History::nights`].
     pub fn pasts(&mut self, suite: &str, nights: &[Night]) -> Result<Vec<Past>, HistoryError> {
-        let place: HashMap<i64, usize> =
-            (nights.iter().enumerate()).map(|(index, night)| (night.id(), index)).collect();
+        let place: HashMap<i64, usize> = (nights.iter().enumerate())
+            .map(|(index, night)| (night.id(), index))
+            .collect();
         let mut pasts: HashMap<i64, Past> = HashMap::new();
-        let sql = "SELECT id, suite, system, metric, kind, definition, host, engine, dtype, threads,
+        let sql =
+            "SELECT id, suite, system, metric, kind, definition, host, engine, dtype, threads,
                           unit, better FROM series WHERE suite = $1";
         self.database.query(sql, &[suite.into()], &mut |row| {
             let past = Past {
@@ -197,7 +199,8 @@ impl History {
             pasts.insert(row[0].integer()?, past);
             Ok(())
         })?;
-        let sql = "SELECT p.series, p.night, p.outcome, p.value, p.low, p.high, p.standing, p.inputs
+        let sql =
+            "SELECT p.series, p.night, p.outcome, p.value, p.low, p.high, p.standing, p.inputs
                    FROM points p JOIN series s ON s.id = p.series WHERE s.suite = $1";
         self.database.query(sql, &[suite.into()], &mut |row| {
             let found = (pasts.get_mut(&row[0].integer()?)).zip(place.get(&row[1].integer()?));
@@ -222,12 +225,15 @@ impl History {
         self.database.query(sql, &[suite.into()], &mut |row| {
             let found = (pasts.get_mut(&row[0].integer()?)).zip(place.get(&row[1].integer()?));
             if let Some((past, night)) = found {
-                past.levels.push(past.points.partition_point(|point| point.night < *night));
+                past.levels
+                    .push(past.points.partition_point(|point| point.night < *night));
             }
             Ok(())
         })?;
         let mut pasts: Vec<Past> = pasts.into_values().collect();
-        pasts.iter_mut().for_each(|past| past.levels.sort_unstable());
+        pasts
+            .iter_mut()
+            .for_each(|past| past.levels.sort_unstable());
         pasts.sort_by(|a, b| a.series.cmp(&b.series));
         Ok(pasts)
     }
@@ -352,7 +358,10 @@ impl Row {
             .map(|(_, standing)| *standing)
             .ok_or_else(|| row_error(format!("unknown standing `{}`", self.standing)))?;
         let finite = |value: Option<f64>| value.is_none_or(f64::is_finite);
-        if ![self.value, self.low, self.high, self.first].into_iter().all(finite) {
+        if ![self.value, self.low, self.high, self.first]
+            .into_iter()
+            .all(finite)
+        {
             return Err(row_error("a figure is not finite".into()));
         }
         let inputs = u64::from_str_radix(&self.inputs, 16)
@@ -394,14 +403,18 @@ fn number_of<T: PartialEq>(all: &[T], one: &T) -> i64 {
 }
 
 fn outcome(number: i64) -> Result<Outcome, HistoryError> {
-    let known = usize::try_from(number).ok().and_then(|index| OUTCOMES.get(index));
+    let known = usize::try_from(number)
+        .ok()
+        .and_then(|index| OUTCOMES.get(index));
     known.copied().ok_or_else(|| HistoryError::Row {
         problem: format!("outcome {number} is unknown"),
     })
 }
 
 fn standing(number: i64) -> Result<Standing, HistoryError> {
-    let known = usize::try_from(number).ok().and_then(|index| STANDINGS.get(index));
+    let known = usize::try_from(number)
+        .ok()
+        .and_then(|index| STANDINGS.get(index));
     let (_, standing) = known.ok_or_else(|| HistoryError::Row {
         problem: format!("standing {number} is unknown"),
     })?;
@@ -467,7 +480,9 @@ fn put_series(database: &mut dyn Database, series: &Series) -> Result<(), Histor
         Kind::Quality => "quality",
         Kind::Speed => "speed",
     };
-    let better = series.higher_is_better.map_or(0, |higher| if higher { 1 } else { -1 });
+    let better = series
+        .higher_is_better
+        .map_or(0, |higher| if higher { 1 } else { -1 });
     database.execute(
         "INSERT INTO series (id, suite, system, metric, kind, definition, host, engine, dtype,
                              threads, unit, better)

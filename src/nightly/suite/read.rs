@@ -104,9 +104,22 @@ fn nearest<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a s
 
 fn wrong_with(suite: &Suite) -> Option<String> {
     let named = [
-        ("data set", suite.data.iter().map(|d| d.name.as_str()).collect::<Vec<_>>()),
-        ("system", suite.systems.iter().map(|s| s.name.as_str()).collect()),
-        ("benchmark", suite.benchmarks.iter().map(|b| b.name.as_str()).collect()),
+        (
+            "data set",
+            suite
+                .data
+                .iter()
+                .map(|d| d.name.as_str())
+                .collect::<Vec<_>>(),
+        ),
+        (
+            "system",
+            suite.systems.iter().map(|s| s.name.as_str()).collect(),
+        ),
+        (
+            "benchmark",
+            suite.benchmarks.iter().map(|b| b.name.as_str()).collect(),
+        ),
         ("suite", vec![suite.name.as_str()]),
     ];
     for (what, names) in &named {
@@ -127,19 +140,22 @@ fn wrong_with(suite: &Suite) -> Option<String> {
     if suite.systems.is_empty() && suite.benchmarks.is_empty() {
         return Some("nothing to do: it has neither a [[system]] nor a [[benchmark]]".into());
     }
-    (suite.systems.iter().find_map(|system| wrong_system(suite, system)))
-        .or_else(|| suite.metrics.iter().find_map(|metric| wrong_metric(metric)))
-        .or_else(|| wrong_gates(suite))
-        .or_else(|| suite.notify.iter().find_map(wrong_notification))
-        .or_else(|| {
-            let both = suite.history.file.is_some() && suite.history.postgres.is_some();
-            both.then(|| "[history] has a file and a server: give one of them".into())
-        })
-        .or_else(|| (suite.threads == Some(0)).then(|| "threads = 0: give at least one".into()))
-        .or_else(|| {
-            (suite.retention.nights == 0)
-                .then(|| "[retention] nights = 0: tonight's records would go at once".into())
-        })
+    (suite
+        .systems
+        .iter()
+        .find_map(|system| wrong_system(suite, system)))
+    .or_else(|| suite.metrics.iter().find_map(|metric| wrong_metric(metric)))
+    .or_else(|| wrong_gates(suite))
+    .or_else(|| suite.notify.iter().find_map(wrong_notification))
+    .or_else(|| {
+        let both = suite.history.file.is_some() && suite.history.postgres.is_some();
+        both.then(|| "[history] has a file and a server: give one of them".into())
+    })
+    .or_else(|| (suite.threads == Some(0)).then(|| "threads = 0: give at least one".into()))
+    .or_else(|| {
+        (suite.retention.nights == 0)
+            .then(|| "[retention] nights = 0: tonight's records would go at once".into())
+    })
 }
 
 /// Names become file names and stand in front of an equals sign.
@@ -198,7 +214,11 @@ fn wrong_metric(metric: &str) -> Option<String> {
 
 fn wrong_gates(suite: &Suite) -> Option<String> {
     let gates = &suite.gates;
-    let systems: Vec<String> = suite.systems.iter().map(|system| system.name.clone()).collect();
+    let systems: Vec<String> = suite
+        .systems
+        .iter()
+        .map(|system| system.name.clone())
+        .collect();
     for condition in &gates.conditions {
         if let Err(error) = Gate::parse(condition, &systems) {
             return Some(format!("[gates] conditions: {error}"));
@@ -207,14 +227,22 @@ fn wrong_gates(suite: &Suite) -> Option<String> {
     let rule = gates.speed.rule();
     let positive = |value: f64| value.is_finite() && value > 0.0;
     if !(gates.alpha > 0.0 && gates.alpha < 1.0) {
-        Some(format!("[gates] alpha = {}: lies between 0 and 1", gates.alpha))
+        Some(format!(
+            "[gates] alpha = {}: lies between 0 and 1",
+            gates.alpha
+        ))
     } else if !(gates.tolerance.is_finite() && gates.tolerance >= 0.0) {
         Some("[gates] tolerance: is not negative".into())
     } else if rule.min_runs < 3 || rule.window < rule.min_runs {
         Some("[gates.speed]: min_runs is at least 3 and window at least min_runs".into())
-    } else if ![rule.deviations, rule.floor, rule.severe, rule.change_statistic]
-        .into_iter()
-        .all(positive)
+    } else if ![
+        rule.deviations,
+        rule.floor,
+        rule.severe,
+        rule.change_statistic,
+    ]
+    .into_iter()
+    .all(positive)
     {
         Some("[gates.speed]: deviations, floor, severe and change_statistic are positive".into())
     } else {
@@ -243,13 +271,18 @@ mod tests {
     use super::*;
 
     fn error(text: &str) -> String {
-        parse(text, Path::new("suite.toml")).unwrap_err().to_string()
+        parse(text, Path::new("suite.toml"))
+            .unwrap_err()
+            .to_string()
     }
 
     #[test]
     fn the_example_is_a_suite_and_shows_every_key() {
         let suite = parse(EXAMPLE, Path::new("example.toml")).unwrap();
-        assert_eq!(suite.gates.speed.rule(), fgd_metrics::series::Rule::default());
+        assert_eq!(
+            suite.gates.speed.rule(),
+            fgd_metrics::series::Rule::default()
+        );
         // Every key that the shapes know stands in the example, commented out or not.
         let probe = |table: &str| {
             let text = format!("{EXAMPLE}\n{table}\nzzzzzz = 1\n");
@@ -262,20 +295,35 @@ mod tests {
             Err(error) => error.message().to_owned(),
             Ok(_) => panic!("an unknown key passes"),
         };
-        let tables = ["[[data]]", "[[system]]", "[[benchmark]]", "[[notify]]", "[retention]"];
+        let tables = [
+            "[[data]]",
+            "[[system]]",
+            "[[benchmark]]",
+            "[[notify]]",
+            "[retention]",
+        ];
         let mut messages: Vec<String> = vec![top];
         for table in &tables[..4] {
             messages.push(probe(table));
         }
         for table in ["gates", "gates.speed", "history", "retention"] {
             let text = format!("name = \"x\"\n[{table}]\nzzzzzz = 1\n");
-            messages.push(toml::from_str::<Suite>(&text).unwrap_err().message().to_owned());
+            messages.push(
+                toml::from_str::<Suite>(&text)
+                    .unwrap_err()
+                    .message()
+                    .to_owned(),
+            );
         }
         for message in messages {
             let keys: Vec<&str> = message.split('`').skip(3).step_by(2).collect();
             assert!(!keys.is_empty(), "{message}");
             for key in keys {
-                let written = [format!("{key} = "), format!("[{key}]"), format!("[gates.{key}]")];
+                let written = [
+                    format!("{key} = "),
+                    format!("[{key}]"),
+                    format!("[gates.{key}]"),
+                ];
                 assert!(
                     written.iter().any(|form| EXAMPLE.contains(form.as_str())),
                     "`{key}` does not stand in the example"
@@ -315,10 +363,12 @@ mod tests {
                 .contains("both called `s`")
         );
         assert!(
-            with("submission = \"a\"\n[gates]\nconditions = [\"t.fgd_paired<1\"]").contains("no system")
+            with("submission = \"a\"\n[gates]\nconditions = [\"t.fgd_paired<1\"]")
+                .contains("no system")
         );
         assert!(
-            with("submission = \"a\"\n[[notify]]\nwebhook = \"https://example.org\"").contains("NAME")
+            with("submission = \"a\"\n[[notify]]\nwebhook = \"https://example.org\"")
+                .contains("NAME")
         );
         assert!(error("name = \"../x\"").contains("letters, digits"));
         assert!(error("name = \"x\"\nmetrics = [\"cidr\"]").contains("nothing to do"));
@@ -328,6 +378,10 @@ mod tests {
     #[test]
     fn metrics_are_those_of_score() {
         assert_eq!(wrong_metric("cider"), None);
-        assert!(wrong_metric("cidr").unwrap().contains("did you mean `cider`?"));
+        assert!(
+            wrong_metric("cidr")
+                .unwrap()
+                .contains("did you mean `cider`?")
+        );
     }
 }

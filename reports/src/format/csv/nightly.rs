@@ -4,8 +4,8 @@ use super::{IN_MEMORY, defused};
 use crate::record::NightlyResults;
 
 const HEADER: [&str; 14] = [
-    "suite", "night", "system", "metric", "kind", "verdict", "value", "unit", "level", "low", "high",
-    "change", "p_holm", "reason",
+    "suite", "night", "system", "metric", "kind", "verdict", "value", "unit", "level", "low",
+    "high", "change", "p_holm", "reason",
 ];
 
 /// The night as CSV, with a header and a final newline.
