@@ -233,11 +233,13 @@ fn explained(
     };
     let off = match (judgement.change, judgement.baseline) {
         (Some(change), Some(base)) => format!(
-            "{} than the median of {} accepted runs (ordinary: up to {:.1}%)",
-            if change > 0.0 {
-                format!("costs {:.1}% more", 100.0 * change)
+            "{} the median of {} accepted runs (ordinary: up to {:.1}%)",
+            if change > 1.0 {
+                format!("costs {:.1} times as much as", 1.0 + change)
+            } else if change > 0.0 {
+                format!("costs {:.1}% more than", 100.0 * change)
             } else {
-                format!("costs {:.1}% less", -100.0 * change)
+                format!("costs {:.1}% less than", -100.0 * change)
             },
             base.at_level,
             100.0

@@ -3,8 +3,12 @@
 //! Paths are relative to the file. [`EXAMPLE`] is the commented file that `fgd nightly init` writes, and the
 //! documentation of every key; a test holds it to these shapes.
 
+mod check;
 mod duration;
 mod read;
+
+#[cfg(test)]
+mod tests;
 
 pub use read::{SuiteError, read};
 
