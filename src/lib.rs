@@ -15,3 +15,4 @@ pub mod encoder;
 pub mod eval;
 pub mod host;
 pub mod hub;
+pub mod nightly;

@@ -14,7 +14,8 @@
 //! covariance), [`linalg`] (factors and singular values), [`frechet`], [`paired`], [`decomposition`];
 //! then how far the set distance can be trusted: [`transport`], [`influence`] and [`bias`], put together in
 //! [`statistics`]. [`compare`] sets two systems side by side; [`mmd`], [`energy`], [`sliced`], [`prdc`] and [`vendi`] are other
-//! distances between the same two sets. [`text`] stands apart: it compares the words of captions, not embeddings.
+//! distances between the same two sets. [`text`] stands apart: it compares the words of captions, not embeddings. So does [`series`]: it tells noise from
+//! regression in figures measured night after night.
 
 pub mod bias;
 pub mod compare;
@@ -32,6 +33,7 @@ pub mod paired;
 mod pairwise;
 pub mod prdc;
 pub mod samples;
+pub mod series;
 pub mod sliced;
 pub mod statistics;
 pub mod text;

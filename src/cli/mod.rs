@@ -22,6 +22,7 @@ mod man;
 mod merge;
 mod metrics;
 mod moments;
+mod nightly;
 pub mod output;
 mod report;
 mod score;
@@ -79,6 +80,8 @@ enum Command {
     Leaderboard(leaderboard::Args),
     /// Measure speed: latency, throughput, the highest rate that keeps a bound, and what is left to gain.
     Bench(bench::Args),
+    /// Run a suite every night and tell noise from regression.
+    Nightly(nightly::Args),
     /// Render saved records again: tables, or a site.
     Report(report::Args),
     /// Write a saved record in the format of another program.
@@ -150,6 +153,7 @@ fn run(cli: Cli) -> anyhow::Result<Exit> {
         Command::Compare(args) => compare::run(&args, &output),
         Command::Leaderboard(args) => leaderboard::run(&args, &output),
         Command::Bench(args) => bench::run(&args, &output),
+        Command::Nightly(args) => nightly::run(&args, &output),
         Command::Report(args) => report::run(&args, &output),
         Command::Export(args) => export::run(&args, &output),
         Command::Embed(args) => embed::run(&args, &output),

@@ -10,6 +10,7 @@ mod extrapolation;
 mod histogram;
 mod intervals;
 mod parts;
+mod trend;
 
 use crate::document::{Figure, Plot};
 use canvas::Canvas;
@@ -37,6 +38,11 @@ pub fn draw(figure: &Figure, id: &str) -> Option<String> {
             slope,
         } => extrapolation::draw(points, *intercept, *ci95, *slope),
         Plot::Curves { series, x, y } => curves::draw(series, x, y),
+        Plot::Trend {
+            points,
+            changes,
+            unit,
+        } => trend::draw(points, changes, unit),
     };
     drawn.map(|canvas: Canvas| canvas.finish(id, &figure.title, &figure.caption))
 }

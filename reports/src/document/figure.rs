@@ -4,7 +4,7 @@
 
 use super::number::{percent, signed, value};
 use super::{Table, visible};
-use crate::record::{Difference, Measure, ScoreResults, Slice};
+use crate::record::{Difference, Measure, ScoreResults, Slice, TrendPoint};
 use serde::Serialize;
 
 /// A picture shows at most this many rows; the table beside it has all.
@@ -74,6 +74,15 @@ pub enum Plot {
         x: Axis,
         /// The vertical axis.
         y: Axis,
+    },
+    /// A series over time.
+    Trend {
+        /// Its points.
+        points: Vec<TrendPoint>,
+        /// Nights with which a level began.
+        changes: Vec<String>,
+        /// Unit of the values.
+        unit: String,
     },
 }
 

@@ -15,6 +15,8 @@ mod captions;
 mod compare;
 mod differences;
 mod leaderboard;
+mod nightly;
+mod nightly_figures;
 mod provenance;
 mod score;
 mod set;
@@ -24,7 +26,7 @@ mod table;
 pub use figure::{Axis, Figure, Interval, Plot, Series};
 pub use table::{Cell, Column, Table};
 
-use crate::record::{Record, Results, ScoreResults};
+use crate::record::{NightlyResults, Record, Results, ScoreResults};
 use serde::Serialize;
 
 /// A record as something to read.
@@ -125,7 +127,13 @@ impl Document {
             Results::Leaderboard(results) => leaderboard::document(record, results),
             Results::Caption(results) => caption::document(record, results),
             Results::Bench(results) => bench::document(record, results),
+            Results::Nightly(results) => nightly::document(record, results),
         }
+    }
+
+    /// What a night says about the history of one system or benchmark.
+    pub fn of_history(results: &NightlyResults, system: &str) -> Self {
+        nightly::history(results, system)
     }
 
     /// What a record says about one of its systems.

@@ -32,7 +32,9 @@ pub struct Benchmark {
 /// The front matter of a model card, between `---` lines, with one entry per system of a score or
 /// compare record. Numbers of another encoder are named as such.
 pub fn model_card(record: &Record, benchmark: &Benchmark) -> Result<String, ExportError> {
-    if let Results::Leaderboard(_) | Results::Caption(_) | Results::Bench(_) = &record.results {
+    if let Results::Leaderboard(_) | Results::Caption(_) | Results::Bench(_) | Results::Nightly(_) =
+        &record.results
+    {
         return Err(ExportError::Kind {
             format: "model-index",
             kind: record.results.kind(),

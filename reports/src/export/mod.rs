@@ -98,6 +98,6 @@ fn systems(record: &Record) -> Vec<(String, Option<&ScoreResults>)> {
             .map(|standing| (standing.name.clone(), Some(&standing.scores)))
             .collect(),
         Results::Caption(_) => vec![(record.system_name(), None)],
-        Results::Bench(_) => Vec::new(),
+        Results::Bench(_) | Results::Nightly(_) => Vec::new(),
     }
 }

@@ -9,6 +9,7 @@ mod caption;
 mod compare;
 mod leaderboard;
 mod measure;
+mod nightly;
 mod provenance;
 mod score;
 
@@ -23,6 +24,10 @@ pub use compare::{
 };
 pub use leaderboard::{LeaderboardResults, Rejected, Split, Standing};
 pub use measure::{Measure, SetMeasure};
+pub use nightly::{
+    NightlyFinding, NightlyResults, NightlyStep, NightlyVerdict, StepOutcome, Trend, TrendChange,
+    TrendPoint,
+};
 pub use provenance::{
     CheckpointInfo, Comparability, EncoderInfo, Finding, Host, Input, Severity, Tool,
 };
@@ -83,6 +88,8 @@ pub enum Results {
     Caption(Box<CaptionResults>),
     /// `fgd bench`: the speed of one target in one scenario.
     Bench(Box<BenchResults>),
+    /// `fgd nightly`: a suite beside its history.
+    Nightly(Box<NightlyResults>),
 }
 
 impl Results {
@@ -94,6 +101,7 @@ impl Results {
             Results::Leaderboard(_) => "leaderboard",
             Results::Caption(_) => "caption",
             Results::Bench(_) => "bench",
+            Results::Nightly(_) => "nightly",
         }
     }
 }

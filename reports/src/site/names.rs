@@ -33,6 +33,12 @@ impl Names {
                     (None, systems.collect())
                 }
                 Results::Caption(_) => (Some(record.system_name()), Vec::new()),
+                Results::Nightly(results) => {
+                    let of_trends = results.trends.iter().map(|trend| trend.system.clone());
+                    let of_findings = results.findings.iter().map(|f| f.system.clone());
+                    let systems: BTreeSet<String> = of_trends.chain(of_findings).collect();
+                    (None, systems.into_iter().collect())
+                }
                 Results::Bench(_) => {
                     let title = Document::of(record).title;
                     let own = title.trim_start_matches("Benchmark: ");
@@ -41,8 +47,12 @@ impl Names {
             };
             let kind = record.results.kind();
             (names.records).push(own.map(|own| file_name(kind, &own, &mut taken)));
+            let page = match &record.results {
+                Results::Nightly(_) => "history",
+                _ => "system",
+            };
             let pages = systems.into_iter().map(|system| {
-                let file = file_name("system", &system, &mut taken);
+                let file = file_name(page, &system, &mut taken);
                 (system, file)
             });
             names.systems.push(pages.collect());

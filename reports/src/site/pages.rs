@@ -5,7 +5,7 @@ use super::names::Names;
 use crate::charts;
 use crate::document::number::{MISSING, counted};
 use crate::document::{Block, Document, Figure, visible};
-use crate::record::{BenchResults, Record, Results, ScoreResults};
+use crate::record::{BenchResults, NightlyResults, Record, Results, ScoreResults};
 use minijinja::{Environment, Value, context};
 use std::collections::BTreeMap;
 
@@ -74,6 +74,10 @@ impl Pages {
                 .iter()
                 .try_for_each(|s| system(&s.name, &s.scores)),
             Results::Caption(_) | Results::Bench(_) => Ok(()),
+            Results::Nightly(results) => links.iter().try_for_each(|(name, file)| {
+                let document = Document::of_history(results, name);
+                save(file, &self.document(&document, links)?)
+            }),
         }
     }
 
@@ -108,6 +112,11 @@ impl Pages {
         let mut groups: Vec<(&str, Vec<Value>)> = Vec::new();
         for (at, record) in records.iter().enumerate() {
             match &record.results {
+                Results::Nightly(results) => {
+                    let id = format!("c{at}");
+                    let links = with_records(names.systems(at), results);
+                    sections.push(section(&Document::of(record), &links, &id));
+                }
                 Results::Leaderboard(_) => {
                     let id = format!("c{at}");
                     sections.push(section(&Document::of(record), names.systems(at), &id));
@@ -160,6 +169,18 @@ impl Pages {
                 source,
             })
     }
+}
+
+/// The pages of a night's systems, and the records of its steps by their names.
+fn with_records(
+    systems: &BTreeMap<String, String>,
+    results: &NightlyResults,
+) -> BTreeMap<String, String> {
+    let records = results.steps.iter().filter_map(|step| {
+        let record = step.record.clone()?;
+        Some((step.name.clone(), record))
+    });
+    records.chain(systems.clone()).collect()
 }
 
 /// A row of the index's table of benchmarks: the first headline, and whether it counts.

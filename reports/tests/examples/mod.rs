@@ -4,6 +4,7 @@
 
 mod bench;
 pub mod golden;
+mod nightly;
 
 use fgd_reports::record::*;
 use serde_json::json;
@@ -25,6 +26,7 @@ pub fn all() -> Vec<(&'static str, Record)> {
         ("bench-server", bench::server()),
         ("bench-sweep", bench::sweep()),
         ("bench-captioner", bench::captioner()),
+        ("nightly", nightly::night()),
     ]
 }
 

@@ -3,6 +3,7 @@
 //! Numbers are written in full. Texts that a spreadsheet would run as a formula are defused.
 
 mod bench;
+mod nightly;
 
 use crate::record::{
     CaptionResults, Difference, Measure, Record, Results, ScoreResults, SetMeasure,
@@ -30,10 +31,13 @@ struct Row<'a> {
     reason: Option<&'a str>,
 }
 
-/// The record as CSV, with a header and a final newline. A benchmark has columns of its own.
+/// The record as CSV, with a header and a final newline. A benchmark and a night have columns of their own.
 pub fn render(record: &Record) -> String {
     if let Results::Bench(results) = &record.results {
         return bench::render(record, results);
+    }
+    if let Results::Nightly(results) = &record.results {
+        return nightly::render(results);
     }
     let mut rows = Rows::new();
     match &record.results {
@@ -98,7 +102,7 @@ pub fn render(record: &Record) -> String {
             }
         }
         Results::Caption(results) => rows.captioning(&record.system_name(), results),
-        Results::Bench(_) => {}
+        Results::Bench(_) | Results::Nightly(_) => {}
     }
     rows.finish()
 }

@@ -1,0 +1,185 @@
+//! The results of `fgd nightly`: what a suite measured in a night, beside its history.
+
+use serde::{Deserialize, Serialize};
+
+/// A night of a suite.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct NightlyResults {
+    /// Name of the suite.
+    pub suite: String,
+    /// When the night began: RFC 3339, UTC.
+    pub night: String,
+    /// The verdict on the night as a whole: the worst of its findings.
+    pub verdict: NightlyVerdict,
+    /// Every series that the night was to measure, the most urgent first.
+    pub findings: Vec<NightlyFinding>,
+    /// The conditions of the suite.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub gates: Vec<super::Gate>,
+    /// What was run.
+    pub steps: Vec<NightlyStep>,
+    /// Every series over time.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub trends: Vec<Trend>,
+}
+
+/// What is said of a figure.
+#[derive(
+    Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum NightlyVerdict {
+    /// Worse than what was accepted.
+    Regressed,
+    /// There is no figure that counts: the step failed, did not run, or its benchmark is not valid.
+    Invalid,
+    /// Better than what was accepted.
+    Improved,
+    /// Too few accepted nights to say anything.
+    InsufficientHistory,
+    /// As it was.
+    #[default]
+    Unchanged,
+}
+
+impl NightlyVerdict {
+    /// The verdict in words.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Regressed => "regressed",
+            Self::Invalid => "invalid",
+            Self::Improved => "improved",
+            Self::InsufficientHistory => "insufficient history",
+            Self::Unchanged => "unchanged",
+        }
+    }
+}
+
+/// Tonight's figure of one series.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct NightlyFinding {
+    /// The system or the benchmark.
+    pub system: String,
+    /// The metric or the benchmark's figure.
+    pub metric: String,
+    /// `quality` or `speed`.
+    pub kind: String,
+    /// Unit of the figure, empty where it has none.
+    pub unit: String,
+    /// Whether a higher value is better; `None` where neither direction is.
+    pub higher_is_better: Option<bool>,
+    /// Whether the suite gates it; other figures are followed without a verdict of their own.
+    pub gated: bool,
+    /// What is said of it.
+    pub verdict: NightlyVerdict,
+    /// Why, in a sentence.
+    pub reason: String,
+    /// The figure that counts.
+    pub value: Option<f64>,
+    /// The first measurement, where it was measured again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first: Option<f64>,
+    /// What it is held against: the accepted value, or the median of the accepted runs.
+    pub level: Option<f64>,
+    /// Between what bounds it counts as unchanged.
+    pub band: Option<[f64; 2]>,
+    /// Relative change of the figure from its level.
+    pub change: Option<f64>,
+    /// The night with which a regression began.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since: Option<String>,
+    /// p-value of a paired test, after Holm's correction over the suite.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub p_holm: Option<f64>,
+}
+
+/// Something that was run.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct NightlyStep {
+    /// What it is called.
+    pub name: String,
+    /// How it ended.
+    pub outcome: StepOutcome,
+    /// Seconds it took; 0 where an earlier run of it was used.
+    pub seconds: f64,
+    /// Why it failed or was not run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
+    /// Its record, relative to the report or the state folder.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub record: Option<String>,
+}
+
+/// How a step ended.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StepOutcome {
+    /// It was run.
+    #[default]
+    Done,
+    /// It was done before with the same inputs.
+    Cached,
+    /// It failed.
+    Failed,
+    /// The night ended before it.
+    NotRun,
+}
+
+/// A series over time.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Trend {
+    /// The system or the benchmark.
+    pub system: String,
+    /// The metric or the benchmark's figure.
+    pub metric: String,
+    /// Unit of the figure, empty where it has none.
+    pub unit: String,
+    /// Whether a higher value is better; `None` where neither direction is.
+    pub higher_is_better: Option<bool>,
+    /// Machine, engine, number type and threads, where they are part of the key.
+    pub setting: String,
+    /// Nights behind the points.
+    pub nights: u64,
+    /// The points in order of time; where there are many nights, each stands for some of them.
+    pub points: Vec<TrendPoint>,
+    /// Where the level changed.
+    pub changes: Vec<TrendChange>,
+}
+
+/// Some nights of a series.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct TrendPoint {
+    /// The last of the nights.
+    pub night: String,
+    /// The value, or the median of the nights' values; `None` where none was measured.
+    pub value: Option<f64>,
+    /// Lowest and highest value of the nights.
+    pub range: Option<[f64; 2]>,
+    /// The band: interval of a quality, bounds of ordinary runs of a speed.
+    pub band: Option<[f64; 2]>,
+    /// Whether one of the nights stands as a regression.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub regressed: bool,
+    /// Nights in which nothing was measured although it should have been.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub failed: u64,
+}
+
+fn is_zero(count: &u64) -> bool {
+    *count == 0
+}
+
+/// A night with which a level began.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct TrendChange {
+    /// The night.
+    pub night: String,
+    /// Commit of the program in that night, where it is known.
+    pub commit: Option<String>,
+    /// Processor of that night.
+    pub host: String,
+    /// Relative change of the level.
+    pub change: f64,
+    /// Whether the new level was accepted.
+    pub accepted: bool,
+}

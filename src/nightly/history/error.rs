@@ -1,0 +1,65 @@
+//! Why the history cannot be used.
+
+use std::path::PathBuf;
+
+/// Why the history cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum HistoryError {
+    /// The file is none of ours.
+    #[error("{}: {what}; it is left as it is: name another file as [history] file", path.display())]
+    Foreign {
+        /// The file.
+        path: PathBuf,
+        /// What it is instead.
+        what: String,
+    },
+    /// The file is damaged.
+    #[error(
+        "{}: the history is damaged ({problem}); it is left as it is: move it away and `fgd nightly import` a copy",
+        path.display()
+    )]
+    Corrupt {
+        /// The file.
+        path: PathBuf,
+        /// What SQLite found.
+        problem: String,
+    },
+    /// A later program wrote it.
+    #[error("{place}: the history has version {found}, this program knows {known}: update fgd")]
+    Newer {
+        /// The file or server.
+        place: String,
+        /// Its version.
+        found: i64,
+        /// The newest known version.
+        known: i64,
+    },
+    /// SQLite refused.
+    #[error("{}: {source}", path.display())]
+    Sqlite {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: rusqlite::Error,
+    },
+    /// The server refused, or there is none.
+    #[error("PostgreSQL history: {message}")]
+    Server {
+        /// Why, and what to do.
+        message: String,
+    },
+    /// A row holds what no row should.
+    #[error("the history holds a row that cannot be read: {problem}")]
+    Row {
+        /// What is wrong.
+        problem: String,
+    },
+    /// A file to import or export cannot be used.
+    #[error("{}: {problem}", path.display())]
+    Exchange {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        problem: String,
+    },
+}

@@ -1,0 +1,243 @@
+//! The same questions put to SQLite and, where a server is named, to PostgreSQL; and files that are not ours.
+
+use super::*;
+use fgd_metrics::series::Standing;
+use fgd_reports::record::NightlyVerdict;
+use std::path::Path;
+
+fn night(day: u32) -> Night {
+    Night {
+        suite: "s".into(),
+        started: format!("2026-01-{day:02}T02:00:00Z"),
+        version: "0.1.0".into(),
+        commit: (day > 1).then(|| "abc".into()),
+        host: "0123456789ab".into(),
+        cpu: "a processor".into(),
+    }
+}
+
+fn entry(metric: &str, value: Option<f64>) -> Entry {
+    Entry {
+        series: Series {
+            suite: "s".into(),
+            system: "base, \"quoted\"".into(),
+            metric: metric.into(),
+            kind: Kind::Speed,
+            definition: "v1".into(),
+            host: "0123456789ab".into(),
+            engine: "packed".into(),
+            dtype: "f32".into(),
+            threads: 2,
+            unit: "s".into(),
+            higher_is_better: Some(false),
+        },
+        outcome: if value.is_some() {
+            Outcome::Measured
+        } else {
+            Outcome::Failed
+        },
+        value,
+        low: value.map(|v| v - 0.5),
+        high: value.map(|v| v + 0.5),
+        first: None,
+        standing: if value == Some(9.0) {
+            Standing::Regressed
+        } else {
+            Standing::Accepted
+        },
+        verdict: NightlyVerdict::Unchanged,
+        reason: String::new(),
+        inputs: -7,
+        record: Some("nights/x.json".into()),
+    }
+}
+
+fn filled(history: &mut History) {
+    for (day, value) in [(1, Some(1.0)), (2, None), (3, Some(9.0)), (4, Some(9.0))] {
+        history
+            .record(&night(day), &[entry("p50", value), entry("p90", value)])
+            .unwrap();
+    }
+}
+
+fn rows(history: &mut History) -> Vec<Row> {
+    let mut rows = Vec::new();
+    history
+        .export("s", &mut |row| {
+            rows.push(row);
+            Ok(())
+        })
+        .unwrap();
+    rows
+}
+
+/// Every question, put to any database.
+fn holds(history: &mut History) {
+    filled(history);
+    // A night that is written again replaces itself.
+    history
+        .record(&night(1), &[entry("p50", Some(1.5))])
+        .unwrap();
+    let nights = history.nights("s").unwrap();
+    assert_eq!(nights, [1, 2, 3, 4].map(night));
+    let pasts = history.pasts("s", &nights).unwrap();
+    assert_eq!(pasts.len(), 2);
+    let values: Vec<Option<f64>> = pasts[0].points.iter().map(|point| point.value).collect();
+    assert_eq!(values, [Some(1.5), None, Some(9.0), Some(9.0)]);
+    assert_eq!(pasts[0].points[1].outcome, Outcome::Failed);
+    assert_eq!(pasts[0].points[2].inputs, -7);
+    assert_eq!(pasts[0].series, entry("p50", None).series);
+    assert!(history.nights("t").unwrap().is_empty());
+
+    history
+        .accept(&pasts[0].series, &night(3), "2026-01-05", "a new machine")
+        .unwrap();
+    let pasts = history.pasts("s", &nights).unwrap();
+    assert_eq!(pasts[0].levels, [2]);
+    assert!(
+        pasts[0]
+            .points
+            .iter()
+            .all(|point| point.standing == Standing::Accepted)
+    );
+    assert_eq!(pasts[1].points[3].standing, Standing::Regressed);
+    assert_eq!(rows(history).len(), 8);
+}
+
+#[test]
+fn sqlite_answers_every_question() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("history.sqlite");
+    holds(&mut History::open_file(&path).unwrap());
+    let mut again = History::open_file(&path).unwrap();
+    assert_eq!(again.nights("s").unwrap().len(), 4);
+}
+
+#[cfg(feature = "postgres")]
+#[test]
+fn postgres_answers_every_question() {
+    let Ok(connection) = std::env::var("FGD_TEST_POSTGRES") else {
+        eprintln!("SKIPPED: FGD_TEST_POSTGRES names no server; script/test starts one");
+        return;
+    };
+    let mut history = History::connect(&connection).unwrap();
+    holds(&mut history);
+    let mut again = History::connect(&connection).unwrap();
+    assert_eq!(again.nights("s").unwrap().len(), 4);
+    // What one database holds, the other one takes.
+    let folder = tempfile::tempdir().unwrap();
+    let mut file = History::open_file(&folder.path().join("copy.sqlite")).unwrap();
+    file.import(&rows(&mut again)).unwrap();
+    assert_eq!(rows(&mut file), rows(&mut again));
+}
+
+#[cfg(not(feature = "postgres"))]
+#[test]
+fn a_build_without_postgres_says_so() {
+    let refused = History::connect("host=nowhere").map(|_| ()).unwrap_err();
+    assert!(refused.to_string().contains("--features postgres"));
+}
+
+#[test]
+fn exported_rows_come_back_in_both_forms() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut history = History::open_file(&folder.path().join("one.sqlite")).unwrap();
+    filled(&mut history);
+    let series = entry("p90", None).series;
+    history
+        .accept(&series, &night(3), "2026-01-05", "known")
+        .unwrap();
+    let before = rows(&mut history);
+    for name in ["history.jsonl", "history.parquet"] {
+        let path = folder.path().join(name);
+        let form = exchange::Form::of(&path).unwrap();
+        let (bytes, count) = exchange::export(&mut history, "s", form).unwrap();
+        std::fs::write(&path, bytes).unwrap();
+        let copy = folder.path().join(format!("{name}.sqlite"));
+        let mut other = History::open_file(&copy).unwrap();
+        assert_eq!(exchange::import(&mut other, &path).unwrap(), count);
+        assert_eq!(rows(&mut other), before, "{name}");
+        // Twice is as good as once.
+        exchange::import(&mut other, &path).unwrap();
+        assert_eq!(rows(&mut other), before, "{name}");
+    }
+}
+
+#[test]
+fn a_bad_row_imports_nothing_and_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut history = History::open_file(&folder.path().join("h.sqlite")).unwrap();
+    filled(&mut history);
+    let good: Vec<String> = rows(&mut history)
+        .iter()
+        .map(|row| serde_json::to_string(row).unwrap())
+        .collect();
+    let path = folder.path().join("bad.jsonl");
+    let wrong = good[1].replace("\"accepted\"", "\"perhaps\"");
+    std::fs::write(&path, format!("{}\n{wrong}\n", good[0])).unwrap();
+    let mut other = History::open_file(&folder.path().join("o.sqlite")).unwrap();
+    let error = exchange::import(&mut other, &path).unwrap_err().to_string();
+    assert!(error.contains("perhaps"), "{error}");
+    assert!(other.nights("s").unwrap().is_empty());
+    std::fs::write(&path, "{\"suite\": 3}\n").unwrap();
+    let error = exchange::import(&mut other, &path).unwrap_err().to_string();
+    assert!(error.contains("bad.jsonl: row 1"), "{error}");
+}
+
+fn refused(path: &Path) -> String {
+    let before = std::fs::read(path).unwrap();
+    let error = History::open_file(path)
+        .map(|_| ())
+        .unwrap_err()
+        .to_string();
+    assert_eq!(std::fs::read(path).unwrap(), before, "the file was touched");
+    error
+}
+
+#[test]
+fn files_of_others_and_damaged_ones_are_refused_and_left_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = folder.path().join("notes.txt");
+    std::fs::write(
+        &text,
+        "not a database, but a text that is long enough to look at",
+    )
+    .unwrap();
+    assert!(refused(&text).contains("is not an SQLite file"));
+
+    let foreign = folder.path().join("foreign.sqlite");
+    let other = rusqlite::Connection::open(&foreign).unwrap();
+    other.execute_batch("CREATE TABLE points (x)").unwrap();
+    drop(other);
+    assert!(refused(&foreign).contains("another program"));
+
+    let path = folder.path().join("history.sqlite");
+    let mut history = History::open_file(&path).unwrap();
+    for day in 1..28 {
+        let entries: Vec<Entry> = (0..50)
+            .map(|metric| entry(&format!("m{metric}"), Some(f64::from(day))))
+            .collect();
+        history.record(&night(day), &entries).unwrap();
+    }
+    drop(history);
+    let mut bytes = std::fs::read(&path).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle..middle + 8192].fill(0x5a);
+    std::fs::write(&path, &bytes).unwrap();
+    assert!(refused(&path).contains("damaged"));
+}
+
+#[test]
+fn a_history_of_a_later_program_is_not_opened() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("history.sqlite");
+    drop(History::open_file(&path).unwrap());
+    let connection = rusqlite::Connection::open(&path).unwrap();
+    connection.pragma_update(None, "user_version", 99).unwrap();
+    drop(connection);
+    let error = History::open_file(&path)
+        .map(|_| ())
+        .unwrap_err()
+        .to_string();
+    assert!(error.contains("update fgd"), "{error}");
+}

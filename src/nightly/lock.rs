@@ -1,0 +1,157 @@
+//! One run at a time: a lock on the state folder that says who holds it.
+//!
+//! The lock is the system's own lock on an open file, so it ends with its process however that ends. What stands in the
+//! file is for people, and for the next run: a step of a killed run may still be at work.
+
+use super::files::{Failure, write};
+use super::process::Worker;
+use serde::{Deserialize, Serialize};
+use std::fs::{File, OpenOptions, TryLockError};
+use std::path::{Path, PathBuf};
+
+/// A held lock.
+#[derive(Debug)]
+pub struct Lock {
+    // Held for its lock.
+    _file: File,
+    notes: PathBuf,
+    holder: Holder,
+}
+
+/// Who holds it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Holder {
+    /// Process.
+    pub pid: u32,
+    /// Name of the machine.
+    pub host: String,
+    /// When it began.
+    pub started: String,
+    /// The step at work.
+    pub worker: Option<Worker>,
+}
+
+/// Why the lock was not to be had.
+#[derive(Debug, thiserror::Error)]
+pub enum LockError {
+    /// Somebody else runs.
+    #[error(
+        "{}: another run is at work{}; wait for it, or end it and run again",
+        state.display(),
+        .holder.as_ref().map_or(String::new(), |h| format!(": process {} on {} since {}", h.pid, h.host, h.started))
+    )]
+    Held {
+        /// The state folder.
+        state: PathBuf,
+        /// Who it is, where that is known.
+        holder: Option<Holder>,
+    },
+    /// The file cannot be written.
+    #[error(transparent)]
+    Io(#[from] Failure),
+}
+
+impl Lock {
+    /// Takes the lock of a state folder. Answers who held it before, if that one died with it.
+    pub fn take(state: &Path, started: &str) -> Result<(Self, Option<Holder>), LockError> {
+        let path = state.join("lock");
+        let notes = state.join("lock.json");
+        let file = OpenOptions::new()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .open(&path)
+            .map_err(|source| Failure::new(&path, source))?;
+        let before: Option<Holder> = std::fs::read_to_string(&notes)
+            .ok()
+            .and_then(|text| serde_json::from_str(&text).ok());
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                return Err(LockError::Held {
+                    state: state.into(),
+                    holder: before,
+                });
+            }
+            Err(TryLockError::Error(source)) => return Err(Failure::new(&path, source).into()),
+        }
+        let holder = Holder {
+            pid: std::process::id(),
+            host: hostname(),
+            started: started.into(),
+            worker: None,
+        };
+        let lock = Self {
+            _file: file,
+            notes,
+            holder,
+        };
+        lock.note()?;
+        Ok((lock, before))
+    }
+
+    /// Notes which step is at work, or that none is.
+    pub fn set_worker(&mut self, worker: Option<Worker>) -> Result<(), Failure> {
+        self.holder.worker = worker;
+        self.note()
+    }
+
+    fn note(&self) -> Result<(), Failure> {
+        let text = serde_json::to_vec(&self.holder).unwrap_or_default();
+        write(&self.notes, &text)
+    }
+}
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.notes);
+    }
+}
+
+fn hostname() -> String {
+    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    let name = name.trim();
+    if name.is_empty() {
+        "this machine".into()
+    } else {
+        name.into()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_second_run_is_told_who_holds_the_lock() {
+        let folder = tempfile::tempdir().unwrap();
+        let (held, before) = Lock::take(folder.path(), "2026-01-01T00:00:00Z").unwrap();
+        assert_eq!(before, None);
+        let error = Lock::take(folder.path(), "later").unwrap_err().to_string();
+        assert!(
+            error.contains(&format!("process {}", std::process::id())),
+            "{error}"
+        );
+        assert!(error.contains("since 2026-01-01"), "{error}");
+        drop(held);
+        assert!(Lock::take(folder.path(), "later").is_ok());
+    }
+
+    #[test]
+    fn the_lock_of_a_dead_process_is_taken_over_and_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let dead = Holder {
+            pid: 1,
+            host: "h".into(),
+            started: "then".into(),
+            worker: None,
+        };
+        std::fs::write(
+            folder.path().join("lock.json"),
+            serde_json::to_vec(&dead).unwrap(),
+        )
+        .unwrap();
+        let (_lock, before) = Lock::take(folder.path(), "now").unwrap();
+        assert_eq!(before, Some(dead));
+    }
+}

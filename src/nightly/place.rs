@@ -1,0 +1,171 @@
+//! Where everything lies in the state folder.
+//!
+//!     history.sqlite
+//!     accepted/SYSTEM/captions.csv      what a changed system is compared with
+//!     captions/KEY/captions.csv         captions by the content of what made them, over nights
+//!     nights/STAMP/plan.json            the night as it was begun
+//!     nights/STAMP/STEP.json            records, each with STEP.done.json when it is finished
+//!     nights/STAMP/night.json           the record of the night
+//!     nights/STAMP/finished             the night is over
+
+use super::files::{Failure, write};
+use super::history::Night;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+/// An unfinished night is gone on with for this long; after that a new one begins.
+const RESUMABLE: Duration = Duration::from_secs(18 * 3600);
+
+/// The folder of one night.
+#[derive(Debug, Clone)]
+pub struct NightFolder {
+    /// The folder.
+    pub path: PathBuf,
+    /// Its name, a time without punctuation.
+    pub stamp: String,
+}
+
+impl NightFolder {
+    /// All nights of a state folder, oldest first.
+    pub fn all(state: &Path) -> Vec<Self> {
+        let Ok(entries) = std::fs::read_dir(state.join("nights")) else {
+            return Vec::new();
+        };
+        let mut nights: Vec<Self> = entries
+            .flatten()
+            .map(|entry| Self {
+                path: entry.path(),
+                stamp: entry.file_name().to_string_lossy().into_owned(),
+            })
+            .filter(|night| night.path.join("plan.json").is_file())
+            .collect();
+        nights.sort_by(|a, b| a.stamp.cmp(&b.stamp));
+        nights
+    }
+
+    /// Whether there is a night that began then.
+    pub fn exists(state: &Path, started: &str) -> bool {
+        state.join("nights").join(stamp(started)).exists()
+    }
+
+    /// Begins a night.
+    pub fn begin(state: &Path, night: &Night) -> Result<Self, Failure> {
+        let stamp = stamp(&night.started);
+        let path = state.join("nights").join(&stamp);
+        std::fs::create_dir_all(&path).map_err(|source| Failure::new(&path, source))?;
+        let text = serde_json::to_vec_pretty(night).unwrap_or_default();
+        write(&path.join("plan.json"), &text)?;
+        Ok(Self { path, stamp })
+    }
+
+    /// The night as it was begun; `None` where the file is not readable.
+    pub fn night(&self) -> Option<Night> {
+        let text = std::fs::read_to_string(self.path.join("plan.json")).ok()?;
+        serde_json::from_str(&text).ok()
+    }
+
+    /// Whether it is over.
+    pub fn is_finished(&self) -> bool {
+        self.path.join("finished").exists()
+    }
+
+    /// Marks it as over.
+    pub fn finish(&self) -> Result<(), Failure> {
+        write(&self.path.join("finished"), b"")
+    }
+
+    /// Whether it began so short a time ago that it is gone on with.
+    pub fn is_resumable(&self, now: &str) -> bool {
+        let time = |text: &str| OffsetDateTime::parse(text, &Rfc3339).ok();
+        let began = self.night().and_then(|night| time(&night.started));
+        match (began, time(now)) {
+            (Some(began), Some(now)) => (now - began).unsigned_abs() < RESUMABLE,
+            _ => false,
+        }
+    }
+
+    /// File of the night's record.
+    pub fn record(&self) -> PathBuf {
+        self.path.join("night.json")
+    }
+
+    /// Captions as they were scored in this night.
+    pub fn captions(&self, system: &str, like: &Path) -> PathBuf {
+        self.path
+            .join(with_extension(&format!("captions {system}"), like))
+    }
+}
+
+fn stamp(started: &str) -> String {
+    started
+        .chars()
+        .filter(|c| !matches!(c, '-' | ':'))
+        .collect()
+}
+
+/// The accepted captions of a system.
+pub fn accepted(state: &Path, system: &str, like: &Path) -> PathBuf {
+    let folder = state.join("accepted").join(slug(system));
+    folder.join(with_extension("captions", like))
+}
+
+/// The accepted captions of a system, whatever form they have.
+pub fn find_accepted(state: &Path, system: &str) -> Option<PathBuf> {
+    let entries = std::fs::read_dir(state.join("accepted").join(slug(system))).ok()?;
+    let mut files: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
+    files.retain(|path| {
+        let name = path
+            .file_name()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned();
+        name.starts_with("captions.")
+    });
+    files.sort();
+    files.pop()
+}
+
+/// A name that keeps the form of a caption file, two extensions as in `.csv.gz` included.
+fn with_extension(name: &str, like: &Path) -> String {
+    let own = like
+        .file_name()
+        .unwrap_or_default()
+        .to_string_lossy()
+        .into_owned();
+    let extension = own
+        .split_once('.')
+        .map_or("csv", |(_, extension)| extension);
+    format!("{}.{extension}", slug(name))
+}
+
+/// A name as a file name; different names stay different.
+pub fn slug(name: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    name.chars()
+        .map(|c| match c {
+            ' ' => "~".to_owned(),
+            c if plain(c) => c.to_string(),
+            c => format!("%{:x}", c as u32),
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn different_names_have_different_files() {
+        assert_eq!(slug("base v2"), "base~v2");
+        assert_ne!(slug("base v2"), slug("base-v2"));
+        assert_eq!(slug("naïve"), "na%efve");
+    }
+
+    #[test]
+    fn captions_keep_their_form() {
+        let accepted = accepted(Path::new("s"), "a b", Path::new("x/winner.final.csv.gz"));
+        assert_eq!(accepted, Path::new("s/accepted/a~b/captions.final.csv.gz"));
+    }
+}

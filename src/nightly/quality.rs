@@ -1,0 +1,267 @@
+//! Verdicts on quality. What nothing has gone into anew must not move: that is gated exactly. What has changed is tested:
+//! tonight's captions against the accepted ones, image by image, Holm's correction over the suite.
+
+use super::history::{Kind, Outcome, Past, Point, Series};
+use super::judged::{Before, Figure, Judged};
+use super::suite::Gates;
+use fgd_metrics::compare::holm;
+use fgd_metrics::series::Standing;
+use fgd_reports::record::{Difference, Measure, NightlyVerdict, Record, Results, ScoreResults};
+
+/// A metric of a score.
+struct Metric<'a> {
+    name: &'a str,
+    figure: Figure,
+    higher_is_better: Option<bool>,
+}
+
+/// Whether a system must be compared with its accepted captions: a gated metric was last accepted with other inputs.
+pub fn is_changed(
+    before: &Before,
+    record: &Record,
+    suite: &str,
+    system: &str,
+    inputs: i64,
+    gates: &Gates,
+) -> bool {
+    let Results::Score(scores) = &record.results else {
+        return false;
+    };
+    metrics(scores)
+        .iter()
+        .filter(|metric| is_gated(gates, metric.name))
+        .any(|metric| {
+            let past = before.of(&series(suite, system, metric, record));
+            let accepted = past.as_ref().and_then(last_accepted);
+            accepted.is_none_or(|point| point.inputs != inputs)
+        })
+}
+
+/// The metrics of a scored system, judged as far as the history alone can; those that need the paired test say so by
+/// standing without a verdict until [`test`] is through.
+pub fn judge(
+    before: &Before,
+    record: &Record,
+    (suite, system): (&str, &str),
+    inputs: i64,
+    gates: &Gates,
+) -> Vec<Judged> {
+    let Results::Score(scores) = &record.results else {
+        return Vec::new();
+    };
+    let judge_one = |metric: &Metric| {
+        let series = series(suite, system, metric, record);
+        let gated = is_gated(gates, metric.name);
+        let past = before.of(&series);
+        let mut judged = Judged::new(series, metric.figure, inputs, gated);
+        exact(
+            &mut judged,
+            past.as_ref().and_then(last_accepted),
+            gates.tolerance,
+        );
+        judged
+    };
+    metrics(scores).iter().map(judge_one).collect()
+}
+
+/// Gates a metric whose inputs are those of the accepted night.
+fn exact(judged: &mut Judged, accepted: Option<Point>, tolerance: f64) {
+    use NightlyVerdict::{InsufficientHistory, Invalid, Regressed, Unchanged};
+    let Some(value) = judged.entry.value else {
+        judged.entry.outcome = Outcome::NotValid;
+        return judged.say(Invalid, "the metric has no value");
+    };
+    let Some((accepted, level)) = accepted.and_then(|point| Some((point, point.value?))) else {
+        return judged.say(
+            InsufficientHistory,
+            "the first night of this metric with these references and this encoder",
+        );
+    };
+    judged.finding.level = Some(level);
+    judged.finding.change = (level != 0.0).then(|| (value - level) / level.abs());
+    if accepted.inputs != judged.entry.inputs {
+        return judged.say(
+            Unchanged,
+            "what goes into it has changed; no gate is on this metric",
+        );
+    }
+    let allowed = tolerance * level.abs().max(1.0);
+    judged.finding.band = Some([level - allowed, level + allowed]);
+    if (value - level).abs() <= allowed {
+        judged.say(Unchanged, "the same inputs, the same value");
+    } else {
+        judged.say(
+            Regressed,
+            format!(
+                "score drift: nothing that goes into it has changed, and it moved from {level} to {value} \
+                 (allowed: {allowed:.1e}); this is a bug, or `fgd nightly accept` says that it is meant"
+            ),
+        );
+    }
+}
+
+/// Judges changed systems by their comparisons: each a record of `fgd compare` of `accepted` and `tonight`.
+pub fn test(all: &mut [Judged], comparisons: &[(String, Record)], alpha: f64) {
+    let mut tested: Vec<(usize, Difference)> = Vec::new();
+    for (system, record) in comparisons {
+        let Results::Compare(results) = &record.results else {
+            continue;
+        };
+        for (index, judged) in all.iter().enumerate() {
+            let is_open = judged.finding.gated
+                && judged.entry.value.is_some()
+                && judged.entry.series.kind == Kind::Quality
+                && judged.finding.system == *system;
+            let difference = results.differences.iter().find(|difference| {
+                difference.metric == judged.finding.metric && difference.p_value.is_some()
+            });
+            if let Some(difference) = difference.filter(|_| is_open) {
+                tested.push((index, difference.clone()));
+            }
+        }
+    }
+    let p_values: Vec<f64> = tested.iter().filter_map(|(_, d)| d.p_value).collect();
+    for ((index, difference), p_holm) in tested.iter().zip(holm(&p_values)) {
+        all[*index].finding.p_holm = Some(p_holm);
+        say_tested(&mut all[*index], difference, p_holm, alpha);
+    }
+}
+
+fn say_tested(judged: &mut Judged, difference: &Difference, p_holm: f64, alpha: f64) {
+    use NightlyVerdict::{Improved, Regressed, Unchanged};
+    // The record may name either side first.
+    let sign = if difference.system == "tonight" {
+        1.0
+    } else {
+        -1.0
+    };
+    let Some(moved) = difference.estimate.value.map(|value| sign * value) else {
+        return;
+    };
+    let accepted = judged.entry.value.map(|value| value - moved);
+    judged.finding.level = accepted;
+    judged.finding.change = accepted
+        .filter(|level| *level != 0.0)
+        .map(|level| moved / level.abs());
+    let said = format!(
+        "{} {} beside the accepted captions, p = {p_holm:.4} after Holm over the suite",
+        if moved < 0.0 { "lower by" } else { "higher by" },
+        format_args!("{:.4}", moved.abs())
+    );
+    let worse = match difference.higher_is_better {
+        Some(higher) => (moved < 0.0) == higher,
+        None => false,
+    };
+    if p_holm >= alpha || moved == 0.0 {
+        let least = difference
+            .minimum_detectable
+            .map_or(String::new(), |least| {
+                format!("; these images show differences of {least:.4} and more")
+            });
+        judged.say(Unchanged, format!("no difference shown: {said}{least}"));
+    } else if worse {
+        judged.say(Regressed, said);
+    } else if difference.higher_is_better.is_some() {
+        judged.say(Improved, said);
+    } else {
+        judged.say(
+            Unchanged,
+            format!("differs: {said}; neither direction is better"),
+        );
+    }
+}
+
+/// The gated metrics of a system that has no score tonight.
+pub fn missing(
+    before: &Before,
+    (suite, system): (&str, &str),
+    outcome: Outcome,
+    reason: &str,
+    gates: &Gates,
+) -> Vec<Judged> {
+    let known = before.latest_of(system, Kind::Quality, "");
+    let of_gate = |metric: &String| {
+        let series = known.iter().find(|series| series.metric == *metric);
+        let series = series.map_or_else(|| unknown(suite, system, metric), |s| (*s).clone());
+        Judged::missing(series, outcome, reason)
+    };
+    gates.metrics.iter().map(of_gate).collect()
+}
+
+fn unknown(suite: &str, system: &str, metric: &str) -> Series {
+    Series {
+        suite: suite.into(),
+        system: system.into(),
+        metric: metric.into(),
+        kind: Kind::Quality,
+        definition: String::new(),
+        host: String::new(),
+        engine: String::new(),
+        dtype: String::new(),
+        threads: 0,
+        unit: String::new(),
+        higher_is_better: None,
+    }
+}
+
+fn is_gated(gates: &Gates, metric: &str) -> bool {
+    gates.metrics.iter().any(|name| name == metric)
+}
+
+fn last_accepted(past: &Past) -> Option<Point> {
+    let accepted =
+        |point: &&Point| point.outcome == Outcome::Measured && point.standing == Standing::Accepted;
+    past.points.iter().rev().find(accepted).copied()
+}
+
+/// A quality is the same on every machine, so neither host nor threads are part of its key; the precision class of the
+/// engine is part of the comparability key.
+fn series(suite: &str, system: &str, metric: &Metric, record: &Record) -> Series {
+    Series {
+        definition: record.comparability.key.clone(),
+        dtype: record.comparability.precision.clone(),
+        higher_is_better: metric.higher_is_better,
+        ..unknown(suite, system, metric.name)
+    }
+}
+
+fn metrics(scores: &ScoreResults) -> Vec<Metric<'_>> {
+    let figure = |measure: &Measure| Figure {
+        value: measure.value,
+        interval: measure.ci95,
+        first: None,
+    };
+    let mut all = vec![
+        Metric {
+            name: "fgd_paired",
+            figure: figure(&scores.fgd_paired),
+            higher_is_better: Some(false),
+        },
+        Metric {
+            name: "fgd_set",
+            figure: Figure {
+                value: scores.fgd_set.value,
+                ..Figure::default()
+            },
+            higher_is_better: Some(false),
+        },
+        Metric {
+            name: "mean_cosine",
+            figure: figure(&scores.mean_cosine),
+            higher_is_better: Some(true),
+        },
+    ];
+    all.extend(scores.fgd_infinity.as_ref().map(|infinity| Metric {
+        name: "fgd_infinity",
+        figure: figure(&infinity.value),
+        higher_is_better: Some(false),
+    }));
+    all.extend(scores.metrics.iter().map(|(name, metric)| Metric {
+        name,
+        figure: figure(&metric.measure),
+        higher_is_better: metric.higher_is_better,
+    }));
+    // A further metric that a small set of captions does not have is no failure of the night.
+    all.retain(|metric| metric.figure.value.is_some() || metric.name == "fgd_paired");
+    all
+}

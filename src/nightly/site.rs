@@ -1,0 +1,77 @@
+//! The site of the suite: tonight beside its history, with the records it was made from.
+
+use super::Job;
+use super::error::NightlyError;
+use super::files::{self, Failure};
+use super::place::NightFolder;
+use fgd_reports::record::{NightlyResults, Record, Results, Trend};
+use std::path::PathBuf;
+
+/// Writes the site: the night's record first, then the records behind it.
+pub fn write(
+    job: &Job,
+    night: &NightFolder,
+    record: &Record,
+    trends: Vec<Trend>,
+    others: &[Record],
+) -> Result<PathBuf, NightlyError> {
+    let folder = job.site.join("records").join(&night.stamp);
+    std::fs::create_dir_all(&folder).map_err(|source| Failure::new(&folder, source))?;
+    let mut shown = record.clone();
+    if let Results::Nightly(results) = &mut shown.results {
+        link(job, night, results)?;
+        results.trends = trends;
+    }
+    files::write(&folder.join("night.json"), record.to_json().as_bytes())?;
+    let mut records = vec![shown];
+    records.extend(others.iter().cloned());
+    Ok(fgd_reports::site::write(&records, &job.site)?)
+}
+
+/// Copies the records of the steps into the site and points the steps at them. Captions stay where they are.
+fn link(job: &Job, night: &NightFolder, results: &mut NightlyResults) -> Result<(), Failure> {
+    for step in &mut results.steps {
+        let Some(from) = step.record.take().map(|path| job.state.join(path)) else {
+            continue;
+        };
+        let is_record = from
+            .extension()
+            .is_some_and(|extension| extension == "json");
+        let Some(name) = from.file_name().filter(|_| is_record) else {
+            continue;
+        };
+        let name = name.to_string_lossy().replace('%', "_");
+        if from.is_file() {
+            files::copy(
+                &from,
+                &job.site.join("records").join(&night.stamp).join(&name),
+            )?;
+            step.record = Some(format!("records/{}/{name}", night.stamp));
+        }
+    }
+    Ok(())
+}
+
+/// The records of a finished night: its own, and those of its steps.
+pub fn read(job: &Job, night: &NightFolder) -> Result<(Record, Vec<Record>), NightlyError> {
+    let path = night.record();
+    let read = |path: &PathBuf| -> Result<Record, NightlyError> {
+        let text = std::fs::read_to_string(path).map_err(|source| Failure::new(path, source))?;
+        Record::from_json(&text)
+            .map_err(|error| NightlyError::Nothing(format!("{}: {error}", path.display())))
+    };
+    let record = read(&path)?;
+    let mut others = Vec::new();
+    if let Results::Nightly(results) = &record.results {
+        for step in &results.steps {
+            let file = step.record.as_ref().map(|path| job.state.join(path));
+            let is_shown = ["leaderboard ", "score ", "bench "]
+                .iter()
+                .any(|kind| step.name.starts_with(kind));
+            if let Some(file) = file.filter(|_| is_shown && !step.name.ends_with(" again")) {
+                others.push(read(&file)?);
+            }
+        }
+    }
+    Ok((record, others))
+}

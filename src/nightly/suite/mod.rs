@@ -1,0 +1,302 @@
+//! The suite file: what the nightly job runs, how it judges, and where everything goes.
+//!
+//! Paths are relative to the file. [`EXAMPLE`] is the commented file that `fgd nightly init` writes, and the
+//! documentation of every key; a test holds it to these shapes.
+
+mod check;
+mod duration;
+mod read;
+
+#[cfg(test)]
+mod tests;
+
+pub use read::{SuiteError, read};
+
+use duration::Span;
+use fgd_metrics::series::Rule;
+use serde::Deserialize;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// A suite file with every key there is, commented.
+pub const EXAMPLE: &str = include_str!("example.toml");
+
+/// What a suite file says.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Suite {
+    /// Names the series in the history.
+    pub name: String,
+    /// Folder of records, accepted captions and the history.
+    #[serde(default = "state")]
+    pub state: PathBuf,
+    /// Folder of the site; `site` in the state folder by default.
+    pub report: Option<PathBuf>,
+    /// The encoder: a directory, or a hub id with an optional revision.
+    #[serde(default = "gte_small")]
+    pub encoder: String,
+    /// The engine that runs it.
+    pub engine: Option<String>,
+    /// Threads of every step; all cores by default.
+    pub threads: Option<usize>,
+    /// Further metrics, as for `fgd score --metrics`.
+    #[serde(default)]
+    pub metrics: Vec<String>,
+    /// How long a night may take.
+    budget: Option<Span>,
+    /// The data sets.
+    #[serde(default)]
+    pub data: Vec<DataSet>,
+    /// The systems.
+    #[serde(default, rename = "system")]
+    pub systems: Vec<System>,
+    /// The benchmarks.
+    #[serde(default, rename = "benchmark")]
+    pub benchmarks: Vec<Benchmark>,
+    /// When a night is a regression.
+    #[serde(default)]
+    pub gates: Gates,
+    /// Where the history lives.
+    #[serde(default)]
+    pub history: HistoryPlace,
+    /// What is kept.
+    #[serde(default)]
+    pub retention: Retention,
+    /// Who is told.
+    #[serde(default)]
+    pub notify: Vec<Notification>,
+}
+
+/// Images with their references.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DataSet {
+    /// What systems call it.
+    pub name: String,
+    /// File of references.
+    pub references: PathBuf,
+    /// SHA-256 that the file of references must have.
+    pub references_sha256: Option<String>,
+    /// Folder of images, or a CSV file that lists them; needed by checkpoints only.
+    pub images: Option<PathBuf>,
+    /// SHA-256 over the names and bytes of the images, as the plan prints it.
+    pub images_sha256: Option<String>,
+    /// Further flags of `fgd score`, `compare` and `leaderboard`, such as `--id-column`.
+    #[serde(default)]
+    pub arguments: Vec<String>,
+}
+
+/// Whatever makes captions.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct System {
+    /// Names the system in reports and in the history.
+    pub name: String,
+    /// Its data set; may be left out where there is one only.
+    pub data: Option<String>,
+    /// File of captions.
+    pub submission: Option<PathBuf>,
+    /// Checkpoint: a directory, or a hub id with an optional revision.
+    pub checkpoint: Option<String>,
+    /// LoRA adapter over it.
+    pub adapter: Option<String>,
+    /// Further flags of `fgd caption`, such as `--num-beams`.
+    #[serde(default)]
+    pub arguments: Vec<String>,
+}
+
+/// Something whose speed is measured.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Benchmark {
+    /// Names the benchmark in reports and in the history.
+    pub name: String,
+    /// What is measured: `encoder`, `captioner` or `score`.
+    pub target: Target,
+    /// How it is asked, as for `fgd bench --scenario`.
+    pub scenario: String,
+    /// Further flags of `fgd bench`.
+    #[serde(default)]
+    pub arguments: Vec<String>,
+}
+
+/// What `fgd bench` measures.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Target {
+    /// Captions to embeddings.
+    Encoder,
+    /// Images to captions.
+    Captioner,
+    /// Whole `fgd score` jobs.
+    Score,
+}
+
+/// When a night is a regression.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Gates {
+    /// Conditions on systems, as for `fgd compare --gate`.
+    pub conditions: Vec<String>,
+    /// Metrics that a changed system is tested in.
+    pub metrics: Vec<String>,
+    /// Level of the test, after Holm's correction over the suite.
+    pub alpha: f64,
+    /// How far a metric may move, in units of itself, where nothing that goes into it has changed.
+    pub tolerance: f64,
+    /// Whether a step that failed ends the job with exit code 5.
+    pub fail_on_invalid: bool,
+    /// How speed is judged.
+    pub speed: SpeedGate,
+}
+
+/// How speed is judged, see [`Rule`].
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct SpeedGate {
+    window: usize,
+    min_runs: usize,
+    deviations: f64,
+    floor: f64,
+    severe: f64,
+    change_statistic: f64,
+}
+
+/// Where the history lives.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HistoryPlace {
+    /// SQLite file; `history.sqlite` in the state folder by default.
+    pub file: Option<PathBuf>,
+    /// Name of the environment variable with the connection string of a PostgreSQL server.
+    pub postgres: Option<String>,
+}
+
+/// What is kept.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Retention {
+    /// Nights whose records are kept. The history itself is kept for good.
+    pub nights: usize,
+}
+
+/// Who is told.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Notification {
+    /// When.
+    #[serde(default)]
+    pub on: Occasion,
+    /// Program and arguments; the verdict comes on its standard input.
+    #[serde(default)]
+    pub command: Vec<String>,
+    /// Name of the environment variable with the address that the verdict is posted to.
+    pub webhook: Option<String>,
+    /// Name of the environment variable with a bearer token for it.
+    pub token: Option<String>,
+}
+
+/// When somebody is told.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Occasion {
+    /// When something regressed or failed.
+    #[default]
+    Trouble,
+    /// When something improved, regressed or failed.
+    Change,
+    /// Every night.
+    Always,
+}
+
+impl Default for Gates {
+    fn default() -> Self {
+        Self {
+            conditions: Vec::new(),
+            metrics: vec!["fgd_paired".into()],
+            alpha: 0.05,
+            tolerance: 1e-6,
+            fail_on_invalid: false,
+            speed: SpeedGate::default(),
+        }
+    }
+}
+
+impl Default for SpeedGate {
+    fn default() -> Self {
+        let rule = Rule::default();
+        Self {
+            window: rule.window,
+            min_runs: rule.min_runs,
+            deviations: rule.deviations,
+            floor: rule.floor,
+            severe: rule.severe,
+            change_statistic: rule.change_statistic,
+        }
+    }
+}
+
+impl Default for Retention {
+    fn default() -> Self {
+        Self { nights: 90 }
+    }
+}
+
+impl SpeedGate {
+    /// The rule.
+    pub fn rule(&self) -> Rule {
+        Rule {
+            window: self.window,
+            min_runs: self.min_runs,
+            deviations: self.deviations,
+            floor: self.floor,
+            severe: self.severe,
+            change_statistic: self.change_statistic,
+        }
+    }
+}
+
+impl Target {
+    /// The word on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Encoder => "encoder",
+            Self::Captioner => "captioner",
+            Self::Score => "score",
+        }
+    }
+}
+
+impl Suite {
+    /// How long a night may take.
+    pub fn budget(&self) -> Option<Duration> {
+        self.budget.map(|span| span.0)
+    }
+
+    /// The data set of a system; [`read`] has seen to it that there is one.
+    pub fn data_of(&self, system: &System) -> &DataSet {
+        let named = (system.data.as_ref())
+            .and_then(|name| self.data.iter().find(|data| &data.name == name));
+        named.unwrap_or(&self.data[0])
+    }
+
+    /// Folder of the site, from the suite's own folder.
+    pub fn site(&self) -> PathBuf {
+        self.report
+            .clone()
+            .unwrap_or_else(|| self.state.join("site"))
+    }
+
+    /// SQLite file of the history, from the suite's own folder.
+    pub fn history_file(&self) -> PathBuf {
+        (self.history.file.clone()).unwrap_or_else(|| self.state.join("history.sqlite"))
+    }
+}
+
+fn state() -> PathBuf {
+    Path::new("nightly").into()
+}
+
+fn gte_small() -> String {
+    crate::hub::GTE_SMALL.into()
+}
