@@ -124,7 +124,7 @@ pub fn run(args: &Args, output: &Output) -> anyhow::Result<Exit> {
 /// Loads the encoder, encodes for a second, and sets that against what the processor can multiply at most.
 fn speed(embedder: &mut Embedder) -> anyhow::Result<String> {
     let threads = rayon::current_num_threads();
-    let encoder = embedder.load()?;
+    let encoder = embedder.encoder()?;
     // Before and after: the processor's clock may change meanwhile.
     let peak = |time| probe::fma_peak(threads, time);
     let before = peak(PEAK)?;

@@ -195,7 +195,7 @@ impl Embedder {
     }
 
     /// The encoder with its weights, loaded the first time it is asked for.
-    pub fn load(&mut self) -> Result<&Encoder, EncoderError> {
+    pub fn encoder(&mut self) -> Result<&Encoder, EncoderError> {
         Ok(match &mut self.encoder {
             Some(encoder) => encoder,
             none => none.insert(Encoder::load(&self.spec, &self.options)?),
@@ -207,7 +207,7 @@ impl Embedder {
         captions: &[&str],
         progress: &(dyn Fn(usize) + Sync),
     ) -> Result<Array2<f32>, EmbedError> {
-        let rows = self.load()?.encode(captions, progress)?;
+        let rows = self.encoder()?.encode(captions, progress)?;
         self.encoded += captions.len();
         if let Some((cache, key)) = &mut self.cache {
             cache.put(*key, captions, rows.view())?;
