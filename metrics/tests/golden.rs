@@ -2,7 +2,7 @@
 
 use fgd_metrics::decomposition::decompose_with;
 use fgd_metrics::frechet::{SetDistance, fgd_set_with, from_moments_with};
-use fgd_metrics::linalg::{Decompose, Nalgebra};
+use fgd_metrics::linalg::{Decompose, Nalgebra, Native};
 use fgd_metrics::moments::Moments;
 use fgd_metrics::paired::{Pairs, fgd_paired};
 use ndarray::Array2;
@@ -27,6 +27,7 @@ fn recipe(rows: usize, columns: usize, seed: u32) -> Array2<f32> {
 
 fn solvers() -> Vec<&'static dyn Decompose> {
     vec![
+        &Native,
         &Nalgebra,
         #[cfg(feature = "lapack")]
         &fgd_metrics::linalg::Lapack,

@@ -200,3 +200,32 @@ pub fn write_embeddings(out: impl Write, embeddings: ArrayView2<f32>) -> io::Res
     writer.extend(embeddings.iter().copied())?;
     writer.finish()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_large_file_is_read_in_pieces_of_bounded_size() {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let path = directory.path().join("rows.npy");
+        let (rows, dim) = (1_100, 4_096);
+        let all = Array2::from_shape_fn((rows, dim), |(i, j)| (i * 31 + j) as f32);
+        let file = File::create(&path).expect("a new file");
+        write_embeddings(io::BufWriter::new(file), all.view()).expect("written");
+
+        let mut read = EmbeddingRows::open(&path).expect("a .npy file");
+        let mut pieces = Vec::new();
+        while let Some(piece) = read.next_piece().expect("whole rows") {
+            assert!(piece.len() * size_of::<f32>() <= PIECE);
+            let start: usize = pieces.iter().sum();
+            assert_eq!(
+                piece,
+                all.slice(ndarray::s![start..start + piece.nrows(), ..])
+            );
+            pieces.push(piece.nrows());
+        }
+        assert!(pieces.len() > 1, "{pieces:?}");
+        assert_eq!(pieces.iter().sum::<usize>(), rows);
+    }
+}

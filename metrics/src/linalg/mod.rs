@@ -1,7 +1,7 @@
 //! The small dense decompositions under the distances: one seam, one implementation per library.
 //!
-//! [`Decompose`] is the seam. [`Native`] is the default and needs nothing but Rust: this crate's own kernels on top of
-//! [`Nalgebra`], which alone is the reference that tests hold it to. `Lapack` (feature `lapack`) calls the system's LAPACK
+//! [`Decompose`] is the seam. [`Native`] is the default and needs nothing but Rust: this crate's own kernels.
+//! [`Nalgebra`] is several times slower and the reference that tests hold it to. `Lapack` (feature `lapack`) calls the system's LAPACK
 //! through ndarray-linalg and becomes the default when switched on. [`Factor`] turns a covariance, of any rank, into the rectangular factor that the
 //! Fréchet distance works on.
 
@@ -10,8 +10,11 @@ mod factor;
 mod lapack;
 mod nalgebra;
 mod native;
+mod pass;
 mod product;
+mod reflection;
 mod singular;
+mod symmetric;
 
 use ndarray::{Array1, Array2, ArrayView2};
 

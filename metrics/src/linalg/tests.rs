@@ -42,6 +42,11 @@ fn nalgebra_decomposes() {
     check(&Nalgebra);
 }
 
+#[test]
+fn the_native_solver_decomposes() {
+    check(&Native);
+}
+
 #[cfg(feature = "lapack")]
 #[test]
 fn lapack_decomposes() {

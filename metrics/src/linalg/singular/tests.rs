@@ -1,8 +1,8 @@
 use ndarray::Array2;
 use proptest::prelude::*;
 
-use super::pass::Job;
 use super::*;
+use crate::linalg::pass::Job;
 use crate::linalg::{Decompose, Nalgebra};
 
 /// A matrix without structure, its columns falling by `decay`.

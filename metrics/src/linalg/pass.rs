@@ -1,4 +1,7 @@
-//! One pass over the columns of a matrix under bidiagonalisation.
+//! One pass over the columns of a matrix under reduction to bidiagonal or tridiagonal form.
+//!
+//! A column takes the updates that the last step left pending, is multiplied by the step's reflector, and enters a product
+//! with the row that this yields, all while it is in the first-level cache.
 //!
 //! The one body is compiled twice: for any processor, and for AVX2 with fused multiply-add, chosen at run time.
 //! Columns are split between two threads in a way that depends on the matrix alone, so the values do not depend on the
