@@ -25,7 +25,7 @@ pub fn run(args: &Args, output: &Output) -> anyhow::Result<Exit> {
         args.result.form.format,
         ResultFormat::Text | ResultFormat::Md
     );
-    if args.records.len() > 1 && !tables && !args.report.folder().is_some() {
+    if args.records.len() > 1 && !tables && args.report.folder().is_none() {
         return Err(usage(
             "--format json and csv hold one record: give one, or --format text or md, or --report DIR",
         ));

@@ -32,7 +32,7 @@ pub fn alarms(series: &Series, seed: u64) -> Vec<bool> {
 
 fn change_points(values: &[f64], rng: &mut ChaCha8Rng) -> Vec<usize> {
     let mut found = Vec::new();
-    let mut open = vec![0..values.len()];
+    let mut open: Vec<_> = std::iter::once(0..values.len()).collect();
     while let Some(part) = open.pop() {
         let Some((at, best)) = split(&values[part.clone()]) else {
             continue;

@@ -252,10 +252,10 @@ fn settle<const FUSED: bool>(
 ) -> f64 {
     let mut sums = [0.0; LANE];
     for (entry, ((u, x), left)) in column.iter_mut().zip(u.iter().zip(x).zip(left)) {
-        for c in 0..LANE {
+        for (c, sum) in sums.iter_mut().enumerate() {
             let value = fma::<FUSED>(x.0[c], h, fma::<FUSED>(u.0[c], y, entry.0[c]));
             entry.0[c] = value;
-            sums[c] = fma::<FUSED>(value, left.0[c], sums[c]);
+            *sum = fma::<FUSED>(value, left.0[c], *sum);
         }
     }
     sums.iter().sum()

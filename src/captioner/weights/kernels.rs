@@ -180,8 +180,7 @@ mod avx2 {
         let n = quants[0].len();
         let whole = n / Q8_BLOCK;
         let mut sums = [[_mm256_setzero_ps(); M]; R];
-        for block in 0..whole {
-            let start = block * Q8_BLOCK;
+        for (block, start) in (0..whole * Q8_BLOCK).step_by(Q8_BLOCK).enumerate() {
             let mut parts = [[_mm256_setzero_ps(); M]; R];
             for at in (start..start + Q8_BLOCK).step_by(8) {
                 // SAFETY: at + 8 <= whole * Q8_BLOCK <= the length of all rows and of every x.
