@@ -140,7 +140,7 @@ fn the_key_is_the_same_for_the_same_load_and_another_for_another() {
     assert_ne!(one, key(&["--batch-size", "2"]));
     assert_ne!(one, key(&["--seed", "1"]));
     assert_ne!(one, key(&["--threads", "1"]));
-    assert_ne!(one, key(&["--engine", "int8"]));
+    assert_ne!(one, key(&["--engine", "int12"]));
 }
 
 #[test]
