@@ -37,7 +37,7 @@ from transformers import AutoTokenizer, BertModel  # noqa: E402
 torch.set_num_threads(args.threads)
 BUDGETS = [512, 1024, 2048, 4096]
 # Captions from which each engine's budget is chosen.
-SAMPLE = 1024
+SAMPLE = 256
 captions = Path(args.captions).read_text(encoding="utf-8").splitlines()[: args.count]
 tokenizer = AutoTokenizer.from_pretrained(args.encoder)
 ids = sorted(tokenizer(captions, truncation=True, max_length=512)["input_ids"], key=len, reverse=True)

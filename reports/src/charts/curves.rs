@@ -68,7 +68,8 @@ pub fn draw(series: &[Series], x: &Axis, y: &Axis) -> Option<Canvas> {
         }
         let mut taken: Vec<i32> = Vec::new();
         for (at, (series, points)) in series.iter().zip(&placed).enumerate() {
-            let color = SERIES[at % SERIES.len()];
+            // Points without a line have names of their own, so they need no colours.
+            let color = SERIES[if series.line { at % SERIES.len() } else { 1 }];
             if series.line {
                 chart.draw_series([PathElement::new(points.clone(), color.stroke_width(3))])?;
             }

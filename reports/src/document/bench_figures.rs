@@ -1,7 +1,7 @@
 //! Which pictures a benchmark has: the latency curve, its percentiles, throughput against batch size, the roofline.
 
 use super::figure::{Axis, Figure, Interval, Plot, Series};
-use super::number::{significant, time_unit};
+use super::number::{count, significant, time_unit};
 use super::visible;
 use crate::record::{BenchResults, Ceilings, QueryLatency, Server, Stage, SweepCell};
 
@@ -175,7 +175,7 @@ fn throughput(cells: &[SweepCell], item: &str) -> Option<Figure> {
     (batches.len() > 1).then(|| Figure {
         title: "Throughput against batch size".into(),
         caption: format!(
-            "{} per second in queries of so many.",
+            "How many {} were answered per second, in queries of so many.",
             visible(&format!("{item}s"))
         ),
         plot: Plot::Curves {
@@ -185,7 +185,7 @@ fn throughput(cells: &[SweepCell], item: &str) -> Option<Figure> {
                 logarithmic: true,
                 ticks: batches
                     .iter()
-                    .map(|batch| (*batch, significant(*batch)))
+                    .map(|batch| (*batch, count(*batch as u64)))
                     .collect(),
             },
             y: Axis {
