@@ -1,5 +1,5 @@
 //! Encoding speed of the engines, on the tiny fixture or on the encoder in the directory `FGD_BENCH_ENCODER`.
-//! Against other engines: `benches/peers/encode_peers.py`.
+//! Against other engines: `script/bench-peers`.
 
 use std::path::{Path, PathBuf};
 

@@ -1,55 +1,109 @@
-#!/usr/bin/env python3
-"""The same job in transformers: the peer that `fgd caption` is timed against.
+"""Captions images with transformers, in turns with ours, and prints the speeds as JSON lines.
 
     cargo run --release --example random_blip2 -- /data/random-blip2
-    python benches/peers/caption_peers.py /data/random-blip2 IMAGES --dtype float32 --threads 2
-    fgd caption --checkpoint /data/random-blip2 --images IMAGES -o out.csv --ignore-eos --batch-size 4 --threads 2 --dtype f32
+    python benches/peers/caption_peers.py /data/random-blip2 IMAGES --ours target/release/fgd
 
-One batch of all images in IMAGES, 30 forced tokens, greedy. Prints one JSON object: seconds without loading, images per
-second, the ids, and the peak resident memory of the process. Run one at a time on a quiet machine.
+Needs torch, transformers, Pillow. One batch of the images in IMAGES, so many forced tokens, greedy, from the files to the
+texts; loading is not counted. Both are loaded at once unless --fresh loads transformers anew for each of its turns: the
+checkpoint of full size takes 16 GB in f32.
 """
-import argparse, json, os, resource, time
 
-parser = argparse.ArgumentParser()
+import argparse
+import json
+import os
+import resource
+import subprocess
+import sys
+import time
+
+parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
 parser.add_argument("checkpoint")
 parser.add_argument("images")
 parser.add_argument("--dtype", default="float32", choices=["float32", "bfloat16"])
 parser.add_argument("--device", default="cpu")
-parser.add_argument("--threads", type=int, default=2)
+parser.add_argument("--threads", type=int, default=os.cpu_count())
 parser.add_argument("--tokens", type=int, default=30)
-parser.add_argument("--repeats", type=int, default=1)
+parser.add_argument("--rounds", type=int, default=5)
 parser.add_argument("--prompt", default="Provide a detailed caption for this photo.")
+parser.add_argument("--ours", help="the built fgd")
+parser.add_argument("--fresh", action="store_true", help="load transformers for each turn, in a process of its own")
 args = parser.parse_args()
-
 os.environ["OMP_NUM_THREADS"] = str(args.threads)
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
-import torch
-from PIL import Image
-from tokenizers import Tokenizer
-from transformers import Blip2ForConditionalGeneration
-from transformers.models.blip.image_processing_pil_blip import BlipImageProcessorPil
+EXTENSIONS = (".png", ".jpg", ".jpeg")
 
-torch.set_num_threads(args.threads)
-start = time.time()
-model = Blip2ForConditionalGeneration.from_pretrained(args.checkpoint, dtype=getattr(torch, args.dtype)).eval().to(args.device)
-loading = time.time() - start
-size = model.config.vision_config.image_size
-processor = BlipImageProcessorPil(size={"height": size, "width": size})
-names = sorted(n for n in os.listdir(args.images) if n.lower().endswith((".png", ".jpg", ".jpeg")))
-text = Tokenizer.from_file(f"{args.checkpoint}/tokenizer.json").encode(args.prompt).ids
-ids = [model.config.image_token_index] * model.config.num_query_tokens + text
-seconds = []
-for _ in range(args.repeats):
-    start = time.time()
-    images = [Image.open(f"{args.images}/{n}").convert("RGB") for n in names]
-    pixels = processor(images, return_tensors="pt")["pixel_values"].to(args.device, getattr(torch, args.dtype))
-    batch = torch.tensor([ids] * len(names), device=args.device)
-    with torch.no_grad():
-        out = model.generate(pixel_values=pixels, input_ids=batch, attention_mask=torch.ones_like(batch), do_sample=False,
-                             max_new_tokens=args.tokens, min_new_tokens=args.tokens)
-    out = out.tolist()
-    seconds.append(time.time() - start)
-print(json.dumps(dict(dtype=args.dtype, device=args.device, threads=args.threads, images=len(names), loading_seconds=loading,
-                      seconds=seconds, images_per_second=len(names) / min(seconds), ids=out,
-                      peak_memory_bytes=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
-                      torch=torch.__version__)))
+
+def transformers_turn():
+    """A function that captions all images once and answers the seconds and the ids."""
+    import torch
+    from PIL import Image
+    from tokenizers import Tokenizer
+    from transformers import Blip2ForConditionalGeneration
+    from transformers.models.blip.image_processing_pil_blip import BlipImageProcessorPil
+
+    torch.set_num_threads(args.threads)
+    dtype = getattr(torch, args.dtype)
+    model = Blip2ForConditionalGeneration.from_pretrained(args.checkpoint, dtype=dtype).eval().to(args.device)
+    size = model.config.vision_config.image_size
+    processor = BlipImageProcessorPil(size={"height": size, "width": size})
+    names = sorted(n for n in os.listdir(args.images) if n.lower().endswith(EXTENSIONS))
+    text = Tokenizer.from_file(f"{args.checkpoint}/tokenizer.json").encode(args.prompt).ids
+    ids = [model.config.image_token_index] * model.config.num_query_tokens + text
+
+    def turn() -> dict:
+        start = time.perf_counter()
+        images = [Image.open(f"{args.images}/{n}").convert("RGB") for n in names]
+        pixels = processor(images, return_tensors="pt")["pixel_values"].to(args.device, dtype)
+        batch = torch.tensor([ids] * len(names), device=args.device)
+        with torch.no_grad():
+            out = model.generate(
+                pixel_values=pixels, input_ids=batch, attention_mask=torch.ones_like(batch), do_sample=False,
+                max_new_tokens=args.tokens, min_new_tokens=args.tokens,
+            ).tolist()
+        return {"seconds": time.perf_counter() - start, "images": len(names), "ids": out}
+
+    # The first pass allocates and warms up, as ours does.
+    turn()
+    return turn
+
+
+def our_turn() -> dict:
+    dtype = {"float32": "f32", "bfloat16": "bf16"}[args.dtype]
+    command = [
+        args.ours, "bench", "captioner", "--checkpoint", args.checkpoint, "--images", args.images, "--scenario", "offline",
+        "--dtype", dtype, "--device", args.device, "--threads", str(args.threads), "--max-new-tokens", str(args.tokens),
+        "--prompt", args.prompt, "--duration", "0.001", "--warm-up", "0", "--min-queries", "1", "--format", "json", "--quiet",
+    ]
+    results = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)["results"]
+    queries = results["queries"]
+    return {
+        "seconds": queries["seconds"] / queries["issued"], "images": queries["items_per_query"],
+        "peak_memory_bytes": results["peak_memory_bytes"],
+    }
+
+
+def in_own_process() -> dict:
+    command = [sys.executable, __file__, args.checkpoint, args.images, "--rounds", "1"]
+    for flag in ("dtype", "device", "threads", "tokens", "prompt"):
+        command += [f"--{flag}", str(getattr(args, flag))]
+    return json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+
+
+def main() -> None:
+    turns = [("transformers", in_own_process if args.fresh else transformers_turn())]
+    if args.ours:
+        turns.append(("fgd", our_turn))
+    for number in range(args.rounds):
+        for name, turn in turns:
+            answer = turn()
+            if name == "transformers" and not args.fresh:
+                answer["peak_memory_bytes"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+            line = {
+                **answer, "job": f"caption images, {args.dtype}", "engine": name, "round": number, "unit": "images/s",
+                "rate": answer["images"] / answer["seconds"], "threads": args.threads,
+            }
+            print(json.dumps(line), flush=True)
+
+
+if __name__ == "__main__":
+    main()

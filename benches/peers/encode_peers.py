@@ -1,29 +1,32 @@
-"""Encodes the captions of a text file with the engines that Python users have, and prints their speed as JSON.
+"""Encodes captions with the engines that Python users have, in turns with ours, and prints their speed as JSON lines.
 
-    python benches/peers/encode_peers.py ENCODER_DIR CAPTIONS.txt [THREADS] [ROUNDS] [OURS] [INT8]
+    python benches/peers/encode_peers.py ENCODER_DIR CAPTIONS.txt --ours target/release/examples/encode_speed
 
-Needs torch, sentence-transformers, onnx, onnxruntime, openvino (int8: nncf). Tokenisation is not counted; captions are
-sorted by length and batched by a budget of padded tokens, the best of several budgets counts for each engine. Engines
-take turns for ROUNDS rounds after the choice of the budget, and the last lines give medians. OURS is the path of the
-built example `encode_speed`, which then takes its turn in every round; INT8 = 1 adds the 8-bit engines.
+Needs torch, sentence-transformers, onnx, onnxruntime, openvino (--int8: nncf). CAPTIONS.txt has one caption per line.
+Tokenisation is not counted on either side; captions are sorted by length and batched by a budget of padded tokens, the
+best of several budgets counts for each engine. All engines take turns for --rounds rounds after the choice of the budget.
 """
 
+import argparse
 import json
 import os
-import statistics
 import subprocess
-import sys
 import tempfile
 import time
 import warnings
 from pathlib import Path
 
-directory, file = sys.argv[1:3]
-threads = int(sys.argv[3]) if len(sys.argv) > 3 else 2
-rounds = int(sys.argv[4]) if len(sys.argv) > 4 else 5
-ours = sys.argv[5] if len(sys.argv) > 5 else ""
-int8 = len(sys.argv) > 6 and sys.argv[6] == "1"
-os.environ["OMP_NUM_THREADS"] = str(threads)
+parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+parser.add_argument("encoder")
+parser.add_argument("captions")
+parser.add_argument("--count", type=int, help="encode the first COUNT captions only")
+parser.add_argument("--threads", type=int, default=os.cpu_count())
+parser.add_argument("--rounds", type=int, default=5)
+parser.add_argument("--ours", help="the built example encode_speed")
+parser.add_argument("--int8", action="store_true", help="add the 8-bit engines")
+args = parser.parse_args()
+os.environ["OMP_NUM_THREADS"] = str(args.threads)
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
 warnings.filterwarnings("ignore")
 
 import numpy as np  # noqa: E402
@@ -31,14 +34,16 @@ import torch  # noqa: E402
 from sentence_transformers import SentenceTransformer  # noqa: E402
 from transformers import AutoTokenizer, BertModel  # noqa: E402
 
-torch.set_num_threads(threads)
+torch.set_num_threads(args.threads)
 BUDGETS = [512, 1024, 2048, 4096]
-captions = Path(file).read_text(encoding="utf-8").splitlines()
-tokenizer = AutoTokenizer.from_pretrained(directory)
+# Captions from which each engine's budget is chosen.
+SAMPLE = 256
+captions = Path(args.captions).read_text(encoding="utf-8").splitlines()[: args.count]
+tokenizer = AutoTokenizer.from_pretrained(args.encoder)
 ids = sorted(tokenizer(captions, truncation=True, max_length=512)["input_ids"], key=len, reverse=True)
 
 
-def batches(budget: int) -> list:
+def batches(budget: int, ids: list) -> list:
     """Sorted captions, padded to the longest of their batch, at most `budget` padded tokens each."""
     out, start = [], 0
     while start < len(ids):
@@ -69,12 +74,12 @@ class MeanPooled(torch.nn.Module):
 
 
 def engines(scratch: Path) -> dict:
-    """Name → function of (tokens, mask)."""
+    """Name → function of (tokens, mask), or that and one to wait for what it started."""
     import onnxruntime
     import openvino
 
-    torch_model = SentenceTransformer(directory, device="cpu", model_kwargs={"dtype": torch.float32})
-    bert = BertModel.from_pretrained(directory, dtype=torch.float32, attn_implementation="eager").eval()
+    torch_model = SentenceTransformer(args.encoder, device="cpu", model_kwargs={"dtype": torch.float32})
+    bert = BertModel.from_pretrained(args.encoder, dtype=torch.float32, attn_implementation="eager").eval()
     path = str(scratch / "model.onnx")
     example = (torch.ones(2, 8, dtype=torch.int64), torch.ones(2, 8, dtype=torch.int64))
     axes = {name: {0: "batch", 1: "tokens"} for name in ("input_ids", "attention_mask")}
@@ -89,12 +94,14 @@ def engines(scratch: Path) -> dict:
 
     def by_onnx(model: str):
         options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads
+        options.intra_op_num_threads = args.threads
+        # Threads that go on spinning would slow down whoever has the next turn.
+        options.add_session_config_entry("session.force_spinning_stop", "1")
         session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
         return lambda tokens, mask: session.run(None, {"input_ids": tokens, "attention_mask": mask})
 
     core = openvino.Core()
-    settings = {"INFERENCE_NUM_THREADS": threads, "INFERENCE_PRECISION_HINT": "f32", "PERFORMANCE_HINT": "THROUGHPUT"}
+    settings = {"INFERENCE_NUM_THREADS": args.threads, "INFERENCE_PRECISION_HINT": "f32", "PERFORMANCE_HINT": "THROUGHPUT"}
 
     def by_openvino(model):
         compiled = core.compile_model(model, "CPU", settings)
@@ -102,59 +109,58 @@ def engines(scratch: Path) -> dict:
         queue = openvino.AsyncInferQueue(compiled, streams)
         return lambda tokens, mask: queue.start_async({"input_ids": tokens, "attention_mask": mask}), queue.wait_all
 
-    out = {"torch": by_torch, "onnxruntime": by_onnx(path), "openvino": by_openvino(core.read_model(path))}
-    if int8:
+    out = {"sentence-transformers": by_torch, "ONNX Runtime": by_onnx(path), "OpenVINO": by_openvino(core.read_model(path))}
+    if args.int8:
         from onnxruntime.quantization import QuantType, quantize_dynamic
 
         small = str(scratch / "model-int8.onnx")
         quantize_dynamic(path, small, weight_type=QuantType.QInt8, per_channel=True)
-        out["onnxruntime-int8"] = by_onnx(small)
+        out["ONNX Runtime int8"] = by_onnx(small)
         import nncf
 
-        sample = nncf.Dataset(batches(2048)[::10], lambda pair: {"input_ids": pair[0], "attention_mask": pair[1]})
+        sample = nncf.Dataset(batches(2048, ids)[::10], lambda pair: {"input_ids": pair[0], "attention_mask": pair[1]})
         quantized = nncf.quantize(core.read_model(path), sample, model_type=nncf.ModelType.TRANSFORMER)
-        out["openvino-int8"] = by_openvino(quantized)
+        out["OpenVINO int8"] = by_openvino(quantized)
     return out
 
 
-def once(engine, budget: int) -> dict:
-    """One pass over all captions."""
+def once(engine, budget: int, ids: list) -> float:
+    """Seconds of one pass."""
     run, finish = engine if isinstance(engine, tuple) else (engine, lambda: None)
-    work = batches(budget)
-    wall, cpu = time.perf_counter(), time.process_time()
+    work = batches(budget, ids)
+    start = time.perf_counter()
     for tokens, mask in work:
         run(tokens, mask)
     finish()
-    seconds = time.perf_counter() - wall
-    return {"seconds": seconds, "cpu_seconds": time.process_time() - cpu, "captions_per_second": len(ids) / seconds}
+    return time.perf_counter() - start
 
 
-def our_turn(name: str) -> dict:
-    answer = subprocess.run(
-        [ours, directory, file, str(threads), "1", name], check=True, capture_output=True, text=True
-    ).stdout
-    return json.loads(answer)
+def our_turn(file: str, name: str) -> float:
+    command = [args.ours, args.encoder, file, str(args.threads), "1", name]
+    return json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)["seconds"]
 
 
 def main() -> None:
-    with tempfile.TemporaryDirectory() as scratch:
-        rivals = engines(Path(scratch))
-        best = {name: min(BUDGETS, key=lambda b: once(engine, b)["seconds"]) for name, engine in rivals.items()}
-        results: dict = {}
-        for _ in range(rounds):
-            turns = [(name, lambda e=engine, n=name: once(e, best[n])) for name, engine in rivals.items()]
-            if ours:
-                turns += [(f"fgd-{name}", lambda n=name: our_turn(n)) for name in ["packed", *(["int8"] if int8 else [])]]
+    with tempfile.TemporaryDirectory() as folder:
+        scratch = Path(folder)
+        file = scratch / "captions.txt"
+        file.write_text("\n".join(captions), encoding="utf-8")
+        rivals = engines(scratch)
+        spread = ids[:: max(1, len(ids) // SAMPLE)]
+        best = {name: min(BUDGETS, key=lambda b: once(engine, b, spread)) for name, engine in rivals.items()}
+        turns = [(name, lambda e=engine, n=name: once(e, best[n], ids)) for name, engine in rivals.items()]
+        if args.ours:
+            names = ["packed", "int8"] if args.int8 else ["packed"]
+            turns += [(f"fgd, {name}", lambda n=name: our_turn(str(file), n)) for name in names]
+        for number in range(args.rounds):
             for name, turn in turns:
-                answer = {"engine": name, "threads": threads, "captions": len(ids), "budget": best.get(name), **turn()}
-                results.setdefault(name, []).append(answer)
+                seconds = turn()
+                answer = {
+                    "job": "encode captions", "engine": name, "round": number, "unit": "captions/s",
+                    "rate": len(ids) / seconds, "seconds": seconds, "threads": args.threads, "captions": len(ids),
+                    "budget": best.get(name),
+                }
                 print(json.dumps(answer), flush=True)
-        for name, answers in results.items():
-            medians = {
-                key: statistics.median(answer[key] for answer in answers)
-                for key in ("seconds", "cpu_seconds", "captions_per_second")
-            }
-            print(json.dumps({"median": name, "rounds": rounds, **medians}), flush=True)
 
 
 if __name__ == "__main__":

@@ -45,7 +45,7 @@ pub struct Found {
     pub samples: Samples,
 }
 
-/// Scheduled arrivals in seconds: a Poisson process, so the gaps are exponential (Knuth, TAOCP 2, section 3.4.1).
+/// Scheduled arrivals since the start: a Poisson process, so the gaps are exponential (Knuth, TAOCP 2, section 3.4.1).
 struct Arrivals {
     random: ChaCha8Rng,
     rate: f64,
@@ -53,11 +53,11 @@ struct Arrivals {
 }
 
 impl Iterator for Arrivals {
-    type Item = f64;
+    type Item = Duration;
 
-    fn next(&mut self) -> Option<f64> {
+    fn next(&mut self) -> Option<Duration> {
         self.at += -(1.0 - self.random.random::<f64>()).ln() / self.rate;
-        Some(self.at)
+        Duration::try_from_secs_f64(self.at).ok()
     }
 }
 
@@ -76,17 +76,16 @@ pub fn serve(target: &mut dyn Target, rate: f64, service: &Service, harness: &Ha
     };
     let mut next = arrivals.next();
     let mut arrived: u64 = 0;
-    let mut waiting: VecDeque<f64> = VecDeque::new();
+    let mut waiting: VecDeque<Duration> = VecDeque::new();
     let begin = clock.now();
-    let elapsed = || (clock.now() - begin).as_secs_f64();
+    let elapsed = || clock.now() - begin;
     loop {
         let now = elapsed();
         while let Some(due) = next.filter(|due| *due <= now) {
             waiting.push_back(due);
             arrived += 1;
-            let scheduled = Duration::from_secs_f64(due);
-            let enough = scheduled >= limits.min_duration && arrived >= limits.min_queries;
-            next = match enough || scheduled >= limits.max_duration {
+            let enough = due >= limits.min_duration && arrived >= limits.min_queries;
+            next = match enough || due >= limits.max_duration {
                 true => None,
                 false => arrivals.next(),
             };
@@ -97,19 +96,20 @@ pub fn serve(target: &mut dyn Target, rate: f64, service: &Service, harness: &Ha
         }
         let Some(first) = waiting.front() else {
             let Some(due) = next else { break };
-            clock.sleep_until(begin + Duration::from_secs_f64(due));
-            samples.late.push((elapsed() - due).max(0.0));
+            clock.sleep_until(begin + due);
+            let late = elapsed().saturating_sub(due);
+            samples.late.push(late.as_secs_f64());
             continue;
         };
-        if now - first > PATIENCE * service.bound {
+        if (now - *first).as_secs_f64() > PATIENCE * service.bound {
             samples.overloaded = true;
             break;
         }
-        (harness.progress)(share_done(Duration::from_secs_f64(now), arrived, limits));
+        (harness.progress)(share_done(now, arrived, limits));
         let count = waiting.len().min(service.batch);
-        let start = elapsed();
+        let start = elapsed().as_secs_f64();
         let answer = target.query(order.take(count));
-        let end = elapsed();
+        let end = elapsed().as_secs_f64();
         let tokens = answer
             .as_ref()
             .ok()
@@ -117,7 +117,7 @@ pub fn serve(target: &mut dyn Target, rate: f64, service: &Service, harness: &Ha
             .unwrap_or(0);
         for (at, due) in waiting.drain(..count).enumerate() {
             let sample = Sample {
-                due,
+                due: due.as_secs_f64(),
                 start,
                 end,
                 items: 1,
@@ -131,7 +131,7 @@ pub fn serve(target: &mut dyn Target, rate: f64, service: &Service, harness: &Ha
             }
         }
     }
-    samples.seconds = elapsed();
+    samples.seconds = elapsed().as_secs_f64();
     samples
 }
 
@@ -166,66 +166,101 @@ pub fn at_rate(target: &mut dyn Target, rate: f64, service: &Service, harness: &
     }
 }
 
-/// Searches for the highest rate at which the bound is shown to be kept: from the capacity downwards or upwards until one
-/// rate is kept and one is not, then by halving the (logarithmic) distance. Trials take half of the duration; the rate
+/// Searches for the highest rate at which the bound is shown to be kept: from below the capacity upwards or downwards until
+/// one rate is kept and one is not, then by halving the (logarithmic) distance. Trials take half of the duration; the rate
 /// found must stand a whole run, or gives way to a lower one.
 pub fn search(target: &mut dyn Target, service: &Service, harness: &Harness) -> Found {
     let capacity = capacity(target, service, harness);
-    let mut trial = *harness;
-    trial.limits.min_duration /= 2;
-    let mut points = Vec::new();
-    let mut samples = Samples::default();
-    let mut attempt = |rate: f64, harness: &Harness, points: &mut Vec<ServerPoint>| {
-        samples = serve(target, rate, service, harness);
-        points.push(judge(rate, &samples, service.bound));
-        points
-            .last()
-            .is_some_and(|point| point.outcome == ServerOutcome::Kept)
+    let mut search = Search {
+        target,
+        service,
+        harness,
+        points: Vec::new(),
+        samples: Samples::default(),
     };
-    let (mut kept, mut failed) = (None, None);
-    let mut rate = 0.7 * capacity;
-    let next = |kept: Option<f64>, failed: Option<f64>| match (kept, failed) {
-        (Some(kept), Some(failed)) if failed / kept <= PRECISION => None,
-        (Some(kept), Some(failed)) => Some((kept * failed).sqrt()),
-        (Some(kept), None) => Some(kept * 1.25),
-        (None, Some(failed)) if failed * 0.6 < capacity * LOWEST => None,
-        (None, Some(failed)) => Some(failed * 0.6),
-        (None, None) => Some(0.7 * capacity),
-    };
-    while let Some(chosen) = next(kept, failed) {
-        rate = chosen;
-        match attempt(rate, &trial, &mut points) {
-            true => kept = Some(rate),
-            false => failed = Some(rate),
-        }
-        if (harness.stop)() {
-            break;
-        }
-    }
-    // A whole run at the rate found; what half a run showed may not hold for it.
-    let mut highest = kept;
-    while let Some(found) = highest.filter(|_| !(harness.stop)()) {
-        rate = found;
-        if attempt(rate, harness, &mut points) {
-            break;
-        }
-        failed = Some(rate);
-        highest = Some(rate / PRECISION).filter(|lower| *lower >= capacity * LOWEST);
-    }
-    let highest_rate = match highest {
-        Some(value) => Bounded {
-            low: Some(value),
-            high: failed,
-            ..Bounded::exact(value)
-        },
-        None => Bounded::missing(format!(
-            "not even {rate:.3} queries per second were shown to keep the bound"
+    let (queries, longest) = (
+        harness.limits.min_queries as f64,
+        harness.limits.max_duration.as_secs_f64(),
+    );
+    let highest_rate = match queries / capacity > longest {
+        true => Bounded::missing(format!(
+            "{queries} queries take more than {longest:.0} s at the {capacity:.3} per second that can be answered, and there are several trials"
         )),
+        false => search.highest(capacity),
     };
     Found {
         highest_rate: Some(highest_rate),
-        points,
-        samples,
+        points: search.points,
+        samples: search.samples,
+    }
+}
+
+/// A search under way.
+struct Search<'a> {
+    target: &'a mut dyn Target,
+    service: &'a Service,
+    harness: &'a Harness<'a>,
+    points: Vec<ServerPoint>,
+    samples: Samples,
+}
+
+impl Search<'_> {
+    fn highest(&mut self, capacity: f64) -> Bounded {
+        let mut trial = *self.harness;
+        trial.limits.min_duration /= 2;
+        let (mut kept, mut failed) = (None, None);
+        while let Some(rate) = next_rate(kept, failed, capacity) {
+            match self.keeps(rate, &trial) {
+                true => kept = Some(rate),
+                false => failed = Some(rate),
+            }
+            if (self.harness.stop)() {
+                return Bounded::missing("the search was interrupted");
+            }
+        }
+        // A whole run at the rate found; what a trial showed may not hold for it.
+        while let Some(rate) = kept.filter(|rate| *rate >= capacity * LOWEST) {
+            if self.keeps(rate, self.harness) {
+                return Bounded {
+                    low: Some(rate),
+                    high: failed,
+                    ..Bounded::exact(rate)
+                };
+            }
+            failed = Some(rate);
+            kept = Some(rate / PRECISION);
+        }
+        let lowest = failed.unwrap_or(capacity);
+        Bounded::missing(format!(
+            "not even {lowest:.3} queries per second were shown to keep the bound"
+        ))
+    }
+
+    /// Whether a rate is shown to keep the bound. Where the queries do not decide it, three times as many may.
+    fn keeps(&mut self, rate: f64, harness: &Harness) -> bool {
+        let mut larger = *harness;
+        larger.limits.min_queries *= 3;
+        for harness in [harness, &larger] {
+            self.samples = serve(self.target, rate, self.service, harness);
+            let point = judge(rate, &self.samples, self.service.bound);
+            let outcome = point.outcome;
+            self.points.push(point);
+            if outcome != ServerOutcome::Undecided || self.samples.interrupted {
+                return outcome == ServerOutcome::Kept;
+            }
+        }
+        false
+    }
+}
+
+/// The rate to try next, given the highest that was kept and the lowest that was not; `None` at the end of the search.
+fn next_rate(kept: Option<f64>, failed: Option<f64>, capacity: f64) -> Option<f64> {
+    match (kept, failed) {
+        (None, None) => Some(0.7 * capacity),
+        (Some(kept), Some(failed)) => (failed / kept > PRECISION).then(|| (kept * failed).sqrt()),
+        // Beyond the capacity the line grows without end, though a short run may not show it.
+        (Some(kept), None) => (kept < capacity).then(|| (kept * 1.25).min(capacity)),
+        (None, Some(failed)) => Some(0.6 * failed).filter(|rate| *rate >= capacity * LOWEST),
     }
 }
 
@@ -387,6 +422,39 @@ mod tests {
         let last = found.points.last().unwrap();
         assert_eq!((last.rate, last.outcome), (rate, ServerOutcome::Kept));
         assert!(last.p99_seconds.high.unwrap() <= 0.1);
+    }
+
+    #[test]
+    fn no_rate_beyond_the_capacity_is_tried() {
+        // The bound is so wide that no run of this length breaks it, however fast queries arrive.
+        let clock = SimulatedClock::default();
+        let mut target = Simulated::new(&clock, |_| 0.010);
+        let wide = Service {
+            bound: 1e6,
+            batch: 1,
+        };
+        let found = search(&mut target, &wide, &harness(&clock, limits(1.0, 20_000)));
+        assert!(found.points.iter().all(|point| point.rate <= 100.0 + 1e-6));
+        let highest = found.highest_rate.unwrap().value.unwrap();
+        assert!(highest > 60.0, "{highest}");
+    }
+
+    #[test]
+    fn a_search_that_would_never_end_is_not_begun() {
+        let clock = SimulatedClock::default();
+        let mut target = Simulated::new(&clock, |_| 60.0);
+        let mut limits = limits(10.0, 1000);
+        limits.max_duration = Duration::from_secs(600);
+        let found = search(&mut target, &ALONE, &harness(&clock, limits));
+        assert!(found.points.is_empty());
+        assert!(
+            found
+                .highest_rate
+                .unwrap()
+                .reason
+                .unwrap()
+                .contains("600 s")
+        );
     }
 
     #[test]

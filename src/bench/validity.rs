@@ -115,7 +115,7 @@ fn bound(results: &BenchResults) -> Option<Remark> {
     if let Some(reason) = missing.and_then(|highest| highest.reason.as_ref()) {
         return remark(
             reason.clone(),
-            "raise --latency-bound or --min-queries, or use more threads",
+            "raise --latency-bound, change --min-queries or --max-duration, or use more threads",
         );
     }
     let last = server.points.last()?;

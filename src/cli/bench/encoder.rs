@@ -59,7 +59,7 @@ pub fn run(args: &Args, output: &Output) -> anyhow::Result<Exit> {
     let subject = Subject {
         target: BenchTarget::Encoder,
         item: "caption",
-        min_queries: 1024,
+        min_queries: 2048,
         bound: 0.1,
         batch_sizes: &[1, 4, 16, 64, 256],
         load_seconds: Some(load_seconds),

@@ -149,7 +149,8 @@ impl RunningArgs {
             ));
         }
         let is_sweep = self.scenario == ScenarioArg::Sweep;
-        if !is_sweep && !(self.batch_sizes.is_empty() && self.thread_counts.is_empty()) {
+        let has_grid = !self.batch_sizes.is_empty() || !self.thread_counts.is_empty();
+        if has_grid && !is_sweep {
             return Err(usage(
                 "--batch-sizes and --thread-counts belong to --scenario sweep",
             ));
