@@ -2,7 +2,7 @@
 
     python benches/peers/encode_peers.py ENCODER_DIR CAPTIONS.txt --ours target/release/examples/encode_speed
 
-Needs torch, sentence-transformers, onnx, onnxruntime, openvino (--int8: nncf). CAPTIONS.txt has one caption per line.
+Needs torch, sentence-transformers, onnx, onnxruntime, openvino (--integers: nncf). CAPTIONS.txt has one caption per line.
 Tokenisation is not counted on either side; captions are sorted by length and batched by a budget of padded tokens, the
 best of several budgets counts for each engine. All engines take turns for --rounds rounds after the choice of the budget.
 """
@@ -23,7 +23,7 @@ parser.add_argument("--count", type=int, help="encode the first COUNT captions o
 parser.add_argument("--threads", type=int, default=os.cpu_count())
 parser.add_argument("--rounds", type=int, default=5)
 parser.add_argument("--ours", help="the built example encode_speed")
-parser.add_argument("--int8", action="store_true", help="add the 8-bit engines")
+parser.add_argument("--integers", action="store_true", help="add the integer engines: their 8 bits, our 12")
 args = parser.parse_args()
 os.environ["OMP_NUM_THREADS"] = str(args.threads)
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
@@ -110,7 +110,7 @@ def engines(scratch: Path) -> dict:
         return lambda tokens, mask: queue.start_async({"input_ids": tokens, "attention_mask": mask}), queue.wait_all
 
     out = {"sentence-transformers": by_torch, "ONNX Runtime": by_onnx(path), "OpenVINO": by_openvino(core.read_model(path))}
-    if args.int8:
+    if args.integers:
         from onnxruntime.quantization import QuantType, quantize_dynamic
 
         small = str(scratch / "model-int8.onnx")
@@ -150,7 +150,7 @@ def main() -> None:
         best = {name: min(BUDGETS, key=lambda b: once(engine, b, spread)) for name, engine in rivals.items()}
         turns = [(name, lambda e=engine, n=name: once(e, best[n], ids)) for name, engine in rivals.items()]
         if args.ours:
-            names = ["packed", "int12"] if args.int8 else ["packed"]
+            names = ["packed", "int12"] if args.integers else ["packed"]
             turns += [(f"fgd, {name}", lambda n=name: our_turn(str(file), n)) for name in names]
         for number in range(args.rounds):
             for name, turn in turns:

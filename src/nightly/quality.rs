@@ -38,7 +38,7 @@ pub fn is_changed(
 }
 
 /// The metrics of a scored system, judged as far as the history alone can; those that need the paired test say so by
-/// standing without a verdict until [`test`] is through.
+/// standing without a verdict until [`test()`] is through.
 pub fn judge(
     before: &Before,
     record: &Record,

@@ -4,7 +4,7 @@
 //! stand out, and some figures live on two levels (another memory layout, another core). So nothing here assumes a
 //! distribution. Two detectors look at the same series:
 //!
-//! - [`judge`] holds tonight's figure against the last accepted runs: beyond their median by several median absolute
+//! - [`judge()`] holds tonight's figure against the last accepted runs: beyond their median by several median absolute
 //!   deviations, by a relative floor, *and* by more than nearly every one of those runs was, on two nights in a row
 //!   (or once, if it is severe). It finds a large step at once.
 //! - [`change_points`] looks for the place where the level changed, by the largest standardised rank sum

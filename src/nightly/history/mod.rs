@@ -1,7 +1,7 @@
 //! The history: every figure of every night, keyed by everything that makes two of them comparable.
 //!
 //! It lives in an SQLite file, or on a PostgreSQL server where a team shares one. Both are a [`Database`], and the
-//! [`store`] asks both the same questions in the same SQL. [`exchange`] writes and reads it as JSON Lines and Parquet.
+//! `store` asks both the same questions in the same SQL. [`exchange`] writes and reads it as JSON Lines and Parquet.
 
 mod codes;
 mod database;

@@ -273,7 +273,7 @@ impl Suite {
         self.budget.map(|span| span.0)
     }
 
-    /// The data set of a system; [`read`] has seen to it that there is one.
+    /// The data set of a system; [`read()`] has seen to it that there is one.
     pub fn data_of(&self, system: &System) -> &DataSet {
         let named = (system.data.as_ref())
             .and_then(|name| self.data.iter().find(|data| &data.name == name));
