@@ -8,7 +8,7 @@
 mod ql;
 mod strips;
 
-use ndarray::{Array1, ArrayView2};
+use ndarray::{Array1, Array2, ArrayView2};
 
 use super::SymmetricEigen;
 use super::pass::{Columns, LANE, Lane, Pending};
@@ -16,6 +16,10 @@ use super::reflection::Reflection;
 
 /// Eigendecomposition of a finite symmetric matrix, given by its lower triangle; `None` if it does not converge.
 pub(super) fn symmetric_eigen(matrix: ArrayView2<f64>) -> Option<SymmetricEigen> {
+    if matrix.is_empty() {
+        let (values, vectors) = (Array1::zeros(0), Array2::zeros((0, 0)));
+        return Some(SymmetricEigen { values, vectors });
+    }
     let largest = (matrix.indexed_iter())
         .filter(|((i, j), _)| i >= j)
         .fold(0.0, |max: f64, (_, v)| max.max(v.abs()));
@@ -48,7 +52,7 @@ struct Reflector {
 
 fn tridiagonal(matrix: ArrayView2<f64>, scale: f64) -> Tridiagonal {
     let n = matrix.nrows();
-    let symmetric = ndarray::Array2::from_shape_fn((n, n), |(i, j)| matrix[[i.max(j), i.min(j)]]);
+    let symmetric = Array2::from_shape_fn((n, n), |(i, j)| matrix[[i.max(j), i.min(j)]]);
     let mut columns = Columns::of_rows(symmetric.view(), scale);
     let mut reduced = Tridiagonal {
         diagonal: Vec::with_capacity(n),
@@ -94,7 +98,6 @@ fn tridiagonal(matrix: ArrayView2<f64>, scale: f64) -> Tridiagonal {
 
 #[cfg(test)]
 mod tests {
-    use ndarray::Array2;
     use proptest::prelude::*;
 
     use super::*;
