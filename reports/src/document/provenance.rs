@@ -2,10 +2,16 @@
 
 use super::number::count;
 use super::{Block, Cell, Column, Table, Tone, visible};
-use crate::record::{CheckpointInfo, EncoderInfo, Host, Record, Results, Tool};
+use crate::record::{CheckpointInfo, EncoderInfo, Host, Input, Record, Results, Tool};
 
 /// The tables of a record's origin.
 pub fn tables(record: &Record) -> Vec<Block> {
+    tables_of(record, None)
+}
+
+/// The same for one of the record's systems: of the systems' files only its own, or the pages of a leaderboard would
+/// grow with the square of the submissions.
+pub fn tables_of(record: &Record, system: Option<&str>) -> Vec<Block> {
     let mut rows: Vec<(&str, String)> = vec![
         ("finished", record.created.clone()),
         ("program", program(&record.tool)),
@@ -33,7 +39,10 @@ pub fn tables(record: &Record) -> Vec<Block> {
             .rows
             .push(vec![Cell::text(what), Cell::text(&value)]);
     }
-    vec![Block::Table(environment), Block::Table(files(record))]
+    vec![
+        Block::Table(environment),
+        Block::Table(files(record, system)),
+    ]
 }
 
 fn program(tool: &Tool) -> String {
@@ -109,7 +118,7 @@ fn checkpoint(info: &CheckpointInfo) -> String {
     )
 }
 
-fn files(record: &Record) -> Table {
+fn files(record: &Record, system: Option<&str>) -> Table {
     let mut table = Table::new(
         "Files",
         vec![
@@ -119,7 +128,11 @@ fn files(record: &Record) -> Table {
             Column::text("SHA-256"),
         ],
     );
-    for input in &record.inputs {
+    let is_of_another = |input: &&Input| {
+        matches!(input.role.as_str(), "submission" | "record")
+            && system.is_some_and(|system| system != input.name)
+    };
+    for input in record.inputs.iter().filter(|i| !is_of_another(i)) {
         table.rows.push(vec![
             Cell::text(&input.role),
             Cell::text(&input.name),

@@ -37,7 +37,7 @@ pub fn system(record: &Record, name: &str, results: &ScoreResults) -> Document {
             visible(&provenance::input_name(record, "references"))
         ),
         blocks,
-        appendix: provenance::tables(record),
+        appendix: provenance::tables_of(record, Some(name)),
     }
 }
 
