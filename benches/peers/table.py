@@ -32,8 +32,8 @@ def rows(job: str):
         by_round = {line["round"]: line for line in here if line["engine"] == name}
         rates = sorted(line["rate"] for line in by_round.values())
         middle = {**next(iter(by_round.values())), "rate": statistics.median(rates)}
-        # An 8-bit engine is held against ours of 8 bits.
-        own = [n for n in ours if n.endswith("int8") == name.endswith("int8")]
+        # An integer engine is held against ours.
+        own = [n for n in ours if ("int" in n) == name.endswith("int8")]
         ratio = ""
         if own and name not in ours:
             mine = {line["round"]: line["rate"] for line in here if line["engine"] == own[0]}
