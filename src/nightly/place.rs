@@ -1,12 +1,14 @@
 //! Where everything lies in the state folder.
 //!
-//!     history.sqlite
-//!     accepted/SYSTEM/captions.csv      what a changed system is compared with
-//!     captions/KEY/captions.csv         captions by the content of what made them, over nights
-//!     nights/STAMP/plan.json            the night as it was begun
-//!     nights/STAMP/STEP.json            records, each with STEP.done.json when it is finished
-//!     nights/STAMP/night.json           the record of the night
-//!     nights/STAMP/finished             the night is over
+//! ```text
+//! history.sqlite
+//! accepted/SYSTEM/captions.csv      what a changed system is compared with
+//! captions/KEY/captions.csv         captions by the content of what made them, over nights
+//! nights/STAMP/plan.json            the night as it was begun
+//! nights/STAMP/STEP.json            records, each with STEP.done.json when it is finished
+//! nights/STAMP/night.json           the record of the night
+//! nights/STAMP/finished             the night is over
+//! ```
 
 use super::files::{Failure, write};
 use super::history::Night;
