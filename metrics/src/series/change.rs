@@ -33,7 +33,7 @@ pub fn change_points(values: &[f64], threshold: f64) -> Vec<ChangePoint> {
     let passes = |change: &ChangePoint| change.statistic.abs() >= threshold;
     let mut starts = vec![0];
     // Looks are counted from the end, so that the newest value is always among them.
-    for end in (0..=values.len()).filter(|end| (values.len() - end) % STRIDE == 0) {
+    for end in (0..=values.len()).filter(|end| (values.len() - end).is_multiple_of(STRIDE)) {
         let level = starts[starts.len() - 1];
         let start = level.max(end.saturating_sub(LONGEST));
         if let Some(change) = strongest(&values[start..end]).filter(passes) {
