@@ -1,9 +1,9 @@
 //! The small dense decompositions under the distances: one seam, one implementation per library.
 //!
 //! [`Decompose`] is the seam. [`Native`] is the default and needs nothing but Rust: this crate's own kernels.
-//! [`Nalgebra`] is several times slower and the reference that tests hold it to. `Lapack` (feature `lapack`) calls the system's LAPACK
-//! through ndarray-linalg and becomes the default when switched on. [`Factor`] turns a covariance, of any rank, into the rectangular factor that the
-//! Fréchet distance works on.
+//! [`Nalgebra`] is several times slower: the reference that tests hold it to, and what it falls back on. `Lapack` (feature
+//! `lapack`) calls the system's LAPACK through ndarray-linalg and becomes the default when switched on. [`Factor`] turns a
+//! covariance, of any rank, into the rectangular factor that the Fréchet distance works on.
 
 mod factor;
 #[cfg(feature = "lapack")]

@@ -1,10 +1,11 @@
-//! Decompositions by this crate's own kernels, for the sizes that embeddings have.
+//! Decompositions by this crate's own kernels, for the sizes that embeddings have. Where one does not converge, nalgebra's
+//! implementation has the last word.
 
 use ndarray::{Array1, ArrayView2};
 
 use super::singular::singular_values;
 use super::symmetric::symmetric_eigen;
-use super::{Decompose, SymmetricEigen};
+use super::{Decompose, Nalgebra, SymmetricEigen};
 use crate::MetricError;
 
 /// The [`Decompose`] of this crate: the algorithms of nalgebra, arranged for the cache, for AVX2 and for two threads.
@@ -17,10 +18,10 @@ impl Decompose for Native {
     }
 
     fn singular_values(&self, matrix: ArrayView2<f64>) -> Result<Array1<f64>, MetricError> {
-        singular_values(matrix).ok_or(MetricError::NoConvergence("singular value decomposition"))
+        singular_values(matrix).map_or_else(|| Nalgebra.singular_values(matrix), Ok)
     }
 
     fn symmetric_eigen(&self, matrix: ArrayView2<f64>) -> Result<SymmetricEigen, MetricError> {
-        symmetric_eigen(matrix).ok_or(MetricError::NoConvergence("eigenvalue decomposition"))
+        symmetric_eigen(matrix).map_or_else(|| Nalgebra.symmetric_eigen(matrix), Ok)
     }
 }
