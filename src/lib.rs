@@ -2,8 +2,9 @@
 //!
 //! The library behind the command line. Reading order: [`captions`] (files of captions), [`hub`]
 //! (model names to directories), [`encoder`] (captions to vectors) behind its [`cache`], [`arrays`]
-//! (files of vectors), [`eval`] (vectors to a record), [`captioner`] (images to captions), [`bench`]
-//! (how fast all this is), [`cli`] (the program). The mathematics is in the crate `fgd-metrics`, the documents are made in `fgd-reports`.
+//! (files of vectors), [`eval`] (vectors to a record), [`captioner`] (images to captions), [`mod@bench`]
+//! (how fast all this is), [`cli`] (the program). The mathematics is in the crate `fgd-metrics`, the
+//! documents are made in `fgd-reports`.
 
 pub mod arrays;
 pub mod bench;

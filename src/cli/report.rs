@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 /// Arguments of `fgd report`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Records of `fgd score`, `fgd compare` or `fgd leaderboard`, as they were saved with --format json.
+    /// Records of `fgd score`, `compare`, `leaderboard` or `bench`, as they were saved with --format json.
     #[arg(required = true, value_name = "RECORD")]
     records: Vec<PathBuf>,
     #[command(flatten)]
