@@ -32,20 +32,20 @@ pub fn alarms(series: &Series, seed: u64) -> Vec<bool> {
 
 fn change_points(values: &[f64], rng: &mut ChaCha8Rng) -> Vec<usize> {
     let mut found = Vec::new();
-    let mut open: Vec<_> = std::iter::once(0..values.len()).collect();
-    while let Some(part) = open.pop() {
-        let Some((at, best)) = split(&values[part.clone()]) else {
+    let mut open = vec![(0, values.len())];
+    while let Some((start, end)) = open.pop() {
+        let Some((at, best)) = split(&values[start..end]) else {
             continue;
         };
-        let mut shuffled = values[part.clone()].to_vec();
+        let mut shuffled = values[start..end].to_vec();
         let beaten = (0..PERMUTATIONS).any(|_| {
             shuffled.shuffle(rng);
             split(&shuffled).is_some_and(|(_, statistic)| statistic >= best)
         });
         if !beaten {
-            found.push(part.start + at);
-            open.push(part.start..part.start + at);
-            open.push(part.start + at..part.end);
+            let border = start + at;
+            found.push(border);
+            open.extend([(start, border), (border, end)]);
         }
     }
     found.sort_unstable();
