@@ -181,7 +181,8 @@ mod avx2 {
         let whole = n / Q8_BLOCK;
         let mut sums = [[_mm256_setzero_ps(); M]; R];
         for (block, start) in (0..whole * Q8_BLOCK).step_by(Q8_BLOCK).enumerate() {
-            let mut parts = [[_mm256_setzero_ps(); M]; R];
+            // Weights take their scale before the sums: a second set of sums per block would not fit the registers.
+            let scale: [__m256; R] = std::array::from_fn(|r| _mm256_set1_ps(scales[r][block]));
             for at in (start..start + Q8_BLOCK).step_by(8) {
                 // SAFETY: at + 8 <= whole * Q8_BLOCK <= the length of all rows and of every x.
                 unsafe {
@@ -191,18 +192,13 @@ mod avx2 {
                         if at % 64 == 0 {
                             fetch(from);
                         }
-                        let wide =
+                        let quants =
                             _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_loadl_epi64(from.cast())));
+                        let wide = _mm256_mul_ps(quants, scale[r]);
                         for m in 0..M {
-                            parts[r][m] = _mm256_fmadd_ps(wide, x[m], parts[r][m]);
+                            sums[r][m] = _mm256_fmadd_ps(wide, x[m], sums[r][m]);
                         }
                     }
-                }
-            }
-            for r in 0..R {
-                let scale = _mm256_set1_ps(scales[r][block]);
-                for m in 0..M {
-                    sums[r][m] = _mm256_fmadd_ps(scale, parts[r][m], sums[r][m]);
                 }
             }
         }
