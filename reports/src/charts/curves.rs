@@ -33,6 +33,7 @@ pub fn draw(series: &[Series], x: &Axis, y: &Axis) -> Option<Canvas> {
     Canvas::draw(HEIGHT, |area| {
         let mut chart = ChartBuilder::on(area)
             .margin_top(16)
+            .margin_left(14)
             .margin_right(SIDE)
             .x_label_area_size(X_AXIS)
             .y_label_area_size(Y_AXIS)

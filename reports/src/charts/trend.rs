@@ -20,6 +20,7 @@ pub fn draw(points: &[TrendPoint], changes: &[String], unit: &str) -> Option<Can
     Canvas::draw(HEIGHT, |area| {
         let mut chart = ChartBuilder::on(area)
             .margin_top(12)
+            .margin_left(14)
             .margin_right(SIDE)
             .x_label_area_size(X_AXIS)
             .y_label_area_size(Y_AXIS)
