@@ -135,6 +135,7 @@ async function inspect(page, view, name) {
         const texts = Array.from(svg.querySelectorAll("text"), (t) => [t.textContent.trim(), t.getBoundingClientRect()]);
         const frame = svg.getBoundingClientRect();
         texts.forEach(([a, p], i) => {
+          if (!a) return;
           // A rotated letter's box is as wide as its line, which may stand out on the left where no ink is.
           if (p.left < frame.left - 16 || p.right > frame.right + 1 || p.bottom > frame.bottom + 1) found.push(`${a} leaves its picture`);
           for (const [b, q] of texts.slice(i + 1)) {
