@@ -8,7 +8,7 @@ use super::process::{self, Ended};
 use fgd_reports::record::{NightlyStep, Record, StepOutcome};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
-use std::time::Instant;
+use std::time::{Instant, SystemTime};
 
 /// What a step came to.
 #[derive(Debug, Clone, PartialEq)]
@@ -110,6 +110,9 @@ impl Executor<'_> {
     ) -> Result<Ending<PathBuf>, Failure> {
         let marker = with_suffix(file, "done.json");
         if let Some(finished) = finished(&marker, &step.key).filter(|_| file.is_file()) {
+            // Its age says when it was last of use, see `keep::retain`.
+            let used = std::fs::File::options().append(true).open(&marker);
+            let _ = used.and_then(|marker| marker.set_modified(SystemTime::now()));
             self.note(
                 &step.name,
                 StepOutcome::Cached,

@@ -13,7 +13,7 @@
 use super::files::{Failure, write};
 use super::history::Night;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
@@ -71,6 +71,12 @@ impl NightFolder {
     /// Whether it is over.
     pub fn is_finished(&self) -> bool {
         self.path.join("finished").exists()
+    }
+
+    /// When it began, by the clock of the files.
+    pub fn begun(&self) -> Option<SystemTime> {
+        let plan = self.path.join("plan.json").metadata().ok()?;
+        plan.modified().ok()
     }
 
     /// Marks it as over.
@@ -142,13 +148,16 @@ fn with_extension(name: &str, like: &Path) -> String {
     format!("{}.{extension}", slug(name))
 }
 
-/// A name as a file name; different names stay different.
+/// A name as a file name; different names stay different, and none begins with a dot: that would be hidden or a way out.
 pub fn slug(name: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    let plain = |at: usize, c: char| {
+        c.is_ascii_alphanumeric() || matches!(c, '-' | '_') || (c == '.' && at > 0)
+    };
     name.chars()
-        .map(|c| match c {
+        .enumerate()
+        .map(|(at, c)| match c {
             ' ' => "~".to_owned(),
-            c if plain(c) => c.to_string(),
+            c if plain(at, c) => c.to_string(),
             c => format!("%{:x}", c as u32),
         })
         .collect()
@@ -163,6 +172,7 @@ mod tests {
         assert_eq!(slug("base v2"), "base~v2");
         assert_ne!(slug("base v2"), slug("base-v2"));
         assert_eq!(slug("naïve"), "na%efve");
+        assert_eq!((slug("v1.5"), slug("..")), ("v1.5".into(), "%2e.".into()));
     }
 
     #[test]

@@ -44,29 +44,83 @@ pub fn accept_captions(job: &Job, system: &str, captions: &Path) -> Result<(), F
     Ok(())
 }
 
-/// Removes the records of old nights, and captions that no kept night was made from. Never a reason to fail.
-pub(super) fn retain(job: &Job) {
-    let nights = NightFolder::all(&job.state);
-    let old = nights.len().saturating_sub(job.suite.retention.nights);
-    for night in &nights[..old] {
+/// Removes the records of old nights, and captions that no kept night has used. Never a reason to fail.
+pub(super) fn retain(state: &Path, site: &Path, nights: usize) {
+    let all = NightFolder::all(state);
+    let old = all.len().saturating_sub(nights);
+    for night in &all[..old] {
         let _ = std::fs::remove_dir_all(&night.path);
-        let _ = std::fs::remove_dir_all(job.site.join("records").join(&night.stamp));
+        let _ = std::fs::remove_dir_all(site.join("records").join(&night.stamp));
     }
-    let Some(oldest) = nights
-        .get(old)
-        .and_then(|n| n.path.metadata().ok()?.created().ok())
-    else {
+    if old == 0 {
+        return;
+    }
+    let Some(oldest) = all.get(old).and_then(NightFolder::begun) else {
         return;
     };
-    for entry in std::fs::read_dir(job.state.join("captions"))
-        .into_iter()
-        .flatten()
-        .flatten()
-    {
-        let file = entry.path().join("captions.csv.done.json");
-        let used = file.metadata().and_then(|data| data.modified());
-        if old > 0 && used.is_ok_and(|used| used < oldest) {
+    let captions = std::fs::read_dir(state.join("captions"));
+    for entry in captions.into_iter().flatten().flatten() {
+        // Every use leaves its time on the marker of the finished step; a run that is not finished has none.
+        let marker = entry.path().join("captions.csv.done.json");
+        let used = marker.metadata().and_then(|data| data.modified());
+        if used.is_ok_and(|used| used < oldest) {
             let _ = std::fs::remove_dir_all(entry.path());
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::nightly::history::Night;
+    use std::fs::File;
+    use std::time::{Duration, SystemTime};
+
+    fn begin(state: &Path, started: &str, age: u64) -> NightFolder {
+        let night = Night {
+            suite: "s".into(),
+            started: started.into(),
+            version: String::new(),
+            commit: None,
+            host: String::new(),
+            cpu: String::new(),
+        };
+        let folder = NightFolder::begin(state, &night).unwrap();
+        date(&folder.path.join("plan.json"), age);
+        folder
+    }
+
+    fn date(file: &Path, age: u64) {
+        let then = SystemTime::now() - Duration::from_secs(age);
+        let file = File::options()
+            .append(true)
+            .create(true)
+            .open(file)
+            .unwrap();
+        file.set_modified(then).unwrap();
+    }
+
+    #[test]
+    fn captions_stay_as_long_as_a_kept_night_has_used_them() {
+        let folder = tempfile::tempdir().unwrap();
+        let state = folder.path();
+        let nights = [
+            ("2026-01-01", 300),
+            ("2026-01-02", 200),
+            ("2026-01-03", 100),
+        ]
+        .map(|(started, age)| begin(state, started, age));
+        // Made by the first night and used again by the last, and used by the first alone.
+        for (key, age) in [("used", 90), ("unused", 290)] {
+            let place = state.join("captions").join(key);
+            std::fs::create_dir_all(&place).unwrap();
+            date(&place.join("captions.csv.done.json"), age);
+        }
+        retain(state, &state.join("site"), 3);
+        assert!(state.join("captions/unused").exists());
+        retain(state, &state.join("site"), 2);
+        assert_eq!(nights.map(|night| night.path.exists()), [false, true, true]);
+        assert!(state.join("captions/used").exists());
+        assert!(!state.join("captions/unused").exists());
     }
 }

@@ -145,7 +145,7 @@ pub fn run(
     )?;
     notify::tell(&job.suite, &record, say);
     folder.finish()?;
-    retain(job);
+    retain(&job.state, &job.site, job.suite.retention.nights);
     Ok(record)
 }
 
