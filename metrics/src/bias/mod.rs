@@ -147,10 +147,16 @@ fn second_order(transport: &Transport, dependence: Option<Dependence>) -> Bias {
     let of_means = mean_error.diag().sum().max(0.0);
     let (of_covariances, spread) = excess(&variance, s);
     let fidelity = large_dimension::fidelity(&s.to_vec(), [n - 1.0, m - 1.0]);
-    // In the limit of many dimensions the variances on the diagonal count once, not twice.
-    let limit = independent - 0.25 * (1.0 / (n - 1.0) + 1.0 / (m - 1.0)) * s.sum();
-    let higher_orders = (2.0 * (fidelity - s.sum()) - limit) / independent;
-    let bias = of_means + of_covariances * (1.0 + higher_orders);
+    // The limit of many dimensions leaves out that the variances on the diagonal count twice.
+    let diagonal = 0.25 * (1.0 / (n - 1.0) + 1.0 / (m - 1.0));
+    let all_orders = 2.0 * (fidelity - s.sum()) + diagonal * s.sum();
+    // What captions of one image share changes the first order by this factor, and, so we take it, the others too.
+    let sharing = if independent > 0.0 {
+        of_covariances / independent
+    } else {
+        0.0
+    };
+    let bias = of_means + sharing * all_orders;
     Bias {
         bias,
         first_order: of_means + of_covariances,
