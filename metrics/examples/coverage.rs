@@ -88,11 +88,17 @@ impl Cell {
         ];
         for ((y, sampling), tally) in samplings.into_iter().zip(&mut self.set) {
             let statistics = set_statistics(x.view(), y.view(), sampling).expect("valid sets");
+            let second_order = statistics
+                .bias
+                .expect("more rows than dimensions")
+                .second_order_se
+                .powi(2);
             let corrected = statistics.corrected.expect("more rows than dimensions");
             tally.raw.push(statistics.distance.value);
             tally.corrected.push(corrected.value);
             tally.se.push(corrected.se);
-            tally.influence.push(statistics.influence.se);
+            tally.influence.push(statistics.influence.se.powi(2));
+            tally.quadratic.push(second_order);
             tally.hits += usize::from(holds(corrected.ci95, self.truth.set));
         }
     }
@@ -112,13 +118,14 @@ impl Cell {
         for (name, tally) in ["paired", "independent"].into_iter().zip(&self.set) {
             let corrected = mean(&tally.corrected);
             println!(
-                "    fgd_set, {name}: covered {}; raw {:.5}, corrected {corrected:.5} ({:+.1}%), spread {:.6}, mean se {:.6} (influence {:.6})",
+                "    fgd_set, {name}: covered {}; raw {:.5}, corrected {corrected:.5} ({:+.1}%), spread {:.6}, mean se {:.6} (influence {:.6}, quadratic part {:.6})",
                 share(tally.hits),
                 mean(&tally.raw),
                 100.0 * (corrected / self.truth.set - 1.0),
                 tally.spread(),
                 mean(&tally.se),
-                mean(&tally.influence),
+                mean(&tally.influence).sqrt(),
+                mean(&tally.quadratic).sqrt(),
             );
         }
     }
@@ -135,7 +142,9 @@ struct Tally {
     raw: Vec<f64>,
     corrected: Vec<f64>,
     se: Vec<f64>,
+    /// Variances by the influence alone, and of the quadratic part.
     influence: Vec<f64>,
+    quadratic: Vec<f64>,
 }
 
 impl Tally {

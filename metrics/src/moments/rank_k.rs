@@ -1,7 +1,7 @@
 //! The symmetric rank-k update under the co-moment: C += Σ (x − s)(x − s)ᵀ over rows x, lower triangle only.
 //!
 //! Rows are packed as `f64` into panels of [`WIDTH`] columns, so that one packing serves both factors of the product; C is
-//! kept in square tiles of as many columns. A quarter-high strip of a tile stays in registers while it runs down the rows.
+//! kept in square tiles of as many columns. A third of a tile, four rows of it, stays in registers while it runs down the rows.
 //! Packing and products are written once for any processor; AVX2 with fused multiply-add has its own strip, and which is
 //! taken is chosen at run time.
 
@@ -203,12 +203,8 @@ fn portable(panels: &[Lane], height: usize, tiles: &mut [Tile]) {
 #[cfg(target_arch = "x86_64")]
 mod avx2 {
     use std::arch::asm;
-    use std::arch::x86_64::{__m256d, _mm256_setzero_pd};
 
     use super::{Lane, STRIP, Tile, WIDTH};
-
-    /// Registers that hold a strip's sums.
-    const SUMS: usize = STRIP * WIDTH / 4;
 
     #[target_feature(enable = "avx2,fma")]
     pub(super) fn triangle(panels: &[Lane], height: usize, tiles: &mut [Tile]) {
@@ -217,27 +213,36 @@ mod avx2 {
             for right in panels.chunks_exact(height).take(i + 1) {
                 let tile = tiles.next().expect("a tile for each pair of panels");
                 for (part, target) in tile.as_chunks_mut::<STRIP>().0.iter_mut().enumerate() {
-                    let sums: [f64; STRIP * WIDTH] = strip(left, part * STRIP, right);
-                    let target = target.as_flattened_mut();
-                    target.iter_mut().zip(sums).for_each(|(t, sum)| *t += sum);
+                    strip(left, part * STRIP, right, target);
                 }
             }
         }
     }
 
-    /// Products of four columns of `left`, from `top` on, with all of `right`.
+    /// Adds the products of four columns of `left`, from `top` on, with all of `right` to `target`, summed before they are
+    /// added: short sums round less than one long one.
     ///
     /// In assembly because the sums need twelve registers of sixteen, and the compiler keeps one of them in memory:
     /// its round trip through the store doubles the time of the loop.
     #[target_feature(enable = "avx2,fma")]
-    fn strip(left: &[Lane], top: usize, right: &[Lane]) -> [f64; STRIP * WIDTH] {
+    fn strip(left: &[Lane], top: usize, right: &[Lane], target: &mut [Lane; STRIP]) {
         assert!(top + STRIP <= WIDTH && !left.is_empty() && left.len() == right.len());
-        let mut sums = [_mm256_setzero_pd(); SUMS];
-        let [a, b, c, d, e, f, g, h, i, j, k, l] = &mut sums;
         // SAFETY: the loop runs once for each lane of the two slices, which are equally long and not empty, and reads
-        // `STRIP` entries from `top` on of the one and all of the other. It writes to registers alone.
+        // `STRIP` entries from `top` on of the one and all of the other. It writes the twelve registers of `target` alone.
         unsafe {
             asm!(
+                "vxorpd xmm0, xmm0, xmm0",
+                "vxorpd xmm1, xmm1, xmm1",
+                "vxorpd xmm2, xmm2, xmm2",
+                "vxorpd xmm3, xmm3, xmm3",
+                "vxorpd xmm4, xmm4, xmm4",
+                "vxorpd xmm5, xmm5, xmm5",
+                "vxorpd xmm6, xmm6, xmm6",
+                "vxorpd xmm7, xmm7, xmm7",
+                "vxorpd xmm8, xmm8, xmm8",
+                "vxorpd xmm9, xmm9, xmm9",
+                "vxorpd xmm10, xmm10, xmm10",
+                "vxorpd xmm11, xmm11, xmm11",
                 "2:",
                 "vmovupd ymm12, [{right}]",
                 "vmovupd ymm13, [{right} + 32]",
@@ -262,18 +267,41 @@ mod avx2 {
                 "add {right}, 96",
                 "dec {count}",
                 "jnz 2b",
+                "vaddpd ymm0, ymm0, [{target}]",
+                "vaddpd ymm1, ymm1, [{target} + 32]",
+                "vaddpd ymm2, ymm2, [{target} + 64]",
+                "vaddpd ymm3, ymm3, [{target} + 96]",
+                "vaddpd ymm4, ymm4, [{target} + 128]",
+                "vaddpd ymm5, ymm5, [{target} + 160]",
+                "vaddpd ymm6, ymm6, [{target} + 192]",
+                "vaddpd ymm7, ymm7, [{target} + 224]",
+                "vaddpd ymm8, ymm8, [{target} + 256]",
+                "vaddpd ymm9, ymm9, [{target} + 288]",
+                "vaddpd ymm10, ymm10, [{target} + 320]",
+                "vaddpd ymm11, ymm11, [{target} + 352]",
+                "vmovupd [{target}], ymm0",
+                "vmovupd [{target} + 32], ymm1",
+                "vmovupd [{target} + 64], ymm2",
+                "vmovupd [{target} + 96], ymm3",
+                "vmovupd [{target} + 128], ymm4",
+                "vmovupd [{target} + 160], ymm5",
+                "vmovupd [{target} + 192], ymm6",
+                "vmovupd [{target} + 224], ymm7",
+                "vmovupd [{target} + 256], ymm8",
+                "vmovupd [{target} + 288], ymm9",
+                "vmovupd [{target} + 320], ymm10",
+                "vmovupd [{target} + 352], ymm11",
                 left = inout(reg) left.as_ptr().cast::<f64>().add(top) => _,
                 right = inout(reg) right.as_ptr() => _,
                 count = inout(reg) left.len() => _,
-                inout("ymm0") *a, inout("ymm1") *b, inout("ymm2") *c, inout("ymm3") *d,
-                inout("ymm4") *e, inout("ymm5") *f, inout("ymm6") *g, inout("ymm7") *h,
-                inout("ymm8") *i, inout("ymm9") *j, inout("ymm10") *k, inout("ymm11") *l,
+                target = in(reg) target.as_mut_ptr(),
+                out("ymm0") _, out("ymm1") _, out("ymm2") _, out("ymm3") _,
+                out("ymm4") _, out("ymm5") _, out("ymm6") _, out("ymm7") _,
+                out("ymm8") _, out("ymm9") _, out("ymm10") _, out("ymm11") _,
                 out("ymm12") _, out("ymm13") _, out("ymm14") _, out("ymm15") _,
-                options(nostack, readonly),
+                options(nostack),
             );
         }
-        // SAFETY: both are as many `f64` without padding, and any bits are numbers.
-        unsafe { std::mem::transmute::<[__m256d; SUMS], [f64; STRIP * WIDTH]>(sums) }
     }
 }
 
