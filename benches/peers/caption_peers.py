@@ -5,7 +5,7 @@
 
 Needs torch, transformers, Pillow. One batch of the images in IMAGES, so many forced tokens, greedy, from the files to the
 texts; loading is not counted. Both are loaded at once unless --fresh loads transformers anew for each of its turns: the
-checkpoint of full size takes 16 GB in f32.
+checkpoint of full size takes 16 GB in f32. Ours takes a turn in each of the precisions of --ours-dtypes.
 """
 
 import argparse
@@ -15,11 +15,13 @@ import resource
 import subprocess
 import sys
 import time
+from functools import partial
 
 parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
 parser.add_argument("checkpoint")
 parser.add_argument("images")
 parser.add_argument("--dtype", default="float32", choices=["float32", "bfloat16"])
+parser.add_argument("--ours-dtypes", default="f32,q8", help="precisions of ours, separated by commas")
 parser.add_argument("--device", default="cpu")
 parser.add_argument("--threads", type=int, default=os.cpu_count())
 parser.add_argument("--tokens", type=int, default=30)
@@ -67,8 +69,7 @@ def transformers_turn():
     return turn
 
 
-def our_turn() -> dict:
-    dtype = {"float32": "f32", "bfloat16": "bf16"}[args.dtype]
+def our_turn(dtype: str) -> dict:
     command = [
         args.ours, "bench", "captioner", "--checkpoint", args.checkpoint, "--images", args.images, "--scenario", "offline",
         "--dtype", dtype, "--device", args.device, "--threads", str(args.threads), "--max-new-tokens", str(args.tokens),
@@ -92,14 +93,14 @@ def in_own_process() -> dict:
 def main() -> None:
     turns = [("transformers", in_own_process if args.fresh else transformers_turn())]
     if args.ours:
-        turns.append(("fgd", our_turn))
+        turns += [(f"fgd {dtype}", partial(our_turn, dtype)) for dtype in args.ours_dtypes.split(",")]
     for number in range(args.rounds):
         for name, turn in turns:
             answer = turn()
             if name == "transformers" and not args.fresh:
                 answer["peak_memory_bytes"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
             line = {
-                **answer, "job": f"caption images, {args.dtype}", "engine": name, "round": number, "unit": "images/s",
+                **answer, "job": f"caption images, transformers in {args.dtype}", "engine": name, "round": number, "unit": "images/s",
                 "rate": answer["images"] / answer["seconds"], "threads": args.threads,
             }
             print(json.dumps(line), flush=True)

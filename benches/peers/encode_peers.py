@@ -8,9 +8,11 @@ best of several budgets counts for each engine. All engines take turns for --rou
 """
 
 import argparse
+import contextlib
 import json
 import os
 import subprocess
+import sys
 import tempfile
 import time
 import warnings
@@ -145,7 +147,9 @@ def main() -> None:
         scratch = Path(folder)
         file = scratch / "captions.txt"
         file.write_text("\n".join(captions), encoding="utf-8")
-        rivals = engines(scratch)
+        # Some of them chat on stdout, where our lines go.
+        with contextlib.redirect_stdout(sys.stderr):
+            rivals = engines(scratch)
         spread = ids[:: max(1, len(ids) // SAMPLE)]
         best = {name: min(BUDGETS, key=lambda b: once(engine, b, spread)) for name, engine in rivals.items()}
         turns = [(name, lambda e=engine, n=name: once(e, best[n], ids)) for name, engine in rivals.items()]

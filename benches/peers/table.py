@@ -1,7 +1,7 @@
 """One Markdown table out of the JSON lines of the peers: python benches/peers/table.py LINES.jsonl > table.md
 
 Ratios are taken round by round, as everybody had a turn in each: the median over the rounds is shown with the smallest and
-the largest. A ratio above 1 means that fgd is faster.
+the largest. A ratio above 1 means that fgd is faster. The rows of fgd hold it against the fastest rival of each round.
 """
 
 import json
@@ -23,28 +23,36 @@ def shown(line: dict) -> str:
     return seconds(1 / line["rate"]) if line["unit"] == "1/s" else f"{digits(line['rate'])} {line['unit']}"
 
 
+def spread(ratios: list) -> str:
+    return f"{statistics.median(ratios):.2f}× ({min(ratios):.2f}–{max(ratios):.2f})" if ratios else "–"
+
+
+def memory(lines: list) -> str:
+    peaks = [line["peak_memory_bytes"] for line in lines if line.get("peak_memory_bytes")]
+    return f"{statistics.median(peaks) / 1e9:.1f} GB" if peaks else "–"
+
+
 def rows(job: str):
-    """A row per engine: name, median speed, ratio of ours to it with its range."""
+    """A row per engine: name, median speed, how much faster ours is, peak memory, rounds."""
     here = [line for line in lines if line["job"] == job]
     names = list(dict.fromkeys(line["engine"] for line in here))
-    ours = [name for name in names if name.startswith("fgd")]
+    rates = {name: {line["round"]: line["rate"] for line in here if line["engine"] == name} for name in names}
     for name in names:
-        by_round = {line["round"]: line for line in here if line["engine"] == name}
-        rates = sorted(line["rate"] for line in by_round.values())
-        middle = {**next(iter(by_round.values())), "rate": statistics.median(rates)}
-        # An integer engine is held against ours.
-        own = [n for n in ours if ("int" in n) == name.endswith("int8")]
-        ratio = ""
-        if own and name not in ours:
-            mine = {line["round"]: line["rate"] for line in here if line["engine"] == own[0]}
-            ratios = sorted(mine[r] / line["rate"] for r, line in by_round.items() if r in mine)
-            if ratios:
-                ratio = f"{statistics.median(ratios):.2f}× ({ratios[0]:.2f}–{ratios[-1]:.2f})"
-        yield [job, name, shown(middle), ratio or "–", str(len(by_round))]
+        # Integer engines are held against integer engines.
+        integers = "int" in name
+        others = [n for n in names if n.startswith("fgd") != name.startswith("fgd") and ("int" in n) == integers]
+        ratios = []
+        for number, rate in rates[name].items():
+            against = [rates[n][number] for n in others if number in rates[n]]
+            if against:
+                ratios.append(rate / max(against) if name.startswith("fgd") else against[0] / rate)
+        mine = [line for line in here if line["engine"] == name]
+        middle = {**mine[0], "rate": statistics.median(rates[name].values())}
+        yield [job, name, shown(middle), spread(ratios), memory(mine), str(len(mine))]
 
 
-print("| job | engine | speed, median | fgd is faster by (range of the rounds) | rounds |")
-print("|---|---|---:|---:|---:|")
+print("| job | engine | speed, median | fgd is faster by (range of the rounds) | peak memory | rounds |")
+print("|---|---|---:|---:|---:|---:|")
 for job in dict.fromkeys(line["job"] for line in lines):
     for row in rows(job):
         print("| " + " | ".join(row) + " |")
