@@ -16,4 +16,5 @@ pub mod encoder;
 pub mod eval;
 pub mod host;
 pub mod hub;
+mod kernels;
 pub mod nightly;

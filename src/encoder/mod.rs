@@ -26,6 +26,7 @@ pub use error::EncoderError;
 pub use spec::Spec;
 pub use tokens::Tokens;
 
+use crate::kernels;
 use candle::Candle;
 use chunk::Chunk;
 use packed::Packed;
@@ -79,8 +80,7 @@ impl FromStr for EngineKind {
 
 /// Name of the SIMD kernels in use: `avx512`, `avx2`, `portable`, or the reason why none can be.
 pub fn simd_level() -> String {
-    packed::select_kernels()
-        .map_or_else(|error| error.to_string(), |kernels| kernels.name.to_owned())
+    kernels::kernels().map_or_else(|error| error.to_string(), |kernels| kernels.name.to_owned())
 }
 
 /// How to load an encoder.
@@ -112,8 +112,8 @@ impl Options {
     pub fn engine_label(&self) -> Result<String, EncoderError> {
         Ok(match self.engine {
             EngineKind::Candle => format!("candle/{}", self.device),
-            EngineKind::Int12 => format!("int12/{}", packed::integer_kernels()?.name),
-            EngineKind::Packed => format!("packed/{}", packed::select_kernels()?.name),
+            EngineKind::Int12 => format!("int12/{}", kernels::integer_kernels()?.name),
+            EngineKind::Packed => format!("packed/{}", kernels::kernels()?.name),
         })
     }
 }
@@ -137,7 +137,7 @@ pub struct Encoder {
 }
 
 /// Captions whose tokens are held in memory at once. While one window is encoded the next one is tokenised.
-const WINDOW: usize = 16_384;
+const WINDOW: usize = 1024;
 
 impl Encoder {
     /// Loads the weights and prepares them for the engine.

@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 use rayon::prelude::*;
 
-use super::packed::select_kernels;
 use super::{Encoder, EncoderError};
+use crate::kernels::kernels;
 
 /// The multiply-add rate that `threads` threads reach together in registers, in GFLOP/s (two operations per
 /// multiply-add), measured for `time`. It is the ceiling of any f32 engine on this machine at this moment.
@@ -15,7 +15,7 @@ use super::{Encoder, EncoderError};
 /// `FGD_SIMD` asks for kernels that this CPU lacks.
 pub fn fma_peak(threads: usize, time: Duration) -> Result<f64, EncoderError> {
     const ROUNDS: usize = 50_000;
-    let kernels = select_kernels()?;
+    let kernels = kernels()?;
     let flop_per_call = (ROUNDS * kernels.chains() * 16 * 2) as f64;
     let worker = || {
         let start = Instant::now();

@@ -1,7 +1,7 @@
 //! x · Wᵀ on the CPU, whatever form W is kept in.
 //!
 //! Two regimes. Few rows of x (decoding): stream W once through the dot kernels, split over threads by output. Many rows
-//! (vision, encoder): widen a group of outputs into the packed form of the encoder's kernels, and multiply; the widening
+//! (vision, encoder): widen a group of outputs into the packed form of [`kernels`](crate::kernels), and multiply; the widening
 //! is then paid once per group and W is never held twice.
 
 use std::sync::OnceLock;
@@ -10,8 +10,8 @@ use rayon::prelude::*;
 
 use super::kernels::{Rows, dot, transpose, vectorised};
 use super::matrix::{Data, HostMatrix, Q8_BLOCK};
-use crate::encoder::packed::{
-    Buffer, Finish, Kernels, LANES, Matrix, Product, Shape, portable, round_up, select_kernels,
+use crate::kernels::{
+    self, Buffer, Finish, Kernels, LANES, Matrix, Product, Shape, portable, round_up,
 };
 
 /// Rows of x up to which the dot kernels win over packing weights.
@@ -180,7 +180,7 @@ fn slabs(x: &[f32], m: usize, k: usize) -> Vec<f32> {
 /// The kernels for this processor, found and tried once.
 fn kernels() -> &'static Kernels {
     static KERNELS: OnceLock<&Kernels> = OnceLock::new();
-    KERNELS.get_or_init(|| select_kernels().unwrap_or_else(|_| portable()))
+    KERNELS.get_or_init(|| kernels::kernels().unwrap_or_else(|_| portable()))
 }
 
 /// As even a division as whole tiles allow, into a multiple of the threads where there are that many tiles.

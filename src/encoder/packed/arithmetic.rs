@@ -1,9 +1,6 @@
 //! The seam between the engine and its products: f32, or 12-bit integers.
 
-use super::integer::{Codes, Inputs, IntegerKernels};
-use super::kernels::Kernels;
-use super::matrix::{Buffer, Matrix, Shape};
-use super::product::Product;
+use crate::kernels::{Buffer, Codes, Inputs, IntegerKernels, Kernels, Matrix, Product, Shape};
 
 /// How linear layers are stored and multiplied.
 pub(crate) trait Arithmetic: Send + Sync {

@@ -8,32 +8,18 @@
 //! x   = LayerNorm(x + gelu(x·W₁ + b)·W₂ + b)                   in blocks of the intermediate width
 //! ```
 
-mod activation;
 mod arithmetic;
-mod attention;
-mod integer;
-mod kernels;
-mod lanes;
-mod matrix;
 mod model;
-mod norm;
-mod product;
-mod select;
 
 use std::sync::Mutex;
 
 use crate::encoder::chunk::{Block, Chunk};
 use crate::encoder::{EncoderError, Engine, Spec, pooling};
+use crate::kernels::{
+    Attention, Buffer, DEPTH, Finish, Kernels, Product, Scratch, integer_kernels, kernels, round_up,
+};
 use arithmetic::{Arithmetic, Float, Int12};
-use attention::{Attention, Scratch};
-use integer::IntegerKernels;
 use model::{Layer, Model};
-
-pub(crate) use kernels::{Kernels, portable};
-pub(crate) use lanes::LANES;
-pub(crate) use matrix::{Buffer, Matrix, Shape, round_up};
-pub(crate) use product::{Finish, Product};
-pub(crate) use select::kernels as select_kernels;
 
 /// Token rows in a chunk, which goes through one layer after the other: enough that the weights of a layer are worth
 /// fetching from memory.
@@ -45,7 +31,7 @@ const BLOCK_ROWS: usize = 252;
 
 /// Columns of the intermediate layer that are computed at once: few enough that they stay in cache, and what one block
 /// of 12-bit inputs takes.
-const WIDTH: usize = integer::DEPTH;
+const WIDTH: usize = DEPTH;
 
 /// A BERT on packed weights.
 pub(super) struct Packed<A: Arithmetic> {
@@ -82,7 +68,7 @@ impl<S> Work<S> {
 impl Packed<Float> {
     /// Packs the weights in f32 for the best kernels of this CPU.
     pub fn float(spec: &Spec) -> Result<Packed<Float>, EncoderError> {
-        let kernels = select_kernels()?;
+        let kernels = kernels()?;
         Packed::load(spec, kernels, Float(kernels))
     }
 }
@@ -90,13 +76,8 @@ impl Packed<Float> {
 impl Packed<Int12> {
     /// Packs the weights in 12 bits for the best kernels of this CPU.
     pub fn int12(spec: &Spec) -> Result<Packed<Int12>, EncoderError> {
-        Packed::load(spec, select_kernels()?, Int12(integer_kernels()?))
+        Packed::load(spec, kernels()?, Int12(integer_kernels()?))
     }
-}
-
-/// The integer kernels beside the f32 kernels in use.
-pub(crate) fn integer_kernels() -> Result<&'static IntegerKernels, EncoderError> {
-    Ok(integer::beside(select_kernels()?.name))
 }
 
 impl<A: Arithmetic> Packed<A> {

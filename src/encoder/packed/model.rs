@@ -2,10 +2,9 @@
 //! that no kernel meets a partial vector.
 
 use super::arithmetic::Arithmetic;
-use super::matrix::{Buffer, Matrix, round_up};
-use super::norm::Norm;
 use crate::encoder::weights::{self, Linear, Weights};
 use crate::encoder::{EncoderError, Spec};
+use crate::kernels::{Buffer, Matrix, Norm, round_up};
 
 /// One transformer layer.
 pub(super) struct Layer<V> {

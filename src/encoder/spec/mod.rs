@@ -7,6 +7,7 @@ mod modules;
 use std::path::{Path, PathBuf};
 
 use super::EncoderError;
+pub use crate::kernels::Activation;
 use json::{BertConfig, SentenceBertConfig, ShardIndex, TokenizerConfig, read, read_optional};
 
 /// How token vectors become one vector per caption.
@@ -26,15 +27,6 @@ impl Pooling {
             Pooling::Cls => "cls",
         }
     }
-}
-
-/// The activation between the two feed-forward layers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Activation {
-    /// x·Φ(x) with the error function (Hendrycks & Gimpel 2016, arXiv:1606.08415).
-    Gelu,
-    /// Its tanh approximation (same paper, section 2).
-    GeluTanh,
 }
 
 /// A BERT-shaped sentence encoder as its directory describes it.

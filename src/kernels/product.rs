@@ -3,10 +3,9 @@
 
 use std::ops::Range;
 
-use super::activation;
+use super::activation::{self, Activation};
 use super::lanes::{LANES, Lanes};
 use super::matrix::{Buffer, Matrix};
-use crate::encoder::spec::Activation;
 
 /// What happens to an element once its sum is complete.
 #[derive(Clone, Copy)]

@@ -2,8 +2,8 @@
 
 use super::DEPTH;
 use super::integers::{Integers, word};
-use crate::encoder::packed::lanes::{LANES, Lanes};
-use crate::encoder::packed::matrix::{Buffer, Matrix, Shape};
+use crate::kernels::lanes::{LANES, Lanes};
+use crate::kernels::matrix::{Buffer, Matrix, Shape};
 
 /// The largest code, of inputs and of weights: [`DEPTH`] products of two such codes still fit 32 bits.
 const LARGEST: f32 = 2047.0;
@@ -71,8 +71,6 @@ pub(super) unsafe fn quantize<I: Integers>(
     [rows, length]: [usize; 2],
     inputs: &mut Inputs,
 ) {
-    // Adding 1.5·2²³ rounds to the nearest whole number n and leaves it in the low bits.
-    const MAGIC: f32 = 12_582_912.0;
     let words_per_row = length / 2;
     inputs
         .words
@@ -96,16 +94,10 @@ pub(super) unsafe fn quantize<I: Integers>(
             } else {
                 0.0
             };
-            let (factor, magic) = (I::Float::splat(factor), I::Float::splat(MAGIC));
+            let factor = I::Float::splat(factor);
             for at in (0..length).step_by(LANES) {
-                let shifted = I::Float::load(x.add(at)).mul(factor).add(magic).to_array();
-                let mut codes = [0i32; LANES];
-                for i in 0..LANES {
-                    codes[i] = (shifted[i].to_bits() as i32).wrapping_sub(MAGIC.to_bits() as i32);
-                }
-                for (word_at, pair) in words[at / 2..].iter_mut().zip(codes.as_chunks().0) {
-                    *word_at = word(*pair);
-                }
+                let scaled = I::Float::load(x.add(at)).mul(factor);
+                I::store_codes(scaled, words.as_mut_ptr().add(at / 2));
             }
         }
     }

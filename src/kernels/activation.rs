@@ -2,7 +2,15 @@
 //! hold every function to the standard library in f64 over its whole range.
 
 use super::lanes::Lanes;
-use crate::encoder::spec::Activation;
+
+/// The activation between the two feed-forward layers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Activation {
+    /// x·Φ(x) with the error function (Hendrycks & Gimpel 2016, arXiv:1606.08415).
+    Gelu,
+    /// Its tanh approximation (same paper, section 2).
+    GeluTanh,
+}
 
 /// eˣ for x ≤ 88; below −87 it is e⁻⁸⁷ (10⁻³⁸). Relative error below 3·10⁻⁷.
 ///

@@ -7,7 +7,7 @@ use super::Lanes;
 
 /// Lanes 0–7 and 8–15.
 #[derive(Clone, Copy)]
-pub(crate) struct Avx2(__m256, __m256);
+pub(crate) struct Avx2(pub __m256, pub __m256);
 
 impl Lanes for Avx2 {
     const ROWS: usize = 6;

@@ -6,7 +6,7 @@ use super::{LANES, Lanes};
 
 /// Sixteen floats.
 #[derive(Clone, Copy)]
-pub(crate) struct Portable([f32; LANES]);
+pub(crate) struct Portable(pub [f32; LANES]);
 
 /// Without a fused instruction in the target's baseline, `f32::mul_add` is a slow call.
 const FUSED: bool = cfg!(any(target_feature = "fma", target_arch = "aarch64"));

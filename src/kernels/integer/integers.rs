@@ -21,8 +21,10 @@ pub(super) trait Integers: Copy {
     unsafe fn load(from: *const i32) -> Self;
     /// self + Σ over the two inputs of input code · weight code.
     unsafe fn dot(self, input: Self, weights: Self) -> Self;
-    /// The words as an array.
-    unsafe fn to_array(self) -> [i32; LANES];
+    /// The sums as floats.
+    unsafe fn to_floats(self) -> Self::Float;
+    /// Rounds sixteen floats to the nearest codes, ties to even, and writes them as eight consecutive words.
+    unsafe fn store_codes(values: Self::Float, to: *mut i32);
 }
 
 /// Two codes as one word.
@@ -60,8 +62,18 @@ impl Integers for Words {
     }
 
     #[inline(always)]
-    unsafe fn to_array(self) -> [i32; LANES] {
-        self.0
+    unsafe fn to_floats(self) -> Portable {
+        Portable(self.0.map(|sum| sum as f32))
+    }
+
+    #[inline(always)]
+    unsafe fn store_codes(values: Portable, to: *mut i32) {
+        let codes = values.0.map(|value| value.round_ties_even() as i32);
+        let (pairs, _) = codes.as_chunks();
+        for (i, pair) in pairs.iter().enumerate() {
+            // SAFETY: the caller vouches for eight writable words.
+            unsafe { to.add(i).write(word(*pair)) };
+        }
     }
 }
 
@@ -103,14 +115,20 @@ impl Integers for Pairs {
     }
 
     #[inline(always)]
-    unsafe fn to_array(self) -> [i32; LANES] {
-        let mut words = [0; LANES];
-        // SAFETY: as above; the array holds sixteen words.
+    unsafe fn to_floats(self) -> Avx2 {
+        // SAFETY: as above.
+        unsafe { Avx2(_mm256_cvtepi32_ps(self.0), _mm256_cvtepi32_ps(self.1)) }
+    }
+
+    #[inline(always)]
+    unsafe fn store_codes(values: Avx2, to: *mut i32) {
+        // SAFETY: as above; the caller vouches for eight writable words.
         unsafe {
-            _mm256_storeu_si256(words.as_mut_ptr().cast(), self.0);
-            _mm256_storeu_si256(words.as_mut_ptr().add(8).cast(), self.1);
+            let (low, high) = (_mm256_cvtps_epi32(values.0), _mm256_cvtps_epi32(values.1));
+            // Packing works within 128 bits: quarters 0, 2, 1, 3 are the codes in order.
+            let codes = _mm256_permute4x64_epi64::<0b11_01_10_00>(_mm256_packs_epi32(low, high));
+            _mm256_storeu_si256(to.cast(), codes);
         }
-        words
     }
 }
 
@@ -142,10 +160,17 @@ impl Integers for WidePairs {
     }
 
     #[inline(always)]
-    unsafe fn to_array(self) -> [i32; LANES] {
-        let mut words = [0; LANES];
-        // SAFETY: as above; the array holds sixteen words.
-        unsafe { _mm512_storeu_si512(words.as_mut_ptr().cast(), self.0) };
-        words
+    unsafe fn to_floats(self) -> Avx512 {
+        // SAFETY: as above.
+        unsafe { Avx512(_mm512_cvtepi32_ps(self.0)) }
+    }
+
+    #[inline(always)]
+    unsafe fn store_codes(values: Avx512, to: *mut i32) {
+        // SAFETY: as above; the caller vouches for eight writable words.
+        unsafe {
+            let codes = _mm512_cvtepi32_epi16(_mm512_cvtps_epi32(values.0));
+            _mm256_storeu_si256(to.cast(), codes);
+        }
     }
 }

@@ -7,7 +7,7 @@ use super::Lanes;
 
 /// One register.
 #[derive(Clone, Copy)]
-pub(crate) struct Avx512(__m512);
+pub(crate) struct Avx512(pub __m512);
 
 impl Lanes for Avx512 {
     const ROWS: usize = 12;

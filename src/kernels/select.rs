@@ -1,32 +1,33 @@
 //! Which kernels run: the fastest that the CPU has and that agree with the portable ones on a small problem.
 
+use super::activation::Activation;
 use super::attention::{Attention, Scratch};
-use super::kernels::{Kernels, available, portable};
+use super::integer::{self, IntegerKernels};
 use super::matrix::{Buffer, Matrix, Shape};
 use super::norm::Norm;
 use super::product::{Finish, Product};
-use crate::encoder::EncoderError;
-use crate::encoder::spec::Activation;
+use super::table::{Kernels, available, portable};
+
+/// `FGD_SIMD` names kernels that do not exist, or that this CPU cannot run.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("FGD_SIMD = {wanted}: this CPU runs {}", present.join(", "))]
+pub struct NoSuchKernels {
+    wanted: String,
+    present: Vec<&'static str>,
+}
 
 /// The kernels to use. `FGD_SIMD=portable|avx2|avx512` chooses by name.
 ///
 /// # Errors
 /// `FGD_SIMD` names kernels that do not exist or that this CPU cannot run.
-pub(crate) fn kernels() -> Result<&'static Kernels, EncoderError> {
+pub(crate) fn kernels() -> Result<&'static Kernels, NoSuchKernels> {
     let wanted = std::env::var("FGD_SIMD").unwrap_or_default();
     if !wanted.is_empty() {
         return available()
             .find(|kernels| kernels.name == wanted)
-            .ok_or_else(|| EncoderError::Option {
-                option: "FGD_SIMD",
-                value: wanted,
-                reason: format!(
-                    "this CPU runs {}",
-                    available()
-                        .map(|kernels| kernels.name)
-                        .collect::<Vec<_>>()
-                        .join(", ")
-                ),
+            .ok_or_else(|| NoSuchKernels {
+                wanted,
+                present: available().map(|kernels| kernels.name).collect(),
             });
     }
     let expected = small_problem(portable());
@@ -41,6 +42,14 @@ pub(crate) fn kernels() -> Result<&'static Kernels, EncoderError> {
         );
     }
     Ok(portable())
+}
+
+/// The integer kernels beside the f32 kernels in use.
+///
+/// # Errors
+/// Those of [`kernels`].
+pub(crate) fn integer_kernels() -> Result<&'static IntegerKernels, NoSuchKernels> {
+    Ok(integer::beside(kernels()?.name))
 }
 
 /// A product with an activation, a LayerNorm and an attention, all with odd sizes: what every kernel must agree on.

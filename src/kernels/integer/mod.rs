@@ -205,13 +205,8 @@ impl Tile<'_> {
             for (r, sums) in sums.iter().enumerate() {
                 let scale = I::Float::splat(self.scales[r]);
                 for (v, sum) in sums.iter().enumerate() {
-                    let words = sum.to_array();
-                    let mut floats = [0.0; LANES];
-                    for i in 0..LANES {
-                        floats[i] = words[i] as f32;
-                    }
                     let worth = scale.mul(I::Float::load(panel.scales.as_ptr().add(v * LANES)));
-                    let mut value = I::Float::load(floats.as_ptr()).mul(worth);
+                    let mut value = sum.to_floats().mul(worth);
                     let to = self.c.add(r * self.stride + v * LANES);
                     if panel.proceed {
                         value = value.add(I::Float::load(to));
