@@ -2,8 +2,8 @@
 //! arXiv:1911.02549).
 //!
 //! A [`Target`] answers queries about items: [`encoder`], [`captioner`] and [`score`] are the three there are. A scenario
-//! asks it: [`queries`] one query after the other or all items at once, [`server`] at random arrivals, [`sweep`] every
-//! batch size with every number of threads. All time is read from a [`Clock`], which tests simulate. [`percentiles`] and
+//! asks it: [`queries`] one query after the other or all items at once, [`server`] at random arrivals ([`mod@search`] for the
+//! highest rate), [`sweep`] every batch size with every number of threads. All time is read from a [`Clock`], which tests simulate. [`percentiles`] and
 //! [`rates`] put bounds on what was measured, [`ceilings`] and [`roofline`] say what the machine would allow,
 //! [`validity`] whether the run counts, and [`results`] fills the record.
 
@@ -19,6 +19,7 @@ pub mod results;
 pub mod roofline;
 mod samples;
 pub mod score;
+pub mod search;
 pub mod server;
 pub mod sweep;
 mod target;

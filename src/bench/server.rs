@@ -16,14 +16,8 @@ use std::time::Duration;
 /// The percentile that has a bound.
 const PERCENTILE: f64 = 0.99;
 
-/// A search ends when the lowest rate that failed is this much above the highest that did not.
-const PRECISION: f64 = 1.05;
-
 /// A rate is given up when somebody has waited this many times the bound.
 const PATIENCE: f64 = 10.0;
-
-/// A search gives up below this share of the capacity.
-const LOWEST: f64 = 1.0 / 64.0;
 
 /// What the server promises, and how it works.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -166,120 +160,6 @@ pub fn at_rate(target: &mut dyn Target, rate: f64, service: &Service, harness: &
     }
 }
 
-/// Searches for the highest rate at which the bound is shown to be kept: from below the capacity upwards or downwards until
-/// one rate is kept and one is not, then by halving the (logarithmic) distance. Trials take half of the duration; the rate
-/// found must stand a whole run, or gives way to a lower one.
-pub fn search(target: &mut dyn Target, service: &Service, harness: &Harness) -> Found {
-    let capacity = capacity(target, service, harness);
-    let mut search = Search {
-        target,
-        service,
-        harness,
-        points: Vec::new(),
-        samples: Samples::default(),
-    };
-    let (queries, longest) = (
-        harness.limits.min_queries as f64,
-        harness.limits.max_duration.as_secs_f64(),
-    );
-    let highest_rate = match queries / capacity > longest {
-        true => Bounded::missing(format!(
-            "{queries} queries take more than {longest:.0} s at the {capacity:.3} per second that can be answered, and there are several trials"
-        )),
-        false => search.highest(capacity),
-    };
-    Found {
-        highest_rate: Some(highest_rate),
-        points: search.points,
-        samples: search.samples,
-    }
-}
-
-/// A search under way.
-struct Search<'a> {
-    target: &'a mut dyn Target,
-    service: &'a Service,
-    harness: &'a Harness<'a>,
-    points: Vec<ServerPoint>,
-    samples: Samples,
-}
-
-impl Search<'_> {
-    fn highest(&mut self, capacity: f64) -> Bounded {
-        let mut trial = *self.harness;
-        trial.limits.min_duration /= 2;
-        let (mut kept, mut failed) = (None, None);
-        while let Some(rate) = next_rate(kept, failed, capacity) {
-            match self.keeps(rate, &trial) {
-                true => kept = Some(rate),
-                false => failed = Some(rate),
-            }
-            if (self.harness.stop)() {
-                return Bounded::missing("the search was interrupted");
-            }
-        }
-        // A whole run at the rate found; what a trial showed may not hold for it.
-        while let Some(rate) = kept.filter(|rate| *rate >= capacity * LOWEST) {
-            if self.keeps(rate, self.harness) {
-                return Bounded {
-                    low: Some(rate),
-                    high: failed,
-                    ..Bounded::exact(rate)
-                };
-            }
-            failed = Some(rate);
-            kept = Some(rate / PRECISION);
-        }
-        let lowest = failed.unwrap_or(capacity);
-        Bounded::missing(format!(
-            "not even {lowest:.3} queries per second were shown to keep the bound"
-        ))
-    }
-
-    /// Whether a rate is shown to keep the bound. Where the queries do not decide it, three times as many may.
-    fn keeps(&mut self, rate: f64, harness: &Harness) -> bool {
-        let mut larger = *harness;
-        larger.limits.min_queries *= 3;
-        for harness in [harness, &larger] {
-            self.samples = serve(self.target, rate, self.service, harness);
-            let point = judge(rate, &self.samples, self.service.bound);
-            let outcome = point.outcome;
-            self.points.push(point);
-            if outcome != ServerOutcome::Undecided || self.samples.interrupted {
-                return outcome == ServerOutcome::Kept;
-            }
-        }
-        false
-    }
-}
-
-/// The rate to try next, given the highest that was kept and the lowest that was not; `None` at the end of the search.
-fn next_rate(kept: Option<f64>, failed: Option<f64>, capacity: f64) -> Option<f64> {
-    match (kept, failed) {
-        (None, None) => Some(0.7 * capacity),
-        (Some(kept), Some(failed)) => (failed / kept > PRECISION).then(|| (kept * failed).sqrt()),
-        // Beyond the capacity the line grows without end, though a short run may not show it.
-        (Some(kept), None) => (kept < capacity).then(|| (kept * 1.25).min(capacity)),
-        (None, Some(failed)) => Some(0.6 * failed).filter(|rate| *rate >= capacity * LOWEST),
-    }
-}
-
-/// Items per second in full batches: what no rate of arrivals can exceed for long.
-fn capacity(target: &mut dyn Target, service: &Service, harness: &Harness) -> f64 {
-    let mut order = Order::new(target.items(), harness.seed);
-    let batch = service.batch.min(target.items());
-    warm_up(target, batch, &mut order, harness);
-    let begin = harness.clock.now();
-    let mut items = 0;
-    while items == 0
-        || (harness.clock.now() - begin < harness.limits.min_duration / 8 && !(harness.stop)())
-    {
-        let _ = target.query(order.take(batch));
-        items += batch;
-    }
-    items as f64 / (harness.clock.now() - begin).as_secs_f64().max(1e-9)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -406,62 +286,5 @@ mod tests {
         assert!(found.samples.overloaded);
         assert_eq!(found.points[0].outcome, ServerOutcome::Overloaded);
         assert!((found.points[0].answered_per_second - 100.0).abs() < 5.0);
-    }
-
-    #[test]
-    fn the_search_finds_the_rate_that_the_queue_allows() {
-        // M/D/1 with s = 10 ms: P(wait > 90 ms) reaches 1% between ρ = 0.70 and ρ = 0.80 (heavy-traffic
-        // approximation of the tail: exp(−2 (1 − ρ) t / (ρ s)) gives 0.74 to 0.80).
-        let clock = SimulatedClock::default();
-        let mut target = Simulated::new(&clock, |_| 0.010);
-        let found = search(&mut target, &ALONE, &harness(&clock, limits(100.0, 20_000)));
-        let highest = found.highest_rate.unwrap();
-        let (rate, above) = (highest.value.unwrap(), highest.high.unwrap());
-        assert!((60.0..85.0).contains(&rate), "{rate}");
-        assert!(above / rate <= PRECISION * PRECISION, "{rate} to {above}");
-        let last = found.points.last().unwrap();
-        assert_eq!((last.rate, last.outcome), (rate, ServerOutcome::Kept));
-        assert!(last.p99_seconds.high.unwrap() <= 0.1);
-    }
-
-    #[test]
-    fn no_rate_beyond_the_capacity_is_tried() {
-        // The bound is so wide that no run of this length breaks it, however fast queries arrive.
-        let clock = SimulatedClock::default();
-        let mut target = Simulated::new(&clock, |_| 0.010);
-        let wide = Service {
-            bound: 1e6,
-            batch: 1,
-        };
-        let found = search(&mut target, &wide, &harness(&clock, limits(1.0, 20_000)));
-        assert!(found.points.iter().all(|point| point.rate <= 100.0 + 1e-6));
-        let highest = found.highest_rate.unwrap().value.unwrap();
-        assert!(highest > 60.0, "{highest}");
-    }
-
-    #[test]
-    fn a_search_that_would_never_end_is_not_begun() {
-        let clock = SimulatedClock::default();
-        let mut target = Simulated::new(&clock, |_| 60.0);
-        let mut limits = limits(10.0, 1000);
-        limits.max_duration = Duration::from_secs(600);
-        let found = search(&mut target, &ALONE, &harness(&clock, limits));
-        assert!(found.points.is_empty());
-        assert!(
-            found
-                .highest_rate
-                .unwrap()
-                .reason
-                .unwrap()
-                .contains("600 s")
-        );
-    }
-
-    #[test]
-    fn a_bound_that_one_query_alone_breaks_has_no_rate() {
-        let clock = SimulatedClock::default();
-        let mut target = Simulated::new(&clock, |_| 0.2);
-        let found = search(&mut target, &ALONE, &harness(&clock, limits(10.0, 600)));
-        assert!(found.highest_rate.unwrap().value.is_none());
     }
 }

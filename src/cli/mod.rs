@@ -24,6 +24,7 @@ mod metrics;
 mod moments;
 mod nightly;
 pub mod output;
+mod pair;
 mod report;
 mod score;
 mod validate;

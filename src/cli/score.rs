@@ -2,11 +2,12 @@
 
 use super::encoder::EncoderArgs;
 use super::exit::{Exit, invalid, usage};
-use super::files::{CaptionArgs, ResultArgs};
+use super::files::ResultArgs;
 use super::findings;
-use super::inputs::{ReferenceColumns, input, open_submission, references_sha256, rows, stem};
+use super::inputs::{references_sha256, rows};
 use super::metrics::MetricArgs;
 use super::output::{Output, Sink};
+use super::pair::{Pair, PairArgs};
 use crate::captions;
 use crate::eval::assemble::{AssembleError, assemble};
 use crate::eval::score::{Scored, score, worst};
@@ -14,7 +15,6 @@ use crate::eval::slices::slice;
 use crate::eval::system::System;
 use crate::eval::{moments_only, per_caption, provenance};
 use crate::host;
-use clap::builder::FalseyValueParser;
 use fgd_reports::record::{Finding, Record, Results, SCHEMA_VERSION, ScoreResults};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -23,14 +23,8 @@ use std::time::Instant;
 /// Arguments of `fgd score`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// The submission: captions, .npy embeddings, or .npz moments.
-    submission: PathBuf,
-    /// The references: captions, .npy embeddings, or .npz moments.
-    #[arg(short, long, value_name = "FILE", env = "FGD_REFERENCES")]
-    references: PathBuf,
-    /// Compare the two sets as wholes; for references of other images.
-    #[arg(long, env = "FGD_UNPAIRED", value_parser = FalseyValueParser::new())]
-    unpaired: bool,
+    #[command(flatten)]
+    pair: PairArgs,
     /// Write one row per image: .csv, .parquet or .jsonl.
     #[arg(long, value_name = "FILE", env = "FGD_PER_CAPTION")]
     per_caption: Option<PathBuf>,
@@ -38,11 +32,7 @@ pub struct Args {
     #[arg(long, value_name = "N", default_value_t = 0, env = "FGD_WORST")]
     worst: usize,
     #[command(flatten)]
-    columns: ReferenceColumns,
-    #[command(flatten)]
     metrics: MetricArgs,
-    #[command(flatten)]
-    captions: CaptionArgs,
     #[command(flatten)]
     encoder: EncoderArgs,
     #[command(flatten)]
@@ -57,8 +47,11 @@ pub fn run(args: &Args, output: &Output) -> anyhow::Result<Exit> {
     if let Some(path) = &args.per_caption {
         captions::check_table_path(path).map_err(|error| usage(error.to_string()))?;
     }
-    let submission = open_submission(&args.submission, &args.captions.options())?;
-    let references = args.columns.open(&args.references, &args.captions)?;
+    let Pair {
+        submission,
+        references,
+        inputs,
+    } = args.pair.open()?;
     let mut timings = BTreeMap::from([("read".to_owned(), start.elapsed().as_secs_f64())]);
 
     let job = match (&submission, &references) {
@@ -69,20 +62,6 @@ pub fn run(args: &Args, output: &Output) -> anyhow::Result<Exit> {
     };
     timings.insert("total".into(), start.elapsed().as_secs_f64());
 
-    let inputs = vec![
-        input(
-            "submission",
-            &stem(&args.submission),
-            &args.submission,
-            &submission,
-        )?,
-        input(
-            "references",
-            &stem(&args.references),
-            &args.references,
-            &references,
-        )?,
-    ];
     let comparability = provenance::comparability(
         job.encoder.as_ref(),
         references_sha256(&references, &inputs[1]),
@@ -96,7 +75,7 @@ pub fn run(args: &Args, output: &Output) -> anyhow::Result<Exit> {
         host,
         encoder: job.encoder,
         checkpoint: None,
-        inputs,
+        inputs: inputs.into(),
         settings: settings(args),
         comparability,
         findings: job.findings,
@@ -125,12 +104,16 @@ fn of_rows(
     let total = rows(submission) + rows(references);
     let bar = output.bar(total, "embedding");
     let mut open = || args.encoder.open(output).map_err(AssembleError::Encoder);
-    let assembled = assemble(submission, references, args.unpaired, &mut open, &|done| {
-        bar.inc(done as u64)
-    });
+    let assembled = assemble(
+        submission,
+        references,
+        args.pair.unpaired,
+        &mut open,
+        &|done| bar.inc(done as u64),
+    );
     bar.finish_and_clear();
     let (assembled, embedder) = assembled.map_err(|error| refuse(error, args, output))?;
-    findings::print(&assembled.findings, &args.submission, false, output);
+    findings::print(&assembled.findings, &args.pair.submission, false, output);
     timings.insert("embed".into(), start.elapsed().as_secs_f64());
 
     let start = Instant::now();
@@ -225,10 +208,10 @@ fn of_moments(
 fn refuse(error: AssembleError, args: &Args, output: &Output) -> anyhow::Error {
     match error {
         AssembleError::Invalid { findings: found } => {
-            findings::print(&found, &args.submission, true, output);
+            findings::print(&found, &args.pair.submission, true, output);
             invalid(format!(
                 "{}: {}",
-                args.submission.display(),
+                args.pair.submission.display(),
                 AssembleError::Invalid { findings: found }
             ))
         }
@@ -240,6 +223,6 @@ fn refuse(error: AssembleError, args: &Args, output: &Output) -> anyhow::Error {
 
 fn settings(args: &Args) -> BTreeMap<String, serde_json::Value> {
     let mut settings = BTreeMap::from(args.metrics.settings());
-    settings.insert("unpaired".to_owned(), args.unpaired.into());
+    settings.insert("unpaired".to_owned(), args.pair.unpaired.into());
     settings
 }

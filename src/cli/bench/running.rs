@@ -1,6 +1,7 @@
 //! The flags that all targets share, and the run they describe.
 
 use crate::bench::results::{Run, results};
+use crate::bench::search::search;
 use crate::bench::server::{self, Service};
 use crate::bench::sweep::{Grid, sweep};
 use crate::bench::{Harness, Limits, Samples, Target, WallClock, ceilings, interrupted, queries};
@@ -356,7 +357,7 @@ impl RunningArgs {
         };
         let found = match self.rate {
             Some(rate) => server::at_rate(target, rate, &service, harness),
-            None => server::search(target, &service, harness),
+            None => search(target, &service, harness),
         };
         let server = Server {
             bound_seconds: service.bound,
