@@ -4,9 +4,9 @@
 //! files again touches no model at all.
 
 use crate::cache::{CacheError, EmbeddingCache, EncoderKey};
-use crate::encoder::{Encoder, EncoderError, Options, Spec, Tokens};
+use crate::encoder::{Encoder, EncoderError, EngineKind, Options, Spec, Tokens};
 use crate::hub::{self, HubError, Kind, Model};
-use fgd_reports::record::EncoderInfo;
+use fgd_reports::record::{Deviation, EncoderInfo};
 use ndarray::{Array1, Array2};
 use std::collections::HashMap;
 use std::io::Read;
@@ -14,6 +14,9 @@ use std::path::{Path, PathBuf};
 
 /// Captions encoded between two writes to the cache: what an interruption loses at most.
 const BATCH: usize = 4096;
+
+/// Captions that an engine that rounds encodes in f32 as well.
+const CALIBRATION: usize = 128;
 
 /// Largest header of a safetensors file that is read.
 const MOST_HEADER: u64 = 100 << 20;
@@ -44,6 +47,7 @@ pub struct Embedder {
     cache: Option<(EmbeddingCache, EncoderKey)>,
     encoder: Option<Encoder>,
     encoded: usize,
+    deviation: Option<Deviation>,
 }
 
 impl Embedder {
@@ -70,6 +74,7 @@ impl Embedder {
             cache: None,
             encoder: None,
             encoded: 0,
+            deviation: None,
         };
         if let Some(cache) = cache {
             let key = cache.encoder(&embedder.cache_key())?;
@@ -106,6 +111,7 @@ impl Embedder {
             normalize: self.spec.normalize,
             dim: self.spec.dim,
             is_gte_small: self.sha256 == hub::GTE_SMALL_SHA256,
+            deviation: self.deviation,
         }
     }
 
@@ -184,6 +190,9 @@ impl Embedder {
                 found[i] = Some(row.to_owned());
             }
         }
+        if self.options.engine == EngineKind::Int12 && self.deviation.is_none() {
+            self.deviation = self.deviation_of(&distinct, &found)?;
+        }
         let mut embeddings = Array2::zeros((captions.len(), self.spec.dim));
         for (mut row, place) in embeddings.rows_mut().into_iter().zip(places) {
             let vector: &Array1<f32> = found[place]
@@ -192,6 +201,37 @@ impl Embedder {
             row.assign(vector);
         }
         Ok(embeddings)
+    }
+
+    /// Encodes some of the captions in f32 too, evenly spread over them, and compares.
+    fn deviation_of(
+        &self,
+        captions: &[&str],
+        embeddings: &[Option<Array1<f32>>],
+    ) -> Result<Option<Deviation>, EmbedError> {
+        let step = captions.len().div_ceil(CALIBRATION).max(1);
+        let sample: Vec<&str> = captions.iter().step_by(step).copied().collect();
+        if sample.is_empty() {
+            return Ok(None);
+        }
+        let options = Options {
+            engine: EngineKind::Packed,
+            ..self.options.clone()
+        };
+        let exact = Encoder::load(&self.spec, &options)?.encode(&sample, &|_| {})?;
+        let rounded = embeddings.iter().step_by(step).flatten();
+        let distances: Vec<f64> = rounded
+            .zip(exact.rows())
+            .map(|(a, b)| {
+                let squares = a.iter().zip(b).map(|(a, b)| f64::from(a - b).powi(2));
+                squares.sum::<f64>().sqrt()
+            })
+            .collect();
+        Ok(Some(Deviation {
+            captions: distances.len() as u64,
+            mean: distances.iter().sum::<f64>() / distances.len() as f64,
+            max: distances.iter().copied().fold(0.0, f64::max),
+        }))
     }
 
     /// The encoder with its weights, loaded the first time it is asked for.

@@ -18,6 +18,7 @@ pub mod metrics;
 pub mod moments_only;
 pub mod per_caption;
 pub mod provenance;
+mod ranks;
 pub mod score;
 pub mod set;
 pub mod slices;

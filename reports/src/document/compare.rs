@@ -2,7 +2,7 @@
 
 use super::captions::findings;
 use super::number::{MISSING, count, counted, value};
-use super::provenance::{encoder_name, encoder_notice};
+use super::provenance::{encoder_name, encoder_notices};
 use super::{Block, Cell, Column, Document, Entry, Field, Figure, Table, Tone, visible};
 use super::{caption, differences, figure, provenance, set};
 use crate::record::{CompareResults, Contrast, Gate, Record, ScoreResults, System};
@@ -19,7 +19,7 @@ pub fn document(record: &Record, results: &CompareResults) -> Document {
             encoder_name(record)
         ),
     }];
-    blocks.extend(encoder_notice(record));
+    blocks.extend(encoder_notices(record));
     blocks.extend(gates(&results.gates).map(Block::Table));
     blocks.push(Block::Table(systems(&results.systems)));
     let sets = results.systems.iter();

@@ -2,7 +2,7 @@
 
 use super::captions::findings;
 use super::number::{MISSING, counted, value};
-use super::provenance::{encoder_name, encoder_notice, input_name};
+use super::provenance::{encoder_name, encoder_notices, input_name};
 use super::{Block, Cell, Column, Document, Figure, Table, Tone, visible};
 use super::{differences, figure, provenance, set};
 use crate::record::{LeaderboardResults, Measure, Record, Rejected, ScoreResults, Split, Standing};
@@ -19,7 +19,7 @@ pub fn document(record: &Record, results: &LeaderboardResults) -> Document {
             encoder_name(record)
         ),
     }];
-    blocks.extend(encoder_notice(record));
+    blocks.extend(encoder_notices(record));
     blocks.extend(results.split.as_ref().map(split_line));
     blocks.push(Block::Table(standings(results)));
     let sets = results.standings.iter();

@@ -1,8 +1,8 @@
 //! How the numbers were made: program, machine, models, files and settings.
 
-use super::number::count;
+use super::number::{count, counted, significant};
 use super::{Block, Cell, Column, Table, Tone, visible};
-use crate::record::{CheckpointInfo, EncoderInfo, Host, Input, Record, Results, Tool};
+use crate::record::{CheckpointInfo, Deviation, EncoderInfo, Host, Input, Record, Results, Tool};
 
 /// The tables of a record's origin.
 pub fn tables(record: &Record) -> Vec<Block> {
@@ -82,7 +82,7 @@ fn encoder(info: &EncoderInfo) -> Vec<(&'static str, String)> {
         None => String::new(),
     };
     let normalised = if info.normalize { ", normalised" } else { "" };
-    vec![
+    let mut rows = vec![
         ("encoder", format!("{}{revision}", info.id)),
         ("encoder SHA-256", info.sha256.clone()),
         (
@@ -92,7 +92,11 @@ fn encoder(info: &EncoderInfo) -> Vec<(&'static str, String)> {
                 info.pooling, info.dim, info.max_length, info.dtype, info.engine
             ),
         ),
-    ]
+    ];
+    if let Some(deviation) = &info.deviation {
+        rows.push(("against f32", deviation_in_words(deviation)));
+    }
+    rows
 }
 
 fn checkpoints(record: &Record) -> Vec<&CheckpointInfo> {
@@ -166,17 +170,35 @@ pub fn encoder_name(record: &Record) -> String {
 }
 
 /// What must be said where the numbers are not those that the name FGD stands for.
-pub fn encoder_notice(record: &Record) -> Option<Block> {
-    let text = match &record.encoder {
-        Some(encoder) if encoder.is_gte_small => return None,
-        Some(encoder) => format!(
+pub fn encoder_notices(record: &Record) -> Vec<Block> {
+    let name = match &record.encoder {
+        Some(encoder) if encoder.is_gte_small => None,
+        Some(encoder) => Some(format!(
             "NOT FGD: numbers of encoder {}. FGD is measured with thenlper/gte-small; never rank these beside it.",
             visible(&encoder.id)
-        ),
-        None => "The embeddings were given: whether these numbers are FGD depends on the encoder that made them.".to_string(),
+        )),
+        None => Some("The embeddings were given: whether these numbers are FGD depends on the encoder that made them.".to_string()),
     };
-    Some(Block::Notice {
+    let rounding = record.encoder.as_ref().and_then(|encoder| {
+        let deviation = encoder.deviation.as_ref()?;
+        Some(format!(
+            "Rounded embeddings ({}): those of {} from f32; never rank these beside numbers of f32.",
+            visible(&encoder.engine),
+            deviation_in_words(deviation)
+        ))
+    });
+    let notice = |text| Block::Notice {
         tone: Tone::Warning,
         text,
-    })
+    };
+    name.into_iter().chain(rounding).map(notice).collect()
+}
+
+fn deviation_in_words(deviation: &Deviation) -> String {
+    format!(
+        "{} differ by {} on average and by {} at most",
+        counted(deviation.captions, "calibration caption"),
+        significant(deviation.mean),
+        significant(deviation.max)
+    )
 }

@@ -19,7 +19,7 @@ pub fn system(record: &Record, name: &str, results: &ScoreResults) -> Document {
     let mut blocks = vec![Block::Line {
         text: subject(results, record),
     }];
-    blocks.extend(provenance::encoder_notice(record));
+    blocks.extend(provenance::encoder_notices(record));
     blocks.push(Block::Table(scores(results)));
     blocks.extend(notices(results));
     blocks.extend(figures(results));

@@ -29,7 +29,7 @@ pub use nightly::{
     TrendPoint,
 };
 pub use provenance::{
-    CheckpointInfo, Comparability, EncoderInfo, Finding, Host, Input, Severity, Tool,
+    CheckpointInfo, Comparability, Deviation, EncoderInfo, Finding, Host, Input, Severity, Tool,
 };
 pub use score::{
     Decomposition, Distribution, Infinity, Metric, Pairing, ScoreResults, Slice, SlicePart,

@@ -47,7 +47,7 @@ pub struct Host {
 }
 
 /// The encoder that made the embeddings.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct EncoderInfo {
     /// Hub id, or the name of the local directory.
     pub id: String,
@@ -69,6 +69,20 @@ pub struct EncoderInfo {
     pub dim: usize,
     /// Whether this is the encoder that the name FGD stands for.
     pub is_gte_small: bool,
+    /// How far its embeddings are from those in f32, where the engine rounds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deviation: Option<Deviation>,
+}
+
+/// Distances ‖Δ‖ of embeddings from those of the same captions in f32.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Deviation {
+    /// Captions of this job that were encoded both ways.
+    pub captions: u64,
+    /// Their mean distance.
+    pub mean: f64,
+    /// Their largest distance.
+    pub max: f64,
 }
 
 /// The checkpoint that made the captions.
