@@ -2,6 +2,7 @@
 //! here depends on how fast the machine is.
 
 mod program;
+mod schema;
 
 use assert_cmd::Command;
 use program::{Place, captions, fixture, json, stderr, stdout};
@@ -45,17 +46,6 @@ fn score(place: &Place, more: &[&str]) -> Command {
     command
 }
 
-fn hold_to_schema(record: &Value) {
-    let schema: Value =
-        serde_json::from_str(include_str!("../reports/schema/record-v1.schema.json")).unwrap();
-    let schema = jsonschema::validator_for(&schema).unwrap();
-    let errors: Vec<String> = schema
-        .iter_errors(record)
-        .map(|e| format!("{}: {e}", e.instance_path()))
-        .collect();
-    assert!(errors.is_empty(), "{errors:#?}");
-}
-
 fn headlines(record: &Value) -> Vec<&str> {
     let headlines = record["results"]["headlines"].as_array().unwrap();
     headlines
@@ -81,7 +71,7 @@ fn single_queries_give_latencies_with_bounds() {
         )
         .arg(&file),
     );
-    hold_to_schema(&record);
+    schema::assert_holds(&record);
     let results = &record["results"];
     assert_eq!(results["validity"]["valid"], true);
     assert_eq!(
@@ -150,7 +140,7 @@ fn offline_passes_over_everything() {
         &place,
         &["--scenario", "offline", "--format", "json"],
     ));
-    hold_to_schema(&record);
+    schema::assert_holds(&record);
     let queries = &record["results"]["queries"];
     assert_eq!(queries["items_per_query"], 64);
     assert_eq!(number(&queries["items"]), 64.0 * number(&queries["issued"]));
@@ -196,7 +186,7 @@ fn record_and_exit(command: &mut Command) -> (Value, bool) {
         other => panic!("{other:?}: {}", stderr(&output)),
     };
     let record: Value = serde_json::from_slice(&output.stdout).unwrap();
-    hold_to_schema(&record);
+    schema::assert_holds(&record);
     assert_eq!(record["results"]["validity"]["valid"], valid);
     let reasons = record["results"]["validity"]["reasons"].as_array().unwrap();
     assert_eq!(reasons.is_empty(), valid);
@@ -294,7 +284,7 @@ fn a_sweep_is_a_table() {
         "json",
     ];
     let record = json(&mut encoder(&place, &more));
-    hold_to_schema(&record);
+    schema::assert_holds(&record);
     let cells = record["results"]["sweep"].as_array().unwrap();
     let shape: Vec<(u64, u64)> = cells
         .iter()
@@ -347,7 +337,7 @@ fn the_captioners_time_is_split() {
             "json",
         ],
     ));
-    hold_to_schema(&record);
+    schema::assert_holds(&record);
     let results = &record["results"];
     let stages = results["stages"].as_array().unwrap();
     let names: Vec<&str> = stages
@@ -418,7 +408,7 @@ fn a_query_that_fails_is_counted_and_makes_the_run_invalid() {
     let output = command.arg(&images).output().unwrap();
     assert_eq!(output.status.code(), Some(5), "{}", stderr(&output));
     let record: Value = serde_json::from_slice(&output.stdout).unwrap();
-    hold_to_schema(&record);
+    schema::assert_holds(&record);
     let queries = &record["results"]["queries"];
     let (failed, issued) = (number(&queries["failed"]), number(&queries["issued"]));
     assert!(failed >= 2.0 && failed < issued, "{failed} of {issued}");
@@ -439,7 +429,7 @@ fn whole_scores_are_processes_of_their_own() {
         .assert()
         .success();
     let record: Value = serde_json::from_slice(&std::fs::read(result).unwrap()).unwrap();
-    hold_to_schema(&record);
+    schema::assert_holds(&record);
     assert_eq!(record["kind"], "bench");
     assert_eq!(record["results"]["queries"]["failed"], 0);
     let names: Vec<&str> = (record["results"]["stages"].as_array().unwrap().iter())

@@ -102,3 +102,11 @@ pub fn timeless(mut record: Value) -> Value {
     record["host"] = Value::Null;
     record
 }
+
+/// The difference of two systems in a metric, out of the record of `fgd compare`.
+pub fn difference<'a>(record: &'a Value, metric: &str, system: &str, versus: &str) -> &'a Value {
+    let all = record["results"]["differences"].as_array().unwrap();
+    all.iter()
+        .find(|d| d["metric"] == metric && d["system"] == system && d["versus"] == versus)
+        .unwrap_or_else(|| panic!("no difference of {system} and {versus} in {metric}"))
+}

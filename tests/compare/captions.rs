@@ -1,17 +1,8 @@
 //! `fgd compare` through the program: differences, gates and their exit codes, records, reports.
 
-mod systems;
-
+use crate::systems::{captions, difference, embed, encoder, fgd, record, run, timeless};
 use serde_json::Value;
 use std::path::Path;
-use systems::{captions, embed, encoder, fgd, record, run, timeless};
-
-fn difference<'a>(record: &'a Value, metric: &str, system: &str, versus: &str) -> &'a Value {
-    let all = record["results"]["differences"].as_array().unwrap();
-    all.iter()
-        .find(|d| d["metric"] == metric && d["system"] == system && d["versus"] == versus)
-        .unwrap_or_else(|| panic!("no difference of {system} and {versus} in {metric}"))
-}
 
 #[test]
 fn a_poor_system_differs_and_a_copy_does_not() {

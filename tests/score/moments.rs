@@ -1,9 +1,7 @@
 //! Embeddings and moments in files: what captions give in one go, they give in pieces and in steps.
 
-mod program;
-
+use crate::program::{Place, assert_close, captions, fixture, number};
 use predicates::prelude::*;
-use program::{Place, assert_close, captions, fixture, number};
 use std::path::{Path, PathBuf};
 
 /// Runs `fgd embed` or `fgd moments` on a file of the caption set.

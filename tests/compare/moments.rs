@@ -1,16 +1,7 @@
 //! `fgd compare` with saved moments and records: the numbers that can be had, and why the others can not.
 
-mod systems;
-
+use crate::systems::{difference, embed, fgd, record, run};
 use serde_json::Value;
-use systems::{embed, fgd, record};
-
-fn difference<'a>(record: &'a Value, metric: &str, system: &str, versus: &str) -> &'a Value {
-    let all = record["results"]["differences"].as_array().unwrap();
-    all.iter()
-        .find(|d| d["metric"] == metric && d["system"] == system && d["versus"] == versus)
-        .unwrap_or_else(|| panic!("no difference of {system} and {versus} in {metric}"))
-}
 
 #[test]
 fn moments_and_records_take_part_with_the_numbers_they_have() {
@@ -124,7 +115,7 @@ fn intervals_from_fewer_images_than_dimensions_are_marked() {
         difference(&found, "fgd_paired", "poor", "good").get("warning"),
         None
     );
-    let text = systems::run(&["compare", &good, &poor, "--references", &references]).1;
+    let text = run(&["compare", &good, &poor, "--references", &references]).1;
     assert!(
         text.contains(" raw") && text.contains("only indicative"),
         "{text}"

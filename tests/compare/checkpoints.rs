@@ -1,10 +1,9 @@
 //! `fgd compare` with checkpoints: captioned on the way, resumed, with shared features and thumbnails.
 
-mod systems;
-
+use crate::schema;
+use crate::systems::{encoder, fgd, fixture, run};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
-use systems::{encoder, fgd, fixture, run};
 
 const IMAGES: usize = 5;
 
@@ -77,21 +76,11 @@ impl Place {
     }
 }
 
-fn holds_to_the_schema(record: &Value) {
-    let schema = include_str!("../reports/schema/record-v1.schema.json");
-    let schema = jsonschema::validator_for(&serde_json::from_str(schema).unwrap()).unwrap();
-    let errors: Vec<String> = schema
-        .iter_errors(record)
-        .map(|e| format!("{}: {e}", e.instance_path()))
-        .collect();
-    assert!(errors.is_empty(), "{errors:#?}");
-}
-
 #[test]
 fn checkpoints_are_captioned_on_the_way_and_the_features_are_computed_once() {
     let place = Place::new();
     let found = place.record(&[]);
-    holds_to_the_schema(&found);
+    schema::assert_holds(&found);
     let systems = &found["results"]["systems"];
     assert_eq!(found["results"]["n"], IMAGES);
     assert_eq!(systems[0]["checkpoint"]["adapter"], Value::Null);

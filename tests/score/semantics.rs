@@ -1,8 +1,6 @@
 //! With a trained encoder the numbers mean something: better captions score better, and wrong images show as misalignment.
 
-mod program;
-
-use program::{Place, assert_close, captions, json, number};
+use crate::program::{Place, assert_close, captions, json, number};
 use serde_json::Value;
 
 /// The record of a system under the encoder of `FGD_TEST_ENCODER`, which `script/test` sets. Where continuous

@@ -67,13 +67,7 @@ fn fail(mut command: Command) -> String {
 fn record(output: &Path) -> Value {
     let text = std::fs::read_to_string(beside(output, "record.json")).unwrap();
     let record: Value = serde_json::from_str(&text).unwrap();
-    let schema = include_str!("../reports/schema/record-v1.schema.json");
-    let schema = jsonschema::validator_for(&serde_json::from_str(schema).unwrap()).unwrap();
-    let errors: Vec<String> = schema
-        .iter_errors(&record)
-        .map(|e| format!("{}: {e}", e.instance_path()))
-        .collect();
-    assert!(errors.is_empty(), "{errors:#?}");
+    crate::schema::assert_holds(&record);
     record
 }
 

@@ -1,8 +1,6 @@
 //! `fgd score`: the numbers, against numpy, scipy and sentence-transformers; and what they must not depend on.
 
-mod program;
-
-use program::{Place, assert_close, captions, fixture, json, number};
+use crate::program::{self, Place, assert_close, captions, fixture, json, number};
 use serde_json::Value;
 
 /// The encoders agree to about 1e-6 per coordinate, and rounding is all that differs after them.
@@ -65,18 +63,12 @@ fn every_format_of_the_same_captions_gives_the_same_number() {
 #[test]
 fn the_record_keeps_to_its_schema() {
     let place = Place::new();
-    let schema = include_str!("../reports/schema/record-v1.schema.json");
-    let schema = jsonschema::validator_for(&serde_json::from_str(schema).unwrap()).unwrap();
     let all = good(
         &place,
         &["--metrics", "all", "--worst", "3", "--slice", "label"],
     );
     for record in [good(&place, &[]), good(&place, &["--unpaired"]), all] {
-        let errors: Vec<String> = schema
-            .iter_errors(&record)
-            .map(|error| format!("{}: {error}", error.instance_path()))
-            .collect();
-        assert!(errors.is_empty(), "{errors:#?}");
+        crate::schema::assert_holds(&record);
     }
 }
 

@@ -1,9 +1,7 @@
 //! `fgd validate`, and what `fgd score` refuses: every problem with file, row and id, and nothing of the references.
 
-mod program;
-
+use crate::program::{Place, captions, json, stderr, stdout};
 use predicates::prelude::*;
-use program::{Place, captions, json, stderr, stdout};
 use std::path::{Path, PathBuf};
 
 /// The malformed files with their class.

@@ -1,10 +1,8 @@
 //! What `fgd score` writes: four formats, a file that appears whole, a table per caption, the worst captions.
 
-mod program;
-
+use crate::program::{Place, assert_close, captions, number};
 use polars::prelude::*;
 use predicates::prelude::*;
-use program::{Place, assert_close, captions, number};
 use serde_json::Value;
 use std::path::Path;
 
@@ -30,6 +28,39 @@ fn each_format_holds_the_number() {
             .success()
             .stdout(predicate::str::contains(mark).and(predicate::str::contains(&shown)));
     }
+}
+
+#[test]
+fn an_engine_that_rounds_says_by_how_much() {
+    let place = Place::new();
+    let files = [captions("good.csv"), captions("references.csv")];
+    let exact = place.record(&files[0], &files[1], &[]);
+    assert_eq!(exact["encoder"]["deviation"], Value::Null);
+    let rounded = place.record(&files[0], &files[1], &["--engine", "int12"]);
+    assert_ne!(
+        rounded["comparability"]["key"],
+        exact["comparability"]["key"]
+    );
+    let deviation = &rounded["encoder"]["deviation"];
+    let (mean, max) = (
+        deviation["mean"].as_f64().unwrap(),
+        deviation["max"].as_f64().unwrap(),
+    );
+    assert!(0.0 < mean && mean <= max && max < 0.05, "{mean}, {max}");
+    // A distance of unit vectors can not move further than the vectors do.
+    let moved = number(&rounded, "/mean_cosine/value") - number(&exact, "/mean_cosine/value");
+    assert!(moved.abs() <= 2.0 * max, "{moved}");
+    // From the cache it says the same.
+    let again = place.record(&files[0], &files[1], &["--engine", "int12"]);
+    assert_eq!(
+        again["encoder"]["deviation"],
+        rounded["encoder"]["deviation"]
+    );
+    good(&place)
+        .args(["--engine", "int12", "--format", "md"])
+        .assert()
+        .success()
+        .stdout(predicate::str::contains("Rounded embeddings"));
 }
 
 #[test]

@@ -1,0 +1,5 @@
+//! Caption files: read, linted, aligned.
+
+mod align;
+mod formats;
+mod malformed;

@@ -1,0 +1,4 @@
+//! The encoder: its numbers and its files.
+
+mod files;
+mod numbers;

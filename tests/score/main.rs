@@ -1,0 +1,13 @@
+//! `fgd score` and the commands around one submission.
+
+#[path = "../program/mod.rs"]
+mod program;
+#[path = "../schema/mod.rs"]
+mod schema;
+
+mod malformed;
+mod moments;
+mod numbers;
+mod outputs;
+mod semantics;
+mod validate;
