@@ -14,6 +14,7 @@ use crate::frechet::Side;
 use crate::linalg::{Decompose, Factor, default_solver};
 use crate::moments::{weighted_mean, weighted_moments};
 use crate::paired::Pairs;
+use crate::transport::Transport;
 
 /// The three parts of `fgd_paired`; each at least 0, together equal to it.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -54,6 +55,33 @@ pub fn decompose_with(pairs: &Pairs, solver: &dyn Decompose) -> Result<Decomposi
         covariance: set.covariance_term,
         misalignment: (2.0 * (set.trace_sqrt - cross)).max(0.0),
     })
+}
+
+/// [`decompose`] out of a transport that was made from the same captions; `None` where some images have more references
+/// than others, which the transport does not weigh.
+pub(crate) fn of_transport(
+    pairs: &Pairs,
+    transport: &Transport,
+) -> Result<Option<Decomposition>, MetricError> {
+    let counts = pairs.references_per_image()?;
+    if counts.iter().any(|count| *count != counts[0]) {
+        return Ok(None);
+    }
+    let (first, second) = (&transport.first, &transport.second);
+    let (n, m) = (first.n as f64, second.n as f64);
+    // From ddof 1 to ddof 0.
+    let (of_first, of_second) = ((n - 1.0) / n, (m - 1.0) / m);
+    let set = transport.distance();
+    let trace_sqrt = (of_first * of_second).sqrt() * set.trace_sqrt;
+    let traces =
+        of_first * first.covariance.diag().sum() + of_second * second.covariance.diag().sum();
+    let weights = vec![1.0 / m; pairs.image_of.len()];
+    let cross = cross_trace(pairs, &weights, &first.mean, &second.mean);
+    Ok(Some(Decomposition {
+        mean_shift: set.mean_shift,
+        covariance: (traces - 2.0 * trace_sqrt).max(0.0),
+        misalignment: (2.0 * (trace_sqrt - cross)).max(0.0),
+    }))
 }
 
 fn weighted_side(

@@ -1,6 +1,7 @@
 //! Influence and bias against their definitions: derivatives of the distance, and the mean over many samples.
 
 use fgd_metrics::bias::{analytic_bias, sample_size_advice};
+use fgd_metrics::decomposition::decompose;
 use fgd_metrics::estimate::Unavailable;
 use fgd_metrics::frechet::from_moments;
 use fgd_metrics::infinity::fgd_infinity;
@@ -247,4 +248,37 @@ fn paired_error_is_the_error_of_a_mean() {
         .sum::<f64>();
     assert!((paired.se - (spread / 499.0 / 500.0).sqrt()).abs() < 1e-12);
     assert!((paired.ci95[1] - paired.value - 1.959_963_985 * paired.se).abs() < 1e-9);
+}
+
+#[test]
+fn the_decomposition_is_that_of_the_pairs() {
+    let mut rng = ChaCha8Rng::seed_from_u64(17);
+    let x = sample(&mut rng, 60, 5, 0.2);
+    let one: Vec<usize> = (0..60).collect();
+    let two: Vec<usize> = (0..120).map(|row| row / 2).collect();
+    let uneven: Vec<usize> = (0..60).chain([3; 60]).collect();
+    for image_of in [&one, &two, &uneven] {
+        let y = sample(&mut rng, image_of.len(), 5, 0.6);
+        let sampling = Sampling::Paired { image_of };
+        let found = set_statistics(x.view(), y.view(), sampling)
+            .expect("valid sets")
+            .decomposition
+            .expect("paired");
+        let pairs = Pairs {
+            candidates: x.view(),
+            references: y.view(),
+            image_of,
+        };
+        let parts = decompose(&pairs).expect("valid pairs");
+        let close = |a: f64, b: f64| (a - b).abs() < 1e-12;
+        assert!(
+            close(found.mean_shift, parts.mean_shift) && close(found.covariance, parts.covariance)
+        );
+        assert!(
+            close(found.misalignment, parts.misalignment),
+            "{found:?} {parts:?}"
+        );
+        let sum = found.mean_shift + found.covariance + found.misalignment;
+        assert!(close(sum, fgd_paired(&pairs).expect("valid pairs").value));
+    }
 }

@@ -2,9 +2,9 @@
 
 use super::metrics::{self, Choice};
 use super::set::EvalSet;
-use fgd_metrics::paired::Pairs;
+use fgd_metrics::decomposition::{self, decompose};
 use fgd_metrics::statistics::{SetStatistics, set_statistics};
-use fgd_metrics::{MetricError, decomposition, paired};
+use fgd_metrics::{MetricError, paired};
 use fgd_reports::record::{
     Decomposition, Distribution, Measure, Pairing, ScoreResults, SetMeasure, WorstCaption,
 };
@@ -72,7 +72,6 @@ pub fn score(set: &EvalSet, choice: &Choice) -> Result<Scored, MetricError> {
             }
         };
         results.mean_cosine = Measure::exact(distance.mean_cosine);
-        results.decomposition = Some(decomposed(&pairs)?);
         results.distances = Some(distribution(&distance.per_image));
         per_caption.distance = Some(distance.per_image);
     }
@@ -80,12 +79,16 @@ pub fn score(set: &EvalSet, choice: &Choice) -> Result<Scored, MetricError> {
     match set_statistics(candidates, references, set.sampling()) {
         Ok(statistics) => {
             results.fgd_set = set_measure(&statistics);
+            results.decomposition = statistics.decomposition.map(decomposed);
             results.influences = Some(distribution(&statistics.influence.candidates));
             per_caption.influence = Some(statistics.influence.candidates);
             per_caption.reference_influence = Some(statistics.influence.references);
         }
         Err(error @ MetricError::TooFew { .. }) => {
             results.fgd_set = SetMeasure::missing(error.to_string());
+            if let Some(pairs) = set.pairs() {
+                results.decomposition = Some(decomposed(decompose(&pairs)?));
+            }
         }
         Err(error) => return Err(error),
     }
@@ -132,13 +135,12 @@ fn set_measure(statistics: &SetStatistics) -> SetMeasure {
     measure
 }
 
-fn decomposed(pairs: &Pairs) -> Result<Decomposition, MetricError> {
-    let parts = decomposition::decompose(pairs)?;
-    Ok(Decomposition {
+fn decomposed(parts: decomposition::Decomposition) -> Decomposition {
+    Decomposition {
         mean_shift: parts.mean_shift,
         covariance: parts.covariance,
         misalignment: parts.misalignment,
-    })
+    }
 }
 
 /// Histogram and quantiles of finite values, of which there must be at least one.

@@ -20,16 +20,24 @@
 
 mod large_dimension;
 
-use ndarray::{Array1, Array2, ArrayView2, Axis};
+use ndarray::linalg::general_mat_mul;
+use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis, s};
+use rayon::prelude::*;
 
 use crate::MetricError;
 use crate::estimate::Unavailable;
 use crate::linalg::product;
+use crate::moments::centred;
 use crate::paired::Pairs;
 use crate::transport::{Sampling, Transport};
 
 /// A bias above this share of the corrected value makes the raw value a poor number to report.
 const TOLERATED_SHARE: f64 = 0.1;
+
+/// Parts of the images that are summed on their own.
+const PARTS: usize = 16;
+/// Images whose captions are multiplied at once: they stay in the second-level cache.
+const BLOCK_IMAGES: usize = 128;
 
 /// The part of a set distance that comes from the finite samples.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -63,8 +71,8 @@ pub fn analytic_bias(
                 references: b,
                 image_of,
             };
-            pairs.references_per_image()?;
-            Some(Dependence::within_images(transport, &pairs))
+            let counts = pairs.references_per_image()?;
+            Some(Dependence::within_images(transport, &pairs, &counts))
         }
     };
     let (n, d) = (transport.smaller(), transport.dim());
@@ -85,33 +93,89 @@ struct Dependence {
 }
 
 impl Dependence {
-    fn within_images(transport: &Transport, pairs: &Pairs) -> Self {
+    fn within_images(transport: &Transport, pairs: &Pairs, counts: &[usize]) -> Self {
         let (first, second) = (&transport.first, &transport.second);
-        let candidates = crate::moments::centred(pairs.candidates, first.mean.view(), None);
-        let mut sums = Array2::<f64>::zeros(candidates.dim());
-        let mut counts = vec![0.0; sums.nrows()];
-        for (&image, row) in pairs.image_of.iter().zip(pairs.references.outer_iter()) {
-            counts[image] += 1.0;
-            ndarray::Zip::from(sums.row_mut(image))
-                .and(&row)
-                .and(&second.mean)
-                .for_each(|sum, &x, &mean| *sum += f64::from(x) - mean);
-        }
         let (n, m) = (first.n as f64, second.n as f64);
-        let cross = product(candidates.t(), sums.view()) / (m * (n - 1.0) / n);
-        let pairs_between: f64 = counts.iter().map(|k| k * (k - 1.0)).sum();
+        let pairs_between: f64 = counts.iter().map(|&k| (k * (k - 1)) as f64).sum();
+        let sums = Sums::of(pairs, counts, [first.mean.view(), second.mean.view()]);
         let between = if pairs_between > 0.0 {
             let own = &second.covariance * (m - 1.0);
-            (product(sums.t(), sums.view()) - own) / pairs_between
+            (sums.references - own) / pairs_between
         } else {
             Array2::zeros(second.covariance.dim())
         };
         Self {
-            cross,
+            cross: sums.cross / (m * (n - 1.0) / n),
             between,
             pairs_between,
         }
     }
+}
+
+/// Sums over images of products of the candidate, and of the sum of its references, both less their means.
+struct Sums {
+    /// Candidate with references, `[d, d]`.
+    cross: Array2<f64>,
+    /// References with themselves, `[d, d]`; zeros where no image has two.
+    references: Array2<f64>,
+}
+
+impl Sums {
+    /// In parallel over parts whose number is fixed, so that sums do not depend on the number of threads.
+    fn of(pairs: &Pairs, counts: &[usize], means: [ArrayView1<f64>; 2]) -> Self {
+        let rows_of = rows_by_image(pairs.image_of, counts);
+        let repeated = counts.iter().any(|&count| count > 1);
+        let d = pairs.candidates.ncols();
+        let zeros = || Self {
+            cross: Array2::zeros((d, d)),
+            references: Array2::zeros((d, d)),
+        };
+        let images = counts.len();
+        let part = images.div_ceil(PARTS).max(1);
+        let parts: Vec<Self> = (0..images)
+            .step_by(part)
+            .collect::<Vec<_>>()
+            .into_par_iter()
+            .map(|from| {
+                let mut sums = zeros();
+                let end = images.min(from + part);
+                for from in (from..end).step_by(BLOCK_IMAGES) {
+                    let block = from..end.min(from + BLOCK_IMAGES);
+                    let own = pairs.candidates.slice(s![block.clone(), ..]);
+                    let own = centred(own, means[0], None);
+                    let mut of_image = Array2::<f64>::zeros(own.dim());
+                    for (mut sum, rows) in of_image.outer_iter_mut().zip(&rows_of[block]) {
+                        for &row in rows {
+                            ndarray::Zip::from(&mut sum)
+                                .and(pairs.references.row(row))
+                                .and(&means[1])
+                                .for_each(|sum, &x, &mean| *sum += f64::from(x) - mean);
+                        }
+                    }
+                    general_mat_mul(1.0, &own.t(), &of_image, 1.0, &mut sums.cross);
+                    if repeated {
+                        let references = &mut sums.references;
+                        general_mat_mul(1.0, &of_image.t(), &of_image, 1.0, references);
+                    }
+                }
+                sums
+            })
+            .collect();
+        parts.iter().fold(zeros(), |mut all, part| {
+            all.cross += &part.cross;
+            all.references += &part.references;
+            all
+        })
+    }
+}
+
+/// The rows of each image's references.
+fn rows_by_image(image_of: &[usize], counts: &[usize]) -> Vec<Vec<usize>> {
+    let mut rows: Vec<Vec<usize>> = counts.iter().map(|&k| Vec::with_capacity(k)).collect();
+    for (row, &image) in image_of.iter().enumerate() {
+        rows[image].push(row);
+    }
+    rows
 }
 
 fn second_order(transport: &Transport, dependence: Option<Dependence>) -> Bias {
