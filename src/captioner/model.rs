@@ -17,6 +17,10 @@ use super::tokenizer::PromptTokenizer;
 use super::vision::VisionModel;
 use super::weights::{Loader, Precision, Progress, Scope, TensorFiles};
 
+/// Images that the vision tower and the Q-Former see at once on a CPU: enough that their weights are worth widening, few
+/// enough that what lies between two layers stays small beside the weights.
+const IMAGES_AT_A_TIME: usize = 4;
+
 /// The prompt of the published fine-tuned checkpoint's card.
 pub const DEFAULT_PROMPT: &str = "Provide a detailed caption for this photo.";
 
@@ -196,27 +200,31 @@ impl Captioner {
 
     /// pixels [images, 3, size, size] → image tokens [images, tokens, hidden] of the vision tower.
     ///
-    /// On a CPU one image at a time: its 257 tokens keep the products busy, and the result does not depend on which
-    /// images happen to be beside it.
+    /// On a CPU the result for an image does not depend on the images beside it, to the bit.
     pub fn image_tokens(&self, pixels: &Tensor) -> Result<Tensor> {
-        if !pixels.device().is_cpu() {
-            return self.parts.vision.forward(pixels);
-        }
-        let each: Vec<Tensor> = (0..pixels.dim(0)?)
-            .map(|i| self.parts.vision.forward(&pixels.narrow(0, i, 1)?))
-            .collect::<Result<_>>()?;
-        Ok(Tensor::cat(&each, 0)?)
+        self.few_at_a_time(pixels, |pixels| self.parts.vision.forward(pixels))
     }
 
     /// Image tokens → query outputs [images, queries, hidden] of the Q-Former: what a features cache keeps.
     pub fn queries(&self, image_tokens: &Tensor) -> Result<Tensor> {
-        if !image_tokens.device().is_cpu() {
-            return self.parts.qformer.forward(image_tokens);
+        self.few_at_a_time(image_tokens, |tokens| self.parts.qformer.forward(tokens))
+    }
+
+    /// `forward` over the images of `x`: on a CPU as many at a time as are worth it.
+    fn few_at_a_time(
+        &self,
+        x: &Tensor,
+        forward: impl Fn(&Tensor) -> Result<Tensor>,
+    ) -> Result<Tensor> {
+        let images = x.dim(0)?;
+        if !x.device().is_cpu() || images <= IMAGES_AT_A_TIME {
+            return forward(x);
         }
-        let each: Vec<Tensor> = (0..image_tokens.dim(0)?)
-            .map(|i| self.parts.qformer.forward(&image_tokens.narrow(0, i, 1)?))
+        let parts: Vec<Tensor> = (0..images)
+            .step_by(IMAGES_AT_A_TIME)
+            .map(|from| forward(&x.narrow(0, from, IMAGES_AT_A_TIME.min(images - from))?))
             .collect::<Result<_>>()?;
-        Ok(Tensor::cat(&each, 0)?)
+        Ok(Tensor::cat(&parts, 0)?)
     }
 
     /// Query outputs from a cache, checked and brought to the model's device and type.

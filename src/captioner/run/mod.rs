@@ -1,12 +1,12 @@
 //! Captioning a list of images, durably: prepare ahead, caption batch by batch, write the journal, resume.
 
+mod batch;
 mod journal;
 mod list;
 
 use std::path::Path;
 use std::time::Instant;
 
-use candle_core::Tensor;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
@@ -164,7 +164,7 @@ pub fn caption_images(
         let waiting = Instant::now();
         let prepared: Vec<Prepared> = ahead.by_ref().take(images.len()).collect();
         stages.preprocess += waiting.elapsed().as_secs_f64();
-        let batch = caption_batch(
+        let batch = batch::caption(
             captioner,
             plan,
             images,
@@ -198,101 +198,4 @@ pub fn caption_images(
         stages,
     };
     Ok((outcomes, summary))
-}
-
-fn caption_batch(
-    captioner: &Captioner,
-    plan: &Plan,
-    images: &[ImageFile],
-    prepared: Vec<Prepared>,
-    prompt: &[u32],
-    cache: &mut Option<FeaturesCache>,
-    stages: &mut Stages,
-) -> Result<Vec<Outcome>> {
-    let mut outcomes = Vec::with_capacity(images.len());
-    let mut whole: Vec<(usize, Tensor, f64)> = Vec::new();
-    for (image, prepared) in images.iter().zip(prepared) {
-        let mut outcome = Outcome {
-            id: image.id.clone(),
-            caption: None,
-            tokens: Vec::new(),
-            milliseconds: None,
-            error: None,
-        };
-        match prepared.pixels {
-            Ok(pixels) => {
-                let start = Instant::now();
-                let queries = queries_of(captioner, &pixels, &prepared.sha256, cache)?;
-                whole.push((outcomes.len(), queries, start.elapsed().as_secs_f64()));
-            }
-            Err(reason) if plan.on_error == OnError::Fail => {
-                return Err(Error::Image {
-                    id: image.id.clone(),
-                    path: image.path.clone(),
-                    reason,
-                });
-            }
-            Err(reason) => outcome.error = Some(reason),
-        }
-        outcomes.push(outcome);
-    }
-    stages.vision += whole.iter().map(|(_, _, seconds)| seconds).sum::<f64>();
-    if whole.is_empty() {
-        return Ok(outcomes);
-    }
-
-    let start = Instant::now();
-    let queries: Vec<&Tensor> = whole.iter().map(|(_, queries, _)| queries).collect();
-    let seeds: Vec<u64> = whole
-        .iter()
-        .map(|(at, _, _)| seed(&plan.generation, &outcomes[*at].id))
-        .collect();
-    let prompts = vec![prompt.to_vec(); whole.len()];
-    let captions = captioner.caption(
-        &Tensor::cat(&queries, 0)?,
-        &prompts,
-        &seeds,
-        &plan.generation,
-    )?;
-    let seconds = start.elapsed().as_secs_f64();
-    stages.language += seconds;
-    for ((at, _, vision), caption) in whole.iter().zip(captions) {
-        let outcome = &mut outcomes[*at];
-        outcome.caption = Some(caption.text);
-        outcome.tokens = caption.generated.ids;
-        let share = vision + seconds / whole.len() as f64;
-        outcome.milliseconds = Some((share * 1e6).round() / 1e3);
-    }
-    Ok(outcomes)
-}
-
-fn queries_of(
-    captioner: &Captioner,
-    pixels: &[f32],
-    sha256: &str,
-    cache: &mut Option<FeaturesCache>,
-) -> Result<Tensor> {
-    if let Some(found) = cache.as_mut().and_then(|cache| cache.get(sha256)) {
-        return captioner.adopt_queries(found);
-    }
-    let queries = captioner.queries(&captioner.image_tokens(&captioner.pixels(&[pixels])?)?)?;
-    if let Some(cache) = cache {
-        cache.put(sha256, &queries)?;
-    }
-    Ok(queries)
-}
-
-/// The image's own random stream: the run's seed mixed with its id, whatever batch it falls into.
-fn seed(config: &GenerationConfig, id: &str) -> u64 {
-    let Some(sampling) = &config.sampling else {
-        return 0;
-    };
-    let mut hash = Sha256::new();
-    hash.update(sampling.seed.to_le_bytes());
-    hash.update(id.as_bytes());
-    let digest = hash.finalize();
-    digest
-        .iter()
-        .take(8)
-        .fold(0, |seed, byte| seed << 8 | u64::from(*byte))
 }

@@ -21,7 +21,7 @@ const SKINNY: usize = 16;
 const GROUP_BYTES: usize = 4 << 20;
 
 /// Rows of x that one task multiplies at most: what the kernel reads of them at a time stays in the second-level cache.
-const CHUNK_ROWS: usize = 240;
+const CHUNK_ROWS: usize = 264;
 
 /// Inputs of all rows that a task multiplies before it goes on to the next ones.
 const DEPTH: usize = 384;
