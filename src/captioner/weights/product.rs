@@ -23,6 +23,10 @@ const GROUP_BYTES: usize = 4 << 20;
 /// Rows of x that one task multiplies at most: what the kernel reads of them at a time stays in the second-level cache.
 const CHUNK_ROWS: usize = 264;
 
+/// Outputs that a task finishes before it goes on to the next ones: its part of the result is gathered in the second-level
+/// cache, as rows of a wide result would lie in the same few sets of it.
+const COLUMNS: usize = 192;
+
 /// Inputs of all rows that a task multiplies before it goes on to the next ones.
 const DEPTH: usize = 384;
 
@@ -134,20 +138,29 @@ fn packed(x: &[f32], w: &HostMatrix, m: usize) -> Vec<f32> {
         out.par_chunks_mut(chunk * stride)
             .enumerate()
             .for_each(|(index, out)| {
-                for from in (0..k).step_by(DEPTH) {
-                    let depth = DEPTH.min(k - from);
-                    kernels.product(Product {
-                        input: &slabs[m * from + index * chunk * depth..],
-                        input_stride: depth,
-                        rows: out.len() / stride,
-                        weights: &weights,
-                        columns: 0..weights.shape.outputs,
-                        inner: from..from + depth,
-                        output: &mut out[first..],
-                        output_stride: stride,
-                        proceed: from > 0,
-                        finish: Finish::Keep,
-                    });
+                let rows = out.len() / stride;
+                let mut block = vec![0f32; rows * COLUMNS];
+                for left in (0..weights.shape.outputs).step_by(COLUMNS) {
+                    let columns = left..weights.shape.outputs.min(left + COLUMNS);
+                    for from in (0..k).step_by(DEPTH) {
+                        let depth = DEPTH.min(k - from);
+                        kernels.product(Product {
+                            input: &slabs[m * from + index * chunk * depth..],
+                            input_stride: depth,
+                            rows,
+                            weights: &weights,
+                            columns: columns.clone(),
+                            inner: from..from + depth,
+                            output: &mut block,
+                            output_stride: COLUMNS,
+                            proceed: from > 0,
+                            finish: Finish::Keep,
+                        });
+                    }
+                    for (out, block) in out.chunks_mut(stride).zip(block.chunks(COLUMNS)) {
+                        out[first + left..first + columns.end]
+                            .copy_from_slice(&block[..columns.len()]);
+                    }
                 }
             });
         panels = weights.values;
