@@ -93,8 +93,16 @@ fn single_queries_give_latencies_with_bounds() {
         .collect();
     assert!(values.is_sorted() && values[0] > 0.0, "{values:?}");
     for percentile in &percentiles[..2] {
-        let [low, value, high] = ["low", "value", "high"].map(|key| number(&percentile[key]));
-        assert!(low <= value && value <= high, "{percentile}");
+        let value = number(&percentile["value"]);
+        let low = percentile["low"].as_f64();
+        let high = percentile["high"].as_f64();
+        // On a machine with much else to do, queries in a row are too alike for a bound; the reason is then said.
+        assert!(low.is_none_or(|low| low <= value), "{percentile}");
+        assert!(high.is_none_or(|high| value <= high), "{percentile}");
+        assert!(
+            high.is_some() || percentile["reason"].is_string(),
+            "{percentile}"
+        );
     }
     let queries = number(&results["queries"]["issued"]);
     assert!(queries >= 700.0 && number(&results["queries"]["seconds"]) >= 0.2);

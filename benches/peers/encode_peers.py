@@ -137,9 +137,11 @@ def once(engine, budget: int, ids: list) -> float:
     return time.perf_counter() - start
 
 
-def our_turn(file: str, name: str) -> float:
+def our_turn(file: str, name: str) -> dict:
+    """Seconds, and the share of the multiply-add rate that the same process measured just before."""
     command = [args.ours, args.encoder, file, str(args.threads), "1", name]
-    return json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)["seconds"]
+    answer = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+    return {key: answer[key] for key in ("seconds", "gflops", "fma_peak", "share_of_peak")}
 
 
 def main() -> None:
@@ -152,19 +154,21 @@ def main() -> None:
             rivals = engines(scratch)
         spread = ids[:: max(1, len(ids) // SAMPLE)]
         best = {name: min(BUDGETS, key=lambda b: once(engine, b, spread)) for name, engine in rivals.items()}
-        turns = [(name, lambda e=engine, n=name: once(e, best[n], ids)) for name, engine in rivals.items()]
+        turns = [
+            (name, lambda e=engine, n=name: {"seconds": once(e, best[n], ids)}) for name, engine in rivals.items()
+        ]
         if args.ours:
             names = ["packed", "int12"] if args.integers else ["packed"]
             turns += [(f"fgd, {name}", lambda n=name: our_turn(str(file), n)) for name in names]
         for number in range(args.rounds):
             for name, turn in turns:
-                seconds = turn()
-                answer = {
-                    "job": "encode captions", "engine": name, "round": number, "unit": "captions/s",
-                    "rate": len(ids) / seconds, "seconds": seconds, "threads": args.threads, "captions": len(ids),
+                answer = turn()
+                line = {
+                    **answer, "job": "encode captions", "engine": name, "round": number, "unit": "captions/s",
+                    "rate": len(ids) / answer["seconds"], "threads": args.threads, "captions": len(ids),
                     "budget": best.get(name),
                 }
-                print(json.dumps(answer), flush=True)
+                print(json.dumps(line), flush=True)
 
 
 if __name__ == "__main__":
