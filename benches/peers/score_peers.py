@@ -83,10 +83,14 @@ def main() -> None:
             turns["cold"].append(("fgd", lambda: fgd("--no-cache")))
             turns["warm"] = [("fgd, embeddings cached", fgd)]
         size = f"score {count:,} captions against {count:,}"
+        values = None
         for number in range(args.rounds):
             for state, engines in turns.items():
                 for name, turn in engines:
                     answer = turn()
+                    values = values or answer["values"]
+                    if any(abs(a - b) > 1e-5 for a, b in zip(values, answer["values"])):
+                        raise SystemExit(f"{name} says {answer['values']}, not {values}: these are not the same job")
                     line = {
                         **answer, "job": f"{size}, {state}", "engine": name, "round": number, "unit": "1/s",
                         "rate": 1 / answer["seconds"], "threads": args.threads,

@@ -129,13 +129,8 @@ fn capacity(target: &mut dyn Target, service: &Service, harness: &Harness) -> f6
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::bench::simulation::{Simulated, SimulatedClock, harness, limits};
+    use crate::bench::simulation::{ALONE, Simulated, SimulatedClock, harness, limits};
     use std::time::Duration;
-
-    const ALONE: Service = Service {
-        bound: 0.1,
-        batch: 1,
-    };
 
     #[test]
     fn the_search_finds_the_rate_that_the_queue_allows() {

@@ -163,12 +163,7 @@ pub fn at_rate(target: &mut dyn Target, rate: f64, service: &Service, harness: &
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::bench::simulation::{Simulated, SimulatedClock, harness, limits};
-
-    const ALONE: Service = Service {
-        bound: 0.1,
-        batch: 1,
-    };
+    use crate::bench::simulation::{ALONE, Simulated, SimulatedClock, harness, limits};
 
     #[test]
     fn a_queue_waits_as_long_as_the_formula_says() {

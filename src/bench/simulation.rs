@@ -2,9 +2,16 @@
 
 use super::clock::Clock;
 use super::queries::{Harness, Limits};
+use super::server::Service;
 use super::target::{Answer, Target};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
+
+/// One query at a time, to be answered within 0.1 s.
+pub const ALONE: Service = Service {
+    bound: 0.1,
+    batch: 1,
+};
 
 /// A clock that stands still but for sleepers and simulated work.
 #[derive(Default)]
