@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use candle_core::{DType, Device, Tensor};
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
-use fgd::captioner::{Captioner, LoadOptions};
+use fgd_captioner::{Captioner, LoadOptions};
 
 /// Steps per measurement.
 const STEPS: usize = 8;

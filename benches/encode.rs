@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use fgd::encoder::{Encoder, EngineKind, Options, Spec};
+use fgd_encoder::{Encoder, EngineKind, Options, Spec};
 
 fn encode(c: &mut Criterion) {
     let directory = std::env::var_os("FGD_BENCH_ENCODER").map_or_else(

@@ -1,7 +1,7 @@
 //! Rendering a saved record in every format, and as a site.
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use fgd_reports::record::Record;
+use fgd_record::Record;
 use fgd_reports::{Format, Style, render, site};
 
 fn report(c: &mut Criterion) {

@@ -2,7 +2,7 @@
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use fgd::bench::workload;
-use fgd::captioner::preprocess::{Preprocessor, decode, resize_bicubic};
+use fgd_captioner::preprocess::{Preprocessor, decode, resize_bicubic};
 
 fn resize(c: &mut Criterion) {
     let file = workload::images(1, 0).expect("an image is made").remove(0);

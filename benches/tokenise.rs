@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use fgd::bench::workload;
-use fgd::encoder::{Spec, Tokens};
+use fgd_encoder::{Spec, Tokens};
 
 fn tokenise(c: &mut Criterion) {
     let directory = std::env::var_os("FGD_BENCH_ENCODER").map_or_else(

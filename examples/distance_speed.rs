@@ -11,9 +11,9 @@ use std::path::Path;
 use std::time::Instant;
 
 use anyhow::Context;
-use fgd::arrays::{read_embeddings, read_moments};
 use fgd_metrics::frechet::from_moments;
 use fgd_metrics::moments::Moments;
+use fgd_store::arrays::{read_embeddings, read_moments};
 
 fn main() -> anyhow::Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();

@@ -8,7 +8,7 @@
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
-use fgd::encoder::{Encoder, Options, Spec, Tokens, probe};
+use fgd_encoder::{Encoder, Options, Spec, Tokens, probe};
 
 fn main() -> anyhow::Result<()> {
     let args: Vec<String> = std::env::args().collect();

@@ -8,7 +8,7 @@ use fgd::nightly::history::{Entry, History, Kind, Night, Outcome, Series};
 use fgd::nightly::speed::{Runs, cost};
 use fgd::nightly::trend;
 use fgd_metrics::series::{Finding, Rule, Standing, judge};
-use fgd_reports::record::{
+use fgd_record::{
     Comparability, NightlyFinding, NightlyResults, NightlyVerdict, Record, Results, SCHEMA_VERSION,
 };
 use rand::{Rng, SeedableRng};
@@ -167,8 +167,8 @@ fn record(results: NightlyResults) -> Record {
     Record {
         schema_version: SCHEMA_VERSION,
         created: results.night.clone(),
-        tool: fgd::eval::provenance::tool(),
-        host: fgd::host::describe(),
+        tool: fgd::jobs::provenance::tool(),
+        host: fgd::jobs::host::describe(),
         encoder: None,
         checkpoint: None,
         inputs: Vec::new(),

@@ -12,8 +12,8 @@ use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
-use fgd::captioner::config::Config;
-use fgd::captioner::tensors_of;
+use fgd_captioner::config::Config;
+use fgd_captioner::tensors_of;
 use serde_json::json;
 
 const SHARD_BYTES: usize = 2_000_000_000;

@@ -1,7 +1,7 @@
-//! Result records of `fgd` and the documents made from them: records in, documents out.
+//! The documents made from the records of `fgd`: records in, documents out.
 //!
-//! [`record`] is the contract: every job of `fgd` ends in one [`record::Record`]. Everything else
-//! here turns records into something to look at, and computes nothing that a record does not hold:
+//! Every job of `fgd` ends in one [`Record`](fgd_record::Record). Everything here turns records into something to look
+//! at, and computes nothing that a record does not hold:
 //!
 //! - [`document`] decides what a record says, once for all formats;
 //! - [`format`](mod@format) draws a document for the terminal, as Markdown, CSV or JSON: [`render`];
@@ -12,7 +12,6 @@ mod charts;
 pub mod document;
 pub mod export;
 pub mod format;
-pub mod record;
 pub mod site;
 
 pub use format::{Format, Style, render};

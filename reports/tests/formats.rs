@@ -5,7 +5,7 @@
 mod examples;
 
 use examples::golden::hold;
-use fgd_reports::record::Record;
+use fgd_record::Record;
 use fgd_reports::{Format, Style, render};
 use unicode_width::UnicodeWidthStr;
 

@@ -2,7 +2,7 @@
 
 mod examples;
 
-use fgd_reports::record::{Record, Results};
+use fgd_record::{Record, Results};
 use fgd_reports::site;
 use html5ever::driver::ParseOpts;
 use html5ever::tendril::TendrilSink;

@@ -1,8 +1,8 @@
 //! What this machine can do at most, measured in the same run as what it is held against.
 
-use crate::encoder::{EncoderError, probe};
 use candle_core::{DType, Device, Tensor};
-use fgd_reports::record::Ceilings;
+use fgd_encoder::{EncoderError, probe};
+use fgd_record::Ceilings;
 use rayon::prelude::*;
 use std::hint::black_box;
 use std::time::{Duration, Instant};

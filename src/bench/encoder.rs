@@ -1,7 +1,7 @@
 //! The encoder as a target: captions in, embeddings out, nothing from the cache.
 
 use super::target::{Answer, Cost, Target, Work};
-use crate::encoder::{Encoder, EncoderError};
+use fgd_encoder::{Encoder, EncoderError};
 use std::time::Instant;
 
 /// A loaded encoder with captions to embed.

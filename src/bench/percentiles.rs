@@ -9,7 +9,7 @@
 //! blocks than it would by chance is the design effect (Kish 1965), and bounds are those of n over design effect samples.
 
 use super::rates::{BLOCKS, T_BLOCKS};
-use fgd_reports::record::{Bounded, Percentile, QueryLatency};
+use fgd_record::{Bounded, Percentile, QueryLatency};
 use hdrhistogram::Histogram;
 
 /// The percentiles of a report.

@@ -4,7 +4,7 @@
 //! run, and Student's t turns their spread into an interval (Law, *Simulation Modeling and Analysis*, 5th ed., section 9.5).
 
 use super::samples::Sample;
-use fgd_reports::record::Bounded;
+use fgd_record::Bounded;
 
 /// Blocks that a run is cut into: enough for a variance, few enough that neighbours in time fall into the same.
 pub const BLOCKS: usize = 16;

@@ -6,7 +6,7 @@ use super::rates::per_second;
 use super::roofline::stages;
 use super::samples::{Sample, Samples};
 use super::{DEFINITION_VERSION, validity};
-use fgd_reports::record::{
+use fgd_record::{
     BenchResults, BenchTarget, Bounded, Ceilings, Headline, Host, Overhead, Queries, Scenario,
     Server, SweepCell, Throughput,
 };

@@ -1,7 +1,7 @@
 //! Whole `fgd score` processes as a target: what a user waits for, from the command to the record.
 
 use super::target::{Answer, Target, Work};
-use fgd_reports::record::Record;
+use fgd_record::Record;
 use std::ffi::OsString;
 use std::io::Read;
 use std::path::PathBuf;
@@ -129,7 +129,7 @@ fn finish(child: &mut Child) -> std::io::Result<(String, String, Option<u64>)> {
         let watch = scope.spawn(|| {
             let mut peak = None;
             while !ended.load(Ordering::Relaxed) {
-                peak = peak.max(crate::host::peak_memory_of(id));
+                peak = peak.max(crate::jobs::host::peak_memory_of(id));
                 std::thread::park_timeout(LOOK);
             }
             peak

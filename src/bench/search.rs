@@ -4,7 +4,7 @@ use super::queries::{Harness, Order, warm_up};
 use super::samples::Samples;
 use super::server::{Found, Service, judge, serve};
 use super::target::Target;
-use fgd_reports::record::{Bounded, ServerOutcome, ServerPoint};
+use fgd_record::{Bounded, ServerOutcome, ServerPoint};
 
 /// A search ends when the lowest rate that failed is this much above the highest that did not.
 const PRECISION: f64 = 1.05;

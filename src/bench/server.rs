@@ -7,7 +7,7 @@ use super::percentiles::quantile;
 use super::queries::{Harness, Order, share_done, warm_up};
 use super::samples::{Sample, Samples};
 use super::target::Target;
-use fgd_reports::record::{Bounded, ServerOutcome, ServerPoint};
+use fgd_record::{Bounded, ServerOutcome, ServerPoint};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use std::collections::VecDeque;

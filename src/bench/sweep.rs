@@ -5,7 +5,7 @@ use super::queries::{Harness, single};
 use super::rates::per_second;
 use super::samples::Samples;
 use super::target::Target;
-use fgd_reports::record::{Bounded, SweepCell};
+use fgd_record::{Bounded, SweepCell};
 
 /// What a sweep goes through.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -2,7 +2,7 @@
 
 use super::queries::Limits;
 use super::samples::Samples;
-use fgd_reports::record::{BenchResults, Host, Remark, Scenario, ServerOutcome, Validity};
+use fgd_record::{BenchResults, Host, Remark, Scenario, ServerOutcome, Validity};
 
 /// The harness may take this share of a query.
 const OVERHEAD: f64 = 0.01;

@@ -128,7 +128,7 @@ mod tests {
 
     #[test]
     fn images_decode() {
-        let image = crate::captioner::preprocess::decode(&images(1, 0).unwrap()[0]).unwrap();
+        let image = fgd_captioner::preprocess::decode(&images(1, 0).unwrap()[0]).unwrap();
         assert_eq!((image.width, image.height), (640, 480));
     }
 }

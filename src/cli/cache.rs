@@ -2,7 +2,7 @@
 
 use super::exit::Exit;
 use super::output::{Output, Sink};
-use crate::cache::{self, EmbeddingCache};
+use fgd_encoder::cache::{self, EmbeddingCache};
 
 /// Arguments of `fgd cache`.
 #[derive(Debug, clap::Args)]

@@ -4,7 +4,7 @@ use super::captioning::{CaptioningArgs, Checkpoint, Job};
 use super::exit::Exit;
 use super::files::FormatArgs;
 use super::output::{Output, Sink};
-use crate::captioner::run;
+use fgd_captioner::run;
 use std::path::PathBuf;
 
 /// Arguments of `fgd caption`.

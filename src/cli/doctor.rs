@@ -3,12 +3,13 @@
 use super::encoder::EncoderArgs;
 use super::exit::Exit;
 use super::output::{Output, Sink};
-use crate::cache::{self, EmbeddingCache};
-use crate::encoder::probe;
-use crate::eval::embedder::Embedder;
-use crate::eval::provenance;
-use crate::hub;
-use crate::{encoder, host};
+use crate::jobs::host;
+use crate::jobs::provenance;
+use fgd_encoder as encoder;
+use fgd_encoder::cache::{self, EmbeddingCache};
+use fgd_encoder::embedder::Embedder;
+use fgd_encoder::probe;
+use fgd_store::hub;
 use std::fmt::Write;
 use std::time::Duration;
 
@@ -79,7 +80,7 @@ pub fn run(args: &Args, output: &Output) -> anyhow::Result<Exit> {
     );
     let healthy = match args.encoder.open(output) {
         Ok(mut embedder) => {
-            let info = embedder.info();
+            let info = embedder.identity();
             line(
                 "encoder",
                 format!(

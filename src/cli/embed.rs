@@ -4,7 +4,8 @@ use super::encoder::EncoderArgs;
 use super::exit::{Exit, usage};
 use super::files::CaptionArgs;
 use super::output::{Output, Sink};
-use crate::{arrays, captions};
+use fgd_captions as captions;
+use fgd_store::arrays;
 use std::path::PathBuf;
 
 /// Arguments of `fgd embed`.
@@ -47,7 +48,7 @@ pub fn run(args: &Args, output: &Output) -> anyhow::Result<Exit> {
         "{} embeddings of {} dimensions by {} ({} encoded, the rest from the cache)",
         embeddings.nrows(),
         embeddings.ncols(),
-        embedder.info().id,
+        embedder.identity().id,
         embedder.encoded(),
     ));
     Ok(Exit::Success)

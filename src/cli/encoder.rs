@@ -2,12 +2,12 @@
 
 use super::exit::usage;
 use super::output::Output;
-use crate::cache;
-use crate::encoder::{EngineKind, Options};
-use crate::eval::embedder::Embedder;
-use crate::hub;
 use clap::Args;
 use clap::builder::FalseyValueParser;
+use fgd_encoder::cache;
+use fgd_encoder::embedder::Embedder;
+use fgd_encoder::{EngineKind, Options};
+use fgd_store::hub;
 use std::path::{Path, PathBuf};
 
 /// Which encoder, and how it runs.

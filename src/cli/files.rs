@@ -1,10 +1,10 @@
 //! The flags that say how caption files are read, and where the result goes.
 
 use super::output::{Output, Sink};
-use crate::captions::{Format as CaptionFormat, ReadOptions};
 use anyhow::Context;
 use clap::{Args, ValueEnum};
-use fgd_reports::record::Record;
+use fgd_captions::{Format as CaptionFormat, ReadOptions};
+use fgd_record::Record;
 use fgd_reports::{Format, Style, render, site};
 use std::path::{Path, PathBuf};
 

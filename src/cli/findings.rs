@@ -1,8 +1,8 @@
 //! How findings of the linter are shown: every one of them, errors first, in the order of the rows.
 
 use super::output::Output;
-use crate::captions::{Finding, Severity};
-use fgd_reports::record;
+use fgd_captions::{Finding, Severity};
+use fgd_record as record;
 use std::path::Path;
 
 /// Notes of one kind that are written out before the rest is only counted. Errors are never cut.

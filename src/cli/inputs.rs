@@ -3,12 +3,12 @@
 use super::exit::{invalid, usage};
 use super::files::CaptionArgs;
 use super::{findings, validate};
-use crate::captions::{self, CaptionFile, ReadOptions};
-use crate::eval::provenance;
-use crate::eval::system::{System, SystemError};
+use crate::jobs::provenance;
+use crate::jobs::scoring::system::{System, SystemError};
 use anyhow::Context;
 use clap::Args;
-use fgd_reports::record::Input;
+use fgd_captions::{self as captions, CaptionFile, ReadOptions};
+use fgd_record::Input;
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
@@ -75,7 +75,7 @@ pub fn rows(system: &System) -> u64 {
 pub fn input(role: &str, name: &str, path: &Path, system: &System) -> anyhow::Result<Input> {
     let sha256 = match system {
         System::Captions(CaptionFile { sha256, .. }) => sha256.clone(),
-        _ => crate::hub::sha256(path)?,
+        _ => fgd_store::hub::sha256(path)?,
     };
     Ok(Input {
         role: role.into(),

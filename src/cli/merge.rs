@@ -2,8 +2,8 @@
 
 use super::exit::{Exit, usage};
 use super::output::{Output, Sink};
-use crate::arrays;
 use anyhow::Context;
+use fgd_store::arrays;
 use std::io::Cursor;
 use std::path::PathBuf;
 

@@ -1,6 +1,6 @@
 //! The flags that say which numbers are computed, shared by every subcommand that scores.
 
-use crate::eval::metrics::{Choice, Group};
+use crate::jobs::scoring::metrics::{Choice, Group};
 use clap::{Args, ValueEnum};
 
 /// Which numbers, and for which groups of images.

@@ -9,7 +9,7 @@ use crate::nightly::suite::{EXAMPLE, SuiteError};
 use crate::nightly::{Job, NightlyError, accepting, night, site, trend};
 use clap::Subcommand;
 use clap::builder::FalseyValueParser;
-use fgd_reports::record::{NightlyVerdict, Record, Results};
+use fgd_record::{NightlyVerdict, Record, Results};
 use std::path::{Path, PathBuf};
 
 /// Arguments of `fgd nightly`.

@@ -2,10 +2,10 @@
 
 use super::files::CaptionArgs;
 use super::inputs::{ReferenceColumns, input, open_submission, stem};
-use crate::eval::system::System;
+use crate::jobs::scoring::system::System;
 use clap::Args;
 use clap::builder::FalseyValueParser;
-use fgd_reports::record::Input;
+use fgd_record::Input;
 use std::path::PathBuf;
 
 /// The files of a score, and how to read them.

@@ -4,7 +4,7 @@ use super::exit::{Exit, usage};
 use super::files::{ReportArgs, ResultArgs, ResultFormat};
 use super::output::{Output, Sink};
 use anyhow::Context;
-use fgd_reports::record::Record;
+use fgd_record::Record;
 use std::path::{Path, PathBuf};
 
 /// Arguments of `fgd report`.

@@ -8,14 +8,15 @@ use super::inputs::{references_sha256, rows};
 use super::metrics::MetricArgs;
 use super::output::{Output, Sink};
 use super::pair::{Pair, PairArgs};
-use crate::captions;
-use crate::eval::assemble::{AssembleError, assemble};
-use crate::eval::score::{Scored, score, worst};
-use crate::eval::slices::slice;
-use crate::eval::system::System;
-use crate::eval::{moments_only, per_caption, provenance};
-use crate::host;
-use fgd_reports::record::{Finding, Record, Results, SCHEMA_VERSION, ScoreResults};
+use crate::jobs::host;
+use crate::jobs::provenance::{self, Origin};
+use crate::jobs::scoring::assemble::{AssembleError, assemble};
+use crate::jobs::scoring::numbers::{Scored, score, worst};
+use crate::jobs::scoring::slices::slice;
+use crate::jobs::scoring::system::System;
+use crate::jobs::scoring::{moments_only, per_caption};
+use fgd_captions as captions;
+use fgd_record::{Finding, Results, ScoreResults};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Instant;
@@ -66,22 +67,19 @@ pub fn run(args: &Args, output: &Output) -> anyhow::Result<Exit> {
         job.encoder.as_ref(),
         references_sha256(&references, &inputs[1]),
     );
-    let tool = provenance::tool();
-    let record = Record {
-        schema_version: SCHEMA_VERSION,
-        created: provenance::now(),
-        signature: provenance::signature(&tool, job.encoder.as_ref(), &inputs, &comparability),
-        tool,
-        host,
-        encoder: job.encoder,
-        checkpoint: None,
-        inputs: inputs.into(),
-        settings: settings(args),
-        comparability,
-        findings: job.findings,
-        results: Results::Score(Box::new(job.results)),
-        timings,
-    };
+    let record = provenance::record(
+        Origin {
+            host,
+            encoder: job.encoder,
+            checkpoint: None,
+            inputs: inputs.into(),
+            settings: settings(args),
+            comparability,
+            findings: job.findings,
+            timings,
+        },
+        Results::Score(Box::new(job.results)),
+    );
     args.result.write(sink, &record, output)?;
     Ok(Exit::Success)
 }
@@ -90,7 +88,7 @@ pub fn run(args: &Args, output: &Output) -> anyhow::Result<Exit> {
 struct Job {
     results: ScoreResults,
     findings: Vec<Finding>,
-    encoder: Option<fgd_reports::record::EncoderInfo>,
+    encoder: Option<fgd_record::EncoderInfo>,
 }
 
 fn of_rows(
@@ -147,7 +145,7 @@ fn of_rows(
     Ok(Job {
         results,
         findings: findings::for_record(&assembled.findings, "submission"),
-        encoder: embedder.as_ref().map(|embedder| embedder.info()),
+        encoder: embedder.as_ref().map(provenance::encoder_info),
     })
 }
 
@@ -201,7 +199,7 @@ fn of_moments(
     Ok(Job {
         results,
         findings: findings::for_record(&found, "submission"),
-        encoder: embedder.map(|embedder| embedder.info()),
+        encoder: embedder.as_ref().map(provenance::encoder_info),
     })
 }
 

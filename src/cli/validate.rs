@@ -4,9 +4,9 @@ use super::exit::{Exit, invalid};
 use super::files::CaptionArgs;
 use super::findings;
 use super::output::{Output, Sink};
-use crate::captions::{self, Finding, ReadError, ReadProblem};
 use clap::ValueEnum;
 use clap::builder::FalseyValueParser;
+use fgd_captions::{self as captions, Finding, ReadError, ReadProblem};
 use std::path::PathBuf;
 
 /// Arguments of `fgd validate`.

@@ -4,7 +4,7 @@ use super::history::{History, Kind};
 use super::place::NightFolder;
 use super::speed::is_regressed;
 use super::{Job, NightlyError, lock::Lock, night};
-use crate::eval::provenance;
+use crate::jobs::provenance;
 use fgd_metrics::series::Standing;
 
 /// What is accepted.

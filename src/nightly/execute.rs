@@ -5,7 +5,7 @@ use super::lock::Lock;
 use super::place::{NightFolder, slug};
 use super::plan::Step;
 use super::process::{self, Ended};
-use fgd_reports::record::{NightlyStep, Record, StepOutcome};
+use fgd_record::{NightlyStep, Record, StepOutcome};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 use std::time::{Instant, SystemTime};

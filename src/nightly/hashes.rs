@@ -1,7 +1,7 @@
 //! SHA-256 of files and folders, remembered by size and time of change: a checkpoint of gigabytes is read once, not every
 //! night.
 
-use crate::hub::{self, HubError};
+use fgd_store::hub::{self, HubError};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;

@@ -2,7 +2,7 @@
 
 use super::history::{Entry, Kind, Night, Outcome, Past, Series};
 use fgd_metrics::series::Standing;
-use fgd_reports::record::{NightlyFinding, NightlyVerdict};
+use fgd_record::{NightlyFinding, NightlyVerdict};
 
 /// A judged figure.
 #[derive(Debug, Clone, PartialEq)]

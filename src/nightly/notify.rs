@@ -1,7 +1,7 @@
 //! Telling people: a command that gets the verdict on its standard input, or a webhook that it is posted to.
 
 use super::suite::{Notification, Occasion, Suite};
-use fgd_reports::record::{NightlyResults, NightlyVerdict, Record, Results};
+use fgd_record::{NightlyResults, NightlyVerdict, Record, Results};
 use serde_json::{Value, json};
 use std::io::Write;
 use std::process::{Command, Stdio};

@@ -2,7 +2,7 @@
 
 use super::hashes::Hashes;
 use super::suite::{Benchmark, DataSet, Suite, System};
-use crate::hub::{self, Kind};
+use fgd_store::hub::{self, Kind};
 use sha2::{Digest, Sha256};
 use std::path::{Path, PathBuf};
 

@@ -6,7 +6,7 @@ use super::judged::{Before, Figure, Judged};
 use super::suite::Gates;
 use fgd_metrics::compare::holm;
 use fgd_metrics::series::Standing;
-use fgd_reports::record::{Difference, Measure, NightlyVerdict, Record, Results, ScoreResults};
+use fgd_record::{Difference, Measure, NightlyVerdict, Record, Results, ScoreResults};
 
 /// A metric of a score.
 struct Metric<'a> {

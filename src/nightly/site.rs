@@ -4,7 +4,7 @@ use super::Job;
 use super::error::NightlyError;
 use super::files::{self, Failure};
 use super::place::NightFolder;
-use fgd_reports::record::{NightlyResults, Record, Results, Trend};
+use fgd_record::{NightlyResults, Record, Results, Trend};
 use std::path::PathBuf;
 
 /// Writes the site: the night's record first, then the records behind it.

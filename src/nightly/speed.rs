@@ -6,7 +6,7 @@ use super::judged::{Before, Figure, Judged};
 use super::plan::key;
 use super::suite::{Benchmark, Suite};
 use fgd_metrics::series::{Finding, Judgement, Reason, Rule, Run, Standing, is_suspicious, judge};
-use fgd_reports::record::{BenchResults, Headline, NightlyVerdict, Record, Results};
+use fgd_record::{BenchResults, Headline, NightlyVerdict, Record, Results};
 
 /// A series as the rule takes it: the runs that were measured, as logarithms of costs, and where they stand in the past.
 pub struct Runs {

@@ -3,7 +3,7 @@
 use super::history::{Kind, Night, Outcome, Past, Point, Series};
 use super::speed::{Runs, is_regressed, value};
 use fgd_metrics::series::{Rule, baseline, change_points, median};
-use fgd_reports::record::{Trend, TrendChange, TrendPoint};
+use fgd_record::{Trend, TrendChange, TrendPoint};
 use rayon::prelude::*;
 
 /// Points of a trend, at most.

@@ -96,10 +96,10 @@ fn intervals_from_fewer_images_than_dimensions_are_marked() {
     let folder = tempfile::tempdir().unwrap();
     let few = |name: &str| -> String {
         let whole = embed(name, folder.path());
-        let rows = fgd::arrays::read_embeddings(whole.as_ref()).unwrap();
+        let rows = fgd_store::arrays::read_embeddings(whole.as_ref()).unwrap();
         let file = std::fs::File::create(&whole).unwrap();
         let few = rows.slice(ndarray::s![..20, ..]);
-        fgd::arrays::write_embeddings(file, few).unwrap();
+        fgd_store::arrays::write_embeddings(file, few).unwrap();
         whole
     };
     let [good, poor, references] = ["good.csv", "poor.csv", "references.csv"].map(few);

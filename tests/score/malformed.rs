@@ -1,14 +1,14 @@
 //! Whatever stands in a submission, it is refused with its faults named or scored with finite numbers; never a panic, never NaN.
 //! What reading and linting say on their own is in tests/captions/malformed.rs.
 
-use fgd::captions::{ReadOptions, read};
-use fgd::encoder::Options;
-use fgd::eval::assemble::{AssembleError, assemble};
-use fgd::eval::embedder::Embedder;
-use fgd::eval::metrics::{Choice, Group};
-use fgd::eval::score::score;
-use fgd::eval::system::System;
-use fgd::hub::Settings;
+use fgd::jobs::scoring::assemble::{AssembleError, assemble};
+use fgd::jobs::scoring::metrics::{Choice, Group};
+use fgd::jobs::scoring::numbers::score;
+use fgd::jobs::scoring::system::System;
+use fgd_captions::{ReadOptions, read};
+use fgd_encoder::Options;
+use fgd_encoder::embedder::Embedder;
+use fgd_store::hub::Settings;
 use proptest::prelude::*;
 use serde_json::Value;
 use std::path::Path;

@@ -91,7 +91,7 @@ pub fn embed(name: &str, folder: &Path) -> String {
     }
     let path: PathBuf = folder.join(Path::new(name).with_extension("npy"));
     let file = std::fs::File::create(&path).unwrap();
-    fgd::arrays::write_embeddings(file, embeddings.view()).unwrap();
+    fgd_store::arrays::write_embeddings(file, embeddings.view()).unwrap();
     path.to_str().unwrap().to_owned()
 }
 

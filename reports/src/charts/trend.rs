@@ -1,7 +1,7 @@
 //! A series over time: its line, the spread of the nights behind a point, its band, and where its level changed.
 
 use super::canvas::{Canvas, GRID, INK, MUTED, SERIES, SIDE, X_AXIS, letters, range, tick};
-use crate::record::TrendPoint;
+use fgd_record::TrendPoint;
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 

@@ -5,7 +5,7 @@ use super::number::{
     MISSING, bytes, bytes_unit, count, counted, duration, percent, significant, time_unit, value,
 };
 use super::{Block, Cell, Column, Document, Table, Tone, provenance, visible};
-use crate::record::{
+use fgd_record::{
     BenchResults, BenchTarget, BoundBy, Bounded, Ceilings, Headline, QueryLatency, Record, Remark,
     Scenario, Server, ServerOutcome, Stage, SweepCell, Validity,
 };

@@ -3,7 +3,7 @@
 use super::figure::{Axis, Figure, Interval, Plot, Series};
 use super::number::{count, significant, time_unit};
 use super::visible;
-use crate::record::{BenchResults, Ceilings, QueryLatency, Server, Stage, SweepCell};
+use fgd_record::{BenchResults, Ceilings, QueryLatency, Server, Stage, SweepCell};
 
 /// The pictures; `None` where there is nothing to draw.
 pub fn figures(results: &BenchResults) -> Option<Vec<Figure>> {

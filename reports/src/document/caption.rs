@@ -2,7 +2,7 @@
 
 use super::number::{MISSING, count, counted, percent, significant};
 use super::{Block, Cell, Column, Document, Table, Tone, provenance, visible};
-use crate::record::{CaptionFailure, CaptionResults, CheckpointInfo, Measure, Record};
+use fgd_record::{CaptionFailure, CaptionResults, CheckpointInfo, Measure, Record};
 
 /// The document of a caption record.
 pub fn document(record: &Record, results: &CaptionResults) -> Document {

@@ -2,7 +2,7 @@
 
 use super::number::{MISSING, count, signed, value};
 use super::{Block, Cell, Column, Entry, Field, Table, Tone, visible};
-use crate::record::{Distribution, Finding, ScoreResults, Severity, WorstCaption};
+use fgd_record::{Distribution, Finding, ScoreResults, Severity, WorstCaption};
 
 /// What the captions look like as texts.
 pub fn texts(results: &ScoreResults) -> Option<Table> {

@@ -5,7 +5,7 @@ use super::number::{MISSING, count, counted, value};
 use super::provenance::{encoder_name, encoder_notices};
 use super::{Block, Cell, Column, Document, Entry, Field, Figure, Table, Tone, visible};
 use super::{caption, differences, figure, provenance, set};
-use crate::record::{CompareResults, Contrast, Gate, Record, ScoreResults, System};
+use fgd_record::{CompareResults, Contrast, Gate, Record, ScoreResults, System};
 
 /// The document of a compare record.
 pub fn document(record: &Record, results: &CompareResults) -> Document {
@@ -118,7 +118,7 @@ fn systems(systems: &[System]) -> Table {
 /// Distances, parts and cosine of one system.
 fn score_cells(scores: &ScoreResults) -> Vec<Cell> {
     let set = &scores.fgd_set;
-    let part = |pick: fn(&crate::record::Decomposition) -> f64| {
+    let part = |pick: fn(&fgd_record::Decomposition) -> f64| {
         let number = scores.decomposition.as_ref().map(pick);
         Cell::number(value(number, scores.fgd_paired.se), number)
     };

@@ -2,7 +2,7 @@
 
 use super::number::{MISSING, count, p_value, value};
 use super::{Block, Cell, Column, Table, Tone, visible};
-use crate::record::{Difference, Measure};
+use fgd_record::{Difference, Measure};
 
 /// The level below which a corrected p-value counts as a difference.
 const LEVEL: f64 = 0.05;

@@ -4,7 +4,7 @@
 
 use super::number::{percent, signed, value};
 use super::{Table, visible};
-use crate::record::{Difference, Measure, ScoreResults, Slice, TrendPoint};
+use fgd_record::{Difference, Measure, ScoreResults, Slice, TrendPoint};
 use serde::Serialize;
 
 /// A picture shows at most this many rows; the table beside it has all.

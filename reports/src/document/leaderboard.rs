@@ -5,7 +5,7 @@ use super::number::{MISSING, counted, value};
 use super::provenance::{encoder_name, encoder_notices, input_name};
 use super::{Block, Cell, Column, Document, Figure, Table, Tone, visible};
 use super::{differences, figure, provenance, set};
-use crate::record::{LeaderboardResults, Measure, Record, Rejected, ScoreResults, Split, Standing};
+use fgd_record::{LeaderboardResults, Measure, Record, Rejected, ScoreResults, Split, Standing};
 
 /// The document of a leaderboard record.
 pub fn document(record: &Record, results: &LeaderboardResults) -> Document {

@@ -26,7 +26,7 @@ mod table;
 pub use figure::{Axis, Figure, Interval, Plot, Series};
 pub use table::{Cell, Column, Table};
 
-use crate::record::{NightlyResults, Record, Results, ScoreResults};
+use fgd_record::{NightlyResults, Record, Results, ScoreResults};
 use serde::Serialize;
 
 /// A record as something to read.

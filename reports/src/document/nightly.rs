@@ -3,7 +3,7 @@
 use super::nightly_figures::trends;
 use super::number::{MISSING, counted};
 use super::{Block, Cell, Column, Document, Entry, Field, Table, Tone, provenance, visible};
-use crate::record::{
+use fgd_record::{
     Gate, NightlyFinding, NightlyResults, NightlyStep, NightlyVerdict, Record, StepOutcome, Trend,
 };
 

@@ -2,7 +2,7 @@
 
 use super::nightly::{day, figure};
 use super::{Cell, Column, Figure, Plot, Table, Tone, visible};
-use crate::record::{Trend, TrendChange};
+use fgd_record::{Trend, TrendChange};
 
 /// One picture per trend.
 pub fn trends(trends: &[&Trend]) -> Vec<Figure> {

@@ -2,7 +2,7 @@
 
 use super::number::{count, counted, significant};
 use super::{Block, Cell, Column, Table, Tone, visible};
-use crate::record::{CheckpointInfo, Deviation, EncoderInfo, Host, Input, Record, Results, Tool};
+use fgd_record::{CheckpointInfo, Deviation, EncoderInfo, Host, Input, Record, Results, Tool};
 
 /// The tables of a record's origin.
 pub fn tables(record: &Record) -> Vec<Block> {

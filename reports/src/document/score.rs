@@ -3,7 +3,7 @@
 use super::number::{MISSING, count, counted, interval, percent, value};
 use super::{Block, Cell, Column, Document, Figure, Table, Tone, visible};
 use super::{captions, figure, provenance, set, spread};
-use crate::record::{Pairing, Record, ScoreResults, Slice};
+use fgd_record::{Pairing, Record, ScoreResults, Slice};
 
 /// The document of a score record.
 pub fn document(record: &Record, results: &ScoreResults) -> Document {

@@ -2,7 +2,7 @@
 
 use super::number::{MISSING, value};
 use super::{Block, Cell, Tone, visible};
-use crate::record::SetMeasure;
+use fgd_record::SetMeasure;
 
 /// The distance with its bias removed and its interval; else the raw distance, marked as such.
 pub fn cell(set: &SetMeasure) -> Cell {

@@ -2,7 +2,7 @@
 
 use super::number::{count, value};
 use super::{Cell, Column, Figure, Plot, Table};
-use crate::record::{Distribution, ScoreResults};
+use fgd_record::{Distribution, ScoreResults};
 
 /// How the distances of single captions are spread.
 pub fn histogram_of_distances(results: &ScoreResults) -> Option<Figure> {

@@ -2,7 +2,7 @@
 
 use super::number::{interval, signed, value};
 use super::{Tone, visible};
-use crate::record::Measure;
+use fgd_record::Measure;
 use serde::Serialize;
 
 /// A table.

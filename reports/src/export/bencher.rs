@@ -7,7 +7,7 @@
 
 use super::{numbers, systems};
 use crate::document::visible;
-use crate::record::{BenchResults, CaptionResults, Record, Results};
+use fgd_record::{BenchResults, CaptionResults, Record, Results};
 use serde_json::{Map, Value, json};
 
 /// The record as BMF, pretty, with a final newline. Numbers that are missing are left out.

@@ -8,7 +8,7 @@
 
 use super::{ExportError, Number, numbers, systems};
 use crate::document::visible;
-use crate::record::{Record, Results, ScoreResults};
+use fgd_record::{Record, Results, ScoreResults};
 use std::fmt::Write;
 
 /// The Hub's task for captions of images.

@@ -6,7 +6,7 @@ mod hub;
 pub use bencher::bmf;
 pub use hub::{Benchmark, eval_results, model_card};
 
-use crate::record::{Record, Results, ScoreResults};
+use fgd_record::{Record, Results, ScoreResults};
 
 /// Why a record has no place in another program's format.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -5,7 +5,7 @@ mod markdown;
 mod text;
 
 use crate::document::Document;
-use crate::record::Record;
+use fgd_record::Record;
 use std::fmt;
 use std::str::FromStr;
 

@@ -7,7 +7,7 @@
 mod names;
 mod pages;
 
-use crate::record::Record;
+use fgd_record::Record;
 use names::Names;
 use pages::Pages;
 use std::path::{Path, PathBuf};

@@ -1,7 +1,7 @@
 //! Which page a system or a record stands on: file names that every file system takes.
 
 use crate::document::Document;
-use crate::record::{Record, Results};
+use fgd_record::{Record, Results};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The file names of a site.

@@ -5,7 +5,7 @@ use super::names::Names;
 use crate::charts;
 use crate::document::number::{MISSING, counted};
 use crate::document::{Block, Document, Figure, visible};
-use crate::record::{BenchResults, NightlyResults, Record, Results, ScoreResults};
+use fgd_record::{BenchResults, NightlyResults, Record, Results, ScoreResults};
 use minijinja::{Environment, Value, context};
 use std::collections::BTreeMap;
 

@@ -4,7 +4,7 @@
 #[path = "../examples/mod.rs"]
 mod examples;
 
-use fgd_reports::record::Record;
+use fgd_record::Record;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut arguments = std::env::args_os().skip(1);

@@ -1,7 +1,7 @@
 //! Records of benchmarks: one per scenario, one of them INVALID.
 
 use super::record;
-use fgd_reports::record::*;
+use fgd_record::*;
 use serde_json::json;
 
 fn bounded(value: f64, share: f64) -> Bounded {

@@ -17,7 +17,7 @@ pub use leaderboard::crowded;
 pub use leaderboard::leaderboard;
 pub use score::{score, score_identical, score_missing};
 
-use fgd_reports::record::*;
+use fgd_record::*;
 use serde_json::json;
 
 /// A caption that tries everything a caption can try.

@@ -1,7 +1,7 @@
 //! A night with everything that can befall one, and names that try everything a name can try.
 
 use super::{HOSTILE, record};
-use fgd_reports::record::*;
+use fgd_record::*;
 
 /// Ninety nights of one series, with a change of level and a failed night.
 fn trend(system: &str, metric: &str, unit: &str) -> Trend {

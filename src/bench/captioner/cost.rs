@@ -2,8 +2,8 @@
 //! of weights that a query reads once. Norms, activations and softmax are not counted.
 
 use crate::bench::target::Cost;
-use crate::captioner::config::{Config, QFormerConfig, T5Config, VisionConfig};
-use crate::captioner::{Captioner, Precision};
+use fgd_captioner::config::{Config, QFormerConfig, T5Config, VisionConfig};
+use fgd_captioner::{Captioner, Precision};
 
 /// Bytes per weight in 8 bits: blocks of 32 with one scale of two bytes.
 const Q8_BYTES: f64 = 34.0 / 32.0;

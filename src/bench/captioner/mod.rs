@@ -4,8 +4,8 @@ mod cost;
 mod steps;
 
 use super::target::{Answer, Target, Work};
-use crate::captioner::{Captioner, Error, GenerationConfig, generate};
 use cost::Costs;
+use fgd_captioner::{Captioner, Error, GenerationConfig, generate};
 use rayon::prelude::*;
 use std::time::Instant;
 use steps::TimedSteps;

@@ -2,10 +2,10 @@
 
 use super::cost::Costs;
 use crate::bench::target::{Cost, Work};
-use crate::captioner::Result;
-use crate::captioner::generate::Step;
-use crate::captioner::t5::{Cache, T5};
 use candle_core::Tensor;
+use fgd_captioner::Result;
+use fgd_captioner::generate::Step;
+use fgd_captioner::t5::{Cache, T5};
 use std::time::Instant;
 
 /// T5 and its cache as the searches see them, timed.

@@ -4,20 +4,20 @@ use super::record::{Origin, finish, items_sha256};
 use super::running::{RunningArgs, Subject, own_memory};
 use crate::bench::captioner::CaptionerTarget;
 use crate::bench::workload;
-use crate::captioner::run::list_images;
-use crate::captioner::{
-    Captioner, DEFAULT_PROMPT, GenerationConfig, LoadOptions, Precision, parse_device, tensors_of,
-};
 use crate::cli::captioning::{Checkpoint, load};
 use crate::cli::exit::{Exit, usage};
 use crate::cli::files::{ReportArgs, ResultArgs};
 use crate::cli::inputs::stem;
 use crate::cli::output::{Output, Sink};
-use crate::eval::captioning;
-use crate::host;
+use crate::jobs::caption;
+use crate::jobs::host;
 use anyhow::Context;
 use clap::builder::FalseyValueParser;
-use fgd_reports::record::{BenchTarget, Input};
+use fgd_captioner::run::list_images;
+use fgd_captioner::{
+    Captioner, DEFAULT_PROMPT, GenerationConfig, LoadOptions, Precision, parse_device, tensors_of,
+};
+use fgd_record::{BenchTarget, Input};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -101,7 +101,7 @@ pub fn run(args: &Args, output: &Output) -> anyhow::Result<Exit> {
     let loading = Instant::now();
     let captioner = load(&checkpoint, options, output)?;
     let load_seconds = loading.elapsed().as_secs_f64();
-    let info = captioning::checkpoint(
+    let info = caption::checkpoint(
         &checkpoint.base,
         checkpoint.adapter.as_ref(),
         captioner.identity(),

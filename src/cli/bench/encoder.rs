@@ -4,14 +4,15 @@ use super::record::{Origin, finish, items_sha256};
 use super::running::{RunningArgs, Subject, own_memory};
 use crate::bench::encoder::EncoderTarget;
 use crate::bench::workload;
-use crate::captions;
 use crate::cli::encoder::EncoderArgs;
 use crate::cli::exit::{Exit, usage};
 use crate::cli::files::{CaptionArgs, ReportArgs, ResultArgs};
 use crate::cli::inputs::stem;
 use crate::cli::output::{Output, Sink};
-use crate::host;
-use fgd_reports::record::{BenchTarget, Input};
+use crate::jobs::host;
+use crate::jobs::provenance;
+use fgd_captions as captions;
+use fgd_record::{BenchTarget, Input};
 use std::collections::{BTreeMap, HashSet};
 use std::path::PathBuf;
 use std::time::Instant;
@@ -72,7 +73,7 @@ pub fn run(args: &Args, output: &Output) -> anyhow::Result<Exit> {
         .run(&mut target, &subject, &host, samples_file, output)?;
     let origin = Origin {
         host,
-        encoder: Some(embedder.info()),
+        encoder: Some(provenance::encoder_info(&embedder)),
         checkpoint: None,
         inputs,
         settings: args.running.settings(&subject, target.captions().len()),

@@ -4,8 +4,8 @@ use crate::bench::DEFINITION_VERSION;
 use crate::cli::exit::Exit;
 use crate::cli::files::{ReportArgs, ResultArgs};
 use crate::cli::output::{Output, Sink};
-use crate::eval::provenance;
-use fgd_reports::record::{
+use crate::jobs::provenance;
+use fgd_record::{
     BenchResults, CheckpointInfo, Comparability, EncoderInfo, Host, Input, Record, Results,
     SCHEMA_VERSION,
 };

@@ -8,10 +8,11 @@ use crate::cli::exit::Exit;
 use crate::cli::files::{ReportArgs, ResultArgs};
 use crate::cli::output::{Output, Sink};
 use crate::cli::pair::{Pair, PairArgs};
-use crate::eval::system::System;
-use crate::host;
+use crate::jobs::host;
+use crate::jobs::provenance;
+use crate::jobs::scoring::system::System;
 use anyhow::Context;
-use fgd_reports::record::BenchTarget;
+use fgd_record::BenchTarget;
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::time::Instant;
@@ -48,7 +49,9 @@ pub fn run(args: &Args, output: &Output) -> anyhow::Result<Exit> {
         .iter()
         .any(|system| matches!(system, System::Captions(_)));
     let encoder = match has_captions {
-        true => Some(args.encoder.open_uncached(output)?.info()),
+        true => Some(provenance::encoder_info(
+            &args.encoder.open_uncached(output)?,
+        )),
         false => None,
     };
     // A job of its own holds its own files.

@@ -2,10 +2,10 @@
 //!
 //! `--seed` and `--device` are not among them: a subcommand has one of each, for everything it does.
 
-use crate::captioner::run::OnError;
-use crate::captioner::{DEFAULT_PROMPT, EarlyStopping, GenerationConfig, Precision, Sampling};
 use clap::Args;
 use clap::builder::FalseyValueParser;
+use fgd_captioner::run::OnError;
+use fgd_captioner::{DEFAULT_PROMPT, EarlyStopping, GenerationConfig, Precision, Sampling};
 use std::path::PathBuf;
 
 /// What the captioner is asked, how it searches for captions, and how it runs.

@@ -1,9 +1,9 @@
 //! Which checkpoint, and which adapter on it: from names to directories.
 
-use crate::captioner::adapter::Adapter;
 use crate::cli::exit::usage;
 use crate::cli::output::Output;
-use crate::hub::{self, Kind, Model};
+use fgd_captioner::adapter::Adapter;
+use fgd_store::hub::{self, Kind, Model};
 use std::path::Path;
 
 /// A checkpoint that was found, with the adapter to merge into it.

@@ -12,14 +12,14 @@ pub use checkpoint::Checkpoint;
 
 use super::exit::usage;
 use super::output::{Output, Sink};
-use crate::captioner::features::FeaturesCache;
-use crate::captioner::run::{self, ImageFile, Outcome, Plan};
-use crate::captioner::{Captioner, GenerationConfig, LoadOptions, parse_device};
-use crate::eval::captioning::{self, Captioned};
-use crate::host;
+use crate::jobs::caption::{self, Captioned};
+use crate::jobs::host;
 use anyhow::Context;
 use candle_core::Device;
-use fgd_reports::record::{Input, Record};
+use fgd_captioner::features::FeaturesCache;
+use fgd_captioner::run::{self, ImageFile, Outcome, Plan};
+use fgd_captioner::{Captioner, GenerationConfig, LoadOptions, parse_device};
+use fgd_record::{Input, Record};
 use progress::Progress;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -122,8 +122,8 @@ impl CaptioningArgs {
             return Ok(finished);
         }
         let captioned = Captioned {
-            results: captioning::results(&outcomes, &summary, plan.batch_size, load_seconds),
-            checkpoint: captioning::checkpoint(
+            results: caption::results(&outcomes, &summary, plan.batch_size, load_seconds),
+            checkpoint: caption::checkpoint(
                 &job.checkpoint.base,
                 job.checkpoint.adapter.as_ref(),
                 captioner.identity(),
@@ -175,7 +175,7 @@ pub fn load(
     output: &Output,
 ) -> anyhow::Result<Captioner> {
     let bar = output.bar(0, "loading");
-    let show = |progress: crate::captioner::Progress| {
+    let show = |progress: fgd_captioner::Progress| {
         bar.set_length(progress.total);
         bar.set_position(progress.done);
     };

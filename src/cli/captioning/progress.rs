@@ -1,7 +1,7 @@
 //! How far a captioner is: a bar on a terminal, elsewhere a line now and then.
 
-use crate::captioner::run;
 use crate::cli::output::Output;
+use fgd_captioner::run;
 use std::time::{Duration, Instant};
 
 /// A bar on a terminal; elsewhere a line now and then.

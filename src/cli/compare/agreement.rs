@@ -3,8 +3,8 @@
 use super::scored::Scored;
 use crate::cli::exit::usage;
 use crate::cli::inputs::Named;
-use crate::eval::provenance;
-use fgd_reports::record::Comparability;
+use crate::jobs::provenance;
+use fgd_record::Comparability;
 
 /// The key that all systems share; systems of different keys are not compared.
 pub fn agreed(scored: &Scored, systems: &[Named]) -> anyhow::Result<Comparability> {

@@ -1,16 +1,16 @@
 //! Checkpoints among the systems: captioned on the way, after which a file of captions stands for each.
 
 use super::Args;
-use crate::captioner::run::ImageFile;
-use crate::captions::{self, CaptionFile};
 use crate::cli::captioning::{Checkpoint, Job};
 use crate::cli::exit::usage;
 use crate::cli::inputs::Named;
 use crate::cli::output::Output;
-use crate::eval::captioning::Captioned;
-use crate::eval::images::Images;
-use crate::host;
+use crate::jobs::caption::Captioned;
+use crate::jobs::host;
+use crate::jobs::images::Images;
 use anyhow::Context;
+use fgd_captioner::run::ImageFile;
+use fgd_captions::{self as captions, CaptionFile};
 use sha2::{Digest, Sha256};
 use std::path::{Path, PathBuf};
 

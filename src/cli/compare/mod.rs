@@ -13,16 +13,14 @@ use super::files::{CaptionArgs, ReportArgs, ResultArgs};
 use super::inputs::{ReferenceColumns, input, named, references_sha256, stem};
 use super::metrics::MetricArgs;
 use super::output::{Output, Sink};
-use crate::eval::compare::differences;
-use crate::eval::contrasts::contrasts;
-use crate::eval::gate::Gate;
-use crate::eval::images::Images;
-use crate::eval::provenance;
-use crate::host;
+use crate::jobs::compare::contrasts::contrasts;
+use crate::jobs::compare::differences::differences;
+use crate::jobs::compare::gate::Gate;
+use crate::jobs::host;
+use crate::jobs::images::Images;
+use crate::jobs::provenance::{self, Origin};
 use fgd_metrics::compare::Resampling;
-use fgd_reports::record::{
-    self, CompareResults, Pairing, Record, Results, SCHEMA_VERSION, ScoreResults,
-};
+use fgd_record::{self as record, CompareResults, Pairing, Results, ScoreResults};
 use opened::Opened;
 use scored::{Scored, saved_only, score_all};
 use std::collections::BTreeMap;
@@ -152,22 +150,19 @@ pub fn run(args: &Args, output: &Output) -> anyhow::Result<Exit> {
         .filter(|gate| gate.passed != Some(true))
         .map(|gate| format!("gate crossed: {}: {}", gate.condition, gate.explanation))
         .collect();
-    let tool = provenance::tool();
-    let record = Record {
-        schema_version: SCHEMA_VERSION,
-        created: provenance::now(),
-        signature: provenance::signature(&tool, scored.encoder.as_ref(), &inputs, &comparability),
-        tool,
-        host,
-        encoder: scored.encoder,
-        checkpoint: None,
-        inputs,
-        settings: settings(args, &results),
-        comparability,
-        findings: scored.findings,
-        results: Results::Compare(Box::new(results)),
-        timings,
-    };
+    let record = provenance::record(
+        Origin {
+            host,
+            encoder: scored.encoder,
+            checkpoint: None,
+            inputs,
+            settings: settings(args, &results),
+            comparability,
+            findings: scored.findings,
+            timings,
+        },
+        Results::Compare(Box::new(results)),
+    );
     args.result.write(sink, &record, output)?;
     args.report.write(std::slice::from_ref(&record), output)?;
     for line in &crossed {

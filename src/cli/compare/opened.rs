@@ -2,14 +2,14 @@
 
 use super::systems::{Given, refuse_invalid};
 use super::{Args, checkpoints};
-use crate::captioner::run::list_images;
 use crate::cli::exit::usage;
 use crate::cli::inputs::Named;
 use crate::cli::output::Output;
-use crate::eval::captioning::Captioned;
-use crate::eval::images::Images;
-use crate::eval::system::System;
-use fgd_reports::record::Input;
+use crate::jobs::caption::Captioned;
+use crate::jobs::images::Images;
+use crate::jobs::scoring::system::System;
+use fgd_captioner::run::list_images;
+use fgd_record::Input;
 
 /// Everything that was given, read and, where it is a checkpoint, captioned.
 pub struct Opened {

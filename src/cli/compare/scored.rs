@@ -7,14 +7,15 @@ use crate::cli::exit::usage;
 use crate::cli::findings;
 use crate::cli::inputs::{Named, rows};
 use crate::cli::output::Output;
-use crate::eval::assemble::{AssembleError, Assembled, assemble};
-use crate::eval::compare::{Contender, NoRows, Rows};
-use crate::eval::embedder::Embedder;
-use crate::eval::moments_only;
-use crate::eval::score::score;
-use crate::eval::slices::{Grouping, group, score_groups};
-use crate::eval::system::System;
-use fgd_reports::record::{self, Comparability, EncoderInfo, ScoreResults};
+use crate::jobs::compare::differences::{Contender, NoRows, Rows};
+use crate::jobs::provenance;
+use crate::jobs::scoring::assemble::{AssembleError, Assembled, assemble};
+use crate::jobs::scoring::moments_only;
+use crate::jobs::scoring::numbers::score;
+use crate::jobs::scoring::slices::{Grouping, group, score_groups};
+use crate::jobs::scoring::system::System;
+use fgd_encoder::embedder::Embedder;
+use fgd_record::{self as record, Comparability, EncoderInfo, ScoreResults};
 use indicatif::ProgressBar;
 
 /// The systems with their numbers.
@@ -199,7 +200,10 @@ impl Scoring<'_> {
     }
 
     fn keep(&mut self, used: Option<Embedder>) {
-        self.encoder = used.as_ref().map(Embedder::info).or(self.encoder.take());
+        self.encoder = used
+            .as_ref()
+            .map(provenance::encoder_info)
+            .or(self.encoder.take());
         self.embedder = used;
     }
 }

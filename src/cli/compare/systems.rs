@@ -1,16 +1,14 @@
 //! What stands for a system: a file of captions, embeddings or moments, or a saved record.
 
 use super::Args;
-use crate::captions::{self, Finding, ReadOptions};
 use crate::cli::exit::{invalid, usage};
 use crate::cli::findings;
 use crate::cli::inputs::{Named, input, open_submission};
 use crate::cli::output::Output;
-use crate::eval::system::System;
-use crate::hub;
-use fgd_reports::record::{
-    Comparability, EncoderInfo, Input, Record, RecordError, Results, ScoreResults,
-};
+use crate::jobs::scoring::system::System;
+use fgd_captions::{self as captions, Finding, ReadOptions};
+use fgd_record::{Comparability, EncoderInfo, Input, Record, RecordError, Results, ScoreResults};
+use fgd_store::hub;
 
 /// What a system's file turned out to be.
 pub enum Given {

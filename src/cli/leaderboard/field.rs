@@ -5,13 +5,14 @@ use crate::cli::exit::usage;
 use crate::cli::findings;
 use crate::cli::inputs::{Named, input};
 use crate::cli::output::Output;
-use crate::eval::assemble::{AssembleError, Assembled, assemble};
-use crate::eval::embedder::Embedder;
-use crate::eval::leaderboard::{Entry, pseudo_values};
-use crate::eval::score::{PerCaption, Scored, score};
-use crate::eval::slices::slice;
-use crate::eval::system::System;
-use fgd_reports::record::{self, EncoderInfo, Input, Rejected, SetMeasure};
+use crate::jobs::leaderboard::rank::{Entry, pseudo_values};
+use crate::jobs::provenance;
+use crate::jobs::scoring::assemble::{AssembleError, Assembled, assemble};
+use crate::jobs::scoring::numbers::{PerCaption, Scored, score};
+use crate::jobs::scoring::slices::slice;
+use crate::jobs::scoring::system::System;
+use fgd_encoder::embedder::Embedder;
+use fgd_record::{self as record, EncoderInfo, Input, Rejected, SetMeasure};
 use std::path::Path;
 
 /// Findings of a submission that the record keeps; the rest is counted.
@@ -59,7 +60,7 @@ impl Field {
             bar.inc(1);
         }
         bar.finish_and_clear();
-        let encoder = scoring.embedder.as_ref().map(Embedder::info);
+        let encoder = scoring.embedder.as_ref().map(provenance::encoder_info);
         Ok(Self {
             encoder,
             ..scoring.field
@@ -201,7 +202,7 @@ fn parts_of_set(set: &SetMeasure, per_caption: &PerCaption, order: &[usize]) -> 
 }
 
 /// A submission with errors, the first of which are kept.
-fn invalid(name: &str, found: &[crate::captions::Finding]) -> Rejected {
+fn invalid(name: &str, found: &[fgd_captions::Finding]) -> Rejected {
     let errors = findings::errors(found);
     let mut kept = findings::for_record(found, name);
     kept.retain(|finding| finding.severity == record::Severity::Error);

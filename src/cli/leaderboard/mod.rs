@@ -8,14 +8,14 @@ use super::files::{CaptionArgs, ReportArgs, ResultArgs};
 use super::inputs::{ReferenceColumns, input, named, references_sha256, stem};
 use super::metrics::MetricArgs;
 use super::output::{Output, Sink};
-use crate::captions;
-use crate::eval::leaderboard::{Parts, RankedBy, rank};
-use crate::eval::provenance;
-use crate::eval::split::{self, SplitBy, USAGE};
-use crate::eval::system::System;
-use crate::host;
+use crate::jobs::host;
+use crate::jobs::leaderboard::rank::{Parts, RankedBy, rank};
+use crate::jobs::leaderboard::split::{self, SplitBy, USAGE};
+use crate::jobs::provenance::{self, Origin};
+use crate::jobs::scoring::system::System;
 use clap::builder::FalseyValueParser;
-use fgd_reports::record::{Record, Results, SCHEMA_VERSION};
+use fgd_captions as captions;
+use fgd_record::Results;
 use field::Field;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -86,24 +86,20 @@ pub fn run(args: &Args, output: &Output) -> anyhow::Result<Exit> {
 
     let mut inputs = field.inputs;
     inputs.push(of_references);
-    let tool = provenance::tool();
-    let signature = provenance::signature(&tool, encoder.as_ref(), &inputs, &comparability);
     let rejected = results.rejected.len();
-    let record = Record {
-        schema_version: SCHEMA_VERSION,
-        created: provenance::now(),
-        signature,
-        tool,
-        host,
-        encoder,
-        checkpoint: None,
-        inputs,
-        settings: settings(args),
-        comparability,
-        findings: field.findings,
-        results: Results::Leaderboard(Box::new(results)),
-        timings: BTreeMap::from([("total".to_owned(), start.elapsed().as_secs_f64())]),
-    };
+    let record = provenance::record(
+        Origin {
+            host,
+            encoder: encoder,
+            checkpoint: None,
+            inputs,
+            settings: settings(args),
+            comparability,
+            findings: field.findings,
+            timings: BTreeMap::from([("total".to_owned(), start.elapsed().as_secs_f64())]),
+        },
+        Results::Leaderboard(Box::new(results)),
+    );
     args.result.write(sink, &record, output)?;
     args.report.write(std::slice::from_ref(&record), output)?;
     if rejected > 0 {

@@ -2,7 +2,7 @@
 
 use super::{HistoryError, Kind, Outcome, Series, Value};
 use fgd_metrics::series::Standing;
-use fgd_reports::record::NightlyVerdict;
+use fgd_record::NightlyVerdict;
 
 /// The standings in the order of their numbers.
 pub(super) const STANDINGS: [(&str, Standing); 3] = [

@@ -1,7 +1,7 @@
 //! What stands in the history: a night, a series, and the figure of one in the other.
 
 use fgd_metrics::series::Standing;
-use fgd_reports::record::{Host, NightlyVerdict};
+use fgd_record::{Host, NightlyVerdict};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 

@@ -2,12 +2,12 @@
 
 use super::{History, HistoryError, Row};
 use polars::prelude::{
-    DataFrame, DataType, Field, JsonFormat, JsonReader, JsonWriter, ParquetReader, ParquetWriter,
-    Schema, SerReader, SerWriter,
+    AnyValue, Column, DataFrame, DataType, Field, ParquetReader, ParquetWriter, PolarsError,
+    PolarsResult, Schema, SerReader,
 };
+use serde_json::{Map, Value};
 use std::io::{BufRead, BufReader, Cursor, Write};
 use std::path::Path;
-use std::sync::Arc;
 
 /// A form of the file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -110,26 +110,53 @@ fn schema() -> Schema {
         .collect()
 }
 
-fn to_parquet(lines: &[u8]) -> polars::prelude::PolarsResult<Vec<u8>> {
-    let mut table = if lines.is_empty() {
-        DataFrame::empty_with_schema(&schema())
-    } else {
-        JsonReader::new(Cursor::new(lines))
-            .with_json_format(JsonFormat::JsonLines)
-            .with_schema(Arc::new(schema()))
-            .finish()?
-    };
+fn to_parquet(lines: &[u8]) -> PolarsResult<Vec<u8>> {
+    let rows = serde_json::Deserializer::from_slice(lines)
+        .into_iter::<Map<String, Value>>()
+        .collect::<Result<Vec<_>, _>>()
+        .map_err(|error| PolarsError::ComputeError(error.to_string().into()))?;
+    let columns = schema()
+        .iter()
+        .map(|(name, kind)| {
+            let cells: Vec<AnyValue> = rows
+                .iter()
+                .map(|row| match row.get(name.as_str()) {
+                    Some(Value::String(text)) => AnyValue::String(text),
+                    Some(Value::Bool(value)) => AnyValue::Boolean(*value),
+                    Some(Value::Number(number)) => {
+                        AnyValue::Float64(number.as_f64().unwrap_or(f64::NAN))
+                    }
+                    _ => AnyValue::Null,
+                })
+                .collect();
+            let series = polars::prelude::Series::from_any_values(name.clone(), &cells, false)?;
+            Ok(Column::from(series.cast(kind)?))
+        })
+        .collect::<PolarsResult<Vec<_>>>()?;
     let mut bytes = Vec::new();
-    ParquetWriter::new(&mut bytes).finish(&mut table)?;
+    ParquetWriter::new(&mut bytes).finish(&mut DataFrame::new(rows.len(), columns)?)?;
     Ok(bytes)
 }
 
-fn from_parquet(bytes: Vec<u8>) -> polars::prelude::PolarsResult<Vec<u8>> {
-    let mut table = ParquetReader::new(Cursor::new(bytes)).finish()?;
+fn from_parquet(bytes: Vec<u8>) -> PolarsResult<Vec<u8>> {
+    let table = ParquetReader::new(Cursor::new(bytes)).finish()?;
     let mut lines = Vec::new();
-    JsonWriter::new(&mut lines)
-        .with_json_format(JsonFormat::JsonLines)
-        .finish(&mut table)?;
+    for row in 0..table.height() {
+        let mut object = Map::new();
+        for column in table.columns() {
+            let value = match column.get(row)? {
+                AnyValue::Null => Value::Null,
+                AnyValue::Boolean(value) => value.into(),
+                AnyValue::Float64(value) => value.into(),
+                AnyValue::UInt32(value) => value.into(),
+                other => other.str_value().into(),
+            };
+            object.insert(column.name().to_string(), value);
+        }
+        serde_json::to_writer(&mut lines, &object)
+            .map_err(|error| PolarsError::ComputeError(error.to_string().into()))?;
+        lines.push(b'\n');
+    }
     Ok(lines)
 }
 

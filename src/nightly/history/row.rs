@@ -2,7 +2,7 @@
 
 use super::codes::STANDINGS;
 use super::{Entry, HistoryError, Kind, Night, Outcome, Series};
-use fgd_reports::record::NightlyVerdict;
+use fgd_record::NightlyVerdict;
 use serde::{Deserialize, Serialize};
 
 /// A figure with everything that the history knows of it, as it is exported.

@@ -2,7 +2,7 @@
 
 use super::*;
 use fgd_metrics::series::Standing;
-use fgd_reports::record::NightlyVerdict;
+use fgd_record::NightlyVerdict;
 use std::path::Path;
 
 fn night(day: u32) -> Night {

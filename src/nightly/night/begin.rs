@@ -1,8 +1,8 @@
 //! How a night begins: gone on with, begun anew, or closed because nobody goes on with it.
 
 use super::Options;
-use crate::eval::provenance;
-use crate::host;
+use crate::jobs::host;
+use crate::jobs::provenance;
 use crate::nightly::files::Failure;
 use crate::nightly::history::{History, Night, Outcome, fingerprint};
 use crate::nightly::judged::Before;

@@ -5,7 +5,7 @@ use crate::nightly::Job;
 use crate::nightly::files::{self, Failure};
 use crate::nightly::judged::Judged;
 use crate::nightly::place::{self, NightFolder};
-use fgd_reports::record::NightlyVerdict;
+use fgd_record::NightlyVerdict;
 use std::path::Path;
 
 /// Tonight's captions become the accepted ones where there were none, where they are better, and where nothing that

@@ -13,12 +13,13 @@ use super::judged::Before;
 use super::lock::Lock;
 use super::plan::{Planner, key};
 use super::{Job, NightlyError, notify, quality, site, trend};
-use crate::eval::gate::Gate;
-use crate::eval::provenance;
-use crate::host;
+use crate::jobs::compare::gate::Gate;
+use crate::jobs::host;
+use crate::jobs::provenance;
 use begin::{close_abandoned, print_plan, tonight};
-use fgd_reports::record::{
-    self, Input, NightlyResults, NightlyVerdict, Record, Results, SCHEMA_VERSION, ScoreResults,
+use fgd_record::{
+    self as record, Input, NightlyResults, NightlyVerdict, Record, Results, SCHEMA_VERSION,
+    ScoreResults,
 };
 use keep::{keep_accepted, retain};
 use std::collections::BTreeMap;
@@ -188,7 +189,7 @@ fn finished(
 ) -> Result<Record, Failure> {
     let failed = |source| Failure::new(suite_file, source);
     let sha256 =
-        crate::hub::sha256(suite_file).map_err(|error| failed(std::io::Error::other(error)))?;
+        fgd_store::hub::sha256(suite_file).map_err(|error| failed(std::io::Error::other(error)))?;
     let suite = &job.suite;
     let inputs = vec![Input {
         role: "suite".into(),

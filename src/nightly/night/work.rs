@@ -8,7 +8,7 @@ use crate::nightly::judged::{Before, Judged};
 use crate::nightly::plan::{Origin, Planner};
 use crate::nightly::suite::{Benchmark, System};
 use crate::nightly::{Job, NightlyError, place, quality, speed};
-use fgd_reports::record::{NightlyVerdict, Record};
+use fgd_record::{NightlyVerdict, Record};
 use std::path::{Path, PathBuf};
 
 /// A system that has been scored tonight.

@@ -1,8 +1,8 @@
 //! Whether the parts of a suite fit each other. Each check answers in a sentence what is wrong.
 
 use super::{DataSet, Notification, Suite, System};
-use crate::eval::gate::Gate;
-use crate::eval::metrics::Group;
+use crate::jobs::compare::gate::Gate;
+use crate::jobs::scoring::metrics::Group;
 use clap::ValueEnum;
 use std::collections::HashSet;
 

@@ -298,5 +298,5 @@ fn state() -> PathBuf {
 }
 
 fn gte_small() -> String {
-    crate::hub::GTE_SMALL.into()
+    fgd_store::hub::GTE_SMALL.into()
 }

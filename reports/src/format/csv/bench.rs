@@ -1,7 +1,7 @@
 //! A benchmark in tidy form: one row per number, with its 99% bounds.
 
 use super::{IN_MEMORY, defused};
-use crate::record::{BenchResults, Bounded, Record, Stage};
+use fgd_record::{BenchResults, Bounded, Record, Stage};
 
 const HEADER: [&str; 10] = [
     "system", "target", "scenario", "part", "name", "value", "low99", "high99", "unit", "reason",

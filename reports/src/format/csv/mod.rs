@@ -5,9 +5,7 @@
 mod bench;
 mod nightly;
 
-use crate::record::{
-    CaptionResults, Difference, Measure, Record, Results, ScoreResults, SetMeasure,
-};
+use fgd_record::{CaptionResults, Difference, Measure, Record, Results, ScoreResults, SetMeasure};
 
 const HEADER: [&str; 15] = [
     "system", "versus", "slice", "group", "metric", "value", "se", "ci_low", "ci_high", "n",

@@ -1,7 +1,7 @@
 //! A night in tidy form: one row per figure.
 
 use super::{IN_MEMORY, defused};
-use crate::record::NightlyResults;
+use fgd_record::NightlyResults;
 
 const HEADER: [&str; 14] = [
     "suite", "night", "system", "metric", "kind", "verdict", "value", "unit", "level", "low",

@@ -1,0 +1,239 @@
+//! Beam search as transformers does it (`GenerationMixin._beam_search`, 5.23), one independent search per image.
+//!
+//! Every step looks at the 2·beams best continuations (more with several end tokens), so that enough of them are alive
+//! after the finished ones are set aside. Only finished ones among the best `beams` may enter the result.
+
+use super::{EarlyStopping, Generated, GenerationConfig, Step, penalties, rows_of};
+use crate::config::SpecialTokens;
+use crate::error::Result;
+
+/// transformers' "impossible": added where a beam must not be chosen.
+const NEVER: f32 = -1.0e9;
+
+#[derive(Clone)]
+struct Beam {
+    ids: Vec<u32>,
+    score: f32,
+    finished: bool,
+}
+
+/// One image's search.
+struct Search {
+    prompt: usize,
+    running: Vec<Beam>,
+    finished: Vec<Beam>,
+    improvable: bool,
+}
+
+/// A continuation of running beam `parent`.
+struct Candidate {
+    parent: usize,
+    id: u32,
+    score: f32,
+}
+
+/// Beam search over all prompts at once; a prompt whose result is settled leaves the batch.
+pub fn search(
+    model: &mut impl Step,
+    prompts: usize,
+    config: &GenerationConfig,
+    special: &SpecialTokens,
+) -> Result<Vec<Generated>> {
+    let beams = config.num_beams;
+    let mut searches: Vec<Search> = (0..prompts)
+        .map(|prompt| Search::new(prompt, beams, special))
+        .collect();
+    let mut done = vec![None; prompts];
+    for step in 1..=config.max_new_tokens {
+        let newest: Vec<u32> = searches.iter().flat_map(Search::newest).collect();
+        let mut logits = rows_of(&model.step(&newest)?)?.into_iter();
+        let mut parents = Vec::with_capacity(newest.len());
+        for (index, search) in searches.iter_mut().enumerate() {
+            let rows: Vec<Vec<f32>> = logits.by_ref().take(beams).collect();
+            let candidates = search.candidates(rows, config, special);
+            let chosen = search.advance(&candidates, step, config, special);
+            parents.extend(
+                chosen
+                    .into_iter()
+                    .map(|parent| (index * beams + parent) as u32),
+            );
+        }
+        let mut kept = Vec::new();
+        let mut open = Vec::new();
+        let before = searches.len();
+        for (index, search) in searches.into_iter().enumerate() {
+            if step == config.max_new_tokens || search.is_settled(config) {
+                done[search.prompt] = search.best();
+            } else {
+                kept.push(index as u32);
+                open.push(search);
+            }
+        }
+        searches = open;
+        if searches.is_empty() {
+            break;
+        }
+        model.reorder(&parents)?;
+        if searches.len() < before {
+            model.keep_prompts(&kept)?;
+        }
+    }
+    Ok(done
+        .into_iter()
+        .map(|best| {
+            best.unwrap_or(Generated {
+                ids: Vec::new(),
+                score: None,
+            })
+        })
+        .collect())
+}
+
+impl Search {
+    fn new(prompt: usize, beams: usize, special: &SpecialTokens) -> Self {
+        let beam = |score| Beam {
+            ids: vec![special.decoder_start],
+            score,
+            finished: false,
+        };
+        Self {
+            prompt,
+            // Only the first beam counts at first: all start alike.
+            running: (0..beams)
+                .map(|i| beam(if i == 0 { 0.0 } else { NEVER }))
+                .collect(),
+            finished: vec![beam(NEVER); beams],
+            improvable: true,
+        }
+    }
+
+    fn newest(&self) -> impl Iterator<Item = u32> + '_ {
+        self.running
+            .iter()
+            .filter_map(|beam| beam.ids.last().copied())
+    }
+
+    /// The best continuations of all beams together, best first.
+    fn candidates(
+        &self,
+        rows: Vec<Vec<f32>>,
+        config: &GenerationConfig,
+        special: &SpecialTokens,
+    ) -> Vec<Candidate> {
+        let count = (1 + special.eos.len()).max(2) * config.num_beams;
+        let mut best: Vec<Candidate> = Vec::with_capacity(count + 1);
+        for (parent, (beam, mut scores)) in self.running.iter().zip(rows).enumerate() {
+            log_softmax(&mut scores);
+            penalties::apply(config, &special.eos, &beam.ids, &mut scores);
+            for (id, score) in scores.into_iter().enumerate() {
+                let score = score + beam.score;
+                if best.len() == count && best.last().is_some_and(|worst| score <= worst.score) {
+                    continue;
+                }
+                let at = best.partition_point(|c| c.score >= score);
+                best.insert(
+                    at,
+                    Candidate {
+                        parent,
+                        id: id as u32,
+                        score,
+                    },
+                );
+                best.truncate(count);
+            }
+        }
+        best
+    }
+
+    /// Takes over the candidates; returns the parent of every new running beam.
+    fn advance(
+        &mut self,
+        candidates: &[Candidate],
+        step: usize,
+        config: &GenerationConfig,
+        special: &SpecialTokens,
+    ) -> Vec<usize> {
+        let beams = config.num_beams;
+        let ends = |c: &Candidate| special.eos.contains(&c.id) || step == config.max_new_tokens;
+        let extended = |c: &Candidate, score: f32, finished: bool| {
+            let mut ids = self.running[c.parent].ids.clone();
+            ids.push(c.id);
+            Beam {
+                ids,
+                score,
+                finished,
+            }
+        };
+
+        let mut alive: Vec<(&Candidate, f32)> = candidates
+            .iter()
+            .map(|c| (c, if ends(c) { c.score + NEVER } else { c.score }))
+            .collect();
+        alive.sort_by(|a, b| b.1.total_cmp(&a.1));
+        alive.truncate(beams);
+        let running: Vec<Beam> = alive
+            .iter()
+            .map(|(c, score)| extended(c, *score, false))
+            .collect();
+
+        let full = self.is_full() && config.early_stopping == EarlyStopping::Always;
+        if self.improvable && !full {
+            let length = (step as f64).powf(config.length_penalty) as f32;
+            let new = candidates
+                .iter()
+                .take(beams)
+                .filter(|c| ends(c))
+                .map(|c| extended(c, c.score / length, true));
+            let mut finished: Vec<Beam> = std::mem::take(&mut self.finished)
+                .into_iter()
+                .chain(new)
+                .collect();
+            finished.sort_by(|a, b| b.score.total_cmp(&a.score));
+            finished.truncate(beams);
+            self.finished = finished;
+        }
+        self.running = running;
+        self.improvable &= self.can_improve(step, config);
+        alive.into_iter().map(|(c, _)| c.parent).collect()
+    }
+
+    fn is_full(&self) -> bool {
+        self.finished.iter().all(|beam| beam.finished)
+    }
+
+    /// `_check_early_stop_heuristic`: could the best running beam still beat the worst finished one?
+    fn can_improve(&self, step: usize, config: &GenerationConfig) -> bool {
+        let length = match config.early_stopping {
+            EarlyStopping::Never if config.length_penalty > 0.0 => config.max_new_tokens,
+            _ => step,
+        };
+        let reachable = self.running[0].score / (length as f64).powf(config.length_penalty) as f32;
+        let worst = self
+            .finished
+            .iter()
+            .map(|beam| beam.score)
+            .fold(f32::INFINITY, f32::min);
+        self.finished
+            .iter()
+            .any(|beam| reachable > if beam.finished { worst } else { NEVER })
+    }
+
+    fn is_settled(&self, config: &GenerationConfig) -> bool {
+        !self.improvable || (self.is_full() && config.early_stopping == EarlyStopping::Always)
+    }
+
+    fn best(&self) -> Option<Generated> {
+        let beam = self.finished.iter().find(|beam| beam.finished)?;
+        Some(Generated {
+            ids: beam.ids[1..].to_vec(),
+            score: Some(f64::from(beam.score)),
+        })
+    }
+}
+
+fn log_softmax(scores: &mut [f32]) {
+    let largest = scores.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    let sum: f64 = scores.iter().map(|s| f64::from(s - largest).exp()).sum();
+    let normaliser = largest + sum.ln() as f32;
+    scores.iter_mut().for_each(|s| *s -= normaliser);
+}

@@ -1,0 +1,170 @@
+//! From encoded prompts to token ids: greedy search, beam search, sampling.
+//!
+//! The decoder sits behind [`Step`], so that the searches can be read, and tested, without a model.
+
+mod beam;
+mod greedy;
+mod penalties;
+mod sample;
+
+use candle_core::Tensor;
+use serde::{Deserialize, Serialize};
+
+use super::config::SpecialTokens;
+use super::error::{Error, Result};
+
+/// How captions are decoded; the names and meanings are those of transformers' `GenerationConfig`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct GenerationConfig {
+    /// Longest caption in tokens, the end token included.
+    pub max_new_tokens: usize,
+    /// Beams per image; 1 is greedy search (or sampling).
+    pub num_beams: usize,
+    /// Exponent of the length by which a finished beam's log-probability is divided.
+    pub length_penalty: f64,
+    /// When beam search may stop.
+    pub early_stopping: EarlyStopping,
+    /// Divides positive and multiplies negative logits of tokens already there (CTRL, <https://arxiv.org/abs/1909.05858>); 1 is off.
+    pub repetition_penalty: f64,
+    /// No n-gram of this length occurs twice; 0 is off.
+    pub no_repeat_ngram_size: usize,
+    /// Sample instead of taking the best token.
+    pub sampling: Option<Sampling>,
+    /// Keep going to `max_new_tokens`, never ending earlier: for timing.
+    pub ignore_eos: bool,
+}
+
+impl Default for GenerationConfig {
+    fn default() -> Self {
+        Self {
+            max_new_tokens: 30,
+            num_beams: 1,
+            length_penalty: 1.0,
+            early_stopping: EarlyStopping::Heuristic,
+            repetition_penalty: 1.0,
+            no_repeat_ngram_size: 0,
+            sampling: None,
+            ignore_eos: false,
+        }
+    }
+}
+
+/// transformers' `early_stopping` of beam search.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "clap", derive(clap::ValueEnum))]
+#[serde(rename_all = "lowercase")]
+pub enum EarlyStopping {
+    /// `False`: when the best running beam, at its present length, cannot beat the worst finished one.
+    Heuristic,
+    /// `True`: as soon as there are as many finished beams as beams.
+    Always,
+    /// `"never"`: only when no running beam could win at any length.
+    Never,
+}
+
+/// Temperature sampling, optionally among the likeliest tokens only.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Sampling {
+    /// Divides the logits; > 0.
+    pub temperature: f64,
+    /// Only the k likeliest tokens.
+    pub top_k: Option<usize>,
+    /// Only the likeliest tokens that together reach this probability.
+    pub top_p: Option<f64>,
+    /// Every image draws from its own stream, seeded with this and the image's id: batching changes nothing.
+    pub seed: u64,
+}
+
+impl GenerationConfig {
+    /// Refuses values without a meaning.
+    pub fn check(&self) -> Result<()> {
+        let refuse = |message: String| Err(Error::Setting(message));
+        if self.max_new_tokens == 0 || self.max_new_tokens > 4096 {
+            return refuse(format!(
+                "max_new_tokens is {}; it must be 1 to 4096",
+                self.max_new_tokens
+            ));
+        }
+        if self.num_beams == 0 || self.num_beams > 64 {
+            return refuse(format!(
+                "num_beams is {}; it must be 1 to 64",
+                self.num_beams
+            ));
+        }
+        if !self.length_penalty.is_finite() {
+            return refuse(format!(
+                "length_penalty is {}; it must be finite",
+                self.length_penalty
+            ));
+        }
+        if !(self.repetition_penalty > 0.0 && self.repetition_penalty.is_finite()) {
+            return refuse(format!(
+                "repetition_penalty is {}; it must be above 0",
+                self.repetition_penalty
+            ));
+        }
+        let Some(sampling) = &self.sampling else {
+            return Ok(());
+        };
+        if self.num_beams > 1 {
+            return refuse(
+                "sampling and beam search exclude each other here; give one of them".into(),
+            );
+        }
+        if !(sampling.temperature > 0.0 && sampling.temperature.is_finite()) {
+            return refuse(format!(
+                "temperature is {}; it must be above 0",
+                sampling.temperature
+            ));
+        }
+        if sampling.top_k == Some(0) {
+            return refuse("top_k is 0; it must be at least 1".into());
+        }
+        if sampling.top_p.is_some_and(|p| !(p > 0.0 && p <= 1.0)) {
+            return refuse(format!(
+                "top_p is {:?}; it must be above 0 and at most 1",
+                sampling.top_p
+            ));
+        }
+        Ok(())
+    }
+}
+
+/// A decoder in the middle of some prompts, with a fixed number of rows for each.
+pub trait Step {
+    /// Feeds one token to every row; logits [rows, vocabulary].
+    fn step(&mut self, ids: &[u32]) -> Result<Tensor>;
+    /// Row `i` continues what row `rows[i]` was (of the same prompt).
+    fn reorder(&mut self, rows: &[u32]) -> Result<()>;
+    /// Keeps these prompts only, in this order.
+    fn keep_prompts(&mut self, prompts: &[u32]) -> Result<()>;
+}
+
+/// One generated caption.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Generated {
+    /// Token ids, without the start token; the end token is there if it was reached.
+    pub ids: Vec<u32>,
+    /// Beam search: log-probability divided by length^penalty.
+    pub score: Option<f64>,
+}
+
+/// Decodes one caption for each prompt. `seeds` has one entry per prompt and matters to sampling only.
+pub fn generate(
+    model: &mut impl Step,
+    seeds: &[u64],
+    config: &GenerationConfig,
+    special: &SpecialTokens,
+) -> Result<Vec<Generated>> {
+    if config.num_beams > 1 {
+        beam::search(model, seeds.len(), config, special)
+    } else {
+        greedy::search(model, seeds, config, special)
+    }
+}
+
+/// Logits as one vector per row.
+fn rows_of(logits: &Tensor) -> Result<Vec<Vec<f32>>> {
+    Ok(logits.to_dtype(candle_core::DType::F32)?.to_vec2()?)
+}

@@ -1,0 +1,46 @@
+//! Images → captions: BLIP-2 with flan-t5 (<https://arxiv.org/abs/2301.12597>), with or without a LoRA adapter.
+//!
+//! In the order of the paper: [`preprocess`] turns a file into pixels, [`vision`] (ViT-g/14) into image tokens,
+//! [`qformer`] into 32 queries, a linear projection into vectors of the language model, [`t5`] reads them with the prompt,
+//! and [`generate`] searches for the caption. [`weights`], [`adapter`] and [`config`] load a checkpoint into these parts,
+//! `model` puts them together; [`features`] keeps query outputs between runs and [`run`] captions whole directories,
+//! durably.
+//!
+//! ```no_run
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! use fgd_captioner::{Captioner, DEFAULT_PROMPT, GenerationConfig, LoadOptions};
+//! let captioner = Captioner::load("checkpoint".as_ref(), None, LoadOptions::default(), &|_| {})?;
+//! let pixels = captioner.preprocessor().pixels(&std::fs::read("photo.png")?)?;
+//! let queries = captioner.queries(&captioner.image_tokens(&captioner.pixels(&[&pixels])?)?)?;
+//! let prompt = captioner.tokenizer().encode(DEFAULT_PROMPT)?;
+//! let captions = captioner.caption(&queries, &[prompt], &[0], &GenerationConfig::default())?;
+//! println!("{}", captions[0].text);
+//! # Ok(())
+//! # }
+//! ```
+
+pub mod adapter;
+pub mod config;
+mod device;
+mod error;
+pub mod features;
+pub mod generate;
+mod identity;
+pub mod layers;
+mod model;
+pub mod preprocess;
+pub mod qformer;
+pub mod run;
+mod special_tokens;
+pub mod t5;
+mod tokenizer;
+pub mod vision;
+pub mod weights;
+
+pub use device::parse_device;
+pub use error::{Error, Result};
+pub use generate::{EarlyStopping, Generated, GenerationConfig, Sampling};
+pub use identity::Identity;
+pub use model::{Caption, Captioner, DEFAULT_PROMPT, LoadOptions, tensors_of};
+pub use tokenizer::PromptTokenizer;
+pub use weights::{Precision, Progress};

@@ -1,0 +1,135 @@
+//! One batch of a run: features of all its images together, out of the cache where they are there, then their captions.
+
+use std::collections::HashMap;
+use std::time::Instant;
+
+use candle_core::Tensor;
+use sha2::{Digest, Sha256};
+
+use super::{ImageFile, OnError, Outcome, Plan, Stages};
+use crate::error::{Error, Result};
+use crate::features::FeaturesCache;
+use crate::generate::GenerationConfig;
+use crate::model::Captioner;
+use crate::preprocess::Prepared;
+
+pub(super) fn caption(
+    captioner: &Captioner,
+    plan: &Plan,
+    images: &[ImageFile],
+    prepared: Vec<Prepared>,
+    prompt: &[u32],
+    cache: &mut Option<FeaturesCache>,
+    stages: &mut Stages,
+) -> Result<Vec<Outcome>> {
+    let mut outcomes = Vec::with_capacity(images.len());
+    let mut whole: Vec<Whole> = Vec::new();
+    for (image, prepared) in images.iter().zip(prepared) {
+        let mut outcome = Outcome {
+            id: image.id.clone(),
+            caption: None,
+            tokens: Vec::new(),
+            milliseconds: None,
+            error: None,
+        };
+        match prepared.pixels {
+            Ok(pixels) => whole.push(Whole {
+                at: outcomes.len(),
+                pixels,
+                sha256: prepared.sha256,
+            }),
+            Err(reason) if plan.on_error == OnError::Fail => {
+                return Err(Error::Image {
+                    id: image.id.clone(),
+                    path: image.path.clone(),
+                    reason,
+                });
+            }
+            Err(reason) => outcome.error = Some(reason),
+        }
+        outcomes.push(outcome);
+    }
+    if whole.is_empty() {
+        return Ok(outcomes);
+    }
+
+    let start = Instant::now();
+    let queries = features(captioner, &whole, cache)?;
+    let vision = start.elapsed().as_secs_f64();
+    stages.vision += vision;
+    let start = Instant::now();
+    let seeds: Vec<u64> = whole
+        .iter()
+        .map(|image| seed(&plan.generation, &outcomes[image.at].id))
+        .collect();
+    let prompts = vec![prompt.to_vec(); whole.len()];
+    let captions = captioner.caption(&queries, &prompts, &seeds, &plan.generation)?;
+    let language = start.elapsed().as_secs_f64();
+    stages.language += language;
+    let share = (vision + language) / whole.len() as f64;
+    for (image, caption) in whole.iter().zip(captions) {
+        let outcome = &mut outcomes[image.at];
+        outcome.caption = Some(caption.text);
+        outcome.tokens = caption.generated.ids;
+        outcome.milliseconds = Some((share * 1e6).round() / 1e3);
+    }
+    Ok(outcomes)
+}
+
+/// An image of a batch that could be decoded.
+struct Whole {
+    /// Its place in the batch.
+    at: usize,
+    pixels: Vec<f32>,
+    sha256: String,
+}
+
+/// Query outputs of all images [images, queries, hidden]: out of the cache, or computed together, equal images once.
+fn features(
+    captioner: &Captioner,
+    images: &[Whole],
+    cache: &mut Option<FeaturesCache>,
+) -> Result<Tensor> {
+    let mut found: HashMap<&str, Tensor> = HashMap::new();
+    let mut missing: Vec<&Whole> = Vec::new();
+    for image in images {
+        if found.contains_key(&*image.sha256) || missing.iter().any(|m| m.sha256 == image.sha256) {
+            continue;
+        }
+        match cache.as_mut().and_then(|cache| cache.get(&image.sha256)) {
+            Some(queries) => {
+                found.insert(&image.sha256, captioner.adopt_queries(queries)?);
+            }
+            None => missing.push(image),
+        }
+    }
+    if !missing.is_empty() {
+        let pixels: Vec<&[f32]> = missing.iter().map(|image| &*image.pixels).collect();
+        let computed = captioner.image_tokens(&captioner.pixels(&pixels)?)?;
+        let computed = captioner.queries(&computed)?;
+        for (row, image) in missing.into_iter().enumerate() {
+            let queries = computed.narrow(0, row, 1)?;
+            if let Some(cache) = cache {
+                cache.put(&image.sha256, &queries)?;
+            }
+            found.insert(&image.sha256, queries);
+        }
+    }
+    let queries: Vec<&Tensor> = images.iter().map(|image| &found[&*image.sha256]).collect();
+    Ok(Tensor::cat(&queries, 0)?)
+}
+
+/// The image's own random stream: the run's seed mixed with its id, whatever batch it falls into.
+fn seed(config: &GenerationConfig, id: &str) -> u64 {
+    let Some(sampling) = &config.sampling else {
+        return 0;
+    };
+    let mut hash = Sha256::new();
+    hash.update(sampling.seed.to_le_bytes());
+    hash.update(id.as_bytes());
+    let digest = hash.finalize();
+    digest
+        .iter()
+        .take(8)
+        .fold(0, |seed, byte| seed << 8 | u64::from(*byte))
+}

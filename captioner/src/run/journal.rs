@@ -1,0 +1,168 @@
+//! The journal: captions are on disk before the next batch begins.
+//!
+//! JSON Lines. The first line holds the settings; every further line one batch, appended with a single write and synced,
+//! so that a killed process leaves whole batches and at most one torn line, which is cut off on resuming. Batches have
+//! fixed boundaries in the image list, so a resumed run computes exactly what an uninterrupted one would.
+
+use std::fs::{File, OpenOptions};
+use std::io::{Read, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::error::{Error, Result};
+
+/// What became of one image.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Outcome {
+    /// The image's id.
+    pub id: String,
+    /// Its caption; absent if the image was broken.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub caption: Option<String>,
+    /// Generated token ids.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tokens: Vec<u32>,
+    /// Time spent on it: its own vision part and an equal share of the batch's decoding.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub milliseconds: Option<f64>,
+    /// Why there is no caption.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Header {
+    journal: u32,
+    settings: Map<String, Value>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Batch {
+    batch: usize,
+    outcomes: Vec<Outcome>,
+}
+
+/// An open journal, locked against other processes.
+pub struct Journal {
+    path: PathBuf,
+    file: File,
+    batches: usize,
+}
+
+impl Journal {
+    /// Opens or creates the journal for these settings; returns what it already holds.
+    pub fn open(path: &Path, settings: &Map<String, Value>) -> Result<(Self, Vec<Outcome>)> {
+        let mut file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(path)
+            .map_err(Error::io(path))?;
+        let refuse = |reason: String| Error::Journal {
+            path: path.into(),
+            reason,
+        };
+        file.try_lock().map_err(|_| {
+            refuse("another process is writing it; wait for it or give another -o".into())
+        })?;
+        let mut text = Vec::new();
+        file.read_to_end(&mut text).map_err(Error::io(path))?;
+        // Whatever follows the last newline was being written when the process ended.
+        let whole = text
+            .iter()
+            .rposition(|b| *b == b'\n')
+            .map_or(0, |at| at + 1);
+        file.set_len(whole as u64).map_err(Error::io(path))?;
+        file.seek(SeekFrom::End(0)).map_err(Error::io(path))?;
+        let mut journal = Self {
+            path: path.into(),
+            file,
+            batches: 0,
+        };
+
+        let mut lines = text[..whole]
+            .split(|b| *b == b'\n')
+            .filter(|line| !line.is_empty());
+        let Some(first) = lines.next() else {
+            journal.append(&Header {
+                journal: 1,
+                settings: settings.clone(),
+            })?;
+            return Ok((journal, Vec::new()));
+        };
+        let header: Header = serde_json::from_slice(first).map_err(|e| {
+            refuse(format!(
+                "line 1 is no journal header ({e}); give another -o or --restart"
+            ))
+        })?;
+        if let Some(difference) = difference(&header.settings, settings) {
+            return Err(refuse(format!(
+                "was begun with other settings ({difference}); give the same, another -o, or --restart to begin anew"
+            )));
+        }
+        let mut outcomes = Vec::new();
+        for (index, line) in lines.enumerate() {
+            let batch: Batch = serde_json::from_slice(line).map_err(|e| {
+                refuse(format!(
+                    "line {} is damaged ({e}); --restart begins anew",
+                    index + 2
+                ))
+            })?;
+            if batch.batch != index {
+                return Err(refuse(format!(
+                    "line {} is batch {}; --restart begins anew",
+                    index + 2,
+                    batch.batch
+                )));
+            }
+            outcomes.extend(batch.outcomes);
+            journal.batches += 1;
+        }
+        Ok((journal, outcomes))
+    }
+
+    /// Batches written so far.
+    pub fn batches(&self) -> usize {
+        self.batches
+    }
+
+    /// Appends the next batch and waits until it is on disk.
+    pub fn push(&mut self, outcomes: &[Outcome]) -> Result<()> {
+        self.append(&Batch {
+            batch: self.batches,
+            outcomes: outcomes.to_vec(),
+        })?;
+        self.batches += 1;
+        Ok(())
+    }
+
+    fn append(&mut self, line: &impl Serialize) -> Result<()> {
+        let failed = |e: std::io::Error| Error::Io {
+            path: self.path.clone(),
+            source: e,
+        };
+        let mut bytes = serde_json::to_vec(line).map_err(|e| failed(e.into()))?;
+        bytes.push(b'\n');
+        self.file.write_all(&bytes).map_err(failed)?;
+        self.file.sync_data().map_err(failed)
+    }
+}
+
+/// The settings that differ, then and now.
+fn difference(then: &Map<String, Value>, now: &Map<String, Value>) -> Option<String> {
+    let mut keys: Vec<&String> = then.keys().chain(now.keys()).collect();
+    keys.sort();
+    keys.dedup();
+    let shown = |map: &Map<String, Value>, key: &str| {
+        map.get(key).map_or("absent".into(), Value::to_string)
+    };
+    let different: Vec<String> = keys
+        .into_iter()
+        .filter(|key| then.get(*key) != now.get(*key))
+        .map(|key| format!("{key}: {} then, {} now", shown(then, key), shown(now, key)))
+        .collect();
+    (!different.is_empty()).then(|| different.join(", "))
+}

@@ -1,0 +1,56 @@
+//! T5's multi-head attention: no bias vectors, no 1/√d (it is folded into the initialisation), inner width heads·d_kv.
+
+use candle_core::Tensor;
+
+use crate::config::T5Config;
+use crate::error::Result;
+use crate::layers::{Linear, Mask, attention, heads};
+use crate::weights::Scope;
+
+/// The four projections of `SelfAttention` or `EncDecAttention`.
+pub struct Attention {
+    q: Linear,
+    k: Linear,
+    v: Linear,
+    o: Linear,
+    heads: usize,
+}
+
+impl Attention {
+    /// From `….{q,k,v,o}.weight`.
+    pub fn load(scope: &Scope, config: &T5Config) -> Result<Self> {
+        let (model, inner) = (config.d_model, config.inner_dim());
+        Ok(Self {
+            q: Linear::load_unbiased(&scope.pp("q"), model, inner)?,
+            k: Linear::load_unbiased(&scope.pp("k"), model, inner)?,
+            v: Linear::load_unbiased(&scope.pp("v"), model, inner)?,
+            o: Linear::load_unbiased(&scope.pp("o"), inner, model)?,
+            heads: config.num_heads,
+        })
+    }
+
+    /// Queries [batch, heads, length, d_kv].
+    pub fn queries(&self, x: &Tensor) -> Result<Tensor> {
+        heads(&self.q.forward(x)?, self.heads)
+    }
+
+    /// Keys and values, each [batch, heads, length, d_kv].
+    pub fn keys_values(&self, x: &Tensor) -> Result<(Tensor, Tensor)> {
+        Ok((
+            heads(&self.k.forward(x)?, self.heads)?,
+            heads(&self.v.forward(x)?, self.heads)?,
+        ))
+    }
+
+    /// Attends and projects back: [batch, queries, d_model].
+    pub fn attend(
+        &self,
+        q: &Tensor,
+        k: &Tensor,
+        v: &Tensor,
+        bias: Option<&Tensor>,
+        mask: Option<&Mask>,
+    ) -> Result<Tensor> {
+        self.o.forward(&attention(q, k, v, 1.0, bias, mask)?)
+    }
+}

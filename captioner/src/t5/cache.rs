@@ -1,0 +1,82 @@
+//! What the decoder remembers between steps.
+//!
+//! Self-attention keys and values are written into tensors allocated once for the longest sequence; cross-attention keys
+//! and values are projected once per prompt and shared by all its rows (beams). Rows can be reordered, duplicated and
+//! dropped, which is all that beam search and finished captions need.
+
+use candle_core::Tensor;
+
+use crate::error::Result;
+use crate::layers::Mask;
+
+/// Decoder state for `prompts × rows_per_prompt` sequences of equal length.
+pub struct Cache {
+    pub(super) layers: Vec<LayerCache>,
+    pub(super) mask: Option<Mask>,
+    pub(super) rows_per_prompt: usize,
+    pub(super) length: usize,
+    pub(super) max_length: usize,
+}
+
+/// One block's part: self [rows, heads, max_length, d_kv], cross [prompts, heads, source, d_kv].
+pub(super) struct LayerCache {
+    pub self_keys: Tensor,
+    pub self_values: Tensor,
+    pub cross_keys: Tensor,
+    pub cross_values: Tensor,
+}
+
+impl Cache {
+    /// Tokens seen so far.
+    pub fn length(&self) -> usize {
+        self.length
+    }
+
+    /// Row `i` becomes what row `rows[i]` was; all within their prompt (beams changing places).
+    pub fn reorder(&mut self, rows: &[u32]) -> Result<()> {
+        for layer in &mut self.layers {
+            layer.self_keys = select_filled(&layer.self_keys, rows, self.length)?;
+            layer.self_values = select_filled(&layer.self_values, rows, self.length)?;
+        }
+        Ok(())
+    }
+
+    /// Keeps only these prompts, in this order, with all their rows.
+    pub fn keep_prompts(&mut self, prompts: &[u32]) -> Result<()> {
+        let per = self.rows_per_prompt as u32;
+        let rows: Vec<u32> = prompts
+            .iter()
+            .flat_map(|p| p * per..(p + 1) * per)
+            .collect();
+        self.reorder(&rows)?;
+        let Some(first) = self.layers.first() else {
+            return Ok(());
+        };
+        let ids = Tensor::new(prompts, first.cross_keys.device())?;
+        for layer in &mut self.layers {
+            layer.cross_keys = layer.cross_keys.index_select(&ids, 0)?;
+            layer.cross_values = layer.cross_values.index_select(&ids, 0)?;
+        }
+        self.mask = self
+            .mask
+            .as_ref()
+            .map(|m| m.index_select(&ids, 0))
+            .transpose()?;
+        Ok(())
+    }
+}
+
+/// The chosen rows of [rows, heads, max, d], copying only the `length` positions that are filled.
+fn select_filled(x: &Tensor, rows: &[u32], length: usize) -> Result<Tensor> {
+    let (_, heads, max, dim) = x.dims4()?;
+    let ids = Tensor::new(rows, x.device())?;
+    let out = Tensor::zeros((rows.len(), heads, max, dim), x.dtype(), x.device())?;
+    if length > 0 {
+        let filled = x
+            .narrow(2, 0, length)?
+            .contiguous()?
+            .index_select(&ids, 0)?;
+        out.slice_set(&filled, 2, 0)?;
+    }
+    Ok(out)
+}

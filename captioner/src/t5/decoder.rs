@@ -1,0 +1,178 @@
+//! The decoder stack and the output layer, one token per call.
+
+use candle_core::Tensor;
+
+use super::attention::Attention;
+use super::cache::{Cache, LayerCache};
+use super::embedding::Embedding;
+use super::feed_forward::FeedForward;
+use super::position::PositionBias;
+use crate::config::T5Config;
+use crate::error::{Error, Result};
+use crate::layers::{Linear, Mask, RmsNorm};
+use crate::weights::{Precision, Scope};
+
+/// Blocks of causal self-attention, cross-attention to the encoder and feed-forward; then logits.
+pub struct Decoder {
+    blocks: Vec<Block>,
+    position: PositionBias,
+    final_layer_norm: RmsNorm,
+    lm_head: Linear,
+    logit_scale: Option<f64>,
+}
+
+struct Block {
+    self_norm: RmsNorm,
+    self_attention: Attention,
+    cross_norm: RmsNorm,
+    cross_attention: Attention,
+    feed_forward: FeedForward,
+}
+
+impl Block {
+    fn load(layer: &Scope, config: &T5Config) -> Result<Self> {
+        let norm = |n: usize| {
+            RmsNorm::load(
+                &layer.pp(n).pp("layer_norm"),
+                config.d_model,
+                config.layer_norm_epsilon,
+            )
+        };
+        Ok(Self {
+            self_norm: norm(0)?,
+            self_attention: Attention::load(&layer.pp(0).pp("SelfAttention"), config)?,
+            cross_norm: norm(1)?,
+            cross_attention: Attention::load(&layer.pp(1).pp("EncDecAttention"), config)?,
+            feed_forward: FeedForward::load(&layer.pp(2), config)?,
+        })
+    }
+}
+
+impl Decoder {
+    /// From `language_model.decoder.*` and `language_model.lm_head` (else the shared embedding).
+    pub fn load(language_model: &Scope, config: &T5Config, precision: Precision) -> Result<Self> {
+        let scope = language_model.pp("decoder").with_precision(precision);
+        let blocks = scope.pp("block");
+        let head = language_model.pp("lm_head").with_precision(precision);
+        let lm_head = if head.has("weight") {
+            Linear::load_unbiased(&head, config.d_model, config.vocab_size)?
+        } else {
+            Linear::from_matrix(Embedding::matrix(
+                language_model,
+                config.vocab_size,
+                config.d_model,
+                precision,
+            )?)
+        };
+        Ok(Self {
+            position: PositionBias::load(
+                &blocks.pp(0).pp("layer").pp(0).pp("SelfAttention"),
+                config,
+                false,
+            )?,
+            blocks: (0..config.num_decoder_layers())
+                .map(|n| Block::load(&blocks.pp(n).pp("layer"), config))
+                .collect::<Result<_>>()?,
+            final_layer_norm: RmsNorm::load(
+                &scope.pp("final_layer_norm"),
+                config.d_model,
+                config.layer_norm_epsilon,
+            )?,
+            lm_head,
+            logit_scale: config
+                .scales_logits()
+                .then(|| (config.d_model as f64).powf(-0.5)),
+        })
+    }
+
+    /// A cache for `rows_per_prompt` sequences of at most `max_length` tokens per row of `encoded` [prompts, source, d_model].
+    pub fn start(
+        &self,
+        encoded: &Tensor,
+        mask: Option<&Mask>,
+        rows_per_prompt: usize,
+        max_length: usize,
+    ) -> Result<Cache> {
+        let layers = self
+            .blocks
+            .iter()
+            .map(|block| {
+                let (cross_keys, cross_values) = block.cross_attention.keys_values(encoded)?;
+                let (prompts, heads, _, dim) = cross_keys.dims4()?;
+                let shape = (prompts * rows_per_prompt, heads, max_length, dim);
+                Ok(LayerCache {
+                    self_keys: Tensor::zeros(shape, encoded.dtype(), encoded.device())?,
+                    self_values: Tensor::zeros(shape, encoded.dtype(), encoded.device())?,
+                    cross_keys: cross_keys.contiguous()?,
+                    cross_values: cross_values.contiguous()?,
+                })
+            })
+            .collect::<Result<_>>()?;
+        Ok(Cache {
+            layers,
+            mask: mask.cloned(),
+            rows_per_prompt,
+            length: 0,
+            max_length,
+        })
+    }
+
+    /// embedded [rows, d_model], the newest token of every row → logits [rows, vocabulary].
+    pub fn step(&self, embedded: &Tensor, cache: &mut Cache) -> Result<Tensor> {
+        let at = cache.length;
+        if at >= cache.max_length {
+            return Err(Error::Setting(format!(
+                "the decoder cache holds {} tokens and is full",
+                cache.max_length
+            )));
+        }
+        let bias = self.position.forward(at, 1, at + 1)?;
+        let mut x = embedded.unsqueeze(1)?;
+        for (block, layer) in self.blocks.iter().zip(&cache.layers) {
+            let normed = block.self_norm.forward(&x)?;
+            let (k, v) = block.self_attention.keys_values(&normed)?;
+            layer.self_keys.slice_set(&k.contiguous()?, 2, at)?;
+            layer.self_values.slice_set(&v.contiguous()?, 2, at)?;
+            let (keys, values) = (
+                layer.self_keys.narrow(2, 0, at + 1)?,
+                layer.self_values.narrow(2, 0, at + 1)?,
+            );
+            let q = block.self_attention.queries(&normed)?;
+            x = (x + block
+                .self_attention
+                .attend(&q, &keys, &values, Some(&bias), None)?)?;
+            x = (&x + self.cross(block, layer, &x, cache)?)?;
+            x = (&x + block.feed_forward.forward(&x)?)?;
+        }
+        cache.length += 1;
+        let hidden = self.final_layer_norm.forward(&x)?.squeeze(1)?;
+        let hidden = match self.logit_scale {
+            Some(scale) => (hidden * scale)?,
+            None => hidden,
+        };
+        self.lm_head.forward(&hidden)
+    }
+
+    /// The rows of one prompt are so many queries to the same keys, so these are never repeated per beam.
+    fn cross(
+        &self,
+        block: &Block,
+        layer: &LayerCache,
+        x: &Tensor,
+        cache: &Cache,
+    ) -> Result<Tensor> {
+        let (rows, _, width) = x.dims3()?;
+        let normed = block.cross_norm.forward(x)?;
+        let grouped =
+            normed.reshape((rows / cache.rows_per_prompt, cache.rows_per_prompt, width))?;
+        let q = block.cross_attention.queries(&grouped)?;
+        let mixed = block.cross_attention.attend(
+            &q,
+            &layer.cross_keys,
+            &layer.cross_values,
+            None,
+            cache.mask.as_ref(),
+        )?;
+        Ok(mixed.reshape((rows, 1, width))?)
+    }
+}

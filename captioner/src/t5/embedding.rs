@@ -1,0 +1,58 @@
+//! The token embedding. A lookup touches a few rows of a 131 MB table, so only those are widened.
+
+use candle_core::{Device, Tensor};
+
+use crate::error::{Error, Result};
+use crate::weights::{Matrix, Precision, Scope};
+
+/// Rows of `weight` [vocabulary, d_model] by token id.
+pub struct Embedding {
+    weight: Matrix,
+}
+
+impl Embedding {
+    /// From `shared.weight`; never quantised.
+    pub fn load(scope: &Scope, vocab: usize, width: usize) -> Result<Self> {
+        Ok(Self {
+            weight: scope.matrix(&[vocab, width])?,
+        })
+    }
+
+    /// Vectors [ids, d_model].
+    pub fn forward(&self, ids: &[u32]) -> Result<Tensor> {
+        match &self.weight {
+            Matrix::Host(weight) => {
+                let cols = weight.cols();
+                let mut out = vec![0f32; ids.len() * cols];
+                for (id, out) in ids.iter().zip(out.chunks_mut(cols)) {
+                    let row = *id as usize;
+                    if row >= weight.rows() {
+                        return Err(Error::Setting(format!(
+                            "token id {id} is beyond the vocabulary of {}; tokenizer.json does not belong to this checkpoint",
+                            weight.rows()
+                        )));
+                    }
+                    weight.widen(row, 0, out);
+                }
+                Ok(Tensor::from_vec(out, (ids.len(), cols), &Device::Cpu)?)
+            }
+            Matrix::Device(weight) => {
+                let ids = Tensor::new(ids, weight.device())?;
+                Ok(weight.index_select(&ids, 0)?)
+            }
+        }
+    }
+
+    /// The matrix itself, for checkpoints whose output layer is tied to it.
+    pub fn matrix(
+        scope: &Scope,
+        vocab: usize,
+        width: usize,
+        precision: Precision,
+    ) -> Result<Matrix> {
+        scope
+            .pp("shared")
+            .with_precision(precision)
+            .matrix(&[vocab, width])
+    }
+}

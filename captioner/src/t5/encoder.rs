@@ -1,0 +1,72 @@
+//! The encoder stack: embedded prompt (image vectors and text) to hidden states.
+
+use candle_core::Tensor;
+
+use super::attention::Attention;
+use super::feed_forward::FeedForward;
+use super::position::PositionBias;
+use crate::config::T5Config;
+use crate::error::Result;
+use crate::layers::{Mask, RmsNorm};
+use crate::weights::Scope;
+
+/// `num_layers` blocks of self-attention and feed-forward, both pre-norm.
+pub struct Encoder {
+    blocks: Vec<Block>,
+    position: PositionBias,
+    final_layer_norm: RmsNorm,
+}
+
+struct Block {
+    layer_norm: RmsNorm,
+    attention: Attention,
+    feed_forward: FeedForward,
+}
+
+impl Encoder {
+    /// From `language_model.encoder.*`.
+    pub fn load(scope: &Scope, config: &T5Config) -> Result<Self> {
+        let blocks = scope.pp("block");
+        Ok(Self {
+            position: PositionBias::load(
+                &blocks.pp(0).pp("layer").pp(0).pp("SelfAttention"),
+                config,
+                true,
+            )?,
+            blocks: (0..config.num_layers)
+                .map(|n| {
+                    let layer = blocks.pp(n).pp("layer");
+                    Ok(Block {
+                        layer_norm: RmsNorm::load(
+                            &layer.pp(0).pp("layer_norm"),
+                            config.d_model,
+                            config.layer_norm_epsilon,
+                        )?,
+                        attention: Attention::load(&layer.pp(0).pp("SelfAttention"), config)?,
+                        feed_forward: FeedForward::load(&layer.pp(1), config)?,
+                    })
+                })
+                .collect::<Result<_>>()?,
+            final_layer_norm: RmsNorm::load(
+                &scope.pp("final_layer_norm"),
+                config.d_model,
+                config.layer_norm_epsilon,
+            )?,
+        })
+    }
+
+    /// embedded [batch, length, d_model] → the same shape; `mask` hides the padding of shorter prompts.
+    pub fn forward(&self, embedded: &Tensor, mask: Option<&Mask>) -> Result<Tensor> {
+        let length = embedded.dim(1)?;
+        let bias = self.position.forward(0, length, length)?;
+        let mut x = embedded.clone();
+        for block in &self.blocks {
+            let normed = block.layer_norm.forward(&x)?;
+            let q = block.attention.queries(&normed)?;
+            let (k, v) = block.attention.keys_values(&normed)?;
+            x = (x + block.attention.attend(&q, &k, &v, Some(&bias), mask)?)?;
+            x = (&x + block.feed_forward.forward(&x)?)?;
+        }
+        self.final_layer_norm.forward(&x)
+    }
+}

@@ -1,0 +1,51 @@
+//! T5's feed-forward layer: gated (v1.1, `wo(act(wi_0 x) · wi_1 x)`) or plain.
+
+use candle_core::Tensor;
+
+use crate::config::T5Config;
+use crate::error::Result;
+use crate::layers::{Activation, Linear, RmsNorm};
+use crate::weights::Scope;
+
+/// Norm, projection up, activation, projection down; the residual is the caller's.
+pub struct FeedForward {
+    layer_norm: RmsNorm,
+    wi: Linear,
+    gate: Option<Linear>,
+    wo: Linear,
+    activation: Activation,
+}
+
+impl FeedForward {
+    /// From a block's last `layer.N`.
+    pub fn load(scope: &Scope, config: &T5Config) -> Result<Self> {
+        let (model, wide) = (config.d_model, config.d_ff);
+        let dense = scope.pp("DenseReluDense");
+        let (wi, gate) = if config.is_gated() {
+            let gate = Linear::load_unbiased(&dense.pp("wi_1"), model, wide)?;
+            (
+                Linear::load_unbiased(&dense.pp("wi_0"), model, wide)?,
+                Some(gate),
+            )
+        } else {
+            (Linear::load_unbiased(&dense.pp("wi"), model, wide)?, None)
+        };
+        Ok(Self {
+            layer_norm: RmsNorm::load(&scope.pp("layer_norm"), model, config.layer_norm_epsilon)?,
+            wi,
+            gate,
+            wo: Linear::load_unbiased(&dense.pp("wo"), wide, model)?,
+            activation: config.activation()?,
+        })
+    }
+
+    /// [.., d_model] → [.., d_model].
+    pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
+        let x = self.layer_norm.forward(x)?;
+        let mut hidden = self.wi.forward_activated(&x, self.activation)?;
+        if let Some(gate) = &self.gate {
+            hidden = (hidden * gate.forward(&x)?)?;
+        }
+        self.wo.forward(&hidden)
+    }
+}

@@ -1,0 +1,231 @@
+//! Safetensors files, memory-mapped: one file, or shards listed by an index.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use memmap2::Mmap;
+use safetensors::{Dtype, SafeTensors};
+use serde::Deserialize;
+use sha2::{Digest, Sha256};
+
+use crate::config::read_json;
+use crate::error::{Error, Result};
+
+const SINGLE: &str = "model.safetensors";
+const INDEX: &str = "model.safetensors.index.json";
+
+/// Where one tensor lies.
+#[derive(Debug, Clone)]
+pub struct Entry {
+    /// Element type on disk.
+    pub dtype: Dtype,
+    /// Shape, outermost dimension first.
+    pub shape: Vec<usize>,
+    pub(super) map: Arc<Mmap>,
+    pub(super) start: usize,
+    pub(super) end: usize,
+}
+
+impl Entry {
+    /// The tensor's bytes: little-endian, row-major.
+    pub fn bytes(&self) -> &[u8] {
+        &self.map[self.start..self.end]
+    }
+
+    /// Lets the system take the tensor's pages back; they are read again from the file when touched.
+    pub fn release(&self) {
+        #[cfg(unix)]
+        // SAFETY: the map is read-only and backed by its file, so dropped pages come back with the same bytes. Advice is
+        // advice: a refusal changes nothing.
+        unsafe {
+            let advice = memmap2::UncheckedAdvice::DontNeed;
+            let _ = self
+                .map
+                .unchecked_advise_range(advice, self.start, self.end - self.start);
+        }
+    }
+}
+
+/// The tensors of a checkpoint by name, whichever shard holds them.
+pub struct TensorFiles {
+    paths: Vec<PathBuf>,
+    entries: BTreeMap<String, Entry>,
+}
+
+#[derive(Deserialize)]
+struct Index {
+    weight_map: BTreeMap<String, String>,
+}
+
+impl TensorFiles {
+    /// Opens a checkpoint directory: the shards of `model.safetensors.index.json`, else `model.safetensors`.
+    pub fn open_dir(dir: &Path) -> Result<Self> {
+        let index_path = dir.join(INDEX);
+        if index_path.exists() {
+            return Self::open_index(dir, &index_path);
+        }
+        let single = dir.join(SINGLE);
+        if single.exists() {
+            return Self::open(&[single]);
+        }
+        let reason = if dir.join("adapter_model.safetensors").exists() {
+            "this directory holds a LoRA adapter only; give the base checkpoint with --checkpoint and this with --adapter".into()
+        } else if dir.join("pytorch_model.bin").exists()
+            || dir.join("pytorch_model.bin.index.json").exists()
+        {
+            format!(
+                "only a PyTorch .bin is here; convert it to safetensors (save_pretrained(..., safe_serialization=True)) to get {SINGLE}"
+            )
+        } else {
+            format!("no {SINGLE} and no {INDEX}")
+        };
+        Err(Error::checkpoint(dir, reason))
+    }
+
+    fn open_index(dir: &Path, index_path: &Path) -> Result<Self> {
+        let index: Index = read_json(index_path)?;
+        let mut shards: Vec<&str> = index.weight_map.values().map(String::as_str).collect();
+        shards.sort_unstable();
+        shards.dedup();
+        if let Some(bad) = shards
+            .iter()
+            .find(|s| Path::new(s).file_name() != Some(s.as_ref()))
+        {
+            return Err(Error::checkpoint(
+                index_path,
+                format!("shard name {bad:?} is not a plain file name"),
+            ));
+        }
+        if shards.is_empty() {
+            return Err(Error::checkpoint(index_path, "lists no shard"));
+        }
+        let absent: Vec<&str> = shards
+            .iter()
+            .copied()
+            .filter(|s| !dir.join(s).exists())
+            .collect();
+        if !absent.is_empty() {
+            let reason = format!(
+                "{} of {} shards are not here: {}",
+                absent.len(),
+                shards.len(),
+                absent.join(", ")
+            );
+            return Err(Error::checkpoint(dir, reason));
+        }
+        let paths: Vec<PathBuf> = shards.iter().map(|s| dir.join(s)).collect();
+        Self::open(&paths)
+    }
+
+    /// Maps the given files; a tensor name must not occur twice.
+    pub fn open(paths: &[PathBuf]) -> Result<Self> {
+        let mut entries = BTreeMap::new();
+        for path in paths {
+            for (name, entry) in map_file(path)? {
+                if entries.insert(name.clone(), entry).is_some() {
+                    return Err(Error::checkpoint(
+                        path,
+                        format!("tensor {name} is in another shard as well"),
+                    ));
+                }
+            }
+        }
+        Ok(Self {
+            paths: paths.to_vec(),
+            entries,
+        })
+    }
+
+    /// No files at all.
+    pub fn none() -> Self {
+        Self {
+            paths: Vec::new(),
+            entries: BTreeMap::new(),
+        }
+    }
+
+    /// The tensor called `name`.
+    pub fn get(&self, name: &str) -> Option<&Entry> {
+        self.entries.get(name)
+    }
+
+    /// All names, sorted.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.entries.keys().map(String::as_str)
+    }
+
+    /// The files, in the order they were opened.
+    pub fn paths(&self) -> &[PathBuf] {
+        &self.paths
+    }
+
+    /// Bytes of all tensors together.
+    pub fn total_bytes(&self) -> u64 {
+        self.entries
+            .values()
+            .map(|e| (e.end - e.start) as u64)
+            .sum()
+    }
+
+    /// SHA-256 of every tensor, in parallel. Pages read for this are given back.
+    pub fn digests(&self) -> Digests {
+        use rayon::prelude::*;
+        let entries: Vec<(&String, &Entry)> = self.entries.iter().collect();
+        let digest = |(name, entry): (&String, &Entry)| {
+            let mut hash = Sha256::new();
+            hash.update(format!("{name} {:?} {:?} ", entry.dtype, entry.shape));
+            hash.update(entry.bytes());
+            entry.release();
+            (name.clone(), hash.finalize().into())
+        };
+        Digests(entries.into_par_iter().map(digest).collect())
+    }
+}
+
+/// SHA-256 over name, type, shape and bytes of each tensor, by name.
+pub struct Digests(BTreeMap<String, [u8; 32]>);
+
+impl Digests {
+    /// One hash over the tensors that `keep` selects, in name order: the same for one file and for its shards.
+    pub fn combine(&self, keep: impl Fn(&str) -> bool) -> String {
+        let mut all = Sha256::new();
+        self.0
+            .iter()
+            .filter(|(name, _)| keep(name))
+            .for_each(|(_, digest)| all.update(digest));
+        format!("{:x}", all.finalize())
+    }
+}
+
+fn map_file(path: &Path) -> Result<Vec<(String, Entry)>> {
+    let file = File::open(path).map_err(Error::io(path))?;
+    // SAFETY: the map is read-only and private to this process. A checkpoint file that another process truncates while
+    // it is mapped would raise SIGBUS; that hazard is inherent to mapping and accepted, as every safetensors reader does.
+    let map = unsafe { Mmap::map(&file) }.map_err(Error::io(path))?;
+    let broken = |e: safetensors::SafeTensorError| {
+        Error::checkpoint(
+            path,
+            format!("truncated or corrupt safetensors file ({e}); fetch it again"),
+        )
+    };
+    let map = Arc::new(map);
+    let (header, metadata) = SafeTensors::read_metadata(&map).map_err(broken)?;
+    let data = header + size_of::<u64>();
+    Ok(metadata
+        .tensors()
+        .into_iter()
+        .map(|(name, info)| {
+            let (start, end) = info.data_offsets;
+            let entry = Entry {
+                dtype: info.dtype,
+                shape: info.shape.clone(),
+                map: map.clone(),
+                start: data + start,
+                end: data + end,
+            };
+            (name, entry)
+        })
+        .collect())
+}

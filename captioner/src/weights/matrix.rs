@@ -1,0 +1,265 @@
+//! A weight matrix in the form it keeps in memory.
+//!
+//! On the CPU a matrix stays as it lies on disk, memory-mapped, whenever that loses nothing: f16 and bf16 widen to f32
+//! exactly, so a bf16 checkpoint computes in f32 at half the memory and half the traffic of f32 weights. Only what is
+//! changed (rounded, quantised, merged with an adapter) is owned.
+
+use std::ops::Deref;
+use std::sync::Arc;
+
+use candle_core::Tensor;
+use half::slice::HalfFloatSliceExt;
+use half::{bf16, f16};
+use memmap2::Mmap;
+use rayon::prelude::*;
+use safetensors::Dtype;
+
+use super::files::Entry;
+
+/// What weights are kept in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "clap", derive(clap::ValueEnum))]
+#[serde(rename_all = "lowercase")]
+pub enum Precision {
+    /// Nothing is rounded: weights as on disk, arithmetic in f32.
+    F32,
+    /// Weights rounded to bf16; arithmetic in f32 on a CPU, in bf16 on a GPU.
+    Bf16,
+    /// The decoder and the output layer in 8 bits (blocks of 32 with one scale), the rest as in `f32`. CPU only.
+    Q8,
+}
+
+/// Block length of the 8-bit form: that of GGML's Q8_0.
+pub const Q8_BLOCK: usize = 32;
+
+/// Elements in a mapped file or in memory.
+pub enum Buffer<T> {
+    Mapped {
+        map: Arc<Mmap>,
+        start: usize,
+        len: usize,
+    },
+    Owned(Vec<T>),
+}
+
+/// Plain little-endian numbers: any bit pattern is a value.
+///
+/// # Safety
+/// Implementors have no padding and no invalid bit pattern.
+pub unsafe trait Element: Copy {}
+// SAFETY: plain numbers.
+unsafe impl Element for f32 {}
+// SAFETY: a transparent u16.
+unsafe impl Element for f16 {}
+// SAFETY: a transparent u16.
+unsafe impl Element for bf16 {}
+
+impl<T: Element> Buffer<T> {
+    /// The tensor in place when its position is aligned, else a copy.
+    fn from_entry(entry: &Entry) -> Self {
+        let bytes = entry.bytes();
+        let len = bytes.len() / size_of::<T>();
+        if (bytes.as_ptr() as usize).is_multiple_of(align_of::<T>()) {
+            return Self::Mapped {
+                map: entry.map.clone(),
+                start: entry.start,
+                len,
+            };
+        }
+        let mut owned = Vec::<T>::with_capacity(len);
+        // SAFETY: `owned` has room for `len` elements of T and any bit pattern is a T.
+        unsafe {
+            std::ptr::copy_nonoverlapping(
+                bytes.as_ptr(),
+                owned.as_mut_ptr().cast(),
+                len * size_of::<T>(),
+            );
+            owned.set_len(len);
+        }
+        Self::Owned(owned)
+    }
+}
+
+impl<T: Element> Deref for Buffer<T> {
+    type Target = [T];
+
+    fn deref(&self) -> &[T] {
+        match self {
+            // SAFETY: `from_entry` checked alignment and length, the map lives as long as `self`, and any bits are a T.
+            Self::Mapped { map, start, len } => unsafe {
+                std::slice::from_raw_parts(map.as_ptr().add(*start).cast(), *len)
+            },
+            Self::Owned(v) => v,
+        }
+    }
+}
+
+/// The storage of a [`HostMatrix`].
+pub enum Data {
+    /// As on disk.
+    F32(Buffer<f32>),
+    /// As on disk.
+    F16(Buffer<f16>),
+    /// As on disk, or rounded.
+    Bf16(Buffer<bf16>),
+    /// Element = scale of its block × quant; blocks of 32 within a row, the last one possibly shorter.
+    Q8 { scales: Vec<f32>, quants: Vec<i8> },
+}
+
+/// A row-major matrix [rows = outputs, cols = inputs] in host memory.
+pub struct HostMatrix {
+    rows: usize,
+    cols: usize,
+    data: Data,
+}
+
+impl HostMatrix {
+    /// The tensor as it lies on disk; `None` when it does not hold floating-point numbers of 16 or 32 bits.
+    pub fn from_entry(entry: &Entry, rows: usize, cols: usize) -> Option<Self> {
+        let data = match entry.dtype {
+            Dtype::F32 => Data::F32(Buffer::from_entry(entry)),
+            Dtype::F16 => Data::F16(Buffer::from_entry(entry)),
+            Dtype::BF16 => Data::Bf16(Buffer::from_entry(entry)),
+            _ => return None,
+        };
+        Some(Self { rows, cols, data })
+    }
+
+    /// Owned f32 values; `values.len()` is `rows * cols`.
+    pub fn from_f32(values: Vec<f32>, rows: usize, cols: usize) -> Self {
+        debug_assert_eq!(values.len(), rows * cols);
+        Self {
+            rows,
+            cols,
+            data: Data::F32(Buffer::Owned(values)),
+        }
+    }
+
+    /// Rounded to what `precision` keeps; untouched where nothing needs rounding.
+    pub fn rounded(self, precision: Precision) -> Self {
+        match (precision, &self.data) {
+            (Precision::F32, _) | (Precision::Bf16, Data::Bf16(_)) => self,
+            (Precision::Bf16, _) => self.to_bf16(),
+            (Precision::Q8, _) => self.to_q8(),
+        }
+    }
+
+    fn to_bf16(&self) -> Self {
+        let mut out = vec![bf16::ZERO; self.rows * self.cols];
+        out.par_chunks_mut(self.cols).enumerate().for_each_init(
+            || vec![0f32; self.cols],
+            |wide, (row, out)| {
+                self.widen(row, 0, wide);
+                out.convert_from_f32_slice(wide);
+            },
+        );
+        Self {
+            rows: self.rows,
+            cols: self.cols,
+            data: Data::Bf16(Buffer::Owned(out)),
+        }
+    }
+
+    /// Symmetric 8-bit quantisation with scale = max|w| / 127 per block, as GGML's Q8_0.
+    fn to_q8(&self) -> Self {
+        let blocks = self.cols.div_ceil(Q8_BLOCK);
+        let mut scales = vec![0f32; self.rows * blocks];
+        let mut quants = vec![0i8; self.rows * self.cols];
+        quants
+            .par_chunks_mut(self.cols)
+            .zip(scales.par_chunks_mut(blocks))
+            .enumerate()
+            .for_each_init(
+                || vec![0f32; self.cols],
+                |wide, (row, (quants, scales))| {
+                    self.widen(row, 0, wide);
+                    for ((w, q), scale) in wide
+                        .chunks(Q8_BLOCK)
+                        .zip(quants.chunks_mut(Q8_BLOCK))
+                        .zip(scales)
+                    {
+                        let largest = w.iter().fold(0f32, |m, v| m.max(v.abs()));
+                        *scale = largest / 127.0;
+                        let inverse = if largest > 0.0 { 127.0 / largest } else { 0.0 };
+                        q.iter_mut()
+                            .zip(w)
+                            .for_each(|(q, w)| *q = (w * inverse).round() as i8);
+                    }
+                },
+            );
+        Self {
+            rows: self.rows,
+            cols: self.cols,
+            data: Data::Q8 { scales, quants },
+        }
+    }
+
+    /// Number of outputs.
+    pub fn rows(&self) -> usize {
+        self.rows
+    }
+
+    /// Number of inputs.
+    pub fn cols(&self) -> usize {
+        self.cols
+    }
+
+    /// Whether the elements are in memory of their own rather than in the mapped file.
+    pub fn is_owned(&self) -> bool {
+        let mapped = match &self.data {
+            Data::F32(w) => matches!(w, Buffer::Mapped { .. }),
+            Data::F16(w) => matches!(w, Buffer::Mapped { .. }),
+            Data::Bf16(w) => matches!(w, Buffer::Mapped { .. }),
+            Data::Q8 { .. } => false,
+        };
+        !mapped
+    }
+
+    /// How the elements are kept.
+    pub fn data(&self) -> &Data {
+        &self.data
+    }
+
+    /// Writes the elements of `row` from column `from` on as f32 into `out`. In 8 bits `from` is the start of a block.
+    pub fn widen(&self, row: usize, from: usize, out: &mut [f32]) {
+        let start = row * self.cols + from;
+        let range = start..start + out.len();
+        match &self.data {
+            Data::F32(w) => out.copy_from_slice(&w[range]),
+            Data::F16(w) => w[range].convert_to_f32_slice(out),
+            Data::Bf16(w) => out
+                .iter_mut()
+                .zip(&w[range])
+                .for_each(|(out, w)| *out = f32::from_bits(u32::from(w.to_bits()) << 16)),
+            Data::Q8 { scales, quants } => {
+                assert!(from.is_multiple_of(Q8_BLOCK));
+                let blocks = self.cols.div_ceil(Q8_BLOCK);
+                let scales = &scales[row * blocks + from / Q8_BLOCK..];
+                let quants = quants[range].chunks(Q8_BLOCK);
+                for ((out, quants), scale) in out.chunks_mut(Q8_BLOCK).zip(quants).zip(scales) {
+                    out.iter_mut()
+                        .zip(quants)
+                        .for_each(|(o, q)| *o = f32::from(*q) * scale);
+                }
+            }
+        }
+    }
+
+    /// All of it as f32.
+    pub fn to_f32(&self) -> Vec<f32> {
+        let mut out = vec![0f32; self.rows * self.cols];
+        for (row, out) in out.chunks_mut(self.cols.max(1)).enumerate() {
+            self.widen(row, 0, out);
+        }
+        out
+    }
+}
+
+/// A weight matrix [outputs, inputs], on the host or on a GPU.
+#[derive(Clone)]
+pub enum Matrix {
+    /// In host memory, multiplied by `product`.
+    Host(Arc<HostMatrix>),
+    /// On a device, multiplied by candle.
+    Device(Tensor),
+}

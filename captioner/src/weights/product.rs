@@ -1,0 +1,252 @@
+//! x · Wᵀ on the CPU, whatever form W is kept in.
+//!
+//! Two regimes. Few rows of x (decoding): stream W once through the dot kernels, split over threads by output. Many rows
+//! (vision, encoder): widen a group of outputs into the packed form of [`kernels`](fgd_kernels), and multiply; the widening
+//! is then paid once per group and W is never held twice.
+
+use std::sync::OnceLock;
+
+use rayon::prelude::*;
+
+use super::kernels::{Rows, dot, transpose, vectorised};
+use super::matrix::{Data, HostMatrix, Q8_BLOCK};
+use fgd_kernels::{
+    self, Buffer, Finish, Kernels, LANES, Matrix, Product, Shape, portable, round_up,
+};
+
+/// Rows of x up to which the dot kernels win over packing weights.
+const SKINNY: usize = 16;
+
+/// Bytes of packed weights at a time: they are written and read once per chunk of rows, from the last-level cache.
+const GROUP_BYTES: usize = 4 << 20;
+
+/// Rows of x that one task multiplies at most: what the kernel reads of them at a time stays in the second-level cache.
+const CHUNK_ROWS: usize = 264;
+
+/// Outputs that a task finishes before it goes on to the next ones: its part of the result is gathered in the second-level
+/// cache, as rows of a wide result would lie in the same few sets of it.
+const COLUMNS: usize = 192;
+
+/// Inputs of all rows that a task multiplies before it goes on to the next ones.
+const DEPTH: usize = 384;
+
+/// Inputs that are widened and transposed at a time, in the first-level cache.
+const BLOCK: usize = 128;
+
+/// x [m, cols] · wᵀ → [m, rows], row-major; `epilogue` sees every finished row of the result once.
+pub fn product(x: &[f32], w: &HostMatrix, epilogue: impl Fn(&mut [f32]) + Sync) -> Vec<f32> {
+    let m = x.len() / w.cols();
+    if m == 0 {
+        return Vec::new();
+    }
+    let mut out = if m <= SKINNY {
+        skinny(x, w, m)
+    } else {
+        packed(x, w, m)
+    };
+    out.par_chunks_mut(w.rows()).for_each(&epilogue);
+    out
+}
+
+fn skinny(x: &[f32], w: &HostMatrix, m: usize) -> Vec<f32> {
+    const ROWS: usize = 32;
+    let fast = vectorised();
+    // Transposed, [rows, m]: a thread then owns the consecutive piece that belongs to its outputs.
+    let mut transposed = vec![0f32; w.rows() * m];
+    transposed
+        .par_chunks_mut(ROWS * m)
+        .enumerate()
+        .for_each(|(chunk, out)| {
+            let mut row = chunk * ROWS;
+            for out in out.chunks_mut(2 * m) {
+                if out.len() == 2 * m {
+                    all_rows(weight_rows::<2>(w, row), x, w.cols(), out, fast);
+                } else {
+                    all_rows(weight_rows::<1>(w, row), x, w.cols(), out, fast);
+                }
+                row += 2;
+            }
+        });
+    if m == 1 {
+        return transposed;
+    }
+    let mut out = vec![0f32; w.rows() * m];
+    for (row, values) in transposed.chunks(m).enumerate() {
+        for (i, value) in values.iter().enumerate() {
+            out[i * w.rows() + row] = *value;
+        }
+    }
+    out
+}
+
+/// out [R, m] = rows · xᵀ.
+fn all_rows<const R: usize>(rows: Rows<R>, x: &[f32], k: usize, out: &mut [f32], fast: bool) {
+    let m = out.len() / R;
+    let x = |i: usize| &x[i * k..(i + 1) * k];
+    let mut i = 0;
+    while i < m {
+        match m - i {
+            1 => put(&dot(rows, [x(i)], fast), out, &mut i),
+            2 | 3 => put(&dot(rows, [x(i), x(i + 1)], fast), out, &mut i),
+            _ => put(
+                &dot(rows, [x(i), x(i + 1), x(i + 2), x(i + 3)], fast),
+                out,
+                &mut i,
+            ),
+        }
+    }
+}
+
+/// Writes the dot products of `R` rows with the x from `*i` on, and moves `*i` behind them.
+fn put<const R: usize, const M: usize>(dots: &[[f32; M]; R], out: &mut [f32], i: &mut usize) {
+    let m = out.len() / R;
+    for (r, dots) in dots.iter().enumerate() {
+        out[r * m + *i..][..M].copy_from_slice(dots);
+    }
+    *i += M;
+}
+
+fn weight_rows<const R: usize>(w: &HostMatrix, first: usize) -> Rows<'_, R> {
+    let range = |r: usize| (first + r) * w.cols()..(first + r + 1) * w.cols();
+    match w.data() {
+        Data::F32(w) => Rows::F32(std::array::from_fn(|r| &w[range(r)])),
+        Data::F16(w) => Rows::F16(std::array::from_fn(|r| &w[range(r)])),
+        Data::Bf16(w) => Rows::Bf16(std::array::from_fn(|r| &w[range(r)])),
+        Data::Q8 { scales, quants } => {
+            let blocks = w.cols().div_ceil(Q8_BLOCK);
+            Rows::Q8 {
+                scales: std::array::from_fn(|r| &scales[(first + r) * blocks..][..blocks]),
+                quants: std::array::from_fn(|r| &quants[range(r)]),
+            }
+        }
+    }
+}
+
+fn packed(x: &[f32], w: &HostMatrix, m: usize) -> Vec<f32> {
+    let kernels = kernels();
+    let (n, k) = (w.rows(), w.cols());
+    // The kernels write whole vectors: a result of another width is computed wider and cut.
+    let stride = round_up(n);
+    let mut out = vec![0f32; m * stride];
+    let chunk = rows_per_task(m, kernels.rows);
+    let group = (GROUP_BYTES / (4 * k) / kernels.panel).max(1) * kernels.panel;
+    let slabs = slabs(x, m, k);
+    let mut panels = Buffer::default();
+    for first in (0..n).step_by(group) {
+        let outputs = group.min(n - first);
+        let weights = pack(w, first, outputs, kernels.panel, panels);
+        out.par_chunks_mut(chunk * stride)
+            .enumerate()
+            .for_each(|(index, out)| {
+                let rows = out.len() / stride;
+                let mut block = vec![0f32; rows * COLUMNS];
+                for left in (0..weights.shape.outputs).step_by(COLUMNS) {
+                    let columns = left..weights.shape.outputs.min(left + COLUMNS);
+                    for from in (0..k).step_by(DEPTH) {
+                        let depth = DEPTH.min(k - from);
+                        kernels.product(Product {
+                            input: &slabs[m * from + index * chunk * depth..],
+                            input_stride: depth,
+                            rows,
+                            weights: &weights,
+                            columns: columns.clone(),
+                            inner: from..from + depth,
+                            output: &mut block,
+                            output_stride: COLUMNS,
+                            proceed: from > 0,
+                            finish: Finish::Keep,
+                        });
+                    }
+                    for (out, block) in out.chunks_mut(stride).zip(block.chunks(COLUMNS)) {
+                        out[first + left..first + columns.end]
+                            .copy_from_slice(&block[..columns.len()]);
+                    }
+                }
+            });
+        panels = weights.values;
+    }
+    if stride != n {
+        for row in 1..m {
+            out.copy_within(row * stride..row * stride + n, row * n);
+        }
+        out.truncate(m * n);
+    }
+    out
+}
+
+/// x [m, k] as one matrix [m, `DEPTH`] after the other. Rows then follow one another: as they lie in x, many widths put
+/// all of them into the same few sets of a cache.
+fn slabs(x: &[f32], m: usize, k: usize) -> Vec<f32> {
+    let mut out = vec![0f32; m * k];
+    out.par_chunks_mut(m * DEPTH)
+        .enumerate()
+        .for_each(|(slab, out)| {
+            let from = slab * DEPTH;
+            let depth = DEPTH.min(k - from);
+            for (out, x) in out.chunks_mut(depth).zip(x.chunks(k)) {
+                out.copy_from_slice(&x[from..from + depth]);
+            }
+        });
+    out
+}
+
+/// The kernels for this processor, found and tried once.
+fn kernels() -> &'static Kernels {
+    static KERNELS: OnceLock<&Kernels> = OnceLock::new();
+    KERNELS.get_or_init(|| fgd_kernels::kernels().unwrap_or_else(|_| portable()))
+}
+
+/// As even a division as whole tiles allow, into a multiple of the threads where there are that many tiles.
+fn rows_per_task(m: usize, tile: usize) -> usize {
+    let tasks = m
+        .div_ceil(CHUNK_ROWS)
+        .next_multiple_of(rayon::current_num_threads());
+    m.div_ceil(tasks).next_multiple_of(tile)
+}
+
+/// Outputs `first..first + outputs` of `w` as the kernels want them, in the memory of `values`.
+fn pack(w: &HostMatrix, first: usize, outputs: usize, panel: usize, mut values: Buffer) -> Matrix {
+    let shape = Shape::new([outputs, w.cols()], panel);
+    values.reserve(shape.outputs * shape.inputs);
+    let fast = vectorised();
+    values[..shape.outputs * shape.inputs]
+        .par_chunks_mut(panel * shape.inputs)
+        .enumerate()
+        .for_each(|(index, out)| {
+            let begin = index * panel;
+            let width = shape.width(begin);
+            for lane in (0..width).step_by(LANES) {
+                let rows = first + begin + lane..first + outputs;
+                pack_lanes(w, rows, &mut out[lane..], width, fast);
+            }
+        });
+    Matrix {
+        values,
+        bias: Buffer::zeros(shape.outputs),
+        shape,
+    }
+}
+
+/// Packs sixteen outputs, or what is left of them with zeros in place of the rest.
+fn pack_lanes(
+    w: &HostMatrix,
+    rows: std::ops::Range<usize>,
+    out: &mut [f32],
+    stride: usize,
+    fast: bool,
+) {
+    let mut block = [0f32; LANES * BLOCK];
+    let rows = rows.start..rows.end.min(rows.start + LANES);
+    for from in (0..w.cols()).step_by(BLOCK) {
+        let inputs = BLOCK.min(w.cols() - from);
+        let padded = round_up(inputs);
+        let block = &mut block[..LANES * padded];
+        if rows.len() < LANES || padded != inputs {
+            block.fill(0.0);
+        }
+        for (row, wide) in rows.clone().zip(block.chunks_mut(padded)) {
+            w.widen(row, from, &mut wide[..inputs]);
+        }
+        transpose(block, &mut out[from * stride..], stride, fast);
+    }
+}

@@ -1,0 +1,9 @@
+//! The captioner, from the files of a checkpoint to long runs through the program.
+
+mod adapters;
+mod checkpoint;
+mod images;
+mod loading;
+mod parity;
+mod real;
+mod refusals;

@@ -1,0 +1,127 @@
+//! Which format a file has: by its name, and by its content where the name says nothing.
+
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+pub(super) const PARQUET_MAGIC: &[u8] = b"PAR1";
+
+/// The formats that hold captions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "clap", derive(clap::ValueEnum))]
+#[serde(rename_all = "kebab-case")]
+pub enum Format {
+    /// Comma-separated values (RFC 4180); a semicolon is understood where the header has no comma.
+    Csv,
+    /// Tab-separated values, quoted as CSV is.
+    Tsv,
+    /// A list of records, or an object from image id to a caption or a list of captions.
+    Json,
+    /// One JSON record per line.
+    Jsonl,
+    /// COCO annotations: an object with a list of records under `annotations`.
+    Coco,
+    /// Apache Parquet.
+    Parquet,
+}
+
+/// The format of `content` (decompressed, after any byte order mark) that was read from `path`.
+///
+/// The extension decides (`.gz` aside), except that content which cannot be what the extension says is believed:
+/// Parquet by its magic number, and JSON Lines by a second object.
+pub(super) fn detect(path: &Path, content: &[u8]) -> Format {
+    if content.starts_with(PARQUET_MAGIC) {
+        return Format::Parquet;
+    }
+    match by_extension(path) {
+        Some(Format::Json) => by_json_content(content),
+        Some(format) => format,
+        None => match content.trim_ascii_start().first() {
+            Some(b'{' | b'[') => by_json_content(content),
+            _ => by_first_line(content),
+        },
+    }
+}
+
+fn by_extension(path: &Path) -> Option<Format> {
+    let name = path.file_name()?.to_str()?.to_ascii_lowercase();
+    let name = name.strip_suffix(".gz").unwrap_or(&name);
+    Some(match name.rsplit_once('.')?.1 {
+        "csv" => Format::Csv,
+        "tsv" | "tab" => Format::Tsv,
+        "json" => Format::Json,
+        "jsonl" | "ndjson" => Format::Jsonl,
+        "parquet" => Format::Parquet,
+        _ => return None,
+    })
+}
+
+/// JSON Lines is a first line that is an object by itself and another object after it.
+fn by_json_content(content: &[u8]) -> Format {
+    let content = content.trim_ascii_start();
+    let end = content
+        .iter()
+        .position(|&byte| byte == b'\n')
+        .unwrap_or(content.len());
+    let (line, rest) = content.split_at(end);
+    let object_follows = rest.trim_ascii_start().first() == Some(&b'{');
+    let complete = || serde_json::from_slice::<serde::de::IgnoredAny>(line).is_ok();
+    if line.starts_with(b"{") && object_follows && complete() {
+        Format::Jsonl
+    } else {
+        Format::Json
+    }
+}
+
+fn by_first_line(content: &[u8]) -> Format {
+    let line = content
+        .split(|&byte| byte == b'\n')
+        .next()
+        .unwrap_or_default();
+    if line.contains(&b'\t') && !line.contains(&b',') {
+        Format::Tsv
+    } else {
+        Format::Csv
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_name_decides_where_it_can() {
+        for (name, format) in [
+            ("a.csv", Format::Csv),
+            ("a.CSV.GZ", Format::Csv),
+            ("a.b.tsv", Format::Tsv),
+            ("a.json", Format::Json),
+            ("a.ndjson.gz", Format::Jsonl),
+            ("a.parquet", Format::Parquet),
+        ] {
+            assert_eq!(detect(Path::new(name), b"x"), format, "{name}");
+        }
+    }
+
+    #[test]
+    fn the_content_decides_elsewhere() {
+        for (content, format) in [
+            ("image_id,caption\n", Format::Csv),
+            ("image_id\tcaption\n1\ta, b", Format::Tsv),
+            (" [{\"a\": 1}]", Format::Json),
+            ("{\"a\": 1}\n{\"a\": 2}\n", Format::Jsonl),
+            ("{\"a\": 1}\n", Format::Json),
+            ("{\n\"a\": 1}\n{", Format::Json),
+            ("PAR1", Format::Parquet),
+        ] {
+            assert_eq!(
+                detect(Path::new("-"), content.as_bytes()),
+                format,
+                "{content}"
+            );
+        }
+        let lines = b"{\"a\": 1}\n{\"a\": 2}\n";
+        assert_eq!(detect(Path::new("a.json"), lines), Format::Jsonl);
+        assert_eq!(detect(Path::new("a.csv"), b"PAR1"), Format::Parquet);
+    }
+}

@@ -1,0 +1,182 @@
+//! Caption files: read them, say everything that is wrong with them, and align a submission with its references by image id.
+//!
+//! This is the front of every job. [`read`] turns CSV, TSV, JSON, JSON Lines, COCO annotations or Parquet (each possibly gzipped)
+//! into one [`CaptionFile`]; [`lint`] looks at the captions themselves; [`align`] pairs a submission with references and
+//! [`check_template`] with a list of ids. None of them stops at the first problem: problems are [`Finding`]s, and only a file out of
+//! which nothing at all can be read is a [`ReadError`].
+//!
+//! ```
+//! use fgd_captions::{FindingKind, ReadOptions, align, is_valid, lint, read};
+//!
+//! let dir = tempfile::tempdir()?;
+//! let submission = dir.path().join("submission.csv");
+//! let references = dir.path().join("references.jsonl");
+//! std::fs::write(&submission, "image_id,caption\n7.jpg,a red bus\n8.jpg,\n")?;
+//! std::fs::write(&references, "{\"image_id\": 7, \"captions\": [\"A bus.\", \"A red bus in a street.\"]}\n")?;
+//!
+//! let submission = read(&submission, &ReadOptions::default())?;
+//! let references = read(&references, &ReadOptions::default())?;
+//! let alignment = align(&submission, &references);
+//! assert_eq!(alignment.ids, ["7"]);
+//! assert_eq!(alignment.references, [[0, 1]]);
+//!
+//! let mut findings = lint(&submission);
+//! findings.extend(alignment.findings);
+//! assert!(!is_valid(&findings)); // row 2 is empty, and its id is not asked for
+//! assert!(findings.iter().any(|f| f.kind == FindingKind::EmptyCaption && f.row == Some(2)));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod align;
+mod builder;
+mod column;
+mod cut_off;
+mod delimited;
+mod error;
+mod finding;
+mod format;
+mod image_id;
+mod json;
+mod json_lines;
+mod lint;
+mod parquet;
+mod quotes;
+mod record;
+mod references;
+mod repetition;
+mod source;
+mod table;
+mod template;
+
+use std::path::{Path, PathBuf};
+
+use polars::prelude::DataFrame;
+use serde::{Deserialize, Serialize};
+
+use builder::Builder;
+
+pub use align::{Alignment, align};
+pub use error::{ReadError, ReadProblem};
+pub use finding::{Finding, FindingGroup, FindingKind, Severity, group_findings, is_valid};
+pub use format::Format;
+pub use image_id::key as image_key;
+pub use lint::{accept_empty, lint, too_long};
+pub use references::{References, group};
+pub use table::{TableError, check_table_path, write_table};
+pub use template::{Template, check_template, read_template};
+
+/// How to read a caption file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ReadOptions {
+    /// The column (or JSON key) of the image ids; found by convention when `None`.
+    pub id_column: Option<String>,
+    /// The column (or JSON key) of the captions; found by convention when `None`.
+    pub caption_column: Option<String>,
+    /// The most bytes to read, of the file and of what it decompresses to; 1 GiB by default.
+    pub max_bytes: u64,
+    /// The format, when neither the name nor the content should decide.
+    pub format: Option<Format>,
+}
+
+impl Default for ReadOptions {
+    fn default() -> Self {
+        Self {
+            id_column: None,
+            caption_column: None,
+            max_bytes: 1 << 30,
+            format: None,
+        }
+    }
+}
+
+/// One caption of one image.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Caption {
+    /// The 1-based data row: in CSV and TSV the record after the header (blank lines do not count), in JSON and COCO the element
+    /// of the list or the entry of the object, in JSON Lines the non-blank line, in Parquet the row. Captions that one row gives
+    /// as a list share its number.
+    pub row: u64,
+    /// The 1-based line of the text file on which the row starts (CSV, TSV and JSON Lines).
+    pub line: Option<u64>,
+    /// The image id, without the spaces around it. Numbers are their decimal text. Empty when the row has none (an error finding).
+    pub id: String,
+    /// The caption as the file has it; empty when the row has none (an error finding).
+    pub text: String,
+}
+
+/// A caption file that could be read.
+#[derive(Clone, Debug)]
+pub struct CaptionFile {
+    /// Where it was read from.
+    pub path: PathBuf,
+    /// SHA-256 of the file's bytes as they are on disk, in lower-case hexadecimal.
+    pub sha256: String,
+    /// The size on disk, in bytes.
+    pub bytes: u64,
+    /// The format it was read as.
+    pub format: Format,
+    /// The name of the id column, as the file spells it; `None` where the file has no names.
+    pub id_column: Option<String>,
+    /// The name of the caption column, as the file spells it; `None` where the file has no names.
+    pub caption_column: Option<String>,
+    /// The captions in file order.
+    pub captions: Vec<Caption>,
+    /// What was found while reading.
+    pub findings: Vec<Finding>,
+    /// Every other column, one row per caption: text, or the file's own types for Parquet. At most 64 columns are kept.
+    pub columns: DataFrame,
+}
+
+/// Reads a caption file.
+///
+/// # Errors
+/// Only when nothing can be read: see [`ReadError`]. Problems of single rows are in [`CaptionFile::findings`].
+pub fn read(path: &Path, options: &ReadOptions) -> Result<CaptionFile, ReadError> {
+    read_columns(path, options, column::Wanted::IdAndCaption)
+}
+
+fn read_columns(
+    path: &Path,
+    options: &ReadOptions,
+    wanted: column::Wanted,
+) -> Result<CaptionFile, ReadError> {
+    try_read(path, options, wanted).map_err(|problem| ReadError {
+        path: path.to_owned(),
+        problem,
+    })
+}
+
+fn try_read(
+    path: &Path,
+    options: &ReadOptions,
+    wanted: column::Wanted,
+) -> Result<CaptionFile, ReadProblem> {
+    let source = source::load(path, options.max_bytes)?;
+    let content = &source.bytes[source.skip..];
+    let format = options
+        .format
+        .unwrap_or_else(|| format::detect(path, content));
+    let picker = column::Picker::new(options, wanted);
+    let mut rows = Builder::new(source.findings);
+    let format = match format {
+        Format::Csv | Format::Tsv => {
+            delimited::read(content, source.skip, format, &picker, &mut rows)?
+        }
+        Format::Json | Format::Coco => json::read(content, source.skip, &picker, &mut rows)?,
+        Format::Jsonl => json_lines::read(content, source.skip, &picker, &mut rows)?,
+        Format::Parquet => parquet::read(source.bytes, options.max_bytes, &picker, &mut rows)?,
+    };
+    let rows = rows.finish();
+    Ok(CaptionFile {
+        path: path.to_owned(),
+        sha256: source.sha256,
+        bytes: source.raw_bytes,
+        format,
+        id_column: rows.id_column,
+        caption_column: rows.caption_column,
+        captions: rows.captions,
+        findings: rows.findings,
+        columns: rows.columns,
+    })
+}

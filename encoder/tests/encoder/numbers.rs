@@ -1,0 +1,234 @@
+//! The encoder against sentence-transformers, on tiny checkpoints, and its promises: the embedding of a caption does
+//! not depend on its company, and no damaged file does more than return an error.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use fgd_encoder::{Encoder, EncoderError, EngineKind, Options, Spec, Tokens};
+use serde::Deserialize;
+
+#[derive(Deserialize)]
+struct Golden {
+    captions: Vec<String>,
+    token_counts: Vec<usize>,
+    #[serde(rename = "tiny-mean")]
+    mean: Vec<Vec<f32>>,
+    #[serde(rename = "tiny-cls")]
+    cls: Vec<Vec<f32>>,
+}
+
+impl Golden {
+    fn read() -> Golden {
+        let text = fs::read_to_string(fixture("golden.json")).expect("golden.json is committed");
+        serde_json::from_str(&text).expect("golden.json is what the script wrote")
+    }
+
+    fn captions(&self) -> Vec<&str> {
+        self.captions.iter().map(String::as_str).collect()
+    }
+}
+
+fn fixture(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../fixtures/encoder")
+        .join(name)
+}
+
+fn load(name: &str, options: &Options) -> Encoder {
+    let spec = Spec::read(&fixture(name)).expect("the fixture is sound");
+    Encoder::load(&spec, options).expect("the fixture loads")
+}
+
+fn options(engine: EngineKind, device: &str) -> Options {
+    Options {
+        engine,
+        device: device.into(),
+        max_length: None,
+    }
+}
+
+fn assert_close(encoder: &Encoder, captions: &[&str], golden: &[Vec<f32>], tolerance: f32) {
+    let rows = encoder.encode(captions, &|_| ()).expect("captions encode");
+    assert_eq!(rows.dim(), (captions.len(), encoder.dim()));
+    for ((row, want), caption) in rows.rows().into_iter().zip(golden).zip(captions) {
+        for (got, want) in row.iter().zip(want) {
+            assert!(
+                (got - want).abs() <= tolerance,
+                "{caption:?}: {got}, not {want}"
+            );
+        }
+    }
+}
+
+#[test]
+fn mean_pooling_matches_sentence_transformers() {
+    let golden = Golden::read();
+    let encoder = load("tiny-mean", &Options::default());
+    assert_close(&encoder, &golden.captions(), &golden.mean, 2e-6);
+}
+
+#[test]
+fn f16_shards_with_cls_pooling_match_sentence_transformers() {
+    let golden = Golden::read();
+    let encoder = load("tiny-cls", &Options::default());
+    assert_eq!(encoder.max_length(), 12);
+    assert_close(&encoder, &golden.captions(), &golden.cls, 2e-5);
+}
+
+#[test]
+fn token_counts_are_those_before_truncation() {
+    let golden = Golden::read();
+    let spec = Spec::read(&fixture("tiny-cls")).expect("the fixture is sound");
+    let tokens = Tokens::load(&spec).expect("the tokenizer loads");
+    assert_eq!(
+        tokens
+            .counts(&golden.captions())
+            .expect("captions tokenise"),
+        golden.token_counts
+    );
+}
+
+#[test]
+fn an_embedding_is_the_same_to_the_bit_in_any_company() {
+    for engine in [EngineKind::Packed, EngineKind::Int12] {
+        same_in_any_company(&load("tiny-mean", &options(engine, "cpu")));
+    }
+}
+
+fn same_in_any_company(encoder: &Encoder) {
+    let golden = Golden::read();
+    let mut captions: Vec<String> = golden.captions.clone();
+    captions.extend((0..300).map(|i| {
+        format!(
+            "{} {}",
+            golden.captions[i % 8],
+            "a dog near a tree ".repeat(i % 11)
+        )
+    }));
+    let all: Vec<&str> = captions.iter().map(String::as_str).collect();
+    let together = encoder.encode(&all, &|_| ()).expect("captions encode");
+    let reversed: Vec<&str> = all.iter().rev().copied().collect();
+    for threads in [1, 3] {
+        let pool = rayon::ThreadPoolBuilder::new()
+            .num_threads(threads)
+            .build()
+            .expect("threads start");
+        let rows = pool
+            .install(|| encoder.encode(&reversed, &|_| ()))
+            .expect("captions encode");
+        for (i, row) in rows.rows().into_iter().rev().enumerate() {
+            assert_eq!(row, together.row(i), "{:?} with {threads} threads", all[i]);
+        }
+    }
+    for (i, caption) in all.iter().enumerate().step_by(7) {
+        let alone = encoder
+            .encode(&[caption], &|_| ())
+            .expect("a caption encodes");
+        assert_eq!(alone.row(0), together.row(i), "{caption:?} alone");
+    }
+}
+
+#[test]
+fn progress_counts_every_caption_once_and_no_caption_is_no_work() {
+    let encoder = load("tiny-mean", &Options::default());
+    let captions = ["a dog", "a cat", "a dog", "", "a dog"];
+    let done = std::sync::atomic::AtomicUsize::new(0);
+    let rows = encoder
+        .encode(&captions, &|n| {
+            done.fetch_add(n, std::sync::atomic::Ordering::Relaxed);
+        })
+        .expect("captions encode");
+    assert_eq!(done.into_inner(), captions.len());
+    assert_eq!(rows.row(0), rows.row(4));
+    assert_ne!(rows.row(0), rows.row(1));
+    assert_eq!(
+        encoder.encode(&[], &|_| ()).expect("nothing encodes").dim(),
+        (0, encoder.dim())
+    );
+}
+
+#[test]
+fn a_shorter_limit_cuts_on_the_right() {
+    let options = Options {
+        max_length: Some(6),
+        ..Options::default()
+    };
+    let encoder = load("tiny-mean", &options);
+    let rows = encoder
+        .encode(&["a dog runs on the beach", "a dog runs on"], &|_| ())
+        .expect("captions encode");
+    assert_eq!(rows.row(0), rows.row(1));
+    for wrong in [0, 2, 65] {
+        let spec = Spec::read(&fixture("tiny-mean")).expect("the fixture is sound");
+        let options = Options {
+            max_length: Some(wrong),
+            ..Options::default()
+        };
+        assert!(matches!(
+            Encoder::load(&spec, &options),
+            Err(EncoderError::Option { .. })
+        ));
+    }
+}
+
+#[test]
+fn candle_matches_sentence_transformers() {
+    let golden = Golden::read();
+    let captions = golden.captions();
+    let candle = options(EngineKind::Candle, "cpu");
+    assert_close(&load("tiny-mean", &candle), &captions, &golden.mean, 2e-6);
+    assert_close(&load("tiny-cls", &candle), &captions, &golden.cls, 2e-5);
+}
+
+#[test]
+fn candle_in_bf16_is_finite_and_near() {
+    let golden = Golden::read();
+    let encoder = load("tiny-mean", &options(EngineKind::Candle, "cpu@bf16"));
+    assert_close(&encoder, &golden.captions(), &golden.mean, 3e-2);
+}
+
+#[test]
+fn devices_that_cannot_be_used_are_refused_by_name() {
+    let spec = Spec::read(&fixture("tiny-mean")).expect("the fixture is sound");
+    for (engine, device) in [
+        (EngineKind::Packed, "cuda:0"),
+        (EngineKind::Candle, "tpu"),
+        (EngineKind::Candle, "cuda:x"),
+        (EngineKind::Candle, "cpu@f8"),
+        (EngineKind::Candle, "cuda:99"),
+    ] {
+        let error = Encoder::load(&spec, &options(engine, device))
+            .err()
+            .expect("no such device");
+        assert!(
+            error
+                .to_string()
+                .starts_with(&format!("--device = {}", device.trim_end_matches("@f32"))),
+            "{error}"
+        );
+    }
+}
+
+#[test]
+fn int12_is_near_f32_and_not_the_same() {
+    let golden = Golden::read();
+    let encoder = load("tiny-mean", &options(EngineKind::Int12, "cpu"));
+    assert!(
+        encoder.engine().starts_with("int12/"),
+        "{}",
+        encoder.engine()
+    );
+    let rows = encoder
+        .encode(&golden.captions(), &|_| ())
+        .expect("captions encode");
+    let mut largest = 0f32;
+    for (row, want) in rows.rows().into_iter().zip(&golden.mean) {
+        let cosine: f32 = row.iter().zip(want).map(|(a, b)| a * b).sum();
+        assert!(cosine > 0.9999, "{cosine}");
+        largest = row
+            .iter()
+            .zip(want)
+            .fold(largest, |m, (a, b)| m.max((a - b).abs()));
+    }
+    assert!(largest > 1e-6, "12 bits cannot be this near: {largest}");
+}

@@ -1,0 +1,266 @@
+//! Conditions on the results of a comparison, such as `fgd_paired<=base+0.002`: a script's way to say no.
+//!
+//! `[SYSTEM.]METRIC OP BOUND`, where OP is one of `<`, `<=`, `>`, `>=` and BOUND is a number, the name of a
+//! system, or a system with a margin (`base+0.002`). Without SYSTEM the condition is put to every system but the
+//! one in the bound. `base` means the first system unless another one is called that.
+
+use fgd_record::{self as record, ScoreResults};
+
+/// The name of the first system in a bound.
+const BASELINE: &str = "base";
+
+/// A condition that was understood.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Gate {
+    condition: String,
+    /// Indices of the systems that are held to it.
+    held: Vec<usize>,
+    metric: String,
+    relation: Relation,
+    bound: Bound,
+}
+
+/// How a value must stand to its bound.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Relation {
+    Less,
+    LessOrEqual,
+    Greater,
+    GreaterOrEqual,
+}
+
+/// What a value is held against.
+#[derive(Debug, Clone, PartialEq)]
+enum Bound {
+    Number(f64),
+    /// The same metric of the system of this index, and a margin.
+    System(usize, f64),
+}
+
+/// Why a condition was not understood.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum GateError {
+    /// It is not of the form that is known.
+    #[error(
+        "--gate {condition}: {problem}; write METRIC<=BOUND with <, <=, > or >=, where BOUND is a number or a system, \
+         as in fgd_paired<=base+0.002"
+    )]
+    Syntax {
+        /// The condition.
+        condition: String,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// No system has this metric.
+    #[error("--gate {condition}: no metric is called `{metric}`; there are {known}")]
+    Metric {
+        /// The condition.
+        condition: String,
+        /// What was asked for.
+        metric: String,
+        /// What there is.
+        known: String,
+    },
+}
+
+impl Gate {
+    /// Reads a condition on the systems of these names.
+    pub fn parse(condition: &str, systems: &[String]) -> Result<Self, GateError> {
+        let wrong = |problem: &str| GateError::Syntax {
+            condition: condition.to_owned(),
+            problem: problem.to_owned(),
+        };
+        let (subject, relation, bound) =
+            split(condition).ok_or_else(|| wrong("there is no comparison in it"))?;
+        let bound = Bound::parse(bound, systems)
+            .ok_or_else(|| wrong(&format!("`{bound}` is neither a number nor a system")))?;
+        let (system, metric) = match subject.rsplit_once('.') {
+            Some((system, metric)) => {
+                let index = index_of(system, systems)
+                    .ok_or_else(|| wrong(&format!("no system is called `{system}`")))?;
+                (Some(index), metric)
+            }
+            None => (None, subject),
+        };
+        if metric.is_empty() {
+            return Err(wrong("it names no metric"));
+        }
+        let held: Vec<usize> = match (system, &bound) {
+            (Some(system), _) => vec![system],
+            (None, Bound::System(other, _)) => {
+                (0..systems.len()).filter(|index| index != other).collect()
+            }
+            (None, Bound::Number(_)) => (0..systems.len()).collect(),
+        };
+        if held.is_empty() {
+            return Err(wrong("there is no other system to hold to it"));
+        }
+        Ok(Self {
+            condition: condition.to_owned(),
+            held,
+            metric: metric.to_owned(),
+            relation,
+            bound,
+        })
+    }
+
+    /// Whether the condition holds for `systems`, given by name in the order of [`Gate::parse`]. A value that is
+    /// missing leaves it undecided.
+    pub fn check(&self, systems: &[(&str, &ScoreResults)]) -> Result<record::Gate, GateError> {
+        let known = systems
+            .iter()
+            .any(|(_, scores)| value(scores, &self.metric).is_some());
+        if !known {
+            return Err(GateError::Metric {
+                condition: self.condition.clone(),
+                metric: self.metric.clone(),
+                known: metrics(systems).join(", "),
+            });
+        }
+        let verdicts: Vec<(Option<bool>, String)> = self
+            .held
+            .iter()
+            .map(|&index| self.verdict(systems[index], systems))
+            .collect();
+        let crossed: Vec<&(Option<bool>, String)> = verdicts
+            .iter()
+            .filter(|(passed, _)| *passed != Some(true))
+            .collect();
+        let passed = match &crossed[..] {
+            [] => Some(true),
+            _ if crossed.iter().any(|(passed, _)| passed.is_some()) => Some(false),
+            _ => None,
+        };
+        // What was crossed is the news; only where nothing was, everything is told.
+        let told = if crossed.is_empty() {
+            verdicts.iter().collect()
+        } else {
+            crossed
+        };
+        let explanations: Vec<&str> = told.iter().map(|(_, text)| text.as_str()).collect();
+        Ok(record::Gate {
+            condition: self.condition.clone(),
+            passed,
+            explanation: explanations.join("; "),
+        })
+    }
+
+    fn verdict(
+        &self,
+        (name, scores): (&str, &ScoreResults),
+        systems: &[(&str, &ScoreResults)],
+    ) -> (Option<bool>, String) {
+        let undecided = |name: &str| (None, format!("{name} has no {}", self.metric));
+        let Some(value_of_system) = value(scores, &self.metric).flatten() else {
+            return undecided(name);
+        };
+        let (bound, shown) = match self.bound {
+            Bound::Number(number) => (number, format!("{number}")),
+            Bound::System(index, margin) => {
+                let (other, scores) = systems[index];
+                let Some(value) = value(scores, &self.metric).flatten() else {
+                    return undecided(other);
+                };
+                let shown = match margin {
+                    0.0 => format!("{value:.6} of {other}"),
+                    _ if margin < 0.0 => format!("{value:.6} of {other} − {}", -margin),
+                    _ => format!("{value:.6} of {other} + {margin}"),
+                };
+                (value + margin, shown)
+            }
+        };
+        let passed = self.relation.holds(value_of_system, bound);
+        let sign = self.relation.sign(passed);
+        (
+            Some(passed),
+            format!("{name}: {value_of_system:.6} {sign} {shown}"),
+        )
+    }
+}
+
+impl Relation {
+    fn holds(self, value: f64, bound: f64) -> bool {
+        match self {
+            Self::Less => value < bound,
+            Self::LessOrEqual => value <= bound,
+            Self::Greater => value > bound,
+            Self::GreaterOrEqual => value >= bound,
+        }
+    }
+
+    /// The sign that is true of the two numbers.
+    fn sign(self, holds: bool) -> &'static str {
+        match (self, holds) {
+            (Self::Less, true) | (Self::GreaterOrEqual, false) => "<",
+            (Self::LessOrEqual, true) | (Self::Greater, false) => "≤",
+            (Self::Greater, true) | (Self::LessOrEqual, false) => ">",
+            (Self::GreaterOrEqual, true) | (Self::Less, false) => "≥",
+        }
+    }
+}
+
+impl Bound {
+    fn parse(text: &str, systems: &[String]) -> Option<Self> {
+        if let Ok(number) = text.parse::<f64>() {
+            return number.is_finite().then_some(Self::Number(number));
+        }
+        // Names may hold signs themselves: the longest name that fits is meant.
+        let mut names: Vec<&str> = systems.iter().map(String::as_str).collect();
+        names.push(BASELINE);
+        names.sort_by_key(|name| std::cmp::Reverse(name.len()));
+        names.into_iter().find_map(|name| {
+            let margin = text.strip_prefix(name)?.replace(' ', "");
+            let margin = match margin.as_str() {
+                "" => 0.0,
+                signed if signed.starts_with(['+', '-']) => signed.parse::<f64>().ok()?,
+                _ => return None,
+            };
+            let index = index_of(name, systems)?;
+            margin.is_finite().then_some(Self::System(index, margin))
+        })
+    }
+}
+
+fn index_of(name: &str, systems: &[String]) -> Option<usize> {
+    let found = systems.iter().position(|system| system == name);
+    found.or((name == BASELINE && !systems.is_empty()).then_some(0))
+}
+
+/// Subject, relation and bound of a condition.
+fn split(condition: &str) -> Option<(&str, Relation, &str)> {
+    let place = condition.find(['<', '>'])?;
+    let (subject, rest) = condition.split_at(place);
+    let (relation, bound) = [
+        ("<=", Relation::LessOrEqual),
+        (">=", Relation::GreaterOrEqual),
+        ("<", Relation::Less),
+        (">", Relation::Greater),
+    ]
+    .into_iter()
+    .find_map(|(sign, relation)| Some((relation, rest.strip_prefix(sign)?)))?;
+    Some((subject.trim(), relation, bound.trim()))
+}
+
+/// The value of a metric: `None` if there is no such metric, `Some(None)` if it could not be computed.
+fn value(scores: &ScoreResults, metric: &str) -> Option<Option<f64>> {
+    Some(match metric {
+        "fgd_paired" => scores.fgd_paired.value,
+        "fgd_set" => scores.fgd_set.value,
+        "fgd_set_corrected" => scores.fgd_set.corrected,
+        "mean_cosine" => scores.mean_cosine.value,
+        "fgd_infinity" => scores.fgd_infinity.as_ref()?.value.value,
+        _ => scores.metrics.get(metric)?.measure.value,
+    })
+}
+
+fn metrics(systems: &[(&str, &ScoreResults)]) -> Vec<String> {
+    let always = ["fgd_paired", "fgd_set", "fgd_set_corrected", "mean_cosine"];
+    let further = systems.iter().flat_map(|(_, scores)| scores.metrics.keys());
+    let mut names: Vec<String> = further.cloned().collect();
+    names.sort();
+    names.dedup();
+    always.map(str::to_owned).into_iter().chain(names).collect()
+}
+
+#[cfg(test)]
+mod tests;

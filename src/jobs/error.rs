@@ -1,0 +1,68 @@
+//! Why a job ended without a result, by what its caller can do about it.
+
+use fgd_captions::Finding;
+use std::error::Error;
+use std::path::PathBuf;
+
+/// Why a job failed.
+#[derive(Debug, thiserror::Error)]
+pub enum JobError {
+    /// What was asked for makes no sense; the message says what would.
+    #[error("{0}")]
+    Usage(String),
+    /// Captions that cannot be scored. Every problem is in the list.
+    #[error("{message}")]
+    Invalid {
+        /// What is wrong, in one line that names the file.
+        message: String,
+        /// What was found, notes included, file by file.
+        findings: Vec<(PathBuf, Vec<Finding>)>,
+    },
+    /// Something went wrong on the way: a file, a model, the machine.
+    #[error("{0}")]
+    Failed(#[source] Box<dyn Error + Send + Sync>),
+}
+
+impl JobError {
+    /// Something asked for that makes no sense.
+    pub fn usage(message: impl ToString) -> Self {
+        Self::Usage(message.to_string())
+    }
+
+    /// A submission that cannot be read or scored at all.
+    pub fn invalid(message: impl ToString) -> Self {
+        Self::Invalid {
+            message: message.to_string(),
+            findings: Vec::new(),
+        }
+    }
+
+    /// A failure with what was being done in front of its own message.
+    pub fn because(what: impl std::fmt::Display, error: impl Error) -> Self {
+        Self::Failed(format!("{what}: {error}").into())
+    }
+}
+
+/// Errors of the crates below: none of them is the caller's mistake by itself.
+macro_rules! failures {
+    ($($error:ty),* $(,)?) => {
+        $(impl From<$error> for JobError {
+            fn from(error: $error) -> Self {
+                Self::Failed(Box::new(error))
+            }
+        })*
+    };
+}
+
+failures!(
+    std::io::Error,
+    fgd_captioner::Error,
+    fgd_captions::ReadError,
+    fgd_captions::TableError,
+    fgd_encoder::EncoderError,
+    fgd_encoder::cache::CacheError,
+    fgd_encoder::embedder::EmbedError,
+    fgd_metrics::MetricError,
+    fgd_store::arrays::ArrayError,
+    fgd_store::hub::HubError,
+);

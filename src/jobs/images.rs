@@ -1,0 +1,148 @@
+//! The images that captions belong to, where they are at hand: found by id, and small enough to be shown.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use fgd_captioner::preprocess;
+use fgd_captioner::run::ImageFile;
+use fgd_captions::image_key;
+use image::codecs::jpeg::JpegEncoder;
+use std::collections::HashMap;
+use std::path::Path;
+
+/// Longest side of a thumbnail in pixels: sharp at the width of a report's column on a dense screen.
+const SIDE: u32 = 224;
+/// Quality of a thumbnail's JPEG, of 100.
+const QUALITY: u8 = 75;
+
+/// Images by id. Ids match like those of captions: as they stand, else without folder, extension and leading zeros.
+#[derive(Debug)]
+pub struct Images {
+    files: Vec<ImageFile>,
+    by_id: HashMap<String, usize>,
+    by_key: HashMap<String, usize>,
+}
+
+/// Images that are asked for and not there.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "{missing} of {wanted} images of the references are not among the images; the first is {first:?}"
+)]
+pub struct MissingImages {
+    /// How many are missing.
+    pub missing: usize,
+    /// How many are asked for.
+    pub wanted: usize,
+    /// Id of the first that is missing.
+    pub first: String,
+}
+
+impl Images {
+    /// Indexes a list of images.
+    pub fn new(files: Vec<ImageFile>) -> Self {
+        let index = |name: fn(&str) -> &str| {
+            let names = files.iter().map(|file| name(&file.id).to_owned());
+            // Of two images with one name the first counts.
+            let mut index = HashMap::new();
+            for (at, name) in names.enumerate() {
+                index.entry(name).or_insert(at);
+            }
+            index
+        };
+        Self {
+            by_id: index(|id| id),
+            by_key: index(image_key),
+            files,
+        }
+    }
+
+    /// The file of an image.
+    pub fn find(&self, id: &str) -> Option<&Path> {
+        let at = self
+            .by_id
+            .get(id)
+            .or_else(|| self.by_key.get(image_key(id)))?;
+        Some(&self.files[*at].path)
+    }
+
+    /// The images of these ids, in their order and by these names.
+    pub fn select(&self, ids: &[String]) -> Result<Vec<ImageFile>, MissingImages> {
+        let found: Vec<ImageFile> = ids
+            .iter()
+            .filter_map(|id| {
+                Some(ImageFile {
+                    id: id.clone(),
+                    path: self.find(id)?.into(),
+                })
+            })
+            .collect();
+        match ids.iter().find(|id| self.find(id).is_none()) {
+            None => Ok(found),
+            Some(first) => Err(MissingImages {
+                missing: ids.len() - found.len(),
+                wanted: ids.len(),
+                first: first.clone(),
+            }),
+        }
+    }
+
+    /// Base64 of a small JPEG of an image; `None` where there is none or it can not be read.
+    pub fn thumbnail(&self, id: &str) -> Option<String> {
+        let bytes = std::fs::read(self.find(id)?).ok()?;
+        let decoded = preprocess::decode(&bytes).ok()?;
+        let (width, height) = (decoded.width as u32, decoded.height as u32);
+        let whole = image::RgbImage::from_raw(width, height, decoded.data)?;
+        let mut small = image::DynamicImage::from(whole);
+        if width.max(height) > SIDE {
+            small = small.thumbnail(SIDE, SIDE);
+        }
+        let mut jpeg = Vec::new();
+        small
+            .write_with_encoder(JpegEncoder::new_with_quality(&mut jpeg, QUALITY))
+            .ok()?;
+        Some(STANDARD.encode(jpeg))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn images(dir: &Path) -> Images {
+        let file = |id: &str, name: &str| ImageFile {
+            id: id.into(),
+            path: dir.join(name),
+        };
+        Images::new(vec![file("000007", "000007.png"), file("8", "8.png")])
+    }
+
+    #[test]
+    fn ids_match_as_those_of_captions_do() {
+        let images = images(Path::new("photos"));
+        for id in ["000007", "7", "photos/7.jpg", "7.0"] {
+            assert_eq!(
+                images.find(id),
+                Some(Path::new("photos/000007.png")),
+                "{id}"
+            );
+        }
+        let wanted = ["8.png", "9", "10"].map(str::to_owned);
+        let missing = images.select(&wanted).unwrap_err();
+        assert_eq!((missing.missing, missing.first.as_str()), (2, "9"));
+        assert_eq!(images.select(&wanted[..1]).unwrap()[0].id, "8.png");
+    }
+
+    #[test]
+    fn a_thumbnail_is_a_small_jpeg_of_the_same_shape() {
+        let dir = tempfile::tempdir().unwrap();
+        let whole = image::RgbImage::from_pixel(600, 300, image::Rgb([200, 30, 30]));
+        whole.save(dir.path().join("8.png")).unwrap();
+        let images = images(dir.path());
+        let jpeg = STANDARD.decode(images.thumbnail("8").unwrap()).unwrap();
+        let small = preprocess::decode(&jpeg).unwrap();
+        assert_eq!((small.width, small.height), (224, 112));
+        assert!(small.data[0] > 180 && small.data[1] < 60, "still red");
+        assert_eq!(images.thumbnail("7"), None);
+        std::fs::write(dir.path().join("000007.png"), b"no image").unwrap();
+        assert_eq!(images.thumbnail("7"), None);
+    }
+}

@@ -1,0 +1,87 @@
+//! What several jobs can be told, as plain data: how files are read, captions embedded, and numbers chosen.
+//!
+//! Each is a table of a suite file, a part of a request in JSON, and a group of flags. Field names are those of the flags
+//! with underscores; what is left out has the flag's default.
+
+use fgd_captions::ReadOptions;
+use fgd_encoder::EngineKind;
+use fgd_store::hub::GTE_SMALL;
+use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
+
+/// Which encoder, and how it runs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Encoding {
+    /// A directory, or a hub id with an optional `@revision`.
+    pub encoder: String,
+    /// Engine that runs it.
+    pub engine: EngineKind,
+    /// Device of the candle engine: `cpu` or `cuda:N`.
+    pub device: String,
+    /// Count at most this many tokens of a caption (never more than the encoder can).
+    pub max_length: Option<usize>,
+    /// Whether embeddings are kept between jobs.
+    pub cache: bool,
+}
+
+impl Default for Encoding {
+    fn default() -> Self {
+        Self {
+            encoder: GTE_SMALL.into(),
+            engine: EngineKind::default(),
+            device: "cpu".into(),
+            max_length: None,
+            cache: true,
+        }
+    }
+}
+
+/// The references and how their file is read, where that differs from the submissions.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct References {
+    /// Captions, `.npy` embeddings or `.npz` moments.
+    pub path: PathBuf,
+    /// Column of the image ids.
+    #[serde(default)]
+    pub id_column: Option<String>,
+    /// Column of the captions.
+    #[serde(default)]
+    pub caption_column: Option<String>,
+}
+
+impl References {
+    /// How the file is read, given how the submissions are.
+    pub fn reading(&self, submissions: &ReadOptions) -> ReadOptions {
+        let or =
+            |own: &Option<String>, other: &Option<String>| own.clone().or_else(|| other.clone());
+        ReadOptions {
+            id_column: or(&self.id_column, &submissions.id_column),
+            caption_column: or(&self.caption_column, &submissions.caption_column),
+            ..submissions.clone()
+        }
+    }
+}
+
+/// Which numbers, and for which groups of images.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Measuring {
+    /// Groups of further metrics by name; the distances are always there.
+    pub metrics: Vec<String>,
+    /// Columns to report every number by, or `ocr` or `length`.
+    pub slice: Vec<String>,
+    /// Seed of everything random.
+    pub seed: u64,
+}
+
+/// A file, directory or hub id with the name of its system.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Named {
+    /// What reports call the system.
+    pub name: String,
+    /// What stands for it.
+    pub path: PathBuf,
+}

@@ -1,0 +1,240 @@
+//! Where a record comes from: program, inputs, comparability key and signature.
+
+use super::METRIC_VERSION;
+use fgd_encoder::embedder::Embedder;
+use fgd_record::{
+    CheckpointInfo, Comparability, Deviation, EncoderInfo, Finding, Host, Input, Record, Results,
+    SCHEMA_VERSION, Tool,
+};
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+use std::collections::BTreeMap;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+/// This program.
+pub fn tool() -> Tool {
+    let commit = env!("FGD_BUILD_COMMIT");
+    Tool {
+        name: "fgd".into(),
+        version: env!("CARGO_PKG_VERSION").into(),
+        commit: (!commit.is_empty()).then(|| commit.into()),
+        dirty: env!("FGD_BUILD_DIRTY").parse().ok(),
+    }
+}
+
+/// The encoder as it stands in a record.
+pub fn encoder_info(embedder: &Embedder) -> EncoderInfo {
+    let identity = embedder.identity();
+    EncoderInfo {
+        id: identity.id,
+        revision: identity.revision,
+        sha256: identity.sha256,
+        dtype: identity.dtype,
+        engine: identity.engine,
+        max_length: identity.max_length,
+        pooling: identity.pooling,
+        normalize: identity.normalize,
+        dim: identity.dim,
+        is_gte_small: identity.is_gte_small,
+        deviation: embedder.deviation().map(|deviation| Deviation {
+            captions: deviation.captions,
+            mean: deviation.mean,
+            max: deviation.max,
+        }),
+    }
+}
+
+/// The time, as records write it.
+pub fn now() -> String {
+    let now = OffsetDateTime::now_utc();
+    now.replace_nanosecond(0)
+        .unwrap_or(now)
+        .format(&Rfc3339)
+        .unwrap_or_else(|_| "unknown".into())
+}
+
+/// Hash over ids and texts of references: the order of rows and the file's format do not count.
+pub fn captions_sha256<'a>(captions: impl Iterator<Item = (&'a str, &'a str)>) -> String {
+    let mut lines: Vec<(&str, &str)> = captions.collect();
+    lines.sort_unstable();
+    let mut hasher = Sha256::new();
+    for (id, text) in lines {
+        // Lengths keep ("a", "bc") apart from ("ab", "c").
+        hasher.update((id.len() as u64).to_le_bytes());
+        hasher.update(id);
+        hasher.update((text.len() as u64).to_le_bytes());
+        hasher.update(text);
+    }
+    format!("{:x}", hasher.finalize())
+}
+
+/// What must be equal before two records may be ranked together.
+pub fn comparability(encoder: Option<&EncoderInfo>, references_sha256: String) -> Comparability {
+    let mut comparability = Comparability {
+        key: String::new(),
+        encoder_sha256: encoder.map(|encoder| encoder.sha256.clone()),
+        precision: encoder.map_or_else(|| "given".into(), |encoder| precision(&encoder.engine)),
+        pooling: encoder.map(|encoder| {
+            let normalize = if encoder.normalize { "+normalize" } else { "" };
+            format!("{}{normalize}", encoder.pooling)
+        }),
+        max_length: encoder.map(|encoder| encoder.max_length),
+        references_sha256: Some(references_sha256),
+        metric_version: METRIC_VERSION,
+    };
+    let parts = serde_json::to_vec(&comparability).expect("strings and numbers serialise");
+    let digest = format!("{:x}", Sha256::digest(parts));
+    comparability.key = digest[..16].to_owned();
+    comparability
+}
+
+/// Engines that compute in f32 agree to 1e-6 and may be compared; a quantised one stands alone.
+fn precision(engine: &str) -> String {
+    if engine.starts_with("int12") {
+        "int12".into()
+    } else {
+        "f32".into()
+    }
+}
+
+/// Files of one role that a signature names one by one; of more it has their number and a hash over theirs.
+const NAMED: usize = 8;
+
+fn files(inputs: &[Input]) -> Vec<String> {
+    let mut roles: Vec<(&str, Vec<&str>)> = Vec::new();
+    for input in inputs {
+        match roles.iter_mut().find(|(role, _)| *role == input.role) {
+            Some((_, hashes)) => hashes.push(&input.sha256),
+            None => roles.push((&input.role, vec![&input.sha256])),
+        }
+    }
+    let mut files = Vec::new();
+    for (role, hashes) in roles {
+        if hashes.len() > NAMED {
+            let all = format!("{:x}", Sha256::digest(hashes.concat()));
+            files.push(format!("{role}:{}x{}", hashes.len(), &all[..8]));
+        } else {
+            files.extend(hashes.iter().map(|hash| format!("{role}:{}", short(hash))));
+        }
+    }
+    files
+}
+
+/// Everything in a record but its numbers.
+#[derive(Debug, Clone)]
+pub struct Origin {
+    /// The machine, as it was when the job began.
+    pub host: Host,
+    /// The encoder, where one was used.
+    pub encoder: Option<EncoderInfo>,
+    /// The checkpoint, where one was used.
+    pub checkpoint: Option<CheckpointInfo>,
+    /// The files that went in.
+    pub inputs: Vec<Input>,
+    /// The settings that can change the result, by flag name.
+    pub settings: BTreeMap<String, Value>,
+    /// What must be equal before two records may be ranked together.
+    pub comparability: Comparability,
+    /// What the linter found.
+    pub findings: Vec<Finding>,
+    /// Seconds by step.
+    pub timings: BTreeMap<String, f64>,
+}
+
+/// The record of a job that ends now.
+pub fn record(origin: Origin, results: Results) -> Record {
+    let tool = tool();
+    Record {
+        schema_version: SCHEMA_VERSION,
+        created: now(),
+        signature: signature(&tool, &origin, &results),
+        tool,
+        host: origin.host,
+        encoder: origin.encoder,
+        checkpoint: origin.checkpoint,
+        inputs: origin.inputs,
+        settings: origin.settings,
+        comparability: origin.comparability,
+        findings: origin.findings,
+        results,
+        timings: origin.timings,
+    }
+}
+
+/// One line that names everything the numbers depend on: program, job, models, machine where speed was measured, files
+/// and comparability key.
+fn signature(tool: &Tool, origin: &Origin, results: &Results) -> String {
+    let (comparability, kind) = (&origin.comparability, results.kind());
+    let mut parts = vec![
+        format!("fgd:{}", tool.version),
+        format!("{kind}:v{}", comparability.metric_version),
+    ];
+    let revised = |id: &str, revision: &Option<String>| match revision {
+        Some(revision) => format!("{id}@{}", short(revision)),
+        None => id.to_owned(),
+    };
+    if let Some(encoder) = &origin.encoder {
+        parts.push(format!(
+            "encoder:{}",
+            revised(&encoder.id, &encoder.revision)
+        ));
+        parts.push(format!("weights:{}", short(&encoder.sha256)));
+        parts.push(format!("engine:{}", encoder.engine));
+        parts.push(format!("max:{}", encoder.max_length));
+        parts.extend(
+            comparability
+                .pooling
+                .iter()
+                .map(|pooling| format!("pool:{pooling}")),
+        );
+    }
+    if let Some(checkpoint) = &origin.checkpoint {
+        parts.push(format!(
+            "checkpoint:{}",
+            revised(&checkpoint.id, &checkpoint.revision)
+        ));
+        parts.push(format!("weights:{}", short(&checkpoint.sha256)));
+        if let Some((id, sha256)) = &checkpoint.adapter {
+            parts.push(format!("adapter:{id}:{}", short(sha256)));
+        }
+        parts.push(format!("{}|{}", checkpoint.dtype, checkpoint.device));
+    }
+    if let Results::Bench(bench) = results {
+        parts.push(format!("{}|{}", bench.target.name(), bench.scenario.name()));
+        parts.push(format!(
+            "threads:{}|{}",
+            origin.host.threads, origin.host.cpu
+        ));
+    }
+    parts.extend(files(&origin.inputs));
+    parts.push(format!("key:{}", comparability.key));
+    parts.join("|")
+}
+
+fn short(hash: &str) -> &str {
+    hash.get(..8).unwrap_or(hash)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_signature_of_hundreds_of_files_stays_a_line() {
+        let input = |at: usize| Input {
+            role: if at == 0 { "references" } else { "submission" }.into(),
+            name: String::new(),
+            path: String::new(),
+            sha256: format!("{at:064x}"),
+            rows: 1,
+        };
+        let few: Vec<Input> = (0..3).map(input).collect();
+        assert_eq!(files(&few).len(), 3);
+        let many: Vec<Input> = (0..501).map(input).collect();
+        let files_of_many = files(&many);
+        assert_eq!(files_of_many.len(), 2);
+        assert!(files_of_many[1].starts_with("submission:500x"));
+        assert_ne!(files(&many[..500])[1], files_of_many[1]);
+    }
+}

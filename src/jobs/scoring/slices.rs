@@ -1,0 +1,171 @@
+//! The numbers per group of images: by a column of a file, by reading, or by length.
+
+use super::assemble::Assembled;
+use super::metrics::Choice;
+use super::numbers::score;
+use super::set::EvalSet;
+use fgd_captions::CaptionFile;
+use fgd_metrics::MetricError;
+use fgd_metrics::text::read_text;
+use fgd_record::{Slice, SlicePart};
+use polars::prelude::{AnyValue, Column};
+use std::collections::BTreeMap;
+
+/// Name of the slice by whether a reference holds text that was read from the picture.
+pub const READS_TEXT: &str = "ocr";
+/// Name of the slice by the length of the candidate, in words.
+pub const LENGTH: &str = "length";
+
+/// Upper ends of the groups of lengths, in words.
+const LENGTHS: [(usize, &str); 4] = [
+    (8, "01-08 words"),
+    (16, "09-16 words"),
+    (24, "17-24 words"),
+    (usize::MAX, "25+ words"),
+];
+
+/// Why a slice could not be made.
+#[derive(Debug, thiserror::Error)]
+pub enum SliceError {
+    /// There is no such column.
+    #[error(
+        "--slice {column}: no such column; there are {known}, and always {READS_TEXT} and {LENGTH}"
+    )]
+    Column {
+        /// What was asked for.
+        column: String,
+        /// What there is.
+        known: String,
+    },
+    /// Without captions there is nothing to group by.
+    #[error("--slice needs captions on both sides that are paired by id")]
+    NoCaptions,
+    /// A group could not be scored.
+    #[error(transparent)]
+    Metric(#[from] MetricError),
+}
+
+/// Images by the value that groups them, in the order of the values.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Grouping {
+    /// The column.
+    pub column: String,
+    /// For each value the images, as ascending indices of the evaluation set.
+    pub groups: BTreeMap<String, Vec<usize>>,
+}
+
+/// Scores every group of `column`: a column of the reference file, else of the submission, or one of
+/// [`READS_TEXT`] and [`LENGTH`].
+pub fn slice(
+    assembled: &Assembled,
+    submission: &CaptionFile,
+    references: &CaptionFile,
+    column: &str,
+    choice: &Choice,
+) -> Result<Slice, SliceError> {
+    let grouping = group(assembled, submission, references, column)?;
+    Ok(score_groups(&assembled.set, &grouping, choice)?)
+}
+
+/// Scores every group of a set.
+pub fn score_groups(
+    set: &EvalSet,
+    grouping: &Grouping,
+    choice: &Choice,
+) -> Result<Slice, MetricError> {
+    let parts = grouping
+        .groups
+        .iter()
+        .map(|(value, images)| {
+            let results = score(&set.subset(images), choice)?.results;
+            Ok(SlicePart {
+                value: value.clone(),
+                results,
+            })
+        })
+        .collect::<Result<_, MetricError>>()?;
+    Ok(Slice {
+        column: grouping.column.clone(),
+        parts,
+    })
+}
+
+/// Groups the images by `column`, which [`slice()`] explains.
+pub fn group(
+    assembled: &Assembled,
+    submission: &CaptionFile,
+    references: &CaptionFile,
+    column: &str,
+) -> Result<Grouping, SliceError> {
+    let set = &assembled.set;
+    let texts = set
+        .texts
+        .as_ref()
+        .filter(|_| set.image_of.is_some())
+        .ok_or(SliceError::NoCaptions)?;
+    let values: Vec<String> = if let Ok(values) = references.columns.column(column) {
+        assembled
+            .reference_rows
+            .iter()
+            .map(|&row| cell(values, row))
+            .collect()
+    } else if let Ok(values) = submission.columns.column(column) {
+        assembled
+            .candidate_rows
+            .iter()
+            .map(|&row| cell(values, row))
+            .collect()
+    } else if column == LENGTH {
+        texts
+            .candidates
+            .iter()
+            .map(|caption| length_group(caption.split_whitespace().count()).to_owned())
+            .collect()
+    } else if column == READS_TEXT {
+        let reads = read_text(&texts.candidates, &set.references_of())
+            .map_err(|_| SliceError::NoCaptions)?;
+        let mut values = vec!["no text".to_owned(); set.len()];
+        for image in reads.captions {
+            values[image] = "text".to_owned();
+        }
+        values
+    } else {
+        let known: Vec<&str> = references
+            .columns
+            .get_column_names()
+            .into_iter()
+            .chain(submission.columns.get_column_names())
+            .map(|name| name.as_str())
+            .collect();
+        return Err(SliceError::Column {
+            column: column.to_owned(),
+            known: if known.is_empty() {
+                "no further columns in the files".into()
+            } else {
+                known.join(", ")
+            },
+        });
+    };
+    let mut groups: BTreeMap<String, Vec<usize>> = BTreeMap::new();
+    for (image, value) in values.into_iter().enumerate() {
+        groups.entry(value).or_default().push(image);
+    }
+    Ok(Grouping {
+        column: column.to_owned(),
+        groups,
+    })
+}
+
+fn length_group(words: usize) -> &'static str {
+    LENGTHS
+        .iter()
+        .find(|(most, _)| words <= *most)
+        .map_or("25+ words", |(_, name)| name)
+}
+
+fn cell(column: &Column, row: usize) -> String {
+    match column.get(row) {
+        Ok(AnyValue::Null) | Err(_) => "(none)".into(),
+        Ok(value) => value.str_value().into_owned(),
+    }
+}

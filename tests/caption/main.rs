@@ -1,0 +1,411 @@
+//! Long runs through the real binary: killed at random moments, resumed, refused when settings change, with broken images
+//! and with cached features.
+
+#[path = "../schema/mod.rs"]
+mod schema;
+
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+fn fixture(path: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("fixtures")
+        .join(path)
+}
+
+/// `count` small images of noise, ids 100, 101, …
+fn images(count: u32) -> TempDir {
+    let dir = tempfile::tempdir().unwrap();
+    for index in 0..count {
+        let mut state = index + 1;
+        let image = image::RgbImage::from_fn(20, 15, |_, _| {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            image::Rgb([(state >> 24) as u8, (state >> 16) as u8, (state >> 8) as u8])
+        });
+        image
+            .save(dir.path().join(format!("{}.png", 100 + index)))
+            .unwrap();
+    }
+    dir
+}
+
+fn caption(images: &Path, output: &Path, more: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_fgd"));
+    command
+        .arg("caption")
+        .arg("--checkpoint")
+        .arg(fixture("tiny-blip2/base"))
+        .arg("--images")
+        .arg(images)
+        .arg("--output")
+        .arg(output)
+        .args(["--batch-size", "2", "--threads", "1"])
+        .args(more)
+        .env("HF_HUB_OFFLINE", "1")
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped());
+    command
+}
+
+fn succeed(mut command: Command) -> String {
+    let output = command.output().unwrap();
+    let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success(), "{stderr}");
+    stderr
+}
+
+fn fail(mut command: Command) -> String {
+    let output = command.output().unwrap();
+    let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(!output.status.success(), "it went through");
+    assert_eq!(stderr.trim_end().lines().count(), 1, "{stderr}");
+    stderr
+}
+
+/// The record beside the captions, which must hold to the schema.
+fn record(output: &Path) -> Value {
+    let text = std::fs::read_to_string(beside(output, "record.json")).unwrap();
+    let record: Value = serde_json::from_str(&text).unwrap();
+    crate::schema::assert_holds(&record);
+    record
+}
+
+fn beside(output: &Path, suffix: &str) -> PathBuf {
+    PathBuf::from(format!("{}.{suffix}", output.display()))
+}
+
+/// Batches that are safely in the journal.
+fn batches(output: &Path) -> usize {
+    let journal = std::fs::read(beside(output, "journal.jsonl")).unwrap_or_default();
+    journal
+        .iter()
+        .filter(|b| **b == b'\n')
+        .count()
+        .saturating_sub(1)
+}
+
+/// Sends SIGKILL a moment after the journal has `target` batches; the process may be done before that.
+fn kill_at(mut child: Child, output: &Path, target: usize, moment: Duration) {
+    while batches(output) < target && child.try_wait().unwrap().is_none() {
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    std::thread::sleep(moment);
+    let _ = child.kill();
+    child.wait().unwrap();
+}
+
+#[test]
+fn twenty_kills_lose_nothing() {
+    const BATCHES: usize = 12;
+    let images = images(2 * BATCHES as u32);
+    let dir = tempfile::tempdir().unwrap();
+    let settings = ["--num-beams", "4"];
+    let whole = dir.path().join("whole.csv");
+    succeed(caption(images.path(), &whole, &settings));
+    let expected = std::fs::read(&whole).unwrap();
+    assert_eq!(
+        expected.iter().filter(|b| **b == b'\n').count(),
+        2 * BATCHES + 1
+    );
+
+    let mut state = std::process::id();
+    let mut random = |below: u32| {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (state >> 8) % below
+    };
+    let (mut kills, mut interrupted, mut round) = (0, 0, 0);
+    while kills < 20 {
+        round += 1;
+        let output = dir.path().join(format!("killed-{round}.csv"));
+        let mut safe = 0;
+        while !output.exists() && kills < 20 {
+            let target = safe + random((BATCHES - safe) as u32 + 1) as usize;
+            let moment = Duration::from_micros(u64::from(random(20_000)));
+            let child = caption(images.path(), &output, &settings).spawn().unwrap();
+            kill_at(child, &output, target, moment);
+            kills += 1;
+            interrupted += usize::from(!output.exists());
+            let now = batches(&output);
+            assert!(now >= safe, "a batch was lost: {safe} then {now}");
+            safe = now;
+        }
+        succeed(caption(images.path(), &output, &settings));
+        assert_eq!(
+            std::fs::read(&output).unwrap(),
+            expected,
+            "after {kills} kills"
+        );
+    }
+    assert!(
+        interrupted >= 8,
+        "only {interrupted} of {kills} kills came before the end"
+    );
+}
+
+#[test]
+fn a_torn_line_is_cut_off_and_done_again() {
+    let images = images(6);
+    let dir = tempfile::tempdir().unwrap();
+    let output = dir.path().join("captions.csv");
+    succeed(caption(images.path(), &output, &[]));
+    let expected = std::fs::read(&output).unwrap();
+    let journal = beside(&output, "journal.jsonl");
+    let bytes = std::fs::read(&journal).unwrap();
+    for cut in [bytes.len() - 1, bytes.len() - 40] {
+        std::fs::write(&journal, &bytes[..cut]).unwrap();
+        std::fs::remove_file(&output).unwrap();
+        let stderr = succeed(caption(images.path(), &output, &[]));
+        assert!(stderr.contains("going on after 4 of 6 images"), "{stderr}");
+        assert_eq!(std::fs::read(&output).unwrap(), expected);
+        assert_eq!(record(&output)["results"]["resumed"], 4);
+    }
+}
+
+#[test]
+fn other_settings_are_refused_by_name() {
+    let images = images(2);
+    let dir = tempfile::tempdir().unwrap();
+    let output = dir.path().join("captions.csv");
+    succeed(caption(images.path(), &output, &[]));
+    let stderr = fail(caption(images.path(), &output, &["--prompt", "a dog"]));
+    assert!(
+        stderr.contains("prompt")
+            && stderr.contains("\"a dog\" now")
+            && stderr.contains("--restart"),
+        "{stderr}"
+    );
+    let stderr = fail(caption(images.path(), &output, &["--dtype", "q8"]));
+    assert!(
+        stderr.contains("dtype: \"f32\" then, \"q8\" now"),
+        "{stderr}"
+    );
+    succeed(caption(
+        images.path(),
+        &output,
+        &["--prompt", "a dog", "--restart"],
+    ));
+}
+
+#[test]
+fn broken_images_end_the_run_or_are_left_out() {
+    let images = images(5);
+    std::fs::write(images.path().join("102.png"), b"\x89PNG\r\n\x1a\nbroken").unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let output = dir.path().join("captions.csv");
+    let stderr = fail(caption(images.path(), &output, &[]));
+    assert!(
+        stderr.contains("image 102") && stderr.contains("102.png"),
+        "{stderr}"
+    );
+    let stderr = succeed(caption(images.path(), &output, &["--on-error", "skip"]));
+    assert!(stderr.contains("skipped image 102"), "{stderr}");
+    let text = std::fs::read_to_string(&output).unwrap();
+    let ids: Vec<&str> = text
+        .lines()
+        .skip(1)
+        .filter_map(|line| line.split(',').next())
+        .collect();
+    assert_eq!(ids, ["100", "101", "103", "104"]);
+    let results = &record(&output)["results"];
+    assert_eq!(
+        (&results["images"], &results["captions"]),
+        (&5.into(), &4.into())
+    );
+    assert_eq!(results["failures"][0]["image_id"], "102");
+    assert!(
+        results["failures"][0]["reason"]
+            .as_str()
+            .unwrap()
+            .contains("image")
+    );
+}
+
+#[test]
+fn a_run_ends_in_a_record_that_is_rendered_again() {
+    let images = images(5);
+    let dir = tempfile::tempdir().unwrap();
+    let output = dir.path().join("captions.csv");
+    let mut command = caption(images.path(), &output, &["--format", "json"]);
+    let printed = command.stdout(Stdio::piped()).output().unwrap().stdout;
+    let record = record(&output);
+    assert_eq!(serde_json::from_slice::<Value>(&printed).unwrap(), record);
+    assert_eq!(record["kind"], "caption");
+    assert_eq!(record["checkpoint"]["dtype"], "f32");
+    assert_eq!(
+        (&record["inputs"][0]["role"], &record["inputs"][0]["rows"]),
+        (&"images".into(), &5.into())
+    );
+    let results = &record["results"];
+    let journal = std::fs::read_to_string(beside(&output, "journal.jsonl")).unwrap();
+    let batches = journal
+        .lines()
+        .skip(1)
+        .map(|line| serde_json::from_str::<Value>(line).unwrap());
+    let outcomes: Vec<Value> = batches
+        .flat_map(|b| b["outcomes"].as_array().unwrap().clone())
+        .collect();
+    let tokens: usize = outcomes
+        .iter()
+        .map(|o| o["tokens"].as_array().unwrap().len())
+        .sum();
+    assert_eq!(results["tokens"], tokens);
+    let slowest = outcomes
+        .iter()
+        .map(|o| o["milliseconds"].as_f64().unwrap())
+        .fold(0.0, f64::max);
+    assert_eq!(results["caption_ms"]["max"], slowest);
+    let (rate, seconds) = (&results["images_per_second"]["value"], &results["seconds"]);
+    assert!((rate.as_f64().unwrap() * seconds.as_f64().unwrap() - 5.0).abs() < 1e-9);
+
+    let mut report = Command::new(env!("CARGO_BIN_EXE_fgd"));
+    let report = report
+        .arg("report")
+        .arg(beside(&output, "record.json"))
+        .output()
+        .unwrap();
+    let text = String::from_utf8(report.stdout).unwrap();
+    assert!(
+        text.starts_with("Captions of base") && text.contains("images/s"),
+        "{text}"
+    );
+
+    // With nothing left to do the record stays that of the run that did it; without it, there is no speed to tell.
+    succeed(caption(images.path(), &output, &[]));
+    assert_eq!(self::record(&output), record);
+    std::fs::remove_file(beside(&output, "record.json")).unwrap();
+    succeed(caption(images.path(), &output, &[]));
+    let again = &self::record(&output)["results"];
+    assert_eq!(
+        (&again["resumed"], &again["tokens"]),
+        (&5.into(), &results["tokens"])
+    );
+    assert_eq!(again["images_per_second"]["value"], Value::Null);
+    assert_eq!(again["caption_ms"], results["caption_ms"]);
+}
+
+#[test]
+fn cached_features_give_the_same_captions_to_every_adapter() {
+    let images = images(4);
+    let dir = tempfile::tempdir().unwrap();
+    let cache = dir.path().join("features");
+    let cache_flags = ["--features-cache", cache.to_str().unwrap()];
+    let adapter = fixture("tiny-blip2/adapter");
+    let adapter_flags = ["--adapter", adapter.to_str().unwrap()];
+    let run = |name: &str, flags: &[&str]| {
+        let output = dir.path().join(name);
+        succeed(caption(images.path(), &output, flags));
+        let hits = record(&output)["results"]["cached_features"]
+            .as_u64()
+            .unwrap();
+        (std::fs::read(&output).unwrap(), hits)
+    };
+    let (plain, _) = run("plain.csv", &[]);
+    assert_eq!(run("filling.csv", &cache_flags), (plain.clone(), 0));
+    assert_eq!(run("filled.csv", &cache_flags), (plain.clone(), 4));
+    let (adapted, _) = run("adapted.csv", &adapter_flags);
+    assert_ne!(adapted, plain);
+    assert_eq!(
+        run("adapted-filled.csv", &[cache_flags, adapter_flags].concat()),
+        (adapted, 4)
+    );
+}
+
+#[test]
+fn sampling_depends_on_the_seed_and_not_on_the_batch() {
+    let images = images(5);
+    let dir = tempfile::tempdir().unwrap();
+    let run = |name: &str, flags: &[&str]| {
+        let output = dir.path().join(name);
+        let mut command = caption(
+            images.path(),
+            &output,
+            &["--temperature", "0.9", "--top-k", "50", "--top-p", "0.9"],
+        );
+        command.args(flags);
+        succeed(command);
+        std::fs::read_to_string(&output).unwrap()
+    };
+    let first = run("a.csv", &["--seed", "1"]);
+    assert_eq!(first, run("b.csv", &["--seed", "1"]));
+    assert_ne!(first, run("c.csv", &["--seed", "2"]));
+}
+
+#[test]
+fn lists_and_directories_name_the_same_images() {
+    let images = images(3);
+    let dir = tempfile::tempdir().unwrap();
+    let by_directory = dir.path().join("directory.csv");
+    succeed(caption(images.path(), &by_directory, &[]));
+    let list = images.path().join("list.csv");
+    std::fs::write(&list, "image_id\n100\n101\n102\n").unwrap();
+    let by_id = dir.path().join("id.csv");
+    succeed(caption(&list, &by_id, &[]));
+    let paths = dir.path().join("paths.csv");
+    std::fs::write(
+        &paths,
+        "image_id,path\n100,100.png\n101,101.png\n102,102.png\n",
+    )
+    .unwrap();
+    let by_path = dir.path().join("path.csv");
+    succeed(caption(
+        &paths,
+        &by_path,
+        &["--image-root", images.path().to_str().unwrap()],
+    ));
+    let read = |path: &Path| std::fs::read_to_string(path).unwrap();
+    assert_eq!(read(&by_directory), read(&by_id));
+    assert_eq!(read(&by_directory), read(&by_path));
+
+    std::fs::write(&list, "image_id\n100\n100\n").unwrap();
+    assert!(fail(caption(&list, &dir.path().join("x.csv"), &[])).contains("there twice"));
+    std::fs::write(&list, "picture\n100\n").unwrap();
+    assert!(fail(caption(&list, &dir.path().join("x.csv"), &[])).contains("no column image_id"));
+    let empty = tempfile::tempdir().unwrap();
+    assert!(fail(caption(empty.path(), &dir.path().join("x.csv"), &[])).contains("no image"));
+}
+
+#[test]
+fn an_adapter_directory_brings_its_base() {
+    let images = images(2);
+    let dir = tempfile::tempdir().unwrap();
+    let with_flags = dir.path().join("flags.csv");
+    let adapter = fixture("tiny-blip2/adapter");
+    succeed(caption(
+        images.path(),
+        &with_flags,
+        &["--adapter", adapter.to_str().unwrap()],
+    ));
+
+    let alone = dir.path().join("adapter");
+    std::fs::create_dir(&alone).unwrap();
+    std::fs::copy(
+        adapter.join("adapter_model.safetensors"),
+        alone.join("adapter_model.safetensors"),
+    )
+    .unwrap();
+    let mut config: Value =
+        serde_json::from_slice(&std::fs::read(adapter.join("adapter_config.json")).unwrap())
+            .unwrap();
+    config["base_model_name_or_path"] = fixture("tiny-blip2/base").to_str().unwrap().into();
+    std::fs::write(alone.join("adapter_config.json"), config.to_string()).unwrap();
+    let output = dir.path().join("alone.csv");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_fgd"));
+    command
+        .args(["caption", "--batch-size", "2", "--checkpoint"])
+        .arg(&alone);
+    command
+        .arg("--images")
+        .arg(images.path())
+        .arg("-o")
+        .arg(&output)
+        .env("HF_HUB_OFFLINE", "1");
+    succeed(command);
+    assert_eq!(
+        std::fs::read(&output).unwrap(),
+        std::fs::read(&with_flags).unwrap()
+    );
+}
