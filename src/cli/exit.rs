@@ -2,6 +2,8 @@
 
 use std::process::ExitCode;
 
+use crate::jobs::JobError;
+
 /// The exit codes, all of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
@@ -58,6 +60,11 @@ pub fn invalid(message: impl Into<String>) -> anyhow::Error {
 pub fn of(error: &anyhow::Error) -> Exit {
     if let Some(failed) = error.downcast_ref::<Failed>() {
         return failed.exit;
+    }
+    match error.downcast_ref::<JobError>() {
+        Some(JobError::Usage(_)) => return Exit::Usage,
+        Some(JobError::Invalid { .. }) => return Exit::InvalidSubmission,
+        Some(JobError::Failed(_)) | None => {}
     }
     let broken_pipe = error.chain().any(|cause| {
         cause

@@ -17,6 +17,7 @@ mod export;
 mod files;
 mod findings;
 mod inputs;
+mod job;
 mod leaderboard;
 mod man;
 mod merge;
@@ -27,10 +28,15 @@ pub mod output;
 mod pair;
 mod report;
 mod score;
+mod session;
 mod validate;
+
+use std::ffi::OsString;
+use std::path::PathBuf;
 
 use clap::builder::FalseyValueParser;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+
 use exit::Exit;
 use output::{Color, Output};
 
@@ -83,6 +89,8 @@ enum Command {
     Bench(bench::Args),
     /// Run a suite every night and tell noise from regression.
     Nightly(nightly::Args),
+    /// Do any job from a request in JSON, and write its record.
+    Job(job::Args),
     /// Render saved records again: tables, or a site.
     Report(report::Args),
     /// Write a saved record in the format of another program.
@@ -103,9 +111,10 @@ enum Command {
     Man(man::Args),
 }
 
-/// Parses the arguments, runs the command, and answers with the exit code.
-pub fn main() -> Exit {
-    let matches = match Cli::command().try_get_matches() {
+/// Runs the whole command line inside any host program, and answers with the exit code. `args` begin with the name that
+/// help shows; `program` is what the processes of jobs are started with, and understands the same arguments.
+pub fn run_from(program: PathBuf, args: impl IntoIterator<Item = OsString>) -> Exit {
+    let matches = match Cli::command().try_get_matches_from(args) {
         Ok(matches) => matches,
         Err(error) => {
             // A closed pipe while help is printed is no failure either.
@@ -124,7 +133,7 @@ pub fn main() -> Exit {
             return Exit::Usage;
         }
     };
-    match run(cli) {
+    match run(cli, program) {
         Ok(exit) => exit,
         Err(error) => {
             let code = exit::of(&error);
@@ -136,7 +145,7 @@ pub fn main() -> Exit {
     }
 }
 
-fn run(cli: Cli) -> anyhow::Result<Exit> {
+fn run(cli: Cli, program: PathBuf) -> anyhow::Result<Exit> {
     start_logging(cli.global.verbose);
     if let Some(threads) = cli.global.threads {
         if threads == 0 {
@@ -147,14 +156,16 @@ fn run(cli: Cli) -> anyhow::Result<Exit> {
             .build_global()?;
     }
     let output = Output::new(cli.global.quiet, cli.global.color);
+    let mut session = session::session(program, &output);
     match cli.command {
         Command::Validate(args) => validate::run(&args, &output),
         Command::Score(args) => score::run(&args, &output),
         Command::Caption(args) => caption::run(&args, &output),
         Command::Compare(args) => compare::run(&args, &output),
         Command::Leaderboard(args) => leaderboard::run(&args, &output),
-        Command::Bench(args) => bench::run(&args, &output),
-        Command::Nightly(args) => nightly::run(&args, &output),
+        Command::Bench(args) => bench::run(&args, &mut session, &output),
+        Command::Nightly(args) => nightly::run(&args, &session, &output),
+        Command::Job(args) => job::run(&args, &mut session, &output),
         Command::Report(args) => report::run(&args, &output),
         Command::Export(args) => export::run(&args, &output),
         Command::Embed(args) => embed::run(&args, &output),
