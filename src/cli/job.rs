@@ -7,20 +7,22 @@ use anyhow::Context;
 use fgd_record::{Record, Results};
 
 use super::exit::{Exit, usage};
-use super::findings;
-use super::output::{Output, Sink};
+use super::output::Sink;
+use crate::jobs::Session;
 use crate::jobs::request::Request;
-use crate::jobs::{JobError, Session};
 
 /// Arguments of `fgd job`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Example: a file with
+
   {\"job\": \"score\", \"submission\": \"good.csv\", \"references\": {\"path\": \"references.csv\"}}
-does what `fgd score good.csv --references references.csv --format json` does. The jobs are score, compare,
-leaderboard, caption and bench; a field has the name of its flag with underscores, and the flag's default.")]
+
+does what `fgd score good.csv --references references.csv --format json` does. The jobs are score, compare, leaderboard,
+caption and bench. Fields have the names of the flags with underscores, and their defaults.")]
 pub struct Args {
-    /// The job as JSON.
+    /// The request as JSON.
+    #[arg(value_name = "REQUEST.json")]
     request: PathBuf,
     /// Write the record to a file instead of stdout.
     #[arg(short, long, value_name = "FILE", env = "FGD_OUTPUT")]
@@ -28,20 +30,13 @@ pub struct Args {
 }
 
 /// Runs `fgd job`; the exit code is that of the job's own command.
-pub fn run(args: &Args, session: &mut Session, output: &Output) -> anyhow::Result<Exit> {
+pub fn run(args: &Args, session: &mut Session) -> anyhow::Result<Exit> {
     let path = args.request.display();
     let text = std::fs::read(&args.request).with_context(|| format!("{path}: cannot be read"))?;
     let request: Request = serde_json::from_slice(&text)
         .map_err(|error| usage(format!("{path}: is no request: {error}; see fgd job --help")))?;
     let sink = Sink::open(args.output.as_deref())?;
-    let record = request.run(session).map_err(|error| {
-        if let JobError::Invalid { findings, .. } = &error {
-            for (file, found) in findings {
-                findings::print(found, file, true, output);
-            }
-        }
-        error
-    })?;
+    let record = request.run(session)?;
     sink.write(record.to_json().as_bytes())?;
     Ok(exit_of(&record))
 }

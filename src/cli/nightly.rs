@@ -84,7 +84,7 @@ enum Command {
 }
 
 /// Runs `fgd nightly`.
-pub fn run(args: &Args, session: &Session, output: &Output) -> anyhow::Result<Exit> {
+pub fn run(args: &Args, output: &Output, session: &Session) -> anyhow::Result<Exit> {
     match &args.command {
         Command::Init { suite } => init(suite, output),
         Command::Run {

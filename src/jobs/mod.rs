@@ -7,15 +7,19 @@
 pub mod bench;
 pub mod caption;
 pub mod compare;
+pub mod embed;
+pub mod embedding;
 mod error;
 pub mod images;
 pub mod leaderboard;
+pub mod moments;
 pub mod options;
 pub mod provenance;
 pub mod request;
 pub mod score;
 pub mod scoring;
 mod session;
+pub mod validate;
 
 pub use crate::host;
 pub use error::JobError;

@@ -31,9 +31,10 @@ impl Request {
     /// Those of the job.
     pub fn run(&self, session: &mut Session) -> Result<Record, JobError> {
         match self {
-            Self::Score(_) | Self::Compare(_) | Self::Leaderboard(_) | Self::Caption(_) => {
-                Err(JobError::usage("this job is not a library yet"))
-            }
+            Self::Score(request) => score::run(request, session),
+            Self::Compare(request) => compare::run(request, session),
+            Self::Leaderboard(request) => leaderboard::run(request, session),
+            Self::Caption(_) => Err(JobError::usage("fgd caption is not a library yet")),
             Self::Bench(request) => bench::run(request, session),
         }
     }

@@ -7,7 +7,7 @@ use fgd_captioner::{DEFAULT_PROMPT, Precision};
 
 use super::DestinationArgs;
 use super::load::LoadArgs;
-use crate::jobs::bench::CaptionerRequest;
+use crate::jobs::bench::{CaptionerRequest, Request};
 
 /// Arguments of `fgd bench captioner`.
 #[derive(Debug, clap::Args)]
@@ -51,23 +51,25 @@ pub struct Args {
     #[command(flatten)]
     load: LoadArgs,
     #[command(flatten)]
-    pub(super) destination: DestinationArgs,
+    destination: DestinationArgs,
 }
 
 impl Args {
-    pub(super) fn request(&self) -> CaptionerRequest {
-        CaptionerRequest {
-            checkpoint: self.checkpoint.clone(),
-            adapter: self.adapter.clone(),
-            images: self.images.clone(),
+    /// What is asked, and where the result goes.
+    pub(super) fn split(self) -> (Request, DestinationArgs) {
+        let request = CaptionerRequest {
+            checkpoint: self.checkpoint,
+            adapter: self.adapter,
+            images: self.images,
             items: self.items,
-            prompt: self.prompt.clone(),
+            prompt: self.prompt,
             max_new_tokens: self.max_new_tokens,
             num_beams: self.num_beams,
             stop_at_end: self.stop_at_end,
             dtype: self.dtype,
-            device: self.device.clone(),
+            device: self.device,
             load: self.load.load(),
-        }
+        };
+        (Request::Captioner(request), self.destination)
     }
 }

@@ -3,10 +3,10 @@
 use std::path::PathBuf;
 
 use super::load::LoadArgs;
-use super::{DestinationArgs, encoding};
+use super::DestinationArgs;
 use crate::cli::encoder::EncoderArgs;
 use crate::cli::files::CaptionArgs;
-use crate::jobs::bench::EncoderRequest;
+use crate::jobs::bench::{EncoderRequest, Request};
 
 /// Arguments of `fgd bench encoder`.
 #[derive(Debug, clap::Args)]
@@ -24,17 +24,19 @@ pub struct Args {
     #[command(flatten)]
     encoder: EncoderArgs,
     #[command(flatten)]
-    pub(super) destination: DestinationArgs,
+    destination: DestinationArgs,
 }
 
 impl Args {
-    pub(super) fn request(&self) -> EncoderRequest {
-        EncoderRequest {
-            captions: self.captions.clone(),
+    /// What is asked, and where the result goes.
+    pub(super) fn split(self) -> (Request, DestinationArgs) {
+        let request = EncoderRequest {
+            captions: self.captions,
             items: self.items,
             load: self.load.load(),
             reading: self.files.options(),
-            encoding: encoding(&self.encoder),
-        }
+            encoding: self.encoder.encoding(),
+        };
+        (Request::Encoder(request), self.destination)
     }
 }

@@ -79,7 +79,7 @@ pub struct LoadArgs {
 
 impl LoadArgs {
     /// The load that the flags describe.
-    pub fn load(&self) -> Load {
+    pub fn load(self) -> Load {
         Load {
             scenario: match self.scenario {
                 ScenarioArg::Single => Scenario::Single,
@@ -94,10 +94,10 @@ impl LoadArgs {
             batch_size: self.batch_size,
             rate: self.rate,
             latency_bound: self.latency_bound,
-            batch_sizes: self.batch_sizes.clone(),
-            thread_counts: self.thread_counts.clone(),
+            batch_sizes: self.batch_sizes,
+            thread_counts: self.thread_counts,
             seed: self.seed,
-            samples: self.samples.clone(),
+            samples: self.samples,
         }
     }
 }

@@ -5,14 +5,12 @@ mod encoder;
 mod load;
 mod score;
 
-use super::encoder::EncoderArgs;
 use super::exit::Exit;
 use super::files::{ReportArgs, ResultArgs};
 use super::job::exit_of;
 use super::output::{Output, Sink};
 use crate::jobs::Session;
 use crate::jobs::bench::{self, Request};
-use crate::jobs::options::Encoding;
 
 /// Arguments of `fgd bench`.
 #[derive(Debug, clap::Args)]
@@ -42,11 +40,11 @@ struct DestinationArgs {
 }
 
 /// Runs `fgd bench`; exit code 5 where the run does not count.
-pub fn run(args: &Args, session: &mut Session, output: &Output) -> anyhow::Result<Exit> {
-    let (request, to) = match &args.target {
-        Target::Encoder(args) => (Request::Encoder(args.request()), &args.destination),
-        Target::Captioner(args) => (Request::Captioner(args.request()), &args.destination),
-        Target::Score(args) => (Request::Score(args.request()), &args.destination),
+pub fn run(args: Args, output: &Output, session: &mut Session) -> anyhow::Result<Exit> {
+    let (request, to) = match args.target {
+        Target::Encoder(args) => args.split(),
+        Target::Captioner(args) => args.split(),
+        Target::Score(args) => args.split(),
     };
     let sink = Sink::open(to.result.output.as_deref())?;
     to.report.prepare()?;
@@ -54,14 +52,4 @@ pub fn run(args: &Args, session: &mut Session, output: &Output) -> anyhow::Resul
     to.result.write(sink, &record, output)?;
     to.report.write(std::slice::from_ref(&record), output)?;
     Ok(exit_of(&record))
-}
-
-fn encoding(args: &EncoderArgs) -> Encoding {
-    Encoding {
-        encoder: args.encoder.clone(),
-        engine: args.engine,
-        device: args.device.clone(),
-        max_length: args.max_length,
-        cache: !args.no_cache,
-    }
 }

@@ -1,12 +1,9 @@
 //! `fgd bench score`.
 
+use super::DestinationArgs;
 use super::load::LoadArgs;
-use super::{DestinationArgs, encoding};
-use crate::cli::encoder::EncoderArgs;
 use crate::cli::pair::PairArgs;
-use crate::jobs::bench::ScoreRequest;
-use crate::jobs::options::References;
-use crate::jobs::score;
+use crate::jobs::bench::{Request, ScoreRequest};
 
 /// Arguments of `fgd bench score`.
 #[derive(Debug, clap::Args)]
@@ -16,28 +13,16 @@ pub struct Args {
     #[command(flatten)]
     load: LoadArgs,
     #[command(flatten)]
-    encoder: EncoderArgs,
-    #[command(flatten)]
-    pub(super) destination: DestinationArgs,
+    destination: DestinationArgs,
 }
 
 impl Args {
-    pub(super) fn request(&self) -> ScoreRequest {
-        let (id_column, caption_column) = self.pair.columns.names();
-        ScoreRequest {
-            score: score::Request {
-                submission: self.pair.submission.clone(),
-                references: References {
-                    path: self.pair.references.clone(),
-                    id_column: id_column.clone(),
-                    caption_column: caption_column.clone(),
-                },
-                unpaired: self.pair.unpaired,
-                reading: self.pair.captions.options(),
-                encoding: encoding(&self.encoder),
-                ..score::Request::default()
-            },
+    /// What is asked, and where the result goes.
+    pub(super) fn split(self) -> (Request, DestinationArgs) {
+        let request = ScoreRequest {
+            score: self.pair.request(),
             load: self.load.load(),
-        }
+        };
+        (Request::Score(request), self.destination)
     }
 }

@@ -16,11 +16,13 @@ use fgd_record::{
     BenchResults, CheckpointInfo, Comparability, EncoderInfo, Host, Input, Record, Results,
     Scenario, Server,
 };
+use fgd_store::file;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use super::provenance::{self, Origin};
+use super::scoring::system::stem;
 use super::{JobError, Session};
 use crate::bench::load::{Load, Subject};
 use crate::bench::results::{Run, results};
@@ -115,6 +117,7 @@ fn put_under_load(
     session: &Session,
 ) -> Result<BenchResults, JobError> {
     let items = target.items();
+    let samples_file = load.samples.as_deref().map(file::Output::create).transpose()?;
     let limits = load.limits(subject);
     let clock = WallClock::new();
     let overhead = queries::overhead(&clock);
@@ -152,8 +155,9 @@ fn put_under_load(
         true => Some(ceilings::measure(CEILINGS).map_err(|error| JobError::Failed(error.into()))?),
         false => None,
     };
-    if let Some(path) = &load.samples {
-        write(&samples, path)?;
+    if let Some(mut file) = samples_file {
+        samples.write(&mut file)?;
+        file.commit()?;
     }
     Ok(results(Run {
         target: subject.target,
@@ -233,14 +237,9 @@ fn items_sha256<'a>(items: impl Iterator<Item = &'a [u8]>) -> String {
 
 /// A file or folder as it stands in the record.
 fn input(role: &str, path: &Path, sha256: String, rows: u64) -> Input {
-    // A directory's name has no extension, whatever dots it holds.
-    let name = match path.is_dir() {
-        true => path.file_name(),
-        false => path.file_stem(),
-    };
     Input {
         role: role.into(),
-        name: name.unwrap_or(path.as_os_str()).to_string_lossy().into_owned(),
+        name: stem(path),
         path: path.display().to_string(),
         sha256,
         rows,
@@ -252,11 +251,4 @@ fn check_items(items: Option<usize>) -> Result<(), JobError> {
         Some(0) => Err(JobError::usage("--items 0: a query needs something to ask about")),
         _ => Ok(()),
     }
-}
-
-fn write(samples: &Samples, path: &Path) -> Result<(), JobError> {
-    let failed = |error| JobError::because(format_args!("{}: cannot be written", path.display()), error);
-    let mut text = Vec::new();
-    samples.write(&mut text).map_err(failed)?;
-    std::fs::write(path, text).map_err(failed)
 }

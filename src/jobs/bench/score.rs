@@ -1,18 +1,18 @@
 //! `fgd bench score`: whole jobs, from the start of a process to the record.
 
-use std::path::Path;
 use std::time::Instant;
 
-use fgd_record::{BenchTarget, Input, Record};
+use fgd_record::{BenchTarget, Record};
 use serde::{Deserialize, Serialize};
 
-use super::{Description, input, items_sha256, measure};
+use super::{Description, items_sha256, measure};
 use crate::bench::load::{Load, Subject};
 use crate::bench::score::ScoreTarget;
 use crate::host;
 use crate::jobs::request::Request;
-use crate::jobs::scoring::system::{System, SystemError};
-use crate::jobs::{JobError, Session, provenance, score};
+use crate::jobs::score::{self, Pair};
+use crate::jobs::scoring::system::{System, stem};
+use crate::jobs::{JobError, Session, provenance};
 
 /// A job that is run again and again.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -30,13 +30,24 @@ pub fn run(request: &ScoreRequest, session: &Session) -> Result<Record, JobError
     let host = host::describe();
     request.load.check(1).map_err(JobError::Usage)?;
     let job = &request.score;
-    let reading = job.references.reading(&job.reading);
-    let (submission, has_texts) = open("submission", &job.submission, &job.reading)?;
-    let (references, has_reference_texts) = open("references", &job.references.path, &reading)?;
-    let encoder = match has_texts || has_reference_texts {
+    let Pair {
+        submission,
+        references,
+    } = Pair::open(job)?;
+    let has_captions = [&submission, &references]
+        .iter()
+        .any(|system| matches!(system, System::Captions(_)));
+    let encoder = match has_captions {
         true => Some(provenance::encoder_info(&session.uncached_embedder(&job.encoding)?)),
         false => None,
     };
+    let (path, references_path) = (&job.submission, &job.references.path);
+    let inputs = vec![
+        submission.input("submission", &stem(path), path)?,
+        references.input("references", &stem(references_path), references_path)?,
+    ];
+    // A job of its own holds its own files.
+    drop((submission, references));
 
     let folder = tempfile::tempdir()?;
     let file = folder.path().join("request.json");
@@ -54,7 +65,6 @@ pub fn run(request: &ScoreRequest, session: &Session) -> Result<Record, JobError
         peak_memory: &|| peak.lock().ok().and_then(|peak| *peak),
         has_ceilings: false,
     };
-    let inputs = vec![submission, references];
     let description = Description {
         began,
         host,
@@ -69,28 +79,4 @@ pub fn run(request: &ScoreRequest, session: &Session) -> Result<Record, JobError
         .into(),
     };
     measure(&mut target, &subject, &request.load, description, session)
-}
-
-/// A file as it stands in the record, and whether it holds captions. A job of its own reads it again, so nothing is kept.
-fn open(
-    role: &str,
-    path: &Path,
-    reading: &fgd_captions::ReadOptions,
-) -> Result<(Input, bool), JobError> {
-    let system = System::open(path, reading).map_err(|error| match error {
-        SystemError::Captions(error) if role == "references" => error.into(),
-        SystemError::Array(error) if role == "references" => error.into(),
-        error => JobError::invalid(error),
-    })?;
-    let (sha256, rows) = match &system {
-        System::Captions(file) => (file.sha256.clone(), file.captions.len() as u64),
-        System::Embeddings { embeddings, .. } => {
-            (fgd_store::hub::sha256(path)?, embeddings.nrows() as u64)
-        }
-        System::Moments { n, .. } => (fgd_store::hub::sha256(path)?, n.unwrap_or(0)),
-    };
-    Ok((
-        input(role, path, sha256, rows),
-        matches!(system, System::Captions(_)),
-    ))
 }
