@@ -140,7 +140,9 @@ pub fn run(request: &CaptionerRequest, session: &Session) -> Result<Record, JobE
         checkpoint: Some(checkpoint),
         inputs,
         items_sha256,
-        settings: settings.map(|(name, value)| (name.to_owned(), value)).into(),
+        settings: settings
+            .map(|(name, value)| (name.to_owned(), value))
+            .into(),
     };
     measure(&mut target, &subject, &request.load, description, session)
 }
@@ -161,7 +163,8 @@ fn images(request: &CaptionerRequest) -> Result<(Vec<Vec<u8>>, Vec<Input>), JobE
             JobError::because(format_args!("{}: cannot be read", path.display()), error)
         })
     };
-    let images: Vec<Vec<u8>> = (list.iter().map(|image| read(&image.path))).collect::<Result<_, _>>()?;
+    let images: Vec<Vec<u8>> =
+        (list.iter().map(|image| read(&image.path))).collect::<Result<_, _>>()?;
     let sha256 = items_sha256(images.iter().map(Vec::as_slice));
     let input = input("images", source, sha256, images.len() as u64);
     Ok((images, vec![input]))
@@ -175,12 +178,18 @@ fn bytes_per_weight(dir: &Path, captioner: &Captioner) -> Result<f64, JobError> 
     let mut bytes = 0;
     for entry in std::fs::read_dir(dir)? {
         let path = entry?.path();
-        if path.extension().is_some_and(|extension| extension == "safetensors") {
+        if path
+            .extension()
+            .is_some_and(|extension| extension == "safetensors")
+        {
             bytes += path.metadata()?.len();
         }
     }
     let shapes = tensors_of(captioner.config())?;
-    let weights: usize = shapes.iter().map(|(_, shape)| shape.iter().product::<usize>()).sum();
+    let weights: usize = shapes
+        .iter()
+        .map(|(_, shape)| shape.iter().product::<usize>())
+        .sum();
     // Files hold numbers of two or four bytes.
     Ok(match bytes as f64 / (weights.max(1) as f64) < 3.0 {
         true => 2.0,

@@ -19,7 +19,9 @@ impl<'de> Deserialize<'de> for Name {
             .collect();
         // In the words of serde, so that the reader finds the nearest name.
         let expected = known.join(", ");
-        Err(D::Error::custom(format!("unknown variant `{name}`, expected one of {expected}")))
+        Err(D::Error::custom(format!(
+            "unknown variant `{name}`, expected one of {expected}"
+        )))
     }
 }
 
