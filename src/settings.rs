@@ -2,8 +2,9 @@
 //!
 //! The flags' own variables (`FGD_` and the flag's name) are read by the command line.
 
-use fgd_encoder::cache;
+use fgd_encoder::cache::{self, CacheError};
 use fgd_store::hub;
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 /// The surroundings of a job.
@@ -21,11 +22,28 @@ impl Settings {
     /// Reads the environment. `program` is what starts `fgd` from outside; `progress` whether downloads draw bars.
     pub fn from_env(program: PathBuf, progress: bool) -> Self {
         Self {
-            hub: hub::Settings::from_env(progress),
-            cache: cache::folder().ok(),
+            hub: hub(progress),
+            cache: cache_folder().ok(),
             program,
         }
     }
+}
+
+/// How the hub may be used, as the variables of its own Python client say; `progress` whether downloads draw bars.
+pub fn hub(progress: bool) -> hub::Settings {
+    hub::Settings::from_variables(variable, progress)
+}
+
+/// The folder of the embedding cache.
+///
+/// # Errors
+/// No variable says where the user keeps such things.
+pub fn cache_folder() -> Result<PathBuf, CacheError> {
+    cache::folder(variable)
+}
+
+fn variable(name: &str) -> Option<OsString> {
+    std::env::var_os(name).filter(|value| !value.is_empty())
 }
 
 /// A secret by the name of its variable, such as a webhook's address; `None` where it is not set.

@@ -21,7 +21,7 @@ enum Action {
 
 /// Runs `fgd cache`.
 pub fn run(args: &Args, output: &Output) -> anyhow::Result<Exit> {
-    let folder = cache::folder()?;
+    let folder = crate::settings::cache_folder()?;
     match args.action.unwrap_or(Action::Show) {
         Action::Clear => {
             let found = cache::clear(&folder)?;

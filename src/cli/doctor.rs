@@ -6,10 +6,9 @@ use super::output::{Output, Sink};
 use crate::jobs::host;
 use crate::jobs::provenance;
 use fgd_encoder as encoder;
-use fgd_encoder::cache::{self, EmbeddingCache};
+use fgd_encoder::cache::EmbeddingCache;
 use fgd_encoder::embedder::Embedder;
 use fgd_encoder::probe;
-use fgd_store::hub;
 use std::fmt::Write;
 use std::time::Duration;
 
@@ -62,7 +61,7 @@ pub fn run(args: &Args, output: &Output) -> anyhow::Result<Exit> {
         "algebra",
         fgd_metrics::linalg::default_solver().name().into(),
     );
-    let settings = hub::Settings::from_env(false);
+    let settings = crate::settings::hub(false);
     line(
         "hub cache",
         format!(
@@ -73,7 +72,7 @@ pub fn run(args: &Args, output: &Output) -> anyhow::Result<Exit> {
     );
     line(
         "embeddings",
-        match cache::folder() {
+        match crate::settings::cache_folder() {
             Ok(folder) => EmbeddingCache::file(&folder).display().to_string(),
             Err(error) => error.to_string(),
         },

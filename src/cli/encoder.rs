@@ -38,7 +38,7 @@ impl EncoderArgs {
         let folder: Option<PathBuf> = if self.no_cache {
             None
         } else {
-            Some(cache::folder()?)
+            Some(crate::settings::cache_folder()?)
         };
         self.open_with(folder.as_deref(), output)
     }
@@ -68,7 +68,7 @@ impl EncoderArgs {
             device: self.device.clone(),
             max_length: self.max_length,
         };
-        let settings = hub::Settings::from_env(output.draws_progress());
+        let settings = crate::settings::hub(output.draws_progress());
         Ok(Embedder::open(&self.encoder, options, cache, &settings)?)
     }
 }

@@ -2,6 +2,7 @@
 
 use super::exit::{Exit, usage};
 use super::output::{Output, Sink};
+use crate::jobs::scoring::system::read_moments;
 use anyhow::Context;
 use fgd_store::arrays;
 use std::io::Cursor;
@@ -23,7 +24,7 @@ pub fn run(args: &Args, output: &Output) -> anyhow::Result<Exit> {
     let sink = Sink::open(Some(&args.output))?;
     let mut total: Option<fgd_metrics::moments::Moments> = None;
     for file in &args.files {
-        let (moments, n) = arrays::read_moments(file)?;
+        let (moments, n) = read_moments(file)?;
         if n.is_none() {
             return Err(usage(format!(
                 "{}: has no `n`, so its weight in the whole is not known; write it with `fgd moments`",
@@ -39,7 +40,8 @@ pub fn run(args: &Args, output: &Output) -> anyhow::Result<Exit> {
     }
     let total = total.ok_or_else(|| usage("no file given"))?;
     let mut bytes = Cursor::new(Vec::new());
-    arrays::write_moments(&mut bytes, &total)?;
+    let (mu, sigma) = (total.mean(), total.covariance(1)?);
+    arrays::write_moments(&mut bytes, mu.view(), sigma.view(), total.n())?;
     sink.write(bytes.get_ref())?;
     output.say(format!("moments of {} embeddings", total.n()));
     Ok(Exit::Success)

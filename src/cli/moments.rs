@@ -103,7 +103,8 @@ pub fn run(args: &Args, output: &Output) -> anyhow::Result<Exit> {
     }
     let total = total.ok_or_else(|| usage("no file given"))?;
     let mut bytes = Cursor::new(Vec::new());
-    arrays::write_moments(&mut bytes, &total)?;
+    let (mu, sigma) = (total.mean(), total.covariance(1)?);
+    arrays::write_moments(&mut bytes, mu.view(), sigma.view(), total.n())?;
     sink.write(bytes.get_ref())?;
     output.say(format!(
         "moments of {} embeddings of {} dimensions",

@@ -8,7 +8,6 @@ use fgd::jobs::scoring::system::System;
 use fgd_captions::{ReadOptions, read};
 use fgd_encoder::Options;
 use fgd_encoder::embedder::Embedder;
-use fgd_store::hub::Settings;
 use proptest::prelude::*;
 use serde_json::Value;
 use std::path::Path;
@@ -115,7 +114,7 @@ fn embedder() -> Result<Embedder, AssembleError> {
         name,
         Options::default(),
         None,
-        &Settings::from_env(false),
+        &fgd::settings::hub(false),
     )?)
 }
 
