@@ -4,6 +4,7 @@
 
 use fgd_encoder::cache;
 use fgd_store::hub;
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 /// The surroundings of a job.
@@ -21,11 +22,15 @@ impl Settings {
     /// Reads the environment. `program` is what starts `fgd` from outside; `progress` whether downloads draw bars.
     pub fn from_env(program: PathBuf, progress: bool) -> Self {
         Self {
-            hub: hub::Settings::from_env(progress),
-            cache: cache::folder().ok(),
+            hub: hub::Settings::from_variables(variable, progress),
+            cache: cache::folder(variable).ok(),
             program,
         }
     }
+}
+
+fn variable(name: &str) -> Option<OsString> {
+    std::env::var_os(name).filter(|value| !value.is_empty())
 }
 
 /// A secret by the name of its variable, such as a webhook's address; `None` where it is not set.

@@ -33,7 +33,7 @@ impl EncoderArgs {
     pub(super) fn open_uncached(
         &self,
         output: &super::output::Output,
-    ) -> anyhow::Result<fgd_encoder::embedder::Embedder> {
+    ) -> anyhow::Result<fgd_encoder::Embedder> {
         let settings = crate::settings::Settings::from_env("fgd".into(), output.draws_progress());
         Ok(crate::jobs::Session::new(settings).uncached_embedder(&self.encoding())?)
     }

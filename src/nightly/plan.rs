@@ -224,7 +224,7 @@ impl<'a> Planner<'a> {
         let dir = if local.is_dir() {
             local
         } else {
-            let settings = hub::Settings::from_env(false);
+            let settings = crate::settings::hub(false);
             hub::resolve(name, kind, &settings)
                 .map_err(|error| error.to_string())?
                 .dir
