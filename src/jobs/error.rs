@@ -19,8 +19,8 @@ pub enum JobError {
         findings: Vec<(PathBuf, Vec<Finding>)>,
     },
     /// Something went wrong on the way: a file, a model, the machine.
-    #[error("{0}")]
-    Failed(#[source] Box<dyn Error + Send + Sync>),
+    #[error(transparent)]
+    Failed(Box<dyn Error + Send + Sync>),
 }
 
 impl JobError {
