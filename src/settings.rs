@@ -2,6 +2,7 @@
 //!
 //! The flags' own variables (`FGD_` and the flag's name) are read by the command line.
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -26,8 +27,8 @@ impl Settings {
     /// Reads the environment. `program` is what starts `fgd` from outside; `progress` whether downloads draw bars.
     pub fn from_env(program: PathBuf, progress: bool) -> Self {
         Self {
-            hub: hub::Settings::from_env(progress),
-            cache: cache::folder().ok(),
+            hub: hub::Settings::from_variables(variable, progress),
+            cache: cache::folder(variable).ok(),
             program,
         }
     }
@@ -44,6 +45,10 @@ impl Settings {
         command.arg("job").arg(request);
         command
     }
+}
+
+fn variable(name: &str) -> Option<OsString> {
+    std::env::var_os(name).filter(|value| !value.is_empty())
 }
 
 /// A secret by the name of its variable, such as a webhook's address; `None` where it is not set.

@@ -8,7 +8,7 @@ use crate::jobs::host;
 use crate::jobs::provenance;
 use fgd_encoder as encoder;
 use fgd_encoder::cache::{CacheError, EmbeddingCache};
-use fgd_encoder::embedder::Embedder;
+use fgd_encoder::Embedder;
 use fgd_encoder::probe;
 use std::fmt::Write;
 use std::time::Duration;

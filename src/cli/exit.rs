@@ -1,6 +1,5 @@
 //! What the program says to a script: its exit codes.
 
-use crate::jobs::JobError;
 use fgd_store::file::FileError;
 use std::process::ExitCode;
 

@@ -5,7 +5,7 @@ use super::JobError;
 use super::options::Encoding;
 use crate::settings::Settings;
 use fgd_encoder::Options;
-use fgd_encoder::embedder::Embedder;
+use fgd_encoder::Embedder;
 use std::sync::Arc;
 use tempfile::TempDir;
 
