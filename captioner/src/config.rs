@@ -6,12 +6,10 @@
 use std::path::Path;
 
 use serde::Deserialize;
-use serde_json::Value;
 
 use super::error::{Error, Result};
+use super::json::{OneOrMany, read_json};
 use super::layers::Activation;
-use super::special_tokens::OneOrMany;
-pub use super::special_tokens::SpecialTokens;
 
 /// The vision tower: a ViT whose defaults are those of EVA ViT-g/14.
 #[derive(Debug, Clone, Deserialize)]
@@ -272,22 +270,5 @@ impl Config {
             return Err("text_config: relative attention needs at least 4 buckets and a distance beyond the exact ones".into());
         }
         Ok(())
-    }
-}
-
-/// Reads a JSON file into `T`; the error names the file.
-pub(super) fn read_json<T: for<'de> Deserialize<'de>>(path: &Path) -> Result<T> {
-    let bytes = std::fs::read(path).map_err(Error::io(path))?;
-    let mut value: Value = serde_json::from_slice(&bytes)
-        .map_err(|e| Error::checkpoint(path, format!("not JSON: {e}")))?;
-    drop_nulls(&mut value);
-    serde_json::from_value(value).map_err(|e| Error::checkpoint(path, e))
-}
-
-/// Python writes `null` where it means "the default".
-fn drop_nulls(value: &mut Value) {
-    if let Value::Object(map) = value {
-        map.retain(|_, v| !v.is_null());
-        map.values_mut().for_each(drop_nulls);
     }
 }

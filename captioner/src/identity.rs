@@ -4,12 +4,12 @@ use std::path::Path;
 
 use sha2::{Digest, Sha256};
 
-use super::adapter::Adapter;
 use super::config::Config;
 use super::error::{Error, Result};
-use super::model::LoadOptions;
+use super::options::LoadOptions;
 use super::preprocess::Preprocessor;
-use super::weights::{Precision, TensorFiles};
+use super::special_tokens::SpecialTokens;
+use super::weights::{Adapter, Precision, TensorFiles};
 
 /// Hashes of what was loaded; those of tensors cover names, types, shapes and bytes.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
@@ -42,7 +42,7 @@ impl Identity {
         let mut whole = Sha256::new();
         whole.update(format!(
             "{config:?} {:?} {preprocessor:?} ",
-            config.special_tokens(dir)?
+            SpecialTokens::read(dir, config)?
         ));
         whole.update(Sha256::digest(tokenizer));
 

@@ -2,7 +2,7 @@
 //!
 //! In the order of the paper: [`preprocess`] turns a file into pixels, [`vision`] (ViT-g/14) into image tokens,
 //! [`qformer`] into 32 queries, a linear projection into vectors of the language model, [`t5`] reads them with the prompt,
-//! and [`generate`] searches for the caption. [`weights`], [`adapter`] and [`config`] load a checkpoint into these parts,
+//! and [`generate`] searches for the caption. [`weights`] and [`config`] load a checkpoint into these parts,
 //! `model` puts them together; [`features`] keeps query outputs between runs and [`run`] captions whole directories,
 //! durably.
 //!
@@ -19,15 +19,15 @@
 //! # }
 //! ```
 
-pub mod adapter;
 pub mod config;
-mod device;
 mod error;
 pub mod features;
 pub mod generate;
 mod identity;
+mod json;
 pub mod layers;
 mod model;
+mod options;
 pub mod preprocess;
 pub mod qformer;
 pub mod run;
@@ -37,10 +37,11 @@ mod tokenizer;
 pub mod vision;
 pub mod weights;
 
-pub use device::parse_device;
 pub use error::{Error, Result};
 pub use generate::{EarlyStopping, Generated, GenerationConfig, Sampling};
 pub use identity::Identity;
-pub use model::{Caption, Captioner, DEFAULT_PROMPT, LoadOptions, tensors_of};
+pub use model::{Caption, Captioner, DEFAULT_PROMPT, tensors_of};
+pub use options::{LoadOptions, parse_device};
+pub use special_tokens::SpecialTokens;
 pub use tokenizer::PromptTokenizer;
 pub use weights::{Precision, Progress};

@@ -4,18 +4,19 @@ use std::path::Path;
 
 use candle_core::{DType, Device, Tensor};
 
-use super::adapter::Adapter;
-use super::config::{Config, SpecialTokens};
+use super::config::Config;
 use super::error::{Error, Result};
 use super::generate::{self, Generated, GenerationConfig, Step};
 use super::identity::Identity;
 use super::layers::{Linear, Mask};
+use super::options::LoadOptions;
 use super::preprocess::Preprocessor;
 use super::qformer::QFormer;
+use super::special_tokens::SpecialTokens;
 use super::t5::{Cache, T5};
 use super::tokenizer::PromptTokenizer;
 use super::vision::VisionModel;
-use super::weights::{Loader, Precision, Progress, Scope, TensorFiles};
+use super::weights::{Adapter, Loader, Precision, Progress, Scope, TensorFiles};
 
 /// Images that the vision tower and the Q-Former see at once on a CPU: enough that their weights are worth widening, few
 /// enough that what lies between two layers stays small beside the weights.
@@ -23,24 +24,6 @@ const IMAGES_AT_A_TIME: usize = 4;
 
 /// The prompt of the published fine-tuned checkpoint's card.
 pub const DEFAULT_PROMPT: &str = "Provide a detailed caption for this photo.";
-
-/// How a checkpoint is loaded.
-#[derive(Debug, Clone)]
-pub struct LoadOptions {
-    /// What weights are kept in.
-    pub precision: Precision,
-    /// Where it runs.
-    pub device: Device,
-}
-
-impl Default for LoadOptions {
-    fn default() -> Self {
-        Self {
-            precision: Precision::F32,
-            device: Device::Cpu,
-        }
-    }
-}
 
 /// One caption.
 #[derive(Debug, Clone, PartialEq)]
@@ -111,7 +94,7 @@ impl Captioner {
             ));
         }
         let config = Config::read(checkpoint)?;
-        let special = config.special_tokens(checkpoint)?;
+        let special = SpecialTokens::read(checkpoint, &config)?;
         let tokenizer = PromptTokenizer::read(checkpoint, config.image_token_index)?;
         let preprocessor = Preprocessor::read(checkpoint, config.vision_config.image_size)?;
         let adapter = adapter.map(Adapter::read).transpose()?;

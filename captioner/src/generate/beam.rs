@@ -4,8 +4,8 @@
 //! after the finished ones are set aside. Only finished ones among the best `beams` may enter the result.
 
 use super::{EarlyStopping, Generated, GenerationConfig, Step, penalties, rows_of};
-use crate::config::SpecialTokens;
 use crate::error::Result;
+use crate::special_tokens::SpecialTokens;
 
 /// transformers' "impossible": added where a beam must not be chosen.
 const NEVER: f32 = -1.0e9;

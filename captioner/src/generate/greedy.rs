@@ -2,8 +2,8 @@
 
 use super::sample::Sampler;
 use super::{Generated, GenerationConfig, Step, penalties, rows_of};
-use crate::config::SpecialTokens;
 use crate::error::Result;
+use crate::special_tokens::SpecialTokens;
 
 struct Row {
     prompt: usize,
@@ -31,7 +31,7 @@ pub fn search(
         for (row, mut scores) in rows.iter_mut().zip(logits) {
             penalties::apply(config, &special.eos, &row.ids, &mut scores);
             let id = match &mut row.sampler {
-                Some(sampler) => sampler.draw(scores)?,
+                Some(sampler) => sampler.draw(&scores)?,
                 None => argmax(&scores),
             };
             row.ids.push(id);

@@ -10,8 +10,8 @@ mod sample;
 use candle_core::Tensor;
 use serde::{Deserialize, Serialize};
 
-use super::config::SpecialTokens;
 use super::error::{Error, Result};
+use super::special_tokens::SpecialTokens;
 
 /// How captions are decoded; the names and meanings are those of transformers' `GenerationConfig`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

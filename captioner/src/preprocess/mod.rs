@@ -17,8 +17,8 @@ pub use decode::{MAX_PIXELS, RgbImage, decode};
 pub use normalize::normalize;
 pub use resize::resize_bicubic;
 
-use super::config::read_json;
 use super::error::{Error, Result};
+use super::json::read_json;
 
 /// What a checkpoint's image processor does; defaults are BLIP's.
 #[derive(Debug, Clone, PartialEq)]

@@ -10,9 +10,9 @@ use std::sync::Arc;
 
 use candle_core::{DType, Device, Tensor};
 
+use super::adapter::Adapter;
 use super::files::{Entry, TensorFiles};
 use super::matrix::{HostMatrix, Matrix, Precision};
-use crate::adapter::Adapter;
 use crate::error::{Error, Result};
 
 /// How far loading is.

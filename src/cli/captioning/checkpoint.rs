@@ -2,7 +2,7 @@
 
 use crate::cli::exit::usage;
 use crate::cli::output::Output;
-use fgd_captioner::adapter::Adapter;
+use fgd_captioner::weights::Adapter;
 use fgd_store::hub::{self, Kind, Model};
 use std::path::Path;
 

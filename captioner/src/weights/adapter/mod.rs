@@ -13,8 +13,9 @@ use sha2::{Digest, Sha256};
 
 use config::{AdapterConfig, CONFIG};
 
+use super::files::TensorFiles;
+use super::matrix::HostMatrix;
 use crate::error::{Error, Result};
-use crate::weights::{HostMatrix, TensorFiles};
 
 const TENSORS: &str = "adapter_model.safetensors";
 
