@@ -9,13 +9,13 @@
 mod download;
 mod error;
 
+// The old name, until its last caller says `digest::file_sha256`.
+pub use crate::digest::file_sha256 as sha256;
 pub use error::HubError;
 
 use hf_hub::Cache;
-use sha2::{Digest, Sha256};
 use std::collections::BTreeSet;
 use std::fs::File;
-use std::io;
 use std::path::{Path, PathBuf};
 
 /// The encoder that FGD is named after.
@@ -286,15 +286,4 @@ fn cached(id: &str, revision: &str, kind: Kind, settings: &Settings) -> Option<M
         id: id.into(),
         revision: Some(commit),
     })
-}
-
-/// SHA-256 of a file, in hex.
-pub fn sha256(path: &Path) -> Result<String, HubError> {
-    let failed = |source| HubError::Io {
-        path: path.into(),
-        source,
-    };
-    let mut hasher = Sha256::new();
-    io::copy(&mut File::open(path).map_err(failed)?, &mut hasher).map_err(failed)?;
-    Ok(format!("{:x}", hasher.finalize()))
 }
