@@ -5,14 +5,14 @@
 
 use std::path::Path;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize, Serializer};
 
 use super::error::{Error, Result};
 use super::json::{OneOrMany, read_json};
 use super::layers::Activation;
 
 /// The vision tower: a ViT whose defaults are those of EVA ViT-g/14.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, Serialize)]
 #[serde(default)]
 #[allow(missing_docs)]
 pub struct VisionConfig {
@@ -22,6 +22,7 @@ pub struct VisionConfig {
     pub num_attention_heads: usize,
     pub image_size: usize,
     pub patch_size: usize,
+    #[serde(serialize_with = "by_name")]
     pub hidden_act: Activation,
     pub layer_norm_eps: f64,
     pub qkv_bias: bool,
@@ -44,7 +45,7 @@ impl Default for VisionConfig {
 }
 
 /// The querying transformer between the vision tower and the language model.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, Serialize)]
 #[serde(default)]
 #[allow(missing_docs)]
 pub struct QFormerConfig {
@@ -52,6 +53,7 @@ pub struct QFormerConfig {
     pub num_hidden_layers: usize,
     pub num_attention_heads: usize,
     pub intermediate_size: usize,
+    #[serde(serialize_with = "by_name")]
     pub hidden_act: Activation,
     pub layer_norm_eps: f64,
     pub cross_attention_frequency: usize,
@@ -72,7 +74,7 @@ impl Default for QFormerConfig {
 }
 
 /// The T5 language model. `T5Config::resolve` settles the fields that depend on one another.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, Serialize)]
 #[serde(default)]
 #[allow(missing_docs)]
 pub struct T5Config {
@@ -88,6 +90,7 @@ pub struct T5Config {
     pub relative_attention_max_distance: usize,
     pub layer_norm_epsilon: f64,
     feed_forward_proj: String,
+    #[serde(serialize_with = "by_name_if_any")]
     dense_act_fn: Option<Activation>,
     tie_word_embeddings: Option<bool>,
     scale_decoder_outputs: Option<bool>,
@@ -162,7 +165,7 @@ impl T5Config {
 }
 
 /// The whole model.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, Serialize)]
 #[serde(default)]
 #[allow(missing_docs)]
 pub struct Config {
@@ -271,4 +274,20 @@ impl Config {
         }
         Ok(())
     }
+}
+
+fn by_name<S: Serializer>(activation: &Activation, to: S) -> std::result::Result<S::Ok, S::Error> {
+    by_name_if_any(&Some(*activation), to)
+}
+
+fn by_name_if_any<S: Serializer>(
+    activation: &Option<Activation>,
+    to: S,
+) -> std::result::Result<S::Ok, S::Error> {
+    let name = activation.map(|activation| match activation {
+        Activation::Gelu => "gelu",
+        Activation::GeluTanh => "gelu_new",
+        Activation::Relu => "relu",
+    });
+    name.serialize(to)
 }

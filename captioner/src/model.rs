@@ -6,7 +6,7 @@ use candle_core::{DType, Device, Tensor};
 
 use super::config::Config;
 use super::error::{Error, Result};
-use super::generate::{self, Generated, GenerationConfig, Step};
+use super::generate::{self, GenerationConfig, Sequence, Step};
 use super::identity::Identity;
 use super::layers::{Linear, Mask};
 use super::options::LoadOptions;
@@ -16,7 +16,7 @@ use super::special_tokens::SpecialTokens;
 use super::t5::{Cache, T5};
 use super::tokenizer::PromptTokenizer;
 use super::vision::VisionModel;
-use super::weights::{Adapter, Loader, Precision, Progress, Scope, TensorFiles};
+use super::weights::{Adapter, LoadProgress, Loader, Precision, Scope, TensorFiles};
 
 /// Images that the vision tower and the Q-Former see at once on a CPU: enough that their weights are worth widening, few
 /// enough that what lies between two layers stays small beside the weights.
@@ -31,7 +31,7 @@ pub struct Caption {
     /// The text, special tokens stripped.
     pub text: String,
     /// The generated ids behind it.
-    pub generated: Generated,
+    pub sequence: Sequence,
 }
 
 /// A BLIP-2 checkpoint, ready to caption.
@@ -86,7 +86,7 @@ impl Captioner {
         checkpoint: &Path,
         adapter: Option<&Path>,
         options: LoadOptions,
-        progress: &dyn Fn(Progress),
+        progress: &dyn Fn(LoadProgress),
     ) -> Result<Self> {
         if options.precision == Precision::Q8 && !options.device.is_cpu() {
             return Err(Error::Setting(
@@ -111,6 +111,7 @@ impl Captioner {
             &files,
             adapter.as_ref(),
             &config,
+            &special,
             &preprocessor,
             &options,
         )?;
@@ -296,13 +297,12 @@ impl Captioner {
             t5: &self.parts.t5,
             cache,
         };
-        let generated = generate::generate(&mut decoding, seeds, config, &self.special)?;
-        generated
+        generate::generate(&mut decoding, seeds, config, &self.special)?
             .into_iter()
-            .map(|generated| {
+            .map(|sequence| {
                 Ok(Caption {
-                    text: self.tokenizer.decode(&generated.ids)?,
-                    generated,
+                    text: self.tokenizer.decode(&sequence.ids)?,
+                    sequence,
                 })
             })
             .collect()

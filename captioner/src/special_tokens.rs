@@ -2,14 +2,14 @@
 
 use std::path::Path;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::config::Config;
 use super::error::Result;
 use super::json::{OneOrMany, read_json};
 
 /// Special tokens of decoding, from `generation_config.json`, else `config.json`, else T5's.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct SpecialTokens {
     /// First token of every decoder sequence.
     pub decoder_start: u32,

@@ -15,6 +15,6 @@ mod tests;
 
 pub use adapter::{Adapter, Change};
 pub use files::{Digests, Entry, TensorFiles};
-pub use loader::{Loader, Progress, Scope};
+pub use loader::{LoadProgress, Loader, Scope};
 pub use matrix::{HostMatrix, Matrix, Precision};
 pub(super) use product::product;
