@@ -6,15 +6,19 @@
 
 pub mod caption;
 pub mod compare;
+pub mod embed;
+pub mod embedding;
 mod error;
 pub mod host;
 pub mod images;
 pub mod leaderboard;
+pub mod moments;
 pub mod options;
 pub mod provenance;
 pub mod score;
 pub mod scoring;
 mod session;
+pub mod validate;
 
 pub use error::JobError;
 pub use session::{Bar, Interrupt, Progress, Session, Silent};

@@ -3,11 +3,10 @@
 use super::record::{Origin, finish, items_sha256};
 use super::running::{RunningArgs, Subject};
 use crate::bench::score::ScoreTarget;
-use crate::cli::encoder::EncoderArgs;
 use crate::cli::exit::Exit;
 use crate::cli::files::{ReportArgs, ResultArgs};
 use crate::cli::output::{Output, Sink};
-use crate::cli::pair::{Pair, PairArgs};
+use crate::cli::pair::PairArgs;
 use crate::jobs::host;
 use crate::jobs::provenance;
 use crate::jobs::scoring::system::System;
@@ -25,8 +24,6 @@ pub struct Args {
     #[command(flatten)]
     running: RunningArgs,
     #[command(flatten)]
-    encoder: EncoderArgs,
-    #[command(flatten)]
     result: ResultArgs,
     #[command(flatten)]
     report: ReportArgs,
@@ -40,17 +37,18 @@ pub fn run(args: &Args, output: &Output) -> anyhow::Result<Exit> {
     let samples_file = args.running.open_samples()?;
     args.report.prepare()?;
     args.running.check(1)?;
-    let Pair {
-        submission,
-        references,
-        inputs,
-    } = args.pair.open()?;
+    let submission = System::open_submission(&args.pair.submission, &args.pair.captions.options())?;
+    let references = System::open(&args.pair.references, &args.pair.captions.options())?;
+    let inputs = [
+        submission.input("submission", "submission", &args.pair.submission)?,
+        references.input("references", "references", &args.pair.references)?,
+    ];
     let has_captions = [&submission, &references]
         .iter()
         .any(|system| matches!(system, System::Captions(_)));
     let encoder = match has_captions {
         true => Some(provenance::encoder_info(
-            &args.encoder.open_uncached(output)?,
+            &args.pair.encoder.open_uncached(output)?,
         )),
         false => None,
     };
@@ -76,7 +74,7 @@ pub fn run(args: &Args, output: &Output) -> anyhow::Result<Exit> {
         .run(&mut target, &subject, &host, samples_file, output)?;
     let mut settings = args.running.settings(&subject, 1);
     settings.insert("unpaired".into(), args.pair.unpaired.into());
-    settings.insert("no-cache".into(), args.encoder.no_cache.into());
+    settings.insert("no-cache".into(), args.pair.encoder.no_cache.into());
     let origin = Origin {
         host,
         encoder,
@@ -103,12 +101,12 @@ fn arguments(args: &Args) -> Vec<OsString> {
     };
     let text = |value: &Option<String>| value.as_ref().map(OsString::from);
     flag("--references", Some((&args.pair.references).into()));
-    flag("--encoder", Some((&args.encoder.encoder).into()));
-    flag("--engine", Some(args.encoder.engine.name().into()));
-    flag("--device", Some((&args.encoder.device).into()));
+    flag("--encoder", Some((&args.pair.encoder.encoder).into()));
+    flag("--engine", Some(args.pair.encoder.engine.name().into()));
+    flag("--device", Some((&args.pair.encoder.device).into()));
     flag(
         "--max-length",
-        args.encoder.max_length.map(|n| n.to_string().into()),
+        args.pair.encoder.max_length.map(|n| n.to_string().into()),
     );
     flag("--id-column", text(&args.pair.captions.id_column));
     flag("--caption-column", text(&args.pair.captions.caption_column));
@@ -121,13 +119,10 @@ fn arguments(args: &Args) -> Vec<OsString> {
         Some(format.to_possible_value()?.get_name().into())
     });
     flag("--input-format", format);
-    let (id, caption) = args.pair.columns.names();
-    flag("--reference-id-column", text(id));
-    flag("--reference-caption-column", text(caption));
     if args.pair.unpaired {
         line.push("--unpaired".into());
     }
-    if args.encoder.no_cache {
+    if args.pair.encoder.no_cache {
         line.push("--no-cache".into());
     }
     line
