@@ -4,13 +4,12 @@ use super::record::{Origin, finish, items_sha256};
 use super::running::{RunningArgs, Subject, own_memory};
 use crate::bench::captioner::CaptionerTarget;
 use crate::bench::workload;
-use crate::cli::captioning::{Checkpoint, load};
 use crate::cli::exit::{Exit, usage};
 use crate::cli::files::{ReportArgs, ResultArgs};
 use crate::cli::inputs::stem;
 use crate::cli::output::{Output, Sink};
-use crate::jobs::caption;
-use crate::jobs::host;
+use crate::jobs::caption::Checkpoint;
+use crate::jobs::{Session, host};
 use anyhow::Context;
 use clap::builder::FalseyValueParser;
 use fgd_captioner::run::list_images;
@@ -73,7 +72,7 @@ pub struct Args {
 const MADE_UP: usize = 8;
 
 /// Runs `fgd bench captioner`.
-pub fn run(args: &Args, output: &Output) -> anyhow::Result<Exit> {
+pub fn run(args: &Args, output: &Output, session: &Session) -> anyhow::Result<Exit> {
     let begin = Instant::now();
     let host = host::describe();
     let generation = GenerationConfig {
@@ -93,21 +92,15 @@ pub fn run(args: &Args, output: &Output) -> anyhow::Result<Exit> {
     args.running.check(images.len())?;
     let items_sha256 = items_sha256(images.iter().map(Vec::as_slice));
 
-    let checkpoint = Checkpoint::resolve(&args.checkpoint, args.adapter.as_deref(), output)?;
+    let checkpoint = Checkpoint::resolve(&args.checkpoint, args.adapter.as_deref(), session)?;
     let options = LoadOptions {
         precision: args.dtype,
         device,
     };
     let loading = Instant::now();
-    let captioner = load(&checkpoint, options, output)?;
+    let captioner = checkpoint.load(options, session)?;
     let load_seconds = loading.elapsed().as_secs_f64();
-    let info = caption::checkpoint(
-        &checkpoint.base,
-        checkpoint.adapter.as_ref(),
-        captioner.identity(),
-        args.dtype,
-        &args.device,
-    );
+    let info = checkpoint.info(&captioner, &args.device);
     let bytes_per_weight = bytes_per_weight(&checkpoint.base.dir, &captioner)?;
     let mut target = CaptionerTarget::new(
         captioner,

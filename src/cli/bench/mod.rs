@@ -8,6 +8,7 @@ mod score;
 
 use super::exit::Exit;
 use super::output::Output;
+use crate::jobs::Session;
 
 /// Arguments of `fgd bench`.
 #[derive(Debug, clap::Args)]
@@ -28,10 +29,10 @@ enum Target {
 }
 
 /// Runs `fgd bench`.
-pub fn run(args: &Args, output: &Output) -> anyhow::Result<Exit> {
+pub fn run(args: &Args, output: &Output, session: &Session) -> anyhow::Result<Exit> {
     match &args.target {
         Target::Encoder(args) => encoder::run(args, output),
-        Target::Captioner(args) => captioner::run(args, output),
+        Target::Captioner(args) => captioner::run(args, output, session),
         Target::Score(args) => score::run(args, output),
     }
 }
