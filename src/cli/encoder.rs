@@ -29,15 +29,6 @@ pub struct EncoderArgs {
 }
 
 impl EncoderArgs {
-    /// For what does not use a session yet.
-    pub(super) fn open_uncached(
-        &self,
-        output: &super::output::Output,
-    ) -> anyhow::Result<fgd_encoder::embedder::Embedder> {
-        let settings = crate::settings::Settings::from_env("fgd".into(), output.draws_progress());
-        Ok(crate::jobs::Session::new(settings).uncached_embedder(&self.encoding())?)
-    }
-
     /// The flags as plain data.
     pub fn encoding(&self) -> Encoding {
         Encoding {

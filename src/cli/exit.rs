@@ -1,8 +1,9 @@
 //! What the program says to a script: its exit codes.
 
-use crate::jobs::JobError;
 use fgd_store::file::FileError;
 use std::process::ExitCode;
+
+use crate::jobs::JobError;
 
 /// The exit codes, all of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,6 +38,11 @@ pub fn usage(message: impl Into<String>) -> anyhow::Error {
 pub fn of(error: &anyhow::Error) -> Exit {
     if let Some(FileError::Directory(_)) = error.downcast_ref() {
         return Exit::Usage;
+    }
+    match error.downcast_ref::<JobError>() {
+        Some(JobError::Usage(_)) => return Exit::Usage,
+        Some(JobError::Invalid { .. }) => return Exit::InvalidSubmission,
+        Some(JobError::Failed(_)) | None => {}
     }
     match error.downcast_ref::<JobError>() {
         Some(JobError::Usage(_)) => return Exit::Usage,

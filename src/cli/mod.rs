@@ -17,6 +17,8 @@ mod export;
 mod files;
 mod findings;
 mod inputs;
+mod interrupt;
+mod job;
 mod leaderboard;
 mod man;
 mod metrics;
@@ -87,6 +89,8 @@ enum Command {
     Bench(bench::Args),
     /// Run a suite every night and tell noise from regression.
     Nightly(nightly::Args),
+    /// Do any job from a request in JSON, and write its record.
+    Job(job::Args),
     /// Render saved records again: tables, or a site.
     Report(report::Args),
     /// Write a saved record in the format of another program.
@@ -153,6 +157,7 @@ fn run(cli: Cli, output: &Output, program: PathBuf) -> anyhow::Result<Exit> {
     }
     let mut session = Session::new(Settings::from_env(program, output.draws_progress()));
     session.progress = Arc::new(*output);
+    session.interrupt = interrupt::on_signal();
     let session = &mut session;
     match cli.command {
         Command::Validate(args) => validate::run(args, output),
@@ -160,8 +165,9 @@ fn run(cli: Cli, output: &Output, program: PathBuf) -> anyhow::Result<Exit> {
         Command::Caption(args) => caption::run(args, output, session),
         Command::Compare(args) => compare::run(args, output, session),
         Command::Leaderboard(args) => leaderboard::run(args, output, session),
-        Command::Bench(args) => bench::run(&args, output, session),
-        Command::Nightly(args) => nightly::run(&args, output),
+        Command::Bench(args) => bench::run(args, output, session),
+        Command::Nightly(args) => nightly::run(&args, output, session),
+        Command::Job(args) => job::run(&args, session),
         Command::Report(args) => report::run(&args, output),
         Command::Export(args) => export::run(&args, output),
         Command::Embed(args) => embed::run(args, output, session),

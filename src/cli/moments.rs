@@ -80,6 +80,7 @@ pub fn merge(args: &MergeArgs, output: &Output) -> anyhow::Result<Exit> {
 
 fn write(moments: &Moments, sink: Sink) -> anyhow::Result<()> {
     let mut bytes = Cursor::new(Vec::new());
-    arrays::write_moments(&mut bytes, moments)?;
+    let (mu, sigma) = (moments.mean(), moments.covariance(1)?);
+    arrays::write_moments(&mut bytes, mu.view(), sigma.view(), moments.n())?;
     sink.write(bytes.get_ref())
 }

@@ -4,7 +4,7 @@ use super::options::Encoding;
 use super::provenance::encoder_info;
 use super::{Bar, JobError, Session, Silent};
 use fgd_captions::{self as captions, CaptionFile, Finding};
-use fgd_encoder::embedder::Embedder;
+use fgd_encoder::Embedder;
 use fgd_record::EncoderInfo;
 use ndarray::Array2;
 use std::time::{Duration, Instant};

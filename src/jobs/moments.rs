@@ -2,10 +2,11 @@
 
 use super::embedding::{Embedding, texts};
 use super::options::Encoding;
+use super::scoring::system::read_moments;
 use super::{JobError, Session};
 use fgd_captions::ReadOptions;
 use fgd_metrics::moments::Moments;
-use fgd_store::arrays::{self, EmbeddingRows};
+use fgd_store::arrays::EmbeddingRows;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -109,7 +110,7 @@ pub fn run(request: &Request, session: &mut Session) -> Result<Moments, JobError
 pub fn merge(files: &[PathBuf]) -> Result<Moments, JobError> {
     let mut total = None;
     for file in files {
-        let (moments, n) = arrays::read_moments(file)?;
+        let (moments, n) = read_moments(file)?;
         if n.is_none() {
             return Err(JobError::usage(format!(
                 "{}: has no `n`, so its weight in the whole is not known; write it with `fgd moments`",

@@ -17,8 +17,9 @@ use serde_json::Value;
 
 use super::results::results;
 use super::{Captioning, Checkpoint};
+use crate::host;
 use crate::jobs::provenance::{self, Origin};
-use crate::jobs::{Bar, JobError, METRIC_VERSION, Session, host};
+use crate::jobs::{Bar, JobError, METRIC_VERSION, Session};
 
 /// Threads that decode images ahead of the captioner.
 const DECODE_THREADS: usize = 2;

@@ -3,7 +3,7 @@
 use fgd_captioner::run::{Outcome, Summary};
 use fgd_record::{CaptionFailure, CaptionMilliseconds, CaptionResults, CaptionStages, Measure};
 
-use crate::jobs::host;
+use crate::host;
 
 /// Fewest captions whose 99th percentile is not just the slowest.
 const ENOUGH_FOR_P99: usize = 100;

@@ -8,7 +8,7 @@ use crate::jobs::validate::unreadable;
 use fgd_captions::{self as captions, CaptionFile, ReadError, ReadOptions};
 use fgd_metrics::moments::Moments;
 use fgd_record::Input;
-use fgd_store::arrays::{self, ArrayError};
+use fgd_store::arrays::{self, ArrayError, MeanCovariance};
 use fgd_store::hub;
 use ndarray::Array2;
 use std::path::{Path, PathBuf};
@@ -62,7 +62,7 @@ impl System {
                 embeddings: arrays::read_embeddings(path)?,
             }),
             Some("npz") => {
-                let (moments, n) = arrays::read_moments(path)?;
+                let (moments, n) = read_moments(path)?;
                 Ok(Self::Moments {
                     path: path.into(),
                     moments: Box::new(moments),
@@ -176,4 +176,19 @@ pub fn stem(path: &Path) -> String {
     name.unwrap_or(path.as_os_str())
         .to_string_lossy()
         .into_owned()
+}
+
+/// Reads a `.npz` file of moments and how many embeddings they were made of, where the file says so; they carry `n = 2`, the
+/// least for which a covariance exists, where it does not.
+///
+/// # Errors
+/// A file that cannot be read, or whose sigma is no covariance.
+pub fn read_moments(path: &Path) -> Result<(Moments, Option<u64>), ArrayError> {
+    let MeanCovariance { mu, sigma, n } = arrays::read_moments(path)?;
+    let moments = Moments::from_mean_covariance(n.unwrap_or(2), mu, sigma, 1);
+    let moments = moments.map_err(|error| ArrayError::Format {
+        path: path.into(),
+        reason: error.to_string(),
+    })?;
+    Ok((moments, n))
 }

@@ -3,7 +3,7 @@
 use super::{HubError, Kind, Model, Settings, cached, missing_files, shards, snapshot};
 use crate::digest::file_sha256;
 use hf_hub::api::sync::{ApiBuilder, ApiError, ApiRepo};
-use hf_hub::{Repo, RepoType};
+use hf_hub::{Cache, Repo, RepoType};
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
@@ -15,8 +15,7 @@ pub(super) fn download(
     settings: &Settings,
 ) -> Result<Model, HubError> {
     let failed = |error: ApiError| explain(error, id, kind, settings);
-    let mut builder = ApiBuilder::from_env()
-        .with_cache_dir(settings.cache.clone())
+    let mut builder = ApiBuilder::from_cache(Cache::new(settings.cache.clone()))
         .with_token(settings.token.clone())
         .with_progress(settings.progress)
         .with_retries(3);
