@@ -9,12 +9,13 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use candle_core::{Device, Tensor};
-use sha2::{Digest, Sha256};
+use fgd_store::digest::Digest;
 
 use config::{AdapterConfig, CONFIG};
 
+use super::files::TensorFiles;
+use super::matrix::HostMatrix;
 use crate::error::{Error, Result};
-use crate::weights::{HostMatrix, TensorFiles};
 
 const TENSORS: &str = "adapter_model.safetensors";
 
@@ -77,13 +78,15 @@ impl Adapter {
         if !self.modules().any(&keep) {
             return String::new();
         }
-        let mut hash = Sha256::new();
         let kept = |name: &str| split_name(name).is_some_and(|(module, _)| keep(module));
-        hash.update(self.files.digests().combine(kept));
-        for (module, change) in self.changes.iter().filter(|(module, _)| keep(module)) {
-            hash.update(format!("{module} {:?} ", change.scale));
-        }
-        format!("{:x}", hash.finalize())
+        let tensors = self.files.digests().combine(kept);
+        let changes = self.changes.iter().filter(|(module, _)| keep(module));
+        changes
+            .fold(
+                Digest::new("adapter", 1).field("tensors", tensors),
+                |all, (module, change)| all.field(module, change.scale.to_le_bytes()),
+            )
+            .finish()
     }
 }
 

@@ -2,11 +2,14 @@
 //!
 //! `--seed` and `--device` are not among them: a subcommand has one of each, for everything it does.
 
+use std::path::PathBuf;
+
 use clap::Args;
 use clap::builder::FalseyValueParser;
 use fgd_captioner::run::OnError;
 use fgd_captioner::{DEFAULT_PROMPT, EarlyStopping, GenerationConfig, Precision, Sampling};
-use std::path::PathBuf;
+
+use crate::jobs::caption::Captioning;
 
 /// What the captioner is asked, how it searches for captions, and how it runs.
 #[derive(Debug, Args)]
@@ -14,7 +17,7 @@ pub struct CaptioningArgs {
     #[command(flatten)]
     decoding: DecodingArgs,
     #[command(flatten)]
-    pub(super) running: RunningArgs,
+    running: RunningArgs,
 }
 
 /// How captions are searched for.
@@ -80,67 +83,52 @@ struct DecodingArgs {
 /// How the model runs.
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Running")]
-pub(super) struct RunningArgs {
+struct RunningArgs {
     /// What the checkpoint's weights are kept in; part of the captions' identity.
     #[arg(long, value_enum, default_value_t = Precision::F32, env = "FGD_DTYPE")]
-    pub(super) dtype: Precision,
+    dtype: Precision,
     /// Images per batch; also what is lost at most when the process is killed.
     #[arg(long, value_name = "N", default_value_t = 8, env = "FGD_BATCH_SIZE")]
-    pub(super) batch_size: usize,
+    batch_size: usize,
     /// What to do with an image that cannot be read.
     #[arg(long, value_enum, default_value_t = OnError::Fail, env = "FGD_ON_ERROR")]
-    pub(super) on_error: OnError,
+    on_error: OnError,
     /// Keep and reuse the vision features here; checkpoints with equal frozen parts share them.
     #[arg(long, value_name = "DIR", env = "FGD_FEATURES_CACHE")]
-    pub(super) features_cache: Option<PathBuf>,
+    features_cache: Option<PathBuf>,
     /// Forget an earlier run's journal.
     #[arg(long, env = "FGD_RESTART", value_parser = FalseyValueParser::new())]
-    pub(super) restart: bool,
+    restart: bool,
 }
 
 impl CaptioningArgs {
-    /// The flags as plain data.
-    pub fn captioning(&self, seed: u64) -> crate::jobs::caption::Captioning {
-        crate::jobs::caption::Captioning {
-            prompt: self.decoding.prompt.clone(),
-            generation: self.generation(seed),
-            dtype: self.running.dtype,
-            batch_size: self.running.batch_size,
-            on_error: self.running.on_error,
-            features_cache: self.running.features_cache.clone(),
-            restart: self.running.restart,
-        }
-    }
-
-    /// The prompt.
-    pub fn prompt(&self) -> &str {
-        &self.decoding.prompt
-    }
-
-    /// Where vision features are kept, if it was said.
-    pub fn features_cache(&self) -> Option<&PathBuf> {
-        self.running.features_cache.as_ref()
-    }
-
-    /// How captions are decoded; `seed` is that of the drawing, of which every image has its own stream.
-    pub fn generation(&self, seed: u64) -> GenerationConfig {
-        let decoding = &self.decoding;
+    /// The flags as plain data; `seed` is that of the drawing, of which every image has its own stream.
+    pub fn captioning(self, seed: u64) -> Captioning {
+        let (decoding, running) = (self.decoding, self.running);
         let draws =
             decoding.temperature.is_some() || decoding.top_k.is_some() || decoding.top_p.is_some();
-        GenerationConfig {
-            max_new_tokens: decoding.max_new_tokens,
-            num_beams: decoding.num_beams,
-            length_penalty: decoding.length_penalty,
-            early_stopping: decoding.early_stopping,
-            repetition_penalty: decoding.repetition_penalty,
-            no_repeat_ngram_size: decoding.no_repeat_ngram_size,
-            sampling: draws.then(|| Sampling {
-                temperature: decoding.temperature.unwrap_or(1.0),
-                top_k: decoding.top_k,
-                top_p: decoding.top_p,
-                seed,
-            }),
-            ignore_eos: decoding.ignore_eos,
+        Captioning {
+            prompt: decoding.prompt,
+            generation: GenerationConfig {
+                max_new_tokens: decoding.max_new_tokens,
+                num_beams: decoding.num_beams,
+                length_penalty: decoding.length_penalty,
+                early_stopping: decoding.early_stopping,
+                repetition_penalty: decoding.repetition_penalty,
+                no_repeat_ngram_size: decoding.no_repeat_ngram_size,
+                sampling: draws.then(|| Sampling {
+                    temperature: decoding.temperature.unwrap_or(1.0),
+                    top_k: decoding.top_k,
+                    top_p: decoding.top_p,
+                    seed,
+                }),
+                ignore_eos: decoding.ignore_eos,
+            },
+            dtype: running.dtype,
+            batch_size: running.batch_size,
+            on_error: running.on_error,
+            features_cache: running.features_cache,
+            restart: running.restart,
         }
     }
 }

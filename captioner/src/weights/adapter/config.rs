@@ -7,8 +7,8 @@ use regex::Regex;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use crate::config::read_json;
 use crate::error::{Error, Result};
+use crate::json::read_json;
 
 /// The file's name.
 pub const CONFIG: &str = "adapter_config.json";

@@ -1,10 +1,32 @@
-//! Where the model runs: `cpu`, or `cuda:N` in builds with the `cuda` feature.
+//! How a checkpoint is loaded: what its weights are kept in, and where it runs.
 
 use candle_core::Device;
 
 use super::error::{Error, Result};
+use super::weights::Precision;
 
-/// `cpu`, `cuda` or `cuda:N`.
+/// How a checkpoint is loaded.
+#[derive(Debug, Clone)]
+pub struct LoadOptions {
+    /// What weights are kept in.
+    pub precision: Precision,
+    /// Where it runs.
+    pub device: Device,
+}
+
+impl Default for LoadOptions {
+    fn default() -> Self {
+        Self {
+            precision: Precision::F32,
+            device: Device::Cpu,
+        }
+    }
+}
+
+/// The device of this name: `cpu`, `cuda` or `cuda:N`.
+///
+/// # Errors
+/// Another name, or a GPU that this build or this machine does not have.
 pub fn parse_device(name: &str) -> Result<Device> {
     let (kind, ordinal) = name.split_once(':').unwrap_or((name, "0"));
     match (kind, ordinal.parse()) {

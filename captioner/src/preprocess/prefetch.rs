@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 use super::Preprocessor;
 
 /// One image of the list, ready for the model or broken.
-pub struct Prepared {
+pub struct DecodedImage {
     /// Position in the list.
     pub index: usize,
     /// SHA-256 of the file's bytes; empty if it could not be read.
@@ -19,14 +19,14 @@ pub struct Prepared {
     pub pixels: Result<Vec<f32>, String>,
 }
 
-/// An iterator over prepared images, in order.
-pub struct Ahead {
-    lanes: Vec<Receiver<Prepared>>,
+/// An iterator over the images of a list, in order.
+pub struct Prefetch {
+    lanes: Vec<Receiver<DecodedImage>>,
     next: usize,
     count: usize,
 }
 
-impl Ahead {
+impl Prefetch {
     /// Starts `threads` workers, each up to `depth` images ahead. Worker `i` takes images `i`, `i + threads`, …, so that
     /// reading the lanes in turn restores the order.
     pub fn start(
@@ -45,7 +45,7 @@ impl Ahead {
                     for index in (lane..paths.len()).step_by(threads) {
                         // The receiver is gone when the run has ended early.
                         if send
-                            .send(prepare(index, &paths[index], &preprocessor))
+                            .send(decode(index, &paths[index], &preprocessor))
                             .is_err()
                         {
                             return;
@@ -63,9 +63,9 @@ impl Ahead {
     }
 }
 
-fn prepare(index: usize, path: &PathBuf, preprocessor: &Preprocessor) -> Prepared {
+fn decode(index: usize, path: &PathBuf, preprocessor: &Preprocessor) -> DecodedImage {
     match std::fs::read(path) {
-        Err(e) => Prepared {
+        Err(e) => DecodedImage {
             index,
             sha256: String::new(),
             pixels: Err(e.to_string()),
@@ -75,7 +75,7 @@ fn prepare(index: usize, path: &PathBuf, preprocessor: &Preprocessor) -> Prepare
             // A decoder's panic on a hostile file must not take the run down.
             let pixels = std::panic::catch_unwind(|| preprocessor.pixels(&bytes))
                 .unwrap_or_else(|_| Err("broken image: the decoder gave up".into()));
-            Prepared {
+            DecodedImage {
                 index,
                 sha256,
                 pixels,
@@ -84,10 +84,10 @@ fn prepare(index: usize, path: &PathBuf, preprocessor: &Preprocessor) -> Prepare
     }
 }
 
-impl Iterator for Ahead {
-    type Item = Prepared;
+impl Iterator for Prefetch {
+    type Item = DecodedImage;
 
-    fn next(&mut self) -> Option<Prepared> {
+    fn next(&mut self) -> Option<DecodedImage> {
         if self.next >= self.count {
             return None;
         }
@@ -97,7 +97,7 @@ impl Iterator for Ahead {
         Some(
             self.lanes[index % self.lanes.len()]
                 .recv()
-                .unwrap_or_else(|_| Prepared {
+                .unwrap_or_else(|_| DecodedImage {
                     index,
                     sha256: String::new(),
                     pixels: Err("the decoding thread ended".into()),
