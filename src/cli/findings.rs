@@ -17,7 +17,7 @@ pub fn print(findings: &[Finding], file: &Path, all: bool, output: &Output) {
         .iter()
         .filter(|f| f.severity == Severity::Note)
         .collect();
-    let mut shown: Vec<(String, usize)> = Vec::new();
+    let mut shown: Vec<(&str, usize)> = Vec::new();
     for note in &notes {
         let kind = note.kind.name();
         let place = match shown.iter().position(|(known, _)| *known == kind) {
@@ -79,7 +79,7 @@ pub fn for_record(findings: &[Finding], input: &str) -> Vec<record::Finding> {
                 Severity::Error => record::Severity::Error,
                 Severity::Note => record::Severity::Note,
             },
-            kind: finding.kind.name(),
+            kind: finding.kind.name().to_owned(),
             input: input.to_owned(),
             row: finding.row,
             id: finding.id.clone(),

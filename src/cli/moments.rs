@@ -6,7 +6,7 @@ use super::files::CaptionArgs;
 use super::output::{Output, Sink};
 use anyhow::Context;
 use fgd_captions as captions;
-use fgd_encoder::embedder::Embedder;
+use fgd_encoder::Embedder;
 use fgd_metrics::moments::Moments;
 use fgd_store::arrays::{self, EmbeddingRows};
 use std::io::Cursor;

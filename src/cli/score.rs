@@ -15,7 +15,7 @@ use crate::jobs::scoring::numbers::{Scored, score, worst};
 use crate::jobs::scoring::slices::slice;
 use crate::jobs::scoring::system::System;
 use crate::jobs::scoring::{moments_only, per_caption};
-use fgd_captions as captions;
+use fgd_captions::{self as captions, TableFile};
 use fgd_record::{Finding, Results, ScoreResults};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -45,9 +45,10 @@ pub fn run(args: &Args, output: &Output) -> anyhow::Result<Exit> {
     let start = Instant::now();
     let host = host::describe();
     let sink = Sink::open(args.result.output.as_deref())?;
-    if let Some(path) = &args.per_caption {
-        captions::check_table_path(path).map_err(|error| usage(error.to_string()))?;
-    }
+    let table_file = args.per_caption.as_deref().map(TableFile::create);
+    let table_file = table_file
+        .transpose()
+        .map_err(|error| usage(error.to_string()))?;
     let Pair {
         submission,
         references,
@@ -131,9 +132,8 @@ fn of_rows(
         results.slices.push(slice);
     }
     timings.insert("score".into(), start.elapsed().as_secs_f64());
-    if let Some(path) = &args.per_caption {
-        let mut table = per_caption::table(&assembled.set, &per_caption)?;
-        captions::write_table(&mut table, path)?;
+    if let Some(file) = table_file {
+        file.write(&per_caption::table(&assembled.set, &per_caption))?;
     }
     if let Some(embedder) = &embedder {
         output.say(format!(

@@ -61,7 +61,7 @@ failures!(
     fgd_captions::TableError,
     fgd_encoder::EncoderError,
     fgd_encoder::cache::CacheError,
-    fgd_encoder::embedder::EmbedError,
+    fgd_encoder::EmbedError,
     fgd_metrics::MetricError,
     fgd_store::arrays::ArrayError,
     fgd_store::hub::HubError,

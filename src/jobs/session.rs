@@ -4,8 +4,8 @@
 use super::JobError;
 use super::options::Encoding;
 use crate::settings::Settings;
+use fgd_encoder::Embedder;
 use fgd_encoder::Options;
-use fgd_encoder::embedder::Embedder;
 use std::sync::Arc;
 use tempfile::TempDir;
 

@@ -14,7 +14,7 @@ use crate::jobs::scoring::moments_only;
 use crate::jobs::scoring::numbers::score;
 use crate::jobs::scoring::slices::{Grouping, group, score_groups};
 use crate::jobs::scoring::system::System;
-use fgd_encoder::embedder::Embedder;
+use fgd_encoder::Embedder;
 use fgd_record::{self as record, Comparability, EncoderInfo, ScoreResults};
 use indicatif::ProgressBar;
 

@@ -11,7 +11,7 @@ use crate::jobs::scoring::assemble::{AssembleError, Assembled, assemble};
 use crate::jobs::scoring::numbers::{PerCaption, Scored, score};
 use crate::jobs::scoring::slices::slice;
 use crate::jobs::scoring::system::System;
-use fgd_encoder::embedder::Embedder;
+use fgd_encoder::Embedder;
 use fgd_record::{self as record, EncoderInfo, Input, Rejected, SetMeasure};
 use std::path::Path;
 

@@ -6,7 +6,7 @@
 use super::set::{EvalSet, Texts};
 use super::system::System;
 use fgd_captions::{self as captions, CaptionFile, Finding, Severity};
-use fgd_encoder::embedder::{EmbedError, Embedder};
+use fgd_encoder::{EmbedError, Embedder};
 use ndarray::{Array2, ArrayView2};
 
 /// Why two inputs could not be put together.
