@@ -2,10 +2,15 @@
 //!
 //! The flags' own variables (`FGD_` and the flag's name) are read by the command line.
 
-use fgd_encoder::cache::{self, CacheError};
-use fgd_store::hub;
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use fgd_encoder::cache;
+use fgd_store::hub;
+
+/// Variables that processes of jobs keep. The others are flags of this process, and a request says all that a job is told.
+const KEPT: [&str; 3] = ["FGD_CACHE_DIR", "FGD_SIMD", "FGD_LOG"];
 
 /// The surroundings of a job.
 #[derive(Debug, Clone)]
@@ -22,24 +27,24 @@ impl Settings {
     /// Reads the environment. `program` is what starts `fgd` from outside; `progress` whether downloads draw bars.
     pub fn from_env(program: PathBuf, progress: bool) -> Self {
         Self {
-            hub: hub(progress),
-            cache: cache_folder().ok(),
+            hub: hub::Settings::from_variables(variable, progress),
+            cache: cache::folder(variable).ok(),
             program,
         }
     }
-}
 
-/// How the hub may be used, as the variables of its own Python client say; `progress` whether downloads draw bars.
-pub fn hub(progress: bool) -> hub::Settings {
-    hub::Settings::from_variables(variable, progress)
-}
-
-/// The folder of the embedding cache.
-///
-/// # Errors
-/// No variable says where the user keeps such things.
-pub fn cache_folder() -> Result<PathBuf, CacheError> {
-    cache::folder(variable)
+    /// A process that does the job of a request file.
+    pub fn job(&self, request: &Path) -> Command {
+        let mut command = Command::new(&self.program);
+        for (name, _) in std::env::vars_os() {
+            let text = name.to_string_lossy();
+            if text.starts_with("FGD_") && !KEPT.contains(&&*text) {
+                command.env_remove(&name);
+            }
+        }
+        command.arg("job").arg(request);
+        command
+    }
 }
 
 fn variable(name: &str) -> Option<OsString> {

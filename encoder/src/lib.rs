@@ -31,9 +31,7 @@ pub mod cache;
 mod candle;
 mod chunk;
 mod distinct;
-// Public until the last caller writes `fgd_encoder::Embedder`.
-#[doc(hidden)]
-pub mod embedder;
+mod embedder;
 mod encoder;
 mod engine;
 mod error;
