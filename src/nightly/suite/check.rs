@@ -118,7 +118,9 @@ fn wrong_benchmark(benchmark: &Benchmark) -> Option<String> {
     ];
     let problem = match targets.iter().filter(|is_given| **is_given).count() {
         1 => benchmark.request().check().err()?,
-        _ => "give it one of [benchmark.encoder], [benchmark.captioner] and [benchmark.score]".into(),
+        _ => {
+            "give it one of [benchmark.encoder], [benchmark.captioner] and [benchmark.score]".into()
+        }
     };
     Some(format!("benchmark `{}`: {problem}", benchmark.name))
 }
