@@ -3,8 +3,8 @@
 use super::encoder::EncoderArgs;
 use super::exit::Exit;
 use super::output::Sink;
+use crate::host;
 use crate::jobs::Session;
-use crate::jobs::host;
 use crate::jobs::provenance;
 use fgd_encoder as encoder;
 use fgd_encoder::Embedder;

@@ -21,7 +21,6 @@ pub mod scoring;
 mod session;
 pub mod validate;
 
-pub use crate::host;
 pub use error::JobError;
 pub use session::{Bar, Interrupt, Progress, Session, Silent};
 

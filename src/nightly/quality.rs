@@ -10,8 +10,8 @@ use super::history::{Kind, Outcome, Past, Point, Series};
 use super::suite::Gates;
 use super::timeline::Timeline;
 
-/// A metric of a score.
-struct Metric<'a> {
+/// A metric of a score, as it stands in the history.
+struct MetricValue<'a> {
     name: &'a str,
     figure: Figure,
     higher_is_better: Option<bool>,
@@ -51,7 +51,7 @@ pub fn judge(
     let Results::Score(scores) = &record.results else {
         return Vec::new();
     };
-    let judge_one = |metric: &Metric| {
+    let judge_one = |metric: &MetricValue| {
         let series = series(suite, system, metric, record);
         let gated = is_gated(gates, metric.name);
         let past = timeline.of(&series);
@@ -218,7 +218,7 @@ fn last_accepted(past: &Past) -> Option<Point> {
 
 /// A quality is the same on every machine, so neither host nor threads are part of its key; the precision class of the
 /// engine is part of the comparability key.
-fn series(suite: &str, system: &str, metric: &Metric, record: &Record) -> Series {
+fn series(suite: &str, system: &str, metric: &MetricValue, record: &Record) -> Series {
     Series {
         definition: record.comparability.key.clone(),
         dtype: record.comparability.precision.clone(),
@@ -227,19 +227,19 @@ fn series(suite: &str, system: &str, metric: &Metric, record: &Record) -> Series
     }
 }
 
-fn metrics(scores: &ScoreResults) -> Vec<Metric<'_>> {
+fn metrics(scores: &ScoreResults) -> Vec<MetricValue<'_>> {
     let figure = |measure: &Measure| Figure {
         value: measure.value,
         interval: measure.ci95,
         first: None,
     };
     let mut all = vec![
-        Metric {
+        MetricValue {
             name: "fgd_paired",
             figure: figure(&scores.fgd_paired),
             higher_is_better: Some(false),
         },
-        Metric {
+        MetricValue {
             name: "fgd_set",
             figure: Figure {
                 value: scores.fgd_set.value,
@@ -247,18 +247,18 @@ fn metrics(scores: &ScoreResults) -> Vec<Metric<'_>> {
             },
             higher_is_better: Some(false),
         },
-        Metric {
+        MetricValue {
             name: "mean_cosine",
             figure: figure(&scores.mean_cosine),
             higher_is_better: Some(true),
         },
     ];
-    all.extend(scores.fgd_infinity.as_ref().map(|infinity| Metric {
+    all.extend(scores.fgd_infinity.as_ref().map(|infinity| MetricValue {
         name: "fgd_infinity",
         figure: figure(&infinity.value),
         higher_is_better: Some(false),
     }));
-    all.extend(scores.metrics.iter().map(|(name, metric)| Metric {
+    all.extend(scores.metrics.iter().map(|(name, metric)| MetricValue {
         name,
         figure: figure(&metric.measure),
         higher_is_better: metric.higher_is_better,

@@ -1,9 +1,10 @@
 //! A figure with all that the history knows of it: what is exported and imported.
 
-use super::codes::STANDINGS;
-use super::{Entry, HistoryError, Kind, Night, Outcome, Series};
 use fgd_record::NightlyVerdict;
 use serde::{Deserialize, Serialize};
+
+use super::codes::{STANDINGS, outcome, series, standing, verdict};
+use super::{Entry, HistoryError, Kind, Night, Outcome, Series};
 
 /// A figure with everything that the history knows of it, as it is exported.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -43,6 +44,41 @@ pub struct Row {
 }
 
 impl Row {
+    /// Reads what [`History::export`](super::History::export) asks for.
+    pub(super) fn read(row: &rusqlite::Row) -> rusqlite::Result<Self> {
+        let series = series(row, 0)?;
+        Ok(Self {
+            suite: series.suite,
+            started: row.get(11)?,
+            version: row.get(12)?,
+            commit: row.get(13)?,
+            night_host: row.get(14)?,
+            cpu: row.get(15)?,
+            system: series.system,
+            metric: series.metric,
+            kind: series.kind,
+            definition: series.definition,
+            host: series.host,
+            engine: series.engine,
+            dtype: series.dtype,
+            threads: series.threads,
+            unit: series.unit,
+            higher_is_better: series.higher_is_better,
+            outcome: outcome(row, 16)?,
+            value: row.get(17)?,
+            low: row.get(18)?,
+            high: row.get(19)?,
+            first: row.get(20)?,
+            standing: standing(row, 21)?.0.into(),
+            verdict: verdict(row, 22)?,
+            reason: row.get(23)?,
+            inputs: format!("{:016x}", row.get::<_, i64>(24)?),
+            record: row.get(25)?,
+            accepted: row.get(26)?,
+            note: row.get(27)?,
+        })
+    }
+
     /// The night and the entry; a row that nobody could have exported is refused.
     pub(super) fn parts(&self) -> Result<(Night, Entry), HistoryError> {
         let night = Night {

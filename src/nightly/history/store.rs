@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use fgd_metrics::series::Standing;
 use rusqlite::{Connection, Transaction, params};
 
-use super::codes::{outcome, series, standing, verdict};
+use super::codes::{outcome, series, standing};
 use super::sqlite::open;
 use super::statements::{put_level, put_night, put_point, put_series};
 use super::{Entry, HistoryError, Night, Outcome, Row, Series};
@@ -267,7 +267,7 @@ impl History {
                    WHERE s.suite = ?1 ORDER BY n.started, s.system, s.metric, s.id";
         let failed = self.failed();
         let mut statement = self.connection.prepare_cached(sql).map_err(&failed)?;
-        let rows = statement.query_map([suite], exported).map_err(&failed)?;
+        let rows = statement.query_map([suite], Row::read).map_err(&failed)?;
         for row in rows {
             take(row.map_err(&failed)?)?;
         }
@@ -303,38 +303,4 @@ impl History {
 
 fn version(database: &Connection) -> rusqlite::Result<usize> {
     database.pragma_query_value(None, "user_version", |row| row.get(0))
-}
-
-fn exported(row: &rusqlite::Row) -> rusqlite::Result<Row> {
-    let series = series(row, 0)?;
-    Ok(Row {
-        suite: series.suite,
-        started: row.get(11)?,
-        version: row.get(12)?,
-        commit: row.get(13)?,
-        night_host: row.get(14)?,
-        cpu: row.get(15)?,
-        system: series.system,
-        metric: series.metric,
-        kind: series.kind,
-        definition: series.definition,
-        host: series.host,
-        engine: series.engine,
-        dtype: series.dtype,
-        threads: series.threads,
-        unit: series.unit,
-        higher_is_better: series.higher_is_better,
-        outcome: outcome(row, 16)?,
-        value: row.get(17)?,
-        low: row.get(18)?,
-        high: row.get(19)?,
-        first: row.get(20)?,
-        standing: standing(row, 21)?.0.into(),
-        verdict: verdict(row, 22)?,
-        reason: row.get(23)?,
-        inputs: format!("{:016x}", row.get::<_, i64>(24)?),
-        record: row.get(25)?,
-        accepted: row.get(26)?,
-        note: row.get(27)?,
-    })
 }
