@@ -7,7 +7,7 @@ use crate::cli::exit::usage;
 use crate::cli::findings;
 use crate::cli::inputs::{Named, rows};
 use crate::cli::output::Output;
-use crate::jobs::compare::differences::{Contender, NoRows, Rows};
+use crate::jobs::compare::differences::{Contender, NoRows, PerImage};
 use crate::jobs::provenance;
 use crate::jobs::scoring::assemble::{AssembleError, Assembled, assemble};
 use crate::jobs::scoring::moments_only;
@@ -131,7 +131,11 @@ impl Scoring<'_> {
         Ok(())
     }
 
-    fn by_image(&mut self, named: &Named, system: &System) -> anyhow::Result<(ScoreResults, Rows)> {
+    fn by_image(
+        &mut self,
+        named: &Named,
+        system: &System,
+    ) -> anyhow::Result<(ScoreResults, PerImage)> {
         let mut kept = self.embedder.take();
         let mut open = || match kept.take() {
             Some(embedder) => Ok(embedder),
@@ -154,7 +158,7 @@ impl Scoring<'_> {
             let slice = score_groups(&assembled.set, grouping, &choice)?;
             found.results.slices.push(slice);
         }
-        let rows = Rows {
+        let rows = PerImage {
             set: assembled.set,
             per_caption: found.per_caption,
         };

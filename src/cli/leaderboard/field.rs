@@ -156,9 +156,9 @@ impl Scoring<'_> {
 
     /// The numbers whose mean ranks the submission, or why there are none.
     fn parts(&mut self, assembled: &Assembled, scored: &mut Scored) -> Result<Vec<f64>, String> {
-        let per_caption = &mut scored.per_caption;
+        let per_caption = &scored.per_caption;
         let parts = match self.args.unpaired {
-            false => per_caption.distance.take(),
+            false => per_caption.distance(),
             true => {
                 let order = self.order_of_images(assembled)?;
                 parts_of_set(&scored.results.fgd_set, per_caption, &order)

@@ -2,8 +2,7 @@
 
 use super::{DataSet, Notification, Suite, System};
 use crate::jobs::compare::gate::Gate;
-use crate::jobs::scoring::metrics::Group;
-use clap::ValueEnum;
+use crate::jobs::scoring::metrics::known;
 use std::collections::HashSet;
 
 /// The word that is most like another one; `None` where none is like it.
@@ -113,13 +112,11 @@ fn wrong_system(suite: &Suite, system: &System) -> Option<String> {
 }
 
 pub(super) fn wrong_metric(metric: &str) -> Option<String> {
-    if Group::from_str(metric, true).is_ok() {
+    let known = known();
+    if known.contains(&metric) {
         return None;
     }
-    let known: Vec<String> = (Group::value_variants().iter())
-        .filter_map(|group| Some(group.to_possible_value()?.get_name().to_owned()))
-        .collect();
-    let hint = match nearest(metric, known.iter().map(String::as_str)) {
+    let hint = match nearest(metric, known.iter().copied()) {
         Some(like) => format!("did you mean `{like}`?"),
         None => format!("there are {}", known.join(", ")),
     };
