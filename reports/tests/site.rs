@@ -1,5 +1,6 @@
 //! The site: valid HTML, nothing from elsewhere, hostile texts as texts, the same bytes twice.
 
+#[path = "../../record/tests/examples/mod.rs"]
 mod examples;
 
 use fgd_record::{Record, Results};
