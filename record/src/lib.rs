@@ -38,6 +38,7 @@ mod measure;
 mod nightly;
 mod provenance;
 mod score;
+pub mod spreadsheet;
 
 pub use bench::{
     BenchResults, BenchTarget, BoundBy, Ceilings, Headline, Overhead, Percentile, Queries,

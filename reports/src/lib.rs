@@ -12,6 +12,7 @@ mod charts;
 pub mod document;
 pub mod export;
 pub mod format;
+mod kind;
 pub mod site;
 
 pub use format::{Format, Style, render};

@@ -163,7 +163,7 @@ fn records_from_elsewhere_that_do_not_fit_together_are_drawn_without_a_panic() {
         distances.edges = vec![3.0, 1.0];
         let influences = results.influences.as_mut().unwrap();
         influences.edges.iter_mut().for_each(|edge| *edge *= 1e300);
-        results.fgd_paired.ci95 = Some([-1e300, 1e300]);
+        (results.fgd_paired.low, results.fgd_paired.high) = (Some(-1e300), Some(1e300));
     }
     assert!(site(&[record], "misfit").contains_key("index.html"));
 }

@@ -4,13 +4,17 @@
 //! page of its own. Pages are written one at a time, so hundreds of systems need the memory of one.
 //! The same records give the same bytes: nothing here asks the clock or draws at random.
 
-mod names;
+mod files;
+mod index;
 mod pages;
 
-use fgd_record::Record;
-use names::Names;
-use pages::Pages;
 use std::path::{Path, PathBuf};
+
+use fgd_record::Record;
+
+use crate::kind;
+use files::Files;
+use pages::Templates;
 
 /// Why a site could not be written.
 #[derive(Debug, thiserror::Error)]
@@ -38,6 +42,9 @@ pub enum SiteError {
 
 /// Writes the site of the records into a folder, which is made where it is missing, and answers the
 /// path of its `index.html`. Files of an earlier site of the same names are overwritten.
+///
+/// # Errors
+/// [`SiteError::Empty`] without a record, [`SiteError::Write`] where a file can not be written.
 pub fn write(records: &[Record], dir: &Path) -> Result<PathBuf, SiteError> {
     if records.is_empty() {
         return Err(SiteError::Empty);
@@ -52,11 +59,19 @@ pub fn write(records: &[Record], dir: &Path) -> Result<PathBuf, SiteError> {
     })?;
     save("site.css", include_str!("../../assets/site.css"))?;
     save("site.js", include_str!("../../assets/site.js"))?;
-    let names = Names::of(records);
-    let pages = Pages::new();
-    for (at, record) in records.iter().enumerate() {
-        pages.each(at, record, &names, &save)?;
+    let templates = Templates::new();
+    let files = Files::of(records);
+    for (record, files) in records.iter().zip(&files) {
+        let kind = kind::of(record);
+        if let Some(own) = &files.own {
+            save(own, &templates.page(kind.document(record), files)?)?;
+        }
+        for (system, file) in &files.pages {
+            if let Some(document) = kind.page(record, system) {
+                save(file, &templates.page(document, files)?)?;
+            }
+        }
     }
-    save("index.html", &pages.index(records, &names)?)?;
+    save("index.html", &templates.index(records, &files)?)?;
     Ok(dir.join("index.html"))
 }
