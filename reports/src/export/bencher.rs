@@ -15,7 +15,7 @@ use crate::kind;
 /// The record as BMF, pretty, with a final newline. Numbers that are missing are left out.
 pub fn bmf(record: &Record) -> String {
     let mut benchmarks = Map::new();
-    for system in kind::of(record).systems(record) {
+    for system in kind::of(record).subjects(record) {
         let mut measures = Map::new();
         for number in system.scores.into_iter().flat_map(numbers) {
             measures.extend(metric(number.name, &number.measure, 1.0));

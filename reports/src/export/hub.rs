@@ -10,7 +10,7 @@ use std::fmt::Write;
 
 use fgd_record::{Record, Results, ScoreResults};
 
-use super::{ExportError, Number, numbers};
+use super::{ExportError, NamedMeasure, numbers};
 use crate::document::visible;
 use crate::kind;
 
@@ -46,7 +46,7 @@ pub fn model_card(record: &Record, benchmark: &Benchmark) -> Result<String, Expo
         });
     }
     let mut yaml = String::from("---\nmodel-index:\n");
-    for system in kind::of(record).systems(record) {
+    for system in kind::of(record).subjects(record) {
         if let Some(scores) = system.scores {
             push_model(&mut yaml, record, benchmark, &system.name, scores);
         }
@@ -99,7 +99,7 @@ fn push_model(
 }
 
 /// The name of a metric for people; it says so where a distance is not FGD.
-fn label(record: &Record, number: &Number<'_>) -> String {
+fn label(record: &Record, number: &NamedMeasure<'_>) -> String {
     let is_of_embeddings = number.name.starts_with("fgd_") || number.name == "mean_cosine";
     match &record.encoder {
         Some(encoder) if encoder.is_gte_small || !is_of_embeddings => number.label.to_string(),

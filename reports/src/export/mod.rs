@@ -40,14 +40,14 @@ pub enum ExportError {
 }
 
 /// A number of a system with its name.
-struct Number<'a> {
+struct NamedMeasure<'a> {
     name: &'a str,
     label: &'a str,
     measure: Measure,
 }
 
 /// The numbers of a system that are there, the set distance with its bias removed.
-fn numbers(scores: &ScoreResults) -> impl Iterator<Item = Number<'_>> {
+fn numbers(scores: &ScoreResults) -> impl Iterator<Item = NamedMeasure<'_>> {
     let set = (
         "fgd_set",
         "fgd_set, bias removed",
@@ -63,7 +63,7 @@ fn numbers(scores: &ScoreResults) -> impl Iterator<Item = Number<'_>> {
     ]
     .into_iter()
     .chain(further)
-    .map(|(name, label, measure)| Number {
+    .map(|(name, label, measure)| NamedMeasure {
         name,
         label,
         measure,

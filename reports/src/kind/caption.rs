@@ -2,7 +2,7 @@
 
 use fgd_record::{CaptionResults, CheckpointInfo, Record};
 
-use super::{Entry, Kind, Listing, System, numbers, provenance};
+use super::{IndexEntry, Kind, Listing, Subject, numbers, provenance};
 use crate::document::number::{MISSING, counted, percent};
 use crate::document::{Cell, Document, Table, Tidy, Tone};
 
@@ -25,7 +25,7 @@ impl Kind for CaptionResults {
     }
 
     fn numbers(&self, record: &Record) -> Tidy {
-        let mut rows = numbers::Rows::new();
+        let mut rows = numbers::Numbers::new();
         rows.captioning(&record.system_name(), self);
         rows.finish()
     }
@@ -33,18 +33,18 @@ impl Kind for CaptionResults {
     fn listing(&self, record: &Record) -> Listing {
         Listing {
             page: Some(record.system_name()),
-            entry: Entry::Link {
+            entry: IndexEntry::Link {
                 heading: "Caption runs",
                 subject: counted(self.captions, "caption"),
             },
         }
     }
 
-    fn systems(&self, record: &Record) -> Vec<System<'_>> {
-        vec![System {
+    fn subjects(&self, record: &Record) -> Vec<Subject<'_>> {
+        vec![Subject {
             name: record.system_name(),
             captioning: Some(self),
-            ..System::default()
+            ..Subject::default()
         }]
     }
 }

@@ -3,7 +3,7 @@
 use fgd_record::{CompareResults, Contrast, Record, ScoreResults};
 
 use super::{
-    Entry as Place, Kind, Listing, System, caption, captions, differences, figures, gates, numbers,
+    IndexEntry, Kind, Listing, Subject, caption, captions, differences, figures, gates, numbers,
     provenance, set,
 };
 use crate::document::number::{MISSING, counted, value};
@@ -46,7 +46,7 @@ impl Kind for CompareResults {
     }
 
     fn numbers(&self, _record: &Record) -> Tidy {
-        let mut rows = numbers::Rows::new();
+        let mut rows = numbers::Numbers::new();
         for system in &self.systems {
             rows.scores(&system.name, &system.scores);
             if let Some(captioning) = &system.captioning {
@@ -61,22 +61,22 @@ impl Kind for CompareResults {
         let systems = counted(self.systems.len() as u64, "system");
         Listing {
             page: Some(title(self)),
-            entry: Place::Link {
+            entry: IndexEntry::Link {
                 heading: "Comparisons",
                 subject: format!("{systems} on {}", counted(self.n, "image")),
             },
         }
     }
 
-    fn systems(&self, _record: &Record) -> Vec<System<'_>> {
+    fn subjects(&self, _record: &Record) -> Vec<Subject<'_>> {
         self.systems
             .iter()
-            .map(|system| System {
+            .map(|system| Subject {
                 name: system.name.clone(),
                 checkpoint: system.checkpoint.as_ref(),
                 scores: Some(&system.scores),
                 captioning: system.captioning.as_ref(),
-                ..System::default()
+                ..Subject::default()
             })
             .collect()
     }

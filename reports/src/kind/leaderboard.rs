@@ -3,7 +3,7 @@
 use fgd_record::{LeaderboardResults, Measure, Record, Rejected, Split, Standing};
 
 use super::{
-    Entry, Kind, Listing, System, captions, differences, figures, numbers, provenance, set,
+    IndexEntry, Kind, Listing, Subject, captions, differences, figures, numbers, provenance, set,
 };
 use crate::document::number::{MISSING, counted};
 use crate::document::{Cell, Document, Table, Tidy, Tone, plain};
@@ -39,7 +39,7 @@ impl Kind for LeaderboardResults {
     }
 
     fn numbers(&self, _record: &Record) -> Tidy {
-        let mut rows = numbers::Rows::new();
+        let mut rows = numbers::Numbers::new();
         for standing in &self.standings {
             ranks(&mut rows, self, standing);
             rows.scores(&standing.name, &standing.scores);
@@ -47,7 +47,7 @@ impl Kind for LeaderboardResults {
         rows.differences(&self.differences, self.n);
         for rejected in &self.rejected {
             let reason = Measure::missing(&rejected.reason);
-            rows.push(numbers::Row::of(&rejected.name).measure("rank", &reason));
+            rows.push(numbers::Number::of(&rejected.name).measure("rank", &reason));
         }
         rows.finish()
     }
@@ -55,31 +55,31 @@ impl Kind for LeaderboardResults {
     fn listing(&self, _record: &Record) -> Listing {
         Listing {
             page: None,
-            entry: Entry::Whole,
+            entry: IndexEntry::Whole,
         }
     }
 
-    fn systems(&self, _record: &Record) -> Vec<System<'_>> {
+    fn subjects(&self, _record: &Record) -> Vec<Subject<'_>> {
         self.standings
             .iter()
-            .map(|standing| System {
+            .map(|standing| Subject {
                 name: standing.name.clone(),
                 scores: Some(&standing.scores),
-                ..System::default()
+                ..Subject::default()
             })
             .collect()
     }
 }
 
 /// The ranks of a submission, over all images and over the parts of the split.
-fn ranks(rows: &mut numbers::Rows, results: &LeaderboardResults, standing: &Standing) {
+fn ranks(rows: &mut numbers::Numbers, results: &LeaderboardResults, standing: &Standing) {
     let [best, worst] = standing.rank_range;
     let rank = Measure {
         low: Some(best as f64),
         high: Some(worst as f64),
         ..plain(standing.rank as f64)
     };
-    let row = || numbers::Row::of(&standing.name);
+    let row = || numbers::Number::of(&standing.name);
     rows.push(row().n(results.n).measure("rank", &rank));
     let split = results.split.as_ref();
     for (group, n, rank, measure) in [

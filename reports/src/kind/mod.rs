@@ -35,20 +35,20 @@ pub trait Kind {
     fn listing(&self, record: &Record) -> Listing;
 
     /// What it measured, under the names that other programs follow.
-    fn systems(&self, _record: &Record) -> Vec<System<'_>> {
+    fn subjects(&self, _record: &Record) -> Vec<Subject<'_>> {
         Vec::new()
     }
 
     /// What has a page of its own beside the record, and the word that the names of these pages begin with.
     fn pages(&self, record: &Record) -> (&'static str, Vec<String>) {
-        let systems = self.systems(record).into_iter();
+        let systems = self.subjects(record).into_iter();
         let scored = systems.filter(|system| system.scores.is_some());
         ("system", scored.map(|system| system.name).collect())
     }
 
     /// What such a page says; `None` where nothing of this name was scored.
     fn page(&self, record: &Record, name: &str) -> Option<Document> {
-        let mut systems = self.systems(record).into_iter();
+        let mut systems = self.subjects(record).into_iter();
         let scores = systems.find(|system| system.name == name)?.scores?;
         Some(score::page(record, name, scores))
     }
@@ -68,7 +68,7 @@ pub fn of(record: &Record) -> &dyn Kind {
 
 /// Something that was measured, and what is known of it.
 #[derive(Default)]
-pub struct System<'a> {
+pub struct Subject<'a> {
     /// What reports call it.
     pub name: String,
     /// The checkpoint that made its captions, where the job ran one beside others.
@@ -86,11 +86,11 @@ pub struct Listing {
     /// What the page of the record itself is called; `None` where it has none.
     pub page: Option<String>,
     /// How the index shows it.
-    pub entry: Entry,
+    pub entry: IndexEntry,
 }
 
 /// How the index of a site shows a record.
-pub enum Entry {
+pub enum IndexEntry {
     /// Whole.
     Whole,
     /// As a link below a heading.

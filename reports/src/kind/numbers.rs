@@ -11,7 +11,7 @@ const HEADER: [&str; 16] = [
 
 /// One number with what it belongs to.
 #[derive(Clone, Default)]
-pub struct Row<'a> {
+pub struct Number<'a> {
     system: &'a str,
     versus: &'a str,
     slice: &'a str,
@@ -23,7 +23,7 @@ pub struct Row<'a> {
     outcomes: [Option<u64>; 3],
 }
 
-impl<'a> Row<'a> {
+impl<'a> Number<'a> {
     /// A row of a system.
     pub fn of(system: &'a str) -> Self {
         Self {
@@ -61,17 +61,17 @@ impl<'a> Row<'a> {
 }
 
 /// The rows being written.
-pub struct Rows(Tidy);
+pub struct Numbers(Tidy);
 
-impl Rows {
+impl Numbers {
     pub fn new() -> Self {
-        Rows(Tidy {
+        Numbers(Tidy {
             header: &HEADER,
             rows: Vec::new(),
         })
     }
 
-    pub fn push(&mut self, row: Row<'_>) {
+    pub fn push(&mut self, row: Number<'_>) {
         let Measure {
             value,
             se,
@@ -96,19 +96,19 @@ impl Rows {
 
     /// The numbers of a system, over all images and per group.
     pub fn scores(&mut self, system: &str, results: &ScoreResults) {
-        self.part(&Row::of(system), results);
+        self.part(&Number::of(system), results);
         for slice in &results.slices {
             for part in &slice.parts {
-                let row = Row::of(system).within(&slice.column, &part.value);
+                let row = Number::of(system).within(&slice.column, &part.value);
                 self.part(&row, &part.results);
             }
         }
     }
 
-    fn part(&mut self, row: &Row<'_>, results: &ScoreResults) {
+    fn part(&mut self, row: &Number<'_>, results: &ScoreResults) {
         let row = row.clone().n(results.n);
         let mut push = |metric: &str, measure: &Measure| {
-            self.push(Row { ..row.clone() }.measure(metric, measure));
+            self.push(Number { ..row.clone() }.measure(metric, measure));
         };
         push("fgd_paired", &results.fgd_paired);
         let set = &results.fgd_set;
@@ -152,7 +152,7 @@ impl Rows {
     /// How fast the captioner of a system was, and which images it left without a caption.
     pub fn captioning(&mut self, system: &str, results: &CaptionResults) {
         let mut push = |n: u64, metric: &str, measure: &Measure| {
-            self.push(Row::of(system).n(n).measure(metric, measure));
+            self.push(Number::of(system).n(n).measure(metric, measure));
         };
         let of_this_run = results.images.saturating_sub(results.resumed);
         push(of_this_run, "images_per_second", &results.images_per_second);
@@ -177,7 +177,7 @@ impl Rows {
             push(results.images, metric, &plain(value));
         }
         for failure in &results.failures {
-            let row = Row::of(system).within("image", &failure.image_id);
+            let row = Number::of(system).within("image", &failure.image_id);
             self.push(row.measure("caption", &Measure::missing(&failure.reason)));
         }
     }
@@ -185,11 +185,11 @@ impl Rows {
     /// Differences between systems, over all `n` images and per group.
     pub fn differences(&mut self, differences: &[Difference], n: u64) {
         for difference in differences {
-            let row = Row {
+            let row = Number {
                 versus: &difference.versus,
-                ..Row::of(&difference.system)
+                ..Number::of(&difference.system)
             };
-            let whole = Row {
+            let whole = Number {
                 p: [difference.p_value, difference.p_holm],
                 outcomes: [difference.wins, difference.ties, difference.losses],
                 ..row.clone()

@@ -14,7 +14,7 @@ pub fn tables(record: &Record, system: Option<&str>) -> [Table; 2] {
     ];
     rows.extend(machine(&record.host));
     rows.extend(record.encoder.iter().flat_map(encoder));
-    let systems = super::of(record).systems(record).into_iter();
+    let systems = super::of(record).subjects(record).into_iter();
     let of_systems = systems.filter_map(|system| system.checkpoint);
     let checkpoints = record.checkpoint.iter().chain(of_systems);
     rows.extend(checkpoints.map(|info| ("checkpoint", checkpoint(info))));

@@ -2,7 +2,9 @@
 
 use fgd_record::{Measure, Pairing, Record, ScoreResults, Slice};
 
-use super::{Entry, Kind, Listing, System, captions, figures, numbers, provenance, set, spread};
+use super::{
+    IndexEntry, Kind, Listing, Subject, captions, figures, numbers, provenance, set, spread,
+};
 use crate::document::number::{MISSING, counted, interval};
 use crate::document::{Cell, Document, Table, Tidy, Tone, grouped, visible};
 
@@ -14,7 +16,7 @@ impl Kind for ScoreResults {
     }
 
     fn numbers(&self, record: &Record) -> Tidy {
-        let mut rows = numbers::Rows::new();
+        let mut rows = numbers::Numbers::new();
         rows.scores(&record.system_name(), self);
         rows.finish()
     }
@@ -45,18 +47,18 @@ impl Kind for ScoreResults {
             .sortable();
         Listing {
             page: None,
-            entry: Entry::Row {
+            entry: IndexEntry::Row {
                 heading: "Scores",
                 table: table.into(),
             },
         }
     }
 
-    fn systems(&self, record: &Record) -> Vec<System<'_>> {
-        vec![System {
+    fn subjects(&self, record: &Record) -> Vec<Subject<'_>> {
+        vec![Subject {
             name: record.system_name(),
             scores: Some(self),
-            ..System::default()
+            ..Subject::default()
         }]
     }
 
@@ -119,7 +121,7 @@ fn subject(results: &ScoreResults, record: &Record) -> String {
 }
 
 /// A row of the table of scores.
-struct Row {
+struct ScoreRow {
     name: &'static str,
     measure: Measure,
     share: Option<f64>,
@@ -129,7 +131,7 @@ struct Row {
 
 /// The distances, their parts and the mean cosine.
 fn scores(results: &ScoreResults) -> Table {
-    let row = |name, measure: &Measure, meaning: &str, tone| Row {
+    let row = |name, measure: &Measure, meaning: &str, tone| ScoreRow {
         name,
         measure: measure.clone(),
         share: None,
@@ -154,7 +156,7 @@ fn scores(results: &ScoreResults) -> Table {
         let values = [parts.mean_shift, parts.covariance, parts.misalignment];
         let names = ["  mean shift", "  covariance", "  misalignment"];
         for ((name, part), meaning) in names.into_iter().zip(values).zip(meanings) {
-            rows.push(Row {
+            rows.push(ScoreRow {
                 share: (sum > 0.0).then(|| part / sum),
                 ..row(name, &number(Some(part), paired.se), meaning, Tone::Plain)
             });
@@ -195,7 +197,7 @@ fn scores(results: &ScoreResults) -> Table {
         .number("value", |row| Cell::measure(&row.measure).tone(row.tone))
         .number("95% interval", |row| Cell::interval(&row.measure))
         .when(results.decomposition.is_some(), |table| {
-            let share = |row: &Row| row.share.map_or_else(Cell::default, Cell::percent);
+            let share = |row: &ScoreRow| row.share.map_or_else(Cell::default, Cell::percent);
             table.number("share", share).optional()
         })
         .text("how to read it", |row| {

@@ -6,23 +6,23 @@ use minijinja::{Value, context};
 use super::files::Files;
 use super::pages::section;
 use crate::document::{Document, Table, grouped};
-use crate::kind::{self, Entry};
+use crate::kind::{self, IndexEntry};
 
 /// What the template of the index takes.
 pub fn of(records: &[Record], files: &[Files]) -> Value {
     let (mut sections, mut links, mut tables) = (Vec::new(), Vec::new(), Vec::new());
     for (at, (record, files)) in records.iter().zip(files).enumerate() {
         match kind::of(record).listing(record).entry {
-            Entry::Whole => {
+            IndexEntry::Whole => {
                 let mut document = Document::of(record);
                 files.link(&mut document);
                 sections.push(section(&document, &format!("c{at}")));
             }
-            Entry::Link { heading, subject } => {
+            IndexEntry::Link { heading, subject } => {
                 let title = Document::of(record).title;
                 links.push((heading, context! { title, href => files.own, subject }));
             }
-            Entry::Row { heading, mut table } => {
+            IndexEntry::Row { heading, mut table } => {
                 files.link_table(&mut table);
                 tables.push((heading, table));
             }

@@ -6,7 +6,7 @@ mod tables;
 
 use fgd_record::{BenchResults, BenchTarget, Record, Scenario, Validity};
 
-use super::{Entry, Kind, Listing, System, provenance};
+use super::{IndexEntry, Kind, Listing, Subject, provenance};
 use crate::document::number::{bytes, count, counted, duration, significant};
 use crate::document::{Cell, Document, Table, Tidy, Tone};
 
@@ -62,19 +62,19 @@ impl Kind for BenchResults {
             .sortable();
         Listing {
             page: Some(name),
-            entry: Entry::Row {
+            entry: IndexEntry::Row {
                 heading: "Benchmarks",
                 table: table.into(),
             },
         }
     }
 
-    fn systems(&self, record: &Record) -> Vec<System<'_>> {
+    fn subjects(&self, record: &Record) -> Vec<Subject<'_>> {
         let (target, scenario) = (self.target.name(), self.scenario.name());
-        vec![System {
+        vec![Subject {
             name: format!("{target} {} {scenario}", record.system_name()),
             headlines: &self.headlines,
-            ..System::default()
+            ..Subject::default()
         }]
     }
 }

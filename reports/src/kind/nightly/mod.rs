@@ -9,7 +9,7 @@ use fgd_record::{
     NightlyFinding, NightlyResults, NightlyStep, NightlyVerdict, Record, StepOutcome,
 };
 
-use super::{Entry as Place, Kind, Listing, gates, provenance};
+use super::{IndexEntry, Kind, Listing, gates, provenance};
 use crate::document::number::{MISSING, change, counted, day, followed};
 use crate::document::{Cell, Document, Entry, Table, Tidy, Tone};
 
@@ -67,7 +67,7 @@ impl Kind for NightlyResults {
     fn listing(&self, _record: &Record) -> Listing {
         Listing {
             page: None,
-            entry: Place::Whole,
+            entry: IndexEntry::Whole,
         }
     }
 
