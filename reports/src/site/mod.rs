@@ -11,6 +11,7 @@ mod pages;
 use std::path::{Path, PathBuf};
 
 use fgd_record::Record;
+use fgd_store::file::{self, FileError};
 
 use crate::kind;
 use files::Files;
@@ -23,13 +24,8 @@ pub enum SiteError {
     #[error("no record to report on: give at least one record file")]
     Empty,
     /// A file or folder could not be written.
-    #[error("can not write {path}: {source}")]
-    Write {
-        /// The file or folder.
-        path: PathBuf,
-        /// What the system said.
-        source: std::io::Error,
-    },
+    #[error(transparent)]
+    Write(#[from] FileError),
     /// A template failed: a defect of this program.
     #[error("can not draw {page}: {source}")]
     Template {
@@ -41,7 +37,7 @@ pub enum SiteError {
 }
 
 /// Writes the site of the records into a folder, which is made where it is missing, and answers the
-/// path of its `index.html`. Files of an earlier site of the same names are overwritten.
+/// path of its `index.html`. Files of an earlier site of the same names are replaced, each whole or not at all.
 ///
 /// # Errors
 /// [`SiteError::Empty`] without a record, [`SiteError::Write`] where a file can not be written.
@@ -49,11 +45,8 @@ pub fn write(records: &[Record], dir: &Path) -> Result<PathBuf, SiteError> {
     if records.is_empty() {
         return Err(SiteError::Empty);
     }
-    let save = |name: &str, text: &str| {
-        let path = dir.join(name);
-        std::fs::write(&path, text).map_err(|source| SiteError::Write { path, source })
-    };
-    std::fs::create_dir_all(dir).map_err(|source| SiteError::Write {
+    let save = |name: &str, text: &str| file::write(&dir.join(name), text.as_bytes());
+    std::fs::create_dir_all(dir).map_err(|source| FileError::Io {
         path: dir.to_path_buf(),
         source,
     })?;
