@@ -5,7 +5,6 @@
 mod bench;
 mod caption;
 mod compare;
-pub mod golden;
 mod leaderboard;
 mod nightly;
 mod score;

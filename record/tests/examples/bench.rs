@@ -4,16 +4,15 @@ use super::record;
 use fgd_record::*;
 use serde_json::json;
 
-fn bounded(value: f64, share: f64) -> Bounded {
-    Bounded {
-        value: Some(value),
+fn bounded(value: f64, share: f64) -> Measure {
+    Measure {
         low: Some(value * (1.0 - share)),
         high: Some(value * (1.0 + share)),
-        reason: None,
+        ..Measure::exact(value)
     }
 }
 
-fn headline(name: &str, unit: &str, higher_is_better: bool, measured: Bounded) -> Headline {
+fn headline(name: &str, unit: &str, higher_is_better: bool, measured: Measure) -> Headline {
     Headline {
         name: name.into(),
         unit: unit.into(),
@@ -80,18 +79,17 @@ fn latency(scale: f64) -> QueryLatency {
             },
             Percentile {
                 percentile: 99.0,
-                seconds: Bounded {
-                    value: Some(p99),
+                seconds: Measure {
                     low: Some(p99 * 0.94),
-                    high: None,
                     reason: Some(
                         "no upper bound from 301 independent queries: 528 would give one".into(),
                     ),
+                    ..Measure::exact(p99)
                 },
             },
             Percentile {
                 percentile: 99.9,
-                seconds: Bounded::missing("1,024 queries are too few: 1,000 must be beside it"),
+                seconds: Measure::missing("1,024 queries are too few: 1,000 must be beside it"),
             },
         ],
         design_effect: 3.4,
@@ -148,8 +146,8 @@ pub fn single() -> Record {
             headline("latency_p50", "s", false, bounded(0.0098, 0.004)),
             headline("latency_p90", "s", false, bounded(0.0123, 0.011)),
             headline("throughput", "captions/s", true, bounded(98.5, 0.008)),
-            headline("peak_memory", "bytes", false, Bounded::exact(184_549_376.0)),
-            headline("load_time", "s", false, Bounded::exact(0.21)),
+            headline("peak_memory", "bytes", false, Measure::exact(184_549_376.0)),
+            headline("load_time", "s", false, Measure::exact(0.21)),
         ],
         latency: Some(latency(1.0)),
         throughput: Some(Throughput {
@@ -176,11 +174,10 @@ pub fn server() -> Record {
             "highest_rate",
             "queries/s",
             true,
-            Bounded {
-                value: Some(120.0),
+            Measure {
                 low: Some(120.0),
                 high: Some(126.0),
-                reason: None,
+                ..Measure::exact(120.0)
             },
         )],
         queries: Queries {
@@ -266,7 +263,7 @@ pub fn captioner() -> Record {
         headlines: vec![
             headline("throughput", "images/s", true, bounded(0.0213, 0.02)),
             headline("tokens_per_second", "tokens/s", true, bounded(0.64, 0.02)),
-            headline("peak_memory", "bytes", false, Bounded::exact(1.62e10)),
+            headline("peak_memory", "bytes", false, Measure::exact(1.62e10)),
         ],
         queries: Queries {
             issued: 3,
