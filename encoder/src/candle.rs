@@ -85,6 +85,7 @@ impl Candle {
             let hidden = match self.spec.activation {
                 Activation::Gelu => hidden.gelu_erf()?,
                 Activation::GeluTanh => hidden.gelu()?,
+                Activation::Relu => hidden.relu()?,
             };
             x = layer
                 .output_norm

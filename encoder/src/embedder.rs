@@ -100,7 +100,7 @@ impl Embedder {
         let texts = [spec.tokenizer_file.clone(), spec.dir.join("config.json")];
         let mut embedder = Self {
             model,
-            engine: options.engine_label()?,
+            engine: options.engine_label(),
             dtype: weights_dtype(&spec.weight_files[0]),
             tokenizer_sha256: files_sha256(&texts, cache.as_ref())?,
             spec,

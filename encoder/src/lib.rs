@@ -33,7 +33,7 @@ pub use tokens::Tokens;
 #[cfg(feature = "candle")]
 use candle::Candle;
 use chunk::Chunk;
-use fgd_kernels as kernels;
+use fgd_kernels::Level;
 use packed::Packed;
 
 /// How the embeddings are computed.
@@ -85,11 +85,6 @@ impl FromStr for EngineKind {
     }
 }
 
-/// Name of the SIMD kernels in use: `avx512`, `avx2`, `portable`, or the reason why none can be.
-pub fn simd_level() -> String {
-    kernels::kernels().map_or_else(|error| error.to_string(), |kernels| kernels.name.to_owned())
-}
-
 /// How to load an encoder.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Options {
@@ -113,15 +108,12 @@ impl Default for Options {
 
 impl Options {
     /// Name and variant of the engine, such as `packed/avx2`, without loading an encoder.
-    ///
-    /// # Errors
-    /// Where `FGD_SIMD` asks for kernels that this CPU cannot run.
-    pub fn engine_label(&self) -> Result<String, EncoderError> {
-        Ok(match self.engine {
+    pub fn engine_label(&self) -> String {
+        match self.engine {
             EngineKind::Candle => format!("candle/{}", self.device),
-            EngineKind::Int12 => format!("int12/{}", kernels::integer_kernels()?.name),
-            EngineKind::Packed => format!("packed/{}", kernels::kernels()?.name),
-        })
+            EngineKind::Int12 => format!("int12/{}", Level::current().integer_name()),
+            EngineKind::Packed => format!("packed/{}", Level::current()),
+        }
     }
 }
 

@@ -103,6 +103,21 @@ enum Command {
     Man(man::Args),
 }
 
+impl Command {
+    /// Whether it runs kernels, so that a wrong `FGD_SIMD` is an error.
+    fn computes(&self) -> bool {
+        !matches!(
+            self,
+            Command::Validate(_)
+                | Command::Report(_)
+                | Command::Export(_)
+                | Command::Cache(_)
+                | Command::Completions(_)
+                | Command::Man(_)
+        )
+    }
+}
+
 /// Parses the arguments, runs the command, and answers with the exit code.
 pub fn main() -> Exit {
     let matches = match Cli::command().try_get_matches() {
@@ -138,6 +153,10 @@ pub fn main() -> Exit {
 
 fn run(cli: Cli) -> anyhow::Result<Exit> {
     start_logging(cli.global.verbose);
+    if cli.command.computes() {
+        fgd_kernels::Level::select(&std::env::var("FGD_SIMD").unwrap_or_default())
+            .map_err(|error| exit::usage(format!("FGD_SIMD = {error}")))?;
+    }
     if let Some(threads) = cli.global.threads {
         if threads == 0 {
             return Err(exit::usage("--threads 0: give at least one thread"));
