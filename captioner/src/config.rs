@@ -5,11 +5,12 @@
 
 use std::path::Path;
 
+use fgd_kernels::Activation;
 use serde::Deserialize;
 use serde_json::Value;
 
 use super::error::{Error, Result};
-use super::layers::Activation;
+use super::layers::Named;
 use super::special_tokens::OneOrMany;
 pub use super::special_tokens::SpecialTokens;
 
@@ -24,7 +25,7 @@ pub struct VisionConfig {
     pub num_attention_heads: usize,
     pub image_size: usize,
     pub patch_size: usize,
-    pub hidden_act: Activation,
+    pub hidden_act: Named,
     pub layer_norm_eps: f64,
     pub qkv_bias: bool,
 }
@@ -38,7 +39,7 @@ impl Default for VisionConfig {
             num_attention_heads: 16,
             image_size: 224,
             patch_size: 14,
-            hidden_act: Activation::Gelu,
+            hidden_act: Named(Activation::Gelu),
             layer_norm_eps: 1e-6,
             qkv_bias: true,
         }
@@ -54,7 +55,7 @@ pub struct QFormerConfig {
     pub num_hidden_layers: usize,
     pub num_attention_heads: usize,
     pub intermediate_size: usize,
-    pub hidden_act: Activation,
+    pub hidden_act: Named,
     pub layer_norm_eps: f64,
     pub cross_attention_frequency: usize,
 }
@@ -66,7 +67,7 @@ impl Default for QFormerConfig {
             num_hidden_layers: 12,
             num_attention_heads: 12,
             intermediate_size: 3072,
-            hidden_act: Activation::Gelu,
+            hidden_act: Named(Activation::Gelu),
             layer_norm_eps: 1e-12,
             cross_attention_frequency: 2,
         }
@@ -90,7 +91,7 @@ pub struct T5Config {
     pub relative_attention_max_distance: usize,
     pub layer_norm_epsilon: f64,
     feed_forward_proj: String,
-    dense_act_fn: Option<Activation>,
+    dense_act_fn: Option<Named>,
     tie_word_embeddings: Option<bool>,
     scale_decoder_outputs: Option<bool>,
     pub(super) decoder_start_token_id: Option<u32>,
@@ -149,8 +150,8 @@ impl T5Config {
     /// The activation of the feed-forward layer. The published flan-t5 checkpoints state `dense_act_fn` ("gelu", exact)
     /// beside `feed_forward_proj: "gated-gelu"` (which alone means the tanh form); transformers lets the statement win.
     pub fn activation(&self) -> Result<Activation> {
-        if let Some(act) = self.dense_act_fn {
-            return Ok(act);
+        if let Some(Named(activation)) = self.dense_act_fn {
+            return Ok(activation);
         }
         match self.feed_forward_proj.as_str() {
             "gated-gelu" => Ok(Activation::GeluTanh),

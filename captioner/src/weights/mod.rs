@@ -2,10 +2,9 @@
 //!
 //! `files` memory-maps the safetensors shards; `loader` hands out tensors by name, checks every shape, applies the
 //! adapter and keeps the account of what was missing or left over; `matrix` is the form in which weights stay in
-//! memory; `product` multiplies with it on the CPU; `kernels` are its inner loops.
+//! memory; `product` multiplies with it on the CPU, with the loops of [`fgd_kernels`].
 
 mod files;
-mod kernels;
 mod loader;
 mod matrix;
 mod product;
