@@ -1,7 +1,7 @@
 //! What this machine can do at most, measured in the same run as what it is held against.
 
 use candle_core::{DType, Device, Tensor};
-use fgd_encoder::{EncoderError, probe};
+use fgd_encoder::probe;
 use fgd_record::Ceilings;
 use rayon::prelude::*;
 use std::hint::black_box;

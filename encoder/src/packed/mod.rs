@@ -16,9 +16,7 @@ use std::sync::Mutex;
 use crate::chunk::{Block, Chunk};
 use crate::{EncoderError, Engine, Spec, pooling};
 use arithmetic::{Arithmetic, Float, Int12};
-use fgd_kernels::{
-    Attention, Buffer, DEPTH, Finish, Level, Product, Scratch, round_up,
-};
+use fgd_kernels::{Attention, Buffer, DEPTH, Finish, Level, Product, Scratch, round_up};
 use model::{Layer, Model};
 
 /// Token rows in a chunk, which goes through one layer after the other: enough that the weights of a layer are worth
@@ -82,11 +80,7 @@ impl Packed<Int12> {
 }
 
 impl<A: Arithmetic> Packed<A> {
-    fn load(
-        spec: &Spec,
-        level: Level,
-        arithmetic: A,
-    ) -> Result<Packed<A>, EncoderError> {
+    fn load(spec: &Spec, level: Level, arithmetic: A) -> Result<Packed<A>, EncoderError> {
         Ok(Packed {
             spec: spec.clone(),
             model: Model::load(spec, &arithmetic)?,
