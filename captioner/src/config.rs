@@ -147,6 +147,9 @@ impl T5Config {
 
     /// The activation of the feed-forward layer. The published flan-t5 checkpoints state `dense_act_fn` ("gelu", exact)
     /// beside `feed_forward_proj: "gated-gelu"` (which alone means the tanh form); transformers lets the statement win.
+    ///
+    /// # Errors
+    /// A projection that is not supported.
     pub fn activation(&self) -> Result<Activation> {
         if let Some(Named(activation)) = self.dense_act_fn {
             return Ok(activation);
@@ -192,6 +195,9 @@ impl Default for Config {
 
 impl Config {
     /// Reads and checks `DIR/config.json`.
+    ///
+    /// # Errors
+    /// A file that is missing, damaged, or describes a model that is not supported.
     pub fn read(dir: &Path) -> Result<Self> {
         let path = dir.join("config.json");
         let config: Self = read_json(&path)?;
