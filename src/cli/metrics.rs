@@ -1,7 +1,12 @@
 //! The flags that say which numbers are computed, shared by every subcommand that scores.
 
-use crate::jobs::scoring::metrics::{Choice, Group};
-use clap::{Args, ValueEnum};
+use clap::Args;
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
+use fgd_metrics::metric::Group;
+use fgd_metrics::table::{group, groups};
+
+use crate::jobs::options::Measuring;
+use crate::jobs::scoring::metrics::UnknownGroup;
 
 /// Which numbers, and for which groups of images.
 #[derive(Debug, Args)]
@@ -10,7 +15,7 @@ pub struct MetricArgs {
     /// Further metrics, separated by commas; the distances are always there.
     #[arg(
         long,
-        value_enum,
+        value_parser = known_groups(),
         value_delimiter = ',',
         value_name = "LIST",
         env = "FGD_METRICS"
@@ -25,26 +30,20 @@ pub struct MetricArgs {
     pub seed: u64,
 }
 
+/// The groups of the table, with what each brings.
+fn known_groups() -> impl TypedValueParser<Value = Group> {
+    let known = groups().map(|group| PossibleValue::new(group.name).help(group.about));
+    PossibleValuesParser::new(known).try_map(|name| group(&name).ok_or(UnknownGroup { name }))
+}
+
 impl MetricArgs {
-    /// What to compute.
-    pub fn choice(&self) -> Choice {
-        Choice {
-            groups: self.metrics.clone(),
+    /// The flags as plain data.
+    pub fn measuring(&self) -> Measuring {
+        let names = self.metrics.iter().map(|group| group.name.to_owned());
+        Measuring {
+            metrics: names.collect(),
+            slice: self.slice.clone(),
             seed: self.seed,
         }
-    }
-
-    /// The flags as a record keeps them.
-    pub fn settings(&self) -> [(String, serde_json::Value); 3] {
-        let metrics: Vec<String> = self
-            .metrics
-            .iter()
-            .filter_map(|group| Some(group.to_possible_value()?.get_name().to_owned()))
-            .collect();
-        [
-            ("metrics".to_owned(), metrics.into()),
-            ("seed".to_owned(), self.seed.into()),
-            ("slice".to_owned(), self.slice.clone().into()),
-        ]
     }
 }

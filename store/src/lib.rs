@@ -2,5 +2,6 @@
 //! [`file`] writes whatever must appear whole or not at all.
 
 pub mod arrays;
+pub mod digest;
 pub mod file;
 pub mod hub;

@@ -1,0 +1,83 @@
+//! Which numbers may stand side by side: those of one comparability key.
+
+use super::Scored;
+use super::systems::Participant;
+use crate::jobs::{JobError, provenance};
+use fgd_record::Comparability;
+
+/// The key that all systems share; systems of different keys are not compared. `references` is the hash of the
+/// references, where they were given.
+pub fn agreed(
+    scored: &Scored,
+    references: Option<String>,
+    systems: &[Participant],
+) -> Result<Comparability, JobError> {
+    let common = match (references, scored.saved.first()) {
+        // With records alone, the references only have to be those of the records.
+        (Some(hash), Some((_, first))) if scored.saved.len() == scored.contenders.len() => {
+            Comparability {
+                references_sha256: Some(hash),
+                ..first.clone()
+            }
+        }
+        (Some(hash), _) => provenance::comparability(scored.encoder.as_ref(), hash),
+        (None, Some((_, first))) => first.clone(),
+        (None, None) => return Err(JobError::usage("give at least one system")),
+    };
+    for (index, saved) in &scored.saved {
+        if let Some(difference) = unlike(saved, &common) {
+            return Err(JobError::usage(format!(
+                "{}: its numbers cannot be compared with the others: {difference}; score its captions \
+                 again with the same settings",
+                systems[*index].path.display()
+            )));
+        }
+    }
+    Ok(common)
+}
+
+/// What keeps a record from being compared, in words.
+fn unlike(saved: &Comparability, common: &Comparability) -> Option<String> {
+    let short = |hash: &Option<String>| -> String {
+        hash.as_deref()
+            .map_or("none".into(), |hash| hash.chars().take(8).collect())
+    };
+    if saved.metric_version != common.metric_version {
+        return Some(format!(
+            "version {} of the metrics, not {}",
+            saved.metric_version, common.metric_version
+        ));
+    }
+    if saved.encoder_sha256 != common.encoder_sha256 {
+        return Some(format!(
+            "another encoder ({}, not {})",
+            short(&saved.encoder_sha256),
+            short(&common.encoder_sha256)
+        ));
+    }
+    if saved.references_sha256 != common.references_sha256 {
+        return Some("other references".into());
+    }
+    (saved.precision != common.precision
+        || saved.pooling != common.pooling
+        || saved.max_length != common.max_length)
+        .then(|| "the encoder ran with another precision, pooling or maximal length".into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_record_of_another_encoder_is_told_apart() {
+        let common = provenance::comparability(None, "a".into());
+        assert_eq!(unlike(&common, &common), None);
+        let other = Comparability {
+            encoder_sha256: Some("0123456789".into()),
+            ..common.clone()
+        };
+        assert!(unlike(&other, &common).unwrap().contains("01234567"));
+        let other = provenance::comparability(None, "b".into());
+        assert_eq!(unlike(&other, &common).unwrap(), "other references");
+    }
+}

@@ -1,0 +1,185 @@
+//! Checkpoints among the systems: captioned on the way, after which a file of captions stands for each.
+
+use super::Request;
+use crate::host;
+use crate::jobs::caption::{self, Captioned, Checkpoint, Run};
+use crate::jobs::images::Images;
+use crate::jobs::options::Named;
+use crate::jobs::{JobError, Session};
+use fgd_captions::{self as captions, CaptionFile};
+use sha2::{Digest, Sha256};
+use std::path::{Path, PathBuf};
+
+/// Extensions of files that stand for a system; what has none of them may be the id of a model.
+const FILES: [&str; 9] = [
+    "csv", "tsv", "json", "jsonl", "parquet", "gz", "npy", "npz", "txt",
+];
+
+/// `CHECKPOINT` or `CHECKPOINT+ADAPTER`, each a directory or a hub id.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Name {
+    base: String,
+    adapter: Option<String>,
+}
+
+impl Name {
+    /// What an argument names, if it is a checkpoint and not a file.
+    pub fn of(path: &Path) -> Option<Self> {
+        let text = path.to_str()?;
+        if path.is_file() {
+            return None;
+        }
+        if path.is_dir() {
+            return Some(Self::alone(text));
+        }
+        // A directory's name may hold the sign itself, so both sides have to be models.
+        let with_adapter = text
+            .match_indices('+')
+            .map(|(at, _)| (&text[..at], &text[at + 1..]))
+            .find(|(base, adapter)| is_model(base) && is_model(adapter))
+            .map(|(base, adapter)| Self {
+                base: base.to_owned(),
+                adapter: Some(adapter.to_owned()),
+            });
+        with_adapter.or_else(|| is_hub_id(text).then(|| Self::alone(text)))
+    }
+
+    fn alone(base: &str) -> Self {
+        Self {
+            base: base.to_owned(),
+            adapter: None,
+        }
+    }
+}
+
+fn is_model(text: &str) -> bool {
+    Path::new(text).is_dir() || is_hub_id(text)
+}
+
+/// `org/name`, with an optional `@revision`.
+fn is_hub_id(text: &str) -> bool {
+    let id = text.split_once('@').map_or(text, |(id, _)| id);
+    let is_file = Path::new(id).extension().is_some_and(|extension| {
+        FILES
+            .iter()
+            .any(|known| extension.eq_ignore_ascii_case(known))
+    });
+    let is_name = |part: &str| {
+        !part.is_empty()
+            && !part.starts_with('.')
+            && part
+                .chars()
+                .all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.'))
+    };
+    !is_file
+        && id
+            .split_once('/')
+            .is_some_and(|(organisation, name)| is_name(organisation) && is_name(name))
+}
+
+/// Captions the references' images with every checkpoint, one after the other; answers the files of captions and how each
+/// run went.
+pub fn caption_all(
+    request: &Request,
+    systems: &[(&Named, &Name)],
+    references: &CaptionFile,
+    images: &Images,
+    session: &Session,
+) -> Result<Vec<(PathBuf, Captioned)>, JobError> {
+    let device = &request.encoding.device;
+    let mut captioning = request.captioning.clone();
+    captioning.check(device)?;
+    let images = images
+        .select(&captions::group(references).ids)
+        .map_err(JobError::usage)?;
+    std::fs::create_dir_all(&request.work).map_err(|error| {
+        let what = format!("{}: cannot be made a folder", request.work.display());
+        JobError::because(what, error)
+    })?;
+    if systems.len() > 1 && captioning.features_cache.is_none() {
+        captioning.features_cache = Some(request.work.join("features"));
+    }
+    // Every checkpoint is looked for before the first one runs for hours.
+    let mut found = Vec::new();
+    for (system, name) in systems {
+        let checkpoint = Checkpoint::resolve(&name.base, name.adapter.as_deref(), session)?;
+        let output = request.work.join(file_name(&system.name));
+        caption::prepare(&output, captioning.restart)?;
+        found.push((&system.name, checkpoint, output));
+    }
+    let mut captioned = Vec::new();
+    for (name, checkpoint, output) in found {
+        session.progress.say(&format!("captioning with {name}"));
+        let is_alone = host::reset_peak_memory() || captioned.is_empty();
+        let run = Run {
+            checkpoint: &checkpoint,
+            images: &images,
+            source: request.images.as_deref().unwrap_or(Path::new(".")),
+            output: &output,
+            device,
+            captioning: &captioning,
+        };
+        let mut of_run = run.caption(session)?;
+        if !is_alone {
+            of_run.results.peak_memory_bytes = None;
+        }
+        captioned.push((output, of_run));
+    }
+    Ok(captioned)
+}
+
+/// A file name for the captions of a system; two names never share one.
+fn file_name(system: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    if system.chars().all(is_plain) && !system.starts_with('.') {
+        return format!("{system}.csv");
+    }
+    let plain: String = system
+        .chars()
+        .map(|c| if is_plain(c) { c } else { '-' })
+        .take(60)
+        .collect();
+    let hash = format!("{:x}", Sha256::digest(system));
+    format!("{}-{}.csv", plain.trim_start_matches('.'), &hash[..8])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn directories_and_hub_ids_are_checkpoints_and_files_are_not() {
+        let dir = tempfile::tempdir().unwrap();
+        let inside = |name: &str| dir.path().join(name).display().to_string();
+        let (base, plus) = (inside("base"), inside("a+b"));
+        std::fs::create_dir(&base).unwrap();
+        std::fs::create_dir(&plus).unwrap();
+        let of = |text: &str| {
+            Name::of(Path::new(text)).map(|name| (name.base, name.adapter.unwrap_or_default()))
+        };
+        let pair = |a: &str, b: &str| Some((a.to_owned(), b.to_owned()));
+        assert_eq!(of(&base), pair(&base, ""));
+        assert_eq!(of(&plus), pair(&plus, ""));
+        assert_eq!(of(&format!("{plus}+{base}")), pair(&plus, &base));
+        assert_eq!(of(&format!("{base}+org/lora")), pair(&base, "org/lora"));
+        assert_eq!(of("org/blip2@main"), pair("org/blip2@main", ""));
+        for file in [
+            "runs/x.csv",
+            "x.csv",
+            "runs/x.jsonl.gz",
+            "../x/y",
+            "a b/c",
+            "x",
+        ] {
+            assert_eq!(of(file), None, "{file}");
+        }
+    }
+
+    #[test]
+    fn files_are_named_after_their_systems() {
+        assert_eq!(file_name("base-v1.2"), "base-v1.2.csv");
+        let (one, two) = (file_name("a/b"), file_name("a b"));
+        assert!(one.starts_with("a-b-") && two.starts_with("a-b-") && one != two);
+        assert!(!file_name("../x").contains(".."));
+    }
+}
