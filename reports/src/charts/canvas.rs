@@ -61,6 +61,11 @@ pub fn write<'a>(area: &Area<'a>, text: &str, at: (i32, i32), side: HPos) -> Dra
     area.draw(&Text::new(text, at, style))
 }
 
+/// Writes the name of a tick at a point of its axis.
+pub fn label<'a>(area: &Area<'a>, text: &str, at: (i32, i32), pos: Pos) -> Drawn<'a> {
+    area.draw(&Text::new(text, at, letters(&MUTED).pos(pos)))
+}
+
 /// Writes the name of a row on the left and its value on the right.
 pub fn write_row<'a>(area: &Area<'a>, name: &str, value: &str, y: i32) -> Drawn<'a> {
     let strong = ("sans-serif", 19, FontStyle::Bold).into_font().color(&INK);

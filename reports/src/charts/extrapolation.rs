@@ -41,21 +41,15 @@ pub fn draw(
             .draw()?;
         let line = [(0.0, intercept), (right, intercept + slope * right)];
         chart.draw_series([PathElement::new(line, SERIES[0].stroke_width(2))])?;
-        let circles = points
-            .iter()
-            .map(|(n, distance)| Circle::new((1.0 / n, *distance), 4, SERIES[0].filled()));
-        chart.draw_series(circles)?;
+        let circle = |(n, y): &(f64, f64)| Circle::new((1.0 / n, *y), 4, SERIES[0].filled());
+        chart.draw_series(points.iter().map(circle))?;
         if let Some([from, to]) = ci95 {
             let whisker = [(0.0, from), (0.0, to)];
             chart.draw_series([PathElement::new(whisker, SERIES[1].stroke_width(3))])?;
         }
         chart.draw_series([Circle::new((0.0, intercept), 5, SERIES[1].filled())])?;
         let (x, y) = chart.backend_coord(&(0.0, intercept));
-        write(
-            area,
-            "infinitely many captions",
-            (x + 16, y + 4),
-            HPos::Left,
-        )
+        let at = (x + 16, y + 4);
+        write(area, "infinitely many captions", at, HPos::Left)
     })
 }

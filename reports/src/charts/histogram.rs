@@ -49,14 +49,10 @@ pub fn draw(
             area.draw(&Rectangle::new(bar, SERIES[0].filled()))?;
         }
         if let Some(overlay) = overlay {
-            let outline = edges
-                .windows(2)
-                .zip(overlay)
-                .flat_map(|(bin, share)| [(bin[0], *share), (bin[1], *share)]);
-            chart.draw_series([PathElement::new(
-                outline.collect::<Vec<_>>(),
-                SERIES[1].stroke_width(3),
-            )])?;
+            let bins = edges.windows(2).zip(overlay);
+            let outline = bins.flat_map(|(bin, share)| [(bin[0], *share), (bin[1], *share)]);
+            let outline: Vec<(f64, f64)> = outline.collect();
+            chart.draw_series([PathElement::new(outline, SERIES[1].stroke_width(3))])?;
         }
         if (low..=high).contains(&median) {
             let line = [(median, 0.0), (median, 1.05 * highest)];
@@ -69,10 +65,8 @@ pub fn draw(
 /// What bars, outline and line are.
 fn legend<'a>(area: &Area<'a>, with_overlay: bool) -> Drawn<'a> {
     let left = Y_AXIS as i32;
-    area.draw(&Rectangle::new(
-        [(left, 6), (left + 14, 20)],
-        SERIES[0].filled(),
-    ))?;
+    let square = [(left, 6), (left + 14, 20)];
+    area.draw(&Rectangle::new(square, SERIES[0].filled()))?;
     write(area, "captions", (left + 20, 13), HPos::Left)?;
     if with_overlay {
         let outline = [(left + 102, 13), (left + 120, 13)];

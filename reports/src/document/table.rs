@@ -164,6 +164,11 @@ impl Cell {
         Self { tone, ..self }
     }
 
+    /// The number to look at first.
+    pub(crate) fn strong(self) -> Self {
+        self.tone(Tone::Strong)
+    }
+
     /// A count with separators.
     pub(crate) fn count(n: impl Into<Option<u64>>) -> Self {
         let n = n.into();

@@ -19,9 +19,9 @@ const TASK: &str = "image-to-text";
 
 /// What the images and references are called on the Hub.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Benchmark {
+pub struct Dataset {
     /// Id of the dataset, such as `org/name`; for a dataset that is not on the Hub any name will do.
-    pub dataset: String,
+    pub id: String,
     /// Name for people; the id where there is none.
     pub name: Option<String>,
     /// Id of the task in the dataset's `eval.yaml`; `default` where there is none.
@@ -37,7 +37,7 @@ pub struct Benchmark {
 ///
 /// # Errors
 /// [`ExportError::Kind`] for a record of another kind.
-pub fn model_card(record: &Record, benchmark: &Benchmark) -> Result<String, ExportError> {
+pub fn model_card(record: &Record, dataset: &Dataset) -> Result<String, ExportError> {
     if !matches!(record.results, Results::Score(_) | Results::Compare(_)) {
         return Err(ExportError::Kind {
             format: "model-index",
@@ -48,7 +48,7 @@ pub fn model_card(record: &Record, benchmark: &Benchmark) -> Result<String, Expo
     let mut yaml = String::from("---\nmodel-index:\n");
     for system in kind::of(record).subjects(record) {
         if let Some(scores) = system.scores {
-            push_model(&mut yaml, record, benchmark, &system.name, scores);
+            push_model(&mut yaml, record, dataset, &system.name, scores);
         }
     }
     yaml.push_str("---\n");
@@ -58,7 +58,7 @@ pub fn model_card(record: &Record, benchmark: &Benchmark) -> Result<String, Expo
 fn push_model(
     yaml: &mut String,
     record: &Record,
-    benchmark: &Benchmark,
+    dataset: &Dataset,
     name: &str,
     scores: &ScoreResults,
 ) {
@@ -71,13 +71,13 @@ fn push_model(
     line(2, "- task:".into());
     line(6, format!("type: {TASK}"));
     line(4, "dataset:".into());
-    line(6, format!("type: {}", quoted(&benchmark.dataset)));
-    let dataset_name = benchmark.name.as_ref().unwrap_or(&benchmark.dataset);
+    line(6, format!("type: {}", quoted(&dataset.id)));
+    let dataset_name = dataset.name.as_ref().unwrap_or(&dataset.id);
     line(6, format!("name: {}", quoted(dataset_name)));
-    if let Some(split) = &benchmark.split {
+    if let Some(split) = &dataset.split {
         line(6, format!("split: {}", quoted(split)));
     }
-    if let Some(revision) = &benchmark.revision {
+    if let Some(revision) = &dataset.revision {
         line(6, format!("revision: {}", quoted(revision)));
     }
     line(4, "metrics:".into());
@@ -116,7 +116,7 @@ fn label(record: &Record, number: &NamedMeasure<'_>) -> String {
 /// # Errors
 /// [`ExportError::Kind`] for another kind of record, [`ExportError::NotFgd`] for another encoder, and
 /// [`ExportError::Missing`] where there is no `fgd_paired`.
-pub fn eval_results(record: &Record, benchmark: &Benchmark) -> Result<String, ExportError> {
+pub fn eval_results(record: &Record, dataset: &Dataset) -> Result<String, ExportError> {
     let Results::Score(scores) = &record.results else {
         return Err(ExportError::Kind {
             format: ".eval_results",
@@ -144,13 +144,13 @@ pub fn eval_results(record: &Record, benchmark: &Benchmark) -> Result<String, Ex
         "fgd_paired, lower is better{interval}; {}",
         record.signature
     );
-    let task = benchmark.task_id.as_deref().unwrap_or("default");
+    let task = dataset.task_id.as_deref().unwrap_or("default");
     let mut yaml = format!(
         "- dataset:\n    id: {}\n    task_id: {}\n",
-        quoted(&benchmark.dataset),
+        quoted(&dataset.id),
         quoted(task)
     );
-    if let Some(revision) = &benchmark.revision {
+    if let Some(revision) = &dataset.revision {
         yaml.push_str(&format!("    revision: {}\n", quoted(revision)));
     }
     yaml.push_str(&format!(

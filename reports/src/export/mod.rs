@@ -4,7 +4,7 @@ mod bencher;
 mod hub;
 
 pub use bencher::bmf;
-pub use hub::{Benchmark, eval_results, model_card};
+pub use hub::{Dataset, eval_results, model_card};
 
 use fgd_record::{Measure, ScoreResults};
 

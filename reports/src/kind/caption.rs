@@ -67,7 +67,7 @@ fn subject(checkpoint: Option<&CheckpointInfo>, results: &CaptionResults) -> Str
 fn figures(results: &CaptionResults) -> Table {
     let mut rows: Vec<(&str, Cell, String)> = Vec::new();
     let mut row = |what, number: Cell, meaning: &str| rows.push((what, number, meaning.into()));
-    let strong = |cell: Cell| cell.tone(Tone::Strong);
+    let strong = |cell: Cell| cell.strong();
     row("captions", strong(Cell::count(results.captions)), "");
     if !results.failures.is_empty() {
         let failed = Cell::count(results.failures.len() as u64).tone(Tone::Warning);

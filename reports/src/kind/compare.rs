@@ -7,7 +7,7 @@ use super::{
     provenance, set,
 };
 use crate::document::number::{MISSING, counted, value};
-use crate::document::{Cell, Document, Entry, Table, Tidy, Tone, grouped};
+use crate::document::{Cell, Document, Entry, Table, Tidy, grouped};
 
 impl Kind for CompareResults {
     fn document(&self, record: &Record) -> Document {
@@ -94,7 +94,7 @@ fn systems(results: &CompareResults) -> Table {
     let mut table = Table::of("Systems", &results.systems)
         .text("system", |s| Cell::subject(&s.name))
         .number("fgd_paired", |s| {
-            Cell::with_interval(&s.scores.fgd_paired).tone(Tone::Strong)
+            Cell::with_interval(&s.scores.fgd_paired).strong()
         })
         .number("fgd_set", |s| set::cell(&s.scores.fgd_set));
     for part in &set::PARTS {

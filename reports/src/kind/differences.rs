@@ -18,7 +18,7 @@ fn verdict(difference: &Difference) -> Cell {
         return "not separable".into();
     }
     match difference.higher_is_better {
-        None => Cell::from("different").tone(Tone::Strong),
+        None => Cell::from("different").strong(),
         Some(higher) if higher == (estimate > 0.0) => Cell::from("better").tone(Tone::Good),
         Some(_) => Cell::from("worse").tone(Tone::Bad),
     }
@@ -82,30 +82,18 @@ fn outcomes(difference: &Difference) -> Cell {
 /// Why differences are missing or untested, and which intervals are marked. What is said of several is said once.
 fn notices(document: &mut Document, differences: &[Difference]) {
     let said = differences.iter().flat_map(|d| {
-        let warning = d.warning.as_ref().map(|text| ((text, Tone::Warning), d));
-        let reason = d
-            .estimate
-            .reason
-            .as_ref()
-            .map(|text| ((text, Tone::Plain), d));
-        warning.into_iter().chain(reason)
+        let warning = d.warning.iter().map(|text| (text, Tone::Warning));
+        let reason = d.estimate.reason.iter().map(|text| (text, Tone::Plain));
+        warning.chain(reason).map(move |said| (said, d))
     });
     for ((text, tone), of) in grouped(said) {
         let mark = if tone == Tone::Warning { "*" } else { MISSING };
-        let Difference {
-            metric,
-            system,
-            versus,
-            ..
-        } = of[0];
+        let first = format!("{}, {} versus {}", of[0].metric, of[0].system, of[0].versus);
         let more = match of.len() {
             1 => String::new(),
             n => format!(" and {} more", n - 1),
         };
-        document.notice(
-            tone,
-            format!("{mark} {metric}, {system} versus {versus}{more}: {text}"),
-        );
+        document.notice(tone, format!("{mark} {first}{more}: {text}"));
     }
 }
 

@@ -2,9 +2,7 @@
 
 use fgd_record::{LeaderboardResults, Measure, Record, Rejected, Split, Standing};
 
-use super::{
-    IndexEntry, Kind, Listing, Subject, captions, differences, figures, numbers, provenance, set,
-};
+use super::{Kind, Subject, captions, differences, figures, numbers, provenance, set};
 use crate::document::number::{MISSING, counted};
 use crate::document::{Cell, Document, Table, Tidy, Tone, plain};
 
@@ -50,13 +48,6 @@ impl Kind for LeaderboardResults {
             rows.push(numbers::Number::of(&rejected.name).measure("rank", &reason));
         }
         rows.finish()
-    }
-
-    fn listing(&self, _record: &Record) -> Listing {
-        Listing {
-            page: None,
-            entry: IndexEntry::Whole,
-        }
     }
 
     fn subjects(&self, _record: &Record) -> Vec<Subject<'_>> {
@@ -164,7 +155,7 @@ fn standings(results: &LeaderboardResults) -> Table {
                 true => set::cell(&s.scores.fgd_set),
                 false => Cell::with_interval(&s.scores.fgd_paired),
             };
-            cell.tone(Tone::Strong)
+            cell.strong()
         })
         .when(results.split.is_some(), |table| {
             table

@@ -32,7 +32,9 @@ pub trait Kind {
     fn numbers(&self, record: &Record) -> Tidy;
 
     /// Where it stands in a site.
-    fn listing(&self, record: &Record) -> Listing;
+    fn listing(&self, _record: &Record) -> Listing {
+        Listing::default()
+    }
 
     /// What it measured, under the names that other programs follow.
     fn subjects(&self, _record: &Record) -> Vec<Subject<'_>> {
@@ -82,6 +84,7 @@ pub struct Subject<'a> {
 }
 
 /// Where a record stands in a site.
+#[derive(Default)]
 pub struct Listing {
     /// What the page of the record itself is called; `None` where it has none.
     pub page: Option<String>,
@@ -90,8 +93,10 @@ pub struct Listing {
 }
 
 /// How the index of a site shows a record.
+#[derive(Default)]
 pub enum IndexEntry {
     /// Whole.
+    #[default]
     Whole,
     /// As a link below a heading.
     Link {

@@ -1,6 +1,6 @@
 //! The numbers of systems, one per row.
 
-use fgd_record::{CaptionResults, Difference, Measure, ScoreResults, SetMeasure};
+use fgd_record::{CaptionResults, Difference, Measure, ScoreResults};
 
 use crate::document::{Tidy, Value, plain};
 
@@ -108,33 +108,17 @@ impl Numbers {
     fn part(&mut self, row: &Number<'_>, results: &ScoreResults) {
         let row = row.clone().n(results.n);
         let mut push = |metric: &str, measure: &Measure| {
-            self.push(Number { ..row.clone() }.measure(metric, measure));
+            self.push(row.clone().measure(metric, measure));
         };
         push("fgd_paired", &results.fgd_paired);
         let set = &results.fgd_set;
-        let SetMeasure {
-            value,
-            bias,
-            se,
-            reason,
-            warning,
-            ..
-        } = set;
-        let raw = Measure {
-            se: *se,
-            reason: reason.clone(),
-            ..plain(*value)
+        push("fgd_set", &set.raw());
+        push("fgd_set_bias", &plain(set.bias));
+        let corrected = Measure {
+            reason: set.warning.clone(),
+            ..set.without_bias()
         };
-        push("fgd_set", &raw);
-        push("fgd_set_bias", &plain(*bias));
-        let reason = warning.clone();
-        push(
-            "fgd_set_corrected",
-            &Measure {
-                reason,
-                ..set.without_bias()
-            },
-        );
+        push("fgd_set_corrected", &corrected);
         if let Some(parts) = &results.decomposition {
             push("mean_shift", &plain(parts.mean_shift));
             push("covariance", &plain(parts.covariance));

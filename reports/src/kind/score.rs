@@ -29,18 +29,13 @@ impl Kind for ScoreResults {
             None => "embeddings as given".to_string(),
         };
         let tone = if is_fgd { Tone::Plain } else { Tone::Warning };
-        let raw = Measure {
-            value: self.fgd_set.value,
-            se: self.fgd_set.se,
-            ..Measure::default()
-        };
         let key = &record.comparability.key;
         let table = Table::of(&format!("Systems with comparability key {key}"), [self])
             .text("system", |_| Cell::subject(&record.system_name()))
             .number("fgd_paired", |s| {
-                Cell::with_interval(&s.fgd_paired).tone(Tone::Strong)
+                Cell::with_interval(&s.fgd_paired).strong()
             })
-            .number("fgd_set", |_| Cell::measure(&raw))
+            .number("fgd_set", |s| Cell::measure(&s.fgd_set.raw()))
             .number("mean_cosine", |s| Cell::with_interval(&s.mean_cosine))
             .text("encoder", |_| Cell::from(&encoder).tone(tone))
             .remark("fgd_paired and fgd_set: lower is better; ± is half of the 95% interval.")
@@ -163,9 +158,8 @@ fn scores(results: &ScoreResults) -> Table {
         }
     }
     let set = &results.fgd_set;
-    let raw = number(set.value, set.se);
     let meaning = "lower is better: distance of the two sets";
-    rows.push(row("fgd_set", &raw, meaning, Tone::Strong));
+    rows.push(row("fgd_set", &set.raw(), meaning, Tone::Strong));
     if set.bias.is_some() {
         let bias = number(set.bias, set.se);
         let meaning = "what this number of captions alone adds";
@@ -258,7 +252,7 @@ fn slice(slice: &Slice) -> Table {
         .text(&slice.column, |part| &part.value)
         .number("images", |part| Cell::count(part.results.n))
         .number("fgd_paired", |part| {
-            Cell::with_interval(&part.results.fgd_paired).tone(Tone::Strong)
+            Cell::with_interval(&part.results.fgd_paired).strong()
         })
         .number("fgd_set", |part| set::cell(&part.results.fgd_set))
         .optional()

@@ -15,27 +15,20 @@ pub struct Part {
 
 /// The parts of `fgd_paired`.
 pub const PARTS: [Part; 3] = [
-    Part {
-        name: "mean shift",
-        of: |parts| parts.mean_shift,
-    },
-    Part {
-        name: "covariance",
-        of: |parts| parts.covariance,
-    },
-    Part {
-        name: "misalignment",
-        of: |parts| parts.misalignment,
-    },
+    Part::new("mean shift", |parts| parts.mean_shift),
+    Part::new("covariance", |parts| parts.covariance),
+    Part::new("misalignment", |parts| parts.misalignment),
 ];
 
 impl Part {
+    const fn new(name: &'static str, of: fn(&Decomposition) -> f64) -> Self {
+        Self { name, of }
+    }
+
     /// The part of a system's distance.
     pub fn cell(&self, scores: &ScoreResults) -> Cell {
-        Cell::value(
-            scores.decomposition.as_ref().map(self.of),
-            scores.fgd_paired.se,
-        )
+        let part = scores.decomposition.as_ref().map(self.of);
+        Cell::value(part, scores.fgd_paired.se)
     }
 }
 
@@ -47,41 +40,28 @@ pub fn cell(set: &SetMeasure) -> Cell {
     }
 }
 
-/// What is said of a set distance.
-#[derive(PartialEq)]
-enum Said {
-    Warning,
-    Raw,
-    Missing,
-}
-
 /// What must be known of the set distances of these systems, each thing said once.
 pub fn notices<'a>(
     document: &mut Document,
     systems: impl Iterator<Item = (&'a str, &'a SetMeasure)>,
 ) {
     let said = systems.flat_map(|(name, set)| {
-        let missing = if set.value.is_some() {
-            Said::Raw
-        } else {
-            Said::Missing
-        };
-        let warning = set
-            .warning
-            .as_deref()
-            .map(|text| ((Said::Warning, text), name));
-        let reason = set.reason.as_deref().map(|text| ((missing, text), name));
-        warning.into_iter().chain(reason)
+        let missing = set.value.is_none();
+        let warning = set.warning.iter().map(|text| (Tone::Warning, false, text));
+        let reason = set
+            .reason
+            .iter()
+            .map(move |text| (Tone::Plain, missing, text));
+        warning.chain(reason).map(move |said| (said, name))
     });
-    for ((said, text), names) in grouped(said) {
+    for ((tone, missing, text), names) in grouped(said) {
         let of = listed(&names);
-        match said {
-            Said::Warning => document.notice(Tone::Warning, format!("fgd_set of {of}: {text}")),
-            Said::Raw => document.notice(Tone::Plain, format!("fgd_set of {of} is raw: {text}")),
-            Said::Missing => {
-                document.notice(Tone::Plain, format!("{MISSING} fgd_set of {of}: {text}"))
-            }
-        }
+        let text = match (tone, missing) {
+            (Tone::Warning, _) => format!("fgd_set of {of}: {text}"),
+            (_, false) => format!("fgd_set of {of} is raw: {text}"),
+            (_, true) => format!("{MISSING} fgd_set of {of}: {text}"),
+        };
+        document.notice(tone, text);
     }
 }
 

@@ -52,9 +52,7 @@ impl Kind for BenchResults {
         let table = Table::of("Speed, with 99% intervals", first)
             .text("benchmark", |_| Cell::subject(&name))
             .text("figure", |headline| &headline.name)
-            .number("value", |headline| {
-                tables::amount(headline).tone(Tone::Strong)
-            })
+            .number("value", |headline| tables::amount(headline).strong())
             .text("99% interval", tables::interval)
             .text("unit", |headline| tables::unit(headline).0)
             .text("machine", |_| &record.host.cpu)

@@ -9,7 +9,7 @@ use fgd_record::{
     NightlyFinding, NightlyResults, NightlyStep, NightlyVerdict, Record, StepOutcome,
 };
 
-use super::{IndexEntry, Kind, Listing, gates, provenance};
+use super::{Kind, gates, provenance};
 use crate::document::number::{MISSING, change, counted, day, followed};
 use crate::document::{Cell, Document, Entry, Table, Tidy, Tone};
 
@@ -61,13 +61,6 @@ impl Kind for NightlyResults {
         Tidy {
             header: &HEADER,
             rows: self.findings.iter().map(row).collect(),
-        }
-    }
-
-    fn listing(&self, _record: &Record) -> Listing {
-        Listing {
-            page: None,
-            entry: IndexEntry::Whole,
         }
     }
 
@@ -158,7 +151,7 @@ fn findings<'a>(findings: impl Iterator<Item = &'a NightlyFinding>) -> Table {
         .text("verdict", |f| Cell::from(f.verdict.name()).tone(tone(f.verdict)))
         .text("system", |f| Cell::subject(&f.system))
         .text("figure", |f| &f.metric)
-        .number("tonight", |f| figure(f.value, f).tone(Tone::Strong))
+        .number("tonight", |f| figure(f.value, f).strong())
         .number("accepted", |f| figure(f.level, f))
         .number("change", |f| Cell::new(f.change.map_or(MISSING.into(), change), f.change))
         .remark("accepted: the accepted value of a quality, the median of the accepted runs of a speed.")
