@@ -11,9 +11,10 @@ use std::path::Path;
 use std::time::Instant;
 
 use anyhow::Context;
+use fgd::jobs::scoring::system::read_moments;
 use fgd_metrics::frechet::from_moments;
 use fgd_metrics::moments::Moments;
-use fgd_store::arrays::{read_embeddings, read_moments};
+use fgd_store::arrays::read_embeddings;
 
 fn main() -> anyhow::Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();

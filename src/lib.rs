@@ -7,6 +7,7 @@
 
 pub mod bench;
 pub mod cli;
+pub mod host;
 pub mod jobs;
 pub mod nightly;
 pub mod settings;

@@ -3,5 +3,6 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    fgd::cli::main().into()
+    let program = std::env::current_exe().unwrap_or_else(|_| "fgd".into());
+    fgd::cli::run_from(program, std::env::args_os()).into()
 }

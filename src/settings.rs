@@ -2,9 +2,15 @@
 //!
 //! The flags' own variables (`FGD_` and the flag's name) are read by the command line.
 
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
 use fgd_encoder::cache;
 use fgd_store::hub;
-use std::path::PathBuf;
+
+/// Variables that processes of jobs keep. The others are flags of this process, and a request says all that a job is told.
+const KEPT: [&str; 3] = ["FGD_CACHE_DIR", "FGD_SIMD", "FGD_LOG"];
 
 /// The surroundings of a job.
 #[derive(Debug, Clone)]
@@ -21,11 +27,28 @@ impl Settings {
     /// Reads the environment. `program` is what starts `fgd` from outside; `progress` whether downloads draw bars.
     pub fn from_env(program: PathBuf, progress: bool) -> Self {
         Self {
-            hub: hub::Settings::from_env(progress),
-            cache: cache::folder().ok(),
+            hub: hub::Settings::from_variables(variable, progress),
+            cache: cache::folder(variable).ok(),
             program,
         }
     }
+
+    /// A process that does the job of a request file.
+    pub fn job(&self, request: &Path) -> Command {
+        let mut command = Command::new(&self.program);
+        for (name, _) in std::env::vars_os() {
+            let text = name.to_string_lossy();
+            if text.starts_with("FGD_") && !KEPT.contains(&&*text) {
+                command.env_remove(&name);
+            }
+        }
+        command.arg("job").arg(request);
+        command
+    }
+}
+
+fn variable(name: &str) -> Option<OsString> {
+    std::env::var_os(name).filter(|value| !value.is_empty())
 }
 
 /// A secret by the name of its variable, such as a webhook's address; `None` where it is not set.

@@ -3,13 +3,17 @@
 //! The encoder's weights are loaded only when a caption is not in the cache, so that scoring the same
 //! files again touches no model at all.
 
-use crate::cache::{CacheError, EmbeddingCache, EncoderKey};
-use crate::{Encoder, EncoderError, EngineKind, Options, Spec, Tokens};
-use fgd_store::hub::{self, HubError, Kind, Model};
-use ndarray::{Array1, Array2};
-use std::collections::HashMap;
 use std::io::Read;
 use std::path::{Path, PathBuf};
+
+use fgd_store::digest::{Digest, DigestError, HashMemo};
+use fgd_store::hub::{self, HubError, Kind, Model};
+use ndarray::{Array1, Array2};
+use sha2::{Digest as _, Sha256};
+
+use crate::cache::{CacheError, EmbeddingCache, EncoderKey};
+use crate::distinct::Distinct;
+use crate::{Encoder, EncoderError, EngineKind, Options, Spec, Tokens};
 
 /// Captions encoded between two writes to the cache: what an interruption loses at most.
 const BATCH: usize = 4096;
@@ -32,6 +36,9 @@ pub enum EmbedError {
     /// The cache could not be used.
     #[error(transparent)]
     Cache(#[from] CacheError),
+    /// A file of the encoder could not be read.
+    #[error(transparent)]
+    File(#[from] DigestError),
 }
 
 /// Which encoder it is: everything that an embedding depends on, and what it is called.
@@ -78,7 +85,6 @@ pub struct Embedder {
     engine: String,
     dtype: String,
     sha256: String,
-    tokenizer_sha256: String,
     cache: Option<(EmbeddingCache, EncoderKey)>,
     encoder: Option<Encoder>,
     encoded: usize,
@@ -87,6 +93,9 @@ pub struct Embedder {
 
 impl Embedder {
     /// Finds the encoder `name` and opens its place in the cache of `cache_folder`, if any.
+    ///
+    /// # Errors
+    /// No such encoder, one that is not BERT-shaped, or a cache that cannot be used.
     pub fn open(
         name: &str,
         options: Options,
@@ -95,41 +104,55 @@ impl Embedder {
     ) -> Result<Self, EmbedError> {
         let model = hub::resolve(name, Kind::Encoder, hub)?;
         let spec = Spec::read(&model.dir)?;
-        let cache = cache_folder.map(EmbeddingCache::open).transpose()?;
-        let sha256 = files_sha256(&spec.weight_files, cache.as_ref())?;
-        let texts = [spec.tokenizer_file.clone(), spec.dir.join("config.json")];
+        let mut hashes = cache_folder.map_or_else(HashMemo::default, |folder| {
+            HashMemo::open(&EmbeddingCache::hashes(folder))
+        });
         let mut embedder = Self {
             model,
             engine: options.engine_label()?,
             dtype: weights_dtype(&spec.weight_files[0]),
-            tokenizer_sha256: files_sha256(&texts, cache.as_ref())?,
+            sha256: weights_sha256(&spec.weight_files, &mut hashes)?,
             spec,
             options,
-            sha256,
             cache: None,
             encoder: None,
             encoded: 0,
             deviation: None,
         };
-        if let Some(cache) = cache {
-            let key = cache.encoder(&embedder.cache_key())?;
-            embedder.cache = Some((cache, key));
+        if let Some(folder) = cache_folder {
+            let cache = EmbeddingCache::open(folder)?;
+            let key = embedder.cache_key(&mut hashes)?;
+            let place = cache.encoder(&key, &embedder.description())?;
+            embedder.cache = Some((cache, place));
+            hashes.save();
         }
         Ok(embedder)
     }
 
     /// Everything that an embedding depends on, besides the caption.
-    fn cache_key(&self) -> String {
-        let info = self.identity();
+    fn cache_key(&self, hashes: &mut HashMemo) -> Result<String, DigestError> {
+        Ok(Digest::new("embedding-cache", 2)
+            .field("weights", &self.sha256)
+            .field("config", hashes.sha256(&self.spec.dir.join("config.json"))?)
+            .field("tokenizer", hashes.sha256(&self.spec.tokenizer_file)?)
+            .field("lower_case", self.spec.lower_case.to_string())
+            .field("max_length", self.max_length().to_string())
+            .field("engine", &self.engine)
+            .field("pooling", self.spec.pooling.name())
+            .field("normalize", self.spec.normalize.to_string())
+            .finish())
+    }
+
+    /// The encoder in a list of what the cache holds.
+    fn description(&self) -> String {
         format!(
-            "{} weights={} tokenizer={} engine={} pooling={} normalize={} max_length={}",
-            info.id,
-            info.sha256,
-            self.tokenizer_sha256,
-            info.engine,
-            info.pooling,
-            info.normalize,
-            info.max_length
+            "{} weights={} engine={} pooling={} normalize={} max_length={}",
+            self.model.id,
+            self.sha256,
+            self.engine,
+            self.spec.pooling.name(),
+            self.spec.normalize,
+            self.max_length()
         )
     }
 
@@ -155,6 +178,9 @@ impl Embedder {
     }
 
     /// The encoder itself, loaded anew: what is measured must not come from the cache.
+    ///
+    /// # Errors
+    /// As [`Encoder::load`].
     pub fn load(&self) -> Result<Encoder, EmbedError> {
         Ok(Encoder::load(&self.spec, &self.options)?)
     }
@@ -180,6 +206,9 @@ impl Embedder {
 
     /// Token counts of captions, as far as they matter for the maximum: a caption too short to reach it
     /// gets its bytes as an upper bound, so that only long captions need the tokenizer at all.
+    ///
+    /// # Errors
+    /// The tokenizer cannot be read, or refused a caption.
     pub fn token_counts(&self, captions: &[&str]) -> Result<Vec<usize>, EmbedError> {
         // A token covers at least one byte, and two more mark the ends.
         let mut counts: Vec<usize> = captions.iter().map(|caption| caption.len() + 2).collect();
@@ -198,48 +227,41 @@ impl Embedder {
 
     /// Embeddings of `captions`, row by row. `progress` hears of captions as they are done, each
     /// distinct caption counting once for every place it stands in.
+    ///
+    /// # Errors
+    /// The encoder cannot be loaded or failed, or the cache cannot be used.
     pub fn embed(
         &mut self,
         captions: &[&str],
         progress: &(dyn Fn(usize) + Sync),
     ) -> Result<Array2<f32>, EmbedError> {
-        let mut index: HashMap<&str, usize> = HashMap::with_capacity(captions.len());
-        let mut distinct: Vec<&str> = Vec::new();
-        let places: Vec<usize> = captions
-            .iter()
-            .map(|&caption| {
-                *index.entry(caption).or_insert_with(|| {
-                    distinct.push(caption);
-                    distinct.len() - 1
-                })
-            })
-            .collect();
+        let distinct = Distinct::of(captions);
+        let texts = &distinct.captions;
         let mut found = match &self.cache {
-            Some((cache, key)) => cache.get(*key, &distinct, self.spec.dim)?,
-            None => vec![None; distinct.len()],
+            Some((cache, key)) => cache.get(*key, texts, self.spec.dim)?,
+            None => vec![None; texts.len()],
         };
-        let missing: Vec<usize> = (0..distinct.len())
-            .filter(|&i| found[i].is_none())
-            .collect();
+        let missing: Vec<usize> = (0..texts.len()).filter(|&i| found[i].is_none()).collect();
         progress(captions.len() - missing.len());
         for batch in missing.chunks(BATCH) {
-            let texts: Vec<&str> = batch.iter().map(|&i| distinct[i]).collect();
-            let rows = self.encode(&texts, progress)?;
+            let batch_texts: Vec<&str> = batch.iter().map(|&i| texts[i]).collect();
+            let rows = self.encode(&batch_texts, progress)?;
             for (&i, row) in batch.iter().zip(rows.rows()) {
                 found[i] = Some(row.to_owned());
             }
         }
         if self.options.engine == EngineKind::Int12 && self.deviation.is_none() {
-            self.deviation = self.deviation_of(&distinct, &found)?;
+            self.deviation = self.deviation_of(texts, &found)?;
         }
-        let mut embeddings = Array2::zeros((captions.len(), self.spec.dim));
-        for (mut row, place) in embeddings.rows_mut().into_iter().zip(places) {
-            let vector: &Array1<f32> = found[place]
-                .as_ref()
-                .expect("every distinct caption was found or encoded above");
-            row.assign(vector);
+        let mut embeddings = Array2::zeros((texts.len(), self.spec.dim));
+        for (mut row, vector) in embeddings.rows_mut().into_iter().zip(&found) {
+            row.assign(
+                vector
+                    .as_ref()
+                    .expect("what was not found was encoded above"),
+            );
         }
-        Ok(embeddings)
+        Ok(distinct.spread(embeddings))
     }
 
     /// Encodes some of the captions in f32 too, evenly spread over them, and compares.
@@ -274,6 +296,9 @@ impl Embedder {
     }
 
     /// The encoder with its weights, loaded the first time it is asked for.
+    ///
+    /// # Errors
+    /// As [`Encoder::load`].
     pub fn encoder(&mut self) -> Result<&Encoder, EncoderError> {
         Ok(match &mut self.encoder {
             Some(encoder) => encoder,
@@ -286,7 +311,7 @@ impl Embedder {
         captions: &[&str],
         progress: &(dyn Fn(usize) + Sync),
     ) -> Result<Array2<f32>, EmbedError> {
-        let rows = self.encoder()?.encode(captions, progress)?;
+        let rows = self.encoder()?.encode_distinct(captions, progress)?;
         self.encoded += captions.len();
         if let Some((cache, key)) = &mut self.cache {
             cache.put(*key, captions, rows.view())?;
@@ -295,21 +320,14 @@ impl Embedder {
     }
 }
 
-/// SHA-256 of one file, or of the hashes of all where there are several.
-fn files_sha256(files: &[PathBuf], cache: Option<&EmbeddingCache>) -> Result<String, EmbedError> {
-    use sha2::{Digest, Sha256};
-    let one = |path: &Path| -> Result<String, EmbedError> {
-        Ok(match cache {
-            Some(cache) => cache.file_sha256(path)?,
-            None => hub::sha256(path)?,
-        })
-    };
+/// SHA-256 of one file, or of the hashes of all shards where there are several.
+fn weights_sha256(files: &[PathBuf], hashes: &mut HashMemo) -> Result<String, DigestError> {
     if let [file] = files {
-        return one(file);
+        return hashes.sha256(file);
     }
     let mut hasher = Sha256::new();
     for file in files {
-        hasher.update(one(file)?);
+        hasher.update(hashes.sha256(file)?);
     }
     Ok(format!("{:x}", hasher.finalize()))
 }

@@ -60,6 +60,16 @@ pub(super) struct Weights<L> {
 /// Prefixes under which published checkpoints keep a BERT.
 const PREFIXES: [&str; 3] = ["", "bert.", "model."];
 
+/// The name of a tensor without such a prefix.
+#[cfg(feature = "candle")]
+pub(super) fn without_prefix(name: &str) -> &str {
+    PREFIXES
+        .iter()
+        .rev()
+        .find_map(|prefix| name.strip_prefix(prefix))
+        .unwrap_or(name)
+}
+
 impl<L: Send> Weights<L> {
     /// Reads every tensor that `spec` needs; every layer goes through `prepare` as soon as it is read.
     ///

@@ -2,8 +2,9 @@
 //! arXiv:1911.02549).
 //!
 //! A [`Target`] answers queries about items: [`encoder`], [`captioner`] and [`score`] are the three there are. A scenario
-//! asks it: [`queries`] one query after the other or all items at once, [`server`] at random arrivals ([`mod@search`] for the
-//! highest rate), [`sweep`] every batch size with every number of threads. All time is read from a [`Clock`], which tests simulate. [`percentiles`] and
+//! asks it under a [`load`]: [`queries`] one query after the other or all items at once, [`server`] at random arrivals ([`mod@search`] for the
+//! highest rate), [`sweep`] every batch size with every number of threads. All time is read from a
+//! [`Clock`], which tests simulate. [`percentiles`] and
 //! [`rates`] put bounds on what was measured, [`ceilings`] and [`roofline`] say what the machine would allow,
 //! [`validity`] whether the run counts, and [`results`] fills the record.
 
@@ -11,7 +12,7 @@ pub mod captioner;
 pub mod ceilings;
 mod clock;
 pub mod encoder;
-mod interrupt;
+pub mod load;
 pub mod percentiles;
 pub mod queries;
 pub mod rates;
@@ -30,7 +31,6 @@ pub mod workload;
 mod simulation;
 
 pub use clock::{Clock, WallClock};
-pub use interrupt::interrupted;
 pub use queries::{Harness, Limits};
 pub use samples::{Sample, Samples};
 pub use target::{Answer, Cost, Target, Work};

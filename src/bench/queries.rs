@@ -185,12 +185,12 @@ pub fn overhead(clock: &dyn Clock) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::bench::simulation::{Simulated, SimulatedClock, harness, limits};
+    use crate::bench::simulation::{SimulatedTarget, SimulatedClock, harness, limits};
 
     #[test]
     fn a_run_ends_when_it_is_both_long_enough_and_large_enough() {
         let clock = SimulatedClock::default();
-        let mut target = Simulated::new(&clock, |_| 0.010);
+        let mut target = SimulatedTarget::new(&clock, |_| 0.010);
         // 50 queries of 10 ms are there after half a second, so the duration decides.
         let samples = single(&mut target, 1, &harness(&clock, limits(1.0, 50)));
         assert_eq!(samples.all.len(), 100);
@@ -205,7 +205,7 @@ mod tests {
     #[test]
     fn a_run_that_would_take_too_long_is_cut() {
         let clock = SimulatedClock::default();
-        let mut target = Simulated::new(&clock, |_| 1.0);
+        let mut target = SimulatedTarget::new(&clock, |_| 1.0);
         let mut limits = limits(1.0, 1000);
         limits.max_duration = Duration::from_secs(5);
         assert_eq!(
@@ -217,7 +217,7 @@ mod tests {
     #[test]
     fn failed_queries_are_counted_and_quoted() {
         let clock = SimulatedClock::default();
-        let mut target = Simulated::new(&clock, |_| 0.010);
+        let mut target = SimulatedTarget::new(&clock, |_| 0.010);
         target.fail_every = Some(10);
         let samples = single(&mut target, 1, &harness(&clock, limits(1.0, 100)));
         assert_eq!(samples.failed(), 10);
@@ -244,7 +244,7 @@ mod tests {
     #[test]
     fn offline_asks_about_everything_in_each_pass() {
         let clock = SimulatedClock::default();
-        let mut target = Simulated::new(&clock, |items| 0.001 * items as f64);
+        let mut target = SimulatedTarget::new(&clock, |items| 0.001 * items as f64);
         let samples = offline(&mut target, &harness(&clock, limits(1.0, 3)));
         assert!(samples.all.iter().all(|pass| pass.items == 64));
         let rate = samples.items() as f64 / samples.seconds;
@@ -255,7 +255,7 @@ mod tests {
     fn warming_up_is_not_measured() {
         let clock = SimulatedClock::default();
         // The first hundred queries are slow.
-        let mut target = Simulated::new(&clock, |_| 0.001);
+        let mut target = SimulatedTarget::new(&clock, |_| 0.001);
         target.slow_start = 100;
         let mut limits = limits(0.5, 100);
         limits.warm_up = Duration::from_secs(2);

@@ -1,8 +1,5 @@
-//! Whole `fgd score` processes as a target: what a user waits for, from the command to the record.
+//! Whole score jobs as processes: what a user waits for, from the start of the program to the record.
 
-use super::target::{Answer, Target, Work};
-use fgd_record::Record;
-use std::ffi::OsString;
 use std::io::Read;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
@@ -10,26 +7,29 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-/// Variables of the environment that a job keeps; flags set there for this process are not meant for it.
-const KEPT: [&str; 3] = ["FGD_CACHE_DIR", "FGD_SIMD", "FGD_LOG"];
+use fgd_record::Record;
+
+use super::target::{Answer, Target, Work};
+use crate::host;
+use crate::settings::Settings;
 
 /// Time between two looks at the memory of a job.
 const LOOK: Duration = Duration::from_millis(10);
 
-/// A command line to run again and again.
+/// A request to run again and again.
 pub struct ScoreTarget {
-    program: PathBuf,
-    arguments: Vec<OsString>,
+    settings: Settings,
+    request: PathBuf,
     threads: usize,
     peak: Arc<Mutex<Option<u64>>>,
 }
 
 impl ScoreTarget {
-    /// `arguments` are those of `fgd score`, without the form of its output.
-    pub fn new(program: PathBuf, arguments: Vec<OsString>, threads: usize) -> Self {
+    /// `request` is the file of the job.
+    pub fn new(settings: &Settings, request: PathBuf, threads: usize) -> Self {
         Self {
-            program,
-            arguments,
+            settings: settings.clone(),
+            request,
             threads,
             peak: Arc::default(),
         }
@@ -41,16 +41,9 @@ impl ScoreTarget {
     }
 
     fn command(&self) -> Command {
-        let mut command = Command::new(&self.program);
-        for (name, _) in std::env::vars_os() {
-            let text = name.to_string_lossy();
-            if text.starts_with("FGD_") && !KEPT.contains(&text.as_ref()) {
-                command.env_remove(&name);
-            }
-        }
+        let mut command = self.settings.job(&self.request);
         command
-            .args(&self.arguments)
-            .args(["--format", "json", "--quiet", "--threads"])
+            .args(["--quiet", "--threads"])
             .arg(self.threads.to_string())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -73,7 +66,7 @@ impl Target for ScoreTarget {
         let mut child = self
             .command()
             .spawn()
-            .map_err(|error| format!("{}: cannot be run: {error}", self.program.display()))?;
+            .map_err(|error| format!("{}: cannot be run: {error}", self.settings.program.display()))?;
         let (output, errors, peak) = finish(&mut child).map_err(|error| error.to_string())?;
         let status = child.wait().map_err(|error| error.to_string())?;
         let seconds = start.elapsed().as_secs_f64();
@@ -129,7 +122,7 @@ fn finish(child: &mut Child) -> std::io::Result<(String, String, Option<u64>)> {
         let watch = scope.spawn(|| {
             let mut peak = None;
             while !ended.load(Ordering::Relaxed) {
-                peak = peak.max(crate::jobs::host::peak_memory_of(id));
+                peak = peak.max(host::peak_memory_of(id));
                 std::thread::park_timeout(LOOK);
             }
             peak

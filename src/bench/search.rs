@@ -2,7 +2,7 @@
 
 use super::queries::{Harness, Order, warm_up};
 use super::samples::Samples;
-use super::server::{Found, Service, judge, serve};
+use super::server::{ServerRun, Service, judge, serve};
 use super::target::Target;
 use fgd_record::{Bounded, ServerOutcome, ServerPoint};
 
@@ -15,7 +15,7 @@ const LOWEST: f64 = 1.0 / 64.0;
 /// Searches for the highest rate at which the bound is shown to be kept: from below the capacity upwards or downwards until
 /// one rate is kept and one is not, then by halving the (logarithmic) distance. Trials take half of the duration; the rate
 /// found must stand a whole run, or gives way to a lower one.
-pub fn search(target: &mut dyn Target, service: &Service, harness: &Harness) -> Found {
+pub fn search(target: &mut dyn Target, service: &Service, harness: &Harness) -> ServerRun {
     let capacity = capacity(target, service, harness);
     let mut search = Search {
         target,
@@ -34,7 +34,7 @@ pub fn search(target: &mut dyn Target, service: &Service, harness: &Harness) -> 
         )),
         false => search.highest(capacity),
     };
-    Found {
+    ServerRun {
         highest_rate: Some(highest_rate),
         points: search.points,
         samples: search.samples,
@@ -129,7 +129,7 @@ fn capacity(target: &mut dyn Target, service: &Service, harness: &Harness) -> f6
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::bench::simulation::{ALONE, Simulated, SimulatedClock, harness, limits};
+    use crate::bench::simulation::{ALONE, SimulatedTarget, SimulatedClock, harness, limits};
     use std::time::Duration;
 
     #[test]
@@ -137,7 +137,7 @@ mod tests {
         // M/D/1 with s = 10 ms: P(wait > 90 ms) reaches 1% between ρ = 0.70 and ρ = 0.80 (heavy-traffic
         // approximation of the tail: exp(−2 (1 − ρ) t / (ρ s)) gives 0.74 to 0.80).
         let clock = SimulatedClock::default();
-        let mut target = Simulated::new(&clock, |_| 0.010);
+        let mut target = SimulatedTarget::new(&clock, |_| 0.010);
         let found = search(&mut target, &ALONE, &harness(&clock, limits(100.0, 20_000)));
         let highest = found.highest_rate.unwrap();
         let (rate, above) = (highest.value.unwrap(), highest.high.unwrap());
@@ -152,7 +152,7 @@ mod tests {
     fn no_rate_beyond_the_capacity_is_tried() {
         // The bound is so wide that no run of this length breaks it, however fast queries arrive.
         let clock = SimulatedClock::default();
-        let mut target = Simulated::new(&clock, |_| 0.010);
+        let mut target = SimulatedTarget::new(&clock, |_| 0.010);
         let wide = Service {
             bound: 1e6,
             batch: 1,
@@ -166,7 +166,7 @@ mod tests {
     #[test]
     fn a_search_that_would_never_end_is_not_begun() {
         let clock = SimulatedClock::default();
-        let mut target = Simulated::new(&clock, |_| 60.0);
+        let mut target = SimulatedTarget::new(&clock, |_| 60.0);
         let mut limits = limits(10.0, 1000);
         limits.max_duration = Duration::from_secs(600);
         let found = search(&mut target, &ALONE, &harness(&clock, limits));
@@ -184,7 +184,7 @@ mod tests {
     #[test]
     fn a_bound_that_one_query_alone_breaks_has_no_rate() {
         let clock = SimulatedClock::default();
-        let mut target = Simulated::new(&clock, |_| 0.2);
+        let mut target = SimulatedTarget::new(&clock, |_| 0.2);
         let found = search(&mut target, &ALONE, &harness(&clock, limits(10.0, 600)));
         assert!(found.highest_rate.unwrap().value.is_none());
     }

@@ -30,7 +30,7 @@ pub struct Service {
 
 /// What a server run found.
 #[derive(Debug, Clone)]
-pub struct Found {
+pub struct ServerRun {
     /// The highest rate shown to keep the bound, up to the lowest that was not; `None` with a given rate.
     pub highest_rate: Option<Bounded>,
     /// Every rate that was tried; the last one is that of `samples`.
@@ -151,9 +151,9 @@ pub fn judge(rate: f64, samples: &Samples, bound: f64) -> ServerPoint {
 }
 
 /// Serves at one given rate.
-pub fn at_rate(target: &mut dyn Target, rate: f64, service: &Service, harness: &Harness) -> Found {
+pub fn at_rate(target: &mut dyn Target, rate: f64, service: &Service, harness: &Harness) -> ServerRun {
     let samples = serve(target, rate, service, harness);
-    Found {
+    ServerRun {
         highest_rate: None,
         points: vec![judge(rate, &samples, service.bound)],
         samples,
@@ -163,7 +163,7 @@ pub fn at_rate(target: &mut dyn Target, rate: f64, service: &Service, harness: &
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::bench::simulation::{ALONE, Simulated, SimulatedClock, harness, limits};
+    use crate::bench::simulation::{ALONE, SimulatedTarget, SimulatedClock, harness, limits};
 
     #[test]
     fn a_queue_waits_as_long_as_the_formula_says() {
@@ -171,7 +171,7 @@ mod tests {
         let service = 0.010;
         for load in [0.3, 0.6, 0.8] {
             let clock = SimulatedClock::default();
-            let mut target = Simulated::new(&clock, |_| service);
+            let mut target = SimulatedTarget::new(&clock, |_| service);
             let samples = serve(
                 &mut target,
                 load / service,
@@ -194,7 +194,7 @@ mod tests {
         let clock = SimulatedClock::default();
         let mut queries = 0;
         // The 50th query stalls for a second.
-        let mut target = Simulated::new(&clock, move |_| {
+        let mut target = SimulatedTarget::new(&clock, move |_| {
             queries += 1;
             if queries == 50 { 1.0 } else { 0.001 }
         });
@@ -223,7 +223,7 @@ mod tests {
     fn arrivals_are_poisson_and_the_same_for_the_same_seed() {
         let schedule = |seed| {
             let clock = SimulatedClock::default();
-            let mut target = Simulated::new(&clock, |_| 0.0);
+            let mut target = SimulatedTarget::new(&clock, |_| 0.0);
             let harness = Harness {
                 seed,
                 ..harness(&clock, limits(0.0, 20_000))
@@ -246,7 +246,7 @@ mod tests {
     fn those_who_wait_are_served_together() {
         let clock = SimulatedClock::default();
         // A batch costs what one costs, so only batching can keep up with this rate.
-        let mut target = Simulated::new(&clock, |_| 0.010);
+        let mut target = SimulatedTarget::new(&clock, |_| 0.010);
         let together = Service {
             bound: 0.1,
             batch: 16,
@@ -271,7 +271,7 @@ mod tests {
     #[test]
     fn more_than_the_target_can_do_is_an_overload() {
         let clock = SimulatedClock::default();
-        let mut target = Simulated::new(&clock, |_| 0.010);
+        let mut target = SimulatedTarget::new(&clock, |_| 0.010);
         let found = at_rate(
             &mut target,
             200.0,

@@ -35,7 +35,7 @@ impl Clock for SimulatedClock {
 }
 
 /// A target that takes the time that a function of the number of items gives.
-pub struct Simulated<'a, F> {
+pub struct SimulatedTarget<'a, F> {
     clock: &'a SimulatedClock,
     seconds: F,
     queries: usize,
@@ -45,7 +45,7 @@ pub struct Simulated<'a, F> {
     pub slow_start: usize,
 }
 
-impl<'a, F: FnMut(usize) -> f64> Simulated<'a, F> {
+impl<'a, F: FnMut(usize) -> f64> SimulatedTarget<'a, F> {
     pub fn new(clock: &'a SimulatedClock, seconds: F) -> Self {
         Self {
             clock,
@@ -57,7 +57,7 @@ impl<'a, F: FnMut(usize) -> f64> Simulated<'a, F> {
     }
 }
 
-impl<F: FnMut(usize) -> f64 + Send> Target for Simulated<'_, F> {
+impl<F: FnMut(usize) -> f64 + Send> Target for SimulatedTarget<'_, F> {
     fn items(&self) -> usize {
         64
     }

@@ -80,13 +80,13 @@ fn cell(batch: usize, threads: usize, samples: &Samples) -> SweepCell {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::bench::simulation::{Simulated, SimulatedClock, harness, limits};
+    use crate::bench::simulation::{SimulatedTarget, SimulatedClock, harness, limits};
 
     #[test]
     fn every_cell_is_measured() {
         let clock = SimulatedClock::default();
         // A fixed cost per query and one per item: larger batches are faster.
-        let mut target = Simulated::new(&clock, |items| 0.010 + 0.001 * items as f64);
+        let mut target = SimulatedTarget::new(&clock, |items| 0.010 + 0.001 * items as f64);
         let grid = Grid {
             batches: vec![1, 10],
             threads: vec![1, 2],

@@ -2,7 +2,8 @@
 
 use super::exit::Exit;
 use super::output::{Output, Sink};
-use fgd_encoder::cache::{self, EmbeddingCache};
+use crate::jobs::Session;
+use fgd_encoder::cache::{self, CacheError, EmbeddingCache};
 
 /// Arguments of `fgd cache`.
 #[derive(Debug, clap::Args)]
@@ -20,22 +21,26 @@ enum Action {
 }
 
 /// Runs `fgd cache`.
-pub fn run(args: &Args, output: &Output) -> anyhow::Result<Exit> {
-    let folder = cache::folder()?;
+pub fn run(args: &Args, output: &Output, session: &Session) -> anyhow::Result<Exit> {
+    let folder = session
+        .settings
+        .cache
+        .as_deref()
+        .ok_or(CacheError::NoFolder)?;
     match args.action.unwrap_or(Action::Show) {
         Action::Clear => {
-            let found = cache::clear(&folder)?;
+            let found = cache::clear(folder)?;
             output.say(if found {
-                format!("removed {}", EmbeddingCache::file(&folder).display())
+                format!("removed {}", EmbeddingCache::file(folder).display())
             } else {
                 format!("{}: there is no cache", folder.display())
             });
         }
         Action::Show => {
-            let file = EmbeddingCache::file(&folder);
+            let file = EmbeddingCache::file(folder);
             let mut text = format!("{}\n", file.display());
             if file.exists() {
-                for holding in EmbeddingCache::open(&folder)?.holdings()? {
+                for holding in EmbeddingCache::open(folder)?.holdings()? {
                     text.push_str(&format!(
                         "{:>10} embeddings {:>8.1} MB  {}\n",
                         holding.embeddings,

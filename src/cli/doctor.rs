@@ -2,14 +2,14 @@
 
 use super::encoder::EncoderArgs;
 use super::exit::Exit;
-use super::output::{Output, Sink};
+use super::output::Sink;
+use crate::jobs::Session;
 use crate::jobs::host;
 use crate::jobs::provenance;
 use fgd_encoder as encoder;
-use fgd_encoder::cache::{self, EmbeddingCache};
-use fgd_encoder::embedder::Embedder;
+use fgd_encoder::cache::{CacheError, EmbeddingCache};
+use fgd_encoder::Embedder;
 use fgd_encoder::probe;
-use fgd_store::hub;
 use std::fmt::Write;
 use std::time::Duration;
 
@@ -25,7 +25,7 @@ pub struct Args {
 }
 
 /// Runs `fgd doctor`.
-pub fn run(args: &Args, output: &Output) -> anyhow::Result<Exit> {
+pub fn run(args: &Args, session: &mut Session) -> anyhow::Result<Exit> {
     let tool = provenance::tool();
     let host = host::describe();
     let mut text = String::new();
@@ -62,7 +62,7 @@ pub fn run(args: &Args, output: &Output) -> anyhow::Result<Exit> {
         "algebra",
         fgd_metrics::linalg::default_solver().name().into(),
     );
-    let settings = hub::Settings::from_env(false);
+    let settings = &session.settings.hub;
     line(
         "hub cache",
         format!(
@@ -73,13 +73,13 @@ pub fn run(args: &Args, output: &Output) -> anyhow::Result<Exit> {
     );
     line(
         "embeddings",
-        match cache::folder() {
-            Ok(folder) => EmbeddingCache::file(&folder).display().to_string(),
-            Err(error) => error.to_string(),
+        match &session.settings.cache {
+            Some(folder) => EmbeddingCache::file(folder).display().to_string(),
+            None => CacheError::NoFolder.to_string(),
         },
     );
-    let healthy = match args.encoder.open(output) {
-        Ok(mut embedder) => {
+    let healthy = match session.embedder(&args.encoder.encoding()) {
+        Ok(embedder) => {
             let info = embedder.identity();
             line(
                 "encoder",
@@ -98,7 +98,7 @@ pub fn run(args: &Args, output: &Output) -> anyhow::Result<Exit> {
                     }
                 ),
             );
-            match speed(&mut embedder) {
+            match speed(embedder) {
                 Ok(speed) => {
                     line("speed", speed);
                     true

@@ -4,7 +4,8 @@ use super::encoder::EncoderArgs;
 use super::exit::{Exit, usage};
 use super::files::CaptionArgs;
 use super::output::{Output, Sink};
-use fgd_captions as captions;
+use crate::jobs::Session;
+use crate::jobs::embed::{self, Request};
 use fgd_store::arrays;
 use std::path::PathBuf;
 
@@ -23,7 +24,7 @@ pub struct Args {
 }
 
 /// Runs `fgd embed`.
-pub fn run(args: &Args, output: &Output) -> anyhow::Result<Exit> {
+pub fn run(args: Args, output: &Output, session: &mut Session) -> anyhow::Result<Exit> {
     if args
         .output
         .extension()
@@ -35,21 +36,23 @@ pub fn run(args: &Args, output: &Output) -> anyhow::Result<Exit> {
         )));
     }
     let sink = Sink::open(Some(&args.output))?;
-    let file = captions::read(&args.file, &args.captions.options())?;
-    let texts: Vec<&str> = file.captions.iter().map(|c| c.text.as_str()).collect();
-    let mut embedder = args.encoder.open(output)?;
-    let bar = output.bar(texts.len() as u64, "embedding");
-    let embeddings = embedder.embed(&texts, &|done| bar.inc(done as u64))?;
-    bar.finish_and_clear();
+    let request = Request {
+        file: args.file,
+        reading: args.captions.options(),
+        encoding: args.encoder.encoding(),
+    };
+    let embedded = embed::run(&request, session)?;
     let mut bytes = Vec::new();
-    arrays::write_embeddings(&mut bytes, embeddings.view())?;
+    arrays::write_embeddings(&mut bytes, embedded.rows.view())?;
     sink.write(&bytes)?;
     output.say(format!(
         "{} embeddings of {} dimensions by {} ({} encoded, the rest from the cache)",
-        embeddings.nrows(),
-        embeddings.ncols(),
-        embedder.identity().id,
-        embedder.encoded(),
+        embedded.rows.nrows(),
+        embedded.rows.ncols(),
+        embedded
+            .encoder
+            .map_or_else(|| request.encoding.encoder.clone(), |encoder| encoder.id),
+        embedded.encoded,
     ));
     Ok(Exit::Success)
 }

@@ -1,6 +1,9 @@
 //! What the program says to a script: its exit codes.
 
+use fgd_store::file::FileError;
 use std::process::ExitCode;
+
+use crate::jobs::JobError;
 
 /// The exit codes, all of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,38 +29,25 @@ impl From<Exit> for ExitCode {
     }
 }
 
-/// An error that has an exit code of its own.
-#[derive(Debug, thiserror::Error)]
-#[error("{message}")]
-pub struct Failed {
-    /// The code.
-    pub exit: Exit,
-    /// One line: what is wrong and what to do.
-    pub message: String,
-}
-
 /// A command line that parses but makes no sense.
 pub fn usage(message: impl Into<String>) -> anyhow::Error {
-    Failed {
-        exit: Exit::Usage,
-        message: message.into(),
-    }
-    .into()
-}
-
-/// A submission that cannot be scored.
-pub fn invalid(message: impl Into<String>) -> anyhow::Error {
-    Failed {
-        exit: Exit::InvalidSubmission,
-        message: message.into(),
-    }
-    .into()
+    JobError::Usage(message.into()).into()
 }
 
 /// The code of an error. A reader that closed the pipe got what it wanted.
 pub fn of(error: &anyhow::Error) -> Exit {
-    if let Some(failed) = error.downcast_ref::<Failed>() {
-        return failed.exit;
+    if let Some(FileError::Directory(_)) = error.downcast_ref() {
+        return Exit::Usage;
+    }
+    match error.downcast_ref::<JobError>() {
+        Some(JobError::Usage(_)) => return Exit::Usage,
+        Some(JobError::Invalid { .. }) => return Exit::InvalidSubmission,
+        Some(JobError::Failed(_)) | None => {}
+    }
+    match error.downcast_ref::<JobError>() {
+        Some(JobError::Usage(_)) => return Exit::Usage,
+        Some(JobError::Invalid { .. }) => return Exit::InvalidSubmission,
+        Some(JobError::Failed(_)) | None => {}
     }
     let broken_pipe = error.chain().any(|cause| {
         cause

@@ -1,29 +1,37 @@
 //! How findings of the linter are shown: every one of them, errors first, in the order of the rows.
 
 use super::output::Output;
-use fgd_captions::{Finding, Severity};
-use fgd_record as record;
+use fgd_record::{Finding, Record, Severity};
 use std::path::Path;
 
 /// Notes of one kind that are written out before the rest is only counted. Errors are never cut.
 const NOTES_SHOWN: usize = 5;
+
+/// The findings of a record's files.
+pub fn print_of(record: &Record, output: &Output) {
+    for input in record
+        .inputs
+        .iter()
+        .filter(|input| input.role == "submission")
+    {
+        // A score has one submission, whose findings do not repeat its name.
+        let of = |finding: &&Finding| finding.input == input.name || finding.input == input.role;
+        let findings: Vec<Finding> = record.findings.iter().filter(of).cloned().collect();
+        print(&findings, Path::new(&input.path), false, output);
+    }
+}
 
 /// Writes findings to stderr: all errors, and notes up to a few of each kind unless `all`.
 pub fn print(findings: &[Finding], file: &Path, all: bool, output: &Output) {
     for finding in findings.iter().filter(|f| f.severity == Severity::Error) {
         eprintln!("{}", line(finding, file));
     }
-    let notes: Vec<&Finding> = findings
-        .iter()
-        .filter(|f| f.severity == Severity::Note)
-        .collect();
-    let mut shown: Vec<(String, usize)> = Vec::new();
-    for note in &notes {
-        let kind = note.kind.name();
-        let place = match shown.iter().position(|(known, _)| *known == kind) {
+    let mut shown: Vec<(&str, usize)> = Vec::new();
+    for note in findings.iter().filter(|f| f.severity == Severity::Note) {
+        let place = match shown.iter().position(|(known, _)| *known == note.kind) {
             Some(place) => place,
             None => {
-                shown.push((kind, 0));
+                shown.push((&note.kind, 0));
                 shown.len() - 1
             }
         };
@@ -55,35 +63,5 @@ fn line(finding: &Finding, file: &Path) -> String {
     if let Some(id) = &finding.id {
         place.push_str(&format!(", id {id}"));
     }
-    format!(
-        "{place}: {severity}[{}]: {}",
-        finding.kind.name(),
-        finding.message
-    )
-}
-
-/// How many errors there are.
-pub fn errors(findings: &[Finding]) -> usize {
-    findings
-        .iter()
-        .filter(|finding| finding.severity == Severity::Error)
-        .count()
-}
-
-/// The findings as they stand in a record.
-pub fn for_record(findings: &[Finding], input: &str) -> Vec<record::Finding> {
-    findings
-        .iter()
-        .map(|finding| record::Finding {
-            severity: match finding.severity {
-                Severity::Error => record::Severity::Error,
-                Severity::Note => record::Severity::Note,
-            },
-            kind: finding.kind.name(),
-            input: input.to_owned(),
-            row: finding.row,
-            id: finding.id.clone(),
-            message: finding.message.clone(),
-        })
-        .collect()
+    format!("{place}: {severity}[{}]: {}", finding.kind, finding.message)
 }

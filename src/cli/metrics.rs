@@ -1,6 +1,7 @@
 //! The flags that say which numbers are computed, shared by every subcommand that scores.
 
-use crate::jobs::scoring::metrics::{Choice, Group};
+use crate::jobs::options::Measuring;
+use crate::jobs::scoring::metrics::Group;
 use clap::{Args, ValueEnum};
 
 /// Which numbers, and for which groups of images.
@@ -26,25 +27,13 @@ pub struct MetricArgs {
 }
 
 impl MetricArgs {
-    /// What to compute.
-    pub fn choice(&self) -> Choice {
-        Choice {
-            groups: self.metrics.clone(),
+    /// The flags as plain data.
+    pub fn measuring(&self) -> Measuring {
+        let names = self.metrics.iter().filter_map(Group::to_possible_value);
+        Measuring {
+            metrics: names.map(|name| name.get_name().to_owned()).collect(),
+            slice: self.slice.clone(),
             seed: self.seed,
         }
-    }
-
-    /// The flags as a record keeps them.
-    pub fn settings(&self) -> [(String, serde_json::Value); 3] {
-        let metrics: Vec<String> = self
-            .metrics
-            .iter()
-            .filter_map(|group| Some(group.to_possible_value()?.get_name().to_owned()))
-            .collect();
-        [
-            ("metrics".to_owned(), metrics.into()),
-            ("seed".to_owned(), self.seed.into()),
-            ("slice".to_owned(), self.slice.clone().into()),
-        ]
     }
 }

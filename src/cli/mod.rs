@@ -17,9 +17,10 @@ mod export;
 mod files;
 mod findings;
 mod inputs;
+mod interrupt;
+mod job;
 mod leaderboard;
 mod man;
-mod merge;
 mod metrics;
 mod moments;
 mod nightly;
@@ -29,10 +30,15 @@ mod report;
 mod score;
 mod validate;
 
+use crate::jobs::{JobError, Session};
+use crate::settings::Settings;
 use clap::builder::FalseyValueParser;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use exit::Exit;
 use output::{Color, Output};
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::sync::Arc;
 
 /// How good are these captions? The Fréchet GTE Distance with its uncertainty.
 #[derive(Debug, Parser)]
@@ -83,6 +89,8 @@ enum Command {
     Bench(bench::Args),
     /// Run a suite every night and tell noise from regression.
     Nightly(nightly::Args),
+    /// Do any job from a request in JSON, and write its record.
+    Job(job::Args),
     /// Render saved records again: tables, or a site.
     Report(report::Args),
     /// Write a saved record in the format of another program.
@@ -92,7 +100,7 @@ enum Command {
     /// Compute mean and covariance of captions or embeddings into a .npz file.
     Moments(moments::Args),
     /// Merge the moments of shards.
-    Merge(merge::Args),
+    Merge(moments::MergeArgs),
     /// Show or clear the embedding cache.
     Cache(cache::Args),
     /// Show what this machine and this build offer, and how fast they are.
@@ -103,10 +111,12 @@ enum Command {
     Man(man::Args),
 }
 
-/// Parses the arguments, runs the command, and answers with the exit code.
-pub fn main() -> Exit {
-    let matches = match Cli::command().try_get_matches() {
-        Ok(matches) => matches,
+/// Runs the whole command line inside this process. `program` is what starts `fgd` from outside, for the processes that
+/// a command starts; the first of `arguments` is the name it was called by.
+pub fn run_from(program: PathBuf, arguments: impl IntoIterator<Item = OsString>) -> Exit {
+    let parsed = Cli::command().try_get_matches_from(arguments);
+    let cli = match parsed.and_then(|matches| Cli::from_arg_matches(&matches)) {
+        Ok(cli) => cli,
         Err(error) => {
             // A closed pipe while help is printed is no failure either.
             let _ = error.print();
@@ -117,17 +127,16 @@ pub fn main() -> Exit {
             };
         }
     };
-    let cli = match Cli::from_arg_matches(&matches) {
-        Ok(cli) => cli,
-        Err(error) => {
-            let _ = error.print();
-            return Exit::Usage;
-        }
-    };
-    match run(cli) {
+    let output = Output::new(cli.global.quiet, cli.global.color);
+    match run(cli, &output, program) {
         Ok(exit) => exit,
         Err(error) => {
             let code = exit::of(&error);
+            if let Some(JobError::Invalid { findings, .. }) = error.downcast_ref() {
+                for (file, found) in findings {
+                    findings::print(found, file, true, &output);
+                }
+            }
             if code != Exit::Success {
                 eprintln!("error: {error:#}");
             }
@@ -136,7 +145,7 @@ pub fn main() -> Exit {
     }
 }
 
-fn run(cli: Cli) -> anyhow::Result<Exit> {
+fn run(cli: Cli, output: &Output, program: PathBuf) -> anyhow::Result<Exit> {
     start_logging(cli.global.verbose);
     if let Some(threads) = cli.global.threads {
         if threads == 0 {
@@ -146,22 +155,26 @@ fn run(cli: Cli) -> anyhow::Result<Exit> {
             .num_threads(threads)
             .build_global()?;
     }
-    let output = Output::new(cli.global.quiet, cli.global.color);
+    let mut session = Session::new(Settings::from_env(program, output.draws_progress()));
+    session.progress = Arc::new(*output);
+    session.interrupt = interrupt::on_signal();
+    let session = &mut session;
     match cli.command {
-        Command::Validate(args) => validate::run(&args, &output),
-        Command::Score(args) => score::run(&args, &output),
-        Command::Caption(args) => caption::run(&args, &output),
-        Command::Compare(args) => compare::run(&args, &output),
-        Command::Leaderboard(args) => leaderboard::run(&args, &output),
-        Command::Bench(args) => bench::run(&args, &output),
-        Command::Nightly(args) => nightly::run(&args, &output),
-        Command::Report(args) => report::run(&args, &output),
-        Command::Export(args) => export::run(&args, &output),
-        Command::Embed(args) => embed::run(&args, &output),
-        Command::Moments(args) => moments::run(&args, &output),
-        Command::Merge(args) => merge::run(&args, &output),
-        Command::Cache(args) => cache::run(&args, &output),
-        Command::Doctor(args) => doctor::run(&args, &output),
+        Command::Validate(args) => validate::run(args, output),
+        Command::Score(args) => score::run(args, output, session),
+        Command::Caption(args) => caption::run(&args, output),
+        Command::Compare(args) => compare::run(args, output, session),
+        Command::Leaderboard(args) => leaderboard::run(args, output, session),
+        Command::Bench(args) => bench::run(args, output, session),
+        Command::Nightly(args) => nightly::run(&args, output, session),
+        Command::Job(args) => job::run(&args, session),
+        Command::Report(args) => report::run(&args, output),
+        Command::Export(args) => export::run(&args, output),
+        Command::Embed(args) => embed::run(args, output, session),
+        Command::Moments(args) => moments::run(args, output, session),
+        Command::Merge(args) => moments::merge(&args, output),
+        Command::Cache(args) => cache::run(&args, output, session),
+        Command::Doctor(args) => doctor::run(&args, session),
         Command::Completions(args) => completions::run(&args),
         Command::Man(args) => man::run(&args),
     }

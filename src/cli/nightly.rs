@@ -1,26 +1,29 @@
 //! `fgd nightly`: a suite, night after night, and whether it got worse.
 
-use super::exit::{Exit, usage};
-use super::files::ResultArgs;
-use super::output::{Output, Sink};
-use crate::nightly::history::exchange;
-use crate::nightly::place::NightFolder;
-use crate::nightly::suite::{EXAMPLE, SuiteError};
-use crate::nightly::{Job, NightlyError, accepting, night, site, trend};
+use std::path::{Path, PathBuf};
+
 use clap::Subcommand;
 use clap::builder::FalseyValueParser;
 use fgd_record::{NightlyVerdict, Record, Results};
-use std::path::{Path, PathBuf};
+
+use super::exit::{Exit, usage};
+use super::files::ResultArgs;
+use super::output::{Output, Sink};
+use crate::jobs::Session;
+use crate::nightly::history::exchange;
+use crate::nightly::place::NightFolder;
+use crate::nightly::suite::{EXAMPLE, SuiteError};
+use crate::nightly::{NightlyError, Workspace, acceptance, night, site, trend};
 
 /// Arguments of `fgd nightly`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(subcommand)]
-    job: JobArgs,
+    command: Command,
 }
 
 #[derive(Debug, Subcommand)]
-enum JobArgs {
+enum Command {
     /// Write a commented suite file to begin with.
     Init {
         /// The file; an existing one is left alone.
@@ -81,58 +84,58 @@ enum JobArgs {
 }
 
 /// Runs `fgd nightly`.
-pub fn run(args: &Args, output: &Output) -> anyhow::Result<Exit> {
-    match &args.job {
-        JobArgs::Init { suite } => init(suite, output),
-        JobArgs::Run {
+pub fn run(args: &Args, output: &Output, session: &Session) -> anyhow::Result<Exit> {
+    match &args.command {
+        Command::Init { suite } => init(suite, output),
+        Command::Run {
             suite,
             fresh,
             result,
         } => {
             let sink = Sink::open(result.output.as_deref())?;
-            let job = open(suite)?;
+            let workspace = open(suite)?;
             let options = night::Options { fresh: *fresh };
-            let record = night::run(&job, suite, options, &|line| output.say(line))?;
+            let record = night::run(&workspace, options, session)?;
             output.say(format!(
                 "the report is in {}",
-                job.site.join("index.html").display()
+                workspace.site.join("index.html").display()
             ));
             result.write(sink, &record, output)?;
-            Ok(exit_of(&job, &record))
+            Ok(exit_of(&workspace, &record))
         }
-        JobArgs::Report { suite, result } => {
+        Command::Report { suite, result } => {
             let sink = Sink::open(result.output.as_deref())?;
-            let job = open(suite)?;
-            let (record, index) = report(&job)?;
+            let workspace = open(suite)?;
+            let (record, index) = report(&workspace)?;
             output.say(format!("the report is in {}", index.display()));
             result.write(sink, &record, output)?;
             Ok(Exit::Success)
         }
-        JobArgs::Accept {
+        Command::Accept {
             suite,
             system,
             metric,
             note,
         } => {
-            let choice = accepting::Choice {
+            let selection = acceptance::Selection {
                 systems: system.clone(),
                 metrics: metric.clone(),
                 note: note.clone(),
             };
-            accept(&open(suite)?, &choice, output)
+            accept(&open(suite)?, &selection, output)
         }
-        JobArgs::Export { suite, output: to } => {
+        Command::Export { suite, output: to } => {
             let form = exchange::Form::of(to).map_err(|error| usage(error.to_string()))?;
             let sink = Sink::open(Some(to.as_path()))?;
-            let job = open(suite)?;
-            let (bytes, rows) = exchange::export(&mut job.history()?, &job.suite.name, form)?;
+            let workspace = open(suite)?;
+            let (bytes, rows) = exchange::export(&workspace.history()?, &workspace.suite.name, form)?;
             sink.write(&bytes)?;
             output.say(format!("{rows} figures written to {}", to.display()));
             Ok(Exit::Success)
         }
-        JobArgs::Import { suite, file } => {
-            let job = open(suite)?;
-            let rows = exchange::import(&mut job.history()?, file)?;
+        Command::Import { suite, file } => {
+            let workspace = open(suite)?;
+            let rows = exchange::import(&mut workspace.history()?, file)?;
             output.say(format!("{rows} figures read from {}", file.display()));
             Ok(Exit::Success)
         }
@@ -155,8 +158,8 @@ fn init(path: &Path, output: &Output) -> anyhow::Result<Exit> {
 }
 
 /// Opens the suite; what is wrong with its file is wrong usage.
-fn open(path: &Path) -> anyhow::Result<Job> {
-    Job::open(path).map_err(|error| match error {
+fn open(path: &Path) -> anyhow::Result<Workspace> {
+    Workspace::open(path).map_err(|error| match error {
         NightlyError::Suite(error @ (SuiteError::Place { .. } | SuiteError::Meaning { .. })) => {
             usage(error.to_string())
         }
@@ -164,7 +167,7 @@ fn open(path: &Path) -> anyhow::Result<Job> {
     })
 }
 
-fn exit_of(job: &Job, record: &Record) -> Exit {
+fn exit_of(workspace: &Workspace, record: &Record) -> Exit {
     let Results::Nightly(results) = &record.results else {
         return Exit::Failure;
     };
@@ -174,14 +177,14 @@ fn exit_of(job: &Job, record: &Record) -> Exit {
         .any(|finding| finding.verdict == NightlyVerdict::Invalid);
     match results.verdict {
         NightlyVerdict::Regressed => Exit::Regression,
-        _ if is_invalid && job.suite.gates.fail_on_invalid => Exit::NotValid,
+        _ if is_invalid && workspace.suite.gates.fail_on_invalid => Exit::NotValid,
         _ => Exit::Success,
     }
 }
 
 /// The last finished night with the trends of all nights.
-fn report(job: &Job) -> Result<(Record, PathBuf), NightlyError> {
-    let last = NightFolder::all(&job.state)
+fn report(workspace: &Workspace) -> Result<(Record, PathBuf), NightlyError> {
+    let last = NightFolder::all(&workspace.state)
         .into_iter()
         .rfind(|night| night.is_finished() && night.record().is_file());
     let Some(last) = last else {
@@ -189,24 +192,24 @@ fn report(job: &Job) -> Result<(Record, PathBuf), NightlyError> {
             "no night is finished yet: fgd nightly run comes first".into(),
         ));
     };
-    let (record, others) = site::read(job, &last)?;
-    let mut history = job.history()?;
-    let nights = history.nights(&job.suite.name)?;
-    let pasts = history.pasts(&job.suite.name, &nights)?;
-    let trends = trend::all(&pasts, &nights, &job.suite.gates.speed.rule());
-    let index = site::write(job, &last, &record, trends, &others)?;
+    let (record, others) = site::read(workspace, &last)?;
+    let history = workspace.history()?;
+    let nights = history.nights(&workspace.suite.name)?;
+    let pasts = history.pasts(&workspace.suite.name, &nights)?;
+    let trends = trend::all(&pasts, &nights, &workspace.suite.gates.speed.rule());
+    let index = site::write(workspace, &last, &record, trends, &others)?;
     Ok((record, index))
 }
 
-fn accept(job: &Job, choice: &accepting::Choice, output: &Output) -> anyhow::Result<Exit> {
-    let accepted = accepting::accept(job, choice)?;
-    for level in &accepted {
+fn accept(workspace: &Workspace, selection: &acceptance::Selection, output: &Output) -> anyhow::Result<Exit> {
+    let levels = acceptance::accept(workspace, selection)?;
+    for level in &levels {
         output.say(format!(
             "{} {}: accepted from the night of {} on",
             level.system, level.metric, level.since
         ));
     }
-    if accepted.is_empty() {
+    if levels.is_empty() {
         return Err(usage(
             "nothing of that name stands as a regression; `fgd nightly report` shows what does",
         ));

@@ -1,12 +1,16 @@
 //! The output policy: data to stdout or a file, everything else to stderr, bars only on a terminal.
 
-use super::exit::usage;
-use anyhow::Context;
+use crate::jobs::{Bar, Progress};
 use clap::ValueEnum;
+use fgd_store::file;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::io::{IsTerminal, Write};
-use std::path::{Path, PathBuf};
-use tempfile::NamedTempFile;
+use std::path::Path;
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+/// Off a terminal, how often a line says how far the work is.
+const LINE_EVERY: Duration = Duration::from_secs(30);
 
 /// When to use colours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -46,13 +50,25 @@ impl Output {
 
     /// Columns of the terminal, or a page's width where there is none.
     pub fn width(&self) -> usize {
-        let (_, columns) = console_size().unwrap_or((0, 100));
-        columns.clamp(40, 200)
+        let columns = console::Term::stdout()
+            .size_checked()
+            .map(|(_, columns)| columns.into());
+        columns.unwrap_or(100_usize).clamp(40, 200)
     }
 
     /// Whether progress may be drawn.
     pub fn draws_progress(&self) -> bool {
         !self.quiet && std::io::stderr().is_terminal()
+    }
+
+    /// A bar for what does not report to a session yet.
+    pub fn bar(&self, total: u64, what: &'static str) -> ProgressBar {
+        let target = if self.draws_progress() {
+            ProgressDrawTarget::stderr()
+        } else {
+            ProgressDrawTarget::hidden()
+        };
+        ProgressBar::with_draw_target(Some(total), target).with_message(what)
     }
 
     /// A sentence about the run, to stderr.
@@ -61,27 +77,116 @@ impl Output {
             eprintln!("{}", message.as_ref());
         }
     }
+}
 
-    /// A progress bar over `total` things, hidden where none may be drawn.
-    pub fn bar(&self, total: u64, what: &'static str) -> ProgressBar {
-        let target = if self.draws_progress() {
-            ProgressDrawTarget::stderr()
-        } else {
-            ProgressDrawTarget::hidden()
-        };
-        let style =
-            ProgressStyle::with_template("{msg} [{bar:30}] {pos}/{len} · {per_sec} · {eta} left")
+impl Progress for Output {
+    fn say(&self, line: &str) {
+        Output::say(self, line);
+    }
+
+    fn begin(&self, what: &'static str, total: u64) -> Box<dyn Bar> {
+        if self.draws_progress() {
+            let template = "{msg} [{bar:30}] {pos}/{len} · {per_sec} · {eta} left";
+            let style = ProgressStyle::with_template(template)
                 .unwrap_or_else(|_| ProgressStyle::default_bar())
                 .progress_chars("━╸ ");
-        ProgressBar::with_draw_target(Some(total), target)
-            .with_style(style)
-            .with_message(what)
+            let bar = ProgressBar::with_draw_target(Some(total), ProgressDrawTarget::stderr());
+            return Box::new(Drawn(bar.with_style(style).with_message(what)));
+        }
+        Box::new(Lines {
+            output: *self,
+            what,
+            count: Mutex::new(Count::new(total)),
+        })
     }
 }
 
-fn console_size() -> Option<(usize, usize)> {
-    let (rows, columns) = console::Term::stdout().size_checked()?;
-    Some((rows.into(), columns.into()))
+/// A bar on a terminal, taken away at the end.
+struct Drawn(ProgressBar);
+
+impl Bar for Drawn {
+    fn advance(&self, count: u64) {
+        self.0.inc(count);
+    }
+
+    fn set(&self, done: u64, total: u64) {
+        self.0.set_length(total);
+        self.0.set_position(done);
+    }
+
+    fn say(&self, line: &str) {
+        self.0.suspend(|| eprintln!("{line}"));
+    }
+}
+
+impl Drop for Drawn {
+    fn drop(&mut self) {
+        self.0.finish_and_clear();
+    }
+}
+
+/// Where nothing can be drawn: a line now and then.
+struct Lines {
+    output: Output,
+    what: &'static str,
+    count: Mutex<Count>,
+}
+
+struct Count {
+    done: u64,
+    total: u64,
+    /// What was done before the first piece of work of this run, and when that began.
+    first: Option<u64>,
+    began: Instant,
+    said: Instant,
+}
+
+impl Count {
+    fn new(total: u64) -> Self {
+        let now = Instant::now();
+        Self {
+            done: 0,
+            total,
+            first: None,
+            began: now,
+            said: now,
+        }
+    }
+}
+
+impl Lines {
+    fn update(&self, change: impl FnOnce(&mut Count)) {
+        let Ok(mut count) = self.count.lock() else {
+            return;
+        };
+        change(&mut count);
+        let done = count.done;
+        let first = *count.first.get_or_insert(done);
+        if count.said.elapsed() < LINE_EVERY || count.done == first {
+            return;
+        }
+        count.said = Instant::now();
+        let rate = (count.done - first) as f64 / count.began.elapsed().as_secs_f64();
+        let left = count.total.saturating_sub(count.done) as f64 / rate / 60.0;
+        self.output.say(format!(
+            "{}: {} of {}, {rate:.3}/s, {left:.0} minutes left",
+            self.what, count.done, count.total
+        ));
+    }
+}
+
+impl Bar for Lines {
+    fn advance(&self, done: u64) {
+        self.update(|count| count.done += done);
+    }
+
+    fn set(&self, done: u64, total: u64) {
+        self.update(|count| (count.done, count.total) = (done, total));
+    }
+
+    fn say(&self, line: &str) {
+        self.output.say(line);
+    }
 }
 
 /// Where the data goes: stdout, or a file that appears whole or not at all.
@@ -89,37 +194,17 @@ fn console_size() -> Option<(usize, usize)> {
 pub enum Sink {
     /// Standard output.
     Stdout,
-    /// A file, written beside its place and renamed at the end.
-    File {
-        /// The file being written.
-        temporary: NamedTempFile,
-        /// Its place.
-        path: PathBuf,
-    },
+    /// A file.
+    File(file::Output),
 }
 
 impl Sink {
     /// Opens the sink before the work starts, so that an unwritable place is found out at once.
     pub fn open(path: Option<&Path>) -> anyhow::Result<Self> {
-        let Some(path) = path.filter(|path| *path != Path::new("-")) else {
-            return Ok(Self::Stdout);
-        };
-        if path.is_dir() {
-            return Err(usage(format!(
-                "{}: is a directory; give the name of a file to write",
-                path.display()
-            )));
+        match path.filter(|path| *path != Path::new("-")) {
+            None => Ok(Self::Stdout),
+            Some(path) => Ok(Self::File(file::Output::create(path)?)),
         }
-        let folder = match path.parent() {
-            Some(folder) if !folder.as_os_str().is_empty() => folder,
-            _ => Path::new("."),
-        };
-        let temporary = new_temporary(folder)
-            .with_context(|| format!("{}: cannot be written", path.display()))?;
-        Ok(Self::File {
-            temporary,
-            path: path.into(),
-        })
     }
 
     /// Writes the data and puts the file into its place.
@@ -129,33 +214,12 @@ impl Sink {
                 let mut stdout = std::io::stdout().lock();
                 stdout.write_all(data)?;
                 stdout.flush()?;
-                Ok(())
             }
-            Self::File {
-                mut temporary,
-                path,
-            } => {
-                let failed = || format!("{}: cannot be written", path.display());
-                temporary.write_all(data).with_context(failed)?;
-                temporary.as_file().sync_all().with_context(failed)?;
-                temporary.persist(&path).with_context(failed)?;
-                Ok(())
+            Self::File(mut file) => {
+                file.write_all(data)?;
+                file.commit()?;
             }
         }
+        Ok(())
     }
-}
-
-/// A temporary file is private by default; a result should be as readable as any new file, which the
-/// process's file mode mask decides.
-#[cfg(unix)]
-fn new_temporary(folder: &Path) -> std::io::Result<NamedTempFile> {
-    use std::os::unix::fs::PermissionsExt;
-    tempfile::Builder::new()
-        .permissions(std::fs::Permissions::from_mode(0o666))
-        .tempfile_in(folder)
-}
-
-#[cfg(not(unix))]
-fn new_temporary(folder: &Path) -> std::io::Result<NamedTempFile> {
-    NamedTempFile::new_in(folder)
 }

@@ -1,12 +1,12 @@
 //! `fgd validate`: is this submission fit to be scored?
 
-use super::exit::{Exit, invalid};
+use super::exit::Exit;
 use super::files::CaptionArgs;
 use super::findings;
 use super::output::{Output, Sink};
+use crate::jobs::validate::{self, Request};
 use clap::ValueEnum;
 use clap::builder::FalseyValueParser;
-use fgd_captions::{self as captions, Finding, ReadError, ReadProblem};
 use std::path::PathBuf;
 
 /// Arguments of `fgd validate`.
@@ -40,59 +40,38 @@ enum ListFormat {
 }
 
 /// Runs `fgd validate`.
-pub fn run(args: &Args, output: &Output) -> anyhow::Result<Exit> {
+pub fn run(args: Args, output: &Output) -> anyhow::Result<Exit> {
     let sink = Sink::open(args.output.as_deref())?;
-    let options = args.captions.options();
-    let file = captions::read(&args.submission, &options).map_err(unreadable)?;
-    let mut found: Vec<Finding> = file.findings.clone();
-    found.extend(captions::lint(&file));
-    if let Some(template) = &args.template {
-        let template = captions::read_template(template, &options)?;
-        // A file without rows lacks every image; saying so once is enough.
-        if !file.captions.is_empty() {
-            found.extend(captions::check_template(&file, &template));
-        }
-    }
-    let errors = findings::errors(&found);
-    let notes = found.len() - errors;
-    let summary = format!(
-        "{}: {}, {} captions, {errors} {}, {notes} {}",
-        args.submission.display(),
-        if errors == 0 { "valid" } else { "INVALID" },
-        file.captions.len(),
-        if errors == 1 { "error" } else { "errors" },
-        if notes == 1 { "note" } else { "notes" },
-    );
+    let request = Request {
+        submission: args.submission,
+        template: args.template,
+        reading: args.captions.options(),
+    };
+    let found = validate::run(&request)?;
     match args.format {
         ListFormat::Text => {
-            findings::print(&found, &args.submission, args.all, output);
-            sink.write(format!("{summary}\n").as_bytes())?;
+            findings::print(&found.findings, &request.submission, args.all, output);
+            let plural = |count: usize, one: &'static str, more: &'static str| {
+                format!("{count} {}", if count == 1 { one } else { more })
+            };
+            let summary = format!(
+                "{}: {}, {} captions, {}, {}\n",
+                found.submission,
+                if found.valid { "valid" } else { "INVALID" },
+                found.captions,
+                plural(found.errors, "error", "errors"),
+                plural(found.notes, "note", "notes"),
+            );
+            sink.write(summary.as_bytes())?;
         }
         ListFormat::Json => {
-            let document = serde_json::json!({
-                "submission": args.submission.display().to_string(),
-                "sha256": file.sha256,
-                "captions": file.captions.len(),
-                "valid": errors == 0,
-                "errors": errors,
-                "notes": notes,
-                "findings": findings::for_record(&found, "submission"),
-            });
-            sink.write(format!("{document:#}\n").as_bytes())?;
+            let document = serde_json::to_string_pretty(&found)?;
+            sink.write(format!("{document}\n").as_bytes())?;
         }
     }
-    Ok(if errors == 0 {
+    Ok(if found.valid {
         Exit::Success
     } else {
         Exit::InvalidSubmission
     })
-}
-
-/// A submission that cannot be read is an invalid one, unless the machine is to blame.
-pub fn unreadable(error: ReadError) -> anyhow::Error {
-    if matches!(error.problem, ReadProblem::Io(_) | ReadProblem::Missing) {
-        error.into()
-    } else {
-        invalid(error.to_string())
-    }
 }

@@ -1,6 +1,6 @@
 //! Why a job ended without a result, by what its caller can do about it.
 
-use fgd_captions::Finding;
+use fgd_record::Finding;
 use std::error::Error;
 use std::path::PathBuf;
 
@@ -19,8 +19,8 @@ pub enum JobError {
         findings: Vec<(PathBuf, Vec<Finding>)>,
     },
     /// Something went wrong on the way: a file, a model, the machine.
-    #[error("{0}")]
-    Failed(#[source] Box<dyn Error + Send + Sync>),
+    #[error(transparent)]
+    Failed(Box<dyn Error + Send + Sync>),
 }
 
 impl JobError {
@@ -61,8 +61,10 @@ failures!(
     fgd_captions::TableError,
     fgd_encoder::EncoderError,
     fgd_encoder::cache::CacheError,
-    fgd_encoder::embedder::EmbedError,
+    fgd_encoder::EmbedError,
     fgd_metrics::MetricError,
     fgd_store::arrays::ArrayError,
+    fgd_store::digest::DigestError,
+    fgd_store::file::FileError,
     fgd_store::hub::HubError,
 );

@@ -1,21 +1,27 @@
 //! What `fgd` does, one job per module: a request (plain data) goes in, a record comes out.
 //!
-//! A [`Session`] is what jobs share: encoder, cache, progress, interrupt. [`options`] are the parts that several requests
-//! have, [`provenance`] describes where numbers come from and makes the record, [`host`] the machine.
+//! A [`Session`] is what jobs share: encoder, cache, progress, interrupt. [`request`] is any of them as one type,
+//! [`options`] are the parts that several requests have, [`provenance`] says where numbers come from and makes the record.
 //! [`scoring`] turns one system's files into numbers, once for every job that scores.
 
+pub mod bench;
 pub mod caption;
 pub mod compare;
+pub mod embed;
+pub mod embedding;
 mod error;
-pub mod host;
 pub mod images;
 pub mod leaderboard;
+pub mod moments;
 pub mod options;
 pub mod provenance;
+pub mod request;
 pub mod score;
 pub mod scoring;
 mod session;
+pub mod validate;
 
+pub use crate::host;
 pub use error::JobError;
 pub use session::{Bar, Interrupt, Progress, Session, Silent};
 

@@ -3,10 +3,15 @@
 //! Each is a table of a suite file, a part of a request in JSON, and a group of flags. Field names are those of the flags
 //! with underscores; what is left out has the flag's default.
 
+use super::JobError;
+use super::scoring::metrics::{Choice, Group};
+use clap::ValueEnum;
 use fgd_captions::ReadOptions;
 use fgd_encoder::EngineKind;
 use fgd_store::hub::GTE_SMALL;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 /// Which encoder, and how it runs.
@@ -74,6 +79,29 @@ pub struct Measuring {
     pub slice: Vec<String>,
     /// Seed of everything random.
     pub seed: u64,
+}
+
+impl Measuring {
+    /// What to compute.
+    ///
+    /// # Errors
+    /// A group of metrics that does not exist.
+    pub fn choice(&self) -> Result<Choice, JobError> {
+        let groups = self.metrics.iter().map(|name| Group::from_str(name, false));
+        Ok(Choice {
+            groups: groups.collect::<Result<_, _>>().map_err(JobError::usage)?,
+            seed: self.seed,
+        })
+    }
+
+    /// Itself as a record keeps it, by flag name.
+    pub fn settings(&self) -> BTreeMap<String, Value> {
+        BTreeMap::from([
+            ("metrics".to_owned(), self.metrics.clone().into()),
+            ("seed".to_owned(), self.seed.into()),
+            ("slice".to_owned(), self.slice.clone().into()),
+        ])
+    }
 }
 
 /// A file, directory or hub id with the name of its system.

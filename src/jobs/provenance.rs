@@ -1,7 +1,7 @@
 //! Where a record comes from: program, inputs, comparability key and signature.
 
 use super::METRIC_VERSION;
-use fgd_encoder::embedder::Embedder;
+use fgd_encoder::Embedder;
 use fgd_record::{
     CheckpointInfo, Comparability, Deviation, EncoderInfo, Finding, Host, Input, Record, Results,
     SCHEMA_VERSION, Tool,

@@ -1,9 +1,19 @@
 //! How good is one submission, and which captions hurt?
 
+use super::embedding::Embedding;
 use super::options::{Encoding, Measuring, References};
-use fgd_captions::ReadOptions;
+use super::provenance::{self, Origin};
+use super::scoring::findings::for_record;
+use super::scoring::numbers::worst;
+use super::scoring::system::{System, stem};
+use super::scoring::{ImageScores, ScoreError, Scorer, per_caption};
+use super::{JobError, Session, host};
+use fgd_captions::{ReadOptions, check_table_path, write_table};
+use fgd_record::{Record, Results};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::time::Instant;
 
 /// What `fgd score` is asked.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -31,4 +41,136 @@ pub struct Request {
     /// Which numbers.
     #[serde(default)]
     pub measuring: Measuring,
+}
+
+/// Scores a submission.
+///
+/// # Errors
+/// Files that cannot be read, a submission with errors, sides that do not go together, an encoder that cannot be had.
+pub fn run(request: &Request, session: &mut Session) -> Result<Record, JobError> {
+    let start = Instant::now();
+    let host = host::describe();
+    if let Some(path) = &request.per_caption {
+        check_table_path(path).map_err(JobError::usage)?;
+    }
+    let Pair {
+        submission,
+        references,
+    } = Pair::open(request)?;
+    check_rows(request, &submission, &references)?;
+    let inputs = vec![
+        submission.input(
+            "submission",
+            &stem(&request.submission),
+            &request.submission,
+        )?,
+        references.input(
+            "references",
+            &stem(&request.references.path),
+            &request.references.path,
+        )?,
+    ];
+    let read = start.elapsed().as_secs_f64();
+
+    let progress = session.progress.clone();
+    let total = submission.rows() + references.rows();
+    let embedding = Embedding::new(session, &request.encoding, total);
+    let mut scorer = Scorer::new(embedding, &references, request.unpaired, &request.measuring)?;
+    let score = scorer
+        .score(&submission, None)
+        .map_err(|error| refused(error, request))?;
+    let encoder = scorer.embedding.encoder();
+    let encoded = scorer.embedding.encoded();
+    let embed = scorer.embedding.seconds();
+    drop(scorer);
+    if encoder.is_some() {
+        let found = total - (encoded as u64).min(total);
+        progress.say(&format!(
+            "{encoded} captions encoded, {found} found in the cache"
+        ));
+    }
+    let mut results = score.results;
+    if let Some(ImageScores {
+        set, per_caption, ..
+    }) = &score.images
+    {
+        results.worst = worst(set, per_caption, request.worst);
+        if let Some(path) = &request.per_caption {
+            let mut table = per_caption::table(set, per_caption)
+                .map_err(|error| JobError::Failed(error.into()))?;
+            write_table(&mut table, path)?;
+        }
+    }
+    let total = start.elapsed().as_secs_f64();
+    let references_sha256 = references.references_sha256(&inputs[1]);
+    let mut settings = request.measuring.settings();
+    settings.insert("unpaired".to_owned(), request.unpaired.into());
+    Ok(provenance::record(
+        Origin {
+            host,
+            comparability: provenance::comparability(encoder.as_ref(), references_sha256),
+            encoder,
+            checkpoint: None,
+            inputs,
+            settings,
+            findings: for_record(&score.findings, "submission"),
+            timings: BTreeMap::from([
+                ("read".to_owned(), read),
+                ("embed".to_owned(), embed),
+                ("score".to_owned(), total - read - embed),
+                ("total".to_owned(), total),
+            ]),
+        },
+        Results::Score(Box::new(results)),
+    ))
+}
+
+/// A submission and its references, read.
+pub struct Pair {
+    /// The submission.
+    pub submission: System,
+    /// The references.
+    pub references: System,
+}
+
+impl Pair {
+    /// Reads both files.
+    ///
+    /// # Errors
+    /// Files that cannot be read; references with errors.
+    pub fn open(request: &Request) -> Result<Self, JobError> {
+        Ok(Self {
+            submission: System::open_submission(&request.submission, &request.reading)?,
+            references: System::open_references(&request.references, &request.reading)?,
+        })
+    }
+}
+
+fn check_rows(request: &Request, submission: &System, references: &System) -> Result<(), JobError> {
+    let needs_rows = request.per_caption.is_some()
+        || request.worst > 0
+        || !request.measuring.metrics.is_empty()
+        || !request.measuring.slice.is_empty();
+    if needs_rows && (submission.is_moments() || references.is_moments()) {
+        return Err(JobError::usage(
+            "--per-caption, --worst, --metrics and --slice need captions or embeddings on both sides: \
+             moments have no rows",
+        ));
+    }
+    Ok(())
+}
+
+fn refused(error: ScoreError, request: &Request) -> JobError {
+    match error {
+        ScoreError::Invalid(ref findings) => JobError::Invalid {
+            message: format!("{}: {error}", request.submission.display()),
+            findings: vec![(
+                request.submission.clone(),
+                for_record(findings, "submission"),
+            )],
+        },
+        ScoreError::Mismatch(message) => JobError::Usage(message),
+        ScoreError::Metric(error) => error.into(),
+        ScoreError::Job(error) => error,
+    }
 }

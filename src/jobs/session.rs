@@ -5,7 +5,7 @@ use super::JobError;
 use super::options::Encoding;
 use crate::settings::Settings;
 use fgd_encoder::Options;
-use fgd_encoder::embedder::Embedder;
+use fgd_encoder::Embedder;
 use std::sync::Arc;
 use tempfile::TempDir;
 
@@ -23,6 +23,8 @@ pub trait Bar: Send + Sync {
     fn advance(&self, count: u64);
     /// So many are done in all, of so many.
     fn set(&self, done: u64, total: u64);
+    /// A sentence, kept apart from what may be drawn.
+    fn say(&self, line: &str);
 }
 
 /// Says nothing.
@@ -39,6 +41,7 @@ impl Progress for Silent {
 impl Bar for Silent {
     fn advance(&self, _: u64) {}
     fn set(&self, _: u64, _: u64) {}
+    fn say(&self, _: &str) {}
 }
 
 /// Whether a job is to end early; asked between pieces of work.

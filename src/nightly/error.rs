@@ -1,12 +1,16 @@
-//! Why a nightly job could not be done.
+//! Why a night, or what is done with its history, could not be done.
 
-use super::files::Failure;
+use std::path::{Path, PathBuf};
+
+use fgd_reports::site::SiteError;
+use fgd_store::digest::DigestError;
+use fgd_store::file::FileError;
+
 use super::history::HistoryError;
 use super::lock::LockError;
 use super::suite::SuiteError;
-use fgd_reports::site::SiteError;
 
-/// Why a nightly job could not be done.
+/// Why a night, or what is done with its history, could not be done.
 #[derive(Debug, thiserror::Error)]
 pub enum NightlyError {
     /// The suite file.
@@ -18,21 +22,34 @@ pub enum NightlyError {
     /// Another run.
     #[error(transparent)]
     Lock(#[from] LockError),
-    /// A file or folder.
+    /// A file that cannot be written.
     #[error(transparent)]
-    File(#[from] Failure),
+    File(#[from] FileError),
+    /// A file that cannot be hashed.
+    #[error(transparent)]
+    Digest(#[from] DigestError),
+    /// A file or folder that cannot be used.
+    #[error("{}: {source}", path.display())]
+    Io {
+        /// The file or folder.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
     /// The site.
     #[error(transparent)]
     Site(#[from] SiteError),
-    /// A secret that the environment does not have.
-    #[error("the environment variable {name} is not set: it holds {what}")]
-    Secret {
-        /// The variable.
-        name: String,
-        /// What it holds.
-        what: &'static str,
-    },
     /// There is nothing to work on.
     #[error("{0}")]
     Nothing(String),
+}
+
+impl NightlyError {
+    /// What the system said of a file or folder.
+    pub(super) fn io(path: &Path, source: std::io::Error) -> Self {
+        Self::Io {
+            path: path.into(),
+            source,
+        }
+    }
 }

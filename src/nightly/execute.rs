@@ -1,126 +1,114 @@
 //! Running steps: one after the other, each left alone with its process, none repeated that is finished.
 
-use super::files::{Failure, write};
-use super::lock::Lock;
-use super::place::{NightFolder, slug};
-use super::plan::Step;
-use super::process::{self, Ended};
-use fgd_record::{NightlyStep, Record, StepOutcome};
-use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 use std::time::{Instant, SystemTime};
 
+use fgd_record::{NightlyStep, Record, StepOutcome};
+use fgd_store::file;
+use serde::{Deserialize, Serialize};
+
+use super::lock::Lock;
+use super::place::NightFolder;
+use super::plan::Step;
+use super::process::{self, Termination};
+use super::{NightlyError, Workspace};
+use crate::jobs::Session;
+
 /// What a step came to.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Ending<T> {
+pub enum StepResult<T> {
     /// Its result.
     Done(T),
-    /// Its result, which says of itself that it does not count, and why.
-    NotValid(T, String),
     /// Why there is none.
     Failed(String),
     /// The night ended first.
     NotRun,
 }
 
+impl<T> StepResult<T> {
+    /// The same with another result.
+    pub fn map<U>(self, of: impl FnOnce(T) -> U) -> StepResult<U> {
+        match self {
+            Self::Done(result) => StepResult::Done(of(result)),
+            Self::Failed(why) => StepResult::Failed(why),
+            Self::NotRun => StepResult::NotRun,
+        }
+    }
+}
+
 /// Runs the steps of a night.
 pub struct Executor<'a> {
-    /// Folder of the suite: where steps run.
-    pub folder: &'a Path,
-    /// State folder.
-    pub state: &'a Path,
+    /// Where steps run, and where their results go.
+    pub workspace: &'a Workspace,
+    /// The program that steps are processes of, and who is told of them.
+    pub session: &'a Session,
     /// The night.
     pub night: &'a NightFolder,
     /// Held while steps run.
     pub lock: &'a mut Lock,
     /// When the night ends.
     pub deadline: Option<Instant>,
-    /// Tells people what happens.
-    pub say: &'a dyn Fn(&str),
     /// What was run so far.
     pub steps: Vec<NightlyStep>,
 }
 
 /// What stands beside the result of a finished step.
 #[derive(Debug, Serialize, Deserialize)]
-struct Finished {
+struct Completion {
     key: String,
-    not_valid: Option<String>,
     seconds: f64,
-}
-
-impl<T> Ending<T> {
-    /// The result, whether it counts or not.
-    pub fn result(&self) -> Option<&T> {
-        match self {
-            Self::Done(result) | Self::NotValid(result, _) => Some(result),
-            Self::Failed(_) | Self::NotRun => None,
-        }
-    }
 }
 
 impl Executor<'_> {
     /// A step that ends in a record.
-    pub fn record(&mut self, step: &Step) -> Result<Ending<Record>, Failure> {
-        let file = self.night.path.join(format!("{}.json", slug(&step.name)));
-        let mut arguments = step.arguments.clone();
-        arguments.extend(["--format".into(), "json".into()]);
-        let ending = self.run(step, &arguments, &file)?;
-        let read = |_: PathBuf| -> Result<Record, String> {
-            let text = std::fs::read_to_string(&file).map_err(|error| error.to_string())?;
-            Record::from_json(&text).map_err(|error| error.to_string())
-        };
-        let ending = match ending {
-            Ending::Done(file) => read(file).map(Ending::Done),
-            Ending::NotValid(file, why) => read(file).map(|record| Ending::NotValid(record, why)),
-            Ending::Failed(why) => Ok(Ending::Failed(why)),
-            Ending::NotRun => Ok(Ending::NotRun),
-        };
-        Ok(ending.unwrap_or_else(|error| {
-            let why = format!("its record cannot be read: {error}");
-            self.note(
-                &step.name,
-                StepOutcome::Failed,
-                0.0,
-                Some(why.clone()),
-                None,
-            );
-            Ending::Failed(why)
-        }))
+    pub fn record(&mut self, step: &Step) -> Result<StepResult<Record>, NightlyError> {
+        let file = self.night.file(&step.name, "json");
+        Ok(match self.run(step, &file, &file)? {
+            StepResult::Done(()) => match read(&file) {
+                Ok(record) => StepResult::Done(record),
+                Err(error) => {
+                    let why = format!("its record cannot be read: {error}");
+                    self.note_failed(&step.name, &why);
+                    StepResult::Failed(why)
+                }
+            },
+            StepResult::Failed(why) => StepResult::Failed(why),
+            StepResult::NotRun => StepResult::NotRun,
+        })
     }
 
-    /// A step that ends in a file of captions, which is kept over nights.
-    pub fn captions(&mut self, step: &Step) -> Result<Ending<PathBuf>, Failure> {
-        let folder = self.state.join("captions").join(&step.key);
-        std::fs::create_dir_all(&folder).map_err(|source| Failure::new(&folder, source))?;
-        let file = folder.join("captions.csv");
-        self.run(step, &step.arguments, &file)
+    /// A step that ends in the file of captions `to`, which is kept over nights with its record beside it.
+    pub fn captions(
+        &mut self,
+        step: &Step,
+        to: &Path,
+    ) -> Result<StepResult<PathBuf>, NightlyError> {
+        let folder = to.parent().unwrap_or(&self.workspace.state);
+        std::fs::create_dir_all(folder).map_err(|source| NightlyError::io(folder, source))?;
+        let result = self.run(step, to, &with_suffix(to, "record.json"))?;
+        Ok(result.map(|()| to.to_owned()))
     }
 
-    /// Notes a step that could not even begin.
+    /// Notes a step that could not even begin, or whose result is of no use.
     pub fn note_failed(&mut self, name: &str, why: &str) {
         self.note(name, StepOutcome::Failed, 0.0, Some(why.into()), None);
     }
 
+    /// Runs a step that leaves `result` and writes its record, which may be the same file.
     fn run(
         &mut self,
         step: &Step,
-        arguments: &[String],
-        file: &Path,
-    ) -> Result<Ending<PathBuf>, Failure> {
-        let marker = with_suffix(file, "done.json");
-        if let Some(finished) = finished(&marker, &step.key).filter(|_| file.is_file()) {
+        result: &Path,
+        record: &Path,
+    ) -> Result<StepResult<()>, NightlyError> {
+        let marker = with_suffix(result, "done.json");
+        if let Some(completion) = completion(&marker, &step.key).filter(|_| result.is_file()) {
             // Its age says when it was last of use, see `keep::retain`.
             let used = std::fs::File::options().append(true).open(&marker);
             let _ = used.and_then(|marker| marker.set_modified(SystemTime::now()));
-            self.note(
-                &step.name,
-                StepOutcome::Cached,
-                finished.seconds,
-                None,
-                Some(file),
-            );
-            return Ok(self.ending(file, finished.not_valid));
+            let seconds = completion.seconds;
+            self.note(&step.name, StepOutcome::Cached, seconds, None, Some(result));
+            return Ok(StepResult::Done(()));
         }
         let over = || {
             format!(
@@ -128,61 +116,47 @@ impl Executor<'_> {
                 step.name
             )
         };
-        if self
-            .deadline
-            .is_some_and(|deadline| Instant::now() >= deadline)
-        {
+        if self.deadline.is_some_and(|end| Instant::now() >= end) {
             self.note(&step.name, StepOutcome::NotRun, 0.0, Some(over()), None);
-            return Ok(Ending::NotRun);
+            return Ok(StepResult::NotRun);
         }
-        (self.say)(&format!("{} …", step.name));
+        self.session.progress.say(&format!("{} …", step.name));
         let began = Instant::now();
-        let mut arguments = arguments.to_vec();
-        arguments.extend(["-o".into(), file.display().to_string()]);
+        // A step of captions stays over nights; what was asked and what it says belong to the night.
+        let request = self.night.file(&step.name, "request.json");
+        let json = serde_json::to_vec_pretty(&step.request)
+            .map_err(|error| NightlyError::Nothing(format!("{}: {error}", step.name)))?;
+        file::write(&request, &json)?;
+        let mut command = self.session.settings.job(&request);
+        command.arg("-o").arg(record);
+        if let Some(threads) = self.workspace.suite.threads {
+            command.args(["--threads", &threads.to_string()]);
+        }
+        command.current_dir(&self.workspace.folder);
         let lock = &mut *self.lock;
-        // A step of captions stays over nights; what it says belongs to the night.
-        let log = self.night.path.join(format!("{}.log", slug(&step.name)));
-        let ended = process::run(
-            &arguments,
-            self.folder,
-            &log,
-            self.deadline,
-            &mut |worker| lock.set_worker(Some(worker)),
-        )?;
+        let log = self.night.file(&step.name, "log");
+        let ended = process::run(command, &log, self.deadline, &mut |worker| {
+            lock.set_worker(Some(worker))
+        })?;
         self.lock.set_worker(None)?;
         let seconds = began.elapsed().as_secs_f64();
-        let not_valid = match ended {
-            Ended::Done => None,
-            Ended::NotValid(why) => Some(why),
-            Ended::Failed(why) => {
-                self.note(
-                    &step.name,
-                    StepOutcome::Failed,
-                    seconds,
-                    Some(why.clone()),
-                    None,
-                );
-                return Ok(Ending::Failed(why));
+        match ended {
+            Termination::Done => {
+                let key = step.key.clone();
+                let done = serde_json::to_vec(&Completion { key, seconds });
+                file::write(&marker, &done.unwrap_or_default())?;
+                self.note(&step.name, StepOutcome::Done, seconds, None, Some(result));
+                Ok(StepResult::Done(()))
             }
-            Ended::OutOfTime => {
+            Termination::Failed(why) => {
+                let message = Some(why.clone());
+                self.note(&step.name, StepOutcome::Failed, seconds, message, None);
+                Ok(StepResult::Failed(why))
+            }
+            Termination::OutOfTime => {
                 self.note(&step.name, StepOutcome::NotRun, seconds, Some(over()), None);
-                return Ok(Ending::NotRun);
+                Ok(StepResult::NotRun)
             }
-        };
-        let done = Finished {
-            key: step.key.clone(),
-            not_valid,
-            seconds,
-        };
-        write(&marker, &serde_json::to_vec(&done).unwrap_or_default())?;
-        self.note(&step.name, StepOutcome::Done, seconds, None, Some(file));
-        Ok(self.ending(file, done.not_valid))
-    }
-
-    fn ending(&self, file: &Path, not_valid: Option<String>) -> Ending<PathBuf> {
-        match not_valid {
-            None => Ending::Done(file.into()),
-            Some(why) => Ending::NotValid(file.into(), why),
         }
     }
 
@@ -201,8 +175,8 @@ impl Executor<'_> {
                 format!("{name}: {}", message.as_deref().unwrap_or("not run"))
             }
         };
-        (self.say)(&how);
-        let record = record.and_then(|path| path.strip_prefix(self.state).ok());
+        self.session.progress.say(&how);
+        let record = record.and_then(|path| path.strip_prefix(&self.workspace.state).ok());
         let step = NightlyStep {
             name: name.into(),
             outcome,
@@ -216,10 +190,15 @@ impl Executor<'_> {
     }
 }
 
-fn finished(marker: &Path, key: &str) -> Option<Finished> {
+fn read(file: &Path) -> Result<Record, String> {
+    let text = std::fs::read_to_string(file).map_err(|error| error.to_string())?;
+    Record::from_json(&text).map_err(|error| error.to_string())
+}
+
+fn completion(marker: &Path, key: &str) -> Option<Completion> {
     let text = std::fs::read_to_string(marker).ok()?;
-    let finished: Finished = serde_json::from_str(&text).ok()?;
-    (finished.key == key).then_some(finished)
+    let completion: Completion = serde_json::from_str(&text).ok()?;
+    (completion.key == key).then_some(completion)
 }
 
 fn with_suffix(path: &Path, suffix: &str) -> PathBuf {

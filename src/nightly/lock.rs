@@ -3,13 +3,15 @@
 //! The lock is the system's own lock on an open file, so it ends with its process however that ends. What stands in the
 //! file is for people, and for the next run: a step of a killed run may still be at work.
 
-use super::files::{Failure, write};
-use super::process::Worker;
-use serde::{Deserialize, Serialize};
 use std::fs::{File, OpenOptions, TryLockError};
 use std::path::{Path, PathBuf};
 
-/// A held lock.
+use fgd_store::file::{FileError, write};
+use serde::{Deserialize, Serialize};
+
+use super::process::Worker;
+
+/// The lock of a state folder, held until it is dropped.
 #[derive(Debug)]
 pub struct Lock {
     // Held for its lock.
@@ -48,7 +50,7 @@ pub enum LockError {
     },
     /// The file cannot be written.
     #[error(transparent)]
-    Io(#[from] Failure),
+    Io(#[from] FileError),
 }
 
 impl Lock {
@@ -56,12 +58,16 @@ impl Lock {
     pub fn take(state: &Path, started: &str) -> Result<(Self, Option<Holder>), LockError> {
         let path = state.join("lock");
         let notes = state.join("lock.json");
+        let failed = |source| FileError::Io {
+            path: path.clone(),
+            source,
+        };
         let file = OpenOptions::new()
             .create(true)
             .truncate(false)
             .write(true)
             .open(&path)
-            .map_err(|source| Failure::new(&path, source))?;
+            .map_err(failed)?;
         let before: Option<Holder> = std::fs::read_to_string(&notes)
             .ok()
             .and_then(|text| serde_json::from_str(&text).ok());
@@ -73,7 +79,7 @@ impl Lock {
                     holder: before,
                 });
             }
-            Err(TryLockError::Error(source)) => return Err(Failure::new(&path, source).into()),
+            Err(TryLockError::Error(source)) => return Err(failed(source).into()),
         }
         let holder = Holder {
             pid: std::process::id(),
@@ -91,12 +97,12 @@ impl Lock {
     }
 
     /// Notes which step is at work, or that none is.
-    pub fn set_worker(&mut self, worker: Option<Worker>) -> Result<(), Failure> {
+    pub fn set_worker(&mut self, worker: Option<Worker>) -> Result<(), FileError> {
         self.holder.worker = worker;
         self.note()
     }
 
-    fn note(&self) -> Result<(), Failure> {
+    fn note(&self) -> Result<(), FileError> {
         let text = serde_json::to_vec(&self.holder).unwrap_or_default();
         write(&self.notes, &text)
     }

@@ -1,24 +1,28 @@
 //! Telling people: a command that gets the verdict on its standard input, or a webhook that it is posted to.
 
-use super::suite::{Notification, Occasion, Suite};
-use fgd_record::{NightlyResults, NightlyVerdict, Record, Results};
-use serde_json::{Value, json};
 use std::io::Write;
 use std::process::{Command, Stdio};
 use std::time::Duration;
+
+use fgd_record::{NightlyResults, NightlyVerdict, Record, Results};
+use serde_json::{Value, json};
+
+use super::suite::{Notification, Occasion, Suite};
+use crate::jobs::Progress;
+use crate::settings;
 
 /// How long a webhook may take.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Tells everybody who wants to know. Nobody to be reached is a reason to say so, not to fail.
-pub fn tell(suite: &Suite, record: &Record, say: &dyn Fn(&str)) {
+pub fn tell(suite: &Suite, record: &Record, progress: &dyn Progress) {
     let Results::Nightly(results) = &record.results else {
         return;
     };
     let message = message(record, results);
     for notification in suite.notify.iter().filter(|n| is_wanted(n.on, results)) {
         if let Err(error) = send(notification, &message) {
-            say(&format!("nobody told: {error}"));
+            progress.say(&format!("nobody told: {error}"));
         }
     }
 }
@@ -95,7 +99,7 @@ fn pipe(command: &[String], message: &Value) -> Result<(), String> {
 
 fn post(name: &str, token: Option<&str>, message: &Value) -> Result<(), String> {
     let secret = |name: &str| {
-        std::env::var(name).map_err(|_| format!("the environment variable {name} is not set"))
+        settings::secret(name).ok_or_else(|| format!("the environment variable {name} is not set"))
     };
     let address = secret(name)?;
     let agent: ureq::Agent = ureq::Agent::config_builder()

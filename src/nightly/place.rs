@@ -5,17 +5,21 @@
 //! accepted/SYSTEM/captions.csv      what a changed system is compared with
 //! captions/KEY/captions.csv         captions by the content of what made them, over nights
 //! nights/STAMP/plan.json            the night as it was begun
-//! nights/STAMP/STEP.json            records, each with STEP.done.json when it is finished
+//! nights/STAMP/STEP.request.json    what a step was asked, and STEP.log what it said
+//! nights/STAMP/STEP.json            its record, with STEP.json.done.json when it is finished
 //! nights/STAMP/night.json           the record of the night
 //! nights/STAMP/finished             the night is over
 //! ```
 
-use super::files::{Failure, write};
-use super::history::Night;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
+
+use fgd_store::file::{FileError, write};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
+
+use super::NightlyError;
+use super::history::Night;
 
 /// An unfinished night is gone on with for this long; after that a new one begins.
 const RESUMABLE: Duration = Duration::from_secs(18 * 3600);
@@ -53,10 +57,10 @@ impl NightFolder {
     }
 
     /// Begins a night.
-    pub fn begin(state: &Path, night: &Night) -> Result<Self, Failure> {
+    pub fn begin(state: &Path, night: &Night) -> Result<Self, NightlyError> {
         let stamp = stamp(&night.started);
         let path = state.join("nights").join(&stamp);
-        std::fs::create_dir_all(&path).map_err(|source| Failure::new(&path, source))?;
+        std::fs::create_dir_all(&path).map_err(|source| NightlyError::io(&path, source))?;
         let text = serde_json::to_vec_pretty(night).unwrap_or_default();
         write(&path.join("plan.json"), &text)?;
         Ok(Self { path, stamp })
@@ -80,7 +84,7 @@ impl NightFolder {
     }
 
     /// Marks it as over.
-    pub fn finish(&self) -> Result<(), Failure> {
+    pub fn finish(&self) -> Result<(), FileError> {
         write(&self.path.join("finished"), b"")
     }
 
@@ -94,6 +98,11 @@ impl NightFolder {
         }
     }
 
+    /// A file of a step.
+    pub fn file(&self, step: &str, extension: &str) -> PathBuf {
+        self.path.join(format!("{}.{extension}", slug(step)))
+    }
+
     /// File of the night's record.
     pub fn record(&self) -> PathBuf {
         self.path.join("night.json")
@@ -104,6 +113,12 @@ impl NightFolder {
         self.path
             .join(with_extension(&format!("captions {system}"), like))
     }
+}
+
+/// Copies a file; the copy appears whole or not at all.
+pub fn copy(from: &Path, to: &Path) -> Result<(), NightlyError> {
+    let bytes = std::fs::read(from).map_err(|source| NightlyError::io(from, source))?;
+    Ok(write(to, &bytes)?)
 }
 
 fn stamp(started: &str) -> String {

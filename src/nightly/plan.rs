@@ -1,65 +1,80 @@
-//! What a night runs: steps with a key over everything that goes into them.
+//! What a night runs: requests of jobs, each with a key over everything that goes into it.
 
-use super::hashes::Hashes;
-use super::suite::{Benchmark, DataSet, Suite, System};
-use fgd_store::hub::{self, Kind};
-use sha2::{Digest, Sha256};
 use std::path::{Path, PathBuf};
 
-/// A step: one process of `fgd` that ends in a file.
-#[derive(Debug, Clone, PartialEq, Eq)]
+use fgd_store::digest::{Digest, HashMemo};
+use fgd_store::hub::{self, Kind};
+use serde::Serialize;
+
+use super::Workspace;
+use super::suite::{Benchmark, DataSet, Suite, System};
+use crate::jobs::options::{Encoding, Measuring, Named, References};
+use crate::jobs::request::Request;
+use crate::jobs::{caption, compare, leaderboard, score};
+use crate::settings::Settings;
+
+/// A step: one process that does a job.
+#[derive(Debug, Clone, PartialEq)]
 pub struct Step {
     /// What it is called, such as `score base`.
     pub name: String,
-    /// Arguments of `fgd`, without the place of the result.
-    pub arguments: Vec<String>,
-    /// Hash over arguments, inputs and program, and over the night where the step is to be repeated every night.
+    /// The job. Its relative paths begin in the folder of the suite.
+    pub request: Request,
+    /// Digest over request, inputs and program, and over the night where the step is to be repeated every night.
     pub key: String,
+}
+
+/// A file of captions that is scored.
+#[derive(Debug, Clone, Copy)]
+pub struct Captions<'a> {
+    /// What the step calls its system.
+    pub name: &'a str,
+    /// The file.
+    pub path: &'a Path,
+    /// Its hash.
+    pub sha256: &'a str,
 }
 
 /// Makes steps: knows the suite, its folder, and the hashes of files.
 pub struct Planner<'a> {
+    workspace: &'a Workspace,
     suite: &'a Suite,
-    folder: &'a Path,
+    hub: &'a hub::Settings,
     program: String,
     encoder: Result<String, String>,
     night: String,
 }
 
-/// What goes into a system's captions, apart from the program.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Origin {
-    /// Hash over it.
-    pub key: String,
-}
-
 impl<'a> Planner<'a> {
     /// Gets ready to plan; `night` keeps steps apart that are to be repeated.
-    pub fn new(suite: &'a Suite, folder: &'a Path, night: &str, hashes: &mut Hashes) -> Self {
-        let program = std::env::current_exe().map_err(|error| error.to_string());
-        let program = program.and_then(|path| hashes.of(&path).map_err(|error| error.to_string()));
+    pub fn new(
+        workspace: &'a Workspace,
+        settings: &'a Settings,
+        night: &str,
+        hashes: &mut HashMemo,
+    ) -> Self {
+        let program = hashes.sha256(&settings.program);
         let mut planner = Self {
-            suite,
-            folder,
+            workspace,
+            suite: &workspace.suite,
+            hub: &settings.hub,
             program: program.unwrap_or_else(|_| env!("CARGO_PKG_VERSION").into()),
             encoder: Ok(String::new()),
             night: night.into(),
         };
-        planner.encoder = planner.model(&suite.encoder, Kind::Encoder, hashes);
+        planner.encoder = planner.model(&planner.suite.encoder, Kind::Encoder, hashes);
         planner
     }
 
     /// A path of the suite, from where this program stands.
     pub fn path(&self, path: &Path) -> PathBuf {
-        self.folder.join(path)
+        self.workspace.folder.join(path)
     }
 
     /// Whether the images and references of a data set are those that the suite names.
-    pub fn check_data(&self, data: &DataSet, hashes: &mut Hashes) -> Result<(), String> {
+    pub fn check_data(&self, data: &DataSet, hashes: &mut HashMemo) -> Result<(), String> {
         let mut check = |what: &str, path: &Path, wanted: &Option<String>| {
-            let found = hashes
-                .of(&self.path(path))
-                .map_err(|error| error.to_string())?;
+            let found = self.sha256(path, hashes)?;
             match wanted {
                 Some(wanted) if !wanted.eq_ignore_ascii_case(&found) => Err(format!(
                     "{what} of data set `{}` have changed: SHA-256 is {found}, the suite says {wanted}; \
@@ -76,175 +91,186 @@ impl<'a> Planner<'a> {
         }
     }
 
-    /// What goes into a system's captions.
-    pub fn origin(&self, system: &System, hashes: &mut Hashes) -> Result<Origin, String> {
-        let of_file = |hashes: &mut Hashes, path: &Path| {
-            hashes
-                .of(&self.path(path))
-                .map_err(|error| error.to_string())
-        };
+    /// Digest over what goes into a system's captions and their score, apart from the program.
+    pub fn inputs(&self, system: &System, hashes: &mut HashMemo) -> Result<String, String> {
         let data = self.suite.data_of(system);
-        let mut parts = vec![of_file(hashes, &data.references)?, self.encoder.clone()?];
+        let mut digest = Digest::new("system of a suite", 1)
+            .field("references", self.sha256(&data.references, hashes)?)
+            .field("reading", json(&(&data.reading, self.references(data))))
+            .field("measuring", json(&self.measuring(data)))
+            .field("encoder", self.encoder.clone()?)
+            .field("engine", self.suite.engine.name())
+            .field("max_length", json(&self.suite.max_length));
         if let Some(submission) = &system.submission {
-            parts.push(of_file(hashes, submission)?);
+            digest = digest.field("submission", self.sha256(submission, hashes)?);
         }
         if let Some(checkpoint) = &system.checkpoint {
-            parts.push(self.captioner(checkpoint, hashes)?);
+            digest = digest
+                .field("checkpoint", self.captioner(checkpoint, hashes)?)
+                .field("device", &system.device)
+                .field("captioning", json(&system.captioning));
             if let Some(adapter) = &system.adapter {
-                parts.push(self.model(adapter, Kind::Adapter, hashes)?);
+                digest = digest.field("adapter", self.model(adapter, Kind::Adapter, hashes)?);
             }
             if let Some(images) = &data.images {
-                parts.push(of_file(hashes, images)?);
+                digest = digest.field("images", self.sha256(images, hashes)?);
             }
-            parts.extend(system.arguments.iter().cloned());
         }
-        parts.extend(data.arguments.iter().cloned());
-        parts.extend(self.suite.metrics.iter().cloned());
-        parts.extend(self.suite.engine.clone());
-        let key = key(parts.iter().map(String::as_str));
-        Ok(Origin { key })
+        Ok(digest.finish())
     }
 
-    /// Captions of a checkpoint. The same checkpoint, images and program make the same captions, on any night.
-    pub fn caption(&self, system: &System, origin: &Origin) -> Step {
+    /// Captions of a checkpoint. The same checkpoint, images and program make the same captions, on any night; they lie
+    /// under the key of the step.
+    pub fn caption(&self, system: &System, inputs: &str) -> Step {
         let data = self.suite.data_of(system);
-        let mut arguments = self.global("caption");
-        let flags = [
-            ("--checkpoint", system.checkpoint.clone()),
-            ("--adapter", system.adapter.clone()),
-            (
-                "--images",
-                data.images.as_ref().map(|path| path.display().to_string()),
-            ),
-        ];
-        for (flag, value) in flags {
-            arguments.extend(value.into_iter().flat_map(|value| [flag.to_owned(), value]));
+        let mut request = caption::Request {
+            checkpoint: system.checkpoint.clone().unwrap_or_default(),
+            adapter: system.adapter.clone(),
+            images: data.images.clone().unwrap_or_default(),
+            image_root: None,
+            output: PathBuf::new(),
+            device: system.device.clone(),
+            captioning: system.captioning.clone(),
+        };
+        let name = format!("caption {}", system.name);
+        let step = self.step(name, Request::Caption(request.clone()), &[inputs]);
+        let folder = self.workspace.state.join("captions").join(&step.key);
+        request.output = folder.join("captions.csv");
+        Step {
+            request: Request::Caption(request),
+            ..step
         }
-        arguments.extend(system.arguments.iter().cloned());
-        self.step(
-            format!("caption {}", system.name),
-            arguments,
-            &[&origin.key],
-        )
     }
 
     /// The score of a system's captions. It is computed anew every night, without the embedding cache: a score that
     /// moves with nothing that goes into it is what the suite is there to find.
-    pub fn score(&self, system: &System, captions: &Path, sha256: &str) -> Step {
-        let mut arguments = self.global("score");
-        arguments.push(captions.display().to_string());
-        arguments.extend(self.scoring(self.suite.data_of(system)));
-        arguments.extend(["--no-cache".into(), "--worst".into(), "5".into()]);
-        self.step(
-            format!("score {}", system.name),
-            arguments,
-            &[sha256, &self.night],
-        )
+    pub fn score(&self, system: &System, captions: Captions) -> Step {
+        let data = self.suite.data_of(system);
+        let request = score::Request {
+            submission: captions.path.into(),
+            references: self.references(data),
+            worst: 5,
+            reading: data.reading.clone(),
+            encoding: Encoding {
+                cache: false,
+                ..self.encoding()
+            },
+            measuring: self.measuring(data),
+            ..score::Request::default()
+        };
+        let name = format!("score {}", system.name);
+        self.step(name, Request::Score(request), &[captions.sha256, &self.night])
     }
 
     /// Tonight's captions beside the accepted ones.
-    pub fn compare(
-        &self,
-        system: &System,
-        [accepted, tonight]: [&Path; 2],
-        sha256: [&str; 2],
-    ) -> Step {
-        let mut arguments = self.global("compare");
-        arguments.push(format!("accepted={}", accepted.display()));
-        arguments.push(format!("tonight={}", tonight.display()));
-        arguments.extend(self.scoring(self.suite.data_of(system)));
-        self.step(format!("compare {}", system.name), arguments, &sha256)
+    pub fn compare(&self, system: &System, accepted: Captions, tonight: Captions) -> Step {
+        let data = self.suite.data_of(system);
+        let request = compare::Request {
+            systems: named(&[accepted, tonight]),
+            references: Some(self.references(data)),
+            reading: data.reading.clone(),
+            encoding: self.encoding(),
+            measuring: self.measuring(data),
+            ..compare::Request::default()
+        };
+        let name = format!("compare {}", system.name);
+        self.step(name, Request::Compare(request), &[accepted.sha256, tonight.sha256])
     }
 
     /// All systems of a data set, ranked.
-    pub fn leaderboard(&self, data: &DataSet, captions: &[(&str, &Path, &str)]) -> Step {
-        let mut arguments = self.global("leaderboard");
-        let named = |(name, path, _): &(&str, &Path, &str)| format!("{name}={}", path.display());
-        arguments.extend(captions.iter().map(named));
-        arguments.extend(self.scoring(data));
-        let hashes: Vec<&str> = captions.iter().map(|(_, _, sha256)| *sha256).collect();
-        self.step(format!("leaderboard {}", data.name), arguments, &hashes)
+    pub fn leaderboard(&self, data: &DataSet, captions: &[Captions]) -> Step {
+        let request = leaderboard::Request {
+            submissions: named(captions),
+            references: self.references(data),
+            reading: data.reading.clone(),
+            encoding: self.encoding(),
+            measuring: self.measuring(data),
+            ..leaderboard::Request::default()
+        };
+        let hashes: Vec<&str> = captions.iter().map(|captions| captions.sha256).collect();
+        let name = format!("leaderboard {}", data.name);
+        self.step(name, Request::Leaderboard(request), &hashes)
     }
 
     /// A benchmark; `again` for a second measurement.
     pub fn bench(&self, benchmark: &Benchmark, again: bool) -> Step {
-        let mut arguments = self.global("bench");
-        arguments.push(benchmark.target.name().into());
-        arguments.extend(["--scenario".into(), benchmark.scenario.clone()]);
-        arguments.extend(benchmark.arguments.iter().cloned());
         let again = if again { " again" } else { "" };
-        self.step(
-            format!("bench {}{again}", benchmark.name),
-            arguments,
-            &[&self.night],
-        )
+        let name = format!("bench {}{again}", benchmark.name);
+        self.step(name, Request::Bench(benchmark.request()), &[&self.night])
     }
 
-    fn global(&self, command: &str) -> Vec<String> {
-        let mut arguments = vec![command.to_owned()];
-        if let Some(threads) = self.suite.threads {
-            arguments.extend(["--threads".into(), threads.to_string()]);
+    fn encoding(&self) -> Encoding {
+        Encoding {
+            encoder: self.suite.encoder.clone(),
+            engine: self.suite.engine,
+            device: self.suite.device.clone(),
+            max_length: self.suite.max_length,
+            cache: true,
         }
-        arguments
     }
 
-    fn scoring(&self, data: &DataSet) -> Vec<String> {
-        let suite = self.suite;
-        let mut arguments = vec![
-            "--references".to_owned(),
-            data.references.display().to_string(),
-        ];
-        arguments.extend(["--encoder".into(), suite.encoder.clone()]);
-        if let Some(engine) = &suite.engine {
-            arguments.extend(["--engine".into(), engine.clone()]);
+    fn measuring(&self, data: &DataSet) -> Measuring {
+        Measuring {
+            metrics: self.suite.metrics.clone(),
+            slice: data.slice.clone(),
+            seed: self.suite.seed,
         }
-        if !suite.metrics.is_empty() {
-            arguments.extend(["--metrics".into(), suite.metrics.join(",")]);
-        }
-        arguments.extend(data.arguments.iter().cloned());
-        arguments
     }
 
-    fn step(&self, name: String, arguments: Vec<String>, inputs: &[&str]) -> Step {
-        let encoder = self.encoder.as_deref().unwrap_or_default();
-        let parts = [self.program.as_str(), encoder].into_iter();
-        let parts = parts
-            .chain(arguments.iter().map(String::as_str))
-            .chain(inputs.iter().copied());
+    fn references(&self, data: &DataSet) -> References {
+        References {
+            path: data.references.clone(),
+            id_column: data.reference_id_column.clone(),
+            caption_column: data.reference_caption_column.clone(),
+        }
+    }
+
+    fn step(&self, name: String, request: Request, inputs: &[&str]) -> Step {
+        let digest = Digest::new("step of a night", 1)
+            .field("program", &self.program)
+            .field("encoder", self.encoder.as_deref().unwrap_or_default())
+            .field("request", json(&request))
+            .field("threads", json(&self.suite.threads));
+        let with_input = |digest: Digest, input: &&str| digest.field("input", input);
+        let digest = inputs.iter().fold(digest, with_input).finish();
         Step {
-            key: key(parts),
+            key: digest[..32].to_owned(),
             name,
-            arguments,
+            request,
         }
+    }
+
+    fn sha256(&self, path: &Path, hashes: &mut HashMemo) -> Result<String, String> {
+        let sha256 = hashes.sha256(&self.path(path));
+        sha256.map_err(|error| error.to_string())
     }
 
     /// Hash of a model: a directory of the suite, or what a hub id resolves to.
-    fn model(&self, name: &str, kind: Kind, hashes: &mut Hashes) -> Result<String, String> {
+    fn model(&self, name: &str, kind: Kind, hashes: &mut HashMemo) -> Result<String, String> {
         let local = self.path(Path::new(name));
-        let dir = if local.is_dir() {
-            local
-        } else {
-            let settings = hub::Settings::from_env(false);
-            hub::resolve(name, kind, &settings)
-                .map_err(|error| error.to_string())?
-                .dir
-        };
-        hashes.of(&dir).map_err(|error| error.to_string())
+        if local.is_dir() {
+            return self.sha256(&local, hashes);
+        }
+        let model = hub::resolve(name, kind, self.hub).map_err(|error| error.to_string())?;
+        self.sha256(&model.dir, hashes)
     }
 
     /// A checkpoint; an adapter given as one brings its base, which `fgd caption` finds.
-    fn captioner(&self, name: &str, hashes: &mut Hashes) -> Result<String, String> {
+    fn captioner(&self, name: &str, hashes: &mut HashMemo) -> Result<String, String> {
         self.model(name, Kind::Checkpoint, hashes)
             .or_else(|error| self.model(name, Kind::Adapter, hashes).map_err(|_| error))
     }
 }
 
-/// Hash over texts; lengths keep ("a", "bc") apart from ("ab", "c").
-pub fn key<'a>(parts: impl Iterator<Item = &'a str>) -> String {
-    let mut hasher = Sha256::new();
-    for part in parts {
-        hasher.update((part.len() as u64).to_le_bytes());
-        hasher.update(part);
-    }
-    format!("{:x}", hasher.finalize())[..32].to_owned()
+fn named(captions: &[Captions]) -> Vec<Named> {
+    let named = |captions: &Captions| Named {
+        name: captions.name.into(),
+        path: captions.path.into(),
+    };
+    captions.iter().map(named).collect()
+}
+
+/// Plain data as a field of a digest. Only a path that is no text has no JSON, and its step fails when it is written.
+pub(super) fn json(value: &impl Serialize) -> Vec<u8> {
+    serde_json::to_vec(value).unwrap_or_default()
 }

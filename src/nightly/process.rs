@@ -1,12 +1,15 @@
 //! A step as a process of its own: whatever happens to it happens to it alone.
 
-use super::files::Failure;
-use serde::{Deserialize, Serialize};
 use std::fs::File;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
+
+use fgd_store::file::FileError;
+use serde::{Deserialize, Serialize};
+
+use super::NightlyError;
 
 /// How often a running step is looked at.
 const POLL: Duration = Duration::from_millis(25);
@@ -14,7 +17,7 @@ const POLL: Duration = Duration::from_millis(25);
 const GRACE: Duration = Duration::from_secs(10);
 /// Characters of a step's messages that are kept as the reason of its failure.
 const TAIL: usize = 600;
-/// Exit code of a benchmark that does not count.
+/// Exit code of a benchmark that does not count. Its record says why.
 const NOT_VALID: i32 = 5;
 
 /// A process that can be told from a later one of the same number.
@@ -30,63 +33,49 @@ pub struct Worker {
 
 /// How a process ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Ended {
+pub enum Termination {
     /// It did its work.
     Done,
-    /// It did its work, and says that the result does not count.
-    NotValid(String),
     /// It failed; the end of what it said.
     Failed(String),
     /// It was ended because the time was over.
     OutOfTime,
 }
 
-/// Runs `fgd` with these arguments in `folder`. What it says goes to `log`; `started` is told of the process.
+/// Runs a process whose result is a file. What it says goes to `log`; `started` is told of the process.
 pub fn run(
-    arguments: &[String],
-    folder: &Path,
+    mut command: Command,
     log: &Path,
     deadline: Option<Instant>,
-    started: &mut dyn FnMut(Worker) -> Result<(), Failure>,
-) -> Result<Ended, Failure> {
-    let failed = |source| Failure::new(log, source);
+    started: &mut dyn FnMut(Worker) -> Result<(), FileError>,
+) -> Result<Termination, NightlyError> {
+    let failed = |source| NightlyError::io(log, source);
     let messages = File::create(log).map_err(failed)?;
-    let program = std::env::current_exe().map_err(failed)?;
-    let mut command = Command::new(program);
-    // The suite alone says what a step does; flags from the environment would be invisible in it.
-    for (name, _) in std::env::vars_os() {
-        let text = name.to_string_lossy();
-        if text.starts_with("FGD_") && !matches!(&*text, "FGD_CACHE_DIR" | "FGD_LOG") {
-            command.env_remove(&name);
-        }
-    }
+    let program = command.get_program().to_owned();
     let mut child = command
-        .args(arguments)
-        .current_dir(folder)
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(messages)
         .spawn()
-        .map_err(failed)?;
+        .map_err(|source| NightlyError::io(Path::new(&program), source))?;
     if let Some(worker) = Worker::of(child.id())
         && let Err(error) = started(worker)
     {
         let _ = child.kill();
         let _ = child.wait();
-        return Err(error);
+        return Err(error.into());
     }
     loop {
         if let Some(status) = child.try_wait().map_err(failed)? {
             return Ok(match status.code() {
-                Some(0) => Ended::Done,
-                Some(NOT_VALID) => Ended::NotValid(tail(log)),
-                Some(code) => Ended::Failed(with_tail(log, &format!("exit code {code}"))),
-                None => Ended::Failed(with_tail(log, &killed(&status))),
+                Some(0 | NOT_VALID) => Termination::Done,
+                Some(code) => Termination::Failed(with_tail(log, &format!("exit code {code}"))),
+                None => Termination::Failed(with_tail(log, &killed(&status))),
             });
         }
         if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
             end(&mut child).map_err(failed)?;
-            return Ok(Ended::OutOfTime);
+            return Ok(Termination::OutOfTime);
         }
         sleep(POLL);
     }

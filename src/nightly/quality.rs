@@ -1,12 +1,14 @@
 //! Verdicts on quality. What nothing has gone into anew must not move: that is gated exactly. What has changed is tested:
 //! tonight's captions against the accepted ones, image by image, Holm's correction over the suite.
 
-use super::history::{Kind, Outcome, Past, Point, Series};
-use super::judged::{Before, Figure, Judged};
-use super::suite::Gates;
 use fgd_metrics::compare::holm;
 use fgd_metrics::series::Standing;
 use fgd_record::{Difference, Measure, NightlyVerdict, Record, Results, ScoreResults};
+
+use super::assessment::{Assessment, Figure};
+use super::history::{Kind, Outcome, Past, Point, Series};
+use super::suite::Gates;
+use super::timeline::Timeline;
 
 /// A metric of a score.
 struct Metric<'a> {
@@ -17,7 +19,7 @@ struct Metric<'a> {
 
 /// Whether a system must be compared with its accepted captions: a gated metric was last accepted with other inputs.
 pub fn is_changed(
-    before: &Before,
+    timeline: &Timeline,
     record: &Record,
     suite: &str,
     system: &str,
@@ -31,7 +33,7 @@ pub fn is_changed(
         .iter()
         .filter(|metric| is_gated(gates, metric.name))
         .any(|metric| {
-            let past = before.of(&series(suite, system, metric, record));
+            let past = timeline.of(&series(suite, system, metric, record));
             let accepted = past.as_ref().and_then(last_accepted);
             accepted.is_none_or(|point| point.inputs != inputs)
         })
@@ -40,57 +42,57 @@ pub fn is_changed(
 /// The metrics of a scored system, judged as far as the history alone can; those that need the paired test say so by
 /// standing without a verdict until [`test()`] is through.
 pub fn judge(
-    before: &Before,
+    timeline: &Timeline,
     record: &Record,
     (suite, system): (&str, &str),
     inputs: i64,
     gates: &Gates,
-) -> Vec<Judged> {
+) -> Vec<Assessment> {
     let Results::Score(scores) = &record.results else {
         return Vec::new();
     };
     let judge_one = |metric: &Metric| {
         let series = series(suite, system, metric, record);
         let gated = is_gated(gates, metric.name);
-        let past = before.of(&series);
-        let mut judged = Judged::new(series, metric.figure, inputs, gated);
+        let past = timeline.of(&series);
+        let mut assessment = Assessment::new(series, metric.figure, inputs, gated);
         exact(
-            &mut judged,
+            &mut assessment,
             past.as_ref().and_then(last_accepted),
             gates.tolerance,
         );
-        judged
+        assessment
     };
     metrics(scores).iter().map(judge_one).collect()
 }
 
 /// Gates a metric whose inputs are those of the accepted night.
-fn exact(judged: &mut Judged, accepted: Option<Point>, tolerance: f64) {
+fn exact(assessment: &mut Assessment, accepted: Option<Point>, tolerance: f64) {
     use NightlyVerdict::{InsufficientHistory, Invalid, Regressed, Unchanged};
-    let Some(value) = judged.entry.value else {
-        judged.entry.outcome = Outcome::NotValid;
-        return judged.say(Invalid, "the metric has no value");
+    let Some(value) = assessment.entry.value else {
+        assessment.entry.outcome = Outcome::NotValid;
+        return assessment.say(Invalid, "the metric has no value");
     };
     let Some((accepted, level)) = accepted.and_then(|point| Some((point, point.value?))) else {
-        return judged.say(
+        return assessment.say(
             InsufficientHistory,
             "the first night of this metric with these references and this encoder",
         );
     };
-    judged.finding.level = Some(level);
-    judged.finding.change = (level != 0.0).then(|| (value - level) / level.abs());
-    if accepted.inputs != judged.entry.inputs {
-        return judged.say(
+    assessment.finding.level = Some(level);
+    assessment.finding.change = (level != 0.0).then(|| (value - level) / level.abs());
+    if accepted.inputs != assessment.entry.inputs {
+        return assessment.say(
             Unchanged,
             "what goes into it has changed; no gate is on this metric",
         );
     }
     let allowed = tolerance * level.abs().max(1.0);
-    judged.finding.band = Some([level - allowed, level + allowed]);
+    assessment.finding.band = Some([level - allowed, level + allowed]);
     if (value - level).abs() <= allowed {
-        judged.say(Unchanged, "the same inputs, the same value");
+        assessment.say(Unchanged, "the same inputs, the same value");
     } else {
-        judged.say(
+        assessment.say(
             Regressed,
             format!(
                 "score drift: nothing that goes into it has changed, and it moved from {level} to {value} \
@@ -101,19 +103,19 @@ fn exact(judged: &mut Judged, accepted: Option<Point>, tolerance: f64) {
 }
 
 /// Judges changed systems by their comparisons: each a record of `fgd compare` of `accepted` and `tonight`.
-pub fn test(all: &mut [Judged], comparisons: &[(String, Record)], alpha: f64) {
+pub fn test(all: &mut [Assessment], comparisons: &[(String, Record)], alpha: f64) {
     let mut tested: Vec<(usize, Difference)> = Vec::new();
     for (system, record) in comparisons {
         let Results::Compare(results) = &record.results else {
             continue;
         };
-        for (index, judged) in all.iter().enumerate() {
-            let is_open = judged.finding.gated
-                && judged.entry.value.is_some()
-                && judged.entry.series.kind == Kind::Quality
-                && judged.finding.system == *system;
+        for (index, assessment) in all.iter().enumerate() {
+            let is_open = assessment.finding.gated
+                && assessment.entry.value.is_some()
+                && assessment.entry.series.kind == Kind::Quality
+                && assessment.finding.system == *system;
             let difference = results.differences.iter().find(|difference| {
-                difference.metric == judged.finding.metric && difference.p_value.is_some()
+                difference.metric == assessment.finding.metric && difference.p_value.is_some()
             });
             if let Some(difference) = difference.filter(|_| is_open) {
                 tested.push((index, difference.clone()));
@@ -127,7 +129,7 @@ pub fn test(all: &mut [Judged], comparisons: &[(String, Record)], alpha: f64) {
     }
 }
 
-fn say_tested(judged: &mut Judged, difference: &Difference, p_holm: f64, alpha: f64) {
+fn say_tested(assessment: &mut Assessment, difference: &Difference, p_holm: f64, alpha: f64) {
     use NightlyVerdict::{Improved, Regressed, Unchanged};
     // The record may name either side first.
     let sign = if difference.system == "tonight" {
@@ -138,9 +140,9 @@ fn say_tested(judged: &mut Judged, difference: &Difference, p_holm: f64, alpha: 
     let Some(moved) = difference.estimate.value.map(|value| sign * value) else {
         return;
     };
-    let accepted = judged.entry.value.map(|value| value - moved);
-    judged.finding.level = accepted;
-    judged.finding.change = accepted
+    let accepted = assessment.entry.value.map(|value| value - moved);
+    assessment.finding.level = accepted;
+    assessment.finding.change = accepted
         .filter(|level| *level != 0.0)
         .map(|level| moved / level.abs());
     let said = format!(
@@ -158,13 +160,13 @@ fn say_tested(judged: &mut Judged, difference: &Difference, p_holm: f64, alpha: 
             .map_or(String::new(), |least| {
                 format!("; these images show differences of {least:.4} and more")
             });
-        judged.say(Unchanged, format!("no difference shown: {said}{least}"));
+        assessment.say(Unchanged, format!("no difference shown: {said}{least}"));
     } else if worse {
-        judged.say(Regressed, said);
+        assessment.say(Regressed, said);
     } else if difference.higher_is_better.is_some() {
-        judged.say(Improved, said);
+        assessment.say(Improved, said);
     } else {
-        judged.say(
+        assessment.say(
             Unchanged,
             format!("differs: {said}; neither direction is better"),
         );
@@ -173,17 +175,17 @@ fn say_tested(judged: &mut Judged, difference: &Difference, p_holm: f64, alpha: 
 
 /// The gated metrics of a system that has no score tonight.
 pub fn missing(
-    before: &Before,
+    timeline: &Timeline,
     (suite, system): (&str, &str),
     outcome: Outcome,
     reason: &str,
     gates: &Gates,
-) -> Vec<Judged> {
-    let known = before.latest_of(system, Kind::Quality, "");
+) -> Vec<Assessment> {
+    let known = timeline.latest_of(system, Kind::Quality, "");
     let of_gate = |metric: &String| {
         let series = known.iter().find(|series| series.metric == *metric);
         let series = series.map_or_else(|| unknown(suite, system, metric), |s| (*s).clone());
-        Judged::missing(series, outcome, reason)
+        Assessment::missing(series, outcome, reason)
     };
     gates.metrics.iter().map(of_gate).collect()
 }

@@ -1,37 +1,38 @@
 //! The site of the suite: tonight beside its history, with the records it was made from.
 
-use super::Job;
-use super::error::NightlyError;
-use super::files::{self, Failure};
-use super::place::NightFolder;
-use fgd_record::{NightlyResults, Record, Results, Trend};
 use std::path::PathBuf;
+
+use fgd_record::{NightlyResults, Record, Results, Trend};
+use fgd_store::file;
+
+use super::place::{NightFolder, copy};
+use super::{NightlyError, Workspace};
 
 /// Writes the site: the night's record first, then the records behind it.
 pub fn write(
-    job: &Job,
+    workspace: &Workspace,
     night: &NightFolder,
     record: &Record,
     trends: Vec<Trend>,
     others: &[Record],
 ) -> Result<PathBuf, NightlyError> {
-    let folder = job.site.join("records").join(&night.stamp);
-    std::fs::create_dir_all(&folder).map_err(|source| Failure::new(&folder, source))?;
+    let folder = workspace.site.join("records").join(&night.stamp);
+    std::fs::create_dir_all(&folder).map_err(|source| NightlyError::io(&folder, source))?;
     let mut shown = record.clone();
     if let Results::Nightly(results) = &mut shown.results {
-        link(job, night, results)?;
+        link(workspace, night, results)?;
         results.trends = trends;
     }
-    files::write(&folder.join("night.json"), record.to_json().as_bytes())?;
+    file::write(&folder.join("night.json"), record.to_json().as_bytes())?;
     let mut records = vec![shown];
     records.extend(others.iter().cloned());
-    Ok(fgd_reports::site::write(&records, &job.site)?)
+    Ok(fgd_reports::site::write(&records, &workspace.site)?)
 }
 
 /// Copies the records of the steps into the site and points the steps at them. Captions stay where they are.
-fn link(job: &Job, night: &NightFolder, results: &mut NightlyResults) -> Result<(), Failure> {
+fn link(workspace: &Workspace, night: &NightFolder, results: &mut NightlyResults) -> Result<(), NightlyError> {
     for step in &mut results.steps {
-        let Some(from) = step.record.take().map(|path| job.state.join(path)) else {
+        let Some(from) = step.record.take().map(|path| workspace.state.join(path)) else {
             continue;
         };
         let is_record = from
@@ -42,9 +43,9 @@ fn link(job: &Job, night: &NightFolder, results: &mut NightlyResults) -> Result<
         };
         let name = name.to_string_lossy().replace('%', "_");
         if from.is_file() {
-            files::copy(
+            copy(
                 &from,
-                &job.site.join("records").join(&night.stamp).join(&name),
+                &workspace.site.join("records").join(&night.stamp).join(&name),
             )?;
             step.record = Some(format!("records/{}/{name}", night.stamp));
         }
@@ -53,10 +54,10 @@ fn link(job: &Job, night: &NightFolder, results: &mut NightlyResults) -> Result<
 }
 
 /// The records of a finished night: its own, and those of its steps.
-pub fn read(job: &Job, night: &NightFolder) -> Result<(Record, Vec<Record>), NightlyError> {
+pub fn read(workspace: &Workspace, night: &NightFolder) -> Result<(Record, Vec<Record>), NightlyError> {
     let path = night.record();
     let read = |path: &PathBuf| -> Result<Record, NightlyError> {
-        let text = std::fs::read_to_string(path).map_err(|source| Failure::new(path, source))?;
+        let text = std::fs::read_to_string(path).map_err(|source| NightlyError::io(path, source))?;
         Record::from_json(&text)
             .map_err(|error| NightlyError::Nothing(format!("{}: {error}", path.display())))
     };
@@ -64,7 +65,7 @@ pub fn read(job: &Job, night: &NightFolder) -> Result<(Record, Vec<Record>), Nig
     let mut others = Vec::new();
     if let Results::Nightly(results) = &record.results {
         for step in &results.steps {
-            let file = step.record.as_ref().map(|path| job.state.join(path));
+            let file = step.record.as_ref().map(|path| workspace.state.join(path));
             let is_shown = ["leaderboard ", "score ", "bench "]
                 .iter()
                 .any(|kind| step.name.starts_with(kind));

@@ -1,12 +1,15 @@
 //! Verdicts on speed: the rule of [`fgd_metrics::series`] on the runs of one key, and a second measurement before a slow
 //! figure counts.
 
-use super::history::{Kind, Outcome, Past, Series, fingerprint};
-use super::judged::{Before, Figure, Judged};
-use super::plan::key;
-use super::suite::{Benchmark, Suite};
 use fgd_metrics::series::{Finding, Judgement, Reason, Rule, Run, Standing, is_suspicious, judge};
 use fgd_record::{BenchResults, Headline, NightlyVerdict, Record, Results};
+use fgd_store::digest::Digest;
+
+use super::assessment::{Assessment, Figure};
+use super::history::{Kind, Outcome, Past, Series, fingerprint};
+use super::plan::json;
+use super::suite::{Benchmark, Suite};
+use super::timeline::Timeline;
 
 /// A series as the rule takes it: the runs that were measured, as logarithms of costs, and where they stand in the past.
 pub struct Runs {
@@ -58,7 +61,7 @@ pub fn value(cost: f64, higher_is_better: Option<bool>) -> f64 {
 
 /// Whether one of the figures of a benchmark is worth a second measurement.
 pub fn is_suspicious_run(
-    before: &Before,
+    timeline: &Timeline,
     suite: &Suite,
     benchmark: &Benchmark,
     record: &Record,
@@ -73,7 +76,7 @@ pub fn is_suspicious_run(
             .measured
             .value
             .and_then(|v| cost(v, series.higher_is_better));
-        let past = before.of(&series);
+        let past = timeline.of(&series);
         match (figure, past) {
             (Some(figure), Some(past)) => {
                 let runs = Runs::of(&past);
@@ -84,15 +87,15 @@ pub fn is_suspicious_run(
     })
 }
 
-/// The figures of a benchmark, judged. With a second measurement the better of the two counts: what slows a machine for
+/// The figures of a benchmark, assessment. With a second measurement the better of the two counts: what slows a machine for
 /// a while only ever makes a figure worse (Chen & Revels 2016, arXiv:1608.04295).
 pub fn judge_run(
-    before: &Before,
+    timeline: &Timeline,
     suite: &Suite,
     benchmark: &Benchmark,
     record: &Record,
     again: Option<&Record>,
-) -> Vec<Judged> {
+) -> Vec<Assessment> {
     let Results::Bench(results) = &record.results else {
         return Vec::new();
     };
@@ -101,7 +104,7 @@ pub fn judge_run(
         _ => None,
     });
     let rule = suite.gates.speed.rule();
-    let judged = results.headlines.iter().filter_map(|headline| {
+    let assessments = results.headlines.iter().filter_map(|headline| {
         let series = series(suite, benchmark, record, results, headline);
         let second = again.and_then(|results| {
             results
@@ -110,40 +113,40 @@ pub fn judge_run(
                 .find(|other| other.name == headline.name)
         });
         let figure = figure(headline, second);
-        let past = before.of(&series);
+        let past = timeline.of(&series);
         // A figure that the run is too short for, and always was, is none.
         if figure.value.is_none() && past.is_none() {
             return None;
         }
-        let mut judged = Judged::new(series, figure, 0, true);
+        let mut assessment = Assessment::new(series, figure, 0, true);
         match figure
             .value
-            .and_then(|v| cost(v, judged.entry.series.higher_is_better))
+            .and_then(|v| cost(v, assessment.entry.series.higher_is_better))
         {
-            Some(figure) => say(&mut judged, before, past.as_ref(), figure, &rule),
+            Some(figure) => say(&mut assessment, timeline, past.as_ref(), figure, &rule),
             None => {
                 let reason = headline.measured.reason.clone();
-                judged.entry.outcome = Outcome::NotValid;
-                judged.say(
+                assessment.entry.outcome = Outcome::NotValid;
+                assessment.say(
                     NightlyVerdict::Invalid,
                     reason.unwrap_or_else(|| "the figure is not a positive number".into()),
                 );
             }
         }
-        Some(judged)
+        Some(assessment)
     });
-    judged.collect()
+    assessments.collect()
 }
 
 /// The figures of a benchmark that were not measured, or that do not count.
 pub fn missing(
-    before: &Before,
+    timeline: &Timeline,
     suite: &Suite,
     benchmark: &Benchmark,
     outcome: Outcome,
     reason: &str,
-) -> Vec<Judged> {
-    let known = before.latest_of(&benchmark.name, Kind::Speed, &before.tonight.host);
+) -> Vec<Assessment> {
+    let known = timeline.latest_of(&benchmark.name, Kind::Speed, &timeline.tonight.host);
     if known.is_empty() {
         let series = Series {
             suite: suite.name.clone(),
@@ -151,16 +154,16 @@ pub fn missing(
             metric: "run".into(),
             kind: Kind::Speed,
             definition: String::new(),
-            host: before.tonight.host.clone(),
+            host: timeline.tonight.host.clone(),
             engine: String::new(),
             dtype: String::new(),
             threads: 0,
             unit: String::new(),
             higher_is_better: None,
         };
-        return vec![Judged::missing(series, outcome, reason)];
+        return vec![Assessment::missing(series, outcome, reason)];
     }
-    let of_series = |series: &Series| Judged::missing(series.clone(), outcome, reason);
+    let of_series = |series: &Series| Assessment::missing(series.clone(), outcome, reason);
     known.into_iter().map(of_series).collect()
 }
 
@@ -185,8 +188,8 @@ fn figure(first: &Headline, second: Option<&Headline>) -> Figure {
     }
 }
 
-fn say(judged: &mut Judged, before: &Before, past: Option<&Past>, figure: f64, rule: &Rule) {
-    let higher = judged.entry.series.higher_is_better;
+fn say(assessment: &mut Assessment, timeline: &Timeline, past: Option<&Past>, figure: f64, rule: &Rule) {
+    let higher = assessment.entry.series.higher_is_better;
     let runs = past.map(Runs::of);
     let none = Runs {
         runs: Vec::new(),
@@ -197,27 +200,27 @@ fn say(judged: &mut Judged, before: &Before, past: Option<&Past>, figure: f64, r
     let judgement = judge(&runs, figure, from, rule);
     if let Some(base) = &judgement.baseline {
         let ends = [base.level - base.below, base.level + base.above].map(|end| value(end, higher));
-        judged.finding.level = Some(value(base.level, higher));
-        judged.finding.band = Some([ends[0].min(ends[1]), ends[0].max(ends[1])]);
-        judged.finding.change = Some(value(figure, higher) / value(base.level, higher) - 1.0);
+        assessment.finding.level = Some(value(base.level, higher));
+        assessment.finding.band = Some([ends[0].min(ends[1]), ends[0].max(ends[1])]);
+        assessment.finding.change = Some(value(figure, higher) / value(base.level, higher) - 1.0);
     }
     let night_of = |run: usize| match (points.get(run), past) {
-        (Some(point), Some(past)) => before
+        (Some(point), Some(past)) => timeline
             .nights
             .get(past.points[*point].night)
             .map(|night| night.started.clone()),
-        _ => Some(before.tonight.started.clone()),
+        _ => Some(timeline.tonight.started.clone()),
     };
-    judged.finding.since = judgement.since.and_then(night_of);
+    assessment.finding.since = judgement.since.and_then(night_of);
     let verdict = match judgement.finding {
         Finding::Improved => NightlyVerdict::Improved,
         Finding::Unchanged => NightlyVerdict::Unchanged,
         Finding::Regressed => NightlyVerdict::Regressed,
         Finding::InsufficientHistory => NightlyVerdict::InsufficientHistory,
     };
-    let reason = explained(&judgement, rule, judged.finding.first.is_some(), &night_of);
-    judged.say(verdict, reason);
-    judged.entry.standing = judgement.standing;
+    let reason = explained(&judgement, rule, assessment.finding.first.is_some(), &night_of);
+    assessment.say(verdict, reason);
+    assessment.entry.standing = judgement.standing;
 }
 
 fn explained(
@@ -283,7 +286,9 @@ fn series(
     results: &BenchResults,
     headline: &Headline,
 ) -> Series {
-    let arguments = key(benchmark.arguments.iter().map(String::as_str));
+    let options = Digest::new("options of a benchmark", 1)
+        .field("request", json(&benchmark.request()))
+        .finish();
     let (engine, dtype) = match (&record.encoder, &record.checkpoint) {
         (Some(encoder), _) => (encoder.engine.clone(), encoder.dtype.clone()),
         (None, Some(checkpoint)) => (checkpoint.device.clone(), checkpoint.dtype.clone()),
@@ -299,7 +304,7 @@ fn series(
             results.target.name(),
             results.scenario.name(),
             results.definition_version,
-            &arguments[..8]
+            &options[..8]
         ),
         host: fingerprint(&record.host),
         engine,

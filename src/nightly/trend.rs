@@ -1,10 +1,11 @@
 //! Series over time, small enough to draw: many nights become few points, and the changes of level are marked.
 
-use super::history::{Kind, Night, Outcome, Past, Point, Series};
-use super::speed::{Runs, is_regressed, value};
 use fgd_metrics::series::{Rule, baseline, change_points, median};
 use fgd_record::{Trend, TrendChange, TrendPoint};
 use rayon::prelude::*;
+
+use super::history::{Kind, Night, Outcome, Past, Point, Series};
+use super::speed::{Runs, is_regressed, value};
 
 /// Points of a trend, at most.
 const POINTS: usize = 180;

@@ -296,3 +296,40 @@ fn sharded_checkpoints_need_all_their_shards() {
     std::fs::write(folder.path().join("two.safetensors"), "").unwrap();
     assert!(resolve(path, Kind::Checkpoint, &settings).is_ok());
 }
+
+#[test]
+fn the_variables_of_the_python_client_are_heeded() {
+    let from = |set: &[(&str, &str)]| {
+        let set: Vec<(String, String)> = (set.iter())
+            .map(|(name, value)| (name.to_string(), value.to_string()))
+            .collect();
+        let variable = |name: &str| {
+            let known = set.iter().find(|(known, _)| known == name);
+            known.map(|(_, value)| value.into())
+        };
+        Settings::from_variables(variable, false)
+    };
+    let home = ("HOME", "/home/someone");
+    let plain = from(&[home]);
+    assert_eq!(
+        plain.cache,
+        Path::new("/home/someone/.cache/huggingface/hub")
+    );
+    assert_eq!(
+        (plain.offline, plain.token, plain.endpoint),
+        (false, None, None)
+    );
+    let moved = from(&[home, ("HF_HOME", "/models")]);
+    assert_eq!(moved.cache, Path::new("/models/hub"));
+    let set = from(&[
+        ("HF_HOME", "/models"),
+        ("HF_HUB_CACHE", "/cache"),
+        ("HF_HUB_OFFLINE", "True"),
+        ("HF_TOKEN", "secret"),
+        ("HF_ENDPOINT", "https://mirror"),
+    ]);
+    assert_eq!(set.cache, Path::new("/cache"));
+    assert!(set.offline && set.token.as_deref() == Some("secret"));
+    assert_eq!(set.endpoint.as_deref(), Some("https://mirror"));
+    assert!(!from(&[("HF_HUB_OFFLINE", "0")]).offline);
+}

@@ -1,13 +1,12 @@
 //! Whatever stands in a submission, it is refused with its faults named or scored with finite numbers; never a panic, never NaN.
 //! What reading and linting say on their own is in tests/captions/malformed.rs.
 
-use fgd::jobs::scoring::assemble::{AssembleError, assemble};
-use fgd::jobs::scoring::metrics::{Choice, Group};
-use fgd::jobs::scoring::numbers::score;
+use fgd::jobs::Session;
+use fgd::jobs::embedding::Embedding;
+use fgd::jobs::options::{Encoding, Measuring};
 use fgd::jobs::scoring::system::System;
+use fgd::jobs::scoring::{ScoreError, Scorer};
 use fgd_captions::{ReadOptions, read};
-use fgd_encoder::Options;
-use fgd_encoder::embedder::Embedder;
 use fgd_store::hub::Settings;
 use proptest::prelude::*;
 use serde_json::Value;
@@ -108,15 +107,20 @@ fn system(rows: &[String], cut: Option<usize>) -> Option<System> {
     }
 }
 
-fn embedder() -> Result<Embedder, AssembleError> {
-    let encoder = fixture("encoder/tiny-mean");
-    let name = encoder.to_str().unwrap();
-    Ok(Embedder::open(
-        name,
-        Options::default(),
-        None,
-        &Settings::from_env(false),
-    )?)
+/// A session without a cache: what is tested must be computed.
+fn session() -> Session {
+    let hub = Settings {
+        cache: "no-cache".into(),
+        offline: true,
+        token: None,
+        endpoint: None,
+        progress: false,
+    };
+    Session::new(fgd::settings::Settings {
+        hub,
+        cache: None,
+        program: "fgd".into(),
+    })
 }
 
 /// Every missing number of a serialised record is explained beside it. (serde_json writes NaN as null.)
@@ -155,16 +159,27 @@ proptest! {
             }
         }
         let Some(submission) = system(&rows, cut) else { return Ok(()) };
-        match assemble(&submission, &references, false, &mut embedder, &|_| ()) {
-            Err(AssembleError::Invalid { findings }) => prop_assert!(!findings.is_empty()),
+        let measuring = Measuring {
+            metrics: ["infinity", "mmd", "prdc", "vendi", "bleu", "diversity"].map(str::to_owned).into(),
+            ..Measuring::default()
+        };
+        let encoding = Encoding {
+            encoder: fixture("encoder/tiny-mean").display().to_string(),
+            cache: false,
+            ..Encoding::default()
+        };
+        let mut session = session();
+        let embedding = Embedding::new(&mut session, &encoding, 0);
+        let mut scorer = Scorer::new(embedding, &references, false, &measuring).unwrap();
+        match scorer.score(&submission, None) {
+            Err(ScoreError::Invalid(findings)) => prop_assert!(!findings.is_empty()),
             Err(error) => prop_assert!(false, "{error}"),
-            Ok((assembled, _)) => {
-                prop_assert_eq!(assembled.set.len(), ROWS);
-                let groups = vec![Group::Infinity, Group::Mmd, Group::Prdc, Group::Vendi, Group::Bleu, Group::Diversity];
-                let scored = score(&assembled.set, &Choice { groups, seed: 0 }).unwrap();
+            Ok(scored) => {
+                let images = scored.images.unwrap();
+                prop_assert_eq!(images.set.len(), ROWS);
                 assert_explained(&serde_json::to_value(&scored.results).unwrap(), "");
                 prop_assert!(scored.results.fgd_paired.value.is_some());
-                let per_caption = [scored.per_caption.distance, scored.per_caption.influence];
+                let per_caption = [images.per_caption.distance, images.per_caption.influence];
                 prop_assert!(per_caption.iter().flatten().flatten().all(|value| value.is_finite()));
             }
         }

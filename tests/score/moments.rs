@@ -79,8 +79,8 @@ fn shards_merge_to_the_whole() {
         .arg(&merged)
         .assert()
         .success();
-    let (whole, n) = fgd_store::arrays::read_moments(&whole).unwrap();
-    let (merged, merged_n) = fgd_store::arrays::read_moments(&merged).unwrap();
+    let (whole, n) = fgd::jobs::scoring::system::read_moments(&whole).unwrap();
+    let (merged, merged_n) = fgd::jobs::scoring::system::read_moments(&merged).unwrap();
     assert_eq!(n, merged_n);
     let (a, b) = (whole.covariance(1).unwrap(), merged.covariance(1).unwrap());
     let apart = |a: &f64, b: &f64| (a - b).abs();

@@ -1,19 +1,20 @@
 //! The embedding cache: what was encoded once is never encoded again.
 //!
 //! One SQLite file holds embeddings keyed by *everything they depend on*: the encoder (hash of its
-//! files, pooling, most tokens, engine) and the caption's text. It stands between `eval` and the
+//! files, pooling, most tokens, engine) and the caption's text. It stands between the jobs and the
 //! encoder. SQLite's write-ahead log makes it safe under several processes at once; each batch is its
 //! own transaction, so an interrupted run keeps what it has encoded.
 
 use ndarray::Array1;
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
 use sha2::{Digest, Sha256};
+use std::ffi::OsString;
 use std::fs::File;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, UNIX_EPOCH};
+use std::time::Duration;
 
 /// Raised whenever the tables change; a file of another version is rebuilt, since it is only a cache.
-const SCHEMA: i64 = 1;
+const SCHEMA: i64 = 2;
 /// Bytes of a page of a new file.
 const PAGE: i64 = 16_384;
 /// Bytes of the file that are read through a memory map.
@@ -58,7 +59,7 @@ pub struct EmbeddingCache {
 /// What the cache holds for one encoder.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Holding {
-    /// The encoder's key, as it was given to [`EmbeddingCache::encoder`].
+    /// The encoder's description, as it was given to [`EmbeddingCache::encoder`].
     pub encoder: String,
     /// Number of embeddings.
     pub embeddings: u64,
@@ -70,16 +71,16 @@ pub struct Holding {
 #[derive(Debug, Clone, Copy)]
 pub struct EncoderKey(i64);
 
-/// The cache folder: `FGD_CACHE_DIR`, else `fgd` in the user's cache folder.
-pub fn folder() -> Result<PathBuf, CacheError> {
-    let variable = |name| {
-        std::env::var_os(name)
-            .filter(|value| !value.is_empty())
-            .map(PathBuf::from)
-    };
-    variable("FGD_CACHE_DIR")
-        .or_else(|| variable("XDG_CACHE_HOME").map(|dir| dir.join("fgd")))
-        .or_else(|| variable("HOME").map(|dir| dir.join(".cache").join("fgd")))
+/// The cache folder: `FGD_CACHE_DIR`, else `fgd` in the user's cache folder. `variable` gives the value of a variable that is
+/// set and not empty.
+///
+/// # Errors
+/// None of the variables is set.
+pub fn folder(variable: impl Fn(&str) -> Option<OsString>) -> Result<PathBuf, CacheError> {
+    let folder = |name| variable(name).map(PathBuf::from);
+    folder("FGD_CACHE_DIR")
+        .or_else(|| folder("XDG_CACHE_HOME").map(|dir| dir.join("fgd")))
+        .or_else(|| folder("HOME").map(|dir| dir.join(".cache").join("fgd")))
         .ok_or(CacheError::NoFolder)
 }
 
@@ -89,7 +90,15 @@ impl EmbeddingCache {
         folder.join("embeddings.sqlite")
     }
 
+    /// Where the hashes of weight files are remembered beside it.
+    pub fn hashes(folder: &Path) -> PathBuf {
+        folder.join("hashes.json")
+    }
+
     /// Opens the cache in `folder`, making both where they are missing.
+    ///
+    /// # Errors
+    /// The folder cannot be made, or the file is no cache.
     pub fn open(folder: &Path) -> Result<Self, CacheError> {
         std::fs::create_dir_all(folder).map_err(|source| CacheError::Io {
             path: folder.into(),
@@ -119,12 +128,16 @@ impl EmbeddingCache {
         }
     }
 
-    /// The place of the encoder that `key` describes.
-    pub fn encoder(&self, key: &str) -> Result<EncoderKey, CacheError> {
+    /// The place of the encoder of this `key`, a digest of everything that an embedding depends on besides the caption;
+    /// `description` tells people which encoder it is.
+    ///
+    /// # Errors
+    /// The database refused.
+    pub fn encoder(&self, key: &str, description: &str) -> Result<EncoderKey, CacheError> {
         self.connection
             .execute(
-                "INSERT INTO encoder (key) VALUES (?1) ON CONFLICT (key) DO NOTHING",
-                [key],
+                "INSERT INTO encoder (key, description) VALUES (?1, ?2) ON CONFLICT (key) DO NOTHING",
+                [key, description],
             )
             .map_err(self.failed())?;
         self.connection
@@ -136,6 +149,9 @@ impl EmbeddingCache {
 
     /// The embeddings of `captions` that are there, `None` for the others. Dimensions other than
     /// `dim` count as absent.
+    ///
+    /// # Errors
+    /// The database refused.
     pub fn get(
         &self,
         encoder: EncoderKey,
@@ -166,6 +182,9 @@ impl EmbeddingCache {
     }
 
     /// Stores embeddings, all or none; row `i` of `embeddings` belongs to `captions[i]`.
+    ///
+    /// # Errors
+    /// The database refused.
     pub fn put(
         &mut self,
         encoder: EncoderKey,
@@ -193,53 +212,17 @@ impl EmbeddingCache {
         transaction.commit().map_err(&failed)
     }
 
-    /// SHA-256 of a file, remembered as long as its path, size and time of change stay the same.
-    pub fn file_sha256(&self, path: &Path) -> Result<String, CacheError> {
-        let io = |source| CacheError::Io {
-            path: path.into(),
-            source,
-        };
-        let canonical = path.canonicalize().map_err(io)?;
-        let metadata = canonical.metadata().map_err(io)?;
-        let modified = metadata
-            .modified()
-            .ok()
-            .and_then(|time| time.duration_since(UNIX_EPOCH).ok())
-            .and_then(|since| i64::try_from(since.as_nanos()).ok())
-            .unwrap_or(0);
-        let name = canonical.to_string_lossy();
-        let size = i64::try_from(metadata.len()).unwrap_or(i64::MAX);
-        let known: Option<String> = self
-            .connection
-            .query_row(
-                "SELECT sha256 FROM file WHERE path = ?1 AND size = ?2 AND modified = ?3",
-                params![name, size, modified],
-                |row| row.get(0),
-            )
-            .optional()
-            .map_err(self.failed())?;
-        if let Some(sha256) = known {
-            return Ok(sha256);
-        }
-        let sha256 =
-            fgd_store::hub::sha256(&canonical).map_err(|error| io(std::io::Error::other(error)))?;
-        self.connection
-            .execute(
-                "INSERT OR REPLACE INTO file (path, size, modified, sha256) VALUES (?1, ?2, ?3, ?4)",
-                params![name, size, modified, sha256],
-            )
-            .map_err(self.failed())?;
-        Ok(sha256)
-    }
-
     /// What the cache holds, by encoder.
+    ///
+    /// # Errors
+    /// The database refused.
     pub fn holdings(&self) -> Result<Vec<Holding>, CacheError> {
         let mut select = self
             .connection
             .prepare(
-                "SELECT key, count(vector), coalesce(sum(length(vector)), 0)
+                "SELECT description, count(vector), coalesce(sum(length(vector)), 0)
                  FROM encoder LEFT JOIN embedding ON encoder.id = embedding.encoder
-                 GROUP BY key ORDER BY key",
+                 GROUP BY encoder.id ORDER BY description, encoder.id",
             )
             .map_err(self.failed())?;
         let rows = select
@@ -256,6 +239,9 @@ impl EmbeddingCache {
 }
 
 /// Removes the cache of `folder`; returns whether there was one.
+///
+/// # Errors
+/// A file that cannot be removed.
 pub fn clear(folder: &Path) -> Result<bool, CacheError> {
     let file = EmbeddingCache::file(folder);
     let mut found = false;
@@ -287,17 +273,14 @@ fn prepare(connection: &Connection) -> Result<(), rusqlite::Error> {
     if schema_version(connection)? != SCHEMA {
         connection.execute_batch(&format!(
             "BEGIN IMMEDIATE;
-             DROP TABLE IF EXISTS embedding; DROP TABLE IF EXISTS encoder;
-             DROP TABLE IF EXISTS file;
-             CREATE TABLE encoder (id INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE);
+             DROP TABLE IF EXISTS embedding; DROP TABLE IF EXISTS encoder; DROP TABLE IF EXISTS file;
+             CREATE TABLE encoder (
+                 id INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE, description TEXT NOT NULL);
              CREATE TABLE embedding (
                  encoder INTEGER NOT NULL REFERENCES encoder (id),
                  caption BLOB NOT NULL,
                  vector BLOB NOT NULL,
                  PRIMARY KEY (encoder, caption)) WITHOUT ROWID;
-             CREATE TABLE file (
-                 path TEXT PRIMARY KEY, size INTEGER NOT NULL, modified INTEGER NOT NULL,
-                 sha256 TEXT NOT NULL) WITHOUT ROWID;
              PRAGMA user_version = {SCHEMA};
              COMMIT;"
         ))?;

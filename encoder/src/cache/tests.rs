@@ -5,8 +5,8 @@ use ndarray::array;
 fn gives_back_to_the_bit_what_was_put_and_only_to_the_same_encoder() {
     let folder = tempfile::tempdir().unwrap();
     let mut cache = EmbeddingCache::open(folder.path()).unwrap();
-    let small = cache.encoder("small").unwrap();
-    let large = cache.encoder("large").unwrap();
+    let small = cache.encoder("small", "").unwrap();
+    let large = cache.encoder("large", "").unwrap();
     let embeddings = array![[0.1_f32, -0.0], [f32::MIN_POSITIVE, 3.5]];
     cache
         .put(small, &["a cat", "a dog"], embeddings.view())
@@ -31,7 +31,7 @@ fn two_connections_write_at_once_and_lose_nothing() {
             let path = folder.path();
             scope.spawn(move || {
                 let mut cache = EmbeddingCache::open(path).unwrap();
-                let key = cache.encoder("e").unwrap();
+                let key = cache.encoder("e", "").unwrap();
                 for i in 0..50 {
                     let caption = format!("caption {half} {i}");
                     let row = array![[half as f32, i as f32]];
@@ -47,15 +47,19 @@ fn two_connections_write_at_once_and_lose_nothing() {
 }
 
 #[test]
-fn a_changed_file_is_hashed_again() {
+fn a_file_of_another_version_is_rebuilt() {
     let folder = tempfile::tempdir().unwrap();
+    let old = Connection::open(EmbeddingCache::file(folder.path())).unwrap();
+    old.execute_batch(
+        "CREATE TABLE encoder (id INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE);
+         INSERT INTO encoder (key) VALUES ('e'); PRAGMA user_version = 1;",
+    )
+    .unwrap();
+    drop(old);
     let cache = EmbeddingCache::open(folder.path()).unwrap();
-    let file = folder.path().join("weights");
-    std::fs::write(&file, "one").unwrap();
-    let first = cache.file_sha256(&file).unwrap();
-    assert_eq!(first, cache.file_sha256(&file).unwrap());
-    std::fs::write(&file, "other").unwrap();
-    assert_ne!(first, cache.file_sha256(&file).unwrap());
+    assert_eq!(cache.holdings().unwrap(), []);
+    cache.encoder("e", "an encoder").unwrap();
+    assert_eq!(cache.holdings().unwrap()[0].encoder, "an encoder");
 }
 
 #[test]

@@ -2,12 +2,15 @@
 
 mod captioner;
 mod encoder;
-mod record;
-mod running;
+mod load;
 mod score;
 
 use super::exit::Exit;
-use super::output::Output;
+use super::files::{ReportArgs, ResultArgs};
+use super::job::exit_of;
+use super::output::{Output, Sink};
+use crate::jobs::Session;
+use crate::jobs::bench::{self, Request};
 
 /// Arguments of `fgd bench`.
 #[derive(Debug, clap::Args)]
@@ -27,11 +30,26 @@ enum Target {
     Score(score::Args),
 }
 
-/// Runs `fgd bench`.
-pub fn run(args: &Args, output: &Output) -> anyhow::Result<Exit> {
-    match &args.target {
-        Target::Encoder(args) => encoder::run(args, output),
-        Target::Captioner(args) => captioner::run(args, output),
-        Target::Score(args) => score::run(args, output),
-    }
+/// Where the results of every target go.
+#[derive(Debug, clap::Args)]
+struct DestinationArgs {
+    #[command(flatten)]
+    result: ResultArgs,
+    #[command(flatten)]
+    report: ReportArgs,
+}
+
+/// Runs `fgd bench`; exit code 5 where the run does not count.
+pub fn run(args: Args, output: &Output, session: &mut Session) -> anyhow::Result<Exit> {
+    let (request, to) = match args.target {
+        Target::Encoder(args) => args.split(),
+        Target::Captioner(args) => args.split(),
+        Target::Score(args) => args.split(),
+    };
+    let sink = Sink::open(to.result.output.as_deref())?;
+    to.report.prepare()?;
+    let record = bench::run(&request, session)?;
+    to.result.write(sink, &record, output)?;
+    to.report.write(std::slice::from_ref(&record), output)?;
+    Ok(exit_of(&record))
 }

@@ -99,6 +99,19 @@ pub(super) struct RunningArgs {
 }
 
 impl CaptioningArgs {
+    /// The flags as plain data.
+    pub fn captioning(&self, seed: u64) -> crate::jobs::caption::Captioning {
+        crate::jobs::caption::Captioning {
+            prompt: self.decoding.prompt.clone(),
+            generation: self.generation(seed),
+            dtype: self.running.dtype,
+            batch_size: self.running.batch_size,
+            on_error: self.running.on_error,
+            features_cache: self.running.features_cache.clone(),
+            restart: self.running.restart,
+        }
+    }
+
     /// The prompt.
     pub fn prompt(&self) -> &str {
         &self.decoding.prompt

@@ -17,7 +17,7 @@ pub struct Checkpoint {
 impl Checkpoint {
     /// Finds a checkpoint and its adapter; an adapter given as the checkpoint brings its base.
     pub fn resolve(name: &str, adapter: Option<&str>, output: &Output) -> anyhow::Result<Self> {
-        let settings = hub::Settings::from_env(output.draws_progress());
+        let settings = crate::settings::Settings::from_env("fgd".into(), output.draws_progress()).hub;
         let adapter = match adapter {
             Some(name) => Some(hub::resolve(name, Kind::Adapter, &settings)?),
             None => None,

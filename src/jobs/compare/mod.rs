@@ -1,14 +1,39 @@
 //! Several systems on the same images: do they differ, and where?
+//!
+//! [`systems`] reads what stands for each, [`checkpoints`] captions the images where that is a checkpoint, a
+//! [`Scorer`] scores them all, [`agreement`] says whether their numbers may stand side by side, and [`differences`],
+//! [`contrasts`] and [`gate`]s what follows from them.
 
+mod agreement;
+mod checkpoints;
 pub mod contrasts;
 pub mod differences;
 pub mod gate;
+mod systems;
 
 use super::caption::Captioning;
+use super::embedding::Embedding;
 use super::options::{Encoding, Measuring, Named, References};
+use super::provenance::{self, Origin};
+use super::scoring::findings::for_record;
+use super::scoring::slices::Grouping;
+use super::scoring::system::stem;
+use super::scoring::{ImageScores, ScoreError, Scorer};
+use super::{JobError, Session, host};
+use contrasts::contrasts;
+use differences::{Contender, NoRows, Rows, differences};
 use fgd_captions::ReadOptions;
+use fgd_metrics::compare::Resampling;
+use fgd_record::{
+    self as record, Comparability, CompareResults, EncoderInfo, Finding, Pairing, Record, Results,
+    ScoreResults,
+};
+use gate::Gate;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::time::Instant;
+use systems::{Given, Opened};
 
 /// What `fgd compare` is asked.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -58,4 +83,212 @@ impl Default for Request {
             measuring: Measuring::default(),
         }
     }
+}
+
+/// Captions with the checkpoints, scores all systems, and says how they differ. Crossed gates are in the record.
+///
+/// # Errors
+/// Files that cannot be read, systems with errors, numbers that may not stand side by side, models that cannot be had.
+pub fn run(request: &Request, session: &mut Session) -> Result<Record, JobError> {
+    let start = Instant::now();
+    let host = host::describe();
+    if request.replicates < 2 {
+        return Err(JobError::usage(
+            "--replicates: an interval needs at least 2, and 1000 are usual",
+        ));
+    }
+    let names: Vec<String> = request.systems.iter().map(|s| s.name.clone()).collect();
+    let gates = (request.gate.iter())
+        .map(|condition| Gate::parse(condition, &names).map_err(JobError::usage))
+        .collect::<Result<Vec<_>, _>>()?;
+    let opened = Opened::open(request, session)?;
+    let mut inputs = opened.inputs()?;
+    let mut timings = BTreeMap::from([("read".to_owned(), start.elapsed().as_secs_f64())]);
+
+    let clock = Instant::now();
+    let scored = Scored::all(request, &opened, session)?;
+    let mut references_sha256 = None;
+    if let (Some(references), Some(given)) = (&opened.references, &request.references) {
+        let input = references.input("references", &stem(&given.path), &given.path)?;
+        references_sha256 = Some(references.references_sha256(&input));
+        inputs.push(input);
+    }
+    let comparability = agreement::agreed(&scored, references_sha256, &opened.systems)?;
+    timings.insert("score".into(), clock.elapsed().as_secs_f64());
+
+    let clock = Instant::now();
+    let mut results = compared(request, &scored, &opened)?;
+    timings.insert("compare".into(), clock.elapsed().as_secs_f64());
+    results.gates = checked(&gates, &scored)?;
+    results.systems = (scored.contenders.into_iter().zip(opened.systems))
+        .map(|(contender, system)| {
+            let (checkpoint, captioning) = system
+                .captioned
+                .map(|captioned| (captioned.checkpoint, captioned.results))
+                .unzip();
+            record::System {
+                name: contender.name,
+                scores: contender.scores,
+                checkpoint,
+                captioning,
+            }
+        })
+        .collect();
+    timings.insert("total".into(), start.elapsed().as_secs_f64());
+    Ok(provenance::record(
+        Origin {
+            host,
+            encoder: scored.encoder,
+            checkpoint: None,
+            inputs,
+            settings: settings(request, &results),
+            comparability,
+            findings: scored.findings,
+            timings,
+        },
+        Results::Compare(Box::new(results)),
+    ))
+}
+
+/// The systems with their numbers: image by image where there are captions or embeddings, of the set as a whole where
+/// there are only moments, and as they were saved where there is a record.
+#[derive(Default)]
+struct Scored {
+    /// The systems, in the order they were given.
+    contenders: Vec<Contender>,
+    /// The groups of images that were asked for; the first system decides.
+    groupings: Vec<Grouping>,
+    /// Notes on the files.
+    findings: Vec<Finding>,
+    /// The encoder of this run, or else of the first record.
+    encoder: Option<EncoderInfo>,
+    /// The key of each saved record, by the index of its system.
+    saved: Vec<(usize, Comparability)>,
+}
+
+impl Scored {
+    fn all(request: &Request, opened: &Opened, session: &mut Session) -> Result<Self, JobError> {
+        let mut scored = Self::default();
+        let mut scorer = match &opened.references {
+            Some(references) => {
+                let rows = opened.systems.iter().map(|system| match &system.given {
+                    Given::File(file) => file.rows() + references.rows(),
+                    Given::Saved(_) => 0,
+                });
+                let embedding = Embedding::new(session, &request.encoding, rows.sum());
+                Some(Scorer::new(
+                    embedding,
+                    references,
+                    false,
+                    &request.measuring,
+                )?)
+            }
+            // Records alone have their numbers already.
+            None => None,
+        };
+        for system in &opened.systems {
+            let name = system.name.clone();
+            let contender = match &system.given {
+                Given::Saved(saved) => {
+                    let key = saved.comparability.clone();
+                    scored.saved.push((scored.contenders.len(), key));
+                    scored.encoder = scored.encoder.take().or(saved.encoder.clone());
+                    Contender {
+                        name,
+                        scores: saved.scores.clone(),
+                        rows: Err(NoRows::Record),
+                    }
+                }
+                Given::File(file) => {
+                    let scorer = scorer.as_mut().ok_or_else(systems::no_references)?;
+                    let shared = Some(scored.groupings.as_slice()).filter(|g| !g.is_empty());
+                    let score = scorer
+                        .score(file, shared)
+                        .map_err(|error| refused(error, system))?;
+                    scored.findings.extend(for_record(&score.findings, &name));
+                    let rows = match score.images {
+                        Some(ImageScores {
+                            set,
+                            per_caption,
+                            groupings,
+                        }) => {
+                            scored.groupings = groupings;
+                            Ok(Rows { set, per_caption })
+                        }
+                        None if file.is_moments() => Err(NoRows::Moments),
+                        None => Err(NoRows::ReferenceMoments),
+                    };
+                    Contender {
+                        name,
+                        scores: score.results,
+                        rows,
+                    }
+                }
+            };
+            scored.contenders.push(contender);
+        }
+        // A record's own encoder is held against that of this run by its key.
+        scored.encoder = scorer
+            .and_then(|scorer| scorer.embedding.encoder())
+            .or(scored.encoder);
+        Ok(scored)
+    }
+}
+
+fn refused(error: ScoreError, system: &systems::Participant) -> JobError {
+    match error {
+        ScoreError::Mismatch(message) => JobError::Usage(format!("{}: {message}", system.name)),
+        ScoreError::Job(error) => error,
+        ScoreError::Metric(error) => JobError::because(&system.name, error),
+        error @ ScoreError::Invalid(_) => JobError::invalid(format!("{}: {error}", system.name)),
+    }
+}
+
+/// What can be said of the systems' differences.
+fn compared(
+    request: &Request,
+    scored: &Scored,
+    opened: &Opened,
+) -> Result<CompareResults, JobError> {
+    let resampling = Resampling {
+        replicates: request.replicates,
+        seed: request.measuring.seed,
+        ..Resampling::default()
+    };
+    let contenders = &scored.contenders;
+    let is_paired = |scores: &&ScoreResults| scores.pairing == Pairing::Paired;
+    let all = || contenders.iter().map(|contender| &contender.scores);
+    let (n, references) = all()
+        .find(is_paired)
+        .or_else(|| all().next())
+        .map_or((0, 0), |scores| (scores.n, scores.references));
+    Ok(CompareResults {
+        n,
+        references,
+        systems: Vec::new(),
+        differences: differences(contenders, &scored.groupings, &resampling)?,
+        contrasts: contrasts(contenders, request.contrasts, opened.images.as_ref()),
+        gates: Vec::new(),
+    })
+}
+
+fn checked(gates: &[Gate], scored: &Scored) -> Result<Vec<record::Gate>, JobError> {
+    let numbers: Vec<(&str, &ScoreResults)> = (scored.contenders.iter())
+        .map(|contender| (contender.name.as_str(), &contender.scores))
+        .collect();
+    let checked = gates.iter().map(|gate| gate.check(&numbers));
+    checked.collect::<Result<_, _>>().map_err(JobError::usage)
+}
+
+fn settings(request: &Request, results: &CompareResults) -> BTreeMap<String, serde_json::Value> {
+    let mut settings = request.measuring.settings();
+    settings.insert("gate".to_owned(), request.gate.clone().into());
+    settings.insert("replicates".to_owned(), request.replicates.into());
+    if results.systems.iter().any(|s| s.captioning.is_some()) {
+        let captioning = &request.captioning;
+        settings.insert("prompt".to_owned(), captioning.prompt.clone().into());
+        let generation = serde_json::to_value(&captioning.generation).unwrap_or_default();
+        settings.insert("generation".to_owned(), generation);
+    }
+    settings
 }

@@ -1,8 +1,15 @@
 //! What stands for a system or for references on the command line.
 
+use super::findings;
+use crate::jobs::JobError;
+use crate::jobs::options::References;
+use crate::jobs::provenance::captions_sha256;
+use crate::jobs::validate::unreadable;
 use fgd_captions::{self as captions, CaptionFile, ReadError, ReadOptions};
 use fgd_metrics::moments::Moments;
-use fgd_store::arrays::{self, ArrayError};
+use fgd_record::Input;
+use fgd_store::arrays::{self, ArrayError, MeanCovariance};
+use fgd_store::hub;
 use ndarray::Array2;
 use std::path::{Path, PathBuf};
 
@@ -55,7 +62,7 @@ impl System {
                 embeddings: arrays::read_embeddings(path)?,
             }),
             Some("npz") => {
-                let (moments, n) = arrays::read_moments(path)?;
+                let (moments, n) = read_moments(path)?;
                 Ok(Self::Moments {
                     path: path.into(),
                     moments: Box::new(moments),
@@ -63,6 +70,89 @@ impl System {
                 })
             }
             _ => Ok(Self::Captions(captions::read(path, options)?)),
+        }
+    }
+
+    /// Reads a submission: one that cannot be read is invalid, unless the machine is to blame.
+    ///
+    /// # Errors
+    /// A file that is not there or not to be read, or whose content is nothing that can be scored.
+    pub fn open_submission(path: &Path, options: &ReadOptions) -> Result<Self, JobError> {
+        Self::open(path, options).map_err(|error| match error {
+            SystemError::Captions(error) => unreadable(error),
+            SystemError::Array(error) => JobError::invalid(error),
+        })
+    }
+
+    /// Reads the references; those with errors are refused.
+    ///
+    /// # Errors
+    /// References that cannot be read, or that have errors. What a participant sees must not show anything of the
+    /// references, so only their number is said.
+    pub fn open_references(
+        references: &References,
+        submissions: &ReadOptions,
+    ) -> Result<Self, JobError> {
+        let opened = Self::open(&references.path, &references.reading(submissions))
+            .map_err(|error| JobError::because("references", error))?;
+        if let Self::Captions(file) = &opened {
+            let mut found = file.findings.clone();
+            found.extend(captions::lint(file));
+            let errors = findings::errors(&found);
+            if errors > 0 {
+                let message = format!(
+                    "the references have {}; `fgd validate` on their file lists them",
+                    findings::counted(errors)
+                );
+                return Err(JobError::Failed(message.into()));
+            }
+        }
+        Ok(opened)
+    }
+
+    /// Whether only moments are known.
+    pub fn is_moments(&self) -> bool {
+        matches!(self, Self::Moments { .. })
+    }
+
+    /// Captions or embeddings, or the count of saved moments, 0 where it is not known.
+    pub fn rows(&self) -> u64 {
+        match self {
+            Self::Captions(file) => file.captions.len() as u64,
+            Self::Embeddings { embeddings, .. } => embeddings.nrows() as u64,
+            Self::Moments { n, .. } => n.unwrap_or(0),
+        }
+    }
+
+    /// The file as it stands in a record.
+    ///
+    /// # Errors
+    /// A file that cannot be read any more.
+    pub fn input(&self, role: &str, name: &str, path: &Path) -> Result<Input, JobError> {
+        let sha256 = match self {
+            Self::Captions(file) => file.sha256.clone(),
+            _ => hub::sha256(path)?,
+        };
+        Ok(Input {
+            role: role.into(),
+            name: name.into(),
+            path: path.display().to_string(),
+            sha256,
+            rows: self.rows(),
+        })
+    }
+
+    /// What two records must share in their references to be comparable: a hash over ids and texts, or that of the file
+    /// of embeddings.
+    pub fn references_sha256(&self, input: &Input) -> String {
+        match self {
+            Self::Captions(file) => {
+                let captions = file.captions.iter();
+                captions_sha256(
+                    captions.map(|caption| (caption.id.as_str(), caption.text.as_str())),
+                )
+            }
+            _ => input.sha256.clone(),
         }
     }
 
@@ -74,4 +164,31 @@ impl System {
             Self::Moments { .. } => "moments",
         }
     }
+}
+
+/// What reports call a file that has no other name.
+pub fn stem(path: &Path) -> String {
+    // A directory's name has no extension, whatever dots it holds.
+    let name = match path.is_dir() {
+        true => path.file_name(),
+        false => path.file_stem(),
+    };
+    name.unwrap_or(path.as_os_str())
+        .to_string_lossy()
+        .into_owned()
+}
+
+/// Reads a `.npz` file of moments and how many embeddings they were made of, where the file says so; they carry `n = 2`, the
+/// least for which a covariance exists, where it does not.
+///
+/// # Errors
+/// A file that cannot be read, or whose sigma is no covariance.
+pub fn read_moments(path: &Path) -> Result<(Moments, Option<u64>), ArrayError> {
+    let MeanCovariance { mu, sigma, n } = arrays::read_moments(path)?;
+    let moments = Moments::from_mean_covariance(n.unwrap_or(2), mu, sigma, 1);
+    let moments = moments.map_err(|error| ArrayError::Format {
+        path: path.into(),
+        reason: error.to_string(),
+    })?;
+    Ok((moments, n))
 }

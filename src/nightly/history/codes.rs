@@ -1,8 +1,11 @@
 //! How enumerations and series stand in columns.
 
-use super::{HistoryError, Kind, Outcome, Series, Value};
 use fgd_metrics::series::Standing;
 use fgd_record::NightlyVerdict;
+use rusqlite::Row;
+use rusqlite::types::Type;
+
+use super::{Kind, Outcome, Series};
 
 /// The standings in the order of their numbers.
 pub(super) const STANDINGS: [(&str, Standing); 3] = [
@@ -19,63 +22,58 @@ pub(super) const OUTCOMES: [Outcome; 4] = [
     Outcome::NotValid,
 ];
 
+/// The kinds by their names.
+pub(super) const KINDS: [(&str, Kind); 2] = [("quality", Kind::Quality), ("speed", Kind::Speed)];
+
 pub(super) fn number_of<T: PartialEq>(all: &[T], one: &T) -> i64 {
     all.iter().position(|known| known == one).unwrap_or(0) as i64
 }
 
-pub(super) fn outcome(number: i64) -> Result<Outcome, HistoryError> {
-    let known = usize::try_from(number)
-        .ok()
-        .and_then(|index| OUTCOMES.get(index));
-    known.copied().ok_or_else(|| HistoryError::Row {
-        problem: format!("outcome {number} is unknown"),
-    })
+pub(super) fn outcome(row: &Row, column: usize) -> rusqlite::Result<Outcome> {
+    let number: i64 = row.get(column)?;
+    let known = usize::try_from(number).ok().and_then(|at| OUTCOMES.get(at));
+    known.copied().ok_or_else(|| unknown(column, "outcome", number))
 }
 
-pub(super) fn standing(number: i64) -> Result<Standing, HistoryError> {
-    let known = usize::try_from(number)
-        .ok()
-        .and_then(|index| STANDINGS.get(index));
-    let (_, standing) = known.ok_or_else(|| HistoryError::Row {
-        problem: format!("standing {number} is unknown"),
-    })?;
-    Ok(*standing)
+/// The standing and its name.
+pub(super) fn standing(row: &Row, column: usize) -> rusqlite::Result<(&'static str, Standing)> {
+    let number: i64 = row.get(column)?;
+    let known = usize::try_from(number).ok().and_then(|at| STANDINGS.get(at));
+    known.copied().ok_or_else(|| unknown(column, "standing", number))
 }
 
-pub(super) fn verdict(name: &str) -> Result<NightlyVerdict, HistoryError> {
+pub(super) fn verdict(row: &Row, column: usize) -> rusqlite::Result<NightlyVerdict> {
     use NightlyVerdict::{Improved, InsufficientHistory, Invalid, Regressed, Unchanged};
+    let name: String = row.get(column)?;
     [Improved, InsufficientHistory, Invalid, Regressed, Unchanged]
         .into_iter()
         .find(|verdict| verdict.name() == name)
-        .ok_or_else(|| HistoryError::Row {
-            problem: format!("verdict `{name}` is unknown"),
-        })
+        .ok_or_else(|| unknown(column, "verdict", name))
 }
 
-/// Reads the eleven columns of a series.
-pub(super) fn series(row: &[Value]) -> Result<Series, HistoryError> {
+/// Reads the eleven columns of a series, which begin at `from`.
+pub(super) fn series(row: &Row, from: usize) -> rusqlite::Result<Series> {
+    let kind: String = row.get(from + 3)?;
+    let known = KINDS.iter().find(|(name, _)| *name == kind);
     Ok(Series {
-        suite: row[0].text()?.into(),
-        system: row[1].text()?.into(),
-        metric: row[2].text()?.into(),
-        kind: match row[3].text()? {
-            "quality" => Kind::Quality,
-            "speed" => Kind::Speed,
-            other => {
-                return Err(HistoryError::Row {
-                    problem: format!("kind `{other}` is unknown"),
-                });
-            }
-        },
-        definition: row[4].text()?.into(),
-        host: row[5].text()?.into(),
-        engine: row[6].text()?.into(),
-        dtype: row[7].text()?.into(),
-        threads: u32::try_from(row[8].integer()?).unwrap_or_default(),
-        unit: row[9].text()?.into(),
-        higher_is_better: match row[10].integer()? {
+        suite: row.get(from)?,
+        system: row.get(from + 1)?,
+        metric: row.get(from + 2)?,
+        kind: known.ok_or_else(|| unknown(from + 3, "kind", &kind))?.1,
+        definition: row.get(from + 4)?,
+        host: row.get(from + 5)?,
+        engine: row.get(from + 6)?,
+        dtype: row.get(from + 7)?,
+        threads: row.get(from + 8)?,
+        unit: row.get(from + 9)?,
+        higher_is_better: match row.get::<_, i64>(from + 10)? {
             0 => None,
             better => Some(better > 0),
         },
     })
+}
+
+fn unknown(column: usize, what: &str, found: impl std::fmt::Display) -> rusqlite::Error {
+    let problem = format!("{what} `{found}` is unknown");
+    rusqlite::Error::FromSqlConversionFailure(column, Type::Null, problem.into())
 }

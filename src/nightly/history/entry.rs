@@ -2,8 +2,9 @@
 
 use fgd_metrics::series::Standing;
 use fgd_record::{Host, NightlyVerdict};
+use fgd_store::digest::Digest;
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
+use sha2::Sha256;
 
 /// One run of a suite.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -130,6 +131,7 @@ impl Series {
 
 /// A number that stands for some texts: the first eight bytes of their SHA-256.
 pub fn hash<'a>(parts: impl IntoIterator<Item = &'a str>) -> i64 {
+    use sha2::Digest as _;
     let mut hasher = Sha256::new();
     for part in parts {
         hasher.update((part.len() as u64).to_le_bytes());
@@ -143,17 +145,16 @@ pub fn hash<'a>(parts: impl IntoIterator<Item = &'a str>) -> i64 {
 
 /// What of a machine decides its speed, in twelve digits: processor, cores and their limit, memory, SIMD level, GPU.
 pub fn fingerprint(host: &Host) -> String {
-    let gibibytes = |bytes: Option<u64>| bytes.map(|bytes| bytes >> 30);
-    let parts = format!(
-        "{}|{}|{:?}|{:?}|{:?}|{}|{}|{:?}",
-        host.cpu,
-        host.cores,
-        host.cgroup_cpus,
-        gibibytes(host.memory_bytes),
-        gibibytes(host.cgroup_memory_bytes),
-        host.simd,
-        host.os,
-        host.gpu
-    );
-    format!("{:x}", Sha256::digest(parts))[..12].to_owned()
+    let gibibytes = |bytes: Option<u64>| bytes.map(|bytes| (bytes >> 30).to_string());
+    let or_none = |text: Option<String>| text.unwrap_or_else(|| "none".into());
+    let digest = Digest::new("machine", 1)
+        .field("cpu", &host.cpu)
+        .field("cores", host.cores.to_string())
+        .field("core limit", or_none(host.cgroup_cpus.map(|cpus| cpus.to_string())))
+        .field("GiB", or_none(gibibytes(host.memory_bytes)))
+        .field("GiB limit", or_none(gibibytes(host.cgroup_memory_bytes)))
+        .field("simd", &host.simd)
+        .field("os", &host.os)
+        .field("gpu", or_none(host.gpu.clone()));
+    digest.finish()[..12].to_owned()
 }

@@ -25,14 +25,14 @@ pub enum HistoryError {
         problem: String,
     },
     /// A later program wrote it.
-    #[error("{place}: the history has version {found}, this program knows {known}: update fgd")]
+    #[error("{}: the history has version {found}, this program knows {known}: update fgd", path.display())]
     Newer {
-        /// The file or server.
-        place: String,
+        /// The file.
+        path: PathBuf,
         /// Its version.
-        found: i64,
+        found: usize,
         /// The newest known version.
-        known: i64,
+        known: usize,
     },
     /// SQLite refused.
     #[error("{}: {source}", path.display())]
@@ -42,14 +42,8 @@ pub enum HistoryError {
         /// Why.
         source: rusqlite::Error,
     },
-    /// The server refused, or there is none.
-    #[error("PostgreSQL history: {message}")]
-    Server {
-        /// Why, and what to do.
-        message: String,
-    },
     /// A row holds what no row should.
-    #[error("the history holds a row that cannot be read: {problem}")]
+    #[error("a row of the history cannot be used: {problem}")]
     Row {
         /// What is wrong.
         problem: String,

@@ -32,7 +32,7 @@ impl Form {
 
 /// The history of a suite as the bytes of a file, and how many rows it has.
 pub fn export(
-    history: &mut History,
+    history: &History,
     suite: &str,
     form: Form,
 ) -> Result<(Vec<u8>, usize), HistoryError> {

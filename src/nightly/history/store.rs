@@ -1,11 +1,15 @@
-//! The questions put to the history, in the SQL that SQLite and PostgreSQL share.
+//! The questions put to the history.
 
-use super::codes::{STANDINGS, outcome, series, standing, verdict};
-use super::statements::{put_level, put_night, put_point, put_series};
-use super::{Database, Entry, HistoryError, Night, Outcome, Row, Series, connect, open};
+use std::collections::{HashMap, HashSet};
+use std::path::{Path, PathBuf};
+
 use fgd_metrics::series::Standing;
-use std::collections::HashMap;
-use std::path::Path;
+use rusqlite::{Connection, Transaction, params};
+
+use super::codes::{outcome, series, standing, verdict};
+use super::sqlite::open;
+use super::statements::{put_level, put_night, put_point, put_series};
+use super::{Entry, HistoryError, Night, Outcome, Row, Series};
 
 /// What each version of the tables adds to the one before it. Never changed, only added to.
 const MIGRATIONS: [&str; 1] = ["
@@ -31,7 +35,8 @@ const MIGRATIONS: [&str; 1] = ["
 
 /// An opened history.
 pub struct History {
-    database: Box<dyn Database>,
+    connection: Connection,
+    path: PathBuf,
 }
 
 /// A series with its past.
@@ -66,22 +71,19 @@ pub struct Point {
 
 impl History {
     /// Opens a history file, or makes it.
+    ///
+    /// # Errors
+    /// A file of another or of a later program, or a damaged one.
     pub fn open_file(path: &Path) -> Result<Self, HistoryError> {
-        Self::migrated(open(path)?)
-    }
-
-    /// Opens the history on a server.
-    pub fn connect(connection: &str) -> Result<Self, HistoryError> {
-        Self::migrated(connect(connection)?)
-    }
-
-    fn migrated(database: Box<dyn Database>) -> Result<Self, HistoryError> {
-        let mut history = Self { database };
-        let known = MIGRATIONS.len() as i64;
-        let found = history.database.version()?;
+        let mut history = Self {
+            connection: open(path)?,
+            path: path.into(),
+        };
+        let known = MIGRATIONS.len();
+        let found = version(&history.connection).map_err(history.failed())?;
         if found > known {
             return Err(HistoryError::Newer {
-                place: history.database.place(),
+                path: history.path,
                 found,
                 known,
             });
@@ -89,119 +91,145 @@ impl History {
         if found < known {
             history.transaction(|database| {
                 // Another process may have been quicker.
-                let found = database.version()?.max(0) as usize;
-                for migration in MIGRATIONS.iter().skip(found) {
-                    database.batch(migration)?;
+                for migration in MIGRATIONS.iter().skip(version(database)?) {
+                    database.execute_batch(migration)?;
                 }
-                database.set_version(known)
+                database.pragma_update(None, "user_version", known as i64)
             })?;
         }
         Ok(history)
     }
 
+    fn failed(&self) -> impl Fn(rusqlite::Error) -> HistoryError + use<> {
+        let path = self.path.clone();
+        move |source| HistoryError::Sqlite {
+            path: path.clone(),
+            source,
+        }
+    }
+
     /// All or nothing.
     fn transaction<T>(
         &mut self,
-        work: impl FnOnce(&mut dyn Database) -> Result<T, HistoryError>,
+        work: impl FnOnce(&Transaction) -> rusqlite::Result<T>,
     ) -> Result<T, HistoryError> {
-        let database = self.database.as_mut();
-        database.batch("BEGIN")?;
-        let done = work(database).and_then(|done| database.batch("COMMIT").map(|()| done));
-        if done.is_err() {
-            // The first error is the one to tell.
-            let _ = database.batch("ROLLBACK");
-        }
-        done
+        let failed = self.failed();
+        let transaction = self.connection.transaction().map_err(&failed)?;
+        let done = work(&transaction).map_err(&failed)?;
+        transaction.commit().map_err(failed)?;
+        Ok(done)
     }
 
     /// Writes the figures of a night. Those that are there already are replaced.
+    ///
+    /// # Errors
+    /// The file cannot be written.
     pub fn record(&mut self, night: &Night, entries: &[Entry]) -> Result<(), HistoryError> {
         self.transaction(|database| {
             put_night(database, night)?;
-            entries.iter().try_for_each(|entry| {
+            for entry in entries {
                 put_series(database, &entry.series)?;
-                put_point(database, night.id(), entry)
-            })
+                put_point(database, night.id(), entry)?;
+            }
+            Ok(())
         })
     }
 
     /// The nights of a suite, oldest first.
-    pub fn nights(&mut self, suite: &str) -> Result<Vec<Night>, HistoryError> {
-        let mut nights = Vec::new();
-        let sql = "SELECT suite, started, version, commit_id, host, cpu FROM nights
-                   WHERE suite = $1 ORDER BY started, id";
-        self.database.query(sql, &[suite.into()], &mut |row| {
-            nights.push(Night {
-                suite: row[0].text()?.into(),
-                started: row[1].text()?.into(),
-                version: row[2].text()?.into(),
-                commit: row[3].optional_text()?.map(str::to_owned),
-                host: row[4].text()?.into(),
-                cpu: row[5].text()?.into(),
-            });
-            Ok(())
-        })?;
-        Ok(nights)
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn nights(&self, suite: &str) -> Result<Vec<Night>, HistoryError> {
+        let read = || {
+            let sql = "SELECT suite, started, version, commit_id, host, cpu FROM nights
+                       WHERE suite = ?1 ORDER BY started, id";
+            let mut statement = self.connection.prepare_cached(sql)?;
+            let nights = statement.query_map([suite], |row| {
+                Ok(Night {
+                    suite: row.get(0)?,
+                    started: row.get(1)?,
+                    version: row.get(2)?,
+                    commit: row.get(3)?,
+                    host: row.get(4)?,
+                    cpu: row.get(5)?,
+                })
+            })?;
+            nights.collect::<rusqlite::Result<Vec<_>>>()
+        };
+        read().map_err(self.failed())
     }
 
     /// Every series of a suite with its past, in the order of their keys; `nights` are those of [`History::nights`].
-    pub fn pasts(&mut self, suite: &str, nights: &[Night]) -> Result<Vec<Past>, HistoryError> {
+    ///
+    /// # Errors
+    /// The file cannot be read, or holds what nobody should have written.
+    pub fn pasts(&self, suite: &str, nights: &[Night]) -> Result<Vec<Past>, HistoryError> {
+        self.read_pasts(suite, nights).map_err(self.failed())
+    }
+
+    fn read_pasts(&self, suite: &str, nights: &[Night]) -> rusqlite::Result<Vec<Past>> {
         let place: HashMap<i64, usize> = (nights.iter().enumerate())
             .map(|(index, night)| (night.id(), index))
             .collect();
         let mut pasts: HashMap<i64, Past> = HashMap::new();
         let sql =
             "SELECT id, suite, system, metric, kind, definition, host, engine, dtype, threads,
-                          unit, better FROM series WHERE suite = $1";
-        self.database.query(sql, &[suite.into()], &mut |row| {
+                          unit, better FROM series WHERE suite = ?1";
+        let mut statement = self.connection.prepare_cached(sql)?;
+        let mut rows = statement.query([suite])?;
+        while let Some(row) = rows.next()? {
             let past = Past {
-                series: series(&row[1..])?,
+                series: series(row, 1)?,
                 points: Vec::new(),
                 levels: Vec::new(),
             };
-            pasts.insert(row[0].integer()?, past);
-            Ok(())
-        })?;
+            pasts.insert(row.get(0)?, past);
+        }
         let sql =
             "SELECT p.series, p.night, p.outcome, p.value, p.low, p.high, p.standing, p.inputs
-                   FROM points p JOIN series s ON s.id = p.series WHERE s.suite = $1";
-        self.database.query(sql, &[suite.into()], &mut |row| {
-            let found = (pasts.get_mut(&row[0].integer()?)).zip(place.get(&row[1].integer()?));
+                   FROM points p JOIN series s ON s.id = p.series WHERE s.suite = ?1";
+        let mut statement = self.connection.prepare_cached(sql)?;
+        let mut rows = statement.query([suite])?;
+        while let Some(row) = rows.next()? {
+            let found = (pasts.get_mut(&row.get(0)?)).zip(place.get(&row.get(1)?));
             if let Some((past, night)) = found {
                 past.points.push(Point {
                     night: *night,
-                    outcome: outcome(row[2].integer()?)?,
-                    value: row[3].real()?,
-                    low: row[4].real()?,
-                    high: row[5].real()?,
-                    standing: standing(row[6].integer()?)?,
-                    inputs: row[7].integer()?,
+                    outcome: outcome(row, 2)?,
+                    value: row.get(3)?,
+                    low: row.get(4)?,
+                    high: row.get(5)?,
+                    standing: standing(row, 6)?.1,
+                    inputs: row.get(7)?,
                 });
             }
-            Ok(())
-        })?;
+        }
         for past in pasts.values_mut() {
             past.points.sort_by_key(|point| point.night);
         }
         let sql = "SELECT l.series, l.night FROM levels l JOIN series s ON s.id = l.series
-                   WHERE s.suite = $1";
-        self.database.query(sql, &[suite.into()], &mut |row| {
-            let found = (pasts.get_mut(&row[0].integer()?)).zip(place.get(&row[1].integer()?));
+                   WHERE s.suite = ?1";
+        let mut statement = self.connection.prepare_cached(sql)?;
+        let mut rows = statement.query([suite])?;
+        while let Some(row) = rows.next()? {
+            let found = (pasts.get_mut(&row.get(0)?)).zip(place.get(&row.get(1)?));
             if let Some((past, night)) = found {
-                past.levels
-                    .push(past.points.partition_point(|point| point.night < *night));
+                let before = |point: &Point| point.night < *night;
+                past.levels.push(past.points.partition_point(before));
             }
-            Ok(())
-        })?;
+        }
         let mut pasts: Vec<Past> = pasts.into_values().collect();
-        pasts
-            .iter_mut()
-            .for_each(|past| past.levels.sort_unstable());
+        for past in &mut pasts {
+            past.levels.sort_unstable();
+        }
         pasts.sort_by(|a, b| a.series.cmp(&b.series));
         Ok(pasts)
     }
 
     /// Accepts the level of a series that began with the night `from`: what follows is no regression any more.
+    ///
+    /// # Errors
+    /// The file cannot be written.
     pub fn accept(
         &mut self,
         series: &Series,
@@ -212,16 +240,20 @@ impl History {
         self.transaction(|database| {
             put_level(database, series.id(), from.id(), accepted, note)?;
             database.execute(
-                "UPDATE points SET standing = 0 WHERE series = $1 AND night IN
-                     (SELECT id FROM nights WHERE started >= $2)",
-                &[series.id().into(), from.started.as_str().into()],
-            )
+                "UPDATE points SET standing = 0 WHERE series = ?1 AND night IN
+                     (SELECT id FROM nights WHERE started >= ?2)",
+                params![series.id(), from.started],
+            )?;
+            Ok(())
         })
     }
 
     /// Hands out everything that stands in the history of a suite, oldest first.
+    ///
+    /// # Errors
+    /// The file cannot be read, or `take` has one.
     pub fn export(
-        &mut self,
+        &self,
         suite: &str,
         take: &mut dyn FnMut(Row) -> Result<(), HistoryError>,
     ) -> Result<(), HistoryError> {
@@ -232,63 +264,77 @@ impl History {
                           p.reason, p.inputs, p.record, l.accepted, l.note
                    FROM points p JOIN series s ON s.id = p.series JOIN nights n ON n.id = p.night
                         LEFT JOIN levels l ON l.series = p.series AND l.night = p.night
-                   WHERE s.suite = $1 ORDER BY n.started, s.system, s.metric, s.id";
-        self.database.query(sql, &[suite.into()], &mut |row| {
-            let series = series(row)?;
-            take(Row {
-                suite: series.suite,
-                started: row[11].text()?.into(),
-                version: row[12].text()?.into(),
-                commit: row[13].optional_text()?.map(str::to_owned),
-                night_host: row[14].text()?.into(),
-                cpu: row[15].text()?.into(),
-                system: series.system,
-                metric: series.metric,
-                kind: series.kind,
-                definition: series.definition,
-                host: series.host,
-                engine: series.engine,
-                dtype: series.dtype,
-                threads: series.threads,
-                unit: series.unit,
-                higher_is_better: series.higher_is_better,
-                outcome: outcome(row[16].integer()?)?,
-                value: row[17].real()?,
-                low: row[18].real()?,
-                high: row[19].real()?,
-                first: row[20].real()?,
-                standing: STANDINGS[row[21].integer()?.clamp(0, 2) as usize].0.into(),
-                verdict: verdict(row[22].text()?)?,
-                reason: row[23].text()?.into(),
-                inputs: format!("{:016x}", row[24].integer()?),
-                record: row[25].optional_text()?.map(str::to_owned),
-                accepted: row[26].optional_text()?.map(str::to_owned),
-                note: row[27].optional_text()?.map(str::to_owned),
-            })
-        })
+                   WHERE s.suite = ?1 ORDER BY n.started, s.system, s.metric, s.id";
+        let failed = self.failed();
+        let mut statement = self.connection.prepare_cached(sql).map_err(&failed)?;
+        let rows = statement.query_map([suite], exported).map_err(&failed)?;
+        for row in rows {
+            take(row.map_err(&failed)?)?;
+        }
+        Ok(())
     }
 
     /// Writes exported rows: all of them or none. Figures that are there already are replaced.
+    ///
+    /// # Errors
+    /// A row that nobody could have exported; the file cannot be written.
     pub fn import(&mut self, rows: &[Row]) -> Result<(), HistoryError> {
+        let parts: Vec<_> = rows.iter().map(Row::parts).collect::<Result<_, _>>()?;
         self.transaction(|database| {
-            let mut nights: HashMap<i64, ()> = HashMap::new();
-            let mut known: HashMap<i64, ()> = HashMap::new();
-            for row in rows {
-                let (night, entry) = row.parts()?;
-                if nights.insert(night.id(), ()).is_none() {
-                    put_night(database, &night)?;
+            let (mut nights, mut known) = (HashSet::new(), HashSet::new());
+            for ((night, entry), row) in parts.iter().zip(rows) {
+                let (night_id, id) = (night.id(), entry.series.id());
+                if nights.insert(night_id) {
+                    put_night(database, night)?;
                 }
-                let id = entry.series.id();
-                if known.insert(id, ()).is_none() {
+                if known.insert(id) {
                     put_series(database, &entry.series)?;
                 }
-                put_point(database, night.id(), &entry)?;
+                put_point(database, night_id, entry)?;
                 if let Some(accepted) = &row.accepted {
                     let note = row.note.as_deref().unwrap_or_default();
-                    put_level(database, id, night.id(), accepted, note)?;
+                    put_level(database, id, night_id, accepted, note)?;
                 }
             }
             Ok(())
         })
     }
+}
+
+fn version(database: &Connection) -> rusqlite::Result<usize> {
+    database.pragma_query_value(None, "user_version", |row| row.get(0))
+}
+
+fn exported(row: &rusqlite::Row) -> rusqlite::Result<Row> {
+    let series = series(row, 0)?;
+    Ok(Row {
+        suite: series.suite,
+        started: row.get(11)?,
+        version: row.get(12)?,
+        commit: row.get(13)?,
+        night_host: row.get(14)?,
+        cpu: row.get(15)?,
+        system: series.system,
+        metric: series.metric,
+        kind: series.kind,
+        definition: series.definition,
+        host: series.host,
+        engine: series.engine,
+        dtype: series.dtype,
+        threads: series.threads,
+        unit: series.unit,
+        higher_is_better: series.higher_is_better,
+        outcome: outcome(row, 16)?,
+        value: row.get(17)?,
+        low: row.get(18)?,
+        high: row.get(19)?,
+        first: row.get(20)?,
+        standing: standing(row, 21)?.0.into(),
+        verdict: verdict(row, 22)?,
+        reason: row.get(23)?,
+        inputs: format!("{:016x}", row.get::<_, i64>(24)?),
+        record: row.get(25)?,
+        accepted: row.get(26)?,
+        note: row.get(27)?,
+    })
 }

@@ -1,88 +1,88 @@
 //! How a night begins: gone on with, begun anew, or closed because nobody goes on with it.
 
+use std::time::Duration;
+
 use super::Options;
-use crate::jobs::host;
-use crate::jobs::provenance;
-use crate::nightly::files::Failure;
+use crate::host;
+use crate::jobs::{Progress, provenance};
 use crate::nightly::history::{History, Night, Outcome, fingerprint};
-use crate::nightly::judged::Before;
 use crate::nightly::place::NightFolder;
 use crate::nightly::suite::System;
-use crate::nightly::{Job, NightlyError, quality, speed};
-use std::time::Duration;
+use crate::nightly::timeline::Timeline;
+use crate::nightly::{NightlyError, Workspace, quality, speed};
 
 /// Goes on with an unfinished night, or begins one.
 pub(super) fn tonight(
-    job: &Job,
+    workspace: &Workspace,
     now: &str,
     options: Options,
-    say: &dyn Fn(&str),
-) -> Result<(NightFolder, Night), Failure> {
-    let unfinished = NightFolder::all(&job.state)
+    progress: &dyn Progress,
+) -> Result<(NightFolder, Night), NightlyError> {
+    let unfinished = NightFolder::all(&workspace.state)
         .pop()
         .filter(|night| !night.is_finished());
     if let Some(folder) = unfinished.filter(|night| !options.fresh && night.is_resumable(now))
         && let Some(night) = folder.night()
     {
-        say(&format!("going on with the night of {}", night.started));
+        progress.say(&format!("going on with the night of {}", night.started));
         return Ok((folder, night));
     }
     let mut started = now.to_owned();
     // A night is named by the second it began in.
-    while NightFolder::exists(&job.state, &started) {
+    while NightFolder::exists(&workspace.state, &started) {
         std::thread::sleep(Duration::from_millis(200));
         started = provenance::now();
     }
     let tool = provenance::tool();
     let machine = host::describe();
     let night = Night {
-        suite: job.suite.name.clone(),
+        suite: workspace.suite.name.clone(),
         started,
         version: tool.version,
         commit: tool.commit,
         host: fingerprint(&machine),
         cpu: machine.cpu,
     };
-    Ok((NightFolder::begin(&job.state, &night)?, night))
+    Ok((NightFolder::begin(&workspace.state, &night)?, night))
 }
 
 /// A night that nobody goes on with stands in the history as one that did not finish, never as a gap.
 pub(super) fn close_abandoned(
-    job: &Job,
+    workspace: &Workspace,
     history: &mut History,
     now: &str,
     options: Options,
-    say: &dyn Fn(&str),
+    progress: &dyn Progress,
 ) -> Result<(), NightlyError> {
-    let left = NightFolder::all(&job.state)
+    let left = NightFolder::all(&workspace.state)
         .into_iter()
         .filter(|night| !night.is_finished());
     for folder in left.filter(|night| options.fresh || !night.is_resumable(now)) {
         if let Some(night) = folder.night() {
-            say(&format!(
+            progress.say(&format!(
                 "the night of {} was never finished; it stands as not run",
                 night.started
             ));
-            let nights = history.nights(&job.suite.name)?;
-            let pasts = history.pasts(&job.suite.name, &nights)?;
-            let before = Before {
+            let nights = history.nights(&workspace.suite.name)?;
+            let pasts = history.pasts(&workspace.suite.name, &nights)?;
+            let timeline = Timeline {
                 nights: &nights,
                 pasts: &pasts,
                 tonight: &night,
             };
             let why = "the night was killed and not gone on with";
-            let (suite, outcome) = (&job.suite, Outcome::NotRun);
+            let (suite, outcome) = (&workspace.suite, Outcome::NotRun);
             let systems = suite.systems.iter().flat_map(|system| {
                 let names = (suite.name.as_str(), system.name.as_str());
-                quality::missing(&before, names, outcome, why, &suite.gates)
+                quality::missing(&timeline, names, outcome, why, &suite.gates)
             });
             let benchmarks = suite
                 .benchmarks
                 .iter()
-                .flat_map(|benchmark| speed::missing(&before, suite, benchmark, outcome, why));
+                .flat_map(|benchmark| speed::missing(&timeline, suite, benchmark, outcome, why));
             let entries: Vec<_> = systems
                 .chain(benchmarks)
-                .map(|judged| judged.entry)
+                .map(|assessment| assessment.entry)
                 .collect();
             history.record(&night, &entries)?;
         }
@@ -91,8 +91,8 @@ pub(super) fn close_abandoned(
     Ok(())
 }
 
-pub(super) fn print_plan(job: &Job, say: &dyn Fn(&str)) {
-    let suite = &job.suite;
+pub(super) fn print_plan(workspace: &Workspace, progress: &dyn Progress) {
+    let suite = &workspace.suite;
     let mut steps: Vec<String> = Vec::new();
     for system in &suite.systems {
         if system.checkpoint.is_some() {
@@ -112,7 +112,7 @@ pub(super) fn print_plan(job: &Job, say: &dyn Fn(&str)) {
             .iter()
             .map(|benchmark| format!("bench {}", benchmark.name)),
     );
-    say(&format!(
+    progress.say(&format!(
         "suite {}: {} · changed systems are compared with their accepted captions, slow benchmarks measured again",
         suite.name,
         steps.join(" · ")

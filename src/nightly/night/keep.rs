@@ -1,45 +1,46 @@
 //! What stays of a night: accepted captions for later ones, records for as long as the suite says.
 
-use super::work::Scored;
-use crate::nightly::Job;
-use crate::nightly::files::{self, Failure};
-use crate::nightly::judged::Judged;
-use crate::nightly::place::{self, NightFolder};
-use fgd_record::NightlyVerdict;
 use std::path::Path;
+
+use fgd_record::NightlyVerdict;
+
+use super::work::NightScore;
+use crate::nightly::assessment::Assessment;
+use crate::nightly::place::{self, NightFolder};
+use crate::nightly::{NightlyError, Workspace};
 
 /// Tonight's captions become the accepted ones where there were none, where they are better, and where nothing that
 /// goes into them has changed. Those that are merely not shown to be worse do not: many small steps would go unseen.
 pub(super) fn keep_accepted(
-    job: &Job,
-    scored: &[Scored],
-    judged: &[Judged],
-) -> Result<(), Failure> {
-    for one in scored {
-        let name = &one.system.name;
-        let gated: Vec<&Judged> = judged
+    workspace: &Workspace,
+    scores: &[NightScore],
+    assessments: &[Assessment],
+) -> Result<(), NightlyError> {
+    for score in scores {
+        let name = &score.system.name;
+        let gated: Vec<&Assessment> = assessments
             .iter()
-            .filter(|judged| judged.finding.system == *name && judged.finding.gated)
+            .filter(|one| one.finding.system == *name && one.finding.gated)
             .collect();
-        let has = |verdict| gated.iter().any(|judged| judged.finding.verdict == verdict);
-        let is_first = place::find_accepted(&job.state, name).is_none();
+        let has = |verdict| gated.iter().any(|one| one.finding.verdict == verdict);
+        let is_first = place::find_accepted(&workspace.state, name).is_none();
         let is_worse = has(NightlyVerdict::Regressed) || has(NightlyVerdict::Invalid);
         if is_first || (!is_worse && has(NightlyVerdict::Improved)) {
-            accept_captions(job, name, &one.captions)?;
+            accept_captions(workspace, name, &score.captions)?;
         }
     }
     Ok(())
 }
 
 /// Puts captions into the place of the accepted ones.
-pub fn accept_captions(job: &Job, system: &str, captions: &Path) -> Result<(), Failure> {
-    let to = place::accepted(&job.state, system, captions);
-    let folder = to.parent().unwrap_or(&job.state);
-    std::fs::create_dir_all(folder).map_err(|source| Failure::new(folder, source))?;
-    let before = place::find_accepted(&job.state, system);
-    files::copy(captions, &to)?;
+pub fn accept_captions(workspace: &Workspace, system: &str, captions: &Path) -> Result<(), NightlyError> {
+    let to = place::accepted(&workspace.state, system, captions);
+    let folder = to.parent().unwrap_or(&workspace.state);
+    std::fs::create_dir_all(folder).map_err(|source| NightlyError::io(folder, source))?;
+    let before = place::find_accepted(&workspace.state, system);
+    place::copy(captions, &to)?;
     if let Some(before) = before.filter(|before| *before != to) {
-        std::fs::remove_file(&before).map_err(|source| Failure::new(&before, source))?;
+        std::fs::remove_file(&before).map_err(|source| NightlyError::io(&before, source))?;
     }
     Ok(())
 }

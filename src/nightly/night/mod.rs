@@ -6,26 +6,27 @@ mod work;
 
 pub use keep::accept_captions;
 
-use super::execute::Executor;
-use super::files::{self, Failure};
-use super::hashes::Hashes;
-use super::judged::Before;
-use super::lock::Lock;
-use super::plan::{Planner, key};
-use super::{Job, NightlyError, notify, quality, site, trend};
-use crate::jobs::compare::gate::Gate;
-use crate::jobs::host;
-use crate::jobs::provenance;
-use begin::{close_abandoned, print_plan, tonight};
-use fgd_record::{
-    self as record, Input, NightlyResults, NightlyVerdict, Record, Results, SCHEMA_VERSION,
-    ScoreResults,
-};
-use keep::{keep_accepted, retain};
 use std::collections::BTreeMap;
-use std::path::Path;
 use std::time::Instant;
-use work::{AtWork, Scored};
+
+use fgd_record::{
+    self as record, Host, Input, NightlyResults, NightlyVerdict, Record, Results, ScoreResults,
+};
+use fgd_store::digest::{Digest, HashMemo, file_sha256};
+use fgd_store::file;
+
+use super::execute::Executor;
+use super::lock::Lock;
+use super::plan::{Planner, json};
+use super::timeline::Timeline;
+use super::{NightlyError, Workspace, notify, quality, site, trend};
+use crate::host;
+use crate::jobs::compare::gate::Gate;
+use crate::jobs::provenance::{self, Origin};
+use crate::jobs::Session;
+use begin::{close_abandoned, print_plan, tonight};
+use keep::{keep_accepted, retain};
+use work::{NightRun, NightScore};
 
 /// How a night is run.
 #[derive(Debug, Clone, Copy, Default)]
@@ -35,17 +36,21 @@ pub struct Options {
 }
 
 /// Runs the suite's night and answers its record.
+///
+/// # Errors
+/// Another run is at work; the history or a folder cannot be used. A step that fails is no error: its figures are missing.
 pub fn run(
-    job: &Job,
-    suite_file: &Path,
+    workspace: &Workspace,
     options: Options,
-    say: &dyn Fn(&str),
+    session: &Session,
 ) -> Result<Record, NightlyError> {
     let began = Instant::now();
+    let machine = host::describe();
     let now = provenance::now();
-    let (mut lock, dead) = Lock::take(&job.state, &now)?;
+    let (suite, progress) = (&workspace.suite, &*session.progress);
+    let (mut lock, dead) = Lock::take(&workspace.state, &now)?;
     if let Some(dead) = dead {
-        say(&format!(
+        progress.say(&format!(
             "the run of process {} since {} died; its lock is taken over",
             dead.pid, dead.started
         ));
@@ -53,62 +58,60 @@ pub fn run(
             worker.end();
         }
     }
-    let mut history = job.history()?;
-    close_abandoned(job, &mut history, &now, options, say)?;
-    let (folder, tonight) = tonight(job, &now, options, say)?;
-    let mut hashes = Hashes::open(&job.state.join("hashes.json"));
-    let planner = Planner::new(&job.suite, &job.folder, &tonight.started, &mut hashes);
-    print_plan(job, say);
+    let mut history = workspace.history()?;
+    close_abandoned(workspace, &mut history, &now, options, progress)?;
+    let (folder, tonight) = tonight(workspace, &now, options, progress)?;
+    let mut hashes = HashMemo::open(&workspace.state.join("hashes.json"));
+    let planner = Planner::new(workspace, &session.settings, &tonight.started, &mut hashes);
+    print_plan(workspace, progress);
 
     let executor = Executor {
-        folder: &job.folder,
-        state: &job.state,
+        workspace,
+        session,
         night: &folder,
         lock: &mut lock,
-        deadline: job.suite.budget().map(|budget| began + budget),
-        say,
+        deadline: suite.budget().map(|budget| began + budget),
         steps: Vec::new(),
     };
-    let nights = history.nights(&job.suite.name)?;
-    let pasts = history.pasts(&job.suite.name, &nights)?;
-    let before = Before {
-        nights: &nights,
-        pasts: &pasts,
-        tonight: &tonight,
-    };
-    let mut at_work = AtWork {
-        job,
+    let nights = history.nights(&suite.name)?;
+    let pasts = history.pasts(&suite.name, &nights)?;
+    let mut run = NightRun {
+        workspace,
         planner,
         hashes,
         executor,
-        before,
-        judged: Vec::new(),
+        timeline: Timeline {
+            nights: &nights,
+            pasts: &pasts,
+            tonight: &tonight,
+        },
+        assessments: Vec::new(),
         leaderboards: Vec::new(),
         benches: Vec::new(),
     };
-    let scored = at_work.score_systems()?;
-    let changed = at_work.compare_changed(&scored)?;
-    quality::test(&mut at_work.judged, &changed, job.suite.gates.alpha);
-    at_work.rank(&scored)?;
-    at_work.run_benchmarks()?;
-    let gates = check_gates(job, &scored);
-    at_work.hashes.save();
-    let AtWork {
-        judged,
+    let scores = run.score_systems()?;
+    let changed = run.compare_changed(&scores)?;
+    quality::test(&mut run.assessments, &changed, suite.gates.alpha);
+    run.rank(&scores)?;
+    run.run_benchmarks()?;
+    let gates = check_gates(workspace, &scores);
+    run.hashes.save();
+    let NightRun {
+        assessments,
         leaderboards,
         benches,
         executor,
         ..
-    } = at_work;
+    } = run;
     let steps = executor.steps;
 
-    let entries: Vec<_> = judged.iter().map(|judged| judged.entry.clone()).collect();
+    let entries: Vec<_> = assessments.iter().map(|one| one.entry.clone()).collect();
     history.record(&tonight, &entries)?;
-    keep_accepted(job, &scored, &judged)?;
-    let nights = history.nights(&job.suite.name)?;
-    let pasts = history.pasts(&job.suite.name, &nights)?;
-    let rule = job.suite.gates.speed.rule();
-    let mut findings: Vec<_> = judged.into_iter().map(|judged| judged.finding).collect();
+    keep_accepted(workspace, &scores, &assessments)?;
+    let nights = history.nights(&suite.name)?;
+    let pasts = history.pasts(&suite.name, &nights)?;
+    let rule = suite.gates.speed.rule();
+    let mut findings: Vec<_> = assessments.into_iter().map(|one| one.finding).collect();
     findings.sort_by_key(|finding| (finding.verdict, !finding.gated));
     let crossed = gates.iter().any(|gate| gate.passed == Some(false));
     let worst = findings
@@ -117,7 +120,7 @@ pub fn run(
         .min()
         .unwrap_or_default();
     let results = NightlyResults {
-        suite: job.suite.name.clone(),
+        suite: suite.name.clone(),
         night: tonight.started.clone(),
         verdict: if crossed {
             NightlyVerdict::Regressed
@@ -130,29 +133,24 @@ pub fn run(
         // The history has them; the record of a night would hold years.
         trends: Vec::new(),
     };
-    let record = finished(job, suite_file, results, began)?;
-    files::write(&folder.record(), record.to_json().as_bytes())?;
+    let record = finished(workspace, machine, results, began)?;
+    file::write(&folder.record(), record.to_json().as_bytes())?;
     let others: Vec<Record> = leaderboards
         .into_iter()
-        .chain(scored.into_iter().map(|scored| scored.record))
+        .chain(scores.into_iter().map(|score| score.record))
         .chain(benches)
         .collect();
-    site::write(
-        job,
-        &folder,
-        &record,
-        trend::all(&pasts, &nights, &rule),
-        &others,
-    )?;
-    notify::tell(&job.suite, &record, say);
+    let trends = trend::all(&pasts, &nights, &rule);
+    site::write(workspace, &folder, &record, trends, &others)?;
+    notify::tell(suite, &record, progress);
     folder.finish()?;
-    retain(&job.state, &job.site, job.suite.retention.nights);
+    retain(&workspace.state, &workspace.site, suite.retention.nights);
     Ok(record)
 }
 
 /// The suite's conditions. One that cannot be decided because a system has failed is not crossed: the failure is told.
-fn check_gates(job: &Job, scored: &[Scored]) -> Vec<record::Gate> {
-    let names: Vec<String> = job
+fn check_gates(workspace: &Workspace, scores: &[NightScore]) -> Vec<record::Gate> {
+    let names: Vec<String> = workspace
         .suite
         .systems
         .iter()
@@ -162,7 +160,7 @@ fn check_gates(job: &Job, scored: &[Scored]) -> Vec<record::Gate> {
     let numbers: Vec<(&str, &ScoreResults)> = names
         .iter()
         .map(|name| {
-            let found = scored.iter().find(|one| one.system.name == *name);
+            let found = scores.iter().find(|one| one.system.name == *name);
             let scores = found.and_then(|one| match &one.record.results {
                 Results::Score(scores) => Some(&**scores),
                 _ => None,
@@ -178,49 +176,38 @@ fn check_gates(job: &Job, scored: &[Scored]) -> Vec<record::Gate> {
             explanation: error.to_string(),
         })
     };
-    job.suite.gates.conditions.iter().map(check).collect()
+    workspace.suite.gates.conditions.iter().map(check).collect()
 }
 
 fn finished(
-    job: &Job,
-    suite_file: &Path,
+    workspace: &Workspace,
+    host: Host,
     results: NightlyResults,
     began: Instant,
-) -> Result<Record, Failure> {
-    let failed = |source| Failure::new(suite_file, source);
-    let sha256 =
-        fgd_store::hub::sha256(suite_file).map_err(|error| failed(std::io::Error::other(error)))?;
-    let suite = &job.suite;
-    let inputs = vec![Input {
-        role: "suite".into(),
-        name: suite.name.clone(),
-        path: suite_file.display().to_string(),
-        sha256: sha256.clone(),
-        rows: (suite.systems.len() + suite.benchmarks.len()) as u64,
-    }];
-    let comparability = provenance::comparability(None, sha256);
-    let tool = provenance::tool();
-    let seconds = began.elapsed().as_secs_f64();
-    let gates = key([format!("{:?}", suite.gates).as_str()].into_iter());
-    Ok(Record {
-        schema_version: SCHEMA_VERSION,
-        created: provenance::now(),
-        signature: format!(
-            "fgd:{}|suite:{}|night:{}|key:{}",
-            tool.version, suite.name, results.night, comparability.key
-        ),
-        tool,
-        host: host::describe(),
+) -> Result<Record, NightlyError> {
+    let (suite, file) = (&workspace.suite, &workspace.file);
+    let sha256 = file_sha256(file)?;
+    let gates = Digest::new("gates of a suite", 1)
+        .field("gates", json(&suite.gates))
+        .finish();
+    let origin = Origin {
+        host,
         encoder: None,
         checkpoint: None,
-        inputs,
+        inputs: vec![Input {
+            role: "suite".into(),
+            name: suite.name.clone(),
+            path: file.display().to_string(),
+            sha256: sha256.clone(),
+            rows: (suite.systems.len() + suite.benchmarks.len()) as u64,
+        }],
         settings: BTreeMap::from([
             ("encoder".to_owned(), suite.encoder.clone().into()),
             ("gates".to_owned(), gates[..16].into()),
         ]),
-        comparability,
+        comparability: provenance::comparability(None, sha256),
         findings: Vec::new(),
-        results: Results::Nightly(Box::new(results)),
-        timings: BTreeMap::from([("total".to_owned(), seconds)]),
-    })
+        timings: BTreeMap::from([("total".to_owned(), began.elapsed().as_secs_f64())]),
+    };
+    Ok(provenance::record(origin, Results::Nightly(Box::new(results))))
 }

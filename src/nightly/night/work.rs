@@ -1,18 +1,24 @@
 //! The work of a night: score, compare, rank, benchmark; whatever fails is judged as missing.
 
-use crate::nightly::execute::{Ending, Executor};
-use crate::nightly::files::{self, Failure};
-use crate::nightly::hashes::Hashes;
-use crate::nightly::history::{Outcome, hash};
-use crate::nightly::judged::{Before, Judged};
-use crate::nightly::plan::{Origin, Planner};
-use crate::nightly::suite::{Benchmark, System};
-use crate::nightly::{Job, NightlyError, place, quality, speed};
-use fgd_record::{NightlyVerdict, Record};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-/// A system that has been scored tonight.
-pub(super) struct Scored<'a> {
+use fgd_record::{NightlyVerdict, Record, Results};
+use fgd_store::digest::HashMemo;
+
+use crate::jobs::request::Request;
+use crate::nightly::assessment::Assessment;
+use crate::nightly::execute::{Executor, StepResult};
+use crate::nightly::history::{Outcome, hash};
+use crate::nightly::plan::{Captions, Planner};
+use crate::nightly::suite::{Benchmark, System};
+use crate::nightly::timeline::Timeline;
+use crate::nightly::{NightlyError, Workspace, place, quality, speed};
+
+/// Why a figure is missing that the night ended before.
+const OVER: &str = "the time budget was over before it";
+
+/// The score of a system in a night.
+pub(super) struct NightScore<'a> {
     pub system: &'a System,
     pub inputs: i64,
     pub captions: PathBuf,
@@ -20,167 +26,166 @@ pub(super) struct Scored<'a> {
     pub record: Record,
 }
 
-/// What a night has at hand while it runs.
-pub(super) struct AtWork<'a> {
-    pub job: &'a Job,
+impl NightScore<'_> {
+    fn captions<'a>(&'a self, name: &'a str) -> Captions<'a> {
+        Captions {
+            name,
+            path: &self.captions,
+            sha256: &self.sha256,
+        }
+    }
+}
+
+/// What a night has at hand while it runs, and what came out so far.
+pub(super) struct NightRun<'a> {
+    pub workspace: &'a Workspace,
     pub planner: Planner<'a>,
-    pub hashes: Hashes,
+    pub hashes: HashMemo,
     pub executor: Executor<'a>,
-    pub before: Before<'a>,
-    pub judged: Vec<Judged>,
+    pub timeline: Timeline<'a>,
+    pub assessments: Vec<Assessment>,
     pub leaderboards: Vec<Record>,
     pub benches: Vec<Record>,
 }
 
-impl<'a> AtWork<'a> {
+impl<'a> NightRun<'a> {
     /// Scores every system; what fails is judged as missing.
-    pub fn score_systems(&mut self) -> Result<Vec<Scored<'a>>, NightlyError> {
-        let mut scored = Vec::new();
-        for system in &self.job.suite.systems {
-            match self.score(system)? {
-                Ending::Done(done) | Ending::NotValid(done, _) => {
-                    let names = (self.job.suite.name.as_str(), system.name.as_str());
-                    let gates = &self.job.suite.gates;
-                    let found =
-                        quality::judge(&self.before, &done.record, names, done.inputs, gates);
-                    self.judged.extend(found);
-                    scored.push(done);
+    pub fn score_systems(&mut self) -> Result<Vec<NightScore<'a>>, NightlyError> {
+        let mut scores = Vec::new();
+        let suite = &self.workspace.suite;
+        for system in &suite.systems {
+            let names = (suite.name.as_str(), system.name.as_str());
+            let missing = |timeline: &Timeline, outcome, why: &str| {
+                quality::missing(timeline, names, outcome, why, &suite.gates)
+            };
+            let assessments = match self.score(system)? {
+                StepResult::Done(score) => {
+                    let (record, inputs) = (&score.record, score.inputs);
+                    let found = quality::judge(&self.timeline, record, names, inputs, &suite.gates);
+                    scores.push(score);
+                    found
                 }
-                Ending::Failed(why) => self.miss(system, Outcome::Failed, &why),
-                Ending::NotRun => {
-                    self.miss(
-                        system,
-                        Outcome::NotRun,
-                        "the time budget was over before it",
-                    );
-                }
-            }
+                StepResult::Failed(why) => missing(&self.timeline, Outcome::Failed, &why),
+                StepResult::NotRun => missing(&self.timeline, Outcome::NotRun, OVER),
+            };
+            self.assessments.extend(assessments);
         }
-        Ok(scored)
+        Ok(scores)
     }
 
-    fn miss(&mut self, system: &System, outcome: Outcome, why: &str) {
-        let names = (self.job.suite.name.as_str(), system.name.as_str());
-        let gates = &self.job.suite.gates;
-        self.judged
-            .extend(quality::missing(&self.before, names, outcome, why, gates));
-    }
-
-    fn score(&mut self, system: &'a System) -> Result<Ending<Scored<'a>>, Failure> {
-        let data = self.job.suite.data_of(system);
-        let prepared = self
+    fn score(&mut self, system: &'a System) -> Result<StepResult<NightScore<'a>>, NightlyError> {
+        let data = self.workspace.suite.data_of(system);
+        let inputs = self
             .planner
             .check_data(data, &mut self.hashes)
-            .and_then(|()| self.planner.origin(system, &mut self.hashes));
-        let origin: Origin = match prepared {
-            Ok(origin) => origin,
+            .and_then(|()| self.planner.inputs(system, &mut self.hashes));
+        let inputs = match inputs {
+            Ok(inputs) => inputs,
             Err(why) => {
-                self.executor
-                    .note_failed(&format!("score {}", system.name), &why);
-                return Ok(Ending::Failed(why));
+                let step = format!("score {}", system.name);
+                self.executor.note_failed(&step, &why);
+                return Ok(StepResult::Failed(why));
             }
         };
         let made = match &system.submission {
             Some(submission) => self.planner.path(submission),
             None => {
-                let step = self.planner.caption(system, &origin);
-                match self.executor.captions(&step)? {
-                    Ending::Done(file) | Ending::NotValid(file, _) => file,
-                    Ending::Failed(why) => return Ok(Ending::Failed(why)),
-                    Ending::NotRun => return Ok(Ending::NotRun),
+                let step = self.planner.caption(system, &inputs);
+                let Request::Caption(request) = &step.request else {
+                    unreachable!("captions are made by a request of captions")
+                };
+                match self.executor.captions(&step, &request.output)? {
+                    StepResult::Done(file) => file,
+                    StepResult::Failed(why) => return Ok(StepResult::Failed(why)),
+                    StepResult::NotRun => return Ok(StepResult::NotRun),
                 }
             }
         };
         // The night keeps what it scored: a submission may be another one tomorrow.
         let captions = self.executor.night.captions(&system.name, &made);
-        files::copy(&made, &captions)?;
-        let sha256 = match self.hashes.of(&captions) {
+        place::copy(&made, &captions)?;
+        let sha256 = match self.hashes.sha256(&captions) {
             Ok(sha256) => sha256,
-            Err(error) => return Ok(Ending::Failed(error.to_string())),
+            Err(error) => return Ok(StepResult::Failed(error.to_string())),
         };
-        let step = self.planner.score(system, &captions, &sha256);
-        let ending = self.executor.record(&step)?;
-        let scored = |record| Scored {
+        let file = Captions {
+            name: &system.name,
+            path: &captions,
+            sha256: &sha256,
+        };
+        let step = self.planner.score(system, file);
+        Ok(self.executor.record(&step)?.map(|record| NightScore {
             system,
-            inputs: hash([origin.key.as_str()]),
+            inputs: hash([inputs.as_str()]),
             captions,
             sha256,
             record,
-        };
-        Ok(match ending {
-            Ending::Done(record) => Ending::Done(scored(record)),
-            Ending::NotValid(record, why) => Ending::NotValid(scored(record), why),
-            Ending::Failed(why) => Ending::Failed(why),
-            Ending::NotRun => Ending::NotRun,
-        })
+        }))
     }
 
     /// Compares what has changed with its accepted captions.
     pub fn compare_changed(
         &mut self,
-        scored: &[Scored],
+        scores: &[NightScore],
     ) -> Result<Vec<(String, Record)>, NightlyError> {
         let mut comparisons = Vec::new();
-        for one in scored {
-            let (suite, name) = (&self.job.suite, &one.system.name);
+        for score in scores {
+            let (suite, name) = (&self.workspace.suite, &score.system.name);
             let is_changed = quality::is_changed(
-                &self.before,
-                &one.record,
+                &self.timeline,
+                &score.record,
                 &suite.name,
                 name,
-                one.inputs,
+                score.inputs,
                 &suite.gates,
             );
-            let accepted = place::find_accepted(&self.job.state, name);
+            let accepted = place::find_accepted(&self.workspace.state, name);
             let Some(accepted) = accepted.filter(|_| is_changed) else {
                 continue;
             };
-            let Ok(before) = self.hashes.of(&accepted) else {
+            let Ok(sha256) = self.hashes.sha256(&accepted) else {
                 continue;
             };
-            let files = [accepted.as_path(), one.captions.as_path()];
-            let step = self
-                .planner
-                .compare(one.system, files, [&before, &one.sha256]);
-            let ending = self.executor.record(&step)?;
-            if let Some(record) = ending.result() {
-                comparisons.push((name.clone(), record.clone()));
-                continue;
-            }
-            let why = match ending {
-                Ending::Failed(why) => why,
-                _ => "the time budget was over before it".into(),
+            let accepted = Captions {
+                name: "accepted",
+                path: &accepted,
+                sha256: &sha256,
             };
-            let of_system = self
-                .judged
-                .iter_mut()
-                .filter(|judged| judged.finding.system == *name);
-            for judged in of_system.filter(|judged| judged.finding.gated) {
+            let tonight = score.captions("tonight");
+            let step = self.planner.compare(score.system, accepted, tonight);
+            let why = match self.executor.record(&step)? {
+                StepResult::Done(record) => {
+                    comparisons.push((name.clone(), record));
+                    continue;
+                }
+                StepResult::Failed(why) => why,
+                StepResult::NotRun => OVER.into(),
+            };
+            let of_system = (self.assessments.iter_mut())
+                .filter(|one| one.finding.system == *name && one.finding.gated);
+            for assessment in of_system {
                 let reason = format!("cannot be compared with its accepted captions: {why}");
-                judged.say(NightlyVerdict::Invalid, reason);
+                assessment.say(NightlyVerdict::Invalid, reason);
             }
         }
         Ok(comparisons)
     }
 
     /// Ranks the systems of each data set that has several.
-    pub fn rank(&mut self, scored: &[Scored]) -> Result<(), NightlyError> {
-        for data in &self.job.suite.data {
-            let of_data: Vec<(&str, &Path, &str)> = scored
+    pub fn rank(&mut self, scores: &[NightScore]) -> Result<(), NightlyError> {
+        let suite = &self.workspace.suite;
+        for data in &suite.data {
+            let of_data = scores
                 .iter()
-                .filter(|one| self.job.suite.data_of(one.system).name == data.name)
-                .map(|one| {
-                    (
-                        one.system.name.as_str(),
-                        one.captions.as_path(),
-                        one.sha256.as_str(),
-                    )
-                })
+                .filter(|score| suite.data_of(score.system).name == data.name);
+            let captions: Vec<Captions> = of_data
+                .map(|score| score.captions(&score.system.name))
                 .collect();
-            if of_data.len() > 1 {
-                let step = self.planner.leaderboard(data, &of_data);
-                let ending = self.executor.record(&step)?;
-                self.leaderboards.extend(ending.result().cloned());
+            if captions.len() > 1 {
+                let step = self.planner.leaderboard(data, &captions);
+                if let StepResult::Done(record) = self.executor.record(&step)? {
+                    self.leaderboards.push(record);
+                }
             }
         }
         Ok(())
@@ -188,27 +193,25 @@ impl<'a> AtWork<'a> {
 
     /// Runs every benchmark, and those that look slow once more.
     pub fn run_benchmarks(&mut self) -> Result<(), NightlyError> {
-        let suite = &self.job.suite;
+        let suite = &self.workspace.suite;
         for benchmark in &suite.benchmarks {
-            let ending = self
-                .executor
-                .record(&self.planner.bench(benchmark, false))?;
-            self.benches.extend(ending.result().cloned());
-            let judged = match ending {
-                Ending::Done(record) => self.judge_benchmark(benchmark, &record)?,
-                Ending::NotValid(_, why) => {
-                    let why = format!("the run does not count: {why}");
-                    speed::missing(&self.before, suite, benchmark, Outcome::NotValid, &why)
-                }
-                Ending::Failed(why) => {
-                    speed::missing(&self.before, suite, benchmark, Outcome::Failed, &why)
-                }
-                Ending::NotRun => {
-                    let why = "the time budget was over before it";
-                    speed::missing(&self.before, suite, benchmark, Outcome::NotRun, why)
-                }
+            let missing = |timeline: &Timeline, outcome, why: &str| {
+                speed::missing(timeline, suite, benchmark, outcome, why)
             };
-            self.judged.extend(judged);
+            let result = self.executor.record(&self.planner.bench(benchmark, false))?;
+            let assessments = match result {
+                StepResult::Done(record) => {
+                    let assessments = match invalid(&record) {
+                        None => self.judge_benchmark(benchmark, &record)?,
+                        Some(why) => missing(&self.timeline, Outcome::NotValid, &why),
+                    };
+                    self.benches.push(record);
+                    assessments
+                }
+                StepResult::Failed(why) => missing(&self.timeline, Outcome::Failed, &why),
+                StepResult::NotRun => missing(&self.timeline, Outcome::NotRun, OVER),
+            };
+            self.assessments.extend(assessments);
         }
         Ok(())
     }
@@ -217,21 +220,27 @@ impl<'a> AtWork<'a> {
         &mut self,
         benchmark: &Benchmark,
         record: &Record,
-    ) -> Result<Vec<Judged>, NightlyError> {
-        let suite = &self.job.suite;
+    ) -> Result<Vec<Assessment>, NightlyError> {
+        let suite = &self.workspace.suite;
         let mut again = None;
-        if speed::is_suspicious_run(&self.before, suite, benchmark, record) {
-            let ending = self.executor.record(&self.planner.bench(benchmark, true))?;
-            if let Ending::Done(record) = ending {
-                again = Some(record);
+        if speed::is_suspicious_run(&self.timeline, suite, benchmark, record) {
+            let step = self.planner.bench(benchmark, true);
+            if let StepResult::Done(record) = self.executor.record(&step)? {
+                again = Some(record).filter(|record| invalid(record).is_none());
             }
         }
-        Ok(speed::judge_run(
-            &self.before,
-            suite,
-            benchmark,
-            record,
-            again.as_ref(),
-        ))
+        let timeline = &self.timeline;
+        Ok(speed::judge_run(timeline, suite, benchmark, record, again.as_ref()))
     }
+}
+
+/// Why a benchmark does not count, by its own record.
+fn invalid(record: &Record) -> Option<String> {
+    let Results::Bench(results) = &record.results else {
+        return None;
+    };
+    let reasons: Vec<&str> = (results.validity.reasons.iter())
+        .map(|remark| remark.reason.as_str())
+        .collect();
+    (!results.validity.valid).then(|| format!("the run does not count: {}", reasons.join("; ")))
 }

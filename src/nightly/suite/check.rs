@@ -1,10 +1,11 @@
 //! Whether the parts of a suite fit each other. Each check answers in a sentence what is wrong.
 
-use super::{DataSet, Notification, Suite, System};
-use crate::jobs::compare::gate::Gate;
-use crate::jobs::scoring::metrics::Group;
-use clap::ValueEnum;
 use std::collections::HashSet;
+
+use super::{Benchmark, DataSet, Notification, Suite, System};
+use crate::bench::load::Load;
+use crate::jobs::caption::Captioning;
+use crate::jobs::compare::gate::Gate;
 
 /// The word that is most like another one; `None` where none is like it.
 pub(super) fn nearest<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
@@ -58,13 +59,9 @@ pub(super) fn wrong_with(suite: &Suite) -> Option<String> {
         .systems
         .iter()
         .find_map(|system| wrong_system(suite, system)))
-    .or_else(|| suite.metrics.iter().find_map(|metric| wrong_metric(metric)))
+    .or_else(|| suite.benchmarks.iter().find_map(wrong_benchmark))
     .or_else(|| wrong_gates(suite))
     .or_else(|| suite.notify.iter().find_map(wrong_notification))
-    .or_else(|| {
-        let both = suite.history.file.is_some() && suite.history.postgres.is_some();
-        both.then(|| "[history] has a file and a server: give one of them".into())
-    })
     .or_else(|| (suite.threads == Some(0)).then(|| "threads = 0: give at least one".into()))
     .or_else(|| {
         (suite.retention.nights == 0)
@@ -102,8 +99,10 @@ fn wrong_system(suite: &Suite, system: &System) -> Option<String> {
     match (&system.submission, &system.checkpoint) {
         (None, None) => say("give a `submission` or a `checkpoint`".into()),
         (Some(_), Some(_)) => say("is a `submission` or a `checkpoint`, not both".into()),
-        (Some(_), None) if system.adapter.is_some() || !system.arguments.is_empty() => {
-            say("`adapter` and `arguments` are for checkpoints".into())
+        (Some(_), None)
+            if system.adapter.is_some() || system.captioning != Captioning::default() =>
+        {
+            say("`adapter` and `captioning` are for checkpoints".into())
         }
         (None, Some(_)) if data.is_some_and(|data| data.images.is_none()) => {
             say("its data set has no `images` to caption".into())
@@ -112,18 +111,26 @@ fn wrong_system(suite: &Suite, system: &System) -> Option<String> {
     }
 }
 
-pub(super) fn wrong_metric(metric: &str) -> Option<String> {
-    if Group::from_str(metric, true).is_ok() {
-        return None;
-    }
-    let known: Vec<String> = (Group::value_variants().iter())
-        .filter_map(|group| Some(group.to_possible_value()?.get_name().to_owned()))
-        .collect();
-    let hint = match nearest(metric, known.iter().map(String::as_str)) {
-        Some(like) => format!("did you mean `{like}`?"),
-        None => format!("there are {}", known.join(", ")),
+fn wrong_benchmark(benchmark: &Benchmark) -> Option<String> {
+    let targets = [
+        benchmark.encoder.is_some(),
+        benchmark.captioner.is_some(),
+        benchmark.score.is_some(),
+    ];
+    let load = match benchmark {
+        Benchmark { encoder: Some(request), .. } => &request.load,
+        Benchmark { captioner: Some(request), .. } => &request.load,
+        Benchmark { score: Some(request), .. } => &request.load,
+        _ => &Load::default(),
     };
-    Some(format!("metrics: `{metric}` is none: {hint}"))
+    let no_checkpoint = (benchmark.captioner.as_ref()).is_some_and(|c| c.checkpoint.is_empty());
+    let problem = match targets.iter().filter(|is_given| **is_given).count() {
+        1 if no_checkpoint => "give the captioner a `checkpoint`".into(),
+        // How many items there are is known when they are read.
+        1 => load.check(usize::MAX).err()?,
+        _ => "give it one of [benchmark.encoder], [benchmark.captioner] and [benchmark.score]".into(),
+    };
+    Some(format!("benchmark `{}`: {problem}", benchmark.name))
 }
 
 fn wrong_gates(suite: &Suite) -> Option<String> {

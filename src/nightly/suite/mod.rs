@@ -5,6 +5,7 @@
 
 mod check;
 mod duration;
+mod metrics;
 mod read;
 
 #[cfg(test)]
@@ -12,11 +13,17 @@ mod tests;
 
 pub use read::{SuiteError, read};
 
-use duration::Span;
-use fgd_metrics::series::Rule;
-use serde::Deserialize;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+
+use fgd_captions::ReadOptions;
+use fgd_encoder::EngineKind;
+use fgd_metrics::series::Rule;
+use serde::{Deserialize, Serialize};
+
+use crate::jobs::bench::{CaptionerRequest, EncoderRequest, Request, ScoreRequest};
+use crate::jobs::caption::Captioning;
+use duration::Span;
 
 /// A suite file with every key there is, commented.
 pub const EXAMPLE: &str = include_str!("example.toml");
@@ -36,12 +43,21 @@ pub struct Suite {
     #[serde(default = "gte_small")]
     pub encoder: String,
     /// The engine that runs it.
-    pub engine: Option<String>,
+    #[serde(default)]
+    pub engine: EngineKind,
+    /// Device of the candle engine: `cpu` or `cuda:N`.
+    #[serde(default = "cpu")]
+    pub device: String,
+    /// Count at most this many tokens of a caption.
+    pub max_length: Option<usize>,
     /// Threads of every step; all cores by default.
     pub threads: Option<usize>,
     /// Further metrics, as for `fgd score --metrics`.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "metrics::names")]
     pub metrics: Vec<String>,
+    /// Seed of everything random in them.
+    #[serde(default)]
+    pub seed: u64,
     /// How long a night may take.
     budget: Option<Span>,
     /// The data sets.
@@ -81,9 +97,16 @@ pub struct DataSet {
     pub images: Option<PathBuf>,
     /// SHA-256 over the names and bytes of the images, as the plan prints it.
     pub images_sha256: Option<String>,
-    /// Further flags of `fgd score`, `compare` and `leaderboard`, such as `--id-column`.
+    /// How files of captions are read.
     #[serde(default)]
-    pub arguments: Vec<String>,
+    pub reading: ReadOptions,
+    /// Column of the references' image ids, where `reading` does not say it.
+    pub reference_id_column: Option<String>,
+    /// Column of the references' captions, where `reading` does not say it.
+    pub reference_caption_column: Option<String>,
+    /// Columns to report every number by, or `ocr` or `length`.
+    #[serde(default)]
+    pub slice: Vec<String>,
 }
 
 /// Whatever makes captions.
@@ -100,40 +123,30 @@ pub struct System {
     pub checkpoint: Option<String>,
     /// LoRA adapter over it.
     pub adapter: Option<String>,
-    /// Further flags of `fgd caption`, such as `--num-beams`.
+    /// Where the checkpoint runs: `cpu`, or `cuda:N`.
+    #[serde(default = "cpu")]
+    pub device: String,
+    /// How the checkpoint captions.
     #[serde(default)]
-    pub arguments: Vec<String>,
+    pub captioning: Captioning,
 }
 
-/// Something whose speed is measured.
+/// Something whose speed is measured: one of the three targets, with the options of its request.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Benchmark {
     /// Names the benchmark in reports and in the history.
     pub name: String,
-    /// What is measured: `encoder`, `captioner` or `score`.
-    pub target: Target,
-    /// How it is asked, as for `fgd bench --scenario`.
-    pub scenario: String,
-    /// Further flags of `fgd bench`.
-    #[serde(default)]
-    pub arguments: Vec<String>,
-}
-
-/// What `fgd bench` measures.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Target {
     /// Captions to embeddings.
-    Encoder,
+    pub encoder: Option<EncoderRequest>,
     /// Images to captions.
-    Captioner,
-    /// Whole `fgd score` jobs.
-    Score,
+    pub captioner: Option<CaptionerRequest>,
+    /// Whole score jobs.
+    pub score: Option<ScoreRequest>,
 }
 
 /// When a night is a regression.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Gates {
     /// Conditions on systems, as for `fgd compare --gate`.
@@ -151,7 +164,7 @@ pub struct Gates {
 }
 
 /// How speed is judged, see [`Rule`].
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct SpeedGate {
     window: usize,
@@ -168,8 +181,6 @@ pub struct SpeedGate {
 pub struct HistoryPlace {
     /// SQLite file; `history.sqlite` in the state folder by default.
     pub file: Option<PathBuf>,
-    /// Name of the environment variable with the connection string of a PostgreSQL server.
-    pub postgres: Option<String>,
 }
 
 /// What is kept.
@@ -256,13 +267,13 @@ impl SpeedGate {
     }
 }
 
-impl Target {
-    /// The word on the command line.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Encoder => "encoder",
-            Self::Captioner => "captioner",
-            Self::Score => "score",
+impl Benchmark {
+    /// What is asked; [`read()`] has seen to it that it is one thing.
+    pub fn request(&self) -> Request {
+        match (&self.captioner, &self.score) {
+            (Some(captioner), _) => Request::Captioner(captioner.clone()),
+            (None, Some(score)) => Request::Score(score.clone()),
+            (None, None) => Request::Encoder(self.encoder.clone().unwrap_or_default()),
         }
     }
 }
@@ -295,6 +306,10 @@ impl Suite {
 
 fn state() -> PathBuf {
     Path::new("nightly").into()
+}
+
+fn cpu() -> String {
+    "cpu".into()
 }
 
 fn gte_small() -> String {

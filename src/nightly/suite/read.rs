@@ -1,8 +1,9 @@
 //! Reading a suite file: what is wrong with it is said with line, column and the nearest thing that would be right.
 
+use std::path::{Path, PathBuf};
+
 use super::Suite;
 use super::check::{nearest, wrong_with};
-use std::path::{Path, PathBuf};
 
 /// Why a suite file cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -68,6 +69,16 @@ pub(super) fn parse(text: &str, path: &Path) -> Result<Suite, SuiteError> {
     }
 }
 
+/// Keys that suites once had, each with a key that its table still has, and what to write instead.
+const RETIRED: [(&str, &str, &str); 6] = [
+    ("arguments", "submission", "write [system.captioning], such as captioning = { generation = { num_beams = 5 } }"),
+    ("arguments", "references", "write [data.reading], reference_id_column, reference_caption_column or slice"),
+    ("arguments", "captioner", "write [benchmark.encoder], [benchmark.captioner] or [benchmark.score] with fields of the flags' names"),
+    ("target", "captioner", "name a table after it: [benchmark.encoder], [benchmark.captioner] or [benchmark.score]"),
+    ("scenario", "captioner", "write it into the load of the target, such as encoder = { load = { scenario = \"offline\" } }"),
+    ("postgres", "file", "name a file; a team shares a night by its site and a history by `fgd nightly export` and `import`"),
+];
+
 /// serde lists what it expected in backticks; the nearest of these is said first.
 fn with_nearest(message: &str) -> String {
     let message = message.trim().replace('\n', " ");
@@ -79,6 +90,12 @@ fn with_nearest(message: &str) -> String {
     };
     let found = found.trim().trim_matches('`');
     let words: Vec<&str> = expected.split('`').skip(1).step_by(2).collect();
+    let retired = (RETIRED.iter())
+        .find(|(key, beside, _)| *key == found && words.contains(beside))
+        .filter(|_| message.starts_with("unknown field"));
+    if let Some((key, _, instead)) = retired {
+        return format!("`{key}` is no key any more: {instead}");
+    }
     let what = if message.starts_with("unknown field") {
         "key"
     } else {

@@ -3,14 +3,15 @@
 //! They stand in place of captions wherever a system or references are asked for, so that an
 //! embedding is computed once and statistics of references can be shared.
 
-mod moments;
+mod header;
 mod npy;
+mod npz;
 
-pub use moments::{read_moments, write_moments};
 pub use npy::{EmbeddingRows, read_embeddings, write_embeddings};
+pub use npz::{MeanCovariance, read_moments, write_moments};
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Why a file of arrays could not be read or written.
 #[derive(Debug, thiserror::Error)]
@@ -42,4 +43,20 @@ pub enum ArrayError {
         /// Row, counted from 1.
         row: u64,
     },
+}
+
+impl ArrayError {
+    fn io(path: &Path) -> impl Fn(io::Error) -> Self {
+        move |source| Self::Io {
+            path: path.into(),
+            source,
+        }
+    }
+
+    fn format(path: &Path) -> impl Fn(String) -> Self {
+        move |reason| Self::Format {
+            path: path.into(),
+            reason,
+        }
+    }
 }

@@ -1,14 +1,19 @@
 //! Embeddings in `.npy`: rows of floats, read in pieces so that memory does not grow with the file.
 
-use super::ArrayError;
-use ndarray::{Array2, ArrayView2};
-use npyz::{DType, NpyHeader, Order, TypeChar, WriterBuilder};
 use std::fs::File;
 use std::io::{self, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
 
+use ndarray::{Array2, ArrayView2};
+
+use super::ArrayError;
+use super::header::Header;
+
 /// Bytes of one piece while streaming.
 const PIECE: usize = 8 << 20;
+
+/// Most numbers of a file: their bytes can still be counted in 64 bits with a sign.
+const MOST_NUMBERS: u64 = 1 << 59;
 
 #[derive(Debug, Clone, Copy)]
 enum Float {
@@ -40,31 +45,27 @@ pub struct EmbeddingRows {
 
 impl EmbeddingRows {
     /// Opens the file and reads its header.
+    ///
+    /// # Errors
+    /// A file that cannot be read, or is not a matrix of such floats, row by row.
     pub fn open(path: &Path) -> Result<Self, ArrayError> {
-        let io = |source| ArrayError::Io {
-            path: path.into(),
-            source,
-        };
-        let format = |reason: String| ArrayError::Format {
-            path: path.into(),
-            reason,
-        };
+        let (io, format) = (ArrayError::io(path), ArrayError::format(path));
         let mut reader = BufReader::new(File::open(path).map_err(io)?);
-        let header = NpyHeader::from_reader(&mut reader)
+        let header = Header::read(&mut reader)
             .map_err(|error| format(format!("not a .npy file ({error})")))?;
-        let float = float_type(&header.dtype()).ok_or_else(|| {
+        let float = float_type(&header).ok_or_else(|| {
             format(format!(
                 "numbers of type {} where little-endian floats are needed; save as numpy float32",
-                header.dtype().descr()
+                header.shown_type()
             ))
         })?;
-        let &[rows, dim] = header.shape() else {
+        let &[rows, dim] = header.shape.as_slice() else {
             return Err(format(format!(
                 "an array of {} dimensions where rows of embeddings [N, d] are needed",
-                header.shape().len()
+                header.shape.len()
             )));
         };
-        if header.order() == Order::Fortran && rows > 1 && dim > 1 {
+        if header.fortran_order && rows > 1 && dim > 1 {
             return Err(format(
                 "columns stand one after the other; save numpy.ascontiguousarray(embeddings)"
                     .into(),
@@ -72,6 +73,14 @@ impl EmbeddingRows {
         }
         if rows == 0 || dim == 0 {
             return Err(format("holds no embedding".into()));
+        }
+        if header
+            .numbers()
+            .is_none_or(|numbers| numbers > MOST_NUMBERS)
+        {
+            return Err(format(format!(
+                "{rows} rows of {dim} numbers are more than a file holds"
+            )));
         }
         let dim = usize::try_from(dim)
             .ok()
@@ -98,20 +107,23 @@ impl EmbeddingRows {
     }
 
     /// Passes over `rows` rows without reading them.
+    ///
+    /// # Errors
+    /// The system refused.
     pub fn skip(&mut self, rows: u64) -> Result<(), ArrayError> {
         let rows = rows.min(self.rows - self.next);
         let bytes = rows * (self.float.width() * self.dim) as u64;
         self.reader
-            .seek_relative(i64::try_from(bytes).unwrap_or(i64::MAX))
-            .map_err(|source| ArrayError::Io {
-                path: self.path.clone(),
-                source,
-            })?;
+            .seek_relative(bytes as i64)
+            .map_err(ArrayError::io(&self.path))?;
         self.next += rows;
         Ok(())
     }
 
-    /// The next piece, `None` at the end.
+    /// The next piece [rows × dim], `None` at the end.
+    ///
+    /// # Errors
+    /// A file that is cut short, or a number that is not finite.
     pub fn next_piece(&mut self) -> Result<Option<Array2<f32>>, ArrayError> {
         let width = self.float.width();
         let most = (PIECE / (width * self.dim)).max(1) as u64;
@@ -120,34 +132,19 @@ impl EmbeddingRows {
             return Ok(None);
         }
         let mut bytes = vec![0; count * self.dim * width];
-        self.reader.read_exact(&mut bytes).map_err(|error| {
-            if error.kind() == io::ErrorKind::UnexpectedEof {
-                ArrayError::Format {
-                    path: self.path.clone(),
-                    reason: format!("cut short: its header promises {} rows", self.rows),
-                }
-            } else {
-                ArrayError::Io {
-                    path: self.path.clone(),
-                    source: error,
-                }
-            }
-        })?;
-        let values: Vec<f32> = match self.float {
-            Float::Half => bytes
-                .chunks_exact(2)
-                .map(|b| half::f16::from_le_bytes([b[0], b[1]]).to_f32())
-                .collect(),
-            Float::Single => bytes
-                .chunks_exact(4)
-                .map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]]))
-                .collect(),
-            Float::Double => bytes
-                .chunks_exact(8)
-                .map(|b| {
-                    f64::from_le_bytes([b[0], b[1], b[2], b[3], b[4], b[5], b[6], b[7]]) as f32
-                })
-                .collect(),
+        self.reader
+            .read_exact(&mut bytes)
+            .map_err(|error| match error.kind() {
+                io::ErrorKind::UnexpectedEof => ArrayError::format(&self.path)(format!(
+                    "cut short: its header promises {} rows",
+                    self.rows
+                )),
+                _ => ArrayError::io(&self.path)(error),
+            })?;
+        let values = match self.float {
+            Float::Half => convert(&bytes, |b| half::f16::from_le_bytes(b).to_f32()),
+            Float::Single => convert(&bytes, f32::from_le_bytes),
+            Float::Double => convert(&bytes, |b| f64::from_le_bytes(b) as f32),
         };
         if let Some(position) = values.iter().position(|value| !value.is_finite()) {
             return Err(ArrayError::NotFinite {
@@ -162,23 +159,23 @@ impl EmbeddingRows {
     }
 }
 
-fn float_type(dtype: &DType) -> Option<Float> {
-    let DType::Plain(plain) = dtype else {
-        return None;
-    };
-    // A header that this machine wrote and one in little-endian order read the same.
-    if plain.type_char() != TypeChar::Float || plain.endianness() != npyz::Endianness::Little {
-        return None;
-    }
-    match plain.size_field() {
-        2 => Some(Float::Half),
-        4 => Some(Float::Single),
-        8 => Some(Float::Double),
+fn convert<const N: usize>(bytes: &[u8], read: impl Fn([u8; N]) -> f32) -> Vec<f32> {
+    bytes.as_chunks().0.iter().map(|b| read(*b)).collect()
+}
+
+fn float_type(header: &Header) -> Option<Float> {
+    match header.number_type()? {
+        ("f2", true) => Some(Float::Half),
+        ("f4", true) => Some(Float::Single),
+        ("f8", true) => Some(Float::Double),
         _ => None,
     }
 }
 
-/// All rows of a `.npy` file.
+/// All rows of a `.npy` file, [N × d].
+///
+/// # Errors
+/// As [`EmbeddingRows::open`] and [`EmbeddingRows::next_piece`].
 pub fn read_embeddings(path: &Path) -> Result<Array2<f32>, ArrayError> {
     let mut rows = EmbeddingRows::open(path)?;
     let mut values = Vec::new();
@@ -189,16 +186,23 @@ pub fn read_embeddings(path: &Path) -> Result<Array2<f32>, ArrayError> {
     Ok(Array2::from_shape_vec(shape, values).expect("whole rows were read"))
 }
 
-/// Writes embeddings as a `.npy` of float32.
+/// Writes embeddings [N × d] as a `.npy` of float32.
+///
+/// # Errors
+/// What `out` refuses.
 pub fn write_embeddings(out: impl Write, embeddings: ArrayView2<f32>) -> io::Result<()> {
+    let mut out = io::BufWriter::new(out);
     let (rows, dim) = embeddings.dim();
-    let mut writer = npyz::WriteOptions::<f32>::new()
-        .default_dtype()
-        .shape(&[rows as u64, dim as u64])
-        .writer(out)
-        .begin_nd()?;
-    writer.extend(embeddings.iter().copied())?;
-    writer.finish()
+    let header = Header {
+        descr: "'<f4'".into(),
+        fortran_order: false,
+        shape: vec![rows as u64, dim as u64],
+    };
+    header.write(&mut out)?;
+    for value in embeddings {
+        out.write_all(&value.to_le_bytes())?;
+    }
+    out.flush()
 }
 
 #[cfg(test)]
@@ -212,7 +216,7 @@ mod tests {
         let (rows, dim) = (1_100, 4_096);
         let all = Array2::from_shape_fn((rows, dim), |(i, j)| (i * 31 + j) as f32);
         let file = File::create(&path).expect("a new file");
-        write_embeddings(io::BufWriter::new(file), all.view()).expect("written");
+        write_embeddings(file, all.view()).expect("written");
 
         let mut read = EmbeddingRows::open(&path).expect("a .npy file");
         let mut pieces = Vec::new();

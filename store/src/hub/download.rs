@@ -1,8 +1,9 @@
 //! Downloading what the hub cache lacks, into the layout that the hub's own clients share.
 
-use super::{HubError, Kind, Model, Settings, cached, missing_files, sha256, shards, snapshot};
+use super::{HubError, Kind, Model, Settings, cached, missing_files, shards, snapshot};
+use crate::digest::file_sha256;
 use hf_hub::api::sync::{ApiBuilder, ApiError, ApiRepo};
-use hf_hub::{Repo, RepoType};
+use hf_hub::{Cache, Repo, RepoType};
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
@@ -14,8 +15,7 @@ pub(super) fn download(
     settings: &Settings,
 ) -> Result<Model, HubError> {
     let failed = |error: ApiError| explain(error, id, kind, settings);
-    let mut builder = ApiBuilder::from_env()
-        .with_cache_dir(settings.cache.clone())
+    let mut builder = ApiBuilder::from_cache(Cache::new(settings.cache.clone()))
         .with_token(settings.token.clone())
         .with_progress(settings.progress)
         .with_retries(3);
@@ -77,7 +77,7 @@ fn fetch_verified(
         .and_then(|name| name.to_str())
         .filter(|name| name.len() == 64 && name.chars().all(|c| c.is_ascii_hexdigit()));
     if let Some(announced) = announced
-        && sha256(&blob)? != announced
+        && file_sha256(&blob)? != announced
     {
         // Removing is best effort: the error below is raised again on the next run otherwise.
         let _ = std::fs::remove_file(&blob);

@@ -88,3 +88,12 @@ pub enum HubError {
         source: io::Error,
     },
 }
+
+impl From<crate::digest::DigestError> for HubError {
+    fn from(error: crate::digest::DigestError) -> Self {
+        Self::Io {
+            path: error.path,
+            source: error.source,
+        }
+    }
+}

@@ -9,13 +9,14 @@
 mod download;
 mod error;
 
+// The old name, until its last caller says `digest::file_sha256`.
+pub use crate::digest::file_sha256 as sha256;
 pub use error::HubError;
 
 use hf_hub::Cache;
-use sha2::{Digest, Sha256};
 use std::collections::BTreeSet;
+use std::ffi::OsString;
 use std::fs::File;
-use std::io;
 use std::path::{Path, PathBuf};
 
 /// The encoder that FGD is named after.
@@ -102,7 +103,7 @@ pub struct Model {
     pub revision: Option<String>,
 }
 
-/// How the hub may be used; [`Settings::from_env`] reads what its own Python client reads.
+/// How the hub may be used; [`Settings::from_variables`] heeds what its own Python client heeds.
 #[derive(Debug, Clone)]
 pub struct Settings {
     /// Root of the cache, the folder that holds `models--org--name`.
@@ -118,29 +119,37 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// Reads `HF_HOME`, `HF_HUB_CACHE`, `HF_HUB_OFFLINE`, `HF_TOKEN` and `HF_ENDPOINT`.
-    pub fn from_env(progress: bool) -> Self {
-        let variable = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
-        let cache = match variable("HF_HUB_CACHE") {
-            Some(dir) => Cache::new(dir.into()),
-            None => Cache::from_env(),
+    /// What `HF_HUB_CACHE`, `HF_HOME`, `HF_HUB_OFFLINE`, `HF_TOKEN` and `HF_ENDPOINT` say, and where the cache is without them.
+    /// `variable` gives the value of a variable that is set and not empty; `progress` is taken over.
+    pub fn from_variables(variable: impl Fn(&str) -> Option<OsString>, progress: bool) -> Self {
+        let text = |name| variable(name).and_then(|value| value.into_string().ok());
+        let folder = |name| variable(name).map(PathBuf::from);
+        let home = || {
+            folder("HOME")
+                .unwrap_or_default()
+                .join(".cache/huggingface")
         };
+        let cache = folder("HF_HUB_CACHE")
+            .unwrap_or_else(|| folder("HF_HOME").unwrap_or_else(home).join("hub"));
         Self {
-            offline: variable("HF_HUB_OFFLINE").is_some_and(|value| {
+            offline: text("HF_HUB_OFFLINE").is_some_and(|value| {
                 matches!(
                     value.to_ascii_lowercase().as_str(),
                     "1" | "true" | "yes" | "on"
                 )
             }),
-            token: variable("HF_TOKEN").or_else(|| cache.token()),
-            endpoint: variable("HF_ENDPOINT"),
-            cache: cache.path().clone(),
+            token: text("HF_TOKEN").or_else(|| Cache::new(cache.clone()).token()),
+            endpoint: text("HF_ENDPOINT"),
+            cache,
             progress,
         }
     }
 }
 
 /// Finds the model `name` (a directory, or `org/name[@revision]`), downloading it where it must.
+///
+/// # Errors
+/// A name that is neither, files that are missing and cannot be had.
 pub fn resolve(name: &str, kind: Kind, settings: &Settings) -> Result<Model, HubError> {
     let dir = Path::new(name);
     if dir.is_dir() {
@@ -286,15 +295,4 @@ fn cached(id: &str, revision: &str, kind: Kind, settings: &Settings) -> Option<M
         id: id.into(),
         revision: Some(commit),
     })
-}
-
-/// SHA-256 of a file, in hex.
-pub fn sha256(path: &Path) -> Result<String, HubError> {
-    let failed = |source| HubError::Io {
-        path: path.into(),
-        source,
-    };
-    let mut hasher = Sha256::new();
-    io::copy(&mut File::open(path).map_err(failed)?, &mut hasher).map_err(failed)?;
-    Ok(format!("{:x}", hasher.finalize()))
 }

@@ -1,16 +1,11 @@
 //! Checkpoints among the systems: captioned on the way, after which a file of captions stands for each.
 
-use super::Args;
-use crate::cli::captioning::{Checkpoint, Job};
-use crate::cli::exit::usage;
-use crate::cli::inputs::Named;
-use crate::cli::output::Output;
+use super::Request;
 use crate::jobs::caption::Captioned;
-use crate::jobs::host;
 use crate::jobs::images::Images;
-use anyhow::Context;
-use fgd_captioner::run::ImageFile;
-use fgd_captions::{self as captions, CaptionFile};
+use crate::jobs::options::Named;
+use crate::jobs::{JobError, Session};
+use fgd_captions::CaptionFile;
 use sha2::{Digest, Sha256};
 use std::path::{Path, PathBuf};
 
@@ -81,80 +76,19 @@ fn is_hub_id(text: &str) -> bool {
             .is_some_and(|(organisation, name)| is_name(organisation) && is_name(name))
 }
 
-/// Captions the references' images with every checkpoint, one after the other; the path of its system is then that of
-/// its captions. `None` for the other systems.
+/// Captions the references' images with every checkpoint, one after the other; answers the files of captions and how each
+/// run went.
 pub fn caption_all(
-    args: &Args,
-    names: &[Option<Name>],
-    systems: &mut [Named],
+    request: &Request,
+    systems: &[(&Named, &Name)],
     references: &CaptionFile,
     images: &Images,
-    output: &Output,
-) -> anyhow::Result<Vec<Option<Captioned>>> {
-    let checked = args
-        .captioning
-        .check(args.metrics.seed, &args.encoder.device)?;
-    let images: Vec<ImageFile> = images
-        .select(&captions::group(references).ids)
-        .map_err(|error| usage(error.to_string()))?;
-    let work = work_folder(args);
-    std::fs::create_dir_all(&work)
-        .with_context(|| format!("{}: cannot be made a folder", work.display()))?;
-    let shared = work.join("features");
-    let several = names.iter().flatten().count() > 1;
-    let features = match args.captioning.features_cache() {
-        Some(given) => Some(given.as_path()),
-        None => several.then_some(shared.as_path()),
-    };
-    // Every checkpoint is looked for before the first one runs for hours.
-    let mut found = Vec::new();
-    for (name, system) in names.iter().zip(systems.iter_mut()) {
-        let Some(name) = name else {
-            found.push(None);
-            continue;
-        };
-        let checkpoint = Checkpoint::resolve(&name.base, name.adapter.as_deref(), output)?;
-        system.path = work.join(file_name(&system.name));
-        args.captioning.prepare(&system.path)?;
-        found.push(Some(checkpoint));
-    }
-    let mut captioned = Vec::new();
-    for (checkpoint, system) in found.iter().zip(systems.iter()) {
-        let Some(checkpoint) = checkpoint else {
-            captioned.push(None);
-            continue;
-        };
-        output.say(format!("captioning with {}", system.name));
-        let is_alone = host::reset_peak_memory() || captioned.iter().flatten().next().is_none();
-        let job = Job {
-            checkpoint,
-            images: &images,
-            source: args.images.as_deref().unwrap_or(Path::new(".")),
-            captions: &system.path,
-            features,
-        };
-        let mut ran = args.captioning.run(&job, &checked, output)?;
-        if !is_alone {
-            ran.results.peak_memory_bytes = None;
-        }
-        captioned.push(Some(ran));
-    }
-    Ok(captioned)
-}
-
-/// Where captions, journals and features are kept, so that the same command goes on after an interruption.
-fn work_folder(args: &Args) -> PathBuf {
-    if let Some(work) = &args.work {
-        return work.clone();
-    }
-    match args.report.folder() {
-        Some(report) => {
-            let mut name = report.file_name().unwrap_or_default().to_owned();
-            name.push(".work");
-            report.with_file_name(name)
-        }
-        None => PathBuf::from("fgd-compare.work"),
-    }
+    session: &mut Session,
+) -> Result<Vec<(PathBuf, Captioned)>, JobError> {
+    let _ = (request, systems, references, images, session);
+    Err(JobError::usage(
+        "checkpoints are captioned by the captioner's job, which moves here next",
+    ))
 }
 
 /// A file name for the captions of a system; two names never share one.

@@ -1,28 +1,32 @@
 //! Which numbers may stand side by side: those of one comparability key.
 
-use super::scored::Scored;
-use crate::cli::exit::usage;
-use crate::cli::inputs::Named;
-use crate::jobs::provenance;
+use super::Scored;
+use super::systems::Participant;
+use crate::jobs::{JobError, provenance};
 use fgd_record::Comparability;
 
-/// The key that all systems share; systems of different keys are not compared.
-pub fn agreed(scored: &Scored, systems: &[Named]) -> anyhow::Result<Comparability> {
-    let common = match (&scored.references, scored.saved.first()) {
+/// The key that all systems share; systems of different keys are not compared. `references` is the hash of the
+/// references, where they were given.
+pub fn agreed(
+    scored: &Scored,
+    references: Option<String>,
+    systems: &[Participant],
+) -> Result<Comparability, JobError> {
+    let common = match (references, scored.saved.first()) {
         // With records alone, the references only have to be those of the records.
         (Some(hash), Some((_, first))) if scored.saved.len() == scored.contenders.len() => {
             Comparability {
-                references_sha256: Some(hash.clone()),
+                references_sha256: Some(hash),
                 ..first.clone()
             }
         }
-        (Some(hash), _) => provenance::comparability(scored.encoder.as_ref(), hash.clone()),
+        (Some(hash), _) => provenance::comparability(scored.encoder.as_ref(), hash),
         (None, Some((_, first))) => first.clone(),
-        (None, None) => return Err(usage("give at least one system")),
+        (None, None) => return Err(JobError::usage("give at least one system")),
     };
     for (index, saved) in &scored.saved {
         if let Some(difference) = unlike(saved, &common) {
-            return Err(usage(format!(
+            return Err(JobError::usage(format!(
                 "{}: its numbers cannot be compared with the others: {difference}; score its captions \
                  again with the same settings",
                 systems[*index].path.display()

@@ -1,12 +1,13 @@
 //! A figure of tonight with what is said of it: once for the history, once for the record.
 
-use super::history::{Entry, Kind, Night, Outcome, Past, Series};
 use fgd_metrics::series::Standing;
 use fgd_record::{NightlyFinding, NightlyVerdict};
 
-/// A judged figure.
+use super::history::{Entry, Kind, Outcome, Series};
+
+/// A figure with its verdict.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Judged {
+pub struct Assessment {
     /// As it stands in the history.
     pub entry: Entry,
     /// As it stands in the record.
@@ -24,18 +25,7 @@ pub struct Figure {
     pub first: Option<f64>,
 }
 
-/// The history as verdicts look at it.
-#[derive(Debug, Clone, Copy)]
-pub struct Before<'a> {
-    /// The nights, oldest first; tonight may be among them, if it is gone on with.
-    pub nights: &'a [Night],
-    /// The series.
-    pub pasts: &'a [Past],
-    /// Tonight.
-    pub tonight: &'a Night,
-}
-
-impl Judged {
+impl Assessment {
     /// A figure of which nothing is said yet.
     pub fn new(series: Series, figure: Figure, inputs: i64, gated: bool) -> Self {
         let kind = match series.kind {
@@ -71,10 +61,10 @@ impl Judged {
 
     /// A figure that is missing.
     pub fn missing(series: Series, outcome: Outcome, reason: &str) -> Self {
-        let mut judged = Self::new(series, Figure::default(), 0, true);
-        judged.entry.outcome = outcome;
-        judged.say(NightlyVerdict::Invalid, reason);
-        judged
+        let mut assessment = Self::new(series, Figure::default(), 0, true);
+        assessment.entry.outcome = outcome;
+        assessment.say(NightlyVerdict::Invalid, reason);
+        assessment
     }
 
     /// Says something of it.
@@ -94,45 +84,5 @@ impl Judged {
             NightlyVerdict::Regressed => Standing::Regressed,
             _ => Standing::Accepted,
         };
-    }
-}
-
-impl<'a> Before<'a> {
-    /// The past of a series, without tonight.
-    pub fn of(&self, series: &Series) -> Option<Past> {
-        let past = self
-            .pasts
-            .iter()
-            .find(|past| past.series.id() == series.id())?;
-        let mut past = past.clone();
-        past.points
-            .retain(|point| self.nights[point.night].started < self.tonight.started);
-        let points = past.points.len();
-        past.levels.retain(|level| *level < points);
-        Some(past)
-    }
-
-    /// The series of a system that were measured last, one per metric.
-    pub fn latest_of(&self, system: &str, kind: Kind, host: &str) -> Vec<&'a Series> {
-        let mut latest: Vec<(&Series, usize)> = Vec::new();
-        for past in self.pasts {
-            let series = &past.series;
-            let of_host = kind == Kind::Quality || series.host == host;
-            let Some(last) = past.points.last().filter(|_| of_host) else {
-                continue;
-            };
-            if series.system != system || series.kind != kind {
-                continue;
-            }
-            match latest
-                .iter_mut()
-                .find(|(known, _)| known.metric == series.metric)
-            {
-                Some(known) if known.1 < last.night => *known = (series, last.night),
-                Some(_) => {}
-                None => latest.push((series, last.night)),
-            }
-        }
-        latest.into_iter().map(|(series, _)| series).collect()
     }
 }

@@ -1,15 +1,17 @@
 //! Taking a new level for good: what stands as a regression is what is held from now on.
 
-use super::history::{History, Kind};
-use super::place::NightFolder;
-use super::speed::is_regressed;
-use super::{Job, NightlyError, lock::Lock, night};
-use crate::jobs::provenance;
 use fgd_metrics::series::Standing;
 
-/// What is accepted.
+use super::history::Kind;
+use super::lock::Lock;
+use super::place::NightFolder;
+use super::speed::is_regressed;
+use super::{NightlyError, Workspace, night};
+use crate::jobs::provenance;
+
+/// What to accept.
 #[derive(Debug, Clone, Default)]
-pub struct Choice {
+pub struct Selection {
     /// Of these systems and benchmarks only.
     pub systems: Vec<String>,
     /// These metrics and figures only.
@@ -18,9 +20,9 @@ pub struct Choice {
     pub note: String,
 }
 
-/// A level that was accepted.
+/// A level that is held from now on.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Accepted {
+pub struct Level {
     /// The system or benchmark.
     pub system: String,
     /// The metric or figure.
@@ -29,22 +31,24 @@ pub struct Accepted {
     pub since: String,
 }
 
-/// Accepts every regression of the last night that the choice names.
-pub fn accept(job: &Job, choice: &Choice) -> Result<Vec<Accepted>, NightlyError> {
+/// Accepts every regression of the last night that the selection names.
+pub fn accept(
+    workspace: &Workspace,
+    selection: &Selection) -> Result<Vec<Level>, NightlyError> {
     let now = provenance::now();
-    let (_lock, _) = Lock::take(&job.state, &now)?;
-    let mut history: History = job.history()?;
-    let nights = history.nights(&job.suite.name)?;
-    let pasts = history.pasts(&job.suite.name, &nights)?;
+    let (_lock, _) = Lock::take(&workspace.state, &now)?;
+    let mut history = workspace.history()?;
+    let nights = history.nights(&workspace.suite.name)?;
+    let pasts = history.pasts(&workspace.suite.name, &nights)?;
     let chosen = |list: &[String], name: &String| list.is_empty() || list.contains(name);
-    let mut accepted = Vec::new();
+    let mut levels = Vec::new();
     for past in &pasts {
         let series = &past.series;
         let last = past.points.iter().rposition(|point| point.value.is_some());
         let Some(last) = last.filter(|last| is_regressed(past.points[*last].standing)) else {
             continue;
         };
-        if !(chosen(&choice.systems, &series.system) && chosen(&choice.metrics, &series.metric)) {
+        if !(chosen(&selection.systems, &series.system) && chosen(&selection.metrics, &series.metric)) {
             continue;
         }
         let begins = match series.kind {
@@ -58,27 +62,27 @@ pub fn accept(job: &Job, choice: &Choice) -> Result<Vec<Accepted>, NightlyError>
         let Some(night) = nights.get(past.points[begins].night) else {
             continue;
         };
-        history.accept(series, night, &now, &choice.note)?;
-        accepted.push(Accepted {
+        history.accept(series, night, &now, &selection.note)?;
+        levels.push(Level {
             system: series.system.clone(),
             metric: series.metric.clone(),
             since: night.started.clone(),
         });
     }
-    keep_captions(job, &accepted)?;
-    Ok(accepted)
+    keep_captions(workspace, &levels)?;
+    Ok(levels)
 }
 
 /// The last night's captions of accepted systems are what later ones are compared with.
-fn keep_captions(job: &Job, accepted: &[Accepted]) -> Result<(), NightlyError> {
-    let Some(last) = NightFolder::all(&job.state)
+fn keep_captions(workspace: &Workspace, levels: &[Level]) -> Result<(), NightlyError> {
+    let Some(last) = NightFolder::all(&workspace.state)
         .into_iter()
         .rfind(NightFolder::is_finished)
     else {
         return Ok(());
     };
-    for system in &job.suite.systems {
-        if !accepted.iter().any(|level| level.system == system.name) {
+    for system in &workspace.suite.systems {
+        if !levels.iter().any(|level| level.system == system.name) {
             continue;
         }
         let like = system
@@ -87,7 +91,7 @@ fn keep_captions(job: &Job, accepted: &[Accepted]) -> Result<(), NightlyError> {
             .unwrap_or_else(|| "captions.csv".into());
         let captions = last.captions(&system.name, &like);
         if captions.is_file() {
-            night::accept_captions(job, &system.name, &captions)?;
+            night::accept_captions(workspace, &system.name, &captions)?;
         }
     }
     Ok(())

@@ -1,0 +1,109 @@
+//! What computes the embeddings: the choice of an engine, and the seam that engines stand behind.
+
+use std::fmt;
+use std::str::FromStr;
+
+use fgd_kernels as kernels;
+use serde::{Deserialize, Serialize};
+
+use super::EncoderError;
+use super::chunk::Chunk;
+
+/// How the embeddings are computed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "clap", derive(clap::ValueEnum))]
+#[serde(rename_all = "lowercase")]
+pub enum EngineKind {
+    /// f32 on the CPU, with kernels of this crate: the default.
+    #[default]
+    Packed,
+    /// 12-bit integers on the CPU: faster and approximate.
+    Int12,
+    /// candle-transformers' BERT in f32, on the CPU or a GPU.
+    Candle,
+}
+
+impl EngineKind {
+    /// All engines, in the order in which they are listed to users.
+    pub const ALL: [EngineKind; 3] = [EngineKind::Packed, EngineKind::Int12, EngineKind::Candle];
+
+    /// The word on the command line and in records.
+    pub fn name(self) -> &'static str {
+        match self {
+            EngineKind::Packed => "packed",
+            EngineKind::Int12 => "int12",
+            EngineKind::Candle => "candle",
+        }
+    }
+}
+
+impl fmt::Display for EngineKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl FromStr for EngineKind {
+    type Err = EncoderError;
+
+    fn from_str(text: &str) -> Result<EngineKind, EncoderError> {
+        EngineKind::ALL
+            .into_iter()
+            .find(|kind| kind.name() == text)
+            .ok_or_else(|| EncoderError::Option {
+                option: "--engine",
+                value: text.into(),
+                reason: "the engines are packed, int12 and candle".into(),
+            })
+    }
+}
+
+/// Name of the SIMD kernels in use: `avx512`, `avx2`, `portable`, or the reason why none can be.
+pub fn simd_level() -> String {
+    kernels::kernels().map_or_else(|error| error.to_string(), |kernels| kernels.name.to_owned())
+}
+
+/// How to load an encoder.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Options {
+    /// The engine.
+    pub engine: EngineKind,
+    /// `cpu`; with the candle engine also `cuda:N`.
+    pub device: String,
+    /// Cut captions at this many tokens, special tokens included, instead of at [`Spec::max_length`].
+    pub max_length: Option<usize>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Options {
+            engine: EngineKind::default(),
+            device: "cpu".into(),
+            max_length: None,
+        }
+    }
+}
+
+impl Options {
+    /// Name and variant of the engine, such as `packed/avx2`, without loading an encoder.
+    ///
+    /// # Errors
+    /// Where `FGD_SIMD` asks for kernels that this CPU cannot run.
+    pub fn engine_label(&self) -> Result<String, EncoderError> {
+        Ok(match self.engine {
+            EngineKind::Candle => format!("candle/{}", self.device),
+            EngineKind::Int12 => format!("int12/{}", kernels::integer_kernels()?.name),
+            EngineKind::Packed => format!("packed/{}", kernels::kernels()?.name),
+        })
+    }
+}
+
+/// What turns chunks of tokens into embeddings.
+pub(super) trait Engine: Send + Sync {
+    /// Name and variant, for records: `packed/avx2`.
+    fn label(&self) -> &str;
+    /// Token rows that a chunk should have.
+    fn chunk_rows(&self) -> usize;
+    /// Writes the embeddings of the captions of `chunk`, [captions × dim].
+    fn embed(&self, chunk: &Chunk, embeddings: &mut [f32]) -> Result<(), EncoderError>;
+}

@@ -1,0 +1,119 @@
+//! `fgd compare`: several systems on the same images, and whether they differ.
+
+use super::captioning::CaptioningArgs;
+use super::encoder::EncoderArgs;
+use super::exit::Exit;
+use super::files::{CaptionArgs, ReportArgs, ResultArgs};
+use super::findings;
+use super::inputs::{ReferenceColumns, named};
+use super::metrics::MetricArgs;
+use super::output::{Output, Sink};
+use crate::jobs::Session;
+use crate::jobs::compare::{self, Request};
+use fgd_record::Results;
+use std::path::{Path, PathBuf};
+
+/// Arguments of `fgd compare`.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The systems, each with an optional name; the first is the baseline. A system is a file of captions, .npy
+    /// embeddings, .npz moments, a saved record of `fgd score` (.json), or a checkpoint that captions the images on
+    /// the way: a directory or hub id, or CHECKPOINT+ADAPTER.
+    #[arg(required = true, value_name = "[NAME=]SYSTEM")]
+    systems: Vec<String>,
+    /// The references: captions, .npy embeddings or .npz moments of the same images. Only saved records do without.
+    #[arg(short, long, value_name = "FILE", env = "FGD_REFERENCES")]
+    references: Option<PathBuf>,
+    #[command(flatten)]
+    columns: ReferenceColumns,
+    /// The images, a directory or a CSV file with a column image_id and optionally path: for checkpoints, and for
+    /// thumbnails in the report.
+    #[arg(long, value_name = "DIR|LIST.csv", env = "FGD_IMAGES")]
+    images: Option<PathBuf>,
+    /// Where the paths (or ids) of LIST.csv start; its own directory by default.
+    #[arg(long, value_name = "DIR", env = "FGD_IMAGE_ROOT")]
+    image_root: Option<PathBuf>,
+    /// Where checkpoints' captions, journals and records are kept: the same command goes on from there. By default
+    /// beside the report, in REPORT.work, or else in fgd-compare.work.
+    #[arg(long, value_name = "DIR", env = "FGD_WORK")]
+    work: Option<PathBuf>,
+    /// End with exit code 3 unless this holds, such as fgd_paired<=base+0.002, fgd_set<0.01 or
+    /// tuned.cider_d>=base; `base` is the first system unless one is called that. Repeatable; separated by
+    /// semicolons in the environment.
+    #[arg(
+        long,
+        value_delimiter = ';',
+        value_name = "CONDITION",
+        env = "FGD_GATE"
+    )]
+    gate: Vec<String>,
+    /// Show the N images on which the systems differ most.
+    #[arg(long, value_name = "N", default_value_t = 10, env = "FGD_CONTRASTS")]
+    contrasts: usize,
+    /// Bootstrap replicates behind every interval of a difference.
+    #[arg(long, value_name = "N", default_value_t = 1000, env = "FGD_REPLICATES")]
+    replicates: usize,
+    #[command(flatten)]
+    metrics: MetricArgs,
+    #[command(flatten)]
+    captions: CaptionArgs,
+    #[command(flatten)]
+    encoder: EncoderArgs,
+    #[command(flatten)]
+    captioning: CaptioningArgs,
+    #[command(flatten)]
+    result: ResultArgs,
+    #[command(flatten)]
+    report: ReportArgs,
+}
+
+/// Runs `fgd compare`.
+pub fn run(args: Args, output: &Output, session: &mut Session) -> anyhow::Result<Exit> {
+    let sink = Sink::open(args.result.output.as_deref())?;
+    args.report.prepare()?;
+    let request = Request {
+        systems: named(&args.systems)?,
+        references: args.references.map(|path| args.columns.of(path)),
+        images: args.images,
+        image_root: args.image_root,
+        work: args
+            .work
+            .unwrap_or_else(|| work_folder(args.report.folder())),
+        gate: args.gate,
+        contrasts: args.contrasts,
+        replicates: args.replicates,
+        captioning: args.captioning.captioning(args.metrics.seed),
+        reading: args.captions.options(),
+        encoding: args.encoder.encoding(),
+        measuring: args.metrics.measuring(),
+    };
+    let record = compare::run(&request, session)?;
+    findings::print_of(&record, output);
+    args.result.write(sink, &record, output)?;
+    args.report.write(std::slice::from_ref(&record), output)?;
+    let Results::Compare(results) = &record.results else {
+        return Ok(Exit::Failure);
+    };
+    let crossed = results
+        .gates
+        .iter()
+        .filter(|gate| gate.passed != Some(true));
+    let mut exit = Exit::Success;
+    for gate in crossed {
+        eprintln!("gate crossed: {}: {}", gate.condition, gate.explanation);
+        exit = Exit::Regression;
+    }
+    Ok(exit)
+}
+
+/// Beside the report, so that the same command goes on after an interruption.
+fn work_folder(report: Option<&Path>) -> PathBuf {
+    match report {
+        Some(report) => {
+            let mut name = report.file_name().unwrap_or_default().to_owned();
+            name.push(".work");
+            report.with_file_name(name)
+        }
+        None => Request::default().work,
+    }
+}

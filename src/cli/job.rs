@@ -1,0 +1,53 @@
+//! `fgd job`: any job from plain data. A night starts its steps with it, `fgd bench score` its jobs, and any other
+//! program what it likes.
+
+use std::path::PathBuf;
+
+use anyhow::Context;
+use fgd_record::{Record, Results};
+
+use super::exit::{Exit, usage};
+use super::output::Sink;
+use crate::jobs::Session;
+use crate::jobs::request::Request;
+
+/// Arguments of `fgd job`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Example: a file with
+
+  {\"job\": \"score\", \"submission\": \"good.csv\", \"references\": {\"path\": \"references.csv\"}}
+
+does what `fgd score good.csv --references references.csv --format json` does. The jobs are score, compare, leaderboard,
+caption and bench. Fields have the names of the flags with underscores, and their defaults.")]
+pub struct Args {
+    /// The request as JSON.
+    #[arg(value_name = "REQUEST.json")]
+    request: PathBuf,
+    /// Write the record to a file instead of stdout.
+    #[arg(short, long, value_name = "FILE", env = "FGD_OUTPUT")]
+    output: Option<PathBuf>,
+}
+
+/// Runs `fgd job`; the exit code is that of the job's own command.
+pub fn run(args: &Args, session: &mut Session) -> anyhow::Result<Exit> {
+    let path = args.request.display();
+    let text = std::fs::read(&args.request).with_context(|| format!("{path}: cannot be read"))?;
+    let request: Request = serde_json::from_slice(&text)
+        .map_err(|error| usage(format!("{path}: is no request: {error}; see fgd job --help")))?;
+    let sink = Sink::open(args.output.as_deref())?;
+    let record = request.run(session)?;
+    sink.write(record.to_json().as_bytes())?;
+    Ok(exit_of(&record))
+}
+
+/// What a record means for a script.
+pub fn exit_of(record: &Record) -> Exit {
+    match &record.results {
+        Results::Bench(results) if !results.validity.valid => Exit::NotValid,
+        Results::Compare(results) if results.gates.iter().any(|g| g.passed != Some(true)) => {
+            Exit::Regression
+        }
+        _ => Exit::Success,
+    }
+}

@@ -1,0 +1,61 @@
+//! `fgd leaderboard`: many submissions, ranked with what their differences leave open.
+
+use super::encoder::EncoderArgs;
+use super::exit::Exit;
+use super::files::{CaptionArgs, ReportArgs, ResultArgs};
+use super::inputs::{ReferenceColumns, named};
+use super::metrics::MetricArgs;
+use super::output::{Output, Sink};
+use crate::jobs::Session;
+use crate::jobs::leaderboard::{self, Request};
+use clap::builder::FalseyValueParser;
+use std::path::PathBuf;
+
+/// Arguments of `fgd leaderboard`.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The submissions: files of captions, or .npy embeddings, each with an optional name.
+    #[arg(required = true, value_name = "[NAME=]SUBMISSION")]
+    submissions: Vec<String>,
+    /// The references: captions or .npy embeddings of the same images, or of others with --unpaired.
+    #[arg(short, long, value_name = "FILE", env = "FGD_REFERENCES")]
+    references: PathBuf,
+    #[command(flatten)]
+    columns: ReferenceColumns,
+    /// The references are of other images: rank by the distance of the sets, fgd_set with its bias removed.
+    #[arg(long, env = "FGD_UNPAIRED", value_parser = FalseyValueParser::new())]
+    unpaired: bool,
+    /// Split the images in a public and a private part: public=SHARE draws them by --seed, COLUMN names a
+    /// column of the references that says Public or Private. A column `Usage` is used by itself.
+    #[arg(long, value_name = "public=SHARE|COLUMN", env = "FGD_SPLIT")]
+    split: Option<String>,
+    #[command(flatten)]
+    metrics: MetricArgs,
+    #[command(flatten)]
+    captions: CaptionArgs,
+    #[command(flatten)]
+    encoder: EncoderArgs,
+    #[command(flatten)]
+    result: ResultArgs,
+    #[command(flatten)]
+    report: ReportArgs,
+}
+
+/// Runs `fgd leaderboard`.
+pub fn run(args: Args, output: &Output, session: &mut Session) -> anyhow::Result<Exit> {
+    let sink = Sink::open(args.result.output.as_deref())?;
+    args.report.prepare()?;
+    let request = Request {
+        submissions: named(&args.submissions)?,
+        references: args.columns.of(args.references),
+        unpaired: args.unpaired,
+        split: args.split,
+        reading: args.captions.options(),
+        encoding: args.encoder.encoding(),
+        measuring: args.metrics.measuring(),
+    };
+    let record = leaderboard::run(&request, session)?;
+    args.result.write(sink, &record, output)?;
+    args.report.write(std::slice::from_ref(&record), output)?;
+    Ok(Exit::Success)
+}

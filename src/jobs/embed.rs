@@ -1,0 +1,50 @@
+//! Captions to embeddings, row by row.
+
+use super::embedding::{Embedding, texts};
+use super::options::Encoding;
+use super::{JobError, Session};
+use fgd_captions::ReadOptions;
+use fgd_record::EncoderInfo;
+use ndarray::Array2;
+use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
+
+/// What `fgd embed` is asked.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Request {
+    /// The captions.
+    pub file: PathBuf,
+    /// How the file is read.
+    #[serde(default)]
+    pub reading: ReadOptions,
+    /// How captions are embedded.
+    #[serde(default)]
+    pub encoding: Encoding,
+}
+
+/// What came of it.
+#[derive(Debug, Clone)]
+pub struct Embedded {
+    /// `[captions, d]`, in the order of the file.
+    pub rows: Array2<f32>,
+    /// The encoder; `None` for a file without captions.
+    pub encoder: Option<EncoderInfo>,
+    /// How many captions the cache did not have.
+    pub encoded: usize,
+}
+
+/// Embeds the captions of a file.
+///
+/// # Errors
+/// A file that cannot be read, an encoder that cannot be had.
+pub fn run(request: &Request, session: &mut Session) -> Result<Embedded, JobError> {
+    let file = fgd_captions::read(&request.file, &request.reading)?;
+    let texts = texts(&file);
+    let mut embedding = Embedding::new(session, &request.encoding, texts.len() as u64);
+    Ok(Embedded {
+        rows: embedding.embed(&texts)?,
+        encoder: embedding.encoder(),
+        encoded: embedding.encoded(),
+    })
+}

@@ -1,0 +1,168 @@
+//! The submissions, scored one after the other: only numbers are kept of each, so that hundreds need the memory of one.
+
+use super::Request;
+use super::rank::{Entry, pseudo_values};
+use crate::jobs::embedding::Embedding;
+use crate::jobs::options::Named;
+use crate::jobs::scoring::findings::{counted, errors, for_record};
+use crate::jobs::scoring::numbers::PerCaption;
+use crate::jobs::scoring::set::EvalSet;
+use crate::jobs::scoring::system::System;
+use crate::jobs::scoring::{ImageScores, ScoreError, Scorer};
+use crate::jobs::{JobError, Session};
+use fgd_record::{EncoderInfo, Finding, Input, Rejected, SetMeasure, Severity};
+
+/// Findings of a submission that the record keeps; the rest is counted.
+const FINDINGS_KEPT: usize = 20;
+
+/// What became of the submissions.
+#[derive(Default)]
+pub struct Field {
+    /// Those that can be ranked.
+    pub entries: Vec<Entry>,
+    /// Those that can not, and why.
+    pub rejected: Vec<Rejected>,
+    /// The files of the entries.
+    pub inputs: Vec<Input>,
+    /// Notes on these files.
+    pub findings: Vec<Finding>,
+    /// The encoder that was used.
+    pub encoder: Option<EncoderInfo>,
+    /// The images of the first submission, sorted; only needed where references are of other images.
+    images: Option<Vec<String>>,
+}
+
+/// Why a submission is not in the field: by its own fault, or because nothing works.
+enum Out {
+    Rejected(Rejected),
+    Failed(JobError),
+}
+
+impl From<JobError> for Out {
+    fn from(error: JobError) -> Self {
+        Self::Failed(error)
+    }
+}
+
+impl Field {
+    /// Scores all submissions. What is a submission's own fault rejects it; all else is an error.
+    pub fn score(
+        request: &Request,
+        references: &System,
+        session: &mut Session,
+    ) -> Result<Self, JobError> {
+        let mut field = Self::default();
+        let bar = session
+            .progress
+            .begin("scoring", request.submissions.len() as u64);
+        let embedding = Embedding::silent(session, &request.encoding);
+        let (unpaired, measuring) = (request.unpaired, &request.measuring);
+        let mut scorer = Scorer::new(embedding, references, unpaired, measuring)?;
+        for submission in &request.submissions {
+            match field.entry(submission, request, &mut scorer) {
+                Ok(entry) => field.entries.push(entry),
+                Err(Out::Rejected(rejected)) => field.rejected.push(rejected),
+                Err(Out::Failed(error)) => return Err(error),
+            }
+            bar.advance(1);
+        }
+        field.encoder = scorer.embedding.encoder();
+        Ok(field)
+    }
+
+    fn entry(
+        &mut self,
+        submission: &Named,
+        request: &Request,
+        scorer: &mut Scorer,
+    ) -> Result<Entry, Out> {
+        let name = &submission.name;
+        let rejected = |reason: String| {
+            Out::Rejected(Rejected {
+                name: name.clone(),
+                reason,
+                findings: Vec::new(),
+            })
+        };
+        let system = System::open(&submission.path, &request.reading)
+            .map_err(|error| rejected(error.to_string()))?;
+        let score = scorer.score(&system, None).map_err(|error| match error {
+            ScoreError::Invalid(found) => Out::Rejected(Rejected {
+                name: name.clone(),
+                reason: format!("{} in the file", counted(errors(&found))),
+                findings: first_errors(for_record(&found, name)),
+            }),
+            ScoreError::Mismatch(message) => rejected(message),
+            ScoreError::Metric(error) => rejected(error.to_string()),
+            ScoreError::Job(error) => Out::Failed(error),
+        })?;
+        let Some(images) = score.images else {
+            return Err(rejected(
+                "moments have no rows: they are compared as they are".into(),
+            ));
+        };
+        let parts = self
+            .parts(images, &score.results.fgd_set, request.unpaired)
+            .map_err(rejected)?;
+        self.inputs
+            .push(system.input("submission", name, &submission.path)?);
+        let notes = for_record(&score.findings, name);
+        self.findings.extend(notes.into_iter().take(FINDINGS_KEPT));
+        Ok(Entry {
+            name: name.clone(),
+            scores: score.results,
+            parts,
+        })
+    }
+
+    /// The numbers whose mean ranks the submission, or why there are none.
+    fn parts(
+        &mut self,
+        images: ImageScores,
+        set: &SetMeasure,
+        unpaired: bool,
+    ) -> Result<Vec<f64>, String> {
+        let parts = match unpaired {
+            false => images.per_caption.distance,
+            true => {
+                let order = self.order_of_images(&images.set)?;
+                parts_of_set(set, &images.per_caption, &order)
+            }
+        };
+        parts.ok_or_else(|| "it has no distance to rank by".into())
+    }
+
+    /// The order of a submission's captions by image. What two submissions share cancels only image by image, so
+    /// those of other images than the first are refused.
+    fn order_of_images(&mut self, set: &EvalSet) -> Result<Vec<usize>, String> {
+        let ids: Vec<String> = match &set.texts {
+            Some(texts) => texts.ids.clone(),
+            // Embeddings carry no ids: row by row, in numbers that sort as text.
+            None => (0..set.len()).map(|row| format!("{row:020}")).collect(),
+        };
+        let mut order: Vec<usize> = (0..ids.len()).collect();
+        order.sort_by(|&a, &b| ids[a].cmp(&ids[b]));
+        let sorted: Vec<String> = order.iter().map(|&at| ids[at].clone()).collect();
+        let first = self.images.get_or_insert_with(|| sorted.clone());
+        if *first == sorted {
+            Ok(order)
+        } else {
+            Err("its images are not those of the first submission; only submissions of the same images can be ranked".into())
+        }
+    }
+}
+
+/// The set distance as a mean over captions, in this order, and references.
+fn parts_of_set(set: &SetMeasure, per_caption: &PerCaption, order: &[usize]) -> Option<Vec<f64>> {
+    let influence = per_caption.influence.as_ref()?;
+    let candidates: Vec<f64> = order.iter().map(|&at| influence[at]).collect();
+    let references = per_caption.reference_influence.as_ref()?;
+    let value = set.corrected.or(set.value)?;
+    Some(pseudo_values(value, &candidates, references))
+}
+
+fn first_errors(mut findings: Vec<Finding>) -> Vec<Finding> {
+    findings.retain(|finding| finding.severity == Severity::Error);
+    findings.truncate(FINDINGS_KEPT);
+    findings
+}

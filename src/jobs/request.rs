@@ -1,0 +1,41 @@
+//! Any job as plain data: what `fgd job` reads, and what a night starts its steps with.
+//!
+//! `{"job": "score", "submission": "a.csv", "references": {"path": "references.csv"}}`: the field `job` says which job,
+//! the other fields are those of its request. What is left out has the default of the command's flag.
+
+use fgd_record::Record;
+use serde::{Deserialize, Serialize};
+
+use super::{JobError, Session, bench, caption, compare, leaderboard, score};
+
+/// A job and what it is asked.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "job", rename_all = "snake_case")]
+pub enum Request {
+    /// How good is one submission?
+    Score(score::Request),
+    /// Do systems differ?
+    Compare(compare::Request),
+    /// Who is first?
+    Leaderboard(leaderboard::Request),
+    /// Images to captions.
+    Caption(caption::Request),
+    /// How fast is it?
+    Bench(bench::Request),
+}
+
+impl Request {
+    /// Does the job. Relative paths begin in the working directory.
+    ///
+    /// # Errors
+    /// Those of the job.
+    pub fn run(&self, session: &mut Session) -> Result<Record, JobError> {
+        match self {
+            Self::Score(request) => score::run(request, session),
+            Self::Compare(request) => compare::run(request, session),
+            Self::Leaderboard(request) => leaderboard::run(request, session),
+            Self::Caption(_) => Err(JobError::usage("fgd caption is not a library yet")),
+            Self::Bench(request) => bench::run(request, session),
+        }
+    }
+}

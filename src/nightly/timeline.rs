@@ -1,0 +1,54 @@
+//! The history as verdicts look at it: what was before tonight.
+
+use super::history::{Kind, Night, Past, Series};
+
+/// The history as verdicts look at it.
+#[derive(Debug, Clone, Copy)]
+pub struct Timeline<'a> {
+    /// The nights, oldest first; tonight may be among them, if it is gone on with.
+    pub nights: &'a [Night],
+    /// The series.
+    pub pasts: &'a [Past],
+    /// Tonight.
+    pub tonight: &'a Night,
+}
+
+impl<'a> Timeline<'a> {
+    /// The past of a series, without tonight.
+    pub fn of(&self, series: &Series) -> Option<Past> {
+        let past = self
+            .pasts
+            .iter()
+            .find(|past| past.series.id() == series.id())?;
+        let mut past = past.clone();
+        past.points
+            .retain(|point| self.nights[point.night].started < self.tonight.started);
+        let points = past.points.len();
+        past.levels.retain(|level| *level < points);
+        Some(past)
+    }
+
+    /// The series of a system that were measured last, one per metric.
+    pub fn latest_of(&self, system: &str, kind: Kind, host: &str) -> Vec<&'a Series> {
+        let mut latest: Vec<(&Series, usize)> = Vec::new();
+        for past in self.pasts {
+            let series = &past.series;
+            let of_host = kind == Kind::Quality || series.host == host;
+            let Some(last) = past.points.last().filter(|_| of_host) else {
+                continue;
+            };
+            if series.system != system || series.kind != kind {
+                continue;
+            }
+            match latest
+                .iter_mut()
+                .find(|(known, _)| known.metric == series.metric)
+            {
+                Some(known) if known.1 < last.night => *known = (series, last.night),
+                Some(_) => {}
+                None => latest.push((series, last.night)),
+            }
+        }
+        latest.into_iter().map(|(series, _)| series).collect()
+    }
+}

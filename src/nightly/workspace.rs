@@ -1,0 +1,74 @@
+//! A suite with the places that it names.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use fgd_store::file::FileError;
+
+use super::NightlyError;
+use super::history::History;
+use super::suite::{self, Suite};
+
+/// A suite with the places that it names.
+#[derive(Debug, Clone)]
+pub struct Workspace {
+    /// The suite.
+    pub suite: Suite,
+    /// The suite file.
+    pub file: PathBuf,
+    /// Folder of the suite file: where steps run and relative paths begin.
+    pub folder: PathBuf,
+    /// State folder.
+    pub state: PathBuf,
+    /// Folder of the site.
+    pub site: PathBuf,
+}
+
+impl Workspace {
+    /// Reads a suite file and makes its folders.
+    ///
+    /// # Errors
+    /// A suite that makes no sense; a folder that cannot be written to.
+    pub fn open(path: &Path) -> Result<Self, NightlyError> {
+        let suite = suite::read(path)?;
+        let folder = match path.parent() {
+            Some(folder) if !folder.as_os_str().is_empty() => folder,
+            _ => Path::new("."),
+        };
+        let folder = (folder.canonicalize()).map_err(|source| NightlyError::io(folder, source))?;
+        let (state, site) = (folder.join(&suite.state), folder.join(suite.site()));
+        make_writable(&state)?;
+        make_writable(&site)?;
+        Ok(Self {
+            suite,
+            file: path.into(),
+            folder,
+            state,
+            site,
+        })
+    }
+
+    /// Opens the history of the suite.
+    ///
+    /// # Errors
+    /// See [`History::open_file`].
+    pub fn history(&self) -> Result<History, NightlyError> {
+        let file = self.folder.join(self.suite.history_file());
+        Ok(History::open_file(&file)?)
+    }
+}
+
+/// Makes a folder and finds out whether something can be written there.
+fn make_writable(folder: &Path) -> Result<(), FileError> {
+    let probe = || {
+        std::fs::create_dir_all(folder)?;
+        let mut file = tempfile::tempfile_in(folder)?;
+        // More than a file system keeps back within its own tables.
+        file.write_all(&[0; 1 << 16])?;
+        file.sync_all()
+    };
+    probe().map_err(|source| FileError::Io {
+        path: folder.into(),
+        source,
+    })
+}

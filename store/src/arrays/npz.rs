@@ -1,0 +1,269 @@
+//! Moments in `.npz`: `mu`, `sigma` (ddof 1) and `n`, as pytorch-fid writes and reads them.
+//!
+//! pytorch-fid itself leaves `n` out. Distances can be computed without it; bias, intervals and
+//! merging need it.
+
+use std::fs::File;
+use std::io::{self, BufReader, Read, Seek, Write};
+use std::path::Path;
+
+use ndarray::{Array1, Array2, ArrayView1, ArrayView2};
+use zip::result::ZipError;
+use zip::write::SimpleFileOptions;
+use zip::{CompressionMethod, ZipArchive, ZipWriter};
+
+use super::ArrayError;
+use super::header::Header;
+
+/// Largest array that a moments file may hold: sigma of 16,384 dimensions.
+const MOST_NUMBERS: u64 = 1 << 28;
+
+/// What a file of moments holds.
+#[derive(Debug, Clone, PartialEq)]
+pub struct MeanCovariance {
+    /// Mean [d].
+    pub mu: Array1<f64>,
+    /// Covariance [d × d] with n − 1 in the denominator.
+    pub sigma: Array2<f64>,
+    /// How many embeddings they were made of, at least 2, where the file says so.
+    pub n: Option<u64>,
+}
+
+/// Reads moments: all numbers are finite, and mu and sigma belong together.
+///
+/// # Errors
+/// A file that cannot be read, arrays that are missing or are not such numbers.
+pub fn read_moments(path: &Path) -> Result<MeanCovariance, ArrayError> {
+    let (io, format) = (ArrayError::io(path), ArrayError::format(path));
+    let file = BufReader::new(File::open(path).map_err(io)?);
+    let mut archive =
+        ZipArchive::new(file).map_err(|error| format(format!("not a .npz file ({error})")))?;
+    let mut array = |name: &str| {
+        read_array(&mut archive, name).map_err(|problem| format(format!("array `{name}`{problem}")))
+    };
+    let missing = |name| {
+        format(format!(
+            "no array `{name}`; pytorch-fid writes `mu` and `sigma`"
+        ))
+    };
+    let (mu_shape, mu) = array("mu")?.ok_or_else(|| missing("mu"))?;
+    let (sigma_shape, sigma) = array("sigma")?.ok_or_else(|| missing("sigma"))?;
+    let d = mu.len();
+    if mu_shape.len() != 1 || d == 0 || sigma_shape != [d as u64, d as u64] {
+        return Err(format(format!(
+            "mu of shape {mu_shape:?} and sigma of shape {sigma_shape:?} do not belong together; [d] and [d, d] do"
+        )));
+    }
+    let n = match array("n")? {
+        None => None,
+        Some((_, values)) => match values.as_slice() {
+            &[n] if n >= 2.0 && n.fract() == 0.0 && n < 9e15 => Some(n as u64),
+            _ => return Err(format("`n` is not a whole number of at least 2".into())),
+        },
+    };
+    Ok(MeanCovariance {
+        mu: Array1::from(mu),
+        sigma: Array2::from_shape_vec((d, d), sigma).expect("the shape was checked above"),
+        n,
+    })
+}
+
+/// An array of the archive: its shape and its values. The order is of no concern, as a vector and a symmetric matrix read the
+/// same in both.
+type Array = (Vec<u64>, Vec<f64>);
+
+/// Reads one array, `None` where the archive has none of that name. The problem goes on after the array's name.
+fn read_array(
+    archive: &mut ZipArchive<impl Read + Seek>,
+    name: &str,
+) -> Result<Option<Array>, String> {
+    let mut entry = match archive.by_name(&file_name(name)) {
+        Ok(entry) => entry,
+        Err(ZipError::FileNotFound) => return Ok(None),
+        Err(error) => return Err(format!(": {error}")),
+    };
+    let header = Header::read(&mut entry).map_err(|error| format!(": {error}"))?;
+    let numbers = header.numbers().filter(|&numbers| numbers <= MOST_NUMBERS);
+    let Some(numbers) = numbers else {
+        return Err(format!(" of shape {:?} is too large", header.shape));
+    };
+    let mut read = |width: u64| {
+        let mut bytes = Vec::new();
+        (&mut entry)
+            .take(numbers * width)
+            .read_to_end(&mut bytes)
+            .map_err(|error| format!(": {error}"))?;
+        match bytes.len() as u64 == numbers * width {
+            true => Ok(bytes),
+            false => Err(": cut short".to_owned()),
+        }
+    };
+    let values = match header.number_type() {
+        Some(("f8", true)) => convert(&read(8)?, f64::from_le_bytes),
+        Some(("f8", false)) => convert(&read(8)?, f64::from_be_bytes),
+        Some(("f4", true)) => convert(&read(4)?, |b| f32::from_le_bytes(b).into()),
+        Some(("f4", false)) => convert(&read(4)?, |b| f32::from_be_bytes(b).into()),
+        Some(("i8", true)) => convert(&read(8)?, |b| i64::from_le_bytes(b) as f64),
+        Some(("i8", false)) => convert(&read(8)?, |b| i64::from_be_bytes(b) as f64),
+        _ => {
+            return Err(format!(
+                " is of type {}; save it as float64",
+                header.shown_type()
+            ));
+        }
+    };
+    if values.iter().any(|value| !value.is_finite()) {
+        return Err(" holds a value that is not a finite number".into());
+    }
+    Ok(Some((header.shape, values)))
+}
+
+fn convert<const N: usize>(bytes: &[u8], read: impl Fn([u8; N]) -> f64) -> Vec<f64> {
+    bytes.as_chunks().0.iter().map(|b| read(*b)).collect()
+}
+
+/// Writes moments so that pytorch-fid and [`read_moments`] read them: the mean `mu` [d], the covariance `sigma` [d × d] with
+/// n − 1 in the denominator.
+///
+/// # Errors
+/// What `out` refuses.
+pub fn write_moments(
+    out: impl Write + Seek,
+    mu: ArrayView1<f64>,
+    sigma: ArrayView2<f64>,
+    n: u64,
+) -> io::Result<()> {
+    // A fixed time, so that the same moments are the same bytes.
+    let options = SimpleFileOptions::default()
+        .compression_method(CompressionMethod::Stored)
+        .last_modified_time(zip::DateTime::default());
+    let mut archive = ZipWriter::new(out);
+    let mut put = |name: &str, shape: &[usize], values: &mut dyn Iterator<Item = f64>| {
+        archive.start_file(file_name(name), options)?;
+        let mut entry = io::BufWriter::new(&mut archive);
+        let header = Header {
+            descr: "'<f8'".into(),
+            fortran_order: false,
+            shape: shape.iter().map(|&size| size as u64).collect(),
+        };
+        header.write(&mut entry)?;
+        for value in values {
+            entry.write_all(&value.to_le_bytes())?;
+        }
+        entry.flush()
+    };
+    put("mu", mu.shape(), &mut mu.iter().copied())?;
+    put("sigma", sigma.shape(), &mut sigma.iter().copied())?;
+    put("n", &[], &mut std::iter::once(n as f64))?;
+    archive.finish()?;
+    Ok(())
+}
+
+/// How numpy names the entry of an array.
+fn file_name(array: &str) -> String {
+    format!("{array}.npy")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ndarray::array;
+
+    fn written(arrays: &[(&str, &str, &[u64], Vec<u8>)], method: CompressionMethod) -> Vec<u8> {
+        let mut archive = ZipWriter::new(io::Cursor::new(Vec::new()));
+        let options = SimpleFileOptions::default().compression_method(method);
+        for (name, descr, shape, bytes) in arrays {
+            archive.start_file(file_name(name), options).unwrap();
+            let header = Header {
+                descr: (*descr).into(),
+                fortran_order: false,
+                shape: shape.to_vec(),
+            };
+            header.write(&mut archive).unwrap();
+            archive.write_all(bytes).unwrap();
+        }
+        archive.finish().unwrap().into_inner()
+    }
+
+    fn read(bytes: &[u8]) -> Result<MeanCovariance, String> {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), bytes).unwrap();
+        read_moments(file.path()).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn what_is_written_is_read_to_the_bit() {
+        let (mu, sigma) = (array![0.1, -2.0], array![[1.0, 0.3], [0.3, 2.0]]);
+        let mut bytes = io::Cursor::new(Vec::new());
+        write_moments(&mut bytes, mu.view(), sigma.view(), 7).unwrap();
+        let n = Some(7);
+        assert_eq!(read(bytes.get_ref()), Ok(MeanCovariance { mu, sigma, n }));
+    }
+
+    #[test]
+    fn every_number_type_and_order_of_bytes_is_read() {
+        let values = [1.0, 0.5, 0.5, 2.0];
+        let bytes = |to: &dyn Fn(f64) -> Vec<u8>| values.iter().flat_map(|v| to(*v)).collect();
+        let sigma = array![[1.0, 0.5], [0.5, 2.0]];
+        let spellings: [(&str, Vec<u8>); 4] = [
+            ("'<f8'", bytes(&|v| v.to_le_bytes().into())),
+            ("'>f8'", bytes(&|v| v.to_be_bytes().into())),
+            ("'<f4'", bytes(&|v| (v as f32).to_le_bytes().into())),
+            ("'>f4'", bytes(&|v| (v as f32).to_be_bytes().into())),
+        ];
+        let mu: Vec<u8> = [3i64, -4].iter().flat_map(|v| v.to_le_bytes()).collect();
+        for (descr, bytes) in spellings {
+            for method in [CompressionMethod::Stored, CompressionMethod::Deflated] {
+                let arrays = [
+                    ("mu", "'<i8'", &[2][..], mu.clone()),
+                    ("sigma", descr, &[2, 2], bytes.clone()),
+                ];
+                let moments = read(&written(&arrays, method)).unwrap();
+                assert_eq!((moments.sigma, moments.n), (sigma.clone(), None), "{descr}");
+                assert_eq!(moments.mu, array![3.0, -4.0]);
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_is_said_with_the_array() {
+        let of = |arrays: &[_]| read(&written(arrays, CompressionMethod::Stored)).unwrap_err();
+        let mu = ("mu", "'<f8'", &[1][..], 1f64.to_le_bytes().to_vec());
+        let sigma = |descr, shape: &'static [u64], value: f64| {
+            ("sigma", descr, shape, value.to_le_bytes().to_vec())
+        };
+        for (arrays, message) in [
+            (vec![mu.clone()], "no array `sigma`; pytorch-fid writes"),
+            (
+                vec![mu.clone(), sigma("'<f8'", &[1, 2], 1.0)],
+                "array `sigma`: cut short",
+            ),
+            (
+                vec![mu.clone(), sigma("'<f8'", &[1], 1.0)],
+                "do not belong together",
+            ),
+            (
+                vec![mu.clone(), sigma("'|S8'", &[1, 1], 1.0)],
+                "is of type '|S8'; save it as float64",
+            ),
+            (
+                vec![mu.clone(), sigma("'<f8'", &[1, 1], f64::NAN)],
+                "array `sigma` holds a value",
+            ),
+            (
+                vec![mu.clone(), sigma("'<f8'", &[1 << 40, 1 << 40], 1.0)],
+                "is too large",
+            ),
+        ] {
+            let text = of(&arrays);
+            assert!(text.contains(message), "{text}");
+        }
+        let n = ("n", "'<f8'", &[][..], 1f64.to_le_bytes().to_vec());
+        let text = of(&[mu, sigma("'<f8'", &[1, 1], 1.0), n]);
+        assert!(
+            text.ends_with("`n` is not a whole number of at least 2"),
+            "{text}"
+        );
+        assert!(read(b"neither").unwrap_err().contains("not a .npz file"));
+    }
+}
