@@ -5,16 +5,14 @@
 
 use std::path::Path;
 
-use serde::Deserialize;
-use serde_json::Value;
+use serde::{Deserialize, Serialize, Serializer};
 
 use super::error::{Error, Result};
+use super::json::{OneOrMany, read_json};
 use super::layers::Activation;
-use super::special_tokens::OneOrMany;
-pub use super::special_tokens::SpecialTokens;
 
 /// The vision tower: a ViT whose defaults are those of EVA ViT-g/14.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, Serialize)]
 #[serde(default)]
 #[allow(missing_docs)]
 pub struct VisionConfig {
@@ -24,6 +22,7 @@ pub struct VisionConfig {
     pub num_attention_heads: usize,
     pub image_size: usize,
     pub patch_size: usize,
+    #[serde(serialize_with = "by_name")]
     pub hidden_act: Activation,
     pub layer_norm_eps: f64,
     pub qkv_bias: bool,
@@ -46,7 +45,7 @@ impl Default for VisionConfig {
 }
 
 /// The querying transformer between the vision tower and the language model.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, Serialize)]
 #[serde(default)]
 #[allow(missing_docs)]
 pub struct QFormerConfig {
@@ -54,6 +53,7 @@ pub struct QFormerConfig {
     pub num_hidden_layers: usize,
     pub num_attention_heads: usize,
     pub intermediate_size: usize,
+    #[serde(serialize_with = "by_name")]
     pub hidden_act: Activation,
     pub layer_norm_eps: f64,
     pub cross_attention_frequency: usize,
@@ -74,7 +74,7 @@ impl Default for QFormerConfig {
 }
 
 /// The T5 language model. `T5Config::resolve` settles the fields that depend on one another.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, Serialize)]
 #[serde(default)]
 #[allow(missing_docs)]
 pub struct T5Config {
@@ -90,6 +90,7 @@ pub struct T5Config {
     pub relative_attention_max_distance: usize,
     pub layer_norm_epsilon: f64,
     feed_forward_proj: String,
+    #[serde(serialize_with = "by_name_if_any")]
     dense_act_fn: Option<Activation>,
     tie_word_embeddings: Option<bool>,
     scale_decoder_outputs: Option<bool>,
@@ -164,7 +165,7 @@ impl T5Config {
 }
 
 /// The whole model.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, Serialize)]
 #[serde(default)]
 #[allow(missing_docs)]
 pub struct Config {
@@ -275,19 +276,18 @@ impl Config {
     }
 }
 
-/// Reads a JSON file into `T`; the error names the file.
-pub(super) fn read_json<T: for<'de> Deserialize<'de>>(path: &Path) -> Result<T> {
-    let bytes = std::fs::read(path).map_err(Error::io(path))?;
-    let mut value: Value = serde_json::from_slice(&bytes)
-        .map_err(|e| Error::checkpoint(path, format!("not JSON: {e}")))?;
-    drop_nulls(&mut value);
-    serde_json::from_value(value).map_err(|e| Error::checkpoint(path, e))
+fn by_name<S: Serializer>(activation: &Activation, to: S) -> std::result::Result<S::Ok, S::Error> {
+    by_name_if_any(&Some(*activation), to)
 }
 
-/// Python writes `null` where it means "the default".
-fn drop_nulls(value: &mut Value) {
-    if let Value::Object(map) = value {
-        map.retain(|_, v| !v.is_null());
-        map.values_mut().for_each(drop_nulls);
-    }
+fn by_name_if_any<S: Serializer>(
+    activation: &Option<Activation>,
+    to: S,
+) -> std::result::Result<S::Ok, S::Error> {
+    let name = activation.map(|activation| match activation {
+        Activation::Gelu => "gelu",
+        Activation::GeluTanh => "gelu_new",
+        Activation::Relu => "relu",
+    });
+    name.serialize(to)
 }

@@ -16,6 +16,9 @@ pub enum Error {
         /// What the system said.
         source: std::io::Error,
     },
+    /// A result could not be written.
+    #[error(transparent)]
+    Write(#[from] fgd_store::file::FileError),
     /// A file of the checkpoint or the adapter is malformed or asks for something unsupported.
     #[error("{}: {reason}", path.display())]
     Checkpoint {
@@ -57,6 +60,16 @@ pub enum Error {
         path: PathBuf,
         /// Why it cannot be continued.
         reason: String,
+    },
+    /// The run was told to stop.
+    #[error("stopped after {done} of {total} images; the same command goes on from {}", journal.display())]
+    Interrupted {
+        /// Images in the journal.
+        done: usize,
+        /// Images in all.
+        total: usize,
+        /// The journal.
+        journal: PathBuf,
     },
     /// A setting that makes no sense or that this build or device cannot honour.
     #[error("{0}")]

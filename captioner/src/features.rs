@@ -1,4 +1,4 @@
-//! Query outputs kept between runs.
+//! Query outputs kept between runs, for [`run`](crate::run).
 //!
 //! Checkpoints that differ only in the language model (a LoRA adapter, its training steps) share everything up to the
 //! Q-Former, which is four fifths of an image's cost without decoding. The outputs are kept per image, by the hash of the
@@ -7,6 +7,7 @@
 use std::path::{Path, PathBuf};
 
 use candle_core::{DType, Device, Tensor};
+use fgd_store::file;
 use safetensors::SafeTensors;
 
 use super::error::{Error, Result};
@@ -14,22 +15,36 @@ use super::identity::Identity;
 
 const TENSOR: &str = "queries";
 
-/// A directory of query outputs, one safetensors file per image: `DIR/<frozen>/<ab>/<image>.safetensors`.
+/// How the folder of today's features begins; those of older versions have the bare hash.
+const VERSION: &str = "v2-";
+
+/// A directory of query outputs, one safetensors file per image: `DIR/v2-<frozen>/<ab>/<image>.safetensors`.
 pub struct FeaturesCache {
     dir: PathBuf,
+    older: Vec<PathBuf>,
     hits: usize,
-    misses: usize,
 }
 
 impl FeaturesCache {
     /// Opens or creates the cache for one frozen part.
+    ///
+    /// # Errors
+    /// A folder that cannot be made or listed.
     pub fn open(dir: &Path, identity: &Identity) -> Result<Self> {
-        let dir = dir.join(&identity.frozen_sha256);
-        std::fs::create_dir_all(&dir).map_err(Error::io(&dir))?;
+        let own = dir.join(format!("{VERSION}{}", identity.frozen_sha256));
+        std::fs::create_dir_all(&own).map_err(Error::io(&own))?;
+        let mut older = Vec::new();
+        for entry in std::fs::read_dir(dir).map_err(Error::io(dir))? {
+            let path = entry.map_err(Error::io(dir))?.path();
+            let name = path.file_name().unwrap_or_default().as_encoded_bytes();
+            if name.len() == 64 && name.iter().all(u8::is_ascii_hexdigit) {
+                older.push(path);
+            }
+        }
         Ok(Self {
-            dir,
+            dir: own,
+            older,
             hits: 0,
-            misses: 0,
         })
     }
 
@@ -38,9 +53,9 @@ impl FeaturesCache {
         self.hits
     }
 
-    /// Images looked for in vain so far.
-    pub fn misses(&self) -> usize {
-        self.misses
+    /// Folders of features that an older version of the program left here. They are not read and may be deleted.
+    pub fn older(&self) -> &[PathBuf] {
+        &self.older
     }
 
     fn path(&self, image: &str) -> PathBuf {
@@ -54,15 +69,14 @@ impl FeaturesCache {
         let found = std::fs::read(self.path(image))
             .ok()
             .and_then(|bytes| parse(&bytes));
-        *(if found.is_some() {
-            &mut self.hits
-        } else {
-            &mut self.misses
-        }) += 1;
+        self.hits += usize::from(found.is_some());
         found
     }
 
     /// Keeps them; appears whole or not at all.
+    ///
+    /// # Errors
+    /// A place that cannot be written.
     pub fn put(&self, image: &str, queries: &Tensor) -> Result<()> {
         let path = self.path(image);
         let dir = path.parent().unwrap_or(&self.dir);
@@ -72,13 +86,7 @@ impl FeaturesCache {
             path: path.clone(),
             source: std::io::Error::other(e),
         })?;
-        let mut file = tempfile::NamedTempFile::new_in(dir).map_err(Error::io(dir))?;
-        std::io::Write::write_all(&mut file, &bytes).map_err(Error::io(&path))?;
-        file.persist(&path).map_err(|e| Error::Io {
-            path,
-            source: e.error,
-        })?;
-        Ok(())
+        Ok(file::write(&path, &bytes)?)
     }
 }
 

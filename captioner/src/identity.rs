@@ -1,18 +1,22 @@
 //! What a loaded checkpoint is, in hashes: for records, for resuming, and for caches of what it computes.
+//!
+//! Settings enter under the names that they have in a checkpoint's files. A change of what one does to the numbers raises
+//! the version of the digest, so that features and journals of before are not taken for today's.
 
 use std::path::Path;
 
-use sha2::{Digest, Sha256};
+use fgd_store::digest::Digest;
+use serde::Serialize;
 
-use super::adapter::Adapter;
 use super::config::Config;
 use super::error::{Error, Result};
-use super::model::LoadOptions;
+use super::options::LoadOptions;
 use super::preprocess::Preprocessor;
-use super::weights::{Precision, TensorFiles};
+use super::special_tokens::SpecialTokens;
+use super::weights::{Adapter, Precision, TensorFiles};
 
 /// Hashes of what was loaded; those of tensors cover names, types, shapes and bytes.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Identity {
     /// All tensors of the checkpoint.
     pub checkpoint_sha256: String,
@@ -30,46 +34,46 @@ impl Identity {
         files: &TensorFiles,
         adapter: Option<&Adapter>,
         config: &Config,
+        special: &SpecialTokens,
         preprocessor: &Preprocessor,
         options: &LoadOptions,
     ) -> Result<Self> {
         let digests = files.digests();
         let of_adapter =
             |keep: &dyn Fn(&str) -> bool| adapter.map_or_else(String::new, |a| a.sha256(keep));
-
         let tokenizer = dir.join("tokenizer.json");
         let tokenizer = std::fs::read(&tokenizer).map_err(Error::io(&tokenizer))?;
-        let mut whole = Sha256::new();
-        whole.update(format!(
-            "{config:?} {:?} {preprocessor:?} ",
-            config.special_tokens(dir)?
-        ));
-        whole.update(Sha256::digest(tokenizer));
+
+        let preprocessor = json(preprocessor)?;
+        let whole = Digest::new("captioner configuration", 2)
+            .field("config", json(config)?)
+            .field("special tokens", json(special)?)
+            .field("preprocessor", &preprocessor)
+            .field("tokenizer", tokenizer);
 
         // A GPU and rounded weights compute other features.
-        let rounding = if options.precision == Precision::Bf16 {
-            "bf16"
-        } else {
-            "exact"
+        let rounding = match options.precision {
+            Precision::Bf16 => "bf16",
+            Precision::F32 | Precision::Q8 => "exact",
         };
         let device = if options.device.is_cpu() {
             "cpu"
         } else {
             "gpu"
         };
-        let mut frozen = Sha256::new();
-        frozen.update(format!("features 1 {rounding} {device} {preprocessor:?} "));
-        frozen.update(format!(
-            "{:?} {:?} ",
-            config.vision_config, config.qformer_config
-        ));
-        frozen.update(digests.combine(is_frozen));
-        frozen.update(of_adapter(&is_frozen));
+        let frozen = Digest::new("vision features", 2)
+            .field("rounding", rounding)
+            .field("device", device)
+            .field("preprocessor", &preprocessor)
+            .field("vision_config", json(&config.vision_config)?)
+            .field("qformer_config", json(&config.qformer_config)?)
+            .field("tensors", digests.combine(is_frozen))
+            .field("adapter", of_adapter(&is_frozen));
         Ok(Self {
             checkpoint_sha256: digests.combine(|_| true),
             adapter_sha256: of_adapter(&|_| true),
-            config_sha256: format!("{:x}", whole.finalize()),
-            frozen_sha256: format!("{:x}", frozen.finalize()),
+            config_sha256: whole.finish(),
+            frozen_sha256: frozen.finish(),
         })
     }
 }
@@ -78,4 +82,9 @@ impl Identity {
 fn is_frozen(name: &str) -> bool {
     let first = name.split('.').next().unwrap_or_default();
     ["vision_model", "qformer", "query_tokens"].contains(&first)
+}
+
+/// Settings under the names that a checkpoint's files give them.
+fn json(settings: &impl Serialize) -> Result<String> {
+    serde_json::to_string(settings).map_err(|e| Error::Setting(format!("no JSON: {e}")))
 }

@@ -2,32 +2,35 @@
 //!
 //! In the order of the paper: [`preprocess`] turns a file into pixels, [`vision`] (ViT-g/14) into image tokens,
 //! [`qformer`] into 32 queries, a linear projection into vectors of the language model, [`t5`] reads them with the prompt,
-//! and [`generate`] searches for the caption. [`weights`], [`adapter`] and [`config`] load a checkpoint into these parts,
+//! and [`generate`] searches for the caption. [`weights`] and [`config`] load a checkpoint into these parts,
 //! `model` puts them together; [`features`] keeps query outputs between runs and [`run`] captions whole directories,
 //! durably.
 //!
-//! ```no_run
+//! ```
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! use fgd_captioner::{Captioner, DEFAULT_PROMPT, GenerationConfig, LoadOptions};
-//! let captioner = Captioner::load("checkpoint".as_ref(), None, LoadOptions::default(), &|_| {})?;
-//! let pixels = captioner.preprocessor().pixels(&std::fs::read("photo.png")?)?;
+//!
+//! # let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../fixtures/tiny-blip2");
+//! # let (checkpoint, photo) = (folder.join("base"), folder.join("img.png"));
+//! let captioner = Captioner::load(&checkpoint, None, LoadOptions::default(), &|_| {})?;
+//! let pixels = captioner.preprocessor().pixels(&std::fs::read(photo)?)?;
 //! let queries = captioner.queries(&captioner.image_tokens(&captioner.pixels(&[&pixels])?)?)?;
 //! let prompt = captioner.tokenizer().encode(DEFAULT_PROMPT)?;
 //! let captions = captioner.caption(&queries, &[prompt], &[0], &GenerationConfig::default())?;
-//! println!("{}", captions[0].text);
+//! assert!(!captions[0].text.is_empty());
 //! # Ok(())
 //! # }
 //! ```
 
-pub mod adapter;
 pub mod config;
-mod device;
 mod error;
 pub mod features;
 pub mod generate;
 mod identity;
+mod json;
 pub mod layers;
 mod model;
+mod options;
 pub mod preprocess;
 pub mod qformer;
 pub mod run;
@@ -37,10 +40,11 @@ mod tokenizer;
 pub mod vision;
 pub mod weights;
 
-pub use device::parse_device;
 pub use error::{Error, Result};
-pub use generate::{EarlyStopping, Generated, GenerationConfig, Sampling};
+pub use generate::{EarlyStopping, GenerationConfig, Sampling, Sequence};
 pub use identity::Identity;
-pub use model::{Caption, Captioner, DEFAULT_PROMPT, LoadOptions, tensors_of};
+pub use model::{Caption, Captioner, DEFAULT_PROMPT, tensors_of};
+pub use options::{LoadOptions, parse_device};
+pub use special_tokens::SpecialTokens;
 pub use tokenizer::PromptTokenizer;
-pub use weights::{Precision, Progress};
+pub use weights::{LoadProgress, Precision};

@@ -4,18 +4,19 @@ use std::path::Path;
 
 use candle_core::{DType, Device, Tensor};
 
-use super::adapter::Adapter;
-use super::config::{Config, SpecialTokens};
+use super::config::Config;
 use super::error::{Error, Result};
-use super::generate::{self, Generated, GenerationConfig, Step};
+use super::generate::{self, GenerationConfig, Sequence, Step};
 use super::identity::Identity;
 use super::layers::{Linear, Mask};
+use super::options::LoadOptions;
 use super::preprocess::Preprocessor;
 use super::qformer::QFormer;
+use super::special_tokens::SpecialTokens;
 use super::t5::{Cache, T5};
 use super::tokenizer::PromptTokenizer;
 use super::vision::VisionModel;
-use super::weights::{Loader, Precision, Progress, Scope, TensorFiles};
+use super::weights::{Adapter, LoadProgress, Loader, Precision, Scope, TensorFiles};
 
 /// Images that the vision tower and the Q-Former see at once on a CPU: enough that their weights are worth widening, few
 /// enough that what lies between two layers stays small beside the weights.
@@ -24,31 +25,13 @@ const IMAGES_AT_A_TIME: usize = 4;
 /// The prompt of the published fine-tuned checkpoint's card.
 pub const DEFAULT_PROMPT: &str = "Provide a detailed caption for this photo.";
 
-/// How a checkpoint is loaded.
-#[derive(Debug, Clone)]
-pub struct LoadOptions {
-    /// What weights are kept in.
-    pub precision: Precision,
-    /// Where it runs.
-    pub device: Device,
-}
-
-impl Default for LoadOptions {
-    fn default() -> Self {
-        Self {
-            precision: Precision::F32,
-            device: Device::Cpu,
-        }
-    }
-}
-
 /// One caption.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Caption {
     /// The text, special tokens stripped.
     pub text: String,
     /// The generated ids behind it.
-    pub generated: Generated,
+    pub sequence: Sequence,
 }
 
 /// A BLIP-2 checkpoint, ready to caption.
@@ -103,7 +86,7 @@ impl Captioner {
         checkpoint: &Path,
         adapter: Option<&Path>,
         options: LoadOptions,
-        progress: &dyn Fn(Progress),
+        progress: &dyn Fn(LoadProgress),
     ) -> Result<Self> {
         if options.precision == Precision::Q8 && !options.device.is_cpu() {
             return Err(Error::Setting(
@@ -111,7 +94,7 @@ impl Captioner {
             ));
         }
         let config = Config::read(checkpoint)?;
-        let special = config.special_tokens(checkpoint)?;
+        let special = SpecialTokens::read(checkpoint, &config)?;
         let tokenizer = PromptTokenizer::read(checkpoint, config.image_token_index)?;
         let preprocessor = Preprocessor::read(checkpoint, config.vision_config.image_size)?;
         let adapter = adapter.map(Adapter::read).transpose()?;
@@ -128,6 +111,7 @@ impl Captioner {
             &files,
             adapter.as_ref(),
             &config,
+            &special,
             &preprocessor,
             &options,
         )?;
@@ -313,13 +297,12 @@ impl Captioner {
             t5: &self.parts.t5,
             cache,
         };
-        let generated = generate::generate(&mut decoding, seeds, config, &self.special)?;
-        generated
+        generate::generate(&mut decoding, seeds, config, &self.special)?
             .into_iter()
-            .map(|generated| {
+            .map(|sequence| {
                 Ok(Caption {
-                    text: self.tokenizer.decode(&generated.ids)?,
-                    generated,
+                    text: self.tokenizer.decode(&sequence.ids)?,
+                    sequence,
                 })
             })
             .collect()

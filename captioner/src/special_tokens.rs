@@ -2,13 +2,14 @@
 
 use std::path::Path;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
-use super::config::{Config, read_json};
+use super::config::Config;
 use super::error::Result;
+use super::json::{OneOrMany, read_json};
 
 /// Special tokens of decoding, from `generation_config.json`, else `config.json`, else T5's.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct SpecialTokens {
     /// First token of every decoder sequence.
     pub decoder_start: u32,
@@ -16,22 +17,6 @@ pub struct SpecialTokens {
     pub eos: Vec<u32>,
     /// Filler of shorter prompts in a batch; masked out.
     pub pad: u32,
-}
-
-#[derive(Debug, Clone, Deserialize)]
-#[serde(untagged)]
-pub enum OneOrMany {
-    One(u32),
-    Many(Vec<u32>),
-}
-
-impl OneOrMany {
-    fn into_vec(self) -> Vec<u32> {
-        match self {
-            Self::One(id) => vec![id],
-            Self::Many(ids) => ids,
-        }
-    }
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -42,18 +27,21 @@ struct GenerationFile {
     pad_token_id: Option<u32>,
 }
 
-impl Config {
-    /// Reads the special tokens of decoding.
-    pub fn special_tokens(&self, dir: &Path) -> Result<SpecialTokens> {
+impl SpecialTokens {
+    /// Reads them from the checkpoint in `dir`.
+    ///
+    /// # Errors
+    /// A `generation_config.json` that cannot be read.
+    pub fn read(dir: &Path, config: &Config) -> Result<Self> {
         let path = dir.join("generation_config.json");
         let file: GenerationFile = if path.exists() {
             read_json(&path)?
         } else {
             GenerationFile::default()
         };
-        let text = &self.text_config;
+        let text = &config.text_config;
         let pad = file.pad_token_id.or(text.pad_token_id).unwrap_or(0);
-        Ok(SpecialTokens {
+        Ok(Self {
             decoder_start: file
                 .decoder_start_token_id
                 .or(text.decoder_start_token_id)

@@ -13,6 +13,7 @@ use std::f64::consts::TAU;
 
 use fgd_metrics::compare::{Difference, Resampling, paired_difference, set_difference};
 use fgd_metrics::paired::{Pairs, fgd_paired};
+use fgd_metrics::sufficient::Statistics;
 use ndarray::Array2;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -52,7 +53,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
                 references,
                 image_of: &image_of,
             };
-            fgd_paired(&pairs).map(|distance| distance.per_image)
+            fgd_paired(&pairs).map(|distance| Statistics::mean(distance.per_image))
         };
         let paired = paired_difference(&per_image(&a)?, &per_image(&b)?, &RESAMPLING)?;
         for (counts, difference) in rejected.iter_mut().zip([paired, set]) {

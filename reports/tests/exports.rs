@@ -1,9 +1,11 @@
 //! Exports against their golden files, and what they refuse.
 
+#[path = "../../record/tests/examples/mod.rs"]
 mod examples;
+mod golden;
 
-use examples::golden::hold;
 use fgd_reports::export::{Benchmark, ExportError, bmf, eval_results, model_card};
+use golden::hold;
 use serde_json::Value;
 
 fn benchmark() -> Benchmark {

@@ -163,7 +163,9 @@ impl Load {
             }
         }
         let named = settings.into_iter();
-        named.map(|(name, value)| (name.to_owned(), value)).collect()
+        named
+            .map(|(name, value)| (name.to_owned(), value))
+            .collect()
     }
 
     /// How much is measured.
@@ -208,7 +210,10 @@ impl Load {
         let threads = doubling.take_while(|n| *n < all).chain([all]).collect();
         let sizes = subject.batch_sizes.iter().copied();
         Grid {
-            batches: or(&self.batch_sizes, sizes.filter(|size| *size <= items).collect()),
+            batches: or(
+                &self.batch_sizes,
+                sizes.filter(|size| *size <= items).collect(),
+            ),
             threads: or(&self.thread_counts, threads),
         }
     }

@@ -185,7 +185,7 @@ pub fn overhead(clock: &dyn Clock) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::bench::simulation::{SimulatedTarget, SimulatedClock, harness, limits};
+    use crate::bench::simulation::{SimulatedClock, SimulatedTarget, harness, limits};
 
     #[test]
     fn a_run_ends_when_it_is_both_long_enough_and_large_enough() {

@@ -129,7 +129,7 @@ fn capacity(target: &mut dyn Target, service: &Service, harness: &Harness) -> f6
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::bench::simulation::{ALONE, SimulatedTarget, SimulatedClock, harness, limits};
+    use crate::bench::simulation::{ALONE, SimulatedClock, SimulatedTarget, harness, limits};
     use std::time::Duration;
 
     #[test]

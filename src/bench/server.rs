@@ -151,7 +151,12 @@ pub fn judge(rate: f64, samples: &Samples, bound: f64) -> ServerPoint {
 }
 
 /// Serves at one given rate.
-pub fn at_rate(target: &mut dyn Target, rate: f64, service: &Service, harness: &Harness) -> ServerRun {
+pub fn at_rate(
+    target: &mut dyn Target,
+    rate: f64,
+    service: &Service,
+    harness: &Harness,
+) -> ServerRun {
     let samples = serve(target, rate, service, harness);
     ServerRun {
         highest_rate: None,
@@ -163,7 +168,7 @@ pub fn at_rate(target: &mut dyn Target, rate: f64, service: &Service, harness: &
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::bench::simulation::{ALONE, SimulatedTarget, SimulatedClock, harness, limits};
+    use crate::bench::simulation::{ALONE, SimulatedClock, SimulatedTarget, harness, limits};
 
     #[test]
     fn a_queue_waits_as_long_as_the_formula_says() {

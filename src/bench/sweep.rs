@@ -80,7 +80,7 @@ fn cell(batch: usize, threads: usize, samples: &Samples) -> SweepCell {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::bench::simulation::{SimulatedTarget, SimulatedClock, harness, limits};
+    use crate::bench::simulation::{SimulatedClock, SimulatedTarget, harness, limits};
 
     #[test]
     fn every_cell_is_measured() {

@@ -1,11 +1,13 @@
 //! `fgd caption`: images to a CSV file of captions, by a BLIP-2 checkpoint, durably.
 
-use super::captioning::{CaptioningArgs, Checkpoint, Job};
+use std::path::PathBuf;
+
+use super::captioning::CaptioningArgs;
 use super::exit::Exit;
 use super::files::FormatArgs;
 use super::output::{Output, Sink};
-use fgd_captioner::run;
-use std::path::PathBuf;
+use crate::jobs::Session;
+use crate::jobs::caption::{self, Request};
 
 /// Arguments of `fgd caption`.
 #[derive(Debug, clap::Args)]
@@ -40,22 +42,18 @@ pub struct Args {
 }
 
 /// Runs `fgd caption`.
-pub fn run(args: &Args, output: &Output) -> anyhow::Result<Exit> {
-    let checked = args.captioning.check(args.seed, &args.device)?;
-    let images = run::list_images(&args.images, args.image_root.as_deref())?;
-    args.captioning.prepare(&args.output)?;
-    let checkpoint = Checkpoint::resolve(&args.checkpoint, args.adapter.as_deref(), output)?;
-    let job = Job {
-        checkpoint: &checkpoint,
-        images: &images,
-        source: &args.images,
-        captions: &args.output,
-        features: args.captioning.features_cache().map(PathBuf::as_path),
+pub fn run(args: Args, output: &Output, session: &mut Session) -> anyhow::Result<Exit> {
+    let request = Request {
+        checkpoint: args.checkpoint,
+        adapter: args.adapter,
+        images: args.images,
+        image_root: args.image_root,
+        output: args.output,
+        device: args.device,
+        captioning: args.captioning.captioning(args.seed),
     };
-    let captioned = args.captioning.run(&job, &checked, output)?;
-    let text = args
-        .result
-        .render(&captioned.record(), output.color(), output);
+    let record = caption::run(&request, session)?;
+    let text = args.result.render(&record, output.color(), output);
     Sink::Stdout.write(text.as_bytes())?;
     Ok(Exit::Success)
 }

@@ -162,7 +162,7 @@ fn run(cli: Cli, output: &Output, program: PathBuf) -> anyhow::Result<Exit> {
     match cli.command {
         Command::Validate(args) => validate::run(args, output),
         Command::Score(args) => score::run(args, output, session),
-        Command::Caption(args) => caption::run(&args, output),
+        Command::Caption(args) => caption::run(args, output, session),
         Command::Compare(args) => compare::run(args, output, session),
         Command::Leaderboard(args) => leaderboard::run(args, output, session),
         Command::Bench(args) => bench::run(args, output, session),

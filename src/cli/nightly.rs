@@ -128,7 +128,8 @@ pub fn run(args: &Args, output: &Output, session: &Session) -> anyhow::Result<Ex
             let form = exchange::Form::of(to).map_err(|error| usage(error.to_string()))?;
             let sink = Sink::open(Some(to.as_path()))?;
             let workspace = open(suite)?;
-            let (bytes, rows) = exchange::export(&workspace.history()?, &workspace.suite.name, form)?;
+            let (bytes, rows) =
+                exchange::export(&workspace.history()?, &workspace.suite.name, form)?;
             sink.write(&bytes)?;
             output.say(format!("{rows} figures written to {}", to.display()));
             Ok(Exit::Success)
@@ -201,7 +202,11 @@ fn report(workspace: &Workspace) -> Result<(Record, PathBuf), NightlyError> {
     Ok((record, index))
 }
 
-fn accept(workspace: &Workspace, selection: &acceptance::Selection, output: &Output) -> anyhow::Result<Exit> {
+fn accept(
+    workspace: &Workspace,
+    selection: &acceptance::Selection,
+    output: &Output,
+) -> anyhow::Result<Exit> {
     let levels = acceptance::accept(workspace, selection)?;
     for level in &levels {
         output.say(format!(

@@ -7,6 +7,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::io::{IsTerminal, Write};
 use std::path::Path;
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 /// Off a terminal, how often a line says how far the work is.
@@ -91,7 +92,10 @@ impl Progress for Output {
                 .unwrap_or_else(|_| ProgressStyle::default_bar())
                 .progress_chars("━╸ ");
             let bar = ProgressBar::with_draw_target(Some(total), ProgressDrawTarget::stderr());
-            return Box::new(Drawn(bar.with_style(style).with_message(what)));
+            return Box::new(Drawn {
+                bar: bar.with_style(style).with_message(what),
+                began: AtomicBool::new(false),
+            });
         }
         Box::new(Lines {
             output: *self,
@@ -102,26 +106,34 @@ impl Progress for Output {
 }
 
 /// A bar on a terminal, taken away at the end.
-struct Drawn(ProgressBar);
+struct Drawn {
+    bar: ProgressBar,
+    /// Whether it was said where this run begins.
+    began: AtomicBool,
+}
 
 impl Bar for Drawn {
     fn advance(&self, count: u64) {
-        self.0.inc(count);
+        self.bar.inc(count);
     }
 
     fn set(&self, done: u64, total: u64) {
-        self.0.set_length(total);
-        self.0.set_position(done);
+        self.bar.set_length(total);
+        self.bar.set_position(done);
+        if !self.began.swap(true, Ordering::Relaxed) {
+            // What an earlier run did says nothing about this one's speed.
+            self.bar.reset_eta();
+        }
     }
 
     fn say(&self, line: &str) {
-        self.0.suspend(|| eprintln!("{line}"));
+        self.bar.suspend(|| eprintln!("{line}"));
     }
 }
 
 impl Drop for Drawn {
     fn drop(&mut self) {
-        self.0.finish_and_clear();
+        self.bar.finish_and_clear();
     }
 }
 

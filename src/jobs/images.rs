@@ -65,6 +65,9 @@ impl Images {
     }
 
     /// The images of these ids, in their order and by these names.
+    ///
+    /// # Errors
+    /// Ids without an image.
     pub fn select(&self, ids: &[String]) -> Result<Vec<ImageFile>, MissingImages> {
         let found: Vec<ImageFile> = ids
             .iter()

@@ -4,8 +4,8 @@
 use super::JobError;
 use super::options::Encoding;
 use crate::settings::Settings;
-use fgd_encoder::Options;
 use fgd_encoder::Embedder;
+use fgd_encoder::Options;
 use std::sync::Arc;
 use tempfile::TempDir;
 
@@ -21,7 +21,7 @@ pub trait Progress: Send + Sync {
 pub trait Bar: Send + Sync {
     /// Some more are done.
     fn advance(&self, count: u64);
-    /// So many are done in all, of so many.
+    /// So many are done in all, of so many. The first call says where this run begins.
     fn set(&self, done: u64, total: u64);
     /// A sentence, kept apart from what may be drawn.
     fn say(&self, line: &str);

@@ -32,9 +32,7 @@ pub struct Level {
 }
 
 /// Accepts every regression of the last night that the selection names.
-pub fn accept(
-    workspace: &Workspace,
-    selection: &Selection) -> Result<Vec<Level>, NightlyError> {
+pub fn accept(workspace: &Workspace, selection: &Selection) -> Result<Vec<Level>, NightlyError> {
     let now = provenance::now();
     let (_lock, _) = Lock::take(&workspace.state, &now)?;
     let mut history = workspace.history()?;
@@ -48,7 +46,9 @@ pub fn accept(
         let Some(last) = last.filter(|last| is_regressed(past.points[*last].standing)) else {
             continue;
         };
-        if !(chosen(&selection.systems, &series.system) && chosen(&selection.metrics, &series.metric)) {
+        if !(chosen(&selection.systems, &series.system)
+            && chosen(&selection.metrics, &series.metric))
+        {
             continue;
         }
         let begins = match series.kind {

@@ -159,7 +159,11 @@ impl<'a> Planner<'a> {
             ..score::Request::default()
         };
         let name = format!("score {}", system.name);
-        self.step(name, Request::Score(request), &[captions.sha256, &self.night])
+        self.step(
+            name,
+            Request::Score(request),
+            &[captions.sha256, &self.night],
+        )
     }
 
     /// Tonight's captions beside the accepted ones.
@@ -174,7 +178,11 @@ impl<'a> Planner<'a> {
             ..compare::Request::default()
         };
         let name = format!("compare {}", system.name);
-        self.step(name, Request::Compare(request), &[accepted.sha256, tonight.sha256])
+        self.step(
+            name,
+            Request::Compare(request),
+            &[accepted.sha256, tonight.sha256],
+        )
     }
 
     /// All systems of a data set, ranked.

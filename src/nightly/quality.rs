@@ -230,7 +230,7 @@ fn series(suite: &str, system: &str, metric: &Metric, record: &Record) -> Series
 fn metrics(scores: &ScoreResults) -> Vec<Metric<'_>> {
     let figure = |measure: &Measure| Figure {
         value: measure.value,
-        interval: measure.ci95,
+        interval: measure.interval(),
         first: None,
     };
     let mut all = vec![

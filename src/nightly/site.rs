@@ -30,7 +30,11 @@ pub fn write(
 }
 
 /// Copies the records of the steps into the site and points the steps at them. Captions stay where they are.
-fn link(workspace: &Workspace, night: &NightFolder, results: &mut NightlyResults) -> Result<(), NightlyError> {
+fn link(
+    workspace: &Workspace,
+    night: &NightFolder,
+    results: &mut NightlyResults,
+) -> Result<(), NightlyError> {
     for step in &mut results.steps {
         let Some(from) = step.record.take().map(|path| workspace.state.join(path)) else {
             continue;
@@ -45,7 +49,11 @@ fn link(workspace: &Workspace, night: &NightFolder, results: &mut NightlyResults
         if from.is_file() {
             copy(
                 &from,
-                &workspace.site.join("records").join(&night.stamp).join(&name),
+                &workspace
+                    .site
+                    .join("records")
+                    .join(&night.stamp)
+                    .join(&name),
             )?;
             step.record = Some(format!("records/{}/{name}", night.stamp));
         }
@@ -54,10 +62,14 @@ fn link(workspace: &Workspace, night: &NightFolder, results: &mut NightlyResults
 }
 
 /// The records of a finished night: its own, and those of its steps.
-pub fn read(workspace: &Workspace, night: &NightFolder) -> Result<(Record, Vec<Record>), NightlyError> {
+pub fn read(
+    workspace: &Workspace,
+    night: &NightFolder,
+) -> Result<(Record, Vec<Record>), NightlyError> {
     let path = night.record();
     let read = |path: &PathBuf| -> Result<Record, NightlyError> {
-        let text = std::fs::read_to_string(path).map_err(|source| NightlyError::io(path, source))?;
+        let text =
+            std::fs::read_to_string(path).map_err(|source| NightlyError::io(path, source))?;
         Record::from_json(&text)
             .map_err(|error| NightlyError::Nothing(format!("{}: {error}", path.display())))
     };

@@ -188,7 +188,13 @@ fn figure(first: &Headline, second: Option<&Headline>) -> Figure {
     }
 }
 
-fn say(assessment: &mut Assessment, timeline: &Timeline, past: Option<&Past>, figure: f64, rule: &Rule) {
+fn say(
+    assessment: &mut Assessment,
+    timeline: &Timeline,
+    past: Option<&Past>,
+    figure: f64,
+    rule: &Rule,
+) {
     let higher = assessment.entry.series.higher_is_better;
     let runs = past.map(Runs::of);
     let none = Runs {
@@ -218,7 +224,12 @@ fn say(assessment: &mut Assessment, timeline: &Timeline, past: Option<&Past>, fi
         Finding::Regressed => NightlyVerdict::Regressed,
         Finding::InsufficientHistory => NightlyVerdict::InsufficientHistory,
     };
-    let reason = explained(&judgement, rule, assessment.finding.first.is_some(), &night_of);
+    let reason = explained(
+        &judgement,
+        rule,
+        assessment.finding.first.is_some(),
+        &night_of,
+    );
     assessment.say(verdict, reason);
     assessment.entry.standing = judgement.standing;
 }

@@ -3,9 +3,9 @@
 //! Every step looks at the 2·beams best continuations (more with several end tokens), so that enough of them are alive
 //! after the finished ones are set aside. Only finished ones among the best `beams` may enter the result.
 
-use super::{EarlyStopping, Generated, GenerationConfig, Step, penalties, rows_of};
-use crate::config::SpecialTokens;
+use super::{EarlyStopping, GenerationConfig, Sequence, Step, penalties, rows_of};
 use crate::error::Result;
+use crate::special_tokens::SpecialTokens;
 
 /// transformers' "impossible": added where a beam must not be chosen.
 const NEVER: f32 = -1.0e9;
@@ -38,7 +38,7 @@ pub fn search(
     prompts: usize,
     config: &GenerationConfig,
     special: &SpecialTokens,
-) -> Result<Vec<Generated>> {
+) -> Result<Vec<Sequence>> {
     let beams = config.num_beams;
     let mut searches: Vec<Search> = (0..prompts)
         .map(|prompt| Search::new(prompt, beams, special))
@@ -81,7 +81,7 @@ pub fn search(
     Ok(done
         .into_iter()
         .map(|best| {
-            best.unwrap_or(Generated {
+            best.unwrap_or(Sequence {
                 ids: Vec::new(),
                 score: None,
             })
@@ -222,9 +222,9 @@ impl Search {
         !self.improvable || (self.is_full() && config.early_stopping == EarlyStopping::Always)
     }
 
-    fn best(&self) -> Option<Generated> {
+    fn best(&self) -> Option<Sequence> {
         let beam = self.finished.iter().find(|beam| beam.finished)?;
-        Some(Generated {
+        Some(Sequence {
             ids: beam.ids[1..].to_vec(),
             score: Some(f64::from(beam.score)),
         })

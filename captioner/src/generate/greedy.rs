@@ -1,9 +1,9 @@
 //! One token at a time: the best one, or one drawn at random. A finished row leaves the batch.
 
 use super::sample::Sampler;
-use super::{Generated, GenerationConfig, Step, penalties, rows_of};
-use crate::config::SpecialTokens;
+use super::{GenerationConfig, Sequence, Step, penalties, rows_of};
 use crate::error::Result;
+use crate::special_tokens::SpecialTokens;
 
 struct Row {
     prompt: usize,
@@ -17,7 +17,7 @@ pub fn search(
     seeds: &[u64],
     config: &GenerationConfig,
     special: &SpecialTokens,
-) -> Result<Vec<Generated>> {
+) -> Result<Vec<Sequence>> {
     let row = |(prompt, seed): (usize, &u64)| Row {
         prompt,
         ids: vec![special.decoder_start],
@@ -31,7 +31,7 @@ pub fn search(
         for (row, mut scores) in rows.iter_mut().zip(logits) {
             penalties::apply(config, &special.eos, &row.ids, &mut scores);
             let id = match &mut row.sampler {
-                Some(sampler) => sampler.draw(scores)?,
+                Some(sampler) => sampler.draw(&scores)?,
                 None => argmax(&scores),
             };
             row.ids.push(id);
@@ -62,7 +62,7 @@ pub fn search(
     }
     Ok(done
         .into_iter()
-        .map(|ids| Generated { ids, score: None })
+        .map(|ids| Sequence { ids, score: None })
         .collect())
 }
 

@@ -10,8 +10,8 @@ mod sample;
 use candle_core::Tensor;
 use serde::{Deserialize, Serialize};
 
-use super::config::SpecialTokens;
 use super::error::{Error, Result};
+use super::special_tokens::SpecialTokens;
 
 /// How captions are decoded; the names and meanings are those of transformers' `GenerationConfig`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -141,9 +141,9 @@ pub trait Step {
     fn keep_prompts(&mut self, prompts: &[u32]) -> Result<()>;
 }
 
-/// One generated caption.
+/// The tokens of one caption.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Generated {
+pub struct Sequence {
     /// Token ids, without the start token; the end token is there if it was reached.
     pub ids: Vec<u32>,
     /// Beam search: log-probability divided by length^penalty.
@@ -156,7 +156,7 @@ pub fn generate(
     seeds: &[u64],
     config: &GenerationConfig,
     special: &SpecialTokens,
-) -> Result<Vec<Generated>> {
+) -> Result<Vec<Sequence>> {
     if config.num_beams > 1 {
         beam::search(model, seeds.len(), config, special)
     } else {

@@ -1,32 +1,168 @@
-//! Drawing a token: candle-transformers' `LogitsProcessor`, one stream per image.
+//! Drawing a token: temperature, then the likeliest k, then the likeliest that reach p of what is left, one random stream
+//! per image.
+//!
+//! The order and the meaning are transformers' (`TemperatureLogitsWarper`, `TopKLogitsWarper`, `TopPLogitsWarper`, 5.23):
+//! p is a share of the probability that the k tokens have together. Nucleus sampling is <https://arxiv.org/abs/1904.09751>.
 
-use candle_core::{Device, Tensor};
-use candle_transformers::generation::{LogitsProcessor, Sampling as Rule};
+use rand::{Rng, SeedableRng};
+use rand_chacha::ChaCha8Rng;
 
 use super::Sampling;
 use crate::error::Result;
 
 /// The random stream of one image.
-pub struct Sampler(LogitsProcessor);
+pub struct Sampler {
+    sampling: Sampling,
+    stream: ChaCha8Rng,
+}
 
 impl Sampler {
     /// A stream for `seed`, already mixed with the image.
     pub fn new(sampling: &Sampling, seed: u64) -> Self {
-        let temperature = sampling.temperature;
-        let rule = match (sampling.top_k, sampling.top_p) {
-            (None, None) => Rule::All { temperature },
-            (Some(k), None) => Rule::TopK { k, temperature },
-            (None, Some(p)) => Rule::TopP { p, temperature },
-            (Some(k), Some(p)) => Rule::TopKThenTopP { k, p, temperature },
-        };
-        Self(LogitsProcessor::from_sampling(seed, rule))
+        Self {
+            sampling: sampling.clone(),
+            stream: ChaCha8Rng::seed_from_u64(seed),
+        }
     }
 
     /// One token from these logits.
-    pub fn draw(&mut self, logits: Vec<f32>) -> Result<u32> {
-        let count = logits.len();
-        Ok(self
-            .0
-            .sample(&Tensor::from_vec(logits, count, &Device::Cpu)?)?)
+    ///
+    /// # Errors
+    /// No logit is a number.
+    pub fn draw(&mut self, logits: &[f32]) -> Result<u32> {
+        let tokens = weights(&self.sampling, logits);
+        let Some((last, _)) = tokens.last() else {
+            let message = "no token can be drawn: none of the scores is a number";
+            return Err(candle_core::Error::Msg(message.into()).into());
+        };
+        let mut left = self.stream.random::<f64>() * total(&tokens);
+        let drawn = tokens.iter().find(|(_, weight)| {
+            left -= weight;
+            left < 0.0
+        });
+        // Rounding may leave a rest behind the last token.
+        Ok(drawn.map_or(*last, |(id, _)| *id))
+    }
+}
+
+/// The tokens that may be drawn, with weights proportional to their probabilities.
+fn weights(sampling: &Sampling, logits: &[f32]) -> Vec<(u32, f64)> {
+    let largest = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    let weight =
+        |logit: f32| ((f64::from(logit) - f64::from(largest)) / sampling.temperature).exp();
+    let mut tokens: Vec<(u32, f64)> = (0..)
+        .zip(logits)
+        .filter(|(_, logit)| **logit > f32::NEG_INFINITY)
+        .map(|(id, logit)| (id, weight(*logit)))
+        .collect();
+    if sampling.top_k.is_some() || sampling.top_p.is_some() {
+        // Stable: of equal tokens the first stands first.
+        tokens.sort_by(|a, b| b.1.total_cmp(&a.1));
+    }
+    if let Some(k) = sampling.top_k
+        && let Some((_, least)) = tokens.get(k - 1).copied()
+    {
+        // Those as likely as the k-th stay, as in transformers.
+        tokens.truncate(tokens.partition_point(|(_, weight)| *weight >= least));
+    }
+    if let Some(p) = sampling.top_p {
+        let enough = p * total(&tokens);
+        let mut reached = 0.0;
+        let missing = |(_, weight): &&(u32, f64)| {
+            let is_missing = reached < enough;
+            reached += weight;
+            is_missing
+        };
+        tokens.truncate(tokens.iter().take_while(missing).count());
+    }
+    tokens
+}
+
+fn total(tokens: &[(u32, f64)]) -> f64 {
+    tokens.iter().map(|(_, weight)| weight).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Probabilities 0.4, 0.2, 0.15, 0.1, 0.1, 0.05 in another order, and a banned token.
+    const PROBABILITIES: [f64; 7] = [0.1, 0.4, 0.0, 0.15, 0.1, 0.05, 0.2];
+
+    fn logits() -> Vec<f32> {
+        PROBABILITIES.iter().map(|p| p.ln() as f32 + 3.0).collect()
+    }
+
+    fn sampling(temperature: f64, top_k: Option<usize>, top_p: Option<f64>) -> Sampling {
+        Sampling {
+            temperature,
+            top_k,
+            top_p,
+            seed: 0,
+        }
+    }
+
+    /// What the definition gives, by hand: the probabilities of these tokens at this temperature, made to sum to one.
+    fn expected(tokens: &[usize], temperature: f64) -> Vec<f64> {
+        let mut found = vec![0.0; PROBABILITIES.len()];
+        for token in tokens {
+            found[*token] = PROBABILITIES[*token].powf(1.0 / temperature);
+        }
+        let sum: f64 = found.iter().sum();
+        found.iter().map(|p| p / sum).collect()
+    }
+
+    #[test]
+    fn tokens_are_drawn_as_often_as_they_are_likely() {
+        let cases: [(Sampling, &[usize]); 8] = [
+            (sampling(1.0, None, None), &[0, 1, 3, 4, 5, 6]),
+            (sampling(0.7, None, None), &[0, 1, 3, 4, 5, 6]),
+            (sampling(1.0, Some(2), None), &[1, 6]),
+            // The fourth and the fifth are equally likely: both stay.
+            (sampling(1.5, Some(4), None), &[0, 1, 3, 4, 6]),
+            (sampling(1.0, None, Some(0.7)), &[1, 6, 3]),
+            // Of the three likeliest, 0.4 and 0.2 are 0.8 of 0.75; of all tokens they would be too few.
+            (sampling(1.0, Some(3), Some(0.75)), &[1, 6]),
+            (sampling(2.0, Some(3), Some(0.75)), &[1, 6, 3]),
+            (sampling(1.0, Some(100), Some(1e-9)), &[1]),
+        ];
+        const DRAWS: usize = 20_000;
+        for (sampling, tokens) in cases {
+            let mut sampler = Sampler::new(&sampling, 7);
+            let mut counts = [0usize; PROBABILITIES.len()];
+            for _ in 0..DRAWS {
+                counts[sampler.draw(&logits()).unwrap() as usize] += 1;
+            }
+            for (id, p) in expected(tokens, sampling.temperature)
+                .into_iter()
+                .enumerate()
+            {
+                let found = counts[id] as f64 / DRAWS as f64;
+                let error = (p * (1.0 - p) / DRAWS as f64).sqrt();
+                assert!(
+                    (found - p).abs() <= 4.5 * error,
+                    "{sampling:?}: token {id} in {found} of the draws, not {p}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn a_stream_is_its_seeds() {
+        let draws = |seed| {
+            let mut sampler = Sampler::new(&sampling(1.0, None, None), seed);
+            (0..50)
+                .map(|_| sampler.draw(&logits()).unwrap())
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(draws(1), draws(1));
+        assert_ne!(draws(1), draws(2));
+    }
+
+    #[test]
+    fn scores_that_are_no_numbers_are_an_error() {
+        let mut sampler = Sampler::new(&sampling(1.0, Some(3), Some(0.5)), 0);
+        assert!(sampler.draw(&[f32::NAN, f32::NEG_INFINITY]).is_err());
+        assert_eq!(sampler.draw(&[f32::NAN, -1e30]).unwrap(), 1);
     }
 }

@@ -1,27 +1,27 @@
 //! Image file → normalised pixels, to the bit what transformers' `BlipImageProcessorPil` makes of it with Pillow.
 //!
-//! decode → RGB → resize to a square (bicubic, no crop) → scale and normalise. `ahead` runs this on other threads while
+//! decode → RGB → resize to a square (bicubic, no crop) → scale and normalise. `prefetch` runs this on other threads while
 //! the model computes.
 
-mod ahead;
 mod decode;
 mod normalize;
+mod prefetch;
 mod resize;
 
 use std::path::Path;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
-pub use ahead::{Ahead, Prepared};
 pub use decode::{MAX_PIXELS, RgbImage, decode};
 pub use normalize::normalize;
+pub use prefetch::{DecodedImage, Prefetch};
 pub use resize::resize_bicubic;
 
-use super::config::read_json;
 use super::error::{Error, Result};
+use super::json::read_json;
 
 /// What a checkpoint's image processor does; defaults are BLIP's.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Preprocessor {
     /// Side of the square.
     pub size: usize,

@@ -11,20 +11,20 @@ use crate::error::{Error, Result};
 use crate::features::FeaturesCache;
 use crate::generate::GenerationConfig;
 use crate::model::Captioner;
-use crate::preprocess::Prepared;
+use crate::preprocess::DecodedImage;
 
 pub(super) fn caption(
     captioner: &Captioner,
     plan: &Plan,
     images: &[ImageFile],
-    prepared: Vec<Prepared>,
+    decoded: Vec<DecodedImage>,
     prompt: &[u32],
     cache: &mut Option<FeaturesCache>,
     stages: &mut Stages,
 ) -> Result<Vec<Outcome>> {
     let mut outcomes = Vec::with_capacity(images.len());
-    let mut whole: Vec<Whole> = Vec::new();
-    for (image, prepared) in images.iter().zip(prepared) {
+    let mut readable: Vec<Readable> = Vec::new();
+    for (image, decoded) in images.iter().zip(decoded) {
         let mut outcome = Outcome {
             id: image.id.clone(),
             caption: None,
@@ -32,11 +32,11 @@ pub(super) fn caption(
             milliseconds: None,
             error: None,
         };
-        match prepared.pixels {
-            Ok(pixels) => whole.push(Whole {
+        match decoded.pixels {
+            Ok(pixels) => readable.push(Readable {
                 at: outcomes.len(),
                 pixels,
-                sha256: prepared.sha256,
+                sha256: decoded.sha256,
             }),
             Err(reason) if plan.on_error == OnError::Fail => {
                 return Err(Error::Image {
@@ -49,35 +49,35 @@ pub(super) fn caption(
         }
         outcomes.push(outcome);
     }
-    if whole.is_empty() {
+    if readable.is_empty() {
         return Ok(outcomes);
     }
 
     let start = Instant::now();
-    let queries = features(captioner, &whole, cache)?;
+    let queries = features(captioner, &readable, cache)?;
     let vision = start.elapsed().as_secs_f64();
     stages.vision += vision;
     let start = Instant::now();
-    let seeds: Vec<u64> = whole
+    let seeds: Vec<u64> = readable
         .iter()
         .map(|image| seed(&plan.generation, &outcomes[image.at].id))
         .collect();
-    let prompts = vec![prompt.to_vec(); whole.len()];
+    let prompts = vec![prompt.to_vec(); readable.len()];
     let captions = captioner.caption(&queries, &prompts, &seeds, &plan.generation)?;
     let language = start.elapsed().as_secs_f64();
     stages.language += language;
-    let share = (vision + language) / whole.len() as f64;
-    for (image, caption) in whole.iter().zip(captions) {
+    let share = (vision + language) / readable.len() as f64;
+    for (image, caption) in readable.iter().zip(captions) {
         let outcome = &mut outcomes[image.at];
         outcome.caption = Some(caption.text);
-        outcome.tokens = caption.generated.ids;
+        outcome.tokens = caption.sequence.ids;
         outcome.milliseconds = Some((share * 1e6).round() / 1e3);
     }
     Ok(outcomes)
 }
 
 /// An image of a batch that could be decoded.
-struct Whole {
+struct Readable {
     /// Its place in the batch.
     at: usize,
     pixels: Vec<f32>,
@@ -87,11 +87,11 @@ struct Whole {
 /// Query outputs of all images [images, queries, hidden]: out of the cache, or computed together, equal images once.
 fn features(
     captioner: &Captioner,
-    images: &[Whole],
+    images: &[Readable],
     cache: &mut Option<FeaturesCache>,
 ) -> Result<Tensor> {
     let mut found: HashMap<&str, Tensor> = HashMap::new();
-    let mut missing: Vec<&Whole> = Vec::new();
+    let mut missing: Vec<&Readable> = Vec::new();
     for image in images {
         if found.contains_key(&*image.sha256) || missing.iter().any(|m| m.sha256 == image.sha256) {
             continue;

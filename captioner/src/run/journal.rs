@@ -32,6 +32,9 @@ pub struct Outcome {
     pub error: Option<String>,
 }
 
+/// Version of the settings in the header: 2 since they are digests of named fields.
+const VERSION: u32 = 2;
+
 #[derive(Serialize, Deserialize)]
 struct Header {
     journal: u32,
@@ -53,6 +56,9 @@ pub struct Journal {
 
 impl Journal {
     /// Opens or creates the journal for these settings; returns what it already holds.
+    ///
+    /// # Errors
+    /// A journal of other settings or another version, one that is damaged or that another process writes.
     pub fn open(path: &Path, settings: &Map<String, Value>) -> Result<(Self, Vec<Outcome>)> {
         let mut file = OpenOptions::new()
             .read(true)
@@ -88,7 +94,7 @@ impl Journal {
             .filter(|line| !line.is_empty());
         let Some(first) = lines.next() else {
             journal.append(&Header {
-                journal: 1,
+                journal: VERSION,
                 settings: settings.clone(),
             })?;
             return Ok((journal, Vec::new()));
@@ -98,6 +104,16 @@ impl Journal {
                 "line 1 is no journal header ({e}); give another -o or --restart"
             ))
         })?;
+        if header.journal != VERSION {
+            let age = if header.journal < VERSION {
+                "an older"
+            } else {
+                "a newer"
+            };
+            return Err(refuse(format!(
+                "was written by {age} version of the program; give another -o, or --restart to begin anew"
+            )));
+        }
         if let Some(difference) = difference(&header.settings, settings) {
             return Err(refuse(format!(
                 "was begun with other settings ({difference}); give the same, another -o, or --restart to begin anew"
@@ -130,6 +146,9 @@ impl Journal {
     }
 
     /// Appends the next batch and waits until it is on disk.
+    ///
+    /// # Errors
+    /// A file that cannot be written.
     pub fn push(&mut self, outcomes: &[Outcome]) -> Result<()> {
         self.append(&Batch {
             batch: self.batches,

@@ -1,15 +1,15 @@
-//! Captioning a list of images, durably: prepare ahead, caption batch by batch, write the journal, resume.
+//! Captioning a list of images, durably: decode ahead, caption batch by batch, write the journal, resume.
 
 mod batch;
 mod journal;
 mod list;
 
+use std::ops::ControlFlow;
 use std::path::Path;
 use std::time::Instant;
 
-use serde::Serialize;
+use fgd_store::digest::Digest;
 use serde_json::{Map, Value, json};
-use sha2::{Digest, Sha256};
 
 pub use journal::{Journal, Outcome};
 pub use list::{ImageFile, list_images};
@@ -18,7 +18,7 @@ use super::error::{Error, Result};
 use super::features::FeaturesCache;
 use super::generate::GenerationConfig;
 use super::model::Captioner;
-use super::preprocess::{Ahead, Prepared};
+use super::preprocess::{DecodedImage, Prefetch};
 
 /// What happens when an image cannot be decoded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -51,10 +51,13 @@ impl Plan<'_> {
     /// Everything that decides the captions, for the journal's header and the record. What happens to broken images is
     /// not among it: a run that ended at one may go on without it.
     pub fn settings(&self, captioner: &Captioner) -> Map<String, Value> {
-        let mut ids = Sha256::new();
-        for image in self.images {
-            ids.update(format!("{:?} {:?}\n", image.id, image.path));
-        }
+        let images = self
+            .images
+            .iter()
+            .fold(Digest::new("images", 2), |all, image| {
+                let path = image.path.as_os_str().as_encoded_bytes();
+                all.field("id", &image.id).field("path", path)
+            });
         let options = captioner.options();
         let device = if options.device.is_cpu() {
             "cpu"
@@ -72,7 +75,7 @@ impl Plan<'_> {
             "generation": self.generation,
             "batch_size": self.batch_size,
             "images": self.images.len(),
-            "images_sha256": format!("{:x}", ids.finalize()),
+            "images_sha256": images.finish(),
         });
         match settings {
             Value::Object(map) => map,
@@ -83,17 +86,17 @@ impl Plan<'_> {
 
 /// How far a run is.
 #[derive(Debug, Clone, Copy)]
-pub struct Step<'a> {
+pub struct Position<'a> {
     /// Images done, those of earlier runs included.
     pub done: usize,
     /// Images in all.
     pub total: usize,
-    /// The batch just finished.
-    pub outcomes: &'a [Outcome],
+    /// The batch just finished; empty at the beginning.
+    pub newest: &'a [Outcome],
 }
 
 /// A run in numbers.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Summary {
     /// Images in the list.
     pub images: usize,
@@ -107,8 +110,6 @@ pub struct Summary {
     pub tokens: usize,
     /// Seconds this run took, loading excluded.
     pub seconds: f64,
-    /// Images per second of this run; absent if there was nothing to do.
-    pub images_per_second: Option<f64>,
     /// Images whose features came from the cache.
     pub cached_features: usize,
     /// Seconds spent in each stage by this run.
@@ -116,7 +117,7 @@ pub struct Summary {
 }
 
 /// Where the time went, in seconds.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Stages {
     /// Waiting for images to be decoded and resized.
     pub preprocess: f64,
@@ -126,13 +127,17 @@ pub struct Stages {
     pub language: f64,
 }
 
-/// Captions the images of `plan` that `journal` does not have yet; returns all outcomes, in list order.
+/// Captions the images of `plan` that `journal` does not have yet; returns all outcomes, in list order. `watch` is told
+/// after every batch, and may end the run there.
+///
+/// # Errors
+/// Settings without a meaning, a journal of another run, a broken image where that ends the run, the order to stop.
 pub fn caption_images(
     captioner: &Captioner,
     plan: &Plan,
     journal: &Path,
     mut cache: Option<FeaturesCache>,
-    on_step: &mut dyn FnMut(Step),
+    watch: &mut dyn FnMut(Position) -> ControlFlow<()>,
 ) -> Result<(Vec<Outcome>, Summary)> {
     plan.generation.check()?;
     if plan.batch_size == 0 {
@@ -141,18 +146,33 @@ pub fn caption_images(
         ));
     }
     let prompt = captioner.tokenizer().encode(plan.prompt)?;
-    let (mut journal, mut outcomes) = Journal::open(journal, &plan.settings(captioner))?;
+    let journal_path = journal;
+    let (mut journal, mut outcomes) = Journal::open(journal_path, &plan.settings(captioner))?;
     let begin = Instant::now();
     let resumed = outcomes.len();
-    on_step(Step {
-        done: resumed,
-        total: plan.images.len(),
-        outcomes: &[],
-    });
+    let mut report = |outcomes: &[Outcome], newest: usize| {
+        let (done, total) = (outcomes.len(), plan.images.len());
+        let newest = &outcomes[done - newest..];
+        let position = Position {
+            done,
+            total,
+            newest,
+        };
+        if watch(position).is_break() && done < total {
+            let journal = journal_path.into();
+            return Err(Error::Interrupted {
+                done,
+                total,
+                journal,
+            });
+        }
+        Ok(())
+    };
+    report(&outcomes, 0)?;
 
     let rest = &plan.images[resumed.min(plan.images.len())..];
     let paths = rest.iter().map(|image| image.path.clone()).collect();
-    let mut ahead = Ahead::start(
+    let mut prefetch = Prefetch::start(
         paths,
         captioner.preprocessor().clone(),
         plan.decode_threads,
@@ -161,29 +181,23 @@ pub fn caption_images(
     let mut stages = Stages::default();
     for images in rest.chunks(plan.batch_size) {
         let waiting = Instant::now();
-        let prepared: Vec<Prepared> = ahead.by_ref().take(images.len()).collect();
+        let decoded: Vec<DecodedImage> = prefetch.by_ref().take(images.len()).collect();
         stages.preprocess += waiting.elapsed().as_secs_f64();
         let batch = batch::caption(
             captioner,
             plan,
             images,
-            prepared,
+            decoded,
             &prompt,
             &mut cache,
             &mut stages,
         )?;
         journal.push(&batch)?;
         outcomes.extend(batch);
-        let newest = &outcomes[outcomes.len() - images.len()..];
-        on_step(Step {
-            done: outcomes.len(),
-            total: plan.images.len(),
-            outcomes: newest,
-        });
+        report(&outcomes, images.len())?;
     }
 
     let seconds = begin.elapsed().as_secs_f64();
-    let fresh = outcomes.len() - resumed;
     let broken = |o: &Outcome| o.error.as_ref().map(|e| (o.id.clone(), e.clone()));
     let summary = Summary {
         images: outcomes.len(),
@@ -192,7 +206,6 @@ pub fn caption_images(
         resumed,
         tokens: outcomes[resumed..].iter().map(|o| o.tokens.len()).sum(),
         seconds,
-        images_per_second: (fresh > 0).then(|| fresh as f64 / seconds),
         cached_features: cache.map_or(0, |c| c.hits()),
         stages,
     };

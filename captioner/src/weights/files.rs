@@ -5,13 +5,13 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use fgd_store::digest::Digest;
 use memmap2::Mmap;
 use safetensors::{Dtype, SafeTensors};
 use serde::Deserialize;
-use sha2::{Digest, Sha256};
 
-use crate::config::read_json;
 use crate::error::{Error, Result};
+use crate::json::read_json;
 
 const SINGLE: &str = "model.safetensors";
 const INDEX: &str = "model.safetensors.index.json";
@@ -174,28 +174,32 @@ impl TensorFiles {
         use rayon::prelude::*;
         let entries: Vec<(&String, &Entry)> = self.entries.iter().collect();
         let digest = |(name, entry): (&String, &Entry)| {
-            let mut hash = Sha256::new();
-            hash.update(format!("{name} {:?} {:?} ", entry.dtype, entry.shape));
-            hash.update(entry.bytes());
+            let shape: Vec<String> = entry.shape.iter().map(usize::to_string).collect();
+            let digest = Digest::new("tensor", 1)
+                .field("type", entry.dtype.to_string())
+                .field("shape", shape.join("x"))
+                .field("bytes", entry.bytes())
+                .finish();
             entry.release();
-            (name.clone(), hash.finalize().into())
+            (name.clone(), digest)
         };
         Digests(entries.into_par_iter().map(digest).collect())
     }
 }
 
-/// SHA-256 over name, type, shape and bytes of each tensor, by name.
-pub struct Digests(BTreeMap<String, [u8; 32]>);
+/// SHA-256 over type, shape and bytes of each tensor, by name.
+pub struct Digests(BTreeMap<String, String>);
 
 impl Digests {
     /// One hash over the tensors that `keep` selects, in name order: the same for one file and for its shards.
     pub fn combine(&self, keep: impl Fn(&str) -> bool) -> String {
-        let mut all = Sha256::new();
         self.0
             .iter()
             .filter(|(name, _)| keep(name))
-            .for_each(|(_, digest)| all.update(digest));
-        format!("{:x}", all.finalize())
+            .fold(Digest::new("tensors", 1), |all, (name, digest)| {
+                all.field(name, digest)
+            })
+            .finish()
     }
 }
 

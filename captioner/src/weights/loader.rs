@@ -10,14 +10,14 @@ use std::sync::Arc;
 
 use candle_core::{DType, Device, Tensor};
 
+use super::adapter::Adapter;
 use super::files::{Entry, TensorFiles};
 use super::matrix::{HostMatrix, Matrix, Precision};
-use crate::adapter::Adapter;
 use crate::error::{Error, Result};
 
 /// How far loading is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Progress {
+pub struct LoadProgress {
     /// Bytes of tensors taken over so far.
     pub done: u64,
     /// Bytes of all tensors.
@@ -41,7 +41,7 @@ pub struct Loader<'a> {
     files: &'a TensorFiles,
     adapter: Option<&'a Adapter>,
     device: Device,
-    progress: &'a dyn Fn(Progress),
+    progress: &'a dyn Fn(LoadProgress),
     account: RefCell<Account>,
 }
 
@@ -62,7 +62,7 @@ impl<'a> Loader<'a> {
         files: &'a TensorFiles,
         adapter: Option<&'a Adapter>,
         device: Device,
-        progress: &'a dyn Fn(Progress),
+        progress: &'a dyn Fn(LoadProgress),
     ) -> Self {
         Self {
             files,
@@ -175,7 +175,7 @@ impl<'a> Loader<'a> {
         }
         if !account.rehearsing {
             account.done += entry.bytes().len() as u64;
-            (self.progress)(Progress {
+            (self.progress)(LoadProgress {
                 done: account.done,
                 total: self.files.total_bytes(),
             });

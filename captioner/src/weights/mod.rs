@@ -1,9 +1,10 @@
 //! From tensor files on disk to the matrices the layers multiply with.
 //!
-//! `files` memory-maps the safetensors shards; `loader` hands out tensors by name, checks every shape, applies the
-//! adapter and keeps the account of what was missing or left over; `matrix` is the form in which weights stay in
+//! `files` memory-maps the safetensors shards; `adapter` reads LoRA's change of them; `loader` hands out tensors by name,
+//! checks every shape, applies the adapter and keeps the account of what was missing or left over; `matrix` is the form in which weights stay in
 //! memory; `product` multiplies with it on the CPU; `kernels` are its inner loops.
 
+mod adapter;
 mod files;
 mod kernels;
 mod loader;
@@ -12,7 +13,8 @@ mod product;
 #[cfg(test)]
 mod tests;
 
+pub use adapter::{Adapter, Change};
 pub use files::{Digests, Entry, TensorFiles};
-pub use loader::{Loader, Progress, Scope};
+pub use loader::{LoadProgress, Loader, Scope};
 pub use matrix::{HostMatrix, Matrix, Precision};
 pub(super) use product::product;

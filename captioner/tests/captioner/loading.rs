@@ -3,7 +3,7 @@
 use super::checkpoint::*;
 
 use candle_core::{DType, Device, Tensor};
-use fgd_captioner::{Captioner, LoadOptions, Precision};
+use fgd_captioner::{Captioner, LoadOptions, Precision, SpecialTokens};
 use serde_json::{Value, json};
 
 #[test]
@@ -180,7 +180,7 @@ fn empty_sub_configurations_mean_the_published_model() {
         (config.num_query_tokens, config.image_token_index),
         (32, None)
     );
-    let special = config.special_tokens(dir.path()).unwrap();
+    let special = SpecialTokens::read(dir.path(), &config).unwrap();
     assert_eq!(
         (special.decoder_start, special.eos, special.pad),
         (0, vec![1], 0)

@@ -7,3 +7,4 @@ mod loading;
 mod parity;
 mod real;
 mod refusals;
+mod runs;

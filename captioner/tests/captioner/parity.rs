@@ -184,12 +184,12 @@ fn generated_ids_equal_transformers_for_every_setting_and_batch() {
             .unwrap();
         for (i, caption) in batch.iter().enumerate() {
             assert_eq!(
-                caption.generated.ids,
+                caption.sequence.ids,
                 up_to_eos(&case.ids[i][1..]),
                 "{label} image {i}"
             );
             assert_eq!(caption.text, case.text[i].trim(), "{label} image {i}");
-            if let (Some(ours), Some(theirs)) = (caption.generated.score, &case.scores) {
+            if let (Some(ours), Some(theirs)) = (caption.sequence.score, &case.scores) {
                 let tolerance = 1e-4 * (1.0 + theirs[i].abs());
                 assert!(
                     (ours - theirs[i]).abs() < tolerance,
@@ -202,7 +202,7 @@ fn generated_ids_equal_transformers_for_every_setting_and_batch() {
                 .caption(&one, &prompts[i..=i], &[0], &config)
                 .unwrap();
             assert_eq!(
-                alone[0].generated.ids, caption.generated.ids,
+                alone[0].sequence.ids, caption.sequence.ids,
                 "{label} image {i} alone"
             );
             seen += 1;
@@ -236,7 +236,7 @@ fn the_reference_dumps_own_ids_agree() {
                 .unwrap();
             for (caption, theirs) in ours.iter().zip(ids_of(&reference[name])) {
                 assert_eq!(
-                    caption.generated.ids,
+                    caption.sequence.ids,
                     up_to_eos(&theirs[1..]),
                     "{model} {name}"
                 );

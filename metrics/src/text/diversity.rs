@@ -1,10 +1,76 @@
-//! How varied captions are: distinct n-grams, vocabulary, length, and the runaway repetition of decoders gone wrong.
+//! How varied captions are: distinct n-grams, vocabulary and length, and the table's share of captions that run away.
+
+use std::collections::HashMap;
 
 use rayon::prelude::*;
 
 use super::corpus::{Corpus, WordId};
 use super::ngrams::{Ngram, counts};
-use super::repetition::{Repetition, longest_repetition};
+use crate::MetricError;
+use crate::metric::{Definition, Detail, Evaluation, Group, Metric, Value};
+use crate::samples::Sample;
+
+/// Variety of the candidates, in the table of metrics.
+pub(crate) struct Variety;
+
+impl Metric for Variety {
+    fn group(&self) -> Option<Group> {
+        Some(Group::new(
+            "diversity",
+            "distinct-n, vocabulary, length and repetition",
+        ))
+    }
+
+    fn definitions(&self) -> &'static [Definition] {
+        const {
+            &[
+                Definition::higher("distinct_1", "distinct-1"),
+                Definition::higher("distinct_2", "distinct-2"),
+                Definition::neither("vocabulary", "different words"),
+                Definition::neither("words", "mean words per caption"),
+                Definition::neither("reference_words", "mean words per reference"),
+                Definition::lower("runaway", "share with runaway repetition"),
+            ]
+        }
+    }
+
+    fn evaluate(&self, sample: &Sample) -> Result<Evaluation, MetricError> {
+        let captions = sample.captions()?;
+        let corpus = captions.corpus()?;
+        let own = diversity(corpus, Side::Candidates);
+        let theirs = diversity(corpus, Side::References);
+        let candidates = captions.candidates;
+        let is_runaway = |caption: &&String| (captions.is_runaway)(caption);
+        let runaway = candidates.par_iter().filter(is_runaway).count();
+        let runaway = share(runaway, candidates.len());
+        let values = [
+            own.distinct[0].corpus,
+            own.distinct[1].corpus,
+            own.vocabulary as f64,
+            own.length.mean,
+            theirs.length.mean,
+            runaway,
+        ];
+        let lengths = corpus.candidates().iter().map(|words| words.len() as f64);
+        Ok(Evaluation {
+            detail: Detail::Captions {
+                lengths: lengths.collect(),
+                duplicates: share(duplicates(candidates), candidates.len()),
+                runaway,
+            },
+            ..Evaluation::of(values.map(Value::exact))
+        })
+    }
+}
+
+/// Captions that are equal to another one.
+fn duplicates(captions: &[String]) -> usize {
+    let mut counts: HashMap<&str, usize> = HashMap::new();
+    for caption in captions {
+        *counts.entry(caption).or_default() += 1;
+    }
+    counts.values().filter(|&&count| count > 1).sum()
+}
 
 /// Which captions of a corpus to describe.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,10 +92,6 @@ pub struct Diversity {
     pub vocabulary: usize,
     /// Lengths in words.
     pub length: Length,
-    /// Share of captions with runaway repetition ([`Repetition::is_runaway`]), in [0, 1].
-    pub runaway: f64,
-    /// The longest repetition of each caption, `None` where no phrase is repeated in direct succession.
-    pub repetitions: Vec<Option<Repetition>>,
 }
 
 /// Number of different n-grams over number of n-grams, in [0, 1].
@@ -70,15 +132,6 @@ pub fn diversity(corpus: &Corpus, side: Side) -> Diversity {
             .map(Vec::as_slice)
             .collect(),
     };
-    let repetitions: Vec<_> = captions
-        .par_iter()
-        .map(|words| longest_repetition(words))
-        .collect();
-    let runaway = repetitions
-        .iter()
-        .flatten()
-        .filter(|repetition| repetition.is_runaway())
-        .count();
     let (distinct_1, vocabulary) = distinct(&captions, 1);
     let (distinct_2, _) = distinct(&captions, 2);
     Diversity {
@@ -86,8 +139,6 @@ pub fn diversity(corpus: &Corpus, side: Side) -> Diversity {
         distinct: [distinct_1, distinct_2],
         vocabulary,
         length: length(&captions),
-        runaway: runaway as f64 / captions.len() as f64,
-        repetitions,
     }
 }
 
@@ -182,15 +233,21 @@ mod tests {
         let diversity = describe(&[""]);
         assert_eq!(diversity.distinct[0].corpus, 0.0);
         assert_eq!(diversity.length.sd, 0.0);
-        assert_eq!((diversity.runaway, diversity.vocabulary), (0.0, 0));
+        assert_eq!(diversity.vocabulary, 0);
     }
 
     #[test]
-    fn runaway_captions_are_counted_on_the_side_asked_for() {
+    fn the_side_asked_for_is_described() {
         let corpus = Corpus::new(&["a a a a a", "a b"], &[vec!["x y", "z"], vec!["x"]])
             .expect("a valid corpus");
-        assert_eq!(diversity(&corpus, Side::Candidates).runaway, 0.5);
+        assert_eq!(diversity(&corpus, Side::Candidates).vocabulary, 2);
         let references = diversity(&corpus, Side::References);
-        assert_eq!((references.captions, references.runaway), (3, 0.0));
+        assert_eq!((references.captions, references.vocabulary), (3, 3));
+    }
+
+    #[test]
+    fn every_copy_is_a_duplicate() {
+        let captions = ["a", "b", "a", "a"].map(str::to_owned);
+        assert_eq!(duplicates(&captions), 3);
     }
 }

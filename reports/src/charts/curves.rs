@@ -1,11 +1,14 @@
 //! Lines and points on two axes, either of which may be logarithmic: plain numbers are drawn, their
 //! logarithms placed, and the ticks named accordingly.
 
-use super::canvas::{Canvas, GRID, INK, MUTED, SERIES, SIDE, WIDTH, X_AXIS, letters, range, tick};
-use crate::document::width::clipped;
-use crate::document::{Axis, Series};
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
+
+use super::canvas::{
+    Canvas, GRID, MUTED, SERIES, SIDE, WIDTH, X_AXIS, letters, range, tick, write,
+};
+use crate::document::width::clipped;
+use crate::document::{Axis, Series};
 
 const HEIGHT: u32 = 300;
 /// Width of the labels of the y-axis.
@@ -89,8 +92,7 @@ pub fn draw(series: &[Series], x: &Axis, y: &Axis) -> Option<Canvas> {
                 false => (HPos::Left, px + 10),
             };
             let py = free_line(&mut taken, if series.line { py - 12 } else { py });
-            let style = letters(&INK).pos(Pos::new(anchor, VPos::Center));
-            area.draw(&Text::new(clipped(&series.name, NAME), (px, py), style))?;
+            write(area, &clipped(&series.name, NAME), (px, py), anchor)?;
         }
         Ok(())
     })

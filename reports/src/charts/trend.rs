@@ -1,9 +1,10 @@
 //! A series over time: its line, the spread of the nights behind a point, its band, and where its level changed.
 
-use super::canvas::{Canvas, GRID, INK, MUTED, SERIES, SIDE, X_AXIS, letters, range, tick};
 use fgd_record::TrendPoint;
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
+
+use super::canvas::{Canvas, INK, MUTED, SERIES, SIDE, X_AXIS, letters, quiet, range, tick};
 
 const HEIGHT: u32 = 240;
 /// Width of the labels of the y-axis.
@@ -25,18 +26,12 @@ pub fn draw(points: &[TrendPoint], changes: &[String], unit: &str) -> Option<Can
             .x_label_area_size(X_AXIS)
             .y_label_area_size(Y_AXIS)
             .build_cartesian_2d(-0.5..right, low..high)?;
-        chart
-            .configure_mesh()
+        quiet(&mut chart.configure_mesh())
             .disable_x_mesh()
             .x_labels(0)
             .y_labels(5)
             .y_label_formatter(&|y| tick(*y, high - low))
             .y_desc(unit)
-            .bold_line_style(GRID)
-            .light_line_style(TRANSPARENT)
-            .axis_style(GRID)
-            .label_style(letters(&MUTED))
-            .axis_desc_style(letters(&MUTED))
             .draw()?;
         for (of, strength) in [
             (
@@ -96,10 +91,10 @@ fn runs(points: &[TrendPoint], of: impl Fn(&TrendPoint) -> Option<f64>) -> Vec<V
     let mut runs: Vec<Vec<(f64, f64)>> = vec![Vec::new()];
     for (index, point) in points.iter().enumerate() {
         match of(point) {
-            Some(value) => runs[..]
-                .last_mut()
-                .into_iter()
-                .for_each(|run| run.push((index as f64, value))),
+            Some(value) => {
+                let run = runs.last_mut().into_iter();
+                run.for_each(|run| run.push((index as f64, value)));
+            }
             None => runs.push(Vec::new()),
         }
     }

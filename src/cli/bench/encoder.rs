@@ -2,8 +2,8 @@
 
 use std::path::PathBuf;
 
-use super::load::LoadArgs;
 use super::DestinationArgs;
+use super::load::LoadArgs;
 use crate::cli::encoder::EncoderArgs;
 use crate::cli::files::CaptionArgs;
 use crate::jobs::bench::{EncoderRequest, Request};

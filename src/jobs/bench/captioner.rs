@@ -8,7 +8,6 @@ use fgd_captioner::{
     Captioner, DEFAULT_PROMPT, GenerationConfig, LoadOptions, Precision, parse_device, tensors_of,
 };
 use fgd_record::{BenchTarget, Input, Record};
-use fgd_store::hub::{self, Kind};
 use serde::{Deserialize, Serialize};
 
 use super::{Description, check_items, input, items_sha256, measure};
@@ -16,7 +15,8 @@ use crate::bench::captioner::CaptionerTarget;
 use crate::bench::load::{Load, Subject};
 use crate::bench::workload;
 use crate::host;
-use crate::jobs::{JobError, Session, caption};
+use crate::jobs::caption::Checkpoint;
+use crate::jobs::{JobError, Session};
 
 /// Images that are made up where no number is given.
 const MADE_UP: usize = 8;
@@ -82,34 +82,17 @@ pub fn run(request: &CaptionerRequest, session: &Session) -> Result<Record, JobE
     request.load.check(images.len()).map_err(JobError::Usage)?;
     let items_sha256 = items_sha256(images.iter().map(Vec::as_slice));
 
-    let hub = &session.settings.hub;
-    let base = hub::resolve(&request.checkpoint, Kind::Checkpoint, hub)?;
-    let adapter = match &request.adapter {
-        Some(name) => Some(hub::resolve(name, Kind::Adapter, hub)?),
-        None => None,
-    };
+    let adapter = request.adapter.as_deref();
+    let checkpoint = Checkpoint::resolve(&request.checkpoint, adapter, session)?;
     let options = LoadOptions {
         precision: request.dtype,
         device,
     };
     let loading = Instant::now();
-    let captioner = {
-        let bar = session.progress.begin("loading", 0);
-        let adapter = adapter.as_ref().map(|model| model.dir.as_path());
-        Captioner::load(&base.dir, adapter, options, &|progress| {
-            bar.set(progress.done, progress.total);
-        })?
-    };
+    let captioner = checkpoint.load(options, session)?;
     let load_seconds = loading.elapsed().as_secs_f64();
-    let identity = captioner.identity();
-    let checkpoint = caption::checkpoint(
-        &base,
-        adapter.as_ref(),
-        identity,
-        request.dtype,
-        &request.device,
-    );
-    let bytes_per_weight = bytes_per_weight(&base.dir, &captioner)?;
+    let info = checkpoint.info(&captioner, &request.device);
+    let bytes_per_weight = bytes_per_weight(&checkpoint.base.dir, &captioner)?;
     let mut target = CaptionerTarget::new(
         captioner,
         images,
@@ -137,10 +120,12 @@ pub fn run(request: &CaptionerRequest, session: &Session) -> Result<Record, JobE
         began,
         host,
         encoder: None,
-        checkpoint: Some(checkpoint),
+        checkpoint: Some(info),
         inputs,
         items_sha256,
-        settings: settings.map(|(name, value)| (name.to_owned(), value)).into(),
+        settings: settings
+            .map(|(name, value)| (name.to_owned(), value))
+            .into(),
     };
     measure(&mut target, &subject, &request.load, description, session)
 }
@@ -161,7 +146,8 @@ fn images(request: &CaptionerRequest) -> Result<(Vec<Vec<u8>>, Vec<Input>), JobE
             JobError::because(format_args!("{}: cannot be read", path.display()), error)
         })
     };
-    let images: Vec<Vec<u8>> = (list.iter().map(|image| read(&image.path))).collect::<Result<_, _>>()?;
+    let images: Vec<Vec<u8>> =
+        (list.iter().map(|image| read(&image.path))).collect::<Result<_, _>>()?;
     let sha256 = items_sha256(images.iter().map(Vec::as_slice));
     let input = input("images", source, sha256, images.len() as u64);
     Ok((images, vec![input]))
@@ -175,12 +161,18 @@ fn bytes_per_weight(dir: &Path, captioner: &Captioner) -> Result<f64, JobError> 
     let mut bytes = 0;
     for entry in std::fs::read_dir(dir)? {
         let path = entry?.path();
-        if path.extension().is_some_and(|extension| extension == "safetensors") {
+        if path
+            .extension()
+            .is_some_and(|extension| extension == "safetensors")
+        {
             bytes += path.metadata()?.len();
         }
     }
     let shapes = tensors_of(captioner.config())?;
-    let weights: usize = shapes.iter().map(|(_, shape)| shape.iter().product::<usize>()).sum();
+    let weights: usize = shapes
+        .iter()
+        .map(|(_, shape)| shape.iter().product::<usize>())
+        .sum();
     // Files hold numbers of two or four bytes.
     Ok(match bytes as f64 / (weights.max(1) as f64) < 3.0 {
         true => 2.0,

@@ -39,15 +39,18 @@ pub fn run(request: &EncoderRequest, session: &Session) -> Result<Record, JobErr
     let began = Instant::now();
     let host = host::describe();
     let (captions, inputs) = captions(request)?;
-    request.load.check(captions.len()).map_err(JobError::Usage)?;
+    request
+        .load
+        .check(captions.len())
+        .map_err(JobError::Usage)?;
     let items_sha256 = items_sha256(captions.iter().map(|caption| caption.as_bytes()));
 
     let embedder = session.uncached_embedder(&request.encoding)?;
     let loading = Instant::now();
     let encoder = embedder.load()?;
     let load_seconds = loading.elapsed().as_secs_f64();
-    let mut target = EncoderTarget::new(encoder, captions)
-        .map_err(|error| JobError::Failed(error.into()))?;
+    let mut target =
+        EncoderTarget::new(encoder, captions).map_err(|error| JobError::Failed(error.into()))?;
     let subject = Subject {
         target: BenchTarget::Encoder,
         item: "caption",
@@ -75,7 +78,10 @@ fn captions(request: &EncoderRequest) -> Result<(Vec<String>, Vec<Input>), JobEr
     check_items(request.items)?;
     let Some(path) = &request.captions else {
         let count = request.items.unwrap_or(MADE_UP);
-        return Ok((distinct(workload::captions(count, request.load.seed)), Vec::new()));
+        return Ok((
+            distinct(workload::captions(count, request.load.seed)),
+            Vec::new(),
+        ));
     };
     let file = fgd_captions::read(path, &request.reading)?;
     let input = input("captions", path, file.sha256, file.captions.len() as u64);

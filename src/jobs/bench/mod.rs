@@ -29,9 +29,7 @@ use crate::bench::results::{Run, results};
 use crate::bench::search::search;
 use crate::bench::server::{self, Service};
 use crate::bench::sweep::sweep;
-use crate::bench::{
-    DEFINITION_VERSION, Harness, Samples, Target, WallClock, ceilings, queries,
-};
+use crate::bench::{DEFINITION_VERSION, Harness, Samples, Target, WallClock, ceilings, queries};
 
 /// Time for each ceiling.
 const CEILINGS: Duration = Duration::from_millis(300);
@@ -105,7 +103,10 @@ fn measure(
         findings: Vec::new(),
         timings: timings.collect(),
     };
-    Ok(provenance::record(origin, Results::Bench(Box::new(results))))
+    Ok(provenance::record(
+        origin,
+        Results::Bench(Box::new(results)),
+    ))
 }
 
 /// Runs the scenario and everything that is measured around it.
@@ -117,7 +118,11 @@ fn put_under_load(
     session: &Session,
 ) -> Result<BenchResults, JobError> {
     let items = target.items();
-    let samples_file = load.samples.as_deref().map(file::Output::create).transpose()?;
+    let samples_file = load
+        .samples
+        .as_deref()
+        .map(file::Output::create)
+        .transpose()?;
     let limits = load.limits(subject);
     let clock = WallClock::new();
     let overhead = queries::overhead(&clock);
@@ -248,7 +253,9 @@ fn input(role: &str, path: &Path, sha256: String, rows: u64) -> Input {
 
 fn check_items(items: Option<usize>) -> Result<(), JobError> {
     match items {
-        Some(0) => Err(JobError::usage("--items 0: a query needs something to ask about")),
+        Some(0) => Err(JobError::usage(
+            "--items 0: a query needs something to ask about",
+        )),
         _ => Ok(()),
     }
 }

@@ -38,7 +38,9 @@ pub fn run(request: &ScoreRequest, session: &Session) -> Result<Record, JobError
         .iter()
         .any(|system| matches!(system, System::Captions(_)));
     let encoder = match has_captions {
-        true => Some(provenance::encoder_info(&session.uncached_embedder(&job.encoding)?)),
+        true => Some(provenance::encoder_info(
+            &session.uncached_embedder(&job.encoding)?,
+        )),
         false => None,
     };
     let (path, references_path) = (&job.submission, &job.references.path);

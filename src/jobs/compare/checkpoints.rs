@@ -1,11 +1,12 @@
 //! Checkpoints among the systems: captioned on the way, after which a file of captions stands for each.
 
 use super::Request;
-use crate::jobs::caption::Captioned;
+use crate::host;
+use crate::jobs::caption::{self, Captioned, Checkpoint, Run};
 use crate::jobs::images::Images;
 use crate::jobs::options::Named;
 use crate::jobs::{JobError, Session};
-use fgd_captions::CaptionFile;
+use fgd_captions::{self as captions, CaptionFile};
 use sha2::{Digest, Sha256};
 use std::path::{Path, PathBuf};
 
@@ -83,12 +84,48 @@ pub fn caption_all(
     systems: &[(&Named, &Name)],
     references: &CaptionFile,
     images: &Images,
-    session: &mut Session,
+    session: &Session,
 ) -> Result<Vec<(PathBuf, Captioned)>, JobError> {
-    let _ = (request, systems, references, images, session);
-    Err(JobError::usage(
-        "checkpoints are captioned by the captioner's job, which moves here next",
-    ))
+    let device = &request.encoding.device;
+    let mut captioning = request.captioning.clone();
+    captioning.check(device)?;
+    let images = images
+        .select(&captions::group(references).ids)
+        .map_err(JobError::usage)?;
+    std::fs::create_dir_all(&request.work).map_err(|error| {
+        let what = format!("{}: cannot be made a folder", request.work.display());
+        JobError::because(what, error)
+    })?;
+    if systems.len() > 1 && captioning.features_cache.is_none() {
+        captioning.features_cache = Some(request.work.join("features"));
+    }
+    // Every checkpoint is looked for before the first one runs for hours.
+    let mut found = Vec::new();
+    for (system, name) in systems {
+        let checkpoint = Checkpoint::resolve(&name.base, name.adapter.as_deref(), session)?;
+        let output = request.work.join(file_name(&system.name));
+        caption::prepare(&output, captioning.restart)?;
+        found.push((&system.name, checkpoint, output));
+    }
+    let mut captioned = Vec::new();
+    for (name, checkpoint, output) in found {
+        session.progress.say(&format!("captioning with {name}"));
+        let is_alone = host::reset_peak_memory() || captioned.is_empty();
+        let run = Run {
+            checkpoint: &checkpoint,
+            images: &images,
+            source: request.images.as_deref().unwrap_or(Path::new(".")),
+            output: &output,
+            device,
+            captioning: &captioning,
+        };
+        let mut of_run = run.caption(session)?;
+        if !is_alone {
+            of_run.results.peak_memory_bytes = None;
+        }
+        captioned.push((output, of_run));
+    }
+    Ok(captioned)
 }
 
 /// A file name for the captions of a system; two names never share one.

@@ -33,7 +33,11 @@ pub(super) fn keep_accepted(
 }
 
 /// Puts captions into the place of the accepted ones.
-pub fn accept_captions(workspace: &Workspace, system: &str, captions: &Path) -> Result<(), NightlyError> {
+pub fn accept_captions(
+    workspace: &Workspace,
+    system: &str,
+    captions: &Path,
+) -> Result<(), NightlyError> {
     let to = place::accepted(&workspace.state, system, captions);
     let folder = to.parent().unwrap_or(&workspace.state);
     std::fs::create_dir_all(folder).map_err(|source| NightlyError::io(folder, source))?;

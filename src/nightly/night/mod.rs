@@ -21,9 +21,9 @@ use super::plan::{Planner, json};
 use super::timeline::Timeline;
 use super::{NightlyError, Workspace, notify, quality, site, trend};
 use crate::host;
+use crate::jobs::Session;
 use crate::jobs::compare::gate::Gate;
 use crate::jobs::provenance::{self, Origin};
-use crate::jobs::Session;
 use begin::{close_abandoned, print_plan, tonight};
 use keep::{keep_accepted, retain};
 use work::{NightRun, NightScore};
@@ -209,5 +209,8 @@ fn finished(
         findings: Vec::new(),
         timings: BTreeMap::from([("total".to_owned(), began.elapsed().as_secs_f64())]),
     };
-    Ok(provenance::record(origin, Results::Nightly(Box::new(results))))
+    Ok(provenance::record(
+        origin,
+        Results::Nightly(Box::new(results)),
+    ))
 }

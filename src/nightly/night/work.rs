@@ -198,7 +198,9 @@ impl<'a> NightRun<'a> {
             let missing = |timeline: &Timeline, outcome, why: &str| {
                 speed::missing(timeline, suite, benchmark, outcome, why)
             };
-            let result = self.executor.record(&self.planner.bench(benchmark, false))?;
+            let result = self
+                .executor
+                .record(&self.planner.bench(benchmark, false))?;
             let assessments = match result {
                 StepResult::Done(record) => {
                     let assessments = match invalid(&record) {
@@ -230,7 +232,13 @@ impl<'a> NightRun<'a> {
             }
         }
         let timeline = &self.timeline;
-        Ok(speed::judge_run(timeline, suite, benchmark, record, again.as_ref()))
+        Ok(speed::judge_run(
+            timeline,
+            suite,
+            benchmark,
+            record,
+            again.as_ref(),
+        ))
     }
 }
 

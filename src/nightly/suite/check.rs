@@ -118,9 +118,18 @@ fn wrong_benchmark(benchmark: &Benchmark) -> Option<String> {
         benchmark.score.is_some(),
     ];
     let load = match benchmark {
-        Benchmark { encoder: Some(request), .. } => &request.load,
-        Benchmark { captioner: Some(request), .. } => &request.load,
-        Benchmark { score: Some(request), .. } => &request.load,
+        Benchmark {
+            encoder: Some(request),
+            ..
+        } => &request.load,
+        Benchmark {
+            captioner: Some(request),
+            ..
+        } => &request.load,
+        Benchmark {
+            score: Some(request),
+            ..
+        } => &request.load,
         _ => &Load::default(),
     };
     let no_checkpoint = (benchmark.captioner.as_ref()).is_some_and(|c| c.checkpoint.is_empty());
@@ -128,7 +137,9 @@ fn wrong_benchmark(benchmark: &Benchmark) -> Option<String> {
         1 if no_checkpoint => "give the captioner a `checkpoint`".into(),
         // How many items there are is known when they are read.
         1 => load.check(usize::MAX).err()?,
-        _ => "give it one of [benchmark.encoder], [benchmark.captioner] and [benchmark.score]".into(),
+        _ => {
+            "give it one of [benchmark.encoder], [benchmark.captioner] and [benchmark.score]".into()
+        }
     };
     Some(format!("benchmark `{}`: {problem}", benchmark.name))
 }

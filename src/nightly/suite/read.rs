@@ -71,12 +71,36 @@ pub(super) fn parse(text: &str, path: &Path) -> Result<Suite, SuiteError> {
 
 /// Keys that suites once had, each with a key that its table still has, and what to write instead.
 const RETIRED: [(&str, &str, &str); 6] = [
-    ("arguments", "submission", "write [system.captioning], such as captioning = { generation = { num_beams = 5 } }"),
-    ("arguments", "references", "write [data.reading], reference_id_column, reference_caption_column or slice"),
-    ("arguments", "captioner", "write [benchmark.encoder], [benchmark.captioner] or [benchmark.score] with fields of the flags' names"),
-    ("target", "captioner", "name a table after it: [benchmark.encoder], [benchmark.captioner] or [benchmark.score]"),
-    ("scenario", "captioner", "write it into the load of the target, such as encoder = { load = { scenario = \"offline\" } }"),
-    ("postgres", "file", "name a file; a team shares a night by its site and a history by `fgd nightly export` and `import`"),
+    (
+        "arguments",
+        "submission",
+        "write [system.captioning], such as captioning = { generation = { num_beams = 5 } }",
+    ),
+    (
+        "arguments",
+        "references",
+        "write [data.reading], reference_id_column, reference_caption_column or slice",
+    ),
+    (
+        "arguments",
+        "captioner",
+        "write [benchmark.encoder], [benchmark.captioner] or [benchmark.score] with fields of the flags' names",
+    ),
+    (
+        "target",
+        "captioner",
+        "name a table after it: [benchmark.encoder], [benchmark.captioner] or [benchmark.score]",
+    ),
+    (
+        "scenario",
+        "captioner",
+        "write it into the load of the target, such as encoder = { load = { scenario = \"offline\" } }",
+    ),
+    (
+        "postgres",
+        "file",
+        "name a file; a team shares a night by its site and a history by `fgd nightly export` and `import`",
+    ),
 ];
 
 /// serde lists what it expected in backticks; the nearest of these is said first.

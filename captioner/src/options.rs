@@ -1,0 +1,56 @@
+//! How a checkpoint is loaded: what its weights are kept in, and where it runs.
+
+use candle_core::Device;
+
+use super::error::{Error, Result};
+use super::weights::Precision;
+
+/// How a checkpoint is loaded.
+#[derive(Debug, Clone)]
+pub struct LoadOptions {
+    /// What weights are kept in.
+    pub precision: Precision,
+    /// Where it runs.
+    pub device: Device,
+}
+
+impl Default for LoadOptions {
+    fn default() -> Self {
+        Self {
+            precision: Precision::F32,
+            device: Device::Cpu,
+        }
+    }
+}
+
+/// The device of this name: `cpu`, `cuda` or `cuda:N`.
+///
+/// # Errors
+/// Another name, or a GPU that this build or this machine does not have.
+pub fn parse_device(name: &str) -> Result<Device> {
+    let (kind, ordinal) = name.split_once(':').unwrap_or((name, "0"));
+    match (kind, ordinal.parse()) {
+        ("cpu", _) if name == "cpu" => Ok(Device::Cpu),
+        ("cuda", Ok(ordinal)) => cuda(ordinal),
+        _ => Err(Error::Setting(format!(
+            "device {name:?} is unknown; give cpu or cuda:N"
+        ))),
+    }
+}
+
+#[cfg(feature = "cuda")]
+fn cuda(ordinal: usize) -> Result<Device> {
+    Device::new_cuda(ordinal).map_err(|e| {
+        Error::Setting(format!(
+            "cuda:{ordinal} cannot be used ({e}); try --device cpu"
+        ))
+    })
+}
+
+#[cfg(not(feature = "cuda"))]
+fn cuda(ordinal: usize) -> Result<Device> {
+    Err(Error::Setting(format!(
+        "cuda:{ordinal} needs a build with the cuda feature (script/build-cuda, or cargo build --release --features cuda); \
+         this one has only --device cpu"
+    )))
+}

@@ -1,0 +1,268 @@
+//! One checkpoint over some images, durably: what `fgd caption` does once and `fgd compare` for each checkpoint.
+//!
+//! Three files come of it: the captions, beside them `FILE.journal.jsonl`, from which a run that was killed or stopped goes
+//! on, and `FILE.record.json`, the record.
+
+use std::collections::BTreeMap;
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use fgd_captioner::features::FeaturesCache;
+use fgd_captioner::run::{ImageFile, Outcome, Plan, Position, caption_images};
+use fgd_record::{CaptionResults, CheckpointInfo, Comparability, Host, Input, Record, Results};
+use fgd_store::digest::Digest;
+use fgd_store::file::{self, FileError};
+use serde_json::Value;
+
+use super::results::results;
+use super::{Captioning, Checkpoint};
+use crate::host;
+use crate::jobs::provenance::{self, Origin};
+use crate::jobs::{Bar, JobError, METRIC_VERSION, Session};
+
+/// Threads that decode images ahead of the captioner.
+const DECODE_THREADS: usize = 2;
+
+/// One checkpoint and the images that it captions.
+#[derive(Debug)]
+pub struct Run<'a> {
+    /// What captions.
+    pub checkpoint: &'a Checkpoint,
+    /// The images.
+    pub images: &'a [ImageFile],
+    /// The directory or list that they come from.
+    pub source: &'a Path,
+    /// Where the captions go.
+    pub output: &'a Path,
+    /// `cpu`, or `cuda:N`.
+    pub device: &'a str,
+    /// How it captions.
+    pub captioning: &'a Captioning,
+}
+
+/// A run that ended: what a record says of it.
+#[derive(Debug, Clone)]
+pub struct Captioned {
+    /// Its numbers.
+    pub results: CaptionResults,
+    /// What captioned.
+    pub checkpoint: CheckpointInfo,
+    /// The list of images.
+    pub images: Input,
+    /// What decided the captions.
+    settings: BTreeMap<String, Value>,
+    /// The machine, as it was when the run began.
+    host: Host,
+    /// When it ended.
+    created: String,
+}
+
+/// Finds out before the work whether the captions can be written, and forgets the journal if that is wanted. Nothing
+/// temporary is left behind by a killed process: the journal is the only file until the end.
+///
+/// # Errors
+/// A place that cannot be written.
+pub fn prepare(output: &Path, restart: bool) -> Result<(), JobError> {
+    if output.is_dir() {
+        return Err(JobError::usage(FileError::Directory(output.into())));
+    }
+    let journal = beside(output, "journal.jsonl");
+    std::fs::OpenOptions::new()
+        .create(true)
+        .append(true)
+        .open(&journal)
+        .map_err(|error| {
+            let what = format!("{}: cannot be written", journal.display());
+            JobError::because(what, error)
+        })?;
+    if restart {
+        std::fs::remove_file(&journal)?;
+    }
+    Ok(())
+}
+
+impl Run<'_> {
+    /// Captions the images, going on from the journal, and writes captions and record. A session that is interrupted ends it
+    /// after the batch at hand, which the journal then holds.
+    ///
+    /// # Errors
+    /// A checkpoint that cannot be loaded, a journal of another run, a broken image where that ends the run, an interrupt.
+    pub fn caption(&self, session: &Session) -> Result<Captioned, JobError> {
+        let host = host::describe();
+        let options = self.captioning.check(self.device)?;
+        let began = Instant::now();
+        let captioner = self.checkpoint.load(options, session)?;
+        let load_seconds = began.elapsed().as_secs_f64();
+        let cache = match &self.captioning.features_cache {
+            Some(dir) => Some(FeaturesCache::open(dir, captioner.identity())?),
+            None => None,
+        };
+        if let Some(older) = cache.as_ref().and_then(|cache| cache.older().first()) {
+            session.progress.say(&format!(
+                "{}: features of an older version, which are computed anew; it may be deleted",
+                older.display()
+            ));
+        }
+        let plan = Plan {
+            images: self.images,
+            prompt: &self.captioning.prompt,
+            generation: self.captioning.generation.clone(),
+            batch_size: self.captioning.batch_size,
+            on_error: self.captioning.on_error,
+            decode_threads: DECODE_THREADS,
+        };
+        let total = self.images.len() as u64;
+        let bar = session.progress.begin("captioning", total);
+        let mut watch = |position: Position| {
+            show(position, &*bar);
+            match (session.interrupt)() {
+                true => ControlFlow::Break(()),
+                false => ControlFlow::Continue(()),
+            }
+        };
+        let journal = beside(self.output, "journal.jsonl");
+        let (outcomes, summary) = caption_images(&captioner, &plan, &journal, cache, &mut watch)?;
+        drop(bar);
+        let csv =
+            csv_of(&outcomes).map_err(|error| JobError::because(self.output.display(), error))?;
+        file::write(self.output, &csv)?;
+
+        let settings = plan.settings(&captioner).into_iter().collect();
+        let record_file = beside(self.output, "record.json");
+        if summary.resumed == summary.images
+            && let Some(finished) = finished(&record_file, &settings)
+        {
+            return Ok(finished);
+        }
+        let captioned = Captioned {
+            results: results(&outcomes, &summary, plan.batch_size, load_seconds),
+            checkpoint: self.checkpoint.info(&captioner, self.device),
+            images: self.input(&settings),
+            settings,
+            host,
+            created: provenance::now(),
+        };
+        let record = captioned.clone().into_record().to_json();
+        file::write(&record_file, record.as_bytes())?;
+        Ok(captioned)
+    }
+
+    fn input(&self, settings: &BTreeMap<String, Value>) -> Input {
+        let name = self.source.file_name().unwrap_or(self.source.as_os_str());
+        let sha256 = settings["images_sha256"].as_str().unwrap_or_default();
+        Input {
+            role: "images".into(),
+            name: name.to_string_lossy().into_owned(),
+            path: self.source.display().to_string(),
+            sha256: sha256.to_owned(),
+            rows: self.images.len() as u64,
+        }
+    }
+}
+
+impl Captioned {
+    /// The run that a saved record tells of; `None` where it is of another kind of job.
+    fn from_record(record: Record) -> Option<Self> {
+        let Results::Caption(results) = record.results else {
+            return None;
+        };
+        Some(Self {
+            results: *results,
+            checkpoint: record.checkpoint?,
+            images: record.inputs.into_iter().next()?,
+            settings: record.settings,
+            host: record.host,
+            created: record.created,
+        })
+    }
+
+    /// The record of the run.
+    pub fn into_record(self) -> Record {
+        let results = self.results;
+        let origin = Origin {
+            comparability: comparability(&self.settings, &self.checkpoint.dtype),
+            host: self.host,
+            encoder: None,
+            checkpoint: Some(self.checkpoint),
+            inputs: vec![self.images],
+            settings: self.settings,
+            findings: Vec::new(),
+            timings: BTreeMap::from([
+                ("load".to_owned(), results.load_seconds),
+                ("caption".to_owned(), results.seconds),
+            ]),
+        };
+        Record {
+            created: self.created,
+            ..provenance::record(origin, Results::Caption(Box::new(results)))
+        }
+    }
+}
+
+/// Two runs may be held against each other if all but the checkpoint is the same.
+fn comparability(settings: &BTreeMap<String, Value>, dtype: &str) -> Comparability {
+    let shared = settings
+        .iter()
+        .filter(|(name, _)| !name.starts_with("checkpoint") && !name.starts_with("adapter"));
+    let key = shared
+        .fold(
+            Digest::new("captions' comparability", METRIC_VERSION),
+            |key, (name, value)| key.field(name, value.to_string()),
+        )
+        .finish();
+    Comparability {
+        key: key[..16].to_owned(),
+        encoder_sha256: None,
+        precision: dtype.to_owned(),
+        pooling: None,
+        max_length: None,
+        references_sha256: None,
+        metric_version: METRIC_VERSION,
+    }
+}
+
+/// The earlier run that left nothing to do: its record has the speeds that this one did not measure.
+fn finished(record: &Path, settings: &BTreeMap<String, Value>) -> Option<Captioned> {
+    let text = std::fs::read_to_string(record).ok()?;
+    let captioned = Captioned::from_record(Record::from_json(&text).ok()?)?;
+    (captioned.settings == *settings).then_some(captioned)
+}
+
+fn show(position: Position, bar: &dyn Bar) {
+    let Position {
+        done,
+        total,
+        newest,
+    } = position;
+    if done > 0 && newest.is_empty() {
+        bar.say(&format!("going on after {done} of {total} images"));
+    }
+    bar.set(done as u64, total as u64);
+    for outcome in newest {
+        if let Some(error) = &outcome.error {
+            bar.say(&format!("skipped image {}: {error}", outcome.id));
+        }
+    }
+}
+
+/// `captions.csv` → `captions.csv.journal.jsonl`.
+fn beside(output: &Path, suffix: &str) -> PathBuf {
+    let mut name = output.as_os_str().to_owned();
+    name.push(".");
+    name.push(suffix);
+    name.into()
+}
+
+fn csv_of(outcomes: &[Outcome]) -> Result<Vec<u8>, csv::Error> {
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    writer.write_record(["image_id", "caption"])?;
+    for outcome in outcomes {
+        if let Some(caption) = &outcome.caption {
+            writer.write_record([&outcome.id, caption])?;
+        }
+    }
+    writer
+        .into_inner()
+        .map_err(|error| error.into_error().into())
+}

@@ -1,0 +1,118 @@
+//! Images to captions, by a checkpoint.
+//!
+//! A [`Request`] names the checkpoint, the images and the file of captions; [`run`] answers with the record. [`Checkpoint`] is
+//! what its names lead to, [`Run`] one checkpoint over some images, which other jobs have too, and `results` its numbers.
+
+mod checkpoint;
+mod durable;
+mod results;
+
+use std::path::PathBuf;
+
+use fgd_captioner::run::{OnError, list_images};
+use fgd_captioner::{DEFAULT_PROMPT, GenerationConfig, LoadOptions, Precision, parse_device};
+use fgd_record::Record;
+use serde::{Deserialize, Serialize};
+
+use super::{JobError, Session};
+
+pub use checkpoint::Checkpoint;
+pub use durable::{Captioned, Run, prepare};
+
+/// What a captioner is asked, how it searches for captions, and how it runs.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Captioning {
+    /// What the model is asked; may be empty.
+    pub prompt: String,
+    /// How captions are decoded; the seed of what is drawn is here and nowhere else.
+    pub generation: GenerationConfig,
+    /// What the checkpoint's weights are kept in.
+    pub dtype: Precision,
+    /// Images per batch; also what is lost at most when the process is killed.
+    pub batch_size: usize,
+    /// What to do with an image that cannot be read.
+    pub on_error: OnError,
+    /// Keep and reuse the vision features here.
+    pub features_cache: Option<PathBuf>,
+    /// Forget an earlier run's journal.
+    pub restart: bool,
+}
+
+impl Default for Captioning {
+    fn default() -> Self {
+        Self {
+            prompt: DEFAULT_PROMPT.into(),
+            generation: GenerationConfig::default(),
+            dtype: Precision::F32,
+            batch_size: 8,
+            on_error: OnError::Fail,
+            features_cache: None,
+            restart: false,
+        }
+    }
+}
+
+impl Captioning {
+    /// Checks what can be checked before gigabytes are read; answers how the checkpoint is to be loaded.
+    ///
+    /// # Errors
+    /// Settings without a meaning, a device that is not there.
+    pub fn check(&self, device: &str) -> Result<LoadOptions, JobError> {
+        self.generation.check().map_err(JobError::usage)?;
+        Ok(LoadOptions {
+            precision: self.dtype,
+            device: parse_device(device).map_err(JobError::usage)?,
+        })
+    }
+}
+
+/// What `fgd caption` is asked.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Request {
+    /// Checkpoint that captions: a directory or a hub id; an adapter brings its base.
+    pub checkpoint: String,
+    /// LoRA adapter to merge into the checkpoint.
+    #[serde(default)]
+    pub adapter: Option<String>,
+    /// The images: a directory, or a list with a column image_id and optionally path.
+    pub images: PathBuf,
+    /// Where the paths of the list start; its own directory by default.
+    #[serde(default)]
+    pub image_root: Option<PathBuf>,
+    /// The captions; beside them stand the journal and the record.
+    pub output: PathBuf,
+    /// `cpu`, or `cuda:N`.
+    #[serde(default = "cpu")]
+    pub device: String,
+    /// How it captions.
+    #[serde(default)]
+    pub captioning: Captioning,
+}
+
+fn cpu() -> String {
+    "cpu".into()
+}
+
+/// Captions the images, going on from the journal of an earlier run; writes the captions and their record.
+///
+/// # Errors
+/// Settings without a meaning; images, a checkpoint or a journal that cannot be used; a broken image where that ends the run.
+pub fn run(request: &Request, session: &mut Session) -> Result<Record, JobError> {
+    let captioning = &request.captioning;
+    captioning.check(&request.device)?;
+    let images = list_images(&request.images, request.image_root.as_deref())?;
+    prepare(&request.output, captioning.restart)?;
+    let adapter = request.adapter.as_deref();
+    let checkpoint = Checkpoint::resolve(&request.checkpoint, adapter, session)?;
+    let run = Run {
+        checkpoint: &checkpoint,
+        images: &images,
+        source: &request.images,
+        output: &request.output,
+        device: &request.device,
+        captioning,
+    };
+    Ok(run.caption(session)?.into_record())
+}
