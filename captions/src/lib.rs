@@ -62,6 +62,7 @@ pub use format::Format;
 pub use image_id::key as image_key;
 pub use lint::{accept_empty, lint, too_long};
 pub use references::{References, group};
+pub use repetition::is_runaway;
 pub use table::{Cells, Kind, Table, TableError, TableFile, TableFormat, read_parquet};
 pub use template::{Template, check_template, read_template};
 

@@ -46,6 +46,11 @@ pub(super) fn repetition(caption: &str) -> Option<Repetition> {
     worst.or_else(|| words.iter().find_map(|word| repeated_letter(word)))
 }
 
+/// Whether a word or phrase of a caption runs away: it comes so often in a row that only a looping decoder writes it.
+pub fn is_runaway(caption: &str) -> bool {
+    repetition(caption).is_some()
+}
+
 /// The word without punctuation at its ends, or the whole of it when it is nothing else.
 fn without_punctuation(word: &str) -> &str {
     let bare = word.trim_matches(|c: char| !c.is_alphanumeric());

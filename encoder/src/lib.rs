@@ -44,7 +44,7 @@ mod weights;
 
 pub use embedder::{Deviation, EmbedError, Embedder, Identity};
 pub use encoder::Encoder;
-pub use engine::{EngineKind, Options, simd_level};
+pub use engine::{EngineKind, Options};
 pub use error::EncoderError;
 pub use spec::Spec;
 pub use tokens::Tokens;

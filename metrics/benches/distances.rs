@@ -1,6 +1,7 @@
 //! How long the moments, the distances and their statistics take: `cargo bench -p fgd-metrics`.
 //!
-//! The same jobs in numpy, scipy and torch: `benches/peers/distance_peers.py` and `statistics_peers.py`.
+//! The same jobs in numpy, scipy and torch: `benches/peers/distance_peers.py` and `statistics_peers.py`; the decompositions
+//! beside faer: `benches/faer`.
 
 use std::hint::black_box;
 
@@ -10,6 +11,7 @@ use fgd_metrics::frechet::{fgd_set, from_moments};
 use fgd_metrics::moments::Moments;
 use fgd_metrics::paired::{Pairs, fgd_paired};
 use fgd_metrics::statistics::set_statistics;
+use fgd_metrics::sufficient::Statistics;
 use fgd_metrics::transport::Sampling;
 use ndarray::{Array2, ArrayView2};
 use rand::{Rng, SeedableRng};
@@ -102,7 +104,7 @@ fn bootstrap(criterion: &mut Criterion) {
             references: references.view(),
             image_of: &image_of,
         };
-        fgd_paired(&pairs).expect("valid pairs").per_image
+        Statistics::mean(fgd_paired(&pairs).expect("valid pairs").per_image)
     };
     let mut group = criterion.benchmark_group("difference of two systems");
     group.sample_size(10);

@@ -2,6 +2,8 @@
 
 use thiserror::Error;
 
+use crate::text::CorpusError;
+
 /// Why a distance could not be computed.
 #[derive(Debug, Clone, PartialEq, Error)]
 #[non_exhaustive]
@@ -49,6 +51,18 @@ pub enum MetricError {
     /// An iterative decomposition did not converge.
     #[error("the {0} did not converge; check the embeddings for extreme values")]
     NoConvergence(&'static str),
+    /// Candidates and references are of other images.
+    #[error("unpaired: candidates and references are of other images")]
+    Unpaired,
+    /// Words are asked for where there are only embeddings, or captions of other images.
+    #[error("caption metrics need captions on both sides, paired by id")]
+    NoCaptions,
+    /// The captions make no corpus.
+    #[error(transparent)]
+    Corpus(#[from] CorpusError),
+    /// There is no text in the pictures to be read, as far as the references tell.
+    #[error("no reference holds quoted or upper-case text")]
+    NothingToRead,
     /// A parameter is outside its range.
     #[error("{0}")]
     InvalidSetting(String),

@@ -13,20 +13,23 @@
 //! [`decomposition`] shows how the first contains the second. Reading order: [`moments`] (mean and
 //! covariance), [`linalg`] (factors and singular values), [`frechet`], [`paired`], [`decomposition`];
 //! then how far the set distance can be trusted: [`transport`], [`influence`] and [`bias`], put together in
-//! [`statistics`]. [`compare`] sets two systems side by side; [`mmd`], [`energy`], [`sliced`], [`prdc`] and [`vendi`] are other
-//! distances between the same two sets. [`text`] stands apart: it compares the words of captions, not embeddings. So does [`series`]: it tells noise from
-//! regression in figures measured night after night.
+//! [`statistics`]. [`mmd`], [`sliced`], [`prdc`] and [`vendi`] are other distances between the same two sets; [`text`] compares
+//! the words of captions.
+//!
+//! All of them stand in one [`table`] as a [`metric`] with its name and direction. What a metric keeps of each image, its
+//! [`sufficient`] statistics, is what [`compare`] needs to set two systems side by side. [`series`] stands apart: it tells noise
+//! from regression in figures measured night after night.
 
 pub mod bias;
 pub mod compare;
 pub mod decomposition;
-pub mod energy;
 pub mod error;
 pub mod estimate;
 pub mod frechet;
 pub mod infinity;
 pub mod influence;
 pub mod linalg;
+pub mod metric;
 pub mod mmd;
 pub mod moments;
 pub mod paired;
@@ -36,6 +39,8 @@ pub mod samples;
 pub mod series;
 pub mod sliced;
 pub mod statistics;
+pub mod sufficient;
+pub mod table;
 pub mod text;
 pub mod transport;
 pub mod vendi;

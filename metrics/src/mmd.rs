@@ -16,11 +16,44 @@ use rand_chacha::ChaCha8Rng;
 
 use crate::MetricError;
 use crate::estimate::Estimate;
+use crate::metric::{Definition, Evaluation, Group, Metric};
 use crate::pairwise::{Part, Rows, Tile, fold_tiles};
-use crate::samples::TwoSamples;
+use crate::samples::{Sample, TwoSamples};
 
 /// Pooled rows among which [`median_distance`] takes all pairs.
 const MEDIAN_ROWS: usize = 1_000;
+
+/// MMD² under three kernels, in the table of metrics.
+pub(crate) struct Mmd;
+
+impl Metric for Mmd {
+    fn group(&self) -> Option<Group> {
+        Some(Group::new(
+            "mmd",
+            "Kernel distances: MMD² with an RBF and a cubic kernel, and the energy distance",
+        ))
+    }
+
+    fn definitions(&self) -> &'static [Definition] {
+        const {
+            &[
+                Definition::lower("mmd2_rbf", "MMD² (RBF, median heuristic)"),
+                Definition::lower("mmd2_cubic", "MMD² (cubic, γ = 1)"),
+                Definition::lower("energy", "energy distance"),
+            ]
+        }
+    }
+
+    fn evaluate(&self, sample: &Sample) -> Result<Evaluation, MetricError> {
+        let bandwidth = median_distance(sample.candidates, sample.references, sample.seed);
+        let kernels = [
+            Kernel::Rbf { bandwidth },
+            Kernel::Cubic { gamma: 1.0 },
+            Kernel::Distance,
+        ];
+        Ok(Evaluation::of(mmd2_all(&sample.two_samples()?, &kernels)?))
+    }
+}
 
 /// A kernel k(x, y).
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -36,7 +69,8 @@ pub enum Kernel {
         /// γ, the factor of the inner product.
         gamma: f64,
     },
-    /// −‖x − y‖, under which MMD² is the energy distance (Sejdinovic et al. 2013).
+    /// −‖x − y‖, under which MMD² is the energy distance 2 E‖x − y‖ − E‖x − x′‖ − E‖y − y′‖ (Székely & Rizzo 2013; Sejdinovic
+    /// et al. 2013), in units of a distance (not squared).
     Distance,
 }
 

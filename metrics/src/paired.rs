@@ -11,6 +11,10 @@ use rayon::prelude::*;
 use crate::MetricError;
 use crate::estimate::Estimate;
 use crate::frechet::same_dimension;
+use crate::metric::{Definition, Evaluation, Group, Metric, Value};
+use crate::samples::Sample;
+use crate::sufficient::Statistics;
+use crate::table::{FGD_PAIRED, MEAN_COSINE};
 
 /// Candidates with the references that belong to them, one or several per image.
 #[derive(Debug, Clone, Copy)]
@@ -29,8 +33,10 @@ impl Pairs<'_> {
         self.candidates.nrows()
     }
 
-    /// Number of references of each image, `[N]`; fails unless the pairs are consistent, as every function on them
-    /// checks first.
+    /// Number of references of each image, `[N]`, which every function on pairs asks for first.
+    ///
+    /// # Errors
+    /// Pairs that are inconsistent: other dimensions, no image, or an image without references.
     pub fn references_per_image(&self) -> Result<Vec<usize>, MetricError> {
         same_dimension(self.candidates.ncols(), self.references.ncols())?;
         let (images, references) = (self.images(), self.references.nrows());
@@ -92,10 +98,58 @@ impl PairedDistance {
     }
 }
 
+/// The paired distance and the mean cosine, in the table of metrics.
+pub(crate) struct FgdPaired;
+
+impl Metric for FgdPaired {
+    fn group(&self) -> Option<Group> {
+        None
+    }
+
+    fn definitions(&self) -> &'static [Definition] {
+        const {
+            &[
+                Definition::lower(FGD_PAIRED, FGD_PAIRED).mean(),
+                Definition::higher(MEAN_COSINE, MEAN_COSINE).mean(),
+            ]
+        }
+    }
+
+    fn evaluate(&self, sample: &Sample) -> Result<Evaluation, MetricError> {
+        let distance = fgd_paired(&sample.pairs()?)?;
+        let paired = Value {
+            statistics: Some(Statistics::mean(distance.per_image.clone())),
+            ..distance.estimate().into()
+        };
+        // Of unit vectors the cosine says what the distance says: systems are compared in that.
+        Ok(Evaluation::of([paired, Value::exact(distance.mean_cosine)]))
+    }
+}
+
 /// Mean over the images of the squared distance between candidate and references.
 ///
-/// Lengths are taken as they are: nothing is normalised for the distance. Fails on fewer than two images, on
-/// inconsistent pairs, and on embeddings that are not finite or all zero.
+/// Lengths are taken as they are: nothing is normalised for the distance. Between unit vectors it is 2 (1 − cosine):
+///
+/// ```
+/// use fgd_metrics::paired::{Pairs, fgd_paired};
+/// use ndarray::array;
+///
+/// let candidates = array![[1.0, 0.0], [0.6, 0.8], [0.0, 1.0]];
+/// let references = array![[1.0, 0.0], [0.8, 0.6], [1.0, 0.0]];
+/// let pairs = Pairs {
+///     candidates: candidates.view(),
+///     references: references.view(),
+///     image_of: &[0, 1, 2],
+/// };
+/// let distance = fgd_paired(&pairs)?;
+/// // (0 + 0.08 + 2) / 3 and (1 + 0.96 + 0) / 3.
+/// assert!((distance.value - 0.693_333).abs() < 1e-6);
+/// assert!((distance.mean_cosine - 0.653_333).abs() < 1e-6);
+/// # Ok::<(), fgd_metrics::MetricError>(())
+/// ```
+///
+/// # Errors
+/// Fewer than two images, inconsistent pairs, and embeddings that are not finite or all zero.
 pub fn fgd_paired(pairs: &Pairs) -> Result<PairedDistance, MetricError> {
     let counts = pairs.references_per_image()?;
     let n = counts.len();

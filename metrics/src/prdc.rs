@@ -24,14 +24,51 @@ use rand_chacha::ChaCha8Rng;
 
 use crate::MetricError;
 use crate::estimate::Estimate;
+use crate::metric::{Definition, Evaluation, Group, Metric};
 use crate::pairwise::Rows;
-use crate::samples::TwoSamples;
+use crate::samples::{Sample, TwoSamples};
 use balls::{Hits, Radii};
 
 /// Groups of images of the jackknife. The relative error of a standard error from 20 groups is about 16%.
 const GROUPS: usize = 20;
 /// Groups are drawn once and for all: the same rows give the same standard error.
 const GROUPING_SEED: u64 = 0x9d2c;
+
+/// Neighbours in the table of metrics, as in Naeem et al. 2020.
+const NEIGHBOURS: usize = 5;
+
+/// Precision, recall, density and coverage, in the table of metrics.
+pub(crate) struct NearestNeighbours;
+
+impl Metric for NearestNeighbours {
+    fn group(&self) -> Option<Group> {
+        Some(Group::new(
+            "prdc",
+            "Precision, recall, density and coverage",
+        ))
+    }
+
+    fn definitions(&self) -> &'static [Definition] {
+        const {
+            &[
+                Definition::higher("precision", "precision"),
+                Definition::higher("recall", "recall"),
+                Definition::higher("density", "density"),
+                Definition::higher("coverage", "coverage"),
+            ]
+        }
+    }
+
+    fn evaluate(&self, sample: &Sample) -> Result<Evaluation, MetricError> {
+        let found = prdc(&sample.two_samples()?, NEIGHBOURS)?;
+        Ok(Evaluation::of([
+            found.precision,
+            found.recall,
+            found.density,
+            found.coverage,
+        ]))
+    }
+}
 
 /// The four nearest-neighbour metrics, each with its jackknife standard error. Higher is better.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -1,8 +1,10 @@
-//! What the distances between two sets are measured on: candidates, references, and which rows share an image.
+//! What metrics are measured on: candidates, references, and which rows share an image.
 //!
-//! The rows of one image are one draw: its captions describe the same picture. Pairs of rows of one image
+//! [`Sample`] is all that a metric may look at, [`TwoSamples`] what distances between two sets see of it. The rows of one image are one draw: its captions describe the same picture. Pairs of rows of one image
 //! therefore say nothing about the distance of the two distributions, and a standard error sums what they
 //! contribute before it squares. Both rules live here, for every metric that compares two sets.
+
+use std::sync::OnceLock;
 
 use ndarray::ArrayView2;
 
@@ -10,6 +12,102 @@ use crate::MetricError;
 use crate::estimate::Estimate;
 use crate::frechet::same_dimension;
 use crate::paired::Pairs;
+use crate::text::{Corpus, CorpusError};
+use crate::transport::Sampling;
+
+/// One system's captions beside their references.
+#[derive(Clone, Debug)]
+pub struct Sample<'a> {
+    /// Candidate embeddings, `[N, d]`.
+    pub candidates: ArrayView2<'a, f32>,
+    /// Reference embeddings, `[M, d]`.
+    pub references: ArrayView2<'a, f32>,
+    /// For each reference the row of its image's candidate; `None` where the references are of other images.
+    pub image_of: Option<&'a [usize]>,
+    /// The captions themselves, where they are known and paired.
+    pub captions: Option<Captions<'a>>,
+    /// Seed of everything random.
+    pub seed: u64,
+}
+
+impl<'a> Sample<'a> {
+    /// The pairs of candidates and references.
+    ///
+    /// # Errors
+    /// [`MetricError::Unpaired`] where the references are of other images.
+    pub fn pairs(&self) -> Result<Pairs<'a>, MetricError> {
+        Ok(Pairs {
+            candidates: self.candidates,
+            references: self.references,
+            image_of: self.image_of.ok_or(MetricError::Unpaired)?,
+        })
+    }
+
+    /// How the two sets depend on each other.
+    pub fn sampling(&self) -> Sampling<'a> {
+        match self.image_of {
+            Some(image_of) => Sampling::Paired { image_of },
+            None => Sampling::Independent,
+        }
+    }
+
+    /// The two sets, with what belongs together.
+    ///
+    /// # Errors
+    /// As [`TwoSamples::by_image`] or [`TwoSamples::independent`].
+    pub fn two_samples(&self) -> Result<TwoSamples<'a>, MetricError> {
+        match self.pairs() {
+            Ok(pairs) => TwoSamples::by_image(&pairs),
+            Err(_) => TwoSamples::independent(self.candidates, self.references),
+        }
+    }
+
+    /// The captions.
+    ///
+    /// # Errors
+    /// [`MetricError::NoCaptions`] where there are only embeddings.
+    pub fn captions(&self) -> Result<&Captions<'a>, MetricError> {
+        self.captions.as_ref().ok_or(MetricError::NoCaptions)
+    }
+}
+
+/// Captions image by image, tokenised once for all metrics that ask.
+#[derive(Clone, Debug)]
+pub struct Captions<'a> {
+    /// One candidate per image.
+    pub candidates: &'a [String],
+    /// The references of each image.
+    pub references: Vec<Vec<&'a str>>,
+    /// Whether a word or phrase runs away in a caption: the rule of whoever reads captions, so that a file is described as it is
+    /// linted.
+    pub is_runaway: fn(&str) -> bool,
+    corpus: OnceLock<Result<Corpus, CorpusError>>,
+}
+
+impl<'a> Captions<'a> {
+    /// `candidates[i]` belongs to the image of `references[i]`.
+    pub fn new(
+        candidates: &'a [String],
+        references: Vec<Vec<&'a str>>,
+        is_runaway: fn(&str) -> bool,
+    ) -> Self {
+        Self {
+            candidates,
+            references,
+            is_runaway,
+            corpus: OnceLock::new(),
+        }
+    }
+
+    /// The captions as words.
+    ///
+    /// # Errors
+    /// As [`Corpus::new`].
+    pub fn corpus(&self) -> Result<&Corpus, MetricError> {
+        let corpus = (self.corpus).get_or_init(|| Corpus::new(self.candidates, &self.references));
+        corpus.as_ref().map_err(|error| error.clone().into())
+    }
+}
 
 /// Two sets of embeddings, one a row, of one dimension.
 #[derive(Clone, Debug)]

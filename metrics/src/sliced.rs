@@ -14,12 +14,34 @@ use rayon::prelude::*;
 
 use crate::MetricError;
 use crate::estimate::Estimate;
-use crate::samples::TwoSamples;
+use crate::metric::{Definition, Evaluation, Group, Metric};
+use crate::samples::{Sample, TwoSamples};
 
 /// Directions whose potentials are alive at once, folded in order.
 const BATCH: usize = 32;
 /// Rows that are projected at a time.
 const BLOCK: usize = 512;
+
+/// Random directions in the table of metrics.
+const DIRECTIONS: usize = 128;
+
+/// The sliced distance, in the table of metrics.
+pub(crate) struct SlicedWasserstein;
+
+impl Metric for SlicedWasserstein {
+    fn group(&self) -> Option<Group> {
+        Some(Group::new("sliced", "Sliced 2-Wasserstein distance"))
+    }
+
+    fn definitions(&self) -> &'static [Definition] {
+        const { &[Definition::lower("sliced_w2", "sliced 2-Wasserstein")] }
+    }
+
+    fn evaluate(&self, sample: &Sample) -> Result<Evaluation, MetricError> {
+        let found = sliced_wasserstein2(&sample.two_samples()?, DIRECTIONS, sample.seed)?;
+        Ok(Evaluation::of([found]))
+    }
+}
 
 /// Squared sliced 2-Wasserstein distance over `directions` seeded directions. Not negative; lower is better.
 ///

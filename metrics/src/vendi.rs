@@ -11,11 +11,38 @@ use rayon::prelude::*;
 use crate::MetricError;
 use crate::estimate::Estimate;
 use crate::linalg::{SymmetricEigen, default_solver};
+use crate::metric::{Definition, Evaluation, Group, Metric};
+use crate::samples::Sample;
 
 /// Rows whose products are summed at a time.
 const BLOCK: usize = 512;
 /// Eigenvalues below this share of the trace are rounding.
 const ROUNDING: f64 = 1e-14;
+
+/// The Vendi score of the candidates, in the table of metrics.
+pub(crate) struct Vendi;
+
+impl Metric for Vendi {
+    fn group(&self) -> Option<Group> {
+        Some(Group::new(
+            "vendi",
+            "Effective number of different captions",
+        ))
+    }
+
+    fn definitions(&self) -> &'static [Definition] {
+        const {
+            &[Definition::neither(
+                "vendi",
+                "Vendi score (effective captions)",
+            )]
+        }
+    }
+
+    fn evaluate(&self, sample: &Sample) -> Result<Evaluation, MetricError> {
+        Ok(Evaluation::of([vendi_score(sample.candidates)?]))
+    }
+}
 
 /// Effective number of captions in `1..=min(n, d)`, with its delta-method standard error.
 ///

@@ -4,6 +4,9 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::Measure;
+use super::measure::bounds;
+
 /// What one benchmark run measured.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct BenchResults {
@@ -94,41 +97,6 @@ impl Scenario {
     }
 }
 
-/// A number between two bounds that hold with 99% confidence, as far as the samples give bounds.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-pub struct Bounded {
-    /// The number.
-    pub value: Option<f64>,
-    /// Lower bound.
-    pub low: Option<f64>,
-    /// Upper bound.
-    pub high: Option<f64>,
-    /// Why something above is missing.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub reason: Option<String>,
-}
-
-impl Bounded {
-    /// A number that was counted, not sampled. What is not finite becomes missing.
-    pub fn exact(value: f64) -> Self {
-        if !value.is_finite() {
-            return Self::missing("the result is not a finite number");
-        }
-        Self {
-            value: Some(value),
-            ..Self::default()
-        }
-    }
-
-    /// No number, and why.
-    pub fn missing(reason: impl Into<String>) -> Self {
-        Self {
-            reason: Some(reason.into()),
-            ..Self::default()
-        }
-    }
-}
-
 /// A figure to quote and to follow over time.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Headline {
@@ -140,8 +108,8 @@ pub struct Headline {
     /// Whether a higher value is better.
     pub higher_is_better: bool,
     /// The number with its 99% bounds: how far a repetition may be off by chance.
-    #[serde(flatten)]
-    pub measured: Bounded,
+    #[serde(flatten, with = "bounds")]
+    pub measured: Measure,
 }
 
 /// What was asked and answered in the measured part of the run.
@@ -189,17 +157,19 @@ pub struct Percentile {
     /// Which one, from 0 to 100.
     pub percentile: f64,
     /// Seconds.
-    #[serde(flatten)]
-    pub seconds: Bounded,
+    #[serde(flatten, with = "bounds")]
+    pub seconds: Measure,
 }
 
 /// Work done per second.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Throughput {
     /// Items per second.
-    pub items_per_second: Bounded,
+    #[serde(with = "bounds")]
+    pub items_per_second: Measure,
     /// Tokens per second; `None` where items have no tokens.
-    pub tokens_per_second: Option<Bounded>,
+    #[serde(default, with = "bounds::optional")]
+    pub tokens_per_second: Option<Measure>,
 }
 
 /// Arrivals and the bound on their latency.
@@ -212,7 +182,8 @@ pub struct Server {
     /// Queries per second that were asked for with `--rate`; `None` where the highest was searched for.
     pub given_rate: Option<f64>,
     /// The highest rate shown to keep the bound, up to the lowest rate that was not; `None` with a given rate.
-    pub highest_rate: Option<Bounded>,
+    #[serde(default, with = "bounds::optional")]
+    pub highest_rate: Option<Measure>,
     /// Every rate that was tried, in order; the last one is the run behind the latencies.
     pub points: Vec<ServerPoint>,
 }
@@ -227,7 +198,8 @@ pub struct ServerPoint {
     /// Queries answered per second.
     pub answered_per_second: f64,
     /// The 99th percentile of the latency from the scheduled arrival.
-    pub p99_seconds: Bounded,
+    #[serde(with = "bounds")]
+    pub p99_seconds: Measure,
     /// What it shows.
     pub outcome: ServerOutcome,
 }
@@ -256,11 +228,13 @@ pub struct SweepCell {
     /// Queries measured.
     pub queries: u64,
     /// Items per second.
-    pub items_per_second: Bounded,
+    #[serde(with = "bounds")]
+    pub items_per_second: Measure,
     /// Tokens per second; `None` where items have no tokens.
     pub tokens_per_second: Option<f64>,
     /// Median seconds per query.
-    pub p50_seconds: Bounded,
+    #[serde(with = "bounds")]
+    pub p50_seconds: Measure,
 }
 
 /// A part of the work of a query.

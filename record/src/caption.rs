@@ -1,7 +1,8 @@
 //! The results of `fgd caption`: what a captioner's run over a list of images gave, and how fast it was.
 
-use super::Measure;
 use serde::{Deserialize, Serialize};
+
+use super::Measure;
 
 /// A captioner's run over a list of images.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]

@@ -1,7 +1,8 @@
 //! The results of `fgd compare`: several systems on the same images.
 
-use super::{CaptionResults, CheckpointInfo, Measure, ScoreResults};
 use serde::{Deserialize, Serialize};
+
+use super::{CaptionResults, CheckpointInfo, Measure, ScoreResults};
 
 /// Systems side by side, and what can be said about their differences.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]

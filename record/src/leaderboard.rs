@@ -1,7 +1,8 @@
 //! The results of `fgd leaderboard`: many submissions, ranked.
 
-use super::{Difference, Finding, Measure, ScoreResults};
 use serde::{Deserialize, Serialize};
+
+use super::{Difference, Finding, Measure, ScoreResults};
 
 /// Submissions in the order of their rank.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]

@@ -3,6 +3,32 @@
 //! A job (`fgd score`, `fgd compare`, …) ends in one [`Record`]. It is written as JSON, held to the
 //! committed JSON Schema, and can be rendered again at any time without computing anything. The
 //! types here are plain data: no model, no metric and no file is known to this crate.
+//!
+//! ```
+//! use fgd_record::{Record, Results};
+//!
+//! let text = r#"{
+//!   "schema_version": 1, "created": "2025-10-09T08:07:06Z",
+//!   "tool": {"name": "fgd", "version": "0.1.0", "commit": null, "dirty": null},
+//!   "host": {"cpu": "EPYC", "cores": 2, "threads": 2, "memory_bytes": null, "simd": "avx2", "os": "linux", "gpu": null},
+//!   "encoder": null, "checkpoint": null, "inputs": [], "settings": {},
+//!   "comparability": {"key": "b1946ac9", "encoder_sha256": null, "precision": "f32", "pooling": null, "max_length": null,
+//!                     "references_sha256": null, "metric_version": 1},
+//!   "signature": "fgd 0.1.0|n:2", "findings": [], "timings": {"score": 0.5},
+//!   "kind": "score",
+//!   "results": {"n": 2, "references": 2, "pairing": "paired", "decomposition": null,
+//!               "fgd_paired": {"value": 0.25, "se": 0.1, "ci95": [0.05, 0.45]},
+//!               "fgd_set": {"value": null, "bias": null, "corrected": null, "se": null, "ci95": null, "reason": "2 captions"},
+//!               "mean_cosine": {"value": 0.875, "se": null, "ci95": null}}
+//! }"#;
+//! let mut record = Record::from_json(text)?;
+//! if let Results::Score(scores) = &mut record.results {
+//!     assert_eq!(scores.fgd_paired.interval(), Some([0.05, 0.45]));
+//!     scores.n = 3;
+//! }
+//! assert_eq!(Record::from_json(&record.to_json())?, record);
+//! # Ok::<(), fgd_record::RecordError>(())
+//! ```
 
 mod bench;
 mod caption;
@@ -12,9 +38,10 @@ mod measure;
 mod nightly;
 mod provenance;
 mod score;
+pub mod spreadsheet;
 
 pub use bench::{
-    BenchResults, BenchTarget, BoundBy, Bounded, Ceilings, Headline, Overhead, Percentile, Queries,
+    BenchResults, BenchTarget, BoundBy, Ceilings, Headline, Overhead, Percentile, Queries,
     QueryLatency, Remark, Scenario, Server, ServerOutcome, ServerPoint, Stage, SweepCell,
     Throughput, Validity,
 };
@@ -24,6 +51,9 @@ pub use compare::{
 };
 pub use leaderboard::{LeaderboardResults, Rejected, Split, Standing};
 pub use measure::{Measure, SetMeasure};
+/// What benchmarks still call a [`Measure`].
+#[doc(hidden)]
+pub type Bounded = Measure;
 pub use nightly::{
     NightlyFinding, NightlyResults, NightlyStep, NightlyVerdict, StepOutcome, Trend, TrendChange,
     TrendPoint,
@@ -36,11 +66,15 @@ pub use score::{
     TextStatistics, WorstCaption,
 };
 
-use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
 
 /// The version of the record's shape. It grows by one with every change that a reader could notice.
 pub const SCHEMA_VERSION: u32 = 1;
+
+/// The JSON Schema that every record holds to.
+pub const SCHEMA: &str = include_str!("../schema/record-v1.schema.json");
 
 /// The result of one job with everything needed to understand, repeat and compare it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -124,6 +158,9 @@ pub enum RecordError {
 
 impl Record {
     /// Reads a record from its JSON document.
+    ///
+    /// # Errors
+    /// [`RecordError::Shape`] where the text is no record, [`RecordError::Newer`] where a later version wrote it.
     pub fn from_json(text: &str) -> Result<Self, RecordError> {
         #[derive(Deserialize)]
         struct Version {

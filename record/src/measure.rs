@@ -2,19 +2,22 @@
 
 use serde::{Deserialize, Serialize};
 
-/// A number with its standard error and 95% interval.
+/// A number with what is known of its uncertainty.
 ///
-/// A number that could not be computed is `None` with a `reason`; a record never holds NaN.
+/// The interval is at 95%, in the results of a benchmark at 99%; the document says which: there it is `ci95`, or the two
+/// [`bounds`]. A number that could not be computed is `None` with a `reason`; a record never holds NaN.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(from = "Ci95", into = "Ci95")]
 pub struct Measure {
     /// The number.
     pub value: Option<f64>,
     /// Its standard error.
     pub se: Option<f64>,
-    /// Its 95% interval, lower and upper end.
-    pub ci95: Option<[f64; 2]>,
+    /// Lower end of its interval.
+    pub low: Option<f64>,
+    /// Upper end of its interval.
+    pub high: Option<f64>,
     /// Why something above is missing.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
 }
 
@@ -31,18 +34,21 @@ impl Measure {
     }
 
     /// A number with its standard error and interval.
-    pub fn estimated(value: f64, se: f64, ci95: [f64; 2]) -> Self {
-        let mut measure = Self::exact(value);
-        if measure.value.is_none() {
-            return measure;
+    pub fn estimated(value: f64, se: f64, [low, high]: [f64; 2]) -> Self {
+        let exact = Self::exact(value);
+        if exact.value.is_none() {
+            return exact;
         }
-        if se.is_finite() && ci95.iter().all(|end| end.is_finite()) {
-            measure.se = Some(se);
-            measure.ci95 = Some(ci95);
-        } else {
-            measure.reason = Some("the standard error is not a finite number".into());
+        if !(se.is_finite() && low.is_finite() && high.is_finite()) {
+            let reason = Some("the standard error is not a finite number".into());
+            return Self { reason, ..exact };
         }
-        measure
+        Self {
+            se: Some(se),
+            low: Some(low),
+            high: Some(high),
+            ..exact
+        }
     }
 
     /// No number, and why.
@@ -50,6 +56,107 @@ impl Measure {
         Self {
             reason: Some(reason.into()),
             ..Self::default()
+        }
+    }
+
+    /// Lower and upper end of the interval, where both are known.
+    pub fn interval(&self) -> Option<[f64; 2]> {
+        Some([self.low?, self.high?])
+    }
+}
+
+/// A measure in the document: its interval whole or not at all.
+#[derive(Serialize, Deserialize)]
+struct Ci95 {
+    value: Option<f64>,
+    se: Option<f64>,
+    ci95: Option<[f64; 2]>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
+}
+
+impl From<Measure> for Ci95 {
+    fn from(measure: Measure) -> Self {
+        Self {
+            value: measure.value,
+            se: measure.se,
+            ci95: measure.interval(),
+            reason: measure.reason,
+        }
+    }
+}
+
+impl From<Ci95> for Measure {
+    fn from(document: Ci95) -> Self {
+        Self {
+            value: document.value,
+            se: document.se,
+            low: document.ci95.map(|[low, _]| low),
+            high: document.ci95.map(|[_, high]| high),
+            reason: document.reason,
+        }
+    }
+}
+
+/// A benchmark's measure in the document: `low` and `high` at 99%, of which samples may give only one.
+pub(crate) mod bounds {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    use super::Measure;
+
+    #[derive(Serialize, Deserialize)]
+    struct Bounds {
+        value: Option<f64>,
+        low: Option<f64>,
+        high: Option<f64>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reason: Option<String>,
+    }
+
+    impl From<&Measure> for Bounds {
+        fn from(measure: &Measure) -> Self {
+            Self {
+                value: measure.value,
+                low: measure.low,
+                high: measure.high,
+                reason: measure.reason.clone(),
+            }
+        }
+    }
+
+    impl From<Bounds> for Measure {
+        fn from(document: Bounds) -> Self {
+            Self {
+                value: document.value,
+                se: None,
+                low: document.low,
+                high: document.high,
+                reason: document.reason,
+            }
+        }
+    }
+
+    pub fn serialize<S: Serializer>(measure: &Measure, to: S) -> Result<S::Ok, S::Error> {
+        Bounds::from(measure).serialize(to)
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Measure, D::Error> {
+        Bounds::deserialize(from).map(Measure::from)
+    }
+
+    /// The same where there may be none.
+    pub mod optional {
+        use super::{Bounds, Deserialize, Deserializer, Measure, Serialize, Serializer};
+
+        pub fn serialize<S: Serializer>(of: &Option<Measure>, to: S) -> Result<S::Ok, S::Error> {
+            of.as_ref().map(Bounds::from).serialize(to)
+        }
+
+        pub fn deserialize<'de, D>(from: D) -> Result<Option<Measure>, D::Error>
+        where
+            D: Deserializer<'de>,
+        {
+            Ok(Option::<Bounds>::deserialize(from)?.map(Measure::from))
         }
     }
 }
@@ -84,12 +191,23 @@ impl SetMeasure {
         }
     }
 
+    /// The distance as it is, as a measure without an interval.
+    pub fn raw(&self) -> Measure {
+        Measure {
+            value: self.value,
+            se: self.se,
+            reason: self.reason.clone(),
+            ..Measure::default()
+        }
+    }
+
     /// The distance with its bias removed, as a measure.
     pub fn without_bias(&self) -> Measure {
         Measure {
             value: self.corrected,
             se: self.se,
-            ci95: self.ci95,
+            low: self.ci95.map(|[low, _]| low),
+            high: self.ci95.map(|[_, high]| high),
             reason: self.reason.clone(),
         }
     }

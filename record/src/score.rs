@@ -1,8 +1,10 @@
 //! The results of `fgd score`: one system against references.
 
-use super::{Measure, SetMeasure};
-use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Measure, SetMeasure};
 
 /// Whether candidates and references belong together image by image.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]

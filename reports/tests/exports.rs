@@ -1,28 +1,30 @@
 //! Exports against their golden files, and what they refuse.
 
+#[path = "../../record/tests/examples/mod.rs"]
 mod examples;
+mod golden;
 
-use examples::golden::hold;
-use fgd_reports::export::{Benchmark, ExportError, bmf, eval_results, model_card};
+use fgd_reports::export::{Dataset, ExportError, bmf, eval_results, model_card};
+use golden::hold;
 use serde_json::Value;
 
-fn benchmark() -> Benchmark {
-    Benchmark {
-        dataset: "org/captions".into(),
+fn dataset() -> Dataset {
+    Dataset {
+        id: "org/captions".into(),
         name: Some("Captions: \"hard\" # part".into()),
         split: Some("test".into()),
         revision: Some("5503434ddd753f426f4b38109466949a1217c2bb".into()),
-        ..Benchmark::default()
+        ..Dataset::default()
     }
 }
 
 #[test]
 fn model_cards_match_their_golden_files() {
-    let score = model_card(&examples::score(), &benchmark()).unwrap();
+    let score = model_card(&examples::score(), &dataset()).unwrap();
     hold("score.model-card.yaml", &score);
-    let compare = model_card(&examples::compare(), &benchmark()).unwrap();
+    let compare = model_card(&examples::compare(), &dataset()).unwrap();
     hold("compare.model-card.yaml", &compare);
-    let foreign = model_card(&examples::score_missing(), &benchmark()).unwrap();
+    let foreign = model_card(&examples::score_missing(), &dataset()).unwrap();
     assert!(
         !foreign.contains("fgd_paired"),
         "a missing number is left out"
@@ -33,20 +35,20 @@ fn model_cards_match_their_golden_files() {
 fn a_model_card_says_when_a_number_is_not_fgd() {
     let mut record = examples::score();
     record.encoder.as_mut().unwrap().is_gte_small = false;
-    let card = model_card(&record, &benchmark()).unwrap();
+    let card = model_card(&record, &dataset()).unwrap();
     assert!(card.contains("fgd_paired (NOT FGD: encoder thenlper/gte-small)"));
     assert!(card.contains("name: \"BLEU-4\""));
 }
 
 #[test]
 fn eval_results_match_their_golden_file() {
-    let text = eval_results(&examples::score(), &benchmark()).unwrap();
+    let text = eval_results(&examples::score(), &dataset()).unwrap();
     hold("score.eval-results.yaml", &text);
 }
 
 #[test]
 fn what_the_hub_would_rank_wrongly_is_refused() {
-    let refusal = |record| eval_results(&record, &benchmark()).unwrap_err();
+    let refusal = |record| eval_results(&record, &dataset()).unwrap_err();
     assert!(matches!(
         refusal(examples::score_missing()),
         ExportError::NotFgd { .. }
@@ -62,7 +64,7 @@ fn what_the_hub_would_rank_wrongly_is_refused() {
     let mut record = examples::score_missing();
     record.encoder.as_mut().unwrap().is_gte_small = true;
     assert!(matches!(refusal(record), ExportError::Missing { .. }));
-    assert!(model_card(&examples::leaderboard(), &benchmark()).is_err());
+    assert!(model_card(&examples::leaderboard(), &dataset()).is_err());
 }
 
 #[test]

@@ -2,11 +2,13 @@
 //!
 //! `UPDATE_GOLDEN=1 cargo test -p fgd-reports` writes the files anew; look at the difference.
 
+#[path = "../../record/tests/examples/mod.rs"]
 mod examples;
+mod golden;
 
-use examples::golden::hold;
 use fgd_record::Record;
 use fgd_reports::{Format, Style, render};
+use golden::hold;
 use unicode_width::UnicodeWidthStr;
 
 #[test]

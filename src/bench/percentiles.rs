@@ -112,10 +112,10 @@ pub fn quantile(samples: &[f64], sorted: &[f64], q: f64) -> (Bounded, f64) {
         format!("no upper bound from what {independent} independent queries would say: {needed} give one")
     });
     let bounded = Bounded {
-        value: Some(value),
         low: low.map(|low| low.min(value)),
         high: high.map(|high| high.max(value)),
         reason,
+        ..Bounded::exact(value)
     };
     (bounded, effect)
 }

@@ -4,7 +4,7 @@ use super::exit::{Exit, usage};
 use super::output::{Output, Sink};
 use super::report;
 use clap::Subcommand;
-use fgd_reports::export::{self, Benchmark};
+use fgd_reports::export::{self, Dataset};
 use std::path::PathBuf;
 
 /// Arguments of `fgd export`.
@@ -20,14 +20,14 @@ enum Target {
     /// `model-index` metadata for the model card of a Hugging Face repository.
     ModelCard {
         #[command(flatten)]
-        benchmark: BenchmarkArgs,
+        dataset: DatasetArgs,
         #[command(flatten)]
         files: Files,
     },
     /// A file for `.eval_results/` of a Hugging Face repository; only numbers of gte-small.
     EvalResults {
         #[command(flatten)]
-        benchmark: BenchmarkArgs,
+        dataset: DatasetArgs,
         #[command(flatten)]
         files: Files,
     },
@@ -50,7 +50,7 @@ struct Files {
 
 /// What the images and references are called.
 #[derive(Debug, clap::Args)]
-struct BenchmarkArgs {
+struct DatasetArgs {
     /// Id of the dataset on the Hub, or any name for one that is not there.
     #[arg(long, value_name = "ID", env = "FGD_DATASET")]
     dataset: String,
@@ -68,10 +68,10 @@ struct BenchmarkArgs {
     dataset_revision: Option<String>,
 }
 
-impl BenchmarkArgs {
-    fn benchmark(&self) -> Benchmark {
-        Benchmark {
-            dataset: self.dataset.clone(),
+impl DatasetArgs {
+    fn dataset(&self) -> Dataset {
+        Dataset {
+            id: self.dataset.clone(),
             name: self.dataset_name.clone(),
             task_id: self.task_id.clone(),
             split: self.dataset_split.clone(),
@@ -88,9 +88,9 @@ pub fn run(args: &Args, _output: &Output) -> anyhow::Result<Exit> {
     let sink = Sink::open(files.output.as_deref())?;
     let record = report::read(&files.record)?;
     let text = match &args.target {
-        Target::ModelCard { benchmark, .. } => export::model_card(&record, &benchmark.benchmark()),
-        Target::EvalResults { benchmark, .. } => {
-            export::eval_results(&record, &benchmark.benchmark())
+        Target::ModelCard { dataset, .. } => export::model_card(&record, &dataset.dataset()),
+        Target::EvalResults { dataset, .. } => {
+            export::eval_results(&record, &dataset.dataset())
         }
         Target::Bmf { .. } => Ok(export::bmf(&record)),
     };

@@ -1,8 +1,12 @@
 //! The flags that say which numbers are computed, shared by every subcommand that scores.
 
+use clap::Args;
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
+use fgd_metrics::metric::Group;
+use fgd_metrics::table::{group, groups};
+
 use crate::jobs::options::Measuring;
-use crate::jobs::scoring::metrics::Group;
-use clap::{Args, ValueEnum};
+use crate::jobs::scoring::metrics::UnknownGroup;
 
 /// Which numbers, and for which groups of images.
 #[derive(Debug, Args)]
@@ -11,7 +15,7 @@ pub struct MetricArgs {
     /// Further metrics, separated by commas; the distances are always there.
     #[arg(
         long,
-        value_enum,
+        value_parser = known_groups(),
         value_delimiter = ',',
         value_name = "LIST",
         env = "FGD_METRICS"
@@ -26,12 +30,18 @@ pub struct MetricArgs {
     pub seed: u64,
 }
 
+/// The groups of the table, with what each brings.
+fn known_groups() -> impl TypedValueParser<Value = Group> {
+    let known = groups().map(|group| PossibleValue::new(group.name).help(group.about));
+    PossibleValuesParser::new(known).try_map(|name| group(&name).ok_or(UnknownGroup { name }))
+}
+
 impl MetricArgs {
     /// The flags as plain data.
     pub fn measuring(&self) -> Measuring {
-        let names = self.metrics.iter().filter_map(Group::to_possible_value);
+        let names = self.metrics.iter().map(|group| group.name.to_owned());
         Measuring {
-            metrics: names.map(|name| name.get_name().to_owned()).collect(),
+            metrics: names.collect(),
             slice: self.slice.clone(),
             seed: self.seed,
         }

@@ -4,8 +4,7 @@
 //! with underscores; what is left out has the flag's default.
 
 use super::JobError;
-use super::scoring::metrics::{Choice, Group};
-use clap::ValueEnum;
+use super::scoring::metrics::Choice;
 use fgd_captions::ReadOptions;
 use fgd_encoder::EngineKind;
 use fgd_store::hub::GTE_SMALL;
@@ -87,11 +86,7 @@ impl Measuring {
     /// # Errors
     /// A group of metrics that does not exist.
     pub fn choice(&self) -> Result<Choice, JobError> {
-        let groups = self.metrics.iter().map(|name| Group::from_str(name, false));
-        Ok(Choice {
-            groups: groups.collect::<Result<_, _>>().map_err(JobError::usage)?,
-            seed: self.seed,
-        })
+        Choice::of(&self.metrics, self.seed).map_err(JobError::usage)
     }
 
     /// Itself as a record keeps it, by flag name.

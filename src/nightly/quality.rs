@@ -230,7 +230,7 @@ fn series(suite: &str, system: &str, metric: &MetricValue, record: &Record) -> S
 fn metrics(scores: &ScoreResults) -> Vec<MetricValue<'_>> {
     let figure = |measure: &Measure| Figure {
         value: measure.value,
-        interval: measure.ci95,
+        interval: measure.interval(),
         first: None,
     };
     let mut all = vec![

@@ -79,6 +79,7 @@ fn difference(
 mod tests {
     use super::*;
     use crate::compare::{Resampling, paired_difference};
+    use crate::sufficient::Statistics;
     use rand::{Rng, SeedableRng};
     use rand_chacha::ChaCha8Rng;
 
@@ -101,7 +102,8 @@ mod tests {
         let pairs = all_differences(&values).unwrap();
         let order: Vec<_> = pairs.iter().map(|pair| (pair.first, pair.second)).collect();
         assert_eq!(order, [(0, 1), (0, 2), (1, 2)]);
-        let found = paired_difference(values[0], values[1], &Resampling::default()).unwrap();
+        let [a, b] = [0, 1].map(|system| Statistics::mean(systems[system].clone()));
+        let found = paired_difference(&a, &b, &Resampling::default()).unwrap();
         assert!((pairs[0].estimate.value - found.observed).abs() < 1e-12);
         assert!((pairs[0].estimate.se - found.influence.se).abs() < 1e-12);
         assert!((pairs[0].p_value - found.p_value).abs() < 0.02);

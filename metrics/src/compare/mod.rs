@@ -9,8 +9,8 @@
 //!   (Riezler & Maxwell 2005, W05-0908), and [`holm`] where many systems are compared;
 //! - could we have seen it: the [`detectable_difference`] of the sample and the images [`images_needed`] to see one.
 //!
-//! [`paired_difference`] takes any metric that is a mean over images; [`set_difference`] takes the set distance, which
-//! is not; [`all_differences`] takes all pairs of a leaderboard at once. Each replicate draws from a ChaCha stream of its own and sums run in a fixed order: a seed gives one
+//! [`paired_difference`] takes any metric that is made of sums over images, means and corpus metrics alike; [`set_difference`]
+//! takes the set distance, which is not; [`all_differences`] takes all pairs of a leaderboard at once. Each replicate draws from a ChaCha stream of its own and sums run in a fixed order: a seed gives one
 //! answer, whatever the number of threads.
 
 mod additive;

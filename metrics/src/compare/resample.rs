@@ -4,7 +4,7 @@ use rand::{Rng, RngCore, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
 
-use super::normal;
+use super::{Resampling, normal};
 use crate::estimate::Estimate;
 
 /// Up to this many images that differ, all exchanges are enumerated instead of drawn.
@@ -36,36 +36,58 @@ pub(super) fn draw_counts(images: usize, seed: u64, replicate: usize) -> Vec<u32
 }
 
 /// Probability, under exchanges of the two systems image by image, of a sum of `differences` at least as far from
-/// 0 as the observed one.
+/// 0 as the observed one: the [`exchange_p_value`] of a mean.
+pub(super) fn sign_flip_p_value(differences: &[f64], resampling: &Resampling) -> f64 {
+    let magnitude = differences.iter().map(|d| d.abs()).sum();
+    exchange_p_value(&[differences], magnitude, |sums| sums[0], resampling)
+}
+
+/// Probability, under exchanges of the two systems image by image, of a difference of the systems at least as far from 0 as the
+/// observed one (approximate randomisation: Riezler & Maxwell 2005, W05-0908; as sacrebleu's `PairedTest` does it).
 ///
-/// The exchange of image `i` flips the sign of its difference. Exact where at most 16 images differ;
-/// otherwise (r + 1)/(R + 1) for r of R random exchanges, which is a valid p-value for any R.
-pub(super) fn sign_flip_p_value(differences: &[f64], randomisations: usize, seed: u64) -> f64 {
-    let differing: Vec<f64> = differences.iter().copied().filter(|&d| d != 0.0).collect();
-    let rounding = ROUNDING * differing.iter().map(|d| d.abs()).sum::<f64>();
-    let observed = differing.iter().sum::<f64>().abs() - rounding;
+/// `columns[k][i]` is how the systems differ in statistic `k` of image `i`. The exchange of image `i` flips the signs of its
+/// differences, and `difference` says how the systems differ given the sums of the columns; differences that are equal to rounding
+/// at the given `magnitude` are ties. Exact where at most 16 images differ; otherwise (r + 1)/(R + 1) for r of R random exchanges,
+/// which is a valid p-value for any R.
+pub(super) fn exchange_p_value(
+    columns: &[&[f64]],
+    magnitude: f64,
+    difference: impl Fn(&[f64]) -> f64 + Sync,
+    resampling: &Resampling,
+) -> f64 {
+    let differing: Vec<usize> = (0..columns[0].len())
+        .filter(|&image| columns.iter().any(|column| column[image] != 0.0))
+        .collect();
+    let columns: Vec<Vec<f64>> = (columns.iter())
+        .map(|column| differing.iter().map(|&image| column[image]).collect())
+        .collect();
+    let sums: Vec<f64> = columns.iter().map(|column| column.iter().sum()).collect();
+    let observed = difference(&sums).abs() - ROUNDING * magnitude;
+    let is_extreme = |signs: &[u64]| {
+        let sums: Vec<f64> = (columns.iter())
+            .map(|column| signed_sum(column, signs))
+            .collect();
+        difference(&sums).abs() >= observed
+    };
     if differing.len() <= ENUMERATED {
-        let exchanges = 1u32 << differing.len();
-        let extreme = (0..exchanges)
-            .filter(|&signs| {
-                signed_sum(&differing, [u64::from(signs)].into_iter()).abs() >= observed
-            })
-            .count();
-        return extreme as f64 / f64::from(exchanges);
+        let exchanges = 1u64 << differing.len();
+        let extreme = (0..exchanges).filter(|&signs| is_extreme(&[signs])).count();
+        return extreme as f64 / exchanges as f64;
     }
-    let extreme = (0..randomisations)
+    let extreme = (0..resampling.randomisations)
         .into_par_iter()
         .filter(|&replicate| {
-            let mut rng = stream(seed, Use::Exchange, replicate);
-            let signs = std::iter::repeat_with(move || rng.next_u64());
-            signed_sum(&differing, signs).abs() >= observed
+            let mut rng = stream(resampling.seed, Use::Exchange, replicate);
+            let words = differing.len().div_ceil(64);
+            let signs: Vec<u64> = (0..words).map(|_| rng.next_u64()).collect();
+            is_extreme(&signs)
         })
         .count();
-    (extreme + 1) as f64 / (randomisations + 1) as f64
+    (extreme + 1) as f64 / (resampling.randomisations + 1) as f64
 }
 
 /// The sum with a sign for every term, 64 signs to a word.
-fn signed_sum(terms: &[f64], signs: impl Iterator<Item = u64>) -> f64 {
+fn signed_sum(terms: &[f64], signs: &[u64]) -> f64 {
     (terms.chunks(64).zip(signs))
         .map(|(terms, word)| -> f64 {
             let sign_bit = |i: usize| (word >> i & 1) << 63;

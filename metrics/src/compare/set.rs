@@ -96,7 +96,7 @@ pub fn set_difference(
         bias,
         bootstrap: basic(observed - bias, replicates.fluctuations(first_order)),
         influence,
-        p_value: sign_flip_p_value(&exchanges, resampling.randomisations, resampling.seed),
+        p_value: sign_flip_p_value(&exchanges, resampling),
         detectable: detectable_difference(influence.se),
         images,
     })

@@ -2,6 +2,17 @@ use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 use super::*;
+use crate::sufficient::Statistics;
+
+/// The comparison of two systems in a mean.
+fn paired_difference(
+    a: &[f64],
+    b: &[f64],
+    resampling: &Resampling,
+) -> Result<Difference, MetricError> {
+    let [a, b] = [a, b].map(|values| Statistics::mean(values.to_vec()));
+    super::paired_difference(&a, &b, resampling)
+}
 
 #[test]
 fn few_images_are_enumerated() {

@@ -5,6 +5,10 @@ use rayon::prelude::*;
 use super::corpus::{Corpus, WordId};
 use super::ngrams::{MAX_ORDER, count_of, profile};
 use super::scores::Scores;
+use crate::MetricError;
+use crate::metric::{Definition, Evaluation, Group, Metric};
+use crate::samples::Sample;
+use crate::sufficient::Statistics;
 
 /// pycocoevalcap's guards: [`TINY`] keeps a caption without matches just above zero so that the product of
 /// precisions can be taken, [`SMALL`] keeps empty captions from dividing by zero.
@@ -13,6 +17,30 @@ const SMALL: f64 = 1e-9;
 
 /// Columns of a row: candidate length, reference length, then matched and possible n-grams of each order.
 const COLUMNS: usize = 2 + 2 * MAX_ORDER;
+
+/// BLEU, in the table of metrics.
+pub(crate) struct Bleu;
+
+impl Metric for Bleu {
+    fn group(&self) -> Option<Group> {
+        Some(Group::new("bleu", "BLEU-1 to BLEU-4"))
+    }
+
+    fn definitions(&self) -> &'static [Definition] {
+        const {
+            &[
+                Definition::higher("bleu_1", "BLEU-1"),
+                Definition::higher("bleu_2", "BLEU-2"),
+                Definition::higher("bleu_3", "BLEU-3"),
+                Definition::higher("bleu_4", "BLEU-4"),
+            ]
+        }
+    }
+
+    fn evaluate(&self, sample: &Sample) -> Result<Evaluation, MetricError> {
+        Ok(Evaluation::of(bleu(sample.captions()?.corpus()?)))
+    }
+}
 
 /// BLEU-1 to BLEU-4, each in [0, 1] (a caption of identical words exceeds 1 by rounding at most).
 ///
@@ -26,10 +54,10 @@ pub fn bleu(corpus: &Corpus) -> [Scores; MAX_ORDER] {
         .map(|(candidate, references)| row(candidate, references))
         .collect();
     [
-        Scores::pooled(&rows, value::<1>),
-        Scores::pooled(&rows, value::<2>),
-        Scores::pooled(&rows, value::<3>),
-        Scores::pooled(&rows, value::<4>),
+        Statistics::pooled(&rows, value::<1>).into(),
+        Statistics::pooled(&rows, value::<2>).into(),
+        Statistics::pooled(&rows, value::<3>).into(),
+        Statistics::pooled(&rows, value::<4>).into(),
     ]
 }
 

@@ -12,10 +12,37 @@ use rayon::prelude::*;
 use super::corpus::{Corpus, WordId};
 use super::ngrams::{Counts, MAX_ORDER, Ngram, profile};
 use super::scores::Scores;
+use crate::MetricError;
+use crate::metric::{Definition, Evaluation, Group, Metric};
+use crate::samples::Sample;
+use crate::sufficient::Statistics;
 
 /// Width of CIDEr-D's length penalty, in words.
 const SIGMA: f64 = 6.0;
 const SCALE: f64 = 10.0;
+
+/// CIDEr and CIDEr-D, in the table of metrics.
+pub(crate) struct Cider;
+
+impl Metric for Cider {
+    fn group(&self) -> Option<Group> {
+        Some(Group::new("cider", "CIDEr and CIDEr-D"))
+    }
+
+    fn definitions(&self) -> &'static [Definition] {
+        const {
+            &[
+                Definition::higher("cider", "CIDEr").mean(),
+                Definition::higher("cider_d", "CIDEr-D").mean(),
+            ]
+        }
+    }
+
+    fn evaluate(&self, sample: &Sample) -> Result<Evaluation, MetricError> {
+        let corpus = sample.captions()?.corpus()?;
+        Ok(Evaluation::of([cider(corpus), cider_d(corpus)]))
+    }
+}
 
 /// CIDEr, in [0, 10]; the corpus value is the mean. Vedantam, Zitnick & Parikh 2015, arXiv:1411.5726.
 ///
@@ -54,7 +81,7 @@ fn score(corpus: &Corpus, similarity: fn(&Vector, &Vector) -> f64) -> Scores {
             .sum();
         SCALE * sum / (MAX_ORDER * references.len()) as f64
     });
-    Scores::mean(captions.collect())
+    Statistics::mean(captions.collect()).into()
 }
 
 /// Sum over n of the cosines of two captions, their products of weights taken by `product`.

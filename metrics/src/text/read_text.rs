@@ -11,6 +11,44 @@ use rayon::prelude::*;
 use super::corpus::{CorpusError, check};
 use super::scores::Scores;
 use super::tokenize::tokenize;
+use crate::MetricError;
+use crate::metric::{Definition, Evaluation, Group, Metric, Value};
+use crate::samples::Sample;
+use crate::sufficient::Statistics;
+
+/// Recall of read text, in the table of metrics.
+pub(crate) struct TextRecall;
+
+impl Metric for TextRecall {
+    fn group(&self) -> Option<Group> {
+        Some(Group::new(
+            "ocr",
+            "Recall of text that the references read from the picture",
+        ))
+    }
+
+    fn definitions(&self) -> &'static [Definition] {
+        const {
+            &[
+                Definition::higher("ocr_recall", "recall of text in the picture"),
+                Definition::neither("ocr_images", "images with text in a reference"),
+            ]
+        }
+    }
+
+    fn evaluate(&self, sample: &Sample) -> Result<Evaluation, MetricError> {
+        let captions = sample.captions()?;
+        let read = read_text(captions.candidates, &captions.references)?;
+        let recall = read.recall.ok_or(MetricError::NothingToRead)?;
+        let total = captions.candidates.len();
+        let recall = Value {
+            statistics: Some(recall.statistics.among(&read.captions, total)),
+            ..recall.into()
+        };
+        let images = Value::exact(read.captions.len() as f64);
+        Ok(Evaluation::of([recall, images]))
+    }
+}
 
 /// Recall of quoted and upper-case text over the captions that have some in a reference.
 #[derive(Debug, Clone)]
@@ -52,7 +90,8 @@ where
         .filter(|&index| rows[index].is_some())
         .collect();
     let rows: Vec<[f64; 2]> = rows.into_iter().flatten().collect();
-    let recall = (!rows.is_empty()).then(|| Scores::pooled(&rows, |sums| sums[0] / sums[1]));
+    let recall =
+        (!rows.is_empty()).then(|| Statistics::pooled(&rows, |sums| sums[0] / sums[1]).into());
     Ok(ReadText { captions, recall })
 }
 

@@ -4,9 +4,30 @@ use rayon::prelude::*;
 
 use super::corpus::{Corpus, WordId};
 use super::scores::Scores;
+use crate::MetricError;
+use crate::metric::{Definition, Evaluation, Group, Metric};
+use crate::samples::Sample;
+use crate::sufficient::Statistics;
 
 /// How much recall weighs against precision.
 const BETA: f64 = 1.2;
+
+/// ROUGE-L, in the table of metrics.
+pub(crate) struct RougeL;
+
+impl Metric for RougeL {
+    fn group(&self) -> Option<Group> {
+        Some(Group::new("rouge", "ROUGE-L"))
+    }
+
+    fn definitions(&self) -> &'static [Definition] {
+        const { &[Definition::higher("rouge_l", "ROUGE-L").mean()] }
+    }
+
+    fn evaluate(&self, sample: &Sample) -> Result<Evaluation, MetricError> {
+        Ok(Evaluation::of([rouge_l(sample.captions()?.corpus()?)]))
+    }
+}
 
 /// F-measure over the longest common subsequence of words, in [0, 1]; the corpus value is the mean.
 ///
@@ -14,12 +35,9 @@ const BETA: f64 = 1.2;
 /// references. An empty caption counts as one empty word, as in pycocoevalcap: it scores 0 against any words and 1
 /// against an empty reference.
 pub fn rouge_l(corpus: &Corpus) -> Scores {
-    Scores::mean(
-        corpus
-            .par_images()
-            .map(|(candidate, references)| caption(candidate, references))
-            .collect(),
-    )
+    let values =
+        (corpus.par_images()).map(|(candidate, references)| caption(candidate, references));
+    Statistics::mean(values.collect()).into()
 }
 
 fn caption(candidate: &[WordId], references: &[Vec<WordId>]) -> f64 {

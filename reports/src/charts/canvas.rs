@@ -1,6 +1,12 @@
 //! What all pictures share: size, colours, letters, and the way into a page.
 
+use plotters::chart::MeshStyle;
+use plotters::coord::Shift;
+use plotters::coord::types::RangedCoordf64;
 use plotters::prelude::*;
+use plotters::style::text_anchor::{HPos, Pos, VPos};
+
+use crate::document::width::clipped;
 
 /// Width of every picture.
 pub const WIDTH: u32 = 420;
@@ -9,7 +15,13 @@ pub const X_AXIS: u32 = 48;
 /// Space on both sides of the plot.
 pub const SIDE: u32 = 24;
 
-/// Lines and letters that matter.
+/// Height of a row with a name above and its picture below.
+pub const ROW: u32 = 44;
+/// Letters of a name that fit beside a value.
+const NAME: usize = 28;
+
+/// Lines and letters that matter. The sheet of the page finds every colour by its value here and puts its own for it,
+/// light or dark.
 pub const INK: RGBColor = RGBColor(0x1F, 0x23, 0x28);
 /// Letters of axes.
 pub const MUTED: RGBColor = RGBColor(0x59, 0x63, 0x6E);
@@ -22,18 +34,11 @@ pub const SERIES: [RGBColor; 3] = [
     RGBColor(0x00, 0x9E, 0x73),
 ];
 
-/// Every colour with the name of its class.
-const CLASSES: [(RGBColor, &str); 6] = [
-    (INK, "ink"),
-    (MUTED, "muted"),
-    (GRID, "grid"),
-    (SERIES[0], "a"),
-    (SERIES[1], "b"),
-    (SERIES[2], "c"),
-];
-
 /// The plane that pictures are drawn on.
-pub type Area<'a> = DrawingArea<SVGBackend<'a>, plotters::coord::Shift>;
+pub type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
+
+/// Axes and grid on that plane.
+pub type Mesh<'a, 'b, 's> = MeshStyle<'a, 'b, RangedCoordf64, RangedCoordf64, SVGBackend<'s>>;
 
 /// What drawing to memory answers.
 pub type Drawn<'a> =
@@ -50,9 +55,35 @@ pub fn letters(color: &RGBColor) -> TextStyle<'_> {
     ("sans-serif", 19).into_font().color(color)
 }
 
-/// Letters for names of things.
-pub fn strong_letters(color: &RGBColor) -> TextStyle<'_> {
-    ("sans-serif", 19, FontStyle::Bold).into_font().color(color)
+/// Writes a text beside a point, at the height of its middle.
+pub fn write<'a>(area: &Area<'a>, text: &str, at: (i32, i32), side: HPos) -> Drawn<'a> {
+    let style = letters(&INK).pos(Pos::new(side, VPos::Center));
+    area.draw(&Text::new(text, at, style))
+}
+
+/// Writes the name of a tick at a point of its axis.
+pub fn label<'a>(area: &Area<'a>, text: &str, at: (i32, i32), pos: Pos) -> Drawn<'a> {
+    area.draw(&Text::new(text, at, letters(&MUTED).pos(pos)))
+}
+
+/// Writes the name of a row on the left and its value on the right.
+pub fn write_row<'a>(area: &Area<'a>, name: &str, value: &str, y: i32) -> Drawn<'a> {
+    let strong = ("sans-serif", 19, FontStyle::Bold).into_font().color(&INK);
+    let strong = strong.pos(Pos::new(HPos::Right, VPos::Center));
+    area.draw(&Text::new(value, ((WIDTH - SIDE) as i32, y), strong))?;
+    match name {
+        "" => Ok(()),
+        name => write(area, &clipped(name, NAME), (SIDE as i32, y), HPos::Left),
+    }
+}
+
+/// Axes and grid as all pictures have them.
+pub fn quiet<'m, 'a, 'b, 's>(mesh: &'m mut Mesh<'a, 'b, 's>) -> &'m mut Mesh<'a, 'b, 's> {
+    mesh.bold_line_style(GRID)
+        .light_line_style(TRANSPARENT)
+        .axis_style(GRID)
+        .label_style(letters(&MUTED))
+        .axis_desc_style(letters(&MUTED))
 }
 
 impl Canvas {
@@ -66,22 +97,13 @@ impl Canvas {
         drawn.ok().map(|()| Canvas { svg, height })
     }
 
-    /// The picture as an element of a page, with its name, its description and its classes.
+    /// The picture as an element of a page, inside one with its name and its description.
     pub fn finish(self, id: &str, title: &str, description: &str) -> String {
-        let mut svg = self.svg;
-        for (RGBColor(r, g, b), class) in CLASSES {
-            for property in ["fill", "stroke"] {
-                let colored = format!("{property}=\"#{r:02X}{g:02X}{b:02X}\"");
-                let classed = format!("class=\"{property}-{class}\" {colored}");
-                svg = svg.replace(&colored, &classed);
-            }
-        }
-        let body = svg.find('>').map_or("", |end| &svg[end + 1..]);
+        let Canvas { svg, height } = self;
+        let (title, description) = (escaped(title), escaped(description));
         format!(
-            "<svg class=\"chart\" viewBox=\"0 0 {WIDTH} {}\" role=\"img\" aria-labelledby=\"{id}-title {id}-desc\">\n<title id=\"{id}-title\">{}</title>\n<desc id=\"{id}-desc\">{}</desc>{body}",
-            self.height,
-            escaped(title),
-            escaped(description)
+            "<svg class=\"chart\" viewBox=\"0 0 {WIDTH} {height}\" role=\"img\" aria-labelledby=\"{id}-title {id}-desc\">\n\
+             <title id=\"{id}-title\">{title}</title>\n<desc id=\"{id}-desc\">{description}</desc>\n{svg}</svg>"
         )
     }
 }
@@ -125,6 +147,17 @@ pub fn tick(value: f64, length: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_sheet_knows_every_colour() {
+        let sheet = include_str!("../../assets/site.css");
+        for RGBColor(r, g, b) in SERIES.into_iter().chain([INK, MUTED, GRID]) {
+            for property in ["fill", "stroke"] {
+                let rule = format!("[{property}=\"#{r:02X}{g:02X}{b:02X}\"] {{ {property}: var(");
+                assert!(sheet.contains(&rule), "{rule}");
+            }
+        }
+    }
 
     #[test]
     fn ranges_leave_room_and_refuse_what_is_not_finite() {

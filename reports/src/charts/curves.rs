@@ -1,11 +1,14 @@
 //! Lines and points on two axes, either of which may be logarithmic: plain numbers are drawn, their
 //! logarithms placed, and the ticks named accordingly.
 
-use super::canvas::{Canvas, GRID, INK, MUTED, SERIES, SIDE, WIDTH, X_AXIS, letters, range, tick};
-use crate::document::width::clipped;
-use crate::document::{Axis, Series};
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
+
+use super::canvas::{
+    Canvas, GRID, MUTED, SERIES, SIDE, WIDTH, X_AXIS, label, letters, range, tick, write,
+};
+use crate::document::width::clipped;
+use crate::document::{Axis, Series};
 
 const HEIGHT: u32 = 300;
 /// Width of the labels of the y-axis.
@@ -17,13 +20,9 @@ const LINE: i32 = 20;
 
 /// Draws the series; `None` where a value has no place on its axis.
 pub fn draw(series: &[Series], x: &Axis, y: &Axis) -> Option<Canvas> {
-    let placed: Vec<Vec<(f64, f64)>> = series
-        .iter()
-        .map(|series| {
-            let place = |(px, py): &(f64, f64)| Some((position(*px, x)?, position(*py, y)?));
-            series.points.iter().map(place).collect::<Option<_>>()
-        })
-        .collect::<Option<_>>()?;
+    let place = |(px, py): &(f64, f64)| Some((position(*px, x)?, position(*py, y)?));
+    let place_all = |series: &Series| series.points.iter().map(place).collect::<Option<_>>();
+    let placed: Vec<Vec<(f64, f64)>> = series.iter().map(place_all).collect::<Option<_>>()?;
     let all = || placed.iter().flatten();
     let (left, right) = range(all().map(|(x, _)| *x))?;
     let (low, high) = range(all().map(|(_, y)| *y))?;
@@ -50,22 +49,20 @@ pub fn draw(series: &[Series], x: &Axis, y: &Axis) -> Option<Canvas> {
             .draw()?;
         for (at, name) in &x_ticks {
             let (px, py) = chart.backend_coord(&(*at, low));
-            let style = letters(&MUTED).pos(Pos::new(HPos::Center, VPos::Top));
-            area.draw(&PathElement::new(
-                [(px, py), (px, py + 5)],
-                GRID.stroke_width(1),
-            ))?;
-            area.draw(&Text::new(name.as_str(), (px, py + 6), style))?;
+            let mark = [(px, py), (px, py + 5)];
+            area.draw(&PathElement::new(mark, GRID.stroke_width(1)))?;
+            label(area, name, (px, py + 6), Pos::new(HPos::Center, VPos::Top))?;
         }
         for (at, name) in &y_ticks {
             let (px, py) = chart.backend_coord(&(left, *at));
-            let end = WIDTH as i32 - SIDE as i32;
-            let style = letters(&MUTED).pos(Pos::new(HPos::Right, VPos::Center));
-            area.draw(&PathElement::new(
-                [(px, py), (end, py)],
-                GRID.stroke_width(1),
-            ))?;
-            area.draw(&Text::new(name.as_str(), (px - 6, py), style))?;
+            let line = [(px, py), ((WIDTH - SIDE) as i32, py)];
+            area.draw(&PathElement::new(line, GRID.stroke_width(1)))?;
+            label(
+                area,
+                name,
+                (px - 6, py),
+                Pos::new(HPos::Right, VPos::Center),
+            )?;
         }
         let mut taken: Vec<i32> = Vec::new();
         for (at, (series, points)) in series.iter().zip(&placed).enumerate() {
@@ -89,8 +86,7 @@ pub fn draw(series: &[Series], x: &Axis, y: &Axis) -> Option<Canvas> {
                 false => (HPos::Left, px + 10),
             };
             let py = free_line(&mut taken, if series.line { py - 12 } else { py });
-            let style = letters(&INK).pos(Pos::new(anchor, VPos::Center));
-            area.draw(&Text::new(clipped(&series.name, NAME), (px, py), style))?;
+            write(area, &clipped(&series.name, NAME), (px, py), anchor)?;
         }
         Ok(())
     })
@@ -109,12 +105,8 @@ fn ticks(axis: &Axis, from: f64, to: f64) -> Vec<(f64, String)> {
     if !axis.ticks.is_empty() {
         let placed = |(at, name): &(f64, String)| Some((position(*at, axis)?, name.clone()));
         let inside = |(at, _): &(f64, String)| (from..=to).contains(at);
-        return axis
-            .ticks
-            .iter()
-            .filter_map(placed)
-            .filter(inside)
-            .collect();
+        let placed = axis.ticks.iter().filter_map(placed);
+        return placed.filter(inside).collect();
     }
     if axis.logarithmic {
         return logarithmic_ticks(from, to);
@@ -143,17 +135,9 @@ fn logarithmic_ticks(from: f64, to: f64) -> Vec<(f64, String)> {
 /// 1, 2 or 5 times a power of ten, near `length`.
 fn round_step(length: f64) -> f64 {
     let power = 10f64.powf(length.log10().floor());
-    let part = length / power;
-    power
-        * if part < 1.5 {
-            1.0
-        } else if part < 3.5 {
-            2.0
-        } else if part < 7.5 {
-            5.0
-        } else {
-            10.0
-        }
+    let steps = [(1.5, 1.0), (3.5, 2.0), (7.5, 5.0)];
+    let step = steps.into_iter().find(|(below, _)| length / power < *below);
+    power * step.map_or(10.0, |(_, step)| step)
 }
 
 /// The nearest line of letters that no other name stands on.
@@ -176,17 +160,13 @@ mod tests {
 
     #[test]
     fn ticks_are_round_numbers_inside_the_axis() {
-        let plain = Axis::default();
-        let names: Vec<String> = ticks(&plain, -2.0, 103.0)
-            .into_iter()
-            .map(|(_, name)| name)
-            .collect();
-        assert_eq!(names, ["0", "20", "40", "60", "80", "100"]);
-        let names: Vec<String> = logarithmic_ticks(0.0, 2.0)
-            .into_iter()
-            .map(|(_, name)| name)
-            .collect();
-        assert_eq!(names, ["1", "3", "10", "30", "100"]);
+        let names = |ticks: Vec<(f64, String)>| ticks.into_iter().map(|(_, name)| name).collect();
+        let plain: Vec<String> = names(ticks(&Axis::default(), -2.0, 103.0));
+        assert_eq!(plain, ["0", "20", "40", "60", "80", "100"]);
+        assert_eq!(
+            names(logarithmic_ticks(0.0, 2.0)),
+            ["1", "3", "10", "30", "100"]
+        );
     }
 
     #[test]
@@ -194,24 +174,15 @@ mod tests {
         let mut taken = Vec::new();
         let lines: Vec<i32> = (0..4).map(|_| free_line(&mut taken, 100)).collect();
         for (i, a) in lines.iter().enumerate() {
-            assert!(
-                lines[..i].iter().all(|b| (a - b).abs() >= LINE),
-                "{lines:?}"
-            );
+            let is_apart = |b: &i32| (a - b).abs() >= LINE;
+            assert!(lines[..i].iter().all(is_apart), "{lines:?}");
         }
     }
 
     #[test]
     fn a_value_without_a_logarithm_is_not_drawn() {
-        let series = [Series {
-            name: "a".into(),
-            points: vec![(1.0, 0.0), (2.0, 1.0)],
-            line: true,
-        }];
-        let axis = Axis {
-            logarithmic: true,
-            ..Axis::default()
-        };
+        let series = [Series::line("a", vec![(1.0, 0.0), (2.0, 1.0)])];
+        let axis = Axis::logarithmic("");
         assert!(draw(&series, &axis, &axis).is_none());
         assert!(draw(&series, &Axis::default(), &Axis::default()).is_some());
     }

@@ -1,8 +1,9 @@
 //! The set distance against 1/N, and the line to infinitely many captions.
 
-use super::canvas::{Canvas, GRID, INK, MUTED, SERIES, SIDE, X_AXIS, letters, range, tick};
 use plotters::prelude::*;
-use plotters::style::text_anchor::{HPos, Pos, VPos};
+use plotters::style::text_anchor::HPos;
+
+use super::canvas::{Canvas, SERIES, SIDE, X_AXIS, quiet, range, tick, write};
 
 const HEIGHT: u32 = 280;
 /// Width of the labels of the y-axis.
@@ -30,37 +31,25 @@ pub fn draw(
             .x_label_area_size(X_AXIS)
             .y_label_area_size(Y_AXIS)
             .build_cartesian_2d(-0.04 * right..1.06 * right, low..high)?;
-        chart
-            .configure_mesh()
+        quiet(&mut chart.configure_mesh())
             .disable_x_mesh()
             .x_labels(5)
             .y_labels(6)
             .x_label_formatter(&|x| tick(*x, right))
             .y_label_formatter(&|y| tick(*y, high - low))
             .x_desc("1 / number of captions")
-            .bold_line_style(GRID)
-            .light_line_style(TRANSPARENT)
-            .axis_style(GRID)
-            .label_style(letters(&MUTED))
-            .axis_desc_style(letters(&MUTED))
             .draw()?;
         let line = [(0.0, intercept), (right, intercept + slope * right)];
         chart.draw_series([PathElement::new(line, SERIES[0].stroke_width(2))])?;
-        let circles = points
-            .iter()
-            .map(|(n, distance)| Circle::new((1.0 / n, *distance), 4, SERIES[0].filled()));
-        chart.draw_series(circles)?;
+        let circle = |(n, y): &(f64, f64)| Circle::new((1.0 / n, *y), 4, SERIES[0].filled());
+        chart.draw_series(points.iter().map(circle))?;
         if let Some([from, to]) = ci95 {
             let whisker = [(0.0, from), (0.0, to)];
             chart.draw_series([PathElement::new(whisker, SERIES[1].stroke_width(3))])?;
         }
         chart.draw_series([Circle::new((0.0, intercept), 5, SERIES[1].filled())])?;
         let (x, y) = chart.backend_coord(&(0.0, intercept));
-        let style = letters(&INK).pos(Pos::new(HPos::Left, VPos::Center));
-        area.draw(&Text::new(
-            "infinitely many captions",
-            (x + 16, y + 4),
-            style,
-        ))
+        let at = (x + 16, y + 4);
+        write(area, "infinitely many captions", at, HPos::Left)
     })
 }

@@ -1,10 +1,9 @@
 //! How values are spread: bars, the median as a line, and the references as an outline.
 
-use super::canvas::{
-    Area, Canvas, Drawn, GRID, INK, MUTED, SERIES, SIDE, WIDTH, X_AXIS, letters, tick,
-};
 use plotters::prelude::*;
-use plotters::style::text_anchor::{HPos, Pos, VPos};
+use plotters::style::text_anchor::HPos;
+
+use super::canvas::{Area, Canvas, Drawn, INK, SERIES, SIDE, WIDTH, X_AXIS, quiet, tick, write};
 
 const HEIGHT: u32 = 260;
 /// Width of the labels of the y-axis.
@@ -35,19 +34,13 @@ pub fn draw(
             .x_label_area_size(X_AXIS)
             .y_label_area_size(Y_AXIS)
             .build_cartesian_2d(low..high, 0.0..1.05 * highest)?;
-        chart
-            .configure_mesh()
+        quiet(&mut chart.configure_mesh())
             .disable_x_mesh()
             .x_labels(6)
             .y_labels(5)
             .x_label_formatter(&|x| tick(*x, high - low))
             .y_label_formatter(&|y| format!("{}%", tick(100.0 * y, 100.0 * highest)))
             .x_desc(axis)
-            .bold_line_style(GRID)
-            .light_line_style(TRANSPARENT)
-            .axis_style(GRID)
-            .label_style(letters(&MUTED))
-            .axis_desc_style(letters(&MUTED))
             .draw()?;
         for (bin, share) in edges.windows(2).zip(shares) {
             let (x0, y0) = chart.backend_coord(&(bin[0], 0.0));
@@ -56,14 +49,10 @@ pub fn draw(
             area.draw(&Rectangle::new(bar, SERIES[0].filled()))?;
         }
         if let Some(overlay) = overlay {
-            let outline = edges
-                .windows(2)
-                .zip(overlay)
-                .flat_map(|(bin, share)| [(bin[0], *share), (bin[1], *share)]);
-            chart.draw_series([PathElement::new(
-                outline.collect::<Vec<_>>(),
-                SERIES[1].stroke_width(3),
-            )])?;
+            let bins = edges.windows(2).zip(overlay);
+            let outline = bins.flat_map(|(bin, share)| [(bin[0], *share), (bin[1], *share)]);
+            let outline: Vec<(f64, f64)> = outline.collect();
+            chart.draw_series([PathElement::new(outline, SERIES[1].stroke_width(3))])?;
         }
         if (low..=high).contains(&median) {
             let line = [(median, 0.0), (median, 1.05 * highest)];
@@ -75,19 +64,16 @@ pub fn draw(
 
 /// What bars, outline and line are.
 fn legend<'a>(area: &Area<'a>, with_overlay: bool) -> Drawn<'a> {
-    let style = || letters(&INK).pos(Pos::new(HPos::Left, VPos::Center));
     let left = Y_AXIS as i32;
-    area.draw(&Rectangle::new(
-        [(left, 6), (left + 14, 20)],
-        SERIES[0].filled(),
-    ))?;
-    area.draw(&Text::new("captions", (left + 20, 13), style()))?;
+    let square = [(left, 6), (left + 14, 20)];
+    area.draw(&Rectangle::new(square, SERIES[0].filled()))?;
+    write(area, "captions", (left + 20, 13), HPos::Left)?;
     if with_overlay {
         let outline = [(left + 102, 13), (left + 120, 13)];
         area.draw(&PathElement::new(outline, SERIES[1].stroke_width(3)))?;
-        area.draw(&Text::new("references", (left + 126, 13), style()))?;
+        write(area, "references", (left + 126, 13), HPos::Left)?;
     }
     let x = WIDTH as i32 - 136;
     area.draw(&PathElement::new([(x, 5), (x, 21)], INK.stroke_width(2)))?;
-    area.draw(&Text::new("median caption", (x + 8, 13), style()))
+    write(area, "median caption", (x + 8, 13), HPos::Left)
 }

@@ -1,30 +1,19 @@
 //! Values with their intervals, one row each: the name above, the interval below.
 
+use plotters::prelude::*;
+
 use super::canvas::{
-    Area, Canvas, Drawn, GRID, INK, MUTED, SERIES, SIDE, WIDTH, X_AXIS, letters, range,
-    strong_letters, tick,
+    Area, Canvas, Drawn, INK, ROW, SERIES, SIDE, X_AXIS, quiet, range, tick, write_row,
 };
 use crate::document::Interval;
-use crate::document::width::clipped;
-use plotters::prelude::*;
-use plotters::style::text_anchor::{HPos, Pos, VPos};
 
-const ROW: u32 = 44;
 const TOP: u32 = 6;
-/// Letters of a name that fit beside its value.
-const NAME: usize = 28;
 
 /// Draws the rows on one axis.
 pub fn draw(rows: &[Interval], with_zero: bool, axis: &str) -> Option<Canvas> {
-    let ends = rows
-        .iter()
-        .flat_map(|row| {
-            [row.value]
-                .into_iter()
-                .chain(row.interval.into_iter().flatten())
-        })
-        .chain(with_zero.then_some(0.0));
-    let (low, high) = range(ends)?;
+    let values = rows.iter().map(|row| row.value);
+    let ends = rows.iter().filter_map(|row| row.interval).flatten();
+    let (low, high) = range(values.chain(ends).chain(with_zero.then_some(0.0)))?;
     let height = TOP + ROW * rows.len() as u32 + X_AXIS;
     Canvas::draw(height, |area| {
         draw_rows(area, rows, (low, high), with_zero, axis)
@@ -45,18 +34,12 @@ fn draw_rows<'a>(
         .margin_right(SIDE)
         .x_label_area_size(X_AXIS)
         .build_cartesian_2d(low..high, 0.0..count)?;
-    chart
-        .configure_mesh()
+    quiet(&mut chart.configure_mesh())
         .disable_y_mesh()
         .disable_y_axis()
         .x_labels(5)
         .x_label_formatter(&|x| tick(*x, high - low))
         .x_desc(axis)
-        .bold_line_style(GRID)
-        .light_line_style(TRANSPARENT)
-        .axis_style(GRID)
-        .label_style(letters(&MUTED))
-        .axis_desc_style(letters(&MUTED))
         .draw()?;
     if with_zero {
         let line = [(0.0, 0.0), (0.0, count)];
@@ -76,16 +59,7 @@ fn draw_rows<'a>(
         }
         chart.draw_series([Circle::new((row.value, y), 5, SERIES[0].filled())])?;
         let (_, baseline) = chart.backend_coord(&(row.value, count - i as f64 - 0.3));
-        let value = strong_letters(&INK).pos(Pos::new(HPos::Right, VPos::Center));
-        let right = (WIDTH - SIDE) as i32;
-        area.draw(&Text::new(row.text.as_str(), (right, baseline), value))?;
-        let name = letters(&INK).pos(Pos::new(HPos::Left, VPos::Center));
-        let left = SIDE as i32;
-        area.draw(&Text::new(
-            clipped(&row.label, NAME),
-            (left, baseline),
-            name,
-        ))?;
+        write_row(area, &row.label, &row.text, baseline)?;
     }
     Ok(())
 }

@@ -1,8 +1,8 @@
 //! Figures drawn as inline SVG by plotters: one file per kind of picture.
 //!
 //! Every picture is 420 units wide, so that its letters stay legible on a telephone, has a title and
-//! a description for those who can not see it, and takes its colours from the page: each coloured
-//! element carries a class (`fill-a`, `stroke-ink`, …) beside the colour it has on its own.
+//! a description for those who can not see it, and takes its colours from the page, whose sheet knows
+//! each element by the colour it has on its own.
 
 mod canvas;
 mod curves;

@@ -1,17 +1,14 @@
 //! Sums as stacked bars, one row each: the name above, the bar below.
 
-use super::canvas::{
-    Area, Canvas, Drawn, GRID, INK, MUTED, SERIES, SIDE, WIDTH, X_AXIS, letters, strong_letters,
-    tick,
-};
-use crate::document::width::clipped;
 use plotters::prelude::*;
-use plotters::style::text_anchor::{HPos, Pos, VPos};
+use plotters::style::text_anchor::HPos;
 
-const ROW: u32 = 44;
+use super::canvas::{
+    Area, Canvas, Drawn, ROW, SERIES, SIDE, X_AXIS, quiet, tick, write, write_row,
+};
+
 /// Height of the legend.
 const TOP: u32 = 30;
-const NAME: usize = 28;
 
 /// Draws the rows on one axis that begins at zero.
 pub fn draw(names: &[String; 3], rows: &[(String, [f64; 3])]) -> Option<Canvas> {
@@ -32,8 +29,7 @@ fn legend<'a>(area: &Area<'a>, names: &[String; 3]) -> Drawn<'a> {
     let mut x = SIDE as i32;
     for (name, color) in names.iter().zip(SERIES) {
         area.draw(&Rectangle::new([(x, 6), (x + 14, 20)], color.filled()))?;
-        let style = letters(&INK).pos(Pos::new(HPos::Left, VPos::Center));
-        area.draw(&Text::new(name.as_str(), (x + 20, 13), style))?;
+        write(area, name, (x + 20, 13), HPos::Left)?;
         x += 34 + 9 * name.len() as i32;
     }
     Ok(())
@@ -47,18 +43,12 @@ fn draw_rows<'a>(area: &Area<'a>, rows: &[(String, [f64; 3])], high: f64) -> Dra
         .margin_right(SIDE)
         .x_label_area_size(X_AXIS)
         .build_cartesian_2d(0.0..high, 0.0..count)?;
-    chart
-        .configure_mesh()
+    quiet(&mut chart.configure_mesh())
         .disable_y_mesh()
         .disable_y_axis()
         .x_labels(5)
         .x_label_formatter(&|x| tick(*x, high))
         .x_desc("fgd_paired; lower is better")
-        .bold_line_style(GRID)
-        .light_line_style(TRANSPARENT)
-        .axis_style(GRID)
-        .label_style(letters(&MUTED))
-        .axis_desc_style(letters(&MUTED))
         .draw()?;
     for (i, (label, parts)) in rows.iter().enumerate() {
         let top = count - i as f64;
@@ -72,14 +62,7 @@ fn draw_rows<'a>(area: &Area<'a>, rows: &[(String, [f64; 3])], high: f64) -> Dra
             from += part;
         }
         let (_, baseline) = chart.backend_coord(&(0.0, top - 0.26));
-        if !label.is_empty() {
-            let name = letters(&INK).pos(Pos::new(HPos::Left, VPos::Center));
-            let left = SIDE as i32;
-            area.draw(&Text::new(clipped(label, NAME), (left, baseline), name))?;
-        }
-        let value = strong_letters(&INK).pos(Pos::new(HPos::Right, VPos::Center));
-        let right = (WIDTH - SIDE) as i32;
-        area.draw(&Text::new(format!("{from:.4}"), (right, baseline), value))?;
+        write_row(area, label, &format!("{from:.4}"), baseline)?;
     }
     Ok(())
 }

@@ -1,9 +1,11 @@
 //! A series over time: its line, the spread of the nights behind a point, its band, and where its level changed.
 
-use super::canvas::{Canvas, GRID, INK, MUTED, SERIES, SIDE, X_AXIS, letters, range, tick};
 use fgd_record::TrendPoint;
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
+
+use super::canvas::{Canvas, INK, SERIES, SIDE, X_AXIS, label, quiet, range, tick};
+use crate::document::number::day;
 
 const HEIGHT: u32 = 240;
 /// Width of the labels of the y-axis.
@@ -25,29 +27,18 @@ pub fn draw(points: &[TrendPoint], changes: &[String], unit: &str) -> Option<Can
             .x_label_area_size(X_AXIS)
             .y_label_area_size(Y_AXIS)
             .build_cartesian_2d(-0.5..right, low..high)?;
-        chart
-            .configure_mesh()
+        quiet(&mut chart.configure_mesh())
             .disable_x_mesh()
             .x_labels(0)
             .y_labels(5)
             .y_label_formatter(&|y| tick(*y, high - low))
             .y_desc(unit)
-            .bold_line_style(GRID)
-            .light_line_style(TRANSPARENT)
-            .axis_style(GRID)
-            .label_style(letters(&MUTED))
-            .axis_desc_style(letters(&MUTED))
             .draw()?;
-        for (of, strength) in [
-            (
-                (|p: &TrendPoint| p.band) as fn(&TrendPoint) -> Option<[f64; 2]>,
-                0.14,
-            ),
-            (|p| p.range, 0.3),
-        ] {
-            for shape in areas(points, of) {
-                chart.draw_series([Polygon::new(shape, SERIES[0].mix(strength).filled())])?;
-            }
+        let bands = runs(points, |p| p.band).into_iter().map(|run| (run, 0.14));
+        let ranges = runs(points, |p| p.range).into_iter().map(|run| (run, 0.3));
+        for (run, strength) in bands.chain(ranges).filter(|(run, _)| run.len() > 1) {
+            let color = SERIES[0].mix(strength).filled();
+            chart.draw_series([Polygon::new(between(&run), color)])?;
         }
         for run in runs(points, |p| p.value) {
             if let [(x, y)] = run[..] {
@@ -67,8 +58,7 @@ pub fn draw(points: &[TrendPoint], changes: &[String], unit: &str) -> Option<Can
             }
         }
         for change in changes {
-            let index = points.iter().position(|point| point.night >= *change);
-            if let Some(index) = index {
+            if let Some(index) = points.iter().position(|point| point.night >= *change) {
                 let x = index as f64 - 0.5;
                 let line = [(x, low), (x, high)];
                 chart.draw_series([PathElement::new(line, INK.stroke_width(1))])?;
@@ -82,39 +72,34 @@ pub fn draw(points: &[TrendPoint], changes: &[String], unit: &str) -> Option<Can
         named.dedup_by_key(|(index, _)| *index);
         for (index, side) in named {
             let (x, y) = chart.backend_coord(&(index as f64, low));
-            let style = letters(&MUTED).pos(Pos::new(side, VPos::Top));
-            let night = &points[index].night;
-            let day = night.get(..10).unwrap_or(night);
-            area.draw(&Text::new(day, (x, y + 8), style))?;
+            label(
+                area,
+                &day(&points[index].night),
+                (x, y + 8),
+                Pos::new(side, VPos::Top),
+            )?;
         }
         Ok(())
     })
 }
 
 /// Values of neighbouring points, with a gap where there is none.
-fn runs(points: &[TrendPoint], of: impl Fn(&TrendPoint) -> Option<f64>) -> Vec<Vec<(f64, f64)>> {
-    let mut runs: Vec<Vec<(f64, f64)>> = vec![Vec::new()];
-    for (index, point) in points.iter().enumerate() {
-        match of(point) {
-            Some(value) => runs[..]
-                .last_mut()
-                .into_iter()
-                .for_each(|run| run.push((index as f64, value))),
-            None => runs.push(Vec::new()),
-        }
-    }
-    runs.retain(|run| !run.is_empty());
-    runs
+fn runs<T: Copy>(
+    points: &[TrendPoint],
+    of: impl Fn(&TrendPoint) -> Option<T>,
+) -> Vec<Vec<(f64, T)>> {
+    let places = points.iter().enumerate();
+    let values: Vec<_> = places
+        .map(|(at, point)| Some((at as f64, of(point)?)))
+        .collect();
+    let runs = values.split(Option::is_none).filter(|run| !run.is_empty());
+    runs.map(|run| run.iter().flatten().copied().collect())
+        .collect()
 }
 
-/// The shapes between two lines.
-fn areas(points: &[TrendPoint], of: fn(&TrendPoint) -> Option<[f64; 2]>) -> Vec<Vec<(f64, f64)>> {
-    let low = runs(points, |p| of(p).map(|[low, _]| low));
-    let high = runs(points, |p| of(p).map(|[_, high]| high));
-    let closed = low.into_iter().zip(high).map(|(low, high)| {
-        let mut shape = low;
-        shape.extend(high.into_iter().rev());
-        shape
-    });
-    closed.filter(|shape| shape.len() > 2).collect()
+/// The shape between the lower and the upper ends.
+fn between(run: &[(f64, [f64; 2])]) -> Vec<(f64, f64)> {
+    let low = run.iter().map(|(x, [low, _])| (*x, *low));
+    let high = run.iter().rev().map(|(x, [_, high])| (*x, *high));
+    low.chain(high).collect()
 }

@@ -1,32 +1,27 @@
 //! What a record says, before it is decided how it looks.
 //!
-//! A [`Document`] is a list of blocks: lines, notices, tables and entries. It is built once per kind
-//! of record, and every format (terminal, Markdown, HTML) draws the same blocks, so that no format
-//! tells another story than its neighbour.
+//! A [`Document`] is a list of blocks: lines, notices, tables and entries. Each kind of record makes its own, once, and
+//! every format (terminal, Markdown, HTML) draws the same blocks, so that no format tells another story than its
+//! neighbour.
 
-pub mod figure;
 pub mod number;
 pub(crate) mod width;
 
-mod bench;
-mod bench_figures;
-mod caption;
-mod captions;
-mod compare;
-mod differences;
-mod leaderboard;
-mod nightly;
-mod nightly_figures;
-mod provenance;
-mod score;
-mod set;
-mod spread;
+mod figure;
 mod table;
+mod text;
+mod tidy;
 
 pub use figure::{Axis, Figure, Interval, Plot, Series};
 pub use table::{Cell, Column, Table};
+pub use text::visible;
+pub use tidy::{Tidy, Value};
 
-use fgd_record::{NightlyResults, Record, Results, ScoreResults};
+pub(crate) use tidy::plain;
+
+pub(crate) use text::grouped;
+
+use fgd_record::Record;
 use serde::Serialize;
 
 /// A record as something to read.
@@ -118,82 +113,90 @@ pub struct Field {
     pub text: String,
 }
 
+/// Blocks are added in reading order; texts become [`visible`], and what is empty is left out.
 impl Document {
     /// What a record says.
     pub fn of(record: &Record) -> Self {
-        match &record.results {
-            Results::Score(results) => score::document(record, results),
-            Results::Compare(results) => compare::document(record, results),
-            Results::Leaderboard(results) => leaderboard::document(record, results),
-            Results::Caption(results) => caption::document(record, results),
-            Results::Bench(results) => bench::document(record, results),
-            Results::Nightly(results) => nightly::document(record, results),
-        }
+        crate::kind::of(record).document(record)
     }
 
-    /// What a night says about the history of one system or benchmark.
-    pub fn of_history(results: &NightlyResults, system: &str) -> Self {
-        nightly::history(results, system)
-    }
-
-    /// What a record says about one of its systems.
-    pub fn of_system(record: &Record, name: &str, scores: &ScoreResults) -> Self {
-        score::system(record, name, scores)
-    }
-}
-
-impl Field {
-    /// An empty text is named, or a reader would take it for a defect of the report.
-    fn new(label: &str, text: &str) -> Self {
-        let text = visible(text);
+    pub(crate) fn new(title: &str) -> Self {
         Self {
+            title: visible(title),
+            ..Self::default()
+        }
+    }
+
+    pub(crate) fn line(&mut self, text: impl AsRef<str>) {
+        let text = visible(text.as_ref());
+        self.blocks.push(Block::Line { text });
+    }
+
+    pub(crate) fn notice(&mut self, tone: Tone, text: impl AsRef<str>) {
+        let text = visible(text.as_ref());
+        self.blocks.push(Block::Notice { tone, text });
+    }
+
+    pub(crate) fn table(&mut self, table: impl Into<Table>) {
+        let table = table.into();
+        if !table.rows.is_empty() {
+            self.blocks.push(Block::Table(table));
+        }
+    }
+
+    pub(crate) fn entries(&mut self, title: &str, entries: impl IntoIterator<Item = Entry>) {
+        let entries: Vec<Entry> = entries.into_iter().collect();
+        if !entries.is_empty() {
+            let title = title.to_string();
+            self.blocks.push(Block::Entries { title, entries });
+        }
+    }
+
+    pub(crate) fn figures(&mut self, figures: impl IntoIterator<Item = Figure>) {
+        let figures: Vec<Figure> = figures.into_iter().collect();
+        if !figures.is_empty() {
+            self.blocks.push(Block::Figures { figures });
+        }
+    }
+
+    /// All tables, those of the pictures included.
+    pub(crate) fn tables_mut(&mut self) -> impl Iterator<Item = &mut Table> {
+        let blocks = self.blocks.iter_mut().chain(&mut self.appendix);
+        blocks.flat_map(|block| match block {
+            Block::Table(table) => vec![table],
+            Block::Figures { figures } => figures
+                .iter_mut()
+                .filter_map(|figure| figure.numbers.as_mut())
+                .collect(),
+            _ => Vec::new(),
+        })
+    }
+
+    /// The end of every document: the line to quote, and in the appendix how the numbers were made.
+    pub(crate) fn signed(mut self, record: &Record, appendix: [Table; 2]) -> Self {
+        let text = visible(&record.signature);
+        self.blocks.push(Block::Signature { text });
+        self.appendix = appendix.map(Block::Table).into();
+        self
+    }
+}
+
+impl Entry {
+    pub(crate) fn new(title: &str, detail: impl AsRef<str>) -> Self {
+        Self {
+            title: visible(title),
+            detail: visible(detail.as_ref()),
+            ..Self::default()
+        }
+    }
+
+    /// Adds a labelled text. An empty one is named, or a reader would take it for a defect of the report.
+    pub(crate) fn field(mut self, label: &str, text: &str) -> Self {
+        let text = if text.is_empty() { "(empty)" } else { text };
+        self.fields.push(Field {
             label: visible(label),
-            text: if text.is_empty() {
-                "(empty)".into()
-            } else {
-                text
-            },
-        }
-    }
-}
-
-/// A text of unknown origin with its control characters made visible.
-///
-/// A caption may hold a newline, an escape sequence of the terminal or a character that turns the
-/// writing direction: none of them may act on the document it is quoted in.
-pub fn visible(text: &str) -> String {
-    let mut shown = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '\n' => shown.push('⏎'),
-            '\r' => shown.push('␍'),
-            '\t' => shown.push(' '),
-            '\0'..='\u{1f}' => shown.extend(char::from_u32(0x2400 + c as u32)),
-            '\u{7f}' => shown.push('␡'),
-            '\u{80}'..='\u{9f}'
-            | '\u{200b}'
-            | '\u{200e}'
-            | '\u{200f}'
-            | '\u{2028}'..='\u{202e}'
-            | '\u{2060}'..='\u{2069}'
-            | '\u{feff}'
-            | '\u{fff9}'..='\u{fffb}' => shown.extend(c.escape_unicode()),
-            // Noncharacters are errors in HTML.
-            '\u{fdd0}'..='\u{fdef}' => shown.push('\u{fffd}'),
-            c if c as u32 & 0xfffe == 0xfffe => shown.push('\u{fffd}'),
-            c => shown.push(c),
-        }
-    }
-    shown
-}
-
-#[cfg(test)]
-mod tests {
-    use super::visible;
-
-    #[test]
-    fn control_characters_become_visible() {
-        assert_eq!(visible("a\nb\u{1b}[31mred\u{202e}"), "a⏎b␛[31mred\\u{202e}");
-        assert_eq!(visible("naïve 你好 🐕"), "naïve 你好 🐕");
+            text: visible(text),
+        });
+        self
     }
 }

@@ -4,6 +4,10 @@
 //! `0.116342187 ± 0.0041`. The interval is printed as `±` its half-width where it is symmetric and
 //! by its two ends where it is not.
 
+use fgd_record::Measure;
+
+use super::visible;
+
 /// What stands in a table where there is no number.
 pub const MISSING: &str = "–";
 
@@ -53,12 +57,12 @@ pub fn value(value: Option<f64>, se: Option<f64>) -> String {
     fixed(number, decimals)
 }
 
-/// A 95% interval to the digits that the standard error justifies: `± 0.0041`, or both ends.
-pub fn interval(value: Option<f64>, se: Option<f64>, ci95: Option<[f64; 2]>) -> String {
-    let (Some(value), Some([low, high])) = (value, ci95) else {
+/// A measure's 95% interval to the digits that the standard error justifies: `± 0.0041`, or both ends.
+pub fn interval(measure: &Measure) -> String {
+    let (Some(value), Some([low, high])) = (measure.value, measure.interval()) else {
         return MISSING.to_string();
     };
-    let decimals = decimals(se.or(Some((high - low) / 3.92)));
+    let decimals = decimals(measure.se.or(Some((high - low) / 3.92)));
     let (below, above) = (value - low, high - value);
     if (above - below).abs() <= 0.1 * (above + below).abs() {
         format!("± {}", fixed((above + below) / 2.0, decimals))
@@ -92,7 +96,19 @@ pub fn count(n: u64) -> String {
 
 /// A count with its noun: `1 image`, `3,771 images`.
 pub fn counted(n: u64, noun: &str) -> String {
-    format!("{} {noun}{}", count(n), if n == 1 { "" } else { "s" })
+    match n {
+        1 => format!("1 {noun}"),
+        n => format!("{} {}", count(n), plural(noun)),
+    }
+}
+
+/// Several of a thing: `images`, `passes`, `queries`.
+pub fn plural(noun: &str) -> String {
+    match noun.strip_suffix('y') {
+        Some(stem) if !stem.ends_with(['a', 'e', 'o', 'u']) => format!("{stem}ies"),
+        _ if noun.ends_with(['s', 'x']) => format!("{noun}es"),
+        _ => format!("{noun}s"),
+    }
 }
 
 /// A measurement to three significant digits: `0.00123`, `45.6`, `1,230`.
@@ -150,6 +166,35 @@ pub fn percent(share: f64) -> String {
     format!("{:.0}%", 100.0 * share)
 }
 
+/// A share of change with its sign: `+1.5%`.
+pub fn change(share: f64) -> String {
+    format!("{:+.1}%", 100.0 * share)
+}
+
+/// A figure that is followed over time, to four digits with its unit; bytes in powers of 1000.
+pub fn followed(value: Option<f64>, unit: &str) -> String {
+    let Some(value) = value else {
+        return MISSING.to_string();
+    };
+    let (value, unit) = match unit {
+        "bytes" if value >= 1e9 => (value / 1e9, "GB"),
+        "bytes" if value >= 1e6 => (value / 1e6, "MB"),
+        "s" if value < 1.0 => (value * 1e3, "ms"),
+        unit => (value, unit),
+    };
+    let magnitude = match value {
+        0.0 => 0,
+        value => value.abs().log10().floor() as i32,
+    };
+    let decimals = (3 - magnitude).clamp(0, 9) as usize;
+    visible(format!("{value:.decimals$} {unit}").trim_end())
+}
+
+/// The date of a time in RFC 3339.
+pub fn day(time: &str) -> String {
+    visible(time.get(..10).unwrap_or(time))
+}
+
 /// A p-value: two significant digits, and never a false zero.
 pub fn p_value(p: Option<f64>) -> String {
     match p {
@@ -166,9 +211,9 @@ mod tests {
 
     #[test]
     fn digits_follow_the_standard_error() {
-        let ci = Some([0.1122, 0.1204]);
+        let measure = Measure::estimated(0.1163, 0.0021, [0.1122, 0.1204]);
         assert_eq!(value(Some(0.116_342), Some(0.002_1)), "0.1163");
-        assert_eq!(interval(Some(0.1163), Some(0.0021), ci), "± 0.0041");
+        assert_eq!(interval(&measure), "± 0.0041");
         assert_eq!(value(Some(0.116_342), Some(0.021)), "0.116");
         assert_eq!(value(Some(41.237), Some(3.4)), "41.2");
         assert_eq!(value(Some(0.5), None), "0.5000");
@@ -177,7 +222,7 @@ mod tests {
 
     #[test]
     fn a_skewed_interval_shows_both_ends() {
-        let text = interval(Some(0.01), Some(0.002), Some([0.004, 0.022]));
+        let text = interval(&Measure::estimated(0.01, 0.002, [0.004, 0.022]));
         assert_eq!(text, "[0.0040, 0.0220]");
     }
 
@@ -211,5 +256,18 @@ mod tests {
         assert_eq!(count(1_234_567), "1,234,567");
         assert_eq!(count(999), "999");
         assert_eq!(counted(1, "image"), "1 image");
+        assert_eq!(counted(1000, "query"), "1,000 queries");
+        assert_eq!(counted(2, "pass"), "2 passes");
+        assert_eq!(counted(0, "day"), "0 days");
+    }
+
+    #[test]
+    fn followed_figures_have_four_digits() {
+        assert_eq!(followed(Some(0.123456), ""), "0.1235");
+        assert_eq!(followed(Some(0.01234), "s"), "12.34 ms");
+        assert_eq!(followed(Some(123456.0), "captions/s"), "123456 captions/s");
+        assert_eq!(followed(Some(2.5e9), "bytes"), "2.500 GB");
+        assert_eq!(followed(None, "s"), "–");
+        assert_eq!(followed(Some(0.0), ""), "0.000");
     }
 }

@@ -1,9 +1,13 @@
 //! Tables: columns of text and of numbers, and cells that know what they mean.
+//!
+//! A table is written column by column: heading and cell stand on one line, and a column that only some records have is
+//! one condition.
 
-use super::number::{interval, signed, value};
-use super::{Tone, visible};
 use fgd_record::Measure;
 use serde::Serialize;
+
+use super::number::{MISSING, count, interval, percent, signed, significant, value};
+use super::{Tone, visible};
 
 /// A table.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
@@ -40,100 +44,179 @@ pub struct Cell {
     pub sort: Option<f64>,
     /// How it is meant.
     pub tone: Tone,
-    /// The system whose page it leads to, where documents have pages.
-    pub system: Option<String>,
+    /// The system or record whose page it leads to, where documents have pages.
+    pub subject: Option<String>,
+    /// The file it leads to; a site gives subjects theirs.
+    pub href: Option<String>,
+}
+
+/// A table of things that is being written.
+pub(crate) struct Columns<T> {
+    things: Vec<T>,
+    table: Table,
 }
 
 impl Table {
-    pub(super) fn new(title: &str, columns: Vec<Column>) -> Self {
-        Self {
-            title: title.to_string(),
-            columns,
+    /// A table with a row for each thing, and as yet no column.
+    pub(crate) fn of<T: Copy>(title: &str, things: impl IntoIterator<Item = T>) -> Columns<T> {
+        let things: Vec<T> = things.into_iter().collect();
+        let table = Table {
+            title: visible(title),
+            rows: vec![Vec::new(); things.len()],
             ..Self::default()
-        }
-    }
-
-    pub(super) fn sortable(self) -> Self {
-        Self {
-            sortable: true,
-            ..self
-        }
+        };
+        Columns { things, table }
     }
 }
 
-impl Column {
-    pub(super) fn text(name: &str) -> Self {
-        Self {
+impl<T: Copy> Columns<T> {
+    fn column<C: Into<Cell>>(mut self, name: &str, number: bool, cell: impl Fn(T) -> C) -> Self {
+        self.table.columns.push(Column {
             name: visible(name),
-            number: false,
+            number,
             optional: false,
+        });
+        for (row, thing) in self.table.rows.iter_mut().zip(&self.things) {
+            row.push(cell(*thing).into());
         }
+        self
     }
 
-    pub(super) fn number(name: &str) -> Self {
-        Self {
-            number: true,
-            ..Self::text(name)
-        }
+    /// A column of text.
+    pub(crate) fn text<C: Into<Cell>>(self, name: &str, cell: impl Fn(T) -> C) -> Self {
+        self.column(name, false, cell)
     }
 
-    pub(super) fn optional(self) -> Self {
-        Self {
-            optional: true,
-            ..self
+    /// A column of numbers.
+    pub(crate) fn number<C: Into<Cell>>(self, name: &str, cell: impl Fn(T) -> C) -> Self {
+        self.column(name, true, cell)
+    }
+
+    /// A narrow terminal may leave the last column out.
+    pub(crate) fn optional(mut self) -> Self {
+        if let Some(last) = self.table.columns.last_mut() {
+            last.optional = true;
         }
+        self
+    }
+
+    /// Columns that the table has only on a condition.
+    pub(crate) fn when(self, condition: bool, columns: impl FnOnce(Self) -> Self) -> Self {
+        if condition { columns(self) } else { self }
+    }
+
+    /// A remark below; none where the text is empty.
+    pub(crate) fn remark(mut self, text: impl AsRef<str>) -> Self {
+        self.table.remark = Some(visible(text.as_ref())).filter(|text| !text.is_empty());
+        self
+    }
+
+    /// The order of the rows means nothing.
+    pub(crate) fn sortable(mut self) -> Self {
+        self.table.sortable = true;
+        self
+    }
+}
+
+impl<T> From<Columns<T>> for Table {
+    fn from(columns: Columns<T>) -> Self {
+        columns.table
+    }
+}
+
+impl From<&str> for Cell {
+    fn from(text: &str) -> Self {
+        Self::new(visible(text), None)
+    }
+}
+
+impl From<String> for Cell {
+    fn from(text: String) -> Self {
+        Self::from(text.as_str())
+    }
+}
+
+impl From<&String> for Cell {
+    fn from(text: &String) -> Self {
+        Self::from(text.as_str())
     }
 }
 
 impl Cell {
-    pub(super) fn text(text: &str) -> Self {
+    /// A text of our own making, and the number it sorts by.
+    pub(crate) fn new(text: impl Into<String>, sort: Option<f64>) -> Self {
         Self {
-            text: visible(text),
-            ..Self::default()
-        }
-    }
-
-    pub(super) fn system(name: &str) -> Self {
-        Self {
-            system: Some(name.to_string()),
-            ..Self::text(name)
-        }
-    }
-
-    pub(super) fn number(text: String, sort: Option<f64>) -> Self {
-        Self {
-            text,
+            text: text.into(),
             sort,
             ..Self::default()
         }
     }
 
-    pub(super) fn tone(self, tone: Tone) -> Self {
+    /// The name of something that may have a page.
+    pub(crate) fn subject(name: &str) -> Self {
+        Self {
+            subject: Some(name.to_string()),
+            ..Self::from(name)
+        }
+    }
+
+    pub(crate) fn tone(self, tone: Tone) -> Self {
         Self { tone, ..self }
     }
 
+    /// The number to look at first.
+    pub(crate) fn strong(self) -> Self {
+        self.tone(Tone::Strong)
+    }
+
+    /// A count with separators.
+    pub(crate) fn count(n: impl Into<Option<u64>>) -> Self {
+        let n = n.into();
+        Self::new(n.map_or(MISSING.into(), count), n.map(|n| n as f64))
+    }
+
+    /// A measurement to three significant digits.
+    pub(crate) fn significant(number: impl Into<Option<f64>>) -> Self {
+        let number = number.into();
+        Self::new(number.map_or(MISSING.into(), significant), number)
+    }
+
+    /// A share in whole per cent.
+    pub(crate) fn percent(share: impl Into<Option<f64>>) -> Self {
+        let share = share.into();
+        Self::new(share.map_or(MISSING.into(), percent), share)
+    }
+
+    /// A number to the digits that a standard error justifies.
+    pub(crate) fn value(number: Option<f64>, se: Option<f64>) -> Self {
+        Self::new(value(number, se), number)
+    }
+
     /// A measure's value.
-    pub(super) fn measure(measure: &Measure) -> Self {
-        Self::number(value(measure.value, measure.se), measure.value)
+    pub(crate) fn measure(measure: &Measure) -> Self {
+        Self::value(measure.value, measure.se)
+    }
+
+    /// A measure's interval, empty where it has none.
+    pub(crate) fn interval(measure: &Measure) -> Self {
+        let text = measure.interval().map(|_| interval(measure));
+        Self::new(text.unwrap_or_default(), measure.se)
     }
 
     /// A measure's value and interval.
-    pub(super) fn with_interval(measure: &Measure) -> Self {
-        let text = value(measure.value, measure.se);
-        Self::number(followed_by_interval(text, measure), measure.value)
+    pub(crate) fn with_interval(measure: &Measure) -> Self {
+        Self::measure(measure).followed_by_interval(measure)
     }
 
     /// A difference with its sign and interval.
-    pub(super) fn difference(measure: &Measure) -> Self {
-        let text = signed(measure.value, measure.se);
-        Self::number(followed_by_interval(text, measure), measure.value)
+    pub(crate) fn difference(measure: &Measure) -> Self {
+        Self::new(signed(measure.value, measure.se), measure.value).followed_by_interval(measure)
     }
-}
 
-fn followed_by_interval(text: String, measure: &Measure) -> String {
-    if measure.ci95.is_none() {
-        return text;
+    fn followed_by_interval(mut self, measure: &Measure) -> Self {
+        if measure.interval().is_some() {
+            self.text = format!("{} {}", self.text, interval(measure));
+        }
+        self
     }
-    let interval = interval(measure.value, measure.se, measure.ci95);
-    format!("{text} {interval}")
 }

@@ -6,19 +6,22 @@
 //! and is still called work in progress. Every string is written in double quotes with JSON's
 //! escapes, which YAML 1.2 reads the same.
 
-use super::{ExportError, Number, numbers, systems};
-use crate::document::visible;
-use fgd_record::{Record, Results, ScoreResults};
 use std::fmt::Write;
+
+use fgd_record::{Record, Results, ScoreResults};
+
+use super::{ExportError, NamedMeasure, numbers};
+use crate::document::visible;
+use crate::kind;
 
 /// The Hub's task for captions of images.
 const TASK: &str = "image-to-text";
 
 /// What the images and references are called on the Hub.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Benchmark {
+pub struct Dataset {
     /// Id of the dataset, such as `org/name`; for a dataset that is not on the Hub any name will do.
-    pub dataset: String,
+    pub id: String,
     /// Name for people; the id where there is none.
     pub name: Option<String>,
     /// Id of the task in the dataset's `eval.yaml`; `default` where there is none.
@@ -31,10 +34,11 @@ pub struct Benchmark {
 
 /// The front matter of a model card, between `---` lines, with one entry per system of a score or
 /// compare record. Numbers of another encoder are named as such.
-pub fn model_card(record: &Record, benchmark: &Benchmark) -> Result<String, ExportError> {
-    if let Results::Leaderboard(_) | Results::Caption(_) | Results::Bench(_) | Results::Nightly(_) =
-        &record.results
-    {
+///
+/// # Errors
+/// [`ExportError::Kind`] for a record of another kind.
+pub fn model_card(record: &Record, dataset: &Dataset) -> Result<String, ExportError> {
+    if !matches!(record.results, Results::Score(_) | Results::Compare(_)) {
         return Err(ExportError::Kind {
             format: "model-index",
             kind: record.results.kind(),
@@ -42,9 +46,9 @@ pub fn model_card(record: &Record, benchmark: &Benchmark) -> Result<String, Expo
         });
     }
     let mut yaml = String::from("---\nmodel-index:\n");
-    for (name, scores) in systems(record) {
-        if let Some(scores) = scores {
-            push_model(&mut yaml, record, benchmark, &name, scores);
+    for system in kind::of(record).subjects(record) {
+        if let Some(scores) = system.scores {
+            push_model(&mut yaml, record, dataset, &system.name, scores);
         }
     }
     yaml.push_str("---\n");
@@ -54,7 +58,7 @@ pub fn model_card(record: &Record, benchmark: &Benchmark) -> Result<String, Expo
 fn push_model(
     yaml: &mut String,
     record: &Record,
-    benchmark: &Benchmark,
+    dataset: &Dataset,
     name: &str,
     scores: &ScoreResults,
 ) {
@@ -67,26 +71,27 @@ fn push_model(
     line(2, "- task:".into());
     line(6, format!("type: {TASK}"));
     line(4, "dataset:".into());
-    line(6, format!("type: {}", quoted(&benchmark.dataset)));
-    let dataset_name = benchmark.name.as_ref().unwrap_or(&benchmark.dataset);
+    line(6, format!("type: {}", quoted(&dataset.id)));
+    let dataset_name = dataset.name.as_ref().unwrap_or(&dataset.id);
     line(6, format!("name: {}", quoted(dataset_name)));
-    if let Some(split) = &benchmark.split {
+    if let Some(split) = &dataset.split {
         line(6, format!("split: {}", quoted(split)));
     }
-    if let Some(revision) = &benchmark.revision {
+    if let Some(revision) = &dataset.revision {
         line(6, format!("revision: {}", quoted(revision)));
     }
     line(4, "metrics:".into());
     for number in numbers(scores) {
         line(4, format!("- type: {}", quoted(number.name)));
-        line(6, format!("value: {}", number.value));
+        let measure = &number.measure;
+        line(6, format!("value: {}", measure.value.unwrap_or_default()));
         line(6, format!("name: {}", quoted(&label(record, &number))));
         line(6, "args:".into());
         line(8, format!("n: {}", scores.n));
-        if let Some(se) = number.se {
+        if let Some(se) = measure.se {
             line(8, format!("se: {se}"));
         }
-        if let Some([low, high]) = number.ci95 {
+        if let Some([low, high]) = measure.interval() {
             line(8, format!("ci95: [{low}, {high}]"));
         }
         line(8, format!("signature: {}", quoted(&record.signature)));
@@ -94,7 +99,7 @@ fn push_model(
 }
 
 /// The name of a metric for people; it says so where a distance is not FGD.
-fn label(record: &Record, number: &Number<'_>) -> String {
+fn label(record: &Record, number: &NamedMeasure<'_>) -> String {
     let is_of_embeddings = number.name.starts_with("fgd_") || number.name == "mean_cosine";
     match &record.encoder {
         Some(encoder) if encoder.is_gte_small || !is_of_embeddings => number.label.to_string(),
@@ -107,7 +112,11 @@ fn label(record: &Record, number: &Number<'_>) -> String {
 /// A file for `.eval_results/`: `fgd_paired` of a score record.
 ///
 /// The Hub puts it on the dataset's leaderboard, so numbers of another encoder are refused.
-pub fn eval_results(record: &Record, benchmark: &Benchmark) -> Result<String, ExportError> {
+///
+/// # Errors
+/// [`ExportError::Kind`] for another kind of record, [`ExportError::NotFgd`] for another encoder, and
+/// [`ExportError::Missing`] where there is no `fgd_paired`.
+pub fn eval_results(record: &Record, dataset: &Dataset) -> Result<String, ExportError> {
     let Results::Score(scores) = &record.results else {
         return Err(ExportError::Kind {
             format: ".eval_results",
@@ -115,18 +124,10 @@ pub fn eval_results(record: &Record, benchmark: &Benchmark) -> Result<String, Ex
             instead: "a score record",
         });
     };
-    match &record.encoder {
-        Some(encoder) if encoder.is_gte_small => {}
-        Some(encoder) => {
-            return Err(ExportError::NotFgd {
-                encoder: encoder.id.clone(),
-            });
-        }
-        None => {
-            return Err(ExportError::NotFgd {
-                encoder: "an unknown encoder".into(),
-            });
-        }
+    let encoder = record.encoder.as_ref();
+    if !encoder.is_some_and(|encoder| encoder.is_gte_small) {
+        let encoder = encoder.map_or("an unknown encoder".into(), |encoder| encoder.id.clone());
+        return Err(ExportError::NotFgd { encoder });
     }
     let paired = &scores.fgd_paired;
     let Some(value) = paired.value else {
@@ -135,7 +136,7 @@ pub fn eval_results(record: &Record, benchmark: &Benchmark) -> Result<String, Ex
             reason: (paired.reason.clone()).unwrap_or_else(|| "no reason is given".into()),
         });
     };
-    let interval = match paired.ci95 {
+    let interval = match paired.interval() {
         Some([low, high]) => format!(", 95% interval {low} to {high}"),
         None => String::new(),
     };
@@ -143,13 +144,13 @@ pub fn eval_results(record: &Record, benchmark: &Benchmark) -> Result<String, Ex
         "fgd_paired, lower is better{interval}; {}",
         record.signature
     );
-    let task = benchmark.task_id.as_deref().unwrap_or("default");
+    let task = dataset.task_id.as_deref().unwrap_or("default");
     let mut yaml = format!(
         "- dataset:\n    id: {}\n    task_id: {}\n",
-        quoted(&benchmark.dataset),
+        quoted(&dataset.id),
         quoted(task)
     );
-    if let Some(revision) = &benchmark.revision {
+    if let Some(revision) = &dataset.revision {
         yaml.push_str(&format!("    revision: {}\n", quoted(revision)));
     }
     yaml.push_str(&format!(

@@ -4,9 +4,9 @@ mod bencher;
 mod hub;
 
 pub use bencher::bmf;
-pub use hub::{Benchmark, eval_results, model_card};
+pub use hub::{Dataset, eval_results, model_card};
 
-use fgd_record::{Record, Results, ScoreResults};
+use fgd_record::{Measure, ScoreResults};
 
 /// Why a record has no place in another program's format.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -39,65 +39,34 @@ pub enum ExportError {
     },
 }
 
-/// A number with its name and 95% interval.
-struct Number<'a> {
+/// A number of a system with its name.
+struct NamedMeasure<'a> {
     name: &'a str,
     label: &'a str,
-    value: f64,
-    se: Option<f64>,
-    ci95: Option<[f64; 2]>,
+    measure: Measure,
 }
 
 /// The numbers of a system that are there, the set distance with its bias removed.
-fn numbers(scores: &ScoreResults) -> Vec<Number<'_>> {
-    let set = &scores.fgd_set;
-    let measures = [
-        ("fgd_paired", &scores.fgd_paired),
-        ("mean_cosine", &scores.mean_cosine),
-    ];
-    let measures = measures.into_iter().filter_map(|(name, measure)| {
-        Some(Number {
-            name,
-            label: name,
-            value: measure.value?,
-            se: measure.se,
-            ci95: measure.ci95,
-        })
-    });
-    let set = set.corrected.map(|value| Number {
-        name: "fgd_set",
-        label: "fgd_set, bias removed",
-        value,
-        se: set.se,
-        ci95: set.ci95,
-    });
-    let further = scores.metrics.iter().filter_map(|(name, metric)| {
-        Some(Number {
-            name,
-            label: &metric.label,
-            value: metric.measure.value?,
-            se: metric.measure.se,
-            ci95: metric.measure.ci95,
-        })
-    });
-    measures.chain(set).chain(further).collect()
-}
-
-/// The systems of a record with their scores, where they have any.
-fn systems(record: &Record) -> Vec<(String, Option<&ScoreResults>)> {
-    match &record.results {
-        Results::Score(scores) => vec![(record.system_name(), Some(&**scores))],
-        Results::Compare(results) => results
-            .systems
-            .iter()
-            .map(|system| (system.name.clone(), Some(&system.scores)))
-            .collect(),
-        Results::Leaderboard(results) => results
-            .standings
-            .iter()
-            .map(|standing| (standing.name.clone(), Some(&standing.scores)))
-            .collect(),
-        Results::Caption(_) => vec![(record.system_name(), None)],
-        Results::Bench(_) | Results::Nightly(_) => Vec::new(),
-    }
+fn numbers(scores: &ScoreResults) -> impl Iterator<Item = NamedMeasure<'_>> {
+    let set = (
+        "fgd_set",
+        "fgd_set, bias removed",
+        scores.fgd_set.without_bias(),
+    );
+    let further = scores.metrics.iter();
+    let further = further
+        .map(|(name, metric)| (name.as_str(), metric.label.as_str(), metric.measure.clone()));
+    [
+        ("fgd_paired", "fgd_paired", scores.fgd_paired.clone()),
+        ("mean_cosine", "mean_cosine", scores.mean_cosine.clone()),
+        set,
+    ]
+    .into_iter()
+    .chain(further)
+    .map(|(name, label, measure)| NamedMeasure {
+        name,
+        label,
+        measure,
+    })
+    .filter(|number| number.measure.value.is_some())
 }

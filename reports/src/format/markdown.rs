@@ -5,8 +5,10 @@ use crate::document::{Block, Document, Entry, Table, Tone};
 /// The document in Markdown.
 pub fn render(document: &Document) -> String {
     let mut out = format!("# {}\n", escaped(&document.title));
-    let shown = |block: &&Block| !matches!(block, Block::Figures { .. });
-    for block in document.blocks.iter().filter(shown) {
+    for block in &document.blocks {
+        if matches!(block, Block::Figures { .. }) {
+            continue;
+        }
         out.push('\n');
         match block {
             Block::Line { text } => out.push_str(&format!("{}\n", escaped(text))),

@@ -4,10 +4,13 @@ mod csv;
 mod markdown;
 mod text;
 
-use crate::document::Document;
-use fgd_record::Record;
 use std::fmt;
 use std::str::FromStr;
+
+use fgd_record::Record;
+
+use crate::document::Document;
+use crate::kind;
 
 /// A format of a single document.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -83,7 +86,7 @@ pub fn render(record: &Record, format: Format, style: &Style) -> String {
     match format {
         Format::Text => text::render(&Document::of(record), style),
         Format::Json => record.to_json(),
-        Format::Csv => csv::render(record),
+        Format::Csv => csv::render(&kind::of(record).numbers(record)),
         Format::Md => markdown::render(&Document::of(record)),
     }
 }

@@ -4,13 +4,18 @@
 //! page of its own. Pages are written one at a time, so hundreds of systems need the memory of one.
 //! The same records give the same bytes: nothing here asks the clock or draws at random.
 
-mod names;
+mod files;
+mod index;
 mod pages;
 
-use fgd_record::Record;
-use names::Names;
-use pages::Pages;
 use std::path::{Path, PathBuf};
+
+use fgd_record::Record;
+use fgd_store::file::{self, FileError};
+
+use crate::kind;
+use files::Files;
+use pages::Templates;
 
 /// Why a site could not be written.
 #[derive(Debug, thiserror::Error)]
@@ -19,13 +24,8 @@ pub enum SiteError {
     #[error("no record to report on: give at least one record file")]
     Empty,
     /// A file or folder could not be written.
-    #[error("can not write {path}: {source}")]
-    Write {
-        /// The file or folder.
-        path: PathBuf,
-        /// What the system said.
-        source: std::io::Error,
-    },
+    #[error(transparent)]
+    Write(#[from] FileError),
     /// A template failed: a defect of this program.
     #[error("can not draw {page}: {source}")]
     Template {
@@ -37,26 +37,34 @@ pub enum SiteError {
 }
 
 /// Writes the site of the records into a folder, which is made where it is missing, and answers the
-/// path of its `index.html`. Files of an earlier site of the same names are overwritten.
+/// path of its `index.html`. Files of an earlier site of the same names are replaced, each whole or not at all.
+///
+/// # Errors
+/// [`SiteError::Empty`] without a record, [`SiteError::Write`] where a file can not be written.
 pub fn write(records: &[Record], dir: &Path) -> Result<PathBuf, SiteError> {
     if records.is_empty() {
         return Err(SiteError::Empty);
     }
-    let save = |name: &str, text: &str| {
-        let path = dir.join(name);
-        std::fs::write(&path, text).map_err(|source| SiteError::Write { path, source })
-    };
-    std::fs::create_dir_all(dir).map_err(|source| SiteError::Write {
+    let save = |name: &str, text: &str| file::write(&dir.join(name), text.as_bytes());
+    std::fs::create_dir_all(dir).map_err(|source| FileError::Io {
         path: dir.to_path_buf(),
         source,
     })?;
     save("site.css", include_str!("../../assets/site.css"))?;
     save("site.js", include_str!("../../assets/site.js"))?;
-    let names = Names::of(records);
-    let pages = Pages::new();
-    for (at, record) in records.iter().enumerate() {
-        pages.each(at, record, &names, &save)?;
+    let templates = Templates::new();
+    let files = Files::of(records);
+    for (record, files) in records.iter().zip(&files) {
+        let kind = kind::of(record);
+        if let Some(own) = &files.own {
+            save(own, &templates.page(kind.document(record), files)?)?;
+        }
+        for (system, file) in &files.pages {
+            if let Some(document) = kind.page(record, system) {
+                save(file, &templates.page(document, files)?)?;
+            }
+        }
     }
-    save("index.html", &pages.index(records, &names)?)?;
+    save("index.html", &templates.index(records, &files)?)?;
     Ok(dir.join("index.html"))
 }

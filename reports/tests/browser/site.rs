@@ -1,7 +1,7 @@
 //! Writes a site into the folder given: of the records in the files that follow, or else of the
 //! example records, which is what the browser check opens.
 
-#[path = "../examples/mod.rs"]
+#[path = "../../../record/tests/examples/mod.rs"]
 mod examples;
 
 use fgd_record::Record;

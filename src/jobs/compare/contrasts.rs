@@ -11,7 +11,7 @@ pub fn contrasts(systems: &[Contender], count: usize, images: Option<&Images>) -
         .iter()
         .filter_map(|system| {
             let rows = system.rows.as_ref().ok()?;
-            let distances = rows.per_caption.distance.as_deref()?;
+            let distances = rows.per_caption.distance()?;
             Some((system, rows.set.texts.as_ref()?, distances, &rows.set))
         })
         .collect();

@@ -4,7 +4,13 @@
 //! system, or a system with a margin (`base+0.002`). Without SYSTEM the condition is put to every system but the
 //! one in the bound. `base` means the first system unless another one is called that.
 
+use fgd_metrics::table::{FGD_PAIRED, FGD_SET};
 use fgd_record::{self as record, ScoreResults};
+
+use crate::jobs::scoring::metrics::{self, numbers};
+
+/// The set distance with its bias removed, which only conditions call by a name of its own.
+const FGD_SET_CORRECTED: &str = "fgd_set_corrected";
 
 /// The name of the first system in a bound.
 const BASELINE: &str = "base";
@@ -65,6 +71,9 @@ pub enum GateError {
 
 impl Gate {
     /// Reads a condition on the systems of these names.
+    ///
+    /// # Errors
+    /// A condition that is not of the form that is known, or names no system.
     pub fn parse(condition: &str, systems: &[String]) -> Result<Self, GateError> {
         let wrong = |problem: &str| GateError::Syntax {
             condition: condition.to_owned(),
@@ -106,15 +115,16 @@ impl Gate {
 
     /// Whether the condition holds for `systems`, given by name in the order of [`Gate::parse`]. A value that is
     /// missing leaves it undecided.
+    ///
+    /// # Errors
+    /// A metric that none of the systems has.
     pub fn check(&self, systems: &[(&str, &ScoreResults)]) -> Result<record::Gate, GateError> {
-        let known = systems
-            .iter()
-            .any(|(_, scores)| value(scores, &self.metric).is_some());
-        if !known {
+        let has = |(_, scores): &(&str, &ScoreResults)| value(scores, &self.metric).is_some();
+        if !systems.iter().any(has) {
             return Err(GateError::Metric {
                 condition: self.condition.clone(),
                 metric: self.metric.clone(),
-                known: metrics(systems).join(", "),
+                known: known(systems).join(", "),
             });
         }
         let verdicts: Vec<(Option<bool>, String)> = self
@@ -241,25 +251,23 @@ fn split(condition: &str) -> Option<(&str, Relation, &str)> {
     Some((subject.trim(), relation, bound.trim()))
 }
 
-/// The value of a metric: `None` if there is no such metric, `Some(None)` if it could not be computed.
+/// As [`metrics::value`].
 fn value(scores: &ScoreResults, metric: &str) -> Option<Option<f64>> {
-    Some(match metric {
-        "fgd_paired" => scores.fgd_paired.value,
-        "fgd_set" => scores.fgd_set.value,
-        "fgd_set_corrected" => scores.fgd_set.corrected,
-        "mean_cosine" => scores.mean_cosine.value,
-        "fgd_infinity" => scores.fgd_infinity.as_ref()?.value.value,
-        _ => scores.metrics.get(metric)?.measure.value,
-    })
+    match metric {
+        FGD_SET_CORRECTED => Some(scores.fgd_set.corrected),
+        _ => metrics::value(scores, metric),
+    }
 }
 
-fn metrics(systems: &[(&str, &ScoreResults)]) -> Vec<String> {
-    let always = ["fgd_paired", "fgd_set", "fgd_set_corrected", "mean_cosine"];
-    let further = systems.iter().flat_map(|(_, scores)| scores.metrics.keys());
-    let mut names: Vec<String> = further.cloned().collect();
-    names.sort();
-    names.dedup();
-    always.map(str::to_owned).into_iter().chain(names).collect()
+/// The names of all metrics that a system has.
+fn known<'a>(systems: &[(&str, &'a ScoreResults)]) -> Vec<&'a str> {
+    let mut names = vec![FGD_PAIRED, FGD_SET, FGD_SET_CORRECTED];
+    for (name, _) in systems.iter().flat_map(|(_, scores)| numbers(scores)) {
+        if !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    names
 }
 
 #[cfg(test)]

@@ -1,19 +1,24 @@
 //! From an evaluation set to the numbers of a score.
 
-use super::metrics::{self, Choice};
-use super::set::EvalSet;
-use fgd_metrics::decomposition::{self, decompose};
-use fgd_metrics::statistics::{SetStatistics, set_statistics};
-use fgd_metrics::{MetricError, paired};
-use fgd_record::{
-    Decomposition, Distribution, Measure, Pairing, ScoreResults, SetMeasure, WorstCaption,
-};
 use std::collections::BTreeMap;
+
+use fgd_metrics::MetricError;
+use fgd_metrics::decomposition;
+use fgd_metrics::metric::{Definition, Detail, Evaluation, Metric, Value};
+use fgd_metrics::samples::{Captions, Sample};
+use fgd_metrics::statistics::SetStatistics;
+use fgd_metrics::sufficient::Statistics;
+use fgd_metrics::table::FGD_PAIRED;
+use fgd_record::{
+    Decomposition, Distribution, Measure, Pairing, ScoreResults, SetMeasure, TextStatistics,
+    WorstCaption,
+};
+
+use super::metrics::{Choice, put};
+use super::set::EvalSet;
 
 /// Bins of the histogram of distances.
 const BINS: usize = 40;
-
-const UNPAIRED: &str = "unpaired: candidates and references are of other images";
 
 /// A score with what it says of every single caption.
 #[derive(Debug, Clone)]
@@ -24,79 +29,142 @@ pub struct Scored {
     pub per_caption: PerCaption,
 }
 
-/// One number per caption, in the order of the evaluation set.
+/// What single captions have to do with the numbers, in the order of the evaluation set.
 #[derive(Debug, Clone, Default)]
 pub struct PerCaption {
-    /// Squared distance to the references; `None` when unpaired.
-    pub distance: Option<Vec<f64>>,
+    /// Statistics of every image, by the names of the metrics that have them.
+    pub statistics: BTreeMap<&'static str, Statistics>,
     /// Influence on the set distance, where it could be computed.
     pub influence: Option<Vec<f64>>,
     /// Influence of every reference on the set distance, in the order of the references.
     pub reference_influence: Option<Vec<f64>>,
-    /// Further metrics that were asked for and have a value per caption, by name.
-    pub metrics: BTreeMap<String, Vec<f64>>,
 }
 
-/// Scores an evaluation set: both distances with their uncertainty, and the metrics of `choice`.
+impl PerCaption {
+    /// Squared distance to the references; `None` when unpaired.
+    pub fn distance(&self) -> Option<Vec<f64>> {
+        self.statistics.get(FGD_PAIRED).map(Statistics::per_image)
+    }
+}
+
+/// Scores an evaluation set: the metrics of `choice`, among which the distances always are.
 ///
 /// # Errors
 /// Where not even the distances have a meaning: no caption, or sides of different dimensions. What is
-/// only out of reach, such as an interval with one image, is missing in the results with its reason.
+/// only out of reach, such as words where there are none, is missing in the results with its reason.
 pub fn score(set: &EvalSet, choice: &Choice) -> Result<Scored, MetricError> {
-    let mut results = ScoreResults {
-        n: set.len() as u64,
-        references: set.references.nrows() as u64,
-        pairing: Pairing::Unpaired,
-        fgd_paired: Measure::missing(UNPAIRED),
-        fgd_set: SetMeasure::default(),
-        decomposition: None,
-        mean_cosine: Measure::missing(UNPAIRED),
-        fgd_infinity: None,
-        metrics: BTreeMap::new(),
-        slices: Vec::new(),
-        distances: None,
-        influences: None,
-        texts: None,
-        worst: Vec::new(),
+    let sample = sample(set, choice.seed);
+    let mut scored = Scored {
+        results: ScoreResults {
+            n: set.len() as u64,
+            references: set.references.nrows() as u64,
+            pairing: match set.image_of {
+                Some(_) => Pairing::Paired,
+                None => Pairing::Unpaired,
+            },
+            ..ScoreResults::default()
+        },
+        per_caption: PerCaption::default(),
     };
-    let mut per_caption = PerCaption::default();
-    if let Some(pairs) = set.pairs() {
-        let distance = paired::fgd_paired(&pairs)?;
-        results.pairing = Pairing::Paired;
-        results.fgd_paired = if distance.n > 1 {
-            Measure::estimated(distance.value, distance.se, distance.ci95)
-        } else {
-            Measure {
-                reason: Some("one image has no standard error; score at least two".into()),
-                ..Measure::exact(distance.value)
+    for metric in choice.metrics() {
+        match metric.evaluate(&sample) {
+            Ok(found) => scored.add(metric.definitions(), found),
+            Err(error) if is_out_of_reach(metric, &error) => {
+                for definition in metric.definitions() {
+                    let missing = Measure::missing(error.to_string());
+                    put(&mut scored.results, definition.name, missing);
+                }
             }
-        };
-        results.mean_cosine = Measure::exact(distance.mean_cosine);
-        results.distances = Some(distribution(&distance.per_image));
-        per_caption.distance = Some(distance.per_image);
+            Err(error) => return Err(error),
+        }
     }
+    Ok(scored)
+}
+
+/// What metrics may look at.
+fn sample(set: &EvalSet, seed: u64) -> Sample<'_> {
     let (candidates, references) = set.views();
-    match set_statistics(candidates, references, set.sampling()) {
-        Ok(statistics) => {
-            results.fgd_set = set_measure(&statistics);
-            results.decomposition = statistics.decomposition.map(decomposed);
-            results.influences = Some(distribution(&statistics.influence.candidates));
-            per_caption.influence = Some(statistics.influence.candidates);
-            per_caption.reference_influence = Some(statistics.influence.references);
-        }
-        Err(error @ MetricError::TooFew { .. }) => {
-            results.fgd_set = SetMeasure::missing(error.to_string());
-            if let Some(pairs) = set.pairs() {
-                results.decomposition = Some(decomposed(decompose(&pairs)?));
+    let texts = set.texts.as_ref().filter(|_| set.image_of.is_some());
+    Sample {
+        candidates,
+        references,
+        image_of: set.image_of.as_deref(),
+        captions: texts.map(|texts| {
+            let is_runaway = fgd_captions::is_runaway;
+            Captions::new(&texts.candidates, set.references_of(), is_runaway)
+        }),
+        seed,
+    }
+}
+
+/// Whether the other numbers stand where this one cannot be had.
+fn is_out_of_reach(metric: &dyn Metric, error: &MetricError) -> bool {
+    match error {
+        MetricError::Unpaired => true,
+        MetricError::TooFew { .. } => metric.definitions()[0].name != FGD_PAIRED,
+        _ => metric.group().is_some(),
+    }
+}
+
+impl Scored {
+    fn add(&mut self, definitions: &[Definition], found: Evaluation) {
+        for (definition, value) in definitions.iter().zip(found.values) {
+            put(&mut self.results, definition.name, measure(&value));
+            if let Some(statistics) = value.statistics {
+                self.per_caption
+                    .statistics
+                    .insert(definition.name, statistics);
             }
         }
-        Err(error) => return Err(error),
+        match found.detail {
+            Detail::None => {
+                if let Some(distances) = self.per_caption.distance() {
+                    self.results.distances = Some(distribution(&distances));
+                }
+            }
+            Detail::Set(statistics) => {
+                self.results.fgd_set = set_measure(&statistics);
+                self.results.decomposition = statistics.decomposition.map(decomposed);
+                self.results.influences = Some(distribution(&statistics.influence.candidates));
+                self.per_caption.influence = Some(statistics.influence.candidates);
+                self.per_caption.reference_influence = Some(statistics.influence.references);
+            }
+            Detail::Infinity(line) => {
+                if let Some(infinity) = &mut self.results.fgd_infinity {
+                    infinity.slope = line.slope;
+                    infinity.r2 = line.r2;
+                    let points = line.points.iter();
+                    infinity.points = points.map(|at| (at.n as u64, at.value)).collect();
+                }
+            }
+            Detail::Captions {
+                lengths,
+                duplicates,
+                runaway,
+            } => {
+                self.results.texts = Some(TextStatistics {
+                    lengths: distribution(&lengths),
+                    reference_lengths: None,
+                    duplicates,
+                    repetitive: runaway,
+                });
+            }
+        }
     }
-    metrics::add(set, choice, &mut results, &mut per_caption)?;
-    Ok(Scored {
-        results,
-        per_caption,
-    })
+}
+
+/// A number as it stands in a record.
+fn measure(found: &Value) -> Measure {
+    if let Some(estimate) = found.estimate {
+        return Measure::estimated(found.value, estimate.se, estimate.ci95);
+    }
+    let exact = Measure::exact(found.value);
+    Measure {
+        reason: exact
+            .reason
+            .or(found.reason.as_ref().map(ToString::to_string)),
+        ..exact
+    }
 }
 
 /// The set distance as it stands in a record.
@@ -139,7 +207,7 @@ fn decomposed(parts: decomposition::Decomposition) -> Decomposition {
 }
 
 /// Histogram and quantiles of finite values, of which there must be at least one.
-pub(super) fn distribution(values: &[f64]) -> Distribution {
+fn distribution(values: &[f64]) -> Distribution {
     let mut sorted = values.to_vec();
     sorted.sort_by(f64::total_cmp);
     let (low, high) = (sorted[0], sorted[sorted.len() - 1]);
@@ -173,23 +241,24 @@ pub fn worst(set: &EvalSet, per_caption: &PerCaption, count: usize) -> Vec<Worst
     let Some(texts) = &set.texts else {
         return Vec::new();
     };
-    let Some(key) = per_caption
-        .distance
-        .as_ref()
-        .or(per_caption.influence.as_ref())
-    else {
+    let distances = per_caption.distance();
+    let influences = per_caption.influence.as_ref();
+    let Some(key) = distances.as_ref().or(influences) else {
         return Vec::new();
     };
     let mut order: Vec<usize> = (0..set.len()).collect();
     order.sort_by(|&a, &b| key[b].total_cmp(&key[a]).then(a.cmp(&b)));
     order.truncate(count);
     let references = set.references_of();
-    let thresholds = Thresholds::of(per_caption);
+    let thresholds = Thresholds {
+        distance: upper_tenth(distances.as_ref()),
+        influence: upper_tenth(influences),
+    };
     order
         .into_iter()
         .map(|i| {
-            let distance = per_caption.distance.as_ref().map(|values| values[i]);
-            let influence = per_caption.influence.as_ref().map(|values| values[i]);
+            let distance = distances.as_ref().map(|values| values[i]);
+            let influence = influences.map(|values| values[i]);
             WorstCaption {
                 image_id: texts.ids[i].clone(),
                 row: texts.rows[i],
@@ -209,22 +278,16 @@ struct Thresholds {
     influence: f64,
 }
 
-impl Thresholds {
-    /// The upper tenth of each number.
-    fn of(per_caption: &PerCaption) -> Self {
-        let upper_tenth = |values: &Option<Vec<f64>>| {
-            values.as_ref().map_or(f64::INFINITY, |values| {
-                let mut sorted = values.clone();
-                sorted.sort_by(f64::total_cmp);
-                sorted[(sorted.len() - 1) * 9 / 10]
-            })
-        };
-        Self {
-            distance: upper_tenth(&per_caption.distance),
-            influence: upper_tenth(&per_caption.influence),
-        }
-    }
+/// Where the upper tenth of the values begins.
+fn upper_tenth(values: Option<&Vec<f64>>) -> f64 {
+    values.map_or(f64::INFINITY, |values| {
+        let mut sorted = values.clone();
+        sorted.sort_by(f64::total_cmp);
+        sorted[(sorted.len() - 1) * 9 / 10]
+    })
+}
 
+impl Thresholds {
     fn explain(&self, distance: Option<f64>, influence: Option<f64>) -> &'static str {
         let far = distance.is_some_and(|value| value >= self.distance);
         let unlike = influence.is_some_and(|value| value >= self.influence);

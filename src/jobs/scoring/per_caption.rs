@@ -1,8 +1,10 @@
 //! The per-caption table: one row per image, for a data frame.
 
+use fgd_captions::{Cells, Table};
+use fgd_metrics::table::FGD_PAIRED;
+
 use super::numbers::PerCaption;
 use super::set::EvalSet;
-use fgd_captions::{Cells, Table};
 
 /// Columns `image_id`, `row`, `caption`, `references` (joined by ` | `), `distance`, `influence`,
 /// and one per further metric; those that the job could not know are left out.
@@ -23,14 +25,16 @@ pub fn table(set: &EvalSet, per_caption: &PerCaption) -> Table {
     let mut push = |name: &str, values: &[f64]| {
         table.push(name, Cells::numbers(values.iter().copied()));
     };
-    if let Some(distance) = &per_caption.distance {
+    if let Some(distance) = per_caption.distance() {
         push("distance", distance);
     }
     if let Some(influence) = &per_caption.influence {
         push("influence", influence);
     }
-    for (name, values) in &per_caption.metrics {
-        push(name, values);
+    for (&name, statistics) in &per_caption.statistics {
+        if name != FGD_PAIRED {
+            push(name, statistics.per_image());
+        }
     }
     table
 }

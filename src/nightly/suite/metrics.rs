@@ -1,9 +1,7 @@
 //! Names of metrics in a suite: checked where they stand, so that a wrong one has a line.
 
-use clap::ValueEnum;
+use fgd_metrics::table::{group, groups};
 use serde::{Deserialize, Deserializer, de::Error};
-
-use crate::jobs::scoring::metrics::Group;
 
 /// A name that `fgd score --metrics` knows.
 struct Name(String);
@@ -11,12 +9,10 @@ struct Name(String);
 impl<'de> Deserialize<'de> for Name {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let name = String::deserialize(deserializer)?;
-        if Group::from_str(&name, true).is_ok() {
+        if group(&name).is_some() {
             return Ok(Self(name));
         }
-        let known: Vec<String> = (Group::value_variants().iter())
-            .filter_map(|group| Some(format!("`{}`", group.to_possible_value()?.get_name())))
-            .collect();
+        let known: Vec<String> = groups().map(|group| format!("`{}`", group.name)).collect();
         // In the words of serde, so that the reader finds the nearest name.
         let expected = known.join(", ");
         Err(D::Error::custom(format!(

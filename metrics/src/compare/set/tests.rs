@@ -5,6 +5,7 @@ use rand_chacha::ChaCha8Rng;
 use super::*;
 use crate::compare::paired_difference;
 use crate::frechet::fgd_set;
+use crate::sufficient::Statistics;
 
 /// Two captioners and one to three references per image, anisotropic unit vectors.
 struct Sample {
@@ -336,8 +337,9 @@ fn threads_do_not_change_a_bit() {
             .build()
             .unwrap();
         pool.install(|| {
-            let paired: Vec<f64> = sample.a.column(0).iter().map(|&v| f64::from(v)).collect();
-            let other: Vec<f64> = sample.b.column(0).iter().map(|&v| f64::from(v)).collect();
+            let [paired, other] = [&sample.a, &sample.b].map(|rows| {
+                Statistics::mean(rows.column(0).iter().map(|&v| f64::from(v)).collect())
+            });
             (
                 sample.difference(&resampling),
                 paired_difference(&paired, &other, &resampling).unwrap(),

@@ -8,6 +8,10 @@ use rust_stemmers::{Algorithm, Stemmer};
 
 use super::corpus::{Corpus, WordId};
 use super::scores::Scores;
+use crate::MetricError;
+use crate::metric::{Definition, Evaluation, Group, Metric};
+use crate::samples::Sample;
+use crate::sufficient::Statistics;
 use align::{Match, Stage, align};
 use function_words::is_function_word;
 
@@ -17,6 +21,28 @@ const GAMMA: f64 = 0.6;
 /// Weight of a content word; a function word has 1 − δ.
 const DELTA: f64 = 0.75;
 const STEM_WEIGHT: f64 = 0.6;
+
+/// METEOR, in the table of metrics.
+pub(crate) struct Meteor;
+
+impl Metric for Meteor {
+    fn group(&self) -> Option<Group> {
+        Some(Group::new("meteor", "METEOR, exact and stem stages only"))
+    }
+
+    fn definitions(&self) -> &'static [Definition] {
+        const {
+            &[Definition::higher(
+                "meteor_exact_stem",
+                "METEOR (exact+stem)",
+            )]
+        }
+    }
+
+    fn evaluate(&self, sample: &Sample) -> Result<Evaluation, MetricError> {
+        Ok(Evaluation::of([meteor(sample.captions()?.corpus()?)]))
+    }
+}
 
 /// METEOR (exact+stem), in [0, 1]: Banerjee & Lavie 2005 (W05-0909), Denkowski & Lavie 2014 (W14-3348).
 ///
@@ -39,7 +65,7 @@ pub fn meteor(corpus: &Corpus) -> Scores {
         .par_images()
         .map(|(candidate, references)| lexicon.best(candidate, references))
         .collect();
-    Scores::pooled(&rows, value)
+    Statistics::pooled(&rows, value).into()
 }
 
 /// Columns of a row: weight of the matched words, then weight of all words, each for candidate and reference; number

@@ -1,0 +1,182 @@
+//! What every metric has in common: names with their directions, and one evaluation of a sample.
+//!
+//! A [`Metric`] is one computation. Often it yields several numbers at once (BLEU-1 to BLEU-4, three kernels over one pass), so
+//! it has one [`Definition`] per number. What can be said of a single image is kept as [`Statistics`], from which
+//! [`paired_difference`](crate::compare::paired_difference) tests any two systems. All metrics stand in
+//! [`METRICS`](crate::table::METRICS).
+
+use crate::MetricError;
+use crate::estimate::{Estimate, Unavailable};
+use crate::infinity::Infinity;
+use crate::samples::Sample;
+use crate::statistics::SetStatistics;
+use crate::sufficient::Statistics;
+
+/// Which values of a metric are better.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Direction {
+    /// Lower values.
+    Lower,
+    /// Higher values.
+    Higher,
+    /// Neither: the number describes.
+    Neither,
+}
+
+impl Direction {
+    /// As records keep it: `None` where neither direction is better.
+    pub fn higher_is_better(self) -> Option<bool> {
+        match self {
+            Self::Lower => Some(false),
+            Self::Higher => Some(true),
+            Self::Neither => None,
+        }
+    }
+}
+
+/// What is known of a number before it is computed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Definition {
+    /// Its name in records and gates, such as `cider_d`.
+    pub name: &'static str,
+    /// What to call it in a table.
+    pub label: &'static str,
+    /// Which values are better.
+    pub direction: Direction,
+    /// Whether it is the mean of one value per image.
+    pub is_mean: bool,
+}
+
+impl Definition {
+    const fn new(name: &'static str, label: &'static str, direction: Direction) -> Self {
+        Self {
+            name,
+            label,
+            direction,
+            is_mean: false,
+        }
+    }
+
+    pub(crate) const fn lower(name: &'static str, label: &'static str) -> Self {
+        Self::new(name, label, Direction::Lower)
+    }
+
+    pub(crate) const fn higher(name: &'static str, label: &'static str) -> Self {
+        Self::new(name, label, Direction::Higher)
+    }
+
+    pub(crate) const fn neither(name: &'static str, label: &'static str) -> Self {
+        Self::new(name, label, Direction::Neither)
+    }
+
+    pub(crate) const fn mean(self) -> Self {
+        Self {
+            is_mean: true,
+            ..self
+        }
+    }
+}
+
+/// What users ask for by one word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Group {
+    /// The word.
+    pub name: &'static str,
+    /// What it brings, in a phrase.
+    pub about: &'static str,
+}
+
+impl Group {
+    pub(crate) const fn new(name: &'static str, about: &'static str) -> Self {
+        Self { name, about }
+    }
+}
+
+/// One computation on a sample, and the numbers that it yields.
+pub trait Metric: Sync {
+    /// The group that asks for it; `None` for what every score has.
+    fn group(&self) -> Option<Group>;
+
+    /// The numbers that it yields.
+    fn definitions(&self) -> &'static [Definition];
+
+    /// Computes them, one value per definition, in their order.
+    ///
+    /// # Errors
+    /// Why this sample has none of these numbers.
+    fn evaluate(&self, sample: &Sample) -> Result<Evaluation, MetricError>;
+}
+
+/// The numbers of one computation.
+#[derive(Debug, Clone)]
+pub struct Evaluation {
+    /// One value per definition of the metric.
+    pub values: Vec<Value>,
+    /// What else came out.
+    pub detail: Detail,
+}
+
+impl Evaluation {
+    /// These values and nothing else.
+    pub(crate) fn of(values: impl IntoIterator<Item: Into<Value>>) -> Self {
+        Self {
+            values: values.into_iter().map(Into::into).collect(),
+            detail: Detail::None,
+        }
+    }
+}
+
+/// A number, how sure it is, and what each image has to do with it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Value {
+    /// The number as it is defined.
+    pub value: f64,
+    /// Its best estimate with standard error and interval (without bias, where the number has one that is known).
+    pub estimate: Option<Estimate>,
+    /// Why there is no estimate, of a number that has one as a rule.
+    pub reason: Option<Unavailable>,
+    /// What it is made of image by image, for metrics that systems are compared in; of the set distance that is the
+    /// embeddings themselves ([`set_difference`](crate::compare::set_difference)).
+    pub statistics: Option<Statistics>,
+}
+
+impl Value {
+    /// A number without uncertainty.
+    pub(crate) fn exact(value: f64) -> Self {
+        Self {
+            value,
+            estimate: None,
+            reason: None,
+            statistics: None,
+        }
+    }
+}
+
+impl From<Estimate> for Value {
+    fn from(estimate: Estimate) -> Self {
+        Self {
+            estimate: Some(estimate),
+            ..Self::exact(estimate.value)
+        }
+    }
+}
+
+/// What a computation finds besides its numbers.
+#[derive(Debug, Clone)]
+pub enum Detail {
+    /// Nothing.
+    None,
+    /// Bias, decomposition and influences of the set distance.
+    Set(Box<SetStatistics>),
+    /// The line that the extrapolated distance is read from.
+    Infinity(Infinity),
+    /// What the candidates look like as texts.
+    Captions {
+        /// Words of each.
+        lengths: Vec<f64>,
+        /// Share of those that are equal to another one, in [0, 1].
+        duplicates: f64,
+        /// Share of those in which a word or phrase runs away, in [0, 1].
+        runaway: f64,
+    },
+}

@@ -1,0 +1,150 @@
+//! The table of metrics: what scores, slices, comparisons, gates and nightly series iterate or look names up in.
+//!
+//! A new metric is one file with an `impl Metric` and one line here.
+//!
+//! ```
+//! use fgd_metrics::metric::Direction;
+//! use fgd_metrics::table::metric;
+//!
+//! let cider_d = metric("cider_d").expect("it is in the table");
+//! assert_eq!((cider_d.label, cider_d.direction), ("CIDEr-D", Direction::Higher));
+//! assert!(cider_d.is_mean && !metric("bleu_4").expect("so is BLEU").is_mean);
+//! ```
+
+use crate::infinity::FgdInfinity;
+use crate::metric::{Definition, Group, Metric};
+use crate::mmd::Mmd;
+use crate::paired::FgdPaired;
+use crate::prdc::NearestNeighbours;
+use crate::sliced::SlicedWasserstein;
+use crate::statistics::FgdSet;
+use crate::text::{Bleu, Cider, Meteor, RougeL, TextRecall, Variety};
+use crate::vendi::Vendi;
+
+/// Name of the paired distance.
+pub const FGD_PAIRED: &str = "fgd_paired";
+/// Name of the set distance.
+pub const FGD_SET: &str = "fgd_set";
+/// Name of the mean cosine between a caption and its references.
+pub const MEAN_COSINE: &str = "mean_cosine";
+/// Name of the set distance at infinitely many captions.
+pub const FGD_INFINITY: &str = "fgd_infinity";
+
+/// All metrics.
+pub static METRICS: &[&dyn Metric] = &[
+    &FgdPaired,
+    &FgdSet,
+    &FgdInfinity,
+    &Mmd,
+    &SlicedWasserstein,
+    &NearestNeighbours,
+    &Vendi,
+    &Bleu,
+    &RougeL,
+    &Meteor,
+    &Cider,
+    &Variety,
+    &TextRecall,
+];
+
+/// The group of all metrics.
+pub const ALL: Group = Group::new("all", "All of these");
+
+/// What is known of the number that records call `name`.
+pub fn metric(name: &str) -> Option<&'static Definition> {
+    METRICS
+        .iter()
+        .flat_map(|metric| metric.definitions())
+        .find(|definition| definition.name == name)
+}
+
+/// The groups that can be asked for, [`ALL`] last.
+pub fn groups() -> impl Iterator<Item = Group> {
+    METRICS
+        .iter()
+        .filter_map(|metric| metric.group())
+        .chain([ALL])
+}
+
+/// The group of this name.
+pub fn group(name: &str) -> Option<Group> {
+    groups().find(|group| group.name == name)
+}
+
+#[cfg(test)]
+mod tests {
+    use ndarray::Array2;
+
+    use super::*;
+    use crate::MetricError;
+    use crate::samples::{Captions, Sample};
+
+    #[test]
+    fn every_metric_yields_what_it_says() {
+        let caption = |i: usize| {
+            format!(
+                "a picture of {i} dogs and a sign that says \"dog {}\"",
+                i * i
+            )
+        };
+        let candidates: Vec<String> = (0..12).map(caption).collect();
+        let references: Vec<String> = (1..13).map(caption).collect();
+        let lists = references.iter().map(|text| vec![text.as_str()]).collect();
+        let rows = |phase: f32| {
+            Array2::from_shape_fn((12, 3), |(i, j)| ((i * 3 + j) as f32 + phase).sin())
+        };
+        let (a, b) = (rows(0.0), rows(0.3));
+        let image_of: Vec<usize> = (0..12).collect();
+        let sample = Sample {
+            candidates: a.view(),
+            references: b.view(),
+            image_of: Some(&image_of),
+            captions: Some(Captions::new(&candidates, lists, |_| false)),
+            seed: 1,
+        };
+        let mut names = Vec::new();
+        for metric in METRICS {
+            let definitions = metric.definitions();
+            let name = definitions[0].name;
+            let found = metric
+                .evaluate(&sample)
+                .unwrap_or_else(|error| panic!("{name}: {error}"));
+            assert_eq!(found.values.len(), definitions.len(), "{name}");
+            for (definition, found) in definitions.iter().zip(&found.values) {
+                assert!(found.value.is_finite(), "{}", definition.name);
+                if let Some(statistics) = &found.statistics {
+                    assert_eq!(
+                        statistics.is_mean(),
+                        definition.is_mean,
+                        "{}",
+                        definition.name
+                    );
+                    assert_eq!(statistics.images(), 12, "{}", definition.name);
+                    assert!((statistics.value() - found.value).abs() < 1e-12);
+                }
+                names.push(definition.name);
+            }
+        }
+        let listed = names.len();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), listed, "two metrics of one name");
+    }
+
+    #[test]
+    fn words_are_not_to_be_had_from_embeddings() {
+        let rows = Array2::eye(4);
+        let sample = Sample {
+            candidates: rows.view(),
+            references: rows.view(),
+            image_of: None,
+            captions: None,
+            seed: 0,
+        };
+        let bleu = METRICS
+            .iter()
+            .find(|metric| metric.definitions()[0].name == "bleu_1");
+        let found = bleu.and_then(|metric| metric.evaluate(&sample).err());
+        assert_eq!(found, Some(MetricError::NoCaptions));
+    }
+}

@@ -1,0 +1,165 @@
+//! What a benchmark record says: how fast, how sure, where the time goes, and whether the run counts.
+
+mod figures;
+mod numbers;
+mod tables;
+
+use fgd_record::{BenchResults, BenchTarget, Record, Scenario, Validity};
+
+use super::{IndexEntry, Kind, Listing, Subject, provenance};
+use crate::document::number::{bytes, count, counted, duration, significant};
+use crate::document::{Cell, Document, Table, Tidy, Tone};
+
+impl Kind for BenchResults {
+    fn document(&self, record: &Record) -> Document {
+        let mut document = Document::new(&format!("Benchmark: {}", name(record, self)));
+        document.line(asked(self));
+        document.line(ran_on(record));
+        document.table(tables::headlines(&self.headlines));
+        if let Some(latency) = &self.latency {
+            document.table(tables::latency(latency));
+        }
+        if let Some(server) = &self.server {
+            document.table(tables::server(server));
+        }
+        document.table(tables::sweep(&self.sweep, &self.item));
+        document.table(tables::stages(&self.stages));
+        if let Some(ceilings) = &self.ceilings {
+            document.line(format!(
+                "Ceilings, measured in this run: {} GFLOP/s of multiply-adds, {} GFLOP/s in a matrix product, {} GB/s of memory read",
+                significant(ceilings.fma_gflop_per_second),
+                significant(ceilings.gemm_gflop_per_second),
+                significant(ceilings.read_gb_per_second)
+            ));
+        }
+        document.figures(figures::figures(self));
+        document.line(overhead(self));
+        validity(&mut document, &self.validity);
+        document.signed(record, provenance::tables(record, None))
+    }
+
+    fn numbers(&self, record: &Record) -> Tidy {
+        numbers::rows(record, self)
+    }
+
+    fn listing(&self, record: &Record) -> Listing {
+        let valid = match self.validity.valid {
+            true => Cell::from("VALID").tone(Tone::Good),
+            false => Cell::from("INVALID").tone(Tone::Bad),
+        };
+        let name = name(record, self);
+        let first = self.headlines.iter().take(1);
+        let table = Table::of("Speed, with 99% intervals", first)
+            .text("benchmark", |_| Cell::subject(&name))
+            .text("figure", |headline| &headline.name)
+            .number("value", |headline| tables::amount(headline).strong())
+            .text("99% interval", tables::interval)
+            .text("unit", |headline| tables::unit(headline).0)
+            .text("machine", |_| &record.host.cpu)
+            .text("run", |_| valid.clone())
+            .sortable();
+        Listing {
+            page: Some(name),
+            entry: IndexEntry::Row {
+                heading: "Benchmarks",
+                table: table.into(),
+            },
+        }
+    }
+
+    fn subjects(&self, record: &Record) -> Vec<Subject<'_>> {
+        let (target, scenario) = (self.target.name(), self.scenario.name());
+        vec![Subject {
+            name: format!("{target} {} {scenario}", record.system_name()),
+            headlines: &self.headlines,
+            ..Subject::default()
+        }]
+    }
+}
+
+/// What was benchmarked, in a few words.
+fn name(record: &Record, results: &BenchResults) -> String {
+    let (target, scenario) = (results.target.name(), results.scenario.name());
+    format!("{target} {}, {scenario}", record.system_name())
+}
+
+fn asked(results: &BenchResults) -> String {
+    let queries = &results.queries;
+    let items = counted(queries.items_per_query, &results.item);
+    let issued = match results.scenario {
+        Scenario::Offline => format!("{} over {items}", counted(queries.issued, "pass")),
+        Scenario::Server => format!(
+            "{} of 1 {}, up to {} served together,",
+            counted(queries.issued, "query"),
+            results.item,
+            count(queries.items_per_query)
+        ),
+        _ => format!("{} of {items}", counted(queries.issued, "query")),
+    };
+    let failed = match queries.failed {
+        0 => String::new(),
+        n => format!(", {} FAILED", count(n)),
+    };
+    let tokens = match queries.tokens {
+        Some(tokens) => format!(", {}", counted(tokens, "token")),
+        None => String::new(),
+    };
+    format!(
+        "{issued} in {}{failed}{tokens}; {} before that to warm up",
+        duration(queries.seconds),
+        count(queries.warm_up)
+    )
+}
+
+fn ran_on(record: &Record) -> String {
+    let engine = match (&record.encoder, &record.checkpoint) {
+        (Some(encoder), None) => format!("engine {} on ", encoder.engine),
+        (_, Some(checkpoint)) => format!("{} on {}, ", checkpoint.dtype, checkpoint.device),
+        (None, None) => String::new(),
+    };
+    let threads = counted(record.host.threads as u64, "thread");
+    format!("{engine}{threads} of {}", record.host.cpu)
+}
+
+fn overhead(results: &BenchResults) -> String {
+    let late = match results.overhead.late_p99_seconds {
+        Some(late) => format!(
+            ", and woke up at most {} late for 99% of the arrivals",
+            duration(late)
+        ),
+        None => String::new(),
+    };
+    let whose = match results.target {
+        BenchTarget::Score => " of the largest job",
+        _ => "",
+    };
+    let memory = match results.peak_memory_bytes {
+        Some(size) => format!("; peak memory {}{whose}", bytes(size as f64)),
+        None => String::new(),
+    };
+    format!(
+        "The harness itself takes {} per query{late}{memory}",
+        duration(results.overhead.seconds_per_query)
+    )
+}
+
+fn validity(document: &mut Document, validity: &Validity) {
+    for warning in &validity.warnings {
+        document.notice(
+            Tone::Warning,
+            format!("{}: {}", warning.reason, warning.change),
+        );
+    }
+    if validity.valid {
+        document.notice(Tone::Good, "VALID");
+    } else {
+        let reasons = counted(validity.reasons.len() as u64, "reason");
+        document.notice(Tone::Bad, format!("INVALID for {reasons}"));
+    }
+    for against in &validity.reasons {
+        document.notice(
+            Tone::Plain,
+            format!("{}: {}", against.reason, against.change),
+        );
+    }
+}

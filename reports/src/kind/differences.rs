@@ -1,0 +1,125 @@
+//! Differences between systems: how large, how sure, on how many images.
+
+use fgd_record::{Difference, Measure};
+
+use crate::document::number::{MISSING, count, p_value};
+use crate::document::{Cell, Document, Table, Tone, grouped};
+
+/// The level below which a corrected p-value counts as a difference.
+const LEVEL: f64 = 0.05;
+
+/// What a difference says: better, worse, or nothing at this number of images.
+fn verdict(difference: &Difference) -> Cell {
+    let p = difference.p_holm.or(difference.p_value);
+    let (Some(p), Some(estimate)) = (p, difference.estimate.value) else {
+        return "not tested".into();
+    };
+    if p >= LEVEL || estimate == 0.0 {
+        return "not separable".into();
+    }
+    match difference.higher_is_better {
+        None => Cell::from("different").strong(),
+        Some(higher) if higher == (estimate > 0.0) => Cell::from("better").tone(Tone::Good),
+        Some(_) => Cell::from("worse").tone(Tone::Bad),
+    }
+}
+
+/// Pairwise differences, and below them what must be known of them.
+pub fn table(document: &mut Document, differences: &[Difference]) {
+    let tested = differences
+        .iter()
+        .filter(|d| d.p_value.is_some() && !d.test.is_empty());
+    let mut tests: Vec<&str> = tested.map(|d| d.test.as_str()).collect();
+    tests.sort_unstable();
+    tests.dedup();
+    let tests = match tests.is_empty() {
+        true => String::new(),
+        false => format!(" Tests: {}.", tests.join("; ")),
+    };
+    let table = Table::of("Differences", differences)
+        .text("metric", |d| &d.metric)
+        .text("system", |d| Cell::subject(&d.system))
+        .text("versus", |d| Cell::subject(&d.versus))
+        .number("difference", |d| estimated(&d.estimate, &d.warning).tone(verdict(d).tone))
+        .text("verdict", verdict)
+        .number("p (Holm)", |d| Cell::new(p_value(d.p_holm), d.p_holm))
+        .number("win/tie/loss", outcomes)
+        .optional()
+        .number("p", |d| Cell::new(p_value(d.p_value), d.p_value))
+        .optional()
+        .number("detectable", |d| Cell::value(d.minimum_detectable, d.estimate.se))
+        .optional()
+        .number("N needed", |d| Cell::count(d.n_needed))
+        .optional()
+        .remark(format!(
+            "difference: system minus versus. detectable: the smallest true difference that this many images show with 80% power; N needed: images that would show the estimated one.{tests}"
+        ))
+        .sortable();
+    document.table(table);
+    notices(document, differences);
+}
+
+/// A difference with its interval, which is marked where it is not to be taken at its word.
+fn estimated(estimate: &Measure, warning: &Option<String>) -> Cell {
+    let mut cell = Cell::difference(estimate);
+    if warning.is_some() {
+        cell.text.push_str(" *");
+    }
+    cell
+}
+
+/// On how many images a system is better, equal and worse.
+fn outcomes(difference: &Difference) -> Cell {
+    let text = match (difference.wins, difference.ties, difference.losses) {
+        (Some(wins), Some(ties), Some(losses)) => {
+            format!("{}/{}/{}", count(wins), count(ties), count(losses))
+        }
+        _ => MISSING.to_string(),
+    };
+    Cell::new(text, difference.wins.map(|n| n as f64))
+}
+
+/// Why differences are missing or untested, and which intervals are marked. What is said of several is said once.
+fn notices(document: &mut Document, differences: &[Difference]) {
+    let said = differences.iter().flat_map(|d| {
+        let warning = d.warning.iter().map(|text| (text, Tone::Warning));
+        let reason = d.estimate.reason.iter().map(|text| (text, Tone::Plain));
+        warning.chain(reason).map(move |said| (said, d))
+    });
+    for ((text, tone), of) in grouped(said) {
+        let mark = if tone == Tone::Warning { "*" } else { MISSING };
+        let first = format!("{}, {} versus {}", of[0].metric, of[0].system, of[0].versus);
+        let more = match of.len() {
+            1 => String::new(),
+            n => format!(" and {} more", n - 1),
+        };
+        document.notice(tone, format!("{mark} {first}{more}: {text}"));
+    }
+}
+
+/// Differences within groups of images.
+pub fn by_group(differences: &[Difference]) -> Table {
+    let slices = || {
+        differences
+            .iter()
+            .flat_map(|d| d.slices.iter().map(move |slice| (d, slice)))
+    };
+    let remark = match slices().any(|(_, slice)| slice.warning.is_some()) {
+        true => "* no more images than dimensions: the interval is only indicative.",
+        false => "",
+    };
+    Table::of("Differences by group", slices())
+        .text("metric", |(d, _)| &d.metric)
+        .text("system", |(d, _)| Cell::subject(&d.system))
+        .text("versus", |(d, _)| Cell::subject(&d.versus))
+        .text("group", |(_, slice)| {
+            format!("{} = {}", slice.column, slice.value)
+        })
+        .number("images", |(_, slice)| Cell::count(slice.n))
+        .optional()
+        .number("difference", |(_, slice)| {
+            estimated(&slice.estimate, &slice.warning)
+        })
+        .remark(remark)
+        .into()
+}

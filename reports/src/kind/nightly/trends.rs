@@ -1,0 +1,54 @@
+//! The pictures of a history: each series over time, with its band and the places where its level changed.
+
+use fgd_record::Trend;
+
+use crate::document::number::{change, day, followed};
+use crate::document::{Cell, Figure, Plot, Table, Tone, visible};
+
+/// The picture of a trend.
+pub fn figure(trend: &Trend) -> Figure {
+    let last = trend.points.iter().rev().find_map(|point| point.value);
+    let better = match trend.higher_is_better {
+        Some(true) => " Higher is better.",
+        Some(false) => " Lower is better.",
+        None => "",
+    };
+    let changes = match trend.changes.len() {
+        0 => "the level has not changed".to_string(),
+        1 => "the level changed once".to_string(),
+        n => format!("the level changed {n} times"),
+    };
+    let caption = format!(
+        "Last {} over {} nights; {changes}.{better} {}.",
+        followed(last, &trend.unit),
+        trend.nights,
+        visible(&trend.setting)
+    );
+    let nights = trend.changes.iter().map(|change| change.night.clone());
+    let plot = Plot::Trend {
+        points: trend.points.clone(),
+        changes: nights.collect(),
+        unit: visible(&trend.unit),
+    };
+    Figure {
+        numbers: (!trend.changes.is_empty()).then(|| changes_of_level(trend)),
+        ..Figure::new(&trend.metric, caption, plot)
+    }
+}
+
+fn changes_of_level(trend: &Trend) -> Table {
+    Table::of("Changes of level", &trend.changes)
+        .text("since", |level| day(&level.night))
+        .text("commit", |level| {
+            let commit = level.commit.as_deref().unwrap_or("unknown");
+            commit.get(..12).unwrap_or(commit)
+        })
+        .text("machine", |level| &level.host)
+        .number("change", |level| {
+            Cell::new(change(level.change), Some(level.change))
+        })
+        .text("accepted", |level| {
+            Cell::from(if level.accepted { "yes" } else { "no" }).tone(Tone::Dim)
+        })
+        .into()
+}

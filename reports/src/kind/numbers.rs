@@ -1,0 +1,192 @@
+//! The numbers of systems, one per row.
+
+use fgd_record::{CaptionResults, Difference, Measure, ScoreResults};
+
+use crate::document::{Tidy, Value, plain};
+
+const HEADER: [&str; 16] = [
+    "system", "versus", "slice", "group", "metric", "value", "se", "ci_low", "ci_high", "n",
+    "p_value", "p_holm", "wins", "ties", "losses", "reason",
+];
+
+/// One number with what it belongs to.
+#[derive(Clone, Default)]
+pub struct Number<'a> {
+    system: &'a str,
+    versus: &'a str,
+    slice: &'a str,
+    group: &'a str,
+    metric: &'a str,
+    measure: Measure,
+    n: Option<u64>,
+    p: [Option<f64>; 2],
+    outcomes: [Option<u64>; 3],
+}
+
+impl<'a> Number<'a> {
+    /// A row of a system.
+    pub fn of(system: &'a str) -> Self {
+        Self {
+            system,
+            ..Self::default()
+        }
+    }
+
+    /// So many things lie behind the number.
+    pub fn n(self, n: impl Into<Option<u64>>) -> Self {
+        Self {
+            n: n.into(),
+            ..self
+        }
+    }
+
+    /// The number is of one group of the images.
+    pub fn within(self, slice: &'a str, group: &'a str) -> Self {
+        Self {
+            slice,
+            group,
+            ..self
+        }
+    }
+
+    /// The number, and what it is.
+    pub fn measure(self, metric: &'a str, measure: &Measure) -> Self {
+        let measure = measure.clone();
+        Self {
+            metric,
+            measure,
+            ..self
+        }
+    }
+}
+
+/// The rows being written.
+pub struct Numbers(Tidy);
+
+impl Numbers {
+    pub fn new() -> Self {
+        Numbers(Tidy {
+            header: &HEADER,
+            rows: Vec::new(),
+        })
+    }
+
+    pub fn push(&mut self, row: Number<'_>) {
+        let Measure {
+            value,
+            se,
+            low,
+            high,
+            reason,
+        } = &row.measure;
+        let [p_value, p_holm] = row.p;
+        let [wins, ties, losses] = row.outcomes;
+        let texts = [row.system, row.versus, row.slice, row.group, row.metric].map(Value::from);
+        let numbers = [*value, *se, *low, *high].map(Value::from);
+        self.0.rows.push(
+            texts
+                .into_iter()
+                .chain(numbers)
+                .chain([row.n.into(), p_value.into(), p_holm.into()])
+                .chain([wins, ties, losses].map(Value::from))
+                .chain([reason.into()])
+                .collect(),
+        );
+    }
+
+    /// The numbers of a system, over all images and per group.
+    pub fn scores(&mut self, system: &str, results: &ScoreResults) {
+        self.part(&Number::of(system), results);
+        for slice in &results.slices {
+            for part in &slice.parts {
+                let row = Number::of(system).within(&slice.column, &part.value);
+                self.part(&row, &part.results);
+            }
+        }
+    }
+
+    fn part(&mut self, row: &Number<'_>, results: &ScoreResults) {
+        let row = row.clone().n(results.n);
+        let mut push = |metric: &str, measure: &Measure| {
+            self.push(row.clone().measure(metric, measure));
+        };
+        push("fgd_paired", &results.fgd_paired);
+        let set = &results.fgd_set;
+        push("fgd_set", &set.raw());
+        push("fgd_set_bias", &plain(set.bias));
+        let corrected = Measure {
+            reason: set.warning.clone(),
+            ..set.without_bias()
+        };
+        push("fgd_set_corrected", &corrected);
+        if let Some(parts) = &results.decomposition {
+            push("mean_shift", &plain(parts.mean_shift));
+            push("covariance", &plain(parts.covariance));
+            push("misalignment", &plain(parts.misalignment));
+        }
+        push("mean_cosine", &results.mean_cosine);
+        if let Some(infinity) = &results.fgd_infinity {
+            push("fgd_infinity", &infinity.value);
+        }
+        for (name, metric) in &results.metrics {
+            push(name, &metric.measure);
+        }
+    }
+
+    /// How fast the captioner of a system was, and which images it left without a caption.
+    pub fn captioning(&mut self, system: &str, results: &CaptionResults) {
+        let mut push = |n: u64, metric: &str, measure: &Measure| {
+            self.push(Number::of(system).n(n).measure(metric, measure));
+        };
+        let of_this_run = results.images.saturating_sub(results.resumed);
+        push(of_this_run, "images_per_second", &results.images_per_second);
+        push(of_this_run, "tokens_per_second", &results.tokens_per_second);
+        if let Some(ms) = &results.caption_ms {
+            push(ms.captions, "caption_ms_mean", &plain(ms.mean));
+            push(ms.captions, "caption_ms_p50", &plain(ms.p50));
+            push(ms.captions, "caption_ms_p90", &plain(ms.p90));
+            push(ms.captions, "caption_ms_p99", &plain(ms.p99));
+            push(ms.captions, "caption_ms_max", &plain(ms.max));
+        }
+        let memory = results.peak_memory_bytes.map(|bytes| bytes as f64);
+        for (metric, value) in [
+            ("captions", Some(results.captions as f64)),
+            ("failures", Some(results.failures.len() as f64)),
+            ("tokens", Some(results.tokens as f64)),
+            ("cached_features", Some(results.cached_features as f64)),
+            ("seconds", Some(results.seconds)),
+            ("load_seconds", Some(results.load_seconds)),
+            ("peak_memory_bytes", memory),
+        ] {
+            push(results.images, metric, &plain(value));
+        }
+        for failure in &results.failures {
+            let row = Number::of(system).within("image", &failure.image_id);
+            self.push(row.measure("caption", &Measure::missing(&failure.reason)));
+        }
+    }
+
+    /// Differences between systems, over all `n` images and per group.
+    pub fn differences(&mut self, differences: &[Difference], n: u64) {
+        for difference in differences {
+            let row = Number {
+                versus: &difference.versus,
+                ..Number::of(&difference.system)
+            };
+            let whole = Number {
+                p: [difference.p_value, difference.p_holm],
+                outcomes: [difference.wins, difference.ties, difference.losses],
+                ..row.clone()
+            };
+            self.push(whole.n(n).measure(&difference.metric, &difference.estimate));
+            for slice in &difference.slices {
+                let row = row.clone().within(&slice.column, &slice.value).n(slice.n);
+                self.push(row.measure(&difference.metric, &slice.estimate));
+            }
+        }
+    }
+
+    pub fn finish(self) -> Tidy {
+        self.0
+    }
+}
