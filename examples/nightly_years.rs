@@ -4,17 +4,17 @@
 //!
 //! Each system has two metrics and each of fifty benchmarks two figures: 200 series, 730,000 figures.
 
+use std::collections::BTreeMap;
+use std::time::Instant;
+
+use fgd::jobs::provenance::{self, Origin};
 use fgd::nightly::history::{Entry, History, Kind, Night, Outcome, Series};
 use fgd::nightly::speed::{Runs, cost};
 use fgd::nightly::trend;
 use fgd_metrics::series::{Finding, Rule, Standing, judge};
-use fgd_record::{
-    Comparability, NightlyFinding, NightlyResults, NightlyVerdict, Record, Results, SCHEMA_VERSION,
-};
+use fgd_record::{NightlyFinding, NightlyResults, NightlyVerdict, Record, Results};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
-use std::collections::BTreeMap;
-use std::time::Instant;
 use time::format_description::well_known::Rfc3339;
 use time::{Duration, OffsetDateTime};
 
@@ -34,7 +34,7 @@ fn main() -> anyhow::Result<()> {
 
     let rule = Rule::default();
     let all = Instant::now();
-    let mut history = History::open_file(&file)?;
+    let history = History::open_file(&file)?;
     println!("open and check   {:6.2} s", all.elapsed().as_secs_f64());
     let clock = Instant::now();
     let nights = history.nights("years")?;
@@ -164,27 +164,15 @@ fn entry(number: usize, value: f64) -> Entry {
 }
 
 fn record(results: NightlyResults) -> Record {
-    Record {
-        schema_version: SCHEMA_VERSION,
-        created: results.night.clone(),
-        tool: fgd::jobs::provenance::tool(),
-        host: fgd::jobs::host::describe(),
+    let origin = Origin {
+        host: fgd::host::describe(),
         encoder: None,
         checkpoint: None,
         inputs: Vec::new(),
         settings: BTreeMap::new(),
-        comparability: Comparability {
-            key: "0".repeat(16),
-            encoder_sha256: None,
-            precision: "given".into(),
-            pooling: None,
-            max_length: None,
-            references_sha256: Some("0".repeat(64)),
-            metric_version: 1,
-        },
-        signature: "made up".into(),
+        comparability: provenance::comparability(None, "0".repeat(64)),
         findings: Vec::new(),
-        results: Results::Nightly(Box::new(results)),
         timings: BTreeMap::new(),
-    }
+    };
+    provenance::record(origin, Results::Nightly(Box::new(results)))
 }

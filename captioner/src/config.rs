@@ -5,11 +5,12 @@
 
 use std::path::Path;
 
-use serde::{Deserialize, Serialize, Serializer};
+use fgd_kernels::Activation;
+use serde::{Deserialize, Serialize};
 
 use super::error::{Error, Result};
 use super::json::{OneOrMany, read_json};
-use super::layers::Activation;
+use super::layers::Named;
 
 /// The vision tower: a ViT whose defaults are those of EVA ViT-g/14.
 #[derive(Debug, Clone, Deserialize, Serialize)]
@@ -22,8 +23,7 @@ pub struct VisionConfig {
     pub num_attention_heads: usize,
     pub image_size: usize,
     pub patch_size: usize,
-    #[serde(serialize_with = "by_name")]
-    pub hidden_act: Activation,
+    pub hidden_act: Named,
     pub layer_norm_eps: f64,
     pub qkv_bias: bool,
 }
@@ -37,7 +37,7 @@ impl Default for VisionConfig {
             num_attention_heads: 16,
             image_size: 224,
             patch_size: 14,
-            hidden_act: Activation::Gelu,
+            hidden_act: Named(Activation::Gelu),
             layer_norm_eps: 1e-6,
             qkv_bias: true,
         }
@@ -53,8 +53,7 @@ pub struct QFormerConfig {
     pub num_hidden_layers: usize,
     pub num_attention_heads: usize,
     pub intermediate_size: usize,
-    #[serde(serialize_with = "by_name")]
-    pub hidden_act: Activation,
+    pub hidden_act: Named,
     pub layer_norm_eps: f64,
     pub cross_attention_frequency: usize,
 }
@@ -66,7 +65,7 @@ impl Default for QFormerConfig {
             num_hidden_layers: 12,
             num_attention_heads: 12,
             intermediate_size: 3072,
-            hidden_act: Activation::Gelu,
+            hidden_act: Named(Activation::Gelu),
             layer_norm_eps: 1e-12,
             cross_attention_frequency: 2,
         }
@@ -90,8 +89,7 @@ pub struct T5Config {
     pub relative_attention_max_distance: usize,
     pub layer_norm_epsilon: f64,
     feed_forward_proj: String,
-    #[serde(serialize_with = "by_name_if_any")]
-    dense_act_fn: Option<Activation>,
+    dense_act_fn: Option<Named>,
     tie_word_embeddings: Option<bool>,
     scale_decoder_outputs: Option<bool>,
     pub(super) decoder_start_token_id: Option<u32>,
@@ -149,9 +147,12 @@ impl T5Config {
 
     /// The activation of the feed-forward layer. The published flan-t5 checkpoints state `dense_act_fn` ("gelu", exact)
     /// beside `feed_forward_proj: "gated-gelu"` (which alone means the tanh form); transformers lets the statement win.
+    ///
+    /// # Errors
+    /// A projection that is not supported.
     pub fn activation(&self) -> Result<Activation> {
-        if let Some(act) = self.dense_act_fn {
-            return Ok(act);
+        if let Some(Named(activation)) = self.dense_act_fn {
+            return Ok(activation);
         }
         match self.feed_forward_proj.as_str() {
             "gated-gelu" => Ok(Activation::GeluTanh),
@@ -194,6 +195,9 @@ impl Default for Config {
 
 impl Config {
     /// Reads and checks `DIR/config.json`.
+    ///
+    /// # Errors
+    /// A file that is missing, damaged, or describes a model that is not supported.
     pub fn read(dir: &Path) -> Result<Self> {
         let path = dir.join("config.json");
         let config: Self = read_json(&path)?;
@@ -274,20 +278,4 @@ impl Config {
         }
         Ok(())
     }
-}
-
-fn by_name<S: Serializer>(activation: &Activation, to: S) -> std::result::Result<S::Ok, S::Error> {
-    by_name_if_any(&Some(*activation), to)
-}
-
-fn by_name_if_any<S: Serializer>(
-    activation: &Option<Activation>,
-    to: S,
-) -> std::result::Result<S::Ok, S::Error> {
-    let name = activation.map(|activation| match activation {
-        Activation::Gelu => "gelu",
-        Activation::GeluTanh => "gelu_new",
-        Activation::Relu => "relu",
-    });
-    name.serialize(to)
 }

@@ -1,7 +1,7 @@
 //! Images → captions: BLIP-2 with flan-t5 (<https://arxiv.org/abs/2301.12597>), with or without a LoRA adapter.
 //!
-//! In the order of the paper: [`preprocess`] turns a file into pixels, [`vision`] (ViT-g/14) into image tokens,
-//! [`qformer`] into 32 queries, a linear projection into vectors of the language model, [`t5`] reads them with the prompt,
+//! In the order of the paper: [`preprocess`] turns a file into pixels, `vision` (ViT-g/14) into image tokens,
+//! `qformer` into 32 queries, a linear projection into vectors of the language model, [`t5`] reads them with the prompt,
 //! and [`generate`] searches for the caption. [`weights`] and [`config`] load a checkpoint into these parts,
 //! `model` puts them together; [`features`] keeps query outputs between runs and [`run`] captions whole directories,
 //! durably.
@@ -32,12 +32,12 @@ pub mod layers;
 mod model;
 mod options;
 pub mod preprocess;
-pub mod qformer;
+mod qformer;
 pub mod run;
 mod special_tokens;
 pub mod t5;
 mod tokenizer;
-pub mod vision;
+mod vision;
 pub mod weights;
 
 pub use error::{Error, Result};

@@ -75,6 +75,9 @@ impl Parts {
 }
 
 /// Names and shapes of the tensors of a checkpoint with this configuration and an output layer of its own.
+///
+/// # Errors
+/// An activation that is not supported.
 pub fn tensors_of(config: &Config) -> Result<Vec<(String, Vec<usize>)>> {
     Loader::new(&TensorFiles::none(), None, Device::Cpu, &|_| {})
         .inventory(|root| Parts::load(root, config, Precision::F32))
@@ -82,6 +85,9 @@ pub fn tensors_of(config: &Config) -> Result<Vec<(String, Vec<usize>)>> {
 
 impl Captioner {
     /// Loads a checkpoint directory and, if given, merges a LoRA adapter directory into it.
+    ///
+    /// # Errors
+    /// Files that are missing, damaged, or not those of a supported model; every tensor at fault is listed.
     pub fn load(
         checkpoint: &Path,
         adapter: Option<&Path>,
@@ -166,6 +172,9 @@ impl Captioner {
     }
 
     /// A tensor of prepared pixels [images, 3, size, size] on the model's device.
+    ///
+    /// # Errors
+    /// Images of another size.
     pub fn pixels(&self, images: &[&[f32]]) -> Result<Tensor> {
         let size = self.preprocessor.size;
         let all: Vec<f32> = images.concat();
@@ -185,11 +194,17 @@ impl Captioner {
     /// pixels [images, 3, size, size] → image tokens [images, tokens, hidden] of the vision tower.
     ///
     /// On a CPU the result for an image does not depend on the images beside it, to the bit.
+    ///
+    /// # Errors
+    /// Another shape.
     pub fn image_tokens(&self, pixels: &Tensor) -> Result<Tensor> {
         self.few_at_a_time(pixels, |pixels| self.parts.vision.forward(pixels))
     }
 
     /// Image tokens → query outputs [images, queries, hidden] of the Q-Former: what a features cache keeps.
+    ///
+    /// # Errors
+    /// Another shape.
     pub fn queries(&self, image_tokens: &Tensor) -> Result<Tensor> {
         self.few_at_a_time(image_tokens, |tokens| self.parts.qformer.forward(tokens))
     }
@@ -212,6 +227,9 @@ impl Captioner {
     }
 
     /// Query outputs from a cache, checked and brought to the model's device and type.
+    ///
+    /// # Errors
+    /// Features of another shape.
     pub fn adopt_queries(&self, queries: Tensor) -> Result<Tensor> {
         let expected = [
             1,
@@ -230,11 +248,17 @@ impl Captioner {
     }
 
     /// Query outputs → vectors of the language model [images, queries, d_model].
+    ///
+    /// # Errors
+    /// Another shape.
     pub fn project(&self, queries: &Tensor) -> Result<Tensor> {
         self.parts.language_projection.forward(queries)
     }
 
     /// The encoder's input: each image's vectors, then its prompt's embeddings; shorter prompts are padded and masked.
+    ///
+    /// # Errors
+    /// Another shape, or fewer prompts than images.
     pub fn embed(
         &self,
         projected: &Tensor,
@@ -273,6 +297,9 @@ impl Captioner {
     }
 
     /// Captions for query outputs [images, queries, hidden]; one prompt (token ids) and one seed per image.
+    ///
+    /// # Errors
+    /// Settings without a meaning; another number of prompts or seeds than of images.
     pub fn caption(
         &self,
         queries: &Tensor,

@@ -2,10 +2,11 @@
 //! tokens through cross-attention in every second layer. BERT-shaped, post-norm; only the query path exists here.
 
 use candle_core::Tensor;
+use fgd_kernels::Activation;
 
 use super::config::{QFormerConfig, VisionConfig};
 use super::error::Result;
-use super::layers::{Activation, LayerNorm, Linear, attention, heads};
+use super::layers::{LayerNorm, Linear, attention, heads};
 use super::weights::Scope;
 
 /// Image tokens to query outputs.
@@ -90,7 +91,7 @@ impl Layer {
             )?,
             output_query: Linear::load(&output.pp("dense"), wide, hidden)?,
             output_norm: LayerNorm::load(&output.pp("LayerNorm"), hidden, config.layer_norm_eps)?,
-            activation: config.hidden_act,
+            activation: config.hidden_act.0,
         })
     }
 

@@ -14,6 +14,9 @@ pub struct PromptTokenizer {
 
 impl PromptTokenizer {
     /// Reads `DIR/tokenizer.json`. `image_token` is the id that stands for the image, which a prompt must not contain.
+    ///
+    /// # Errors
+    /// A file that is missing or is no tokenizer.
     pub fn read(dir: &Path, image_token: Option<u32>) -> Result<Self> {
         let path = dir.join("tokenizer.json");
         if !path.exists() {
@@ -32,6 +35,9 @@ impl PromptTokenizer {
     }
 
     /// The prompt's ids with the closing `</s>`; without the image tokens, which precede them in the model.
+    ///
+    /// # Errors
+    /// A prompt that contains the image token.
     pub fn encode(&self, prompt: &str) -> Result<Vec<u32>> {
         let refuse = |reason: String| Error::Setting(format!("prompt {prompt:?}: {reason}"));
         let encoding = self
@@ -48,6 +54,9 @@ impl PromptTokenizer {
     }
 
     /// Text of generated ids, without special tokens and surrounding blanks.
+    ///
+    /// # Errors
+    /// Ids that the vocabulary does not have.
     pub fn decode(&self, ids: &[u32]) -> Result<String> {
         let text = self
             .tokenizer

@@ -4,10 +4,11 @@
 //! handed on.
 
 use candle_core::Tensor;
+use fgd_kernels::Activation;
 
 use super::config::VisionConfig;
 use super::error::Result;
-use super::layers::{Activation, LayerNorm, Linear, attention};
+use super::layers::{LayerNorm, Linear, attention};
 use super::weights::Scope;
 
 /// Pixels to image tokens.
@@ -96,7 +97,7 @@ impl Layer {
             fc1: Linear::load(&mlp.pp("fc1"), hidden, config.intermediate_size)?,
             fc2: Linear::load(&mlp.pp("fc2"), config.intermediate_size, hidden)?,
             heads: config.num_attention_heads,
-            activation: config.hidden_act,
+            activation: config.hidden_act.0,
         })
     }
 

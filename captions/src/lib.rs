@@ -50,7 +50,7 @@ mod template;
 
 use std::path::{Path, PathBuf};
 
-use polars::prelude::DataFrame;
+use polars::prelude::{AnyValue, DataFrame};
 use serde::{Deserialize, Serialize};
 
 use builder::Builder;
@@ -63,7 +63,7 @@ pub use image_id::key as image_key;
 pub use lint::{accept_empty, lint, too_long};
 pub use references::{References, group};
 pub use repetition::is_runaway;
-pub use table::{TableError, check_table_path, write_table};
+pub use table::{Cells, Kind, Table, TableError, TableFile, TableFormat, read_parquet};
 pub use template::{Template, check_template, read_template};
 
 /// How to read a caption file.
@@ -126,7 +126,27 @@ pub struct CaptionFile {
     /// What was found while reading.
     pub findings: Vec<Finding>,
     /// Every other column, one row per caption: text, or the file's own types for Parquet. At most 64 columns are kept.
-    pub columns: DataFrame,
+    columns: DataFrame,
+}
+
+impl CaptionFile {
+    /// The names of the columns beside id and caption, 64 at most.
+    pub fn column_names(&self) -> impl Iterator<Item = &str> {
+        self.columns
+            .columns()
+            .iter()
+            .map(|column| column.name().as_str())
+    }
+
+    /// The cells of such a column as text, one for each of the captions; `None` where there is no column of this name.
+    pub fn column(&self, name: &str) -> Option<Vec<Option<String>>> {
+        let column = self.columns.column(name).ok()?;
+        let cells = (0..column.len()).map(|row| match column.get(row) {
+            Ok(AnyValue::Null) | Err(_) => None,
+            Ok(cell) => Some(cell.str_value().into_owned()),
+        });
+        Some(cells.collect())
+    }
 }
 
 /// Reads a caption file.

@@ -1,198 +1,394 @@
-//! Writes a table, one row per caption, as CSV, Parquet or JSON Lines.
+//! Tables for data frames: named columns of text, counts, numbers or flags, written as CSV, Parquet or JSON Lines.
 //!
-//! CSV files are opened in spreadsheets, which run a cell that begins with `=`, `+`, `-`, `@`, a tab or a carriage return as a
-//! formula, and captions are text that someone else wrote. In text columns, and in column names, such cells get an apostrophe in
-//! front. Numbers, Parquet and JSON Lines are written as they are.
+//! polars stays behind them, here as in the readers of caption files. CSV is what spreadsheets open, so its texts are
+//! [`defused`](fgd_store::spreadsheet::defused); Parquet and JSON Lines are written as they are.
 
-use std::io::{self, BufWriter};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
+use fgd_store::file::{FileError, Output};
+use fgd_store::spreadsheet::defused;
 use polars::prelude::{
-    AnyValue, Column, CsvWriter, DataFrame, DataType, IntoColumn, IntoSeries, ParquetWriter,
-    PolarsError, PolarsResult, SerWriter, StringChunked,
+    Column, CsvWriter, DataFrame, DataType, IntoColumn, NamedFrom, ParquetReader, ParquetWriter,
+    PolarsResult, SerReader, SerWriter, Series,
 };
-use serde_json::Value;
-use tempfile::NamedTempFile;
+use serde_json::{Map, Value};
 
-/// Why a table could not be written; the message names the file.
+/// What stands in the cells of a column.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Text.
+    Text,
+    /// A whole number from 0.
+    Count,
+    /// A number.
+    Number,
+    /// True or false.
+    Flag,
+}
+
+/// The cells of a column; `None` is a null.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Cells {
+    /// Texts.
+    Text(Vec<Option<String>>),
+    /// Whole numbers from 0.
+    Count(Vec<Option<u64>>),
+    /// Numbers.
+    Number(Vec<Option<f64>>),
+    /// Truth values.
+    Flag(Vec<Option<bool>>),
+}
+
+impl Cells {
+    /// Texts without nulls.
+    pub fn text<T: Into<String>>(cells: impl IntoIterator<Item = T>) -> Self {
+        Self::Text(cells.into_iter().map(|cell| Some(cell.into())).collect())
+    }
+
+    /// Counts without nulls.
+    pub fn counts(cells: impl IntoIterator<Item = u64>) -> Self {
+        Self::Count(cells.into_iter().map(Some).collect())
+    }
+
+    /// Numbers without nulls.
+    pub fn numbers(cells: impl IntoIterator<Item = f64>) -> Self {
+        Self::Number(cells.into_iter().map(Some).collect())
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        match self {
+            Self::Text(cells) => cells.len(),
+            Self::Count(cells) => cells.len(),
+            Self::Number(cells) => cells.len(),
+            Self::Flag(cells) => cells.len(),
+        }
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    fn json(&self, row: usize) -> Value {
+        match self {
+            Self::Text(cells) => cells[row].clone().into(),
+            Self::Count(cells) => cells[row].into(),
+            Self::Number(cells) => cells[row].into(),
+            Self::Flag(cells) => cells[row].into(),
+        }
+    }
+
+    fn from_json<'a>(kind: Kind, cells: impl Iterator<Item = Option<&'a Value>>) -> Self {
+        let cells = cells.map(|cell| cell.unwrap_or(&Value::Null));
+        match kind {
+            Kind::Text => Self::Text(cells.map(|cell| cell.as_str().map(str::to_owned)).collect()),
+            Kind::Count => Self::Count(cells.map(Value::as_u64).collect()),
+            Kind::Number => Self::Number(cells.map(Value::as_f64).collect()),
+            Kind::Flag => Self::Flag(cells.map(Value::as_bool).collect()),
+        }
+    }
+
+    fn from_column(kind: Kind, column: &Column) -> PolarsResult<Self> {
+        Ok(match kind {
+            Kind::Text => {
+                let cells = column.strict_cast(&DataType::String)?;
+                let texts = cells.str()?.iter();
+                Self::Text(texts.map(|cell| cell.map(str::to_owned)).collect())
+            }
+            Kind::Count => Self::Count(
+                column
+                    .strict_cast(&DataType::UInt64)?
+                    .u64()?
+                    .iter()
+                    .collect(),
+            ),
+            Kind::Number => Self::Number(
+                column
+                    .strict_cast(&DataType::Float64)?
+                    .f64()?
+                    .iter()
+                    .collect(),
+            ),
+            Kind::Flag => Self::Flag(
+                column
+                    .strict_cast(&DataType::Boolean)?
+                    .bool()?
+                    .iter()
+                    .collect(),
+            ),
+        })
+    }
+
+    fn to_column(&self, name: &str) -> Column {
+        let name = name.into();
+        match self {
+            Self::Text(cells) => Series::new(name, cells),
+            Self::Count(cells) => Series::new(name, cells),
+            Self::Number(cells) => Series::new(name, cells),
+            Self::Flag(cells) => Series::new(name, cells),
+        }
+        .into_column()
+    }
+}
+
+/// Named columns of one height.
+///
+/// ```
+/// use fgd_captions::{Cells, Kind, Table, TableFile, read_parquet};
+///
+/// let mut table = Table::default();
+/// table.push("caption", Cells::text(["a red bus", "two dogs"]));
+/// table.push("distance", Cells::numbers([0.25, 0.5]));
+///
+/// # let folder = tempfile::tempdir()?;
+/// # let path = folder.path().join("captions.parquet");
+/// TableFile::create(&path)?.write(&table)?;
+/// assert_eq!(read_parquet(&path, &[("caption", Kind::Text), ("distance", Kind::Number)])?, table);
+/// # Ok::<(), fgd_captions::TableError>(())
+/// ```
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Table {
+    columns: Vec<(String, Cells)>,
+}
+
+impl Table {
+    /// Adds a column.
+    ///
+    /// # Panics
+    /// It is not as high as the others.
+    pub fn push(&mut self, name: &str, cells: Cells) {
+        assert!(
+            self.columns.is_empty() || cells.len() == self.height(),
+            "column {name} has {} cells, the others {}",
+            cells.len(),
+            self.height()
+        );
+        self.columns.push((name.to_owned(), cells));
+    }
+
+    /// The columns `columns` of `rows`, such as those of JSON Lines. What is missing or of another kind is null.
+    pub fn from_rows(columns: &[(&str, Kind)], rows: &[Map<String, Value>]) -> Self {
+        let mut table = Self::default();
+        for &(name, kind) in columns {
+            table.push(
+                name,
+                Cells::from_json(kind, rows.iter().map(|row| row.get(name))),
+            );
+        }
+        table
+    }
+
+    /// Number of rows.
+    pub fn height(&self) -> usize {
+        self.columns.first().map_or(0, |(_, cells)| cells.len())
+    }
+
+    /// The column of this name.
+    pub fn column(&self, name: &str) -> Option<&Cells> {
+        let found = self.columns.iter().find(|(known, _)| known == name);
+        found.map(|(_, cells)| cells)
+    }
+
+    /// The rows as JSON objects, nulls and all.
+    pub fn rows(&self) -> impl Iterator<Item = Map<String, Value>> {
+        (0..self.height()).map(|row| {
+            let cell = |(name, cells): &(String, Cells)| (name.clone(), cells.json(row));
+            self.columns.iter().map(cell).collect()
+        })
+    }
+
+    /// Writes the table in a format.
+    ///
+    /// # Errors
+    /// What `out` refuses, and two columns of one name where the format has no room for them.
+    pub fn write(&self, format: TableFormat, mut out: impl Write) -> io::Result<()> {
+        match format {
+            TableFormat::JsonLines => {
+                for row in self.rows() {
+                    serde_json::to_writer(&mut out, &row)?;
+                    out.write_all(b"\n")?;
+                }
+                Ok(())
+            }
+            TableFormat::Csv => {
+                let mut frame = self.defused().frame().map_err(io::Error::other)?;
+                CsvWriter::new(out)
+                    .finish(&mut frame)
+                    .map_err(io::Error::other)
+            }
+            TableFormat::Parquet => {
+                let mut frame = self.frame().map_err(io::Error::other)?;
+                let written = ParquetWriter::new(out).finish(&mut frame);
+                written.map(|_| ()).map_err(io::Error::other)
+            }
+        }
+    }
+
+    fn frame(&self) -> PolarsResult<DataFrame> {
+        let columns = self
+            .columns
+            .iter()
+            .map(|(name, cells)| cells.to_column(name));
+        DataFrame::new(self.height(), columns.collect())
+    }
+
+    /// The table with its formulas made text.
+    fn defused(&self) -> Self {
+        let columns = self.columns.iter().map(|(name, cells)| {
+            let cells = match cells {
+                Cells::Text(cells) => {
+                    let texts = cells.iter().map(Option::as_deref);
+                    Cells::Text(
+                        texts
+                            .map(|cell| cell.map(|text| defused(text).into()))
+                            .collect(),
+                    )
+                }
+                others => others.clone(),
+            };
+            (defused(name).into(), cells)
+        });
+        Self {
+            columns: columns.collect(),
+        }
+    }
+}
+
+/// Formats that tables are written in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TableFormat {
+    /// Comma-separated values, with formulas made text.
+    Csv,
+    /// Apache Parquet.
+    Parquet,
+    /// One JSON object per line.
+    JsonLines,
+}
+
+impl TableFormat {
+    /// The format that a file's extension says: .csv, .parquet, .jsonl or .ndjson.
+    ///
+    /// # Errors
+    /// Another extension.
+    pub fn of(path: &Path) -> Result<Self, TableError> {
+        let extension = path.extension().unwrap_or_default().to_ascii_lowercase();
+        match extension.to_str() {
+            Some("csv") => Ok(Self::Csv),
+            Some("parquet") => Ok(Self::Parquet),
+            Some("jsonl" | "ndjson") => Ok(Self::JsonLines),
+            _ => Err(TableError::Extension(path.to_owned())),
+        }
+    }
+}
+
+/// Why a table could not be written or read; the message names the file.
 #[derive(Debug, thiserror::Error)]
 pub enum TableError {
     /// The extension names no format that tables are written in.
     #[error("{}: tables are written as .csv, .parquet or .jsonl; choose one of these extensions", .0.display())]
     Extension(PathBuf),
-    /// The file cannot be created, written or put in its place.
+    /// The file cannot be created or put in its place.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// The table cannot be written in this format, or not all of it.
     #[error("{}: cannot be written: {source}", .path.display())]
-    Io {
+    Write {
         /// The path as given.
         path: PathBuf,
-        /// What the system said.
+        /// Why.
         source: io::Error,
     },
-    /// The table holds something that the format does not.
-    #[error("{}: cannot be written in this format: {source}", .path.display())]
-    Table {
+    /// The file cannot be read, or is not the table that it should be.
+    #[error("{}: {reason}", .path.display())]
+    Read {
         /// The path as given.
         path: PathBuf,
-        /// What polars said.
-        source: PolarsError,
+        /// Why.
+        reason: String,
     },
 }
 
-type Write = fn(&mut DataFrame, &mut BufWriter<NamedTempFile>) -> PolarsResult<()>;
-
-fn writer_for(path: &Path) -> Result<Write, TableError> {
-    let extension = path
-        .extension()
-        .and_then(|extension| extension.to_str())
-        .unwrap_or_default();
-    match extension.to_ascii_lowercase().as_str() {
-        "csv" => Ok(write_csv),
-        "parquet" => Ok(write_parquet),
-        "jsonl" | "ndjson" => Ok(write_json_lines),
-        _ => Err(TableError::Extension(path.to_owned())),
-    }
+/// The file of a table that is still to be filled: opened before the work, so that an unwritable place is found out at once.
+#[derive(Debug)]
+pub struct TableFile {
+    format: TableFormat,
+    output: Output,
 }
 
-/// Checks that a table can be written to `path`, before the work that fills it: a known extension and a writable folder.
-///
-/// # Errors
-/// As [`write_table`].
-pub fn check_table_path(path: &Path) -> Result<(), TableError> {
-    writer_for(path)?;
-    temporary_beside(path)
-        .map(drop)
-        .map_err(|source| TableError::Io {
-            path: path.to_owned(),
-            source,
+impl TableFile {
+    /// Opens the file in the format of its extension.
+    ///
+    /// # Errors
+    /// Another extension, or a place that cannot be written.
+    pub fn create(path: &Path) -> Result<Self, TableError> {
+        Ok(Self {
+            format: TableFormat::of(path)?,
+            output: Output::create(path)?,
         })
+    }
+
+    /// Writes the table and puts the file into its place, wholly or not at all.
+    ///
+    /// # Errors
+    /// As [`Table::write`], and what the system refuses.
+    pub fn write(mut self, table: &Table) -> Result<(), TableError> {
+        table
+            .write(self.format, &mut self.output)
+            .map_err(|source| TableError::Write {
+                path: self.output.path().to_owned(),
+                source,
+            })?;
+        Ok(self.output.commit()?)
+    }
 }
 
-/// Writes `table` to `path`, in the format of its extension (.csv, .parquet, .jsonl or .ndjson): wholly or not at all, since a
-/// temporary file in the same directory takes the name only when it is complete.
+/// Reads the columns `columns` of a Parquet file as these kinds; one that is not there is null throughout.
 ///
 /// # Errors
-/// For another extension, before anything is written, and when the file or the table cannot be written.
-pub fn write_table(table: &mut DataFrame, path: &Path) -> Result<(), TableError> {
-    let write = writer_for(path)?;
-    let io = |source| TableError::Io {
+/// A file that cannot be read, is damaged, or holds in such a column what is of another kind.
+pub fn read_parquet(path: &Path, columns: &[(&str, Kind)]) -> Result<Table, TableError> {
+    let failed = |reason: String| TableError::Read {
         path: path.to_owned(),
-        source,
+        reason: reason.replace('\n', " "),
     };
-    let file = temporary_beside(path).map_err(io)?;
-    let mut writer = BufWriter::new(file);
-    write(table, &mut writer).map_err(|source| TableError::Table {
-        path: path.to_owned(),
-        source,
-    })?;
-    let file = writer
-        .into_inner()
-        .map_err(|error| io(error.into_error()))?;
-    file.persist(path).map_err(|error| io(error.error))?;
-    Ok(())
-}
-
-type Writer = BufWriter<NamedTempFile>;
-
-fn write_csv(table: &mut DataFrame, writer: &mut Writer) -> PolarsResult<()> {
-    let columns = table
-        .columns()
-        .iter()
-        .map(defused)
-        .collect::<PolarsResult<Vec<Column>>>()?;
-    CsvWriter::new(writer).finish(&mut DataFrame::new(table.height(), columns)?)
-}
-
-fn write_parquet(table: &mut DataFrame, writer: &mut Writer) -> PolarsResult<()> {
-    ParquetWriter::new(writer).finish(table).map(|_| ())
-}
-
-fn write_json_lines(table: &mut DataFrame, writer: &mut Writer) -> PolarsResult<()> {
-    for row in 0..table.height() {
-        let mut object = serde_json::Map::new();
-        for column in table.columns() {
-            object.insert(column.name().to_string(), json_of(column.get(row)?));
-        }
-        serde_json::to_writer(&mut *writer, &object).map_err(io::Error::from)?;
-        io::Write::write_all(writer, b"\n")?;
+    let bytes = std::fs::read(path).map_err(|error| failed(error.to_string()))?;
+    // The Parquet reader has assertions about the file's inner offsets, so a damaged file may panic in it.
+    let frame = std::panic::catch_unwind(|| ParquetReader::new(io::Cursor::new(bytes)).finish())
+        .map_err(|_| failed("its inner structure is damaged".into()))?
+        .map_err(|error| failed(error.to_string()))?;
+    let mut table = Table::default();
+    for &(name, kind) in columns {
+        let cells = match frame.column(name) {
+            Ok(column) => Cells::from_column(kind, column)
+                .map_err(|error| failed(format!("column {name}: {error}")))?,
+            Err(_) => Cells::from_json(kind, (0..frame.height()).map(|_| None)),
+        };
+        table.push(name, cells);
     }
-    Ok(())
-}
-
-fn json_of(value: AnyValue) -> Value {
-    match value {
-        AnyValue::Null => Value::Null,
-        AnyValue::Boolean(value) => value.into(),
-        AnyValue::Float64(value) => value.into(),
-        AnyValue::Float32(value) => value.into(),
-        AnyValue::UInt64(value) => value.into(),
-        AnyValue::Int64(value) => value.into(),
-        AnyValue::UInt32(value) => value.into(),
-        AnyValue::Int32(value) => value.into(),
-        other => other.str_value().into(),
-    }
-}
-
-/// The column with its formulas made text.
-fn defused(column: &Column) -> PolarsResult<Column> {
-    let name = as_text(column.name());
-    if column.dtype() != &DataType::String {
-        return Ok(column.clone().with_name(name.as_str().into()));
-    }
-    let cells: StringChunked = column.str()?.iter().map(|cell| cell.map(as_text)).collect();
-    Ok(cells
-        .into_series()
-        .with_name(name.as_str().into())
-        .into_column())
-}
-
-fn as_text(cell: &str) -> String {
-    let formula = cell.starts_with(['=', '+', '-', '@', '\t', '\r']);
-    if formula {
-        format!("'{cell}")
-    } else {
-        cell.to_owned()
-    }
-}
-
-/// A temporary file in the directory of `path`, with the permissions that any new file gets.
-fn temporary_beside(path: &Path) -> io::Result<NamedTempFile> {
-    let directory = path
-        .parent()
-        .filter(|parent| !parent.as_os_str().is_empty());
-    let mut builder = tempfile::Builder::new();
-    builder.prefix(".fgd-");
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        // The umask applies; tempfile's own default would keep the result from everybody but its owner.
-        builder.permissions(std::fs::Permissions::from_mode(0o666));
-    }
-    builder.tempfile_in(directory.unwrap_or(Path::new(".")))
+    Ok(table)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn table() -> DataFrame {
-        let captions = ["=1+1", "-a", "@x", "a \"dog\", café", "line\nbreak"];
-        let columns = vec![
-            Column::new("=id".into(), ["1", "2", "3", "4", "5"]),
-            Column::new("caption".into(), captions),
-            Column::new("score".into(), [-0.5, 0.25, 1.0, 0.0, 2.0]),
-        ];
-        DataFrame::new(5, columns).unwrap()
+    fn table() -> Table {
+        let captions = ["=1+1", "-a", "＠x", "a \"dog\", café", "line\nbreak"];
+        let mut table = Table::default();
+        table.push("=id", Cells::counts(1..=5));
+        table.push("caption", Cells::text(captions));
+        table.push("score", Cells::numbers([-0.5, 0.25, 1.0, 0.0, 2.0]));
+        let flags = vec![Some(true), None, Some(false), None, None];
+        table.push("kept", Cells::Flag(flags));
+        table
     }
 
     fn written(name: &str) -> String {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join(name);
-        write_table(&mut table(), &path).unwrap();
-        assert_eq!(
-            std::fs::read_dir(folder.path()).unwrap().count(),
-            1,
-            "no temporary file stays"
-        );
+        TableFile::create(&path).unwrap().write(&table()).unwrap();
         std::fs::read_to_string(path).unwrap()
     }
 
@@ -200,49 +396,68 @@ mod tests {
     fn csv_cells_are_text_for_spreadsheets() {
         assert_eq!(
             written("a.csv"),
-            "'=id,caption,score\n1,'=1+1,-0.5\n2,'-a,0.25\n3,'@x,1.0\n4,\"a \"\"dog\"\", café\",0.0\n5,\"line\nbreak\",2.0\n"
+            "'=id,caption,score,kept\n1,'=1+1,-0.5,true\n2,'-a,0.25,\n3,'＠x,1.0,false\n4,\"a \"\"dog\"\", café\",0.0,\n5,\"line\nbreak\",2.0,\n"
         );
     }
 
     #[test]
     fn json_lines_keep_every_cell() {
-        let lines: Vec<serde_json::Value> = written("a.jsonl")
+        let lines: Vec<Map<String, Value>> = written("a.jsonl")
             .lines()
             .map(|line| serde_json::from_str(line).unwrap())
             .collect();
-        assert_eq!(lines.len(), 5);
         assert_eq!(
-            lines[0],
-            serde_json::json!({"=id": "1", "caption": "=1+1", "score": -0.5})
+            Value::from(lines[0].clone()),
+            serde_json::json!({"=id": 1, "caption": "=1+1", "score": -0.5, "kept": true})
         );
-        assert_eq!(lines[4]["caption"], "line\nbreak");
+        let columns = [
+            ("=id", Kind::Count),
+            ("caption", Kind::Text),
+            ("score", Kind::Number),
+            ("kept", Kind::Flag),
+        ];
+        assert_eq!(Table::from_rows(&columns, &lines), table());
+    }
+
+    #[test]
+    fn parquet_is_read_as_the_kinds_that_are_declared() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.parquet");
+        TableFile::create(&path).unwrap().write(&table()).unwrap();
+        let columns = [
+            ("score", Kind::Text),
+            ("=id", Kind::Number),
+            ("none", Kind::Flag),
+        ];
+        let read = read_parquet(&path, &columns).unwrap();
+        assert_eq!(
+            read.column("=id"),
+            Some(&Cells::numbers([1.0, 2.0, 3.0, 4.0, 5.0]))
+        );
+        assert_eq!(read.column("none"), Some(&Cells::Flag(vec![None; 5])));
+        assert_eq!(read.column("score").map(Cells::len), Some(5));
+        let wrong = read_parquet(&path, &[("score", Kind::Count)])
+            .unwrap_err()
+            .to_string();
+        assert!(wrong.contains("a.parquet: column score: "), "{wrong}");
+        std::fs::write(&path, "PAR1 and nothing else PAR1").unwrap();
+        assert!(read_parquet(&path, &columns).is_err());
     }
 
     #[test]
     fn a_failure_leaves_the_old_file() {
         let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("a.txt");
+        let path = folder.path().join("a.csv");
         std::fs::write(&path, "old").unwrap();
-        let message = write_table(&mut table(), &path).unwrap_err().to_string();
-        assert!(message.contains(".parquet"), "{message}");
-        assert_eq!(std::fs::read_to_string(&path).unwrap(), "old");
-        let missing = folder.path().join("no/such.csv");
-        let message = write_table(&mut table(), &missing).unwrap_err().to_string();
+        let mut twice = table();
+        twice.push("caption", Cells::text([""; 5]));
+        let message = TableFile::create(&path).unwrap().write(&twice).unwrap_err();
         assert!(
-            message.contains("such.csv") && message.contains("cannot be written"),
+            message.to_string().contains("a.csv: cannot be written"),
             "{message}"
         );
-    }
-
-    #[cfg(unix)]
-    #[test]
-    fn others_may_read_it_as_any_new_file() {
-        use std::os::unix::fs::PermissionsExt;
-        let folder = tempfile::tempdir().unwrap();
-        let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode();
-        let (plain, table_path) = (folder.path().join("plain"), folder.path().join("a.parquet"));
-        std::fs::write(&plain, "").unwrap();
-        write_table(&mut table(), &table_path).unwrap();
-        assert_eq!(mode(&table_path), mode(&plain));
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "old");
+        let other = TableFile::create(&folder.path().join("a.txt")).unwrap_err();
+        assert!(other.to_string().contains(".parquet"), "{other}");
     }
 }

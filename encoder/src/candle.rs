@@ -92,6 +92,7 @@ fn read(spec: &Spec, device: &Device) -> Result<BertModel> {
         hidden_act: match spec.activation {
             Activation::Gelu => HiddenAct::Gelu,
             Activation::GeluTanh => HiddenAct::GeluApproximate,
+            Activation::Relu => HiddenAct::Relu,
         },
         max_position_embeddings: spec.max_positions,
         type_vocab_size: spec.token_types,

@@ -109,7 +109,7 @@ impl Embedder {
         });
         let mut embedder = Self {
             model,
-            engine: options.engine_label()?,
+            engine: options.engine_label(),
             dtype: weights_dtype(&spec.weight_files[0]),
             sha256: weights_sha256(&spec.weight_files, &mut hashes)?,
             spec,

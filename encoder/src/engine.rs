@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use fgd_kernels as kernels;
+use fgd_kernels::Level;
 use serde::{Deserialize, Serialize};
 
 use super::EncoderError;
@@ -58,11 +58,6 @@ impl FromStr for EngineKind {
     }
 }
 
-/// Name of the SIMD kernels in use: `avx512`, `avx2`, `portable`, or the reason why none can be.
-pub fn simd_level() -> String {
-    kernels::kernels().map_or_else(|error| error.to_string(), |kernels| kernels.name.to_owned())
-}
-
 /// How to load an encoder.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Options {
@@ -86,15 +81,12 @@ impl Default for Options {
 
 impl Options {
     /// Name and variant of the engine, such as `packed/avx2`, without loading an encoder.
-    ///
-    /// # Errors
-    /// Where `FGD_SIMD` asks for kernels that this CPU cannot run.
-    pub fn engine_label(&self) -> Result<String, EncoderError> {
-        Ok(match self.engine {
+    pub fn engine_label(&self) -> String {
+        match self.engine {
             EngineKind::Candle => format!("candle/{}", self.device),
-            EngineKind::Int12 => format!("int12/{}", kernels::integer_kernels()?.name),
-            EngineKind::Packed => format!("packed/{}", kernels::kernels()?.name),
-        })
+            EngineKind::Int12 => format!("int12/{}", Level::current().integer_name()),
+            EngineKind::Packed => format!("packed/{}", Level::current()),
+        }
     }
 }
 

@@ -55,9 +55,6 @@ pub enum EncoderError {
         /// Why it cannot be used, and what to use instead.
         reason: String,
     },
-    /// `FGD_SIMD` asks for what this CPU does not have.
-    #[error(transparent)]
-    Kernels(#[from] fgd_kernels::NoSuchKernels),
     /// The tensor library failed while encoding.
     #[error("the candle engine failed on {device}: {reason}; `--engine packed` runs without it")]
     Candle {

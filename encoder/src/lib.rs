@@ -18,8 +18,9 @@
 //! let candidates = encoder.encode(&["a dog runs", "a red bus", "two people"], &|_| ())?;
 //! let references = encoder.encode(&["a dog on a beach", "a bus", "people at a table"], &|_| ())?;
 //!
-//! let paired = fgd_paired(&Pairs::one_to_one(candidates.view(), references.view())?)?;
-//! let set = fgd_set(candidates.view(), references.view())?;
+//! let (candidates, references) = (candidates.view(), references.view());
+//! let paired = fgd_paired(&Pairs { candidates, references, image_of: &[0, 1, 2] })?;
+//! let set = fgd_set(candidates, references)?;
 //! println!("fgd_paired {:.4}, fgd_set {:.4}", paired.value, set.value);
 //! assert!(0.0 < set.value && set.value <= paired.value);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
@@ -43,7 +44,7 @@ mod weights;
 
 pub use embedder::{Deviation, EmbedError, Embedder, Identity};
 pub use encoder::Encoder;
-pub use engine::{EngineKind, Options, simd_level};
+pub use engine::{EngineKind, Options};
 pub use error::EncoderError;
 pub use spec::Spec;
 pub use tokens::Tokens;

@@ -6,33 +6,30 @@ use std::time::{Duration, Instant};
 use rayon::prelude::*;
 
 use super::{Encoder, EncoderError};
-use fgd_kernels::kernels;
+use fgd_kernels::Level;
 
 /// The multiply-add rate that `threads` threads reach together in registers, in GFLOP/s (two operations per
 /// multiply-add), measured for `time`. It is the ceiling of any f32 engine on this machine at this moment.
-///
-/// # Errors
-/// `FGD_SIMD` asks for kernels that this CPU lacks.
-pub fn fma_peak(threads: usize, time: Duration) -> Result<f64, EncoderError> {
+pub fn fma_peak(threads: usize, time: Duration) -> f64 {
     const ROUNDS: usize = 50_000;
-    let kernels = kernels()?;
-    let flop_per_call = (ROUNDS * kernels.chains() * 16 * 2) as f64;
+    let level = Level::current();
+    let flop_per_call = (ROUNDS * level.chains() * 16 * 2) as f64;
     let worker = || {
         let start = Instant::now();
         let mut calls = 0;
         while calls == 0 || start.elapsed() < time {
-            black_box(kernels.multiply_adds(black_box(ROUNDS)));
+            black_box(level.multiply_adds(black_box(ROUNDS)));
             calls += 1;
         }
         f64::from(calls) * flop_per_call / start.elapsed().as_secs_f64() / 1e9
     };
-    Ok(std::thread::scope(|scope| {
+    std::thread::scope(|scope| {
         let workers: Vec<_> = (0..threads.max(1)).map(|_| scope.spawn(worker)).collect();
         workers
             .into_iter()
             .filter_map(|worker| worker.join().ok())
             .sum()
-    }))
+    })
 }
 
 /// What an encoder does on the threads of the current rayon pool.

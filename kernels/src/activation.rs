@@ -1,46 +1,110 @@
-//! exp, erf, tanh and GELU on sixteen lanes. Coefficients are least-maximum-error fits made for this file; the tests
-//! hold every function to the standard library in f64 over its whole range.
+//! exp, erf, tanh, GELU and ReLU on sixteen lanes. Coefficients are least-maximum-error fits made for this file; the
+//! tests hold every function to the standard library in f64 over its whole range. What is not a number stays so.
 
-use super::lanes::Lanes;
+use super::lanes::{Isa, LANES, Lanes};
+use super::level::{Kernel, Level};
 
-/// The activation between the two feed-forward layers.
+/// The activation between two feed-forward layers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Activation {
     /// x·Φ(x) with the error function (Hendrycks & Gimpel 2016, arXiv:1606.08415).
     Gelu,
     /// Its tanh approximation (same paper, section 2).
     GeluTanh,
+    /// max(x, 0)
+    Relu,
+}
+
+impl Activation {
+    /// The activation of this name in the configurations of transformers; `None` where it is computed by no kernel.
+    pub fn named(name: &str) -> Option<Activation> {
+        match name {
+            "gelu" => Some(Activation::Gelu),
+            "gelu_new" | "gelu_pytorch_tanh" => Some(Activation::GeluTanh),
+            "relu" => Some(Activation::Relu),
+            _ => None,
+        }
+    }
+}
+
+impl Level {
+    /// Replaces every value by its activation.
+    pub fn activate(self, activation: Activation, values: &mut [f32]) {
+        self.run(Activate { activation, values });
+    }
+
+    /// Replaces every value x by eˣ; below −87 that is e⁻⁸⁷, above 88 it is e⁸⁸.
+    pub fn exp(self, values: &mut [f32]) {
+        self.run(Exp(values));
+    }
+}
+
+struct Activate<'a> {
+    activation: Activation,
+    values: &'a mut [f32],
+}
+
+impl Kernel for Activate<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<I: Isa>(self, isa: I) {
+        match self.activation {
+            Activation::Gelu => each(isa, self.values, gelu),
+            Activation::GeluTanh => each(isa, self.values, gelu_tanh),
+            Activation::Relu => each(isa, self.values, relu),
+        }
+    }
+}
+
+struct Exp<'a>(&'a mut [f32]);
+
+impl Kernel for Exp<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<I: Isa>(self, isa: I) {
+        each(isa, self.0, exp);
+    }
+}
+
+#[inline(always)]
+fn each<I: Isa>(isa: I, values: &mut [f32], f: impl Fn(I, I::F32) -> I::F32) {
+    let (vectors, rest) = values.as_chunks_mut::<LANES>();
+    for vector in vectors {
+        // SAFETY: sixteen floats are read and written.
+        unsafe { f(isa, isa.load(vector.as_ptr())).store(vector.as_mut_ptr()) };
+    }
+    let mut last = [0.0; LANES];
+    last[..rest.len()].copy_from_slice(rest);
+    // SAFETY: as above.
+    last = f(isa, unsafe { isa.load(last.as_ptr()) }).to_array();
+    rest.copy_from_slice(&last[..rest.len()]);
 }
 
 /// eˣ for x ≤ 88; below −87 it is e⁻⁸⁷ (10⁻³⁸). Relative error below 3·10⁻⁷.
 ///
 /// x = n·ln 2 + r with whole n and |r| ≤ ln 2 / 2 (ln 2 in two parts: Cody & Waite 1980), then the Taylor polynomial
 /// of eʳ to the seventh power.
-///
-/// # Safety
-/// The instruction set of `L` is present.
 #[inline(always)]
-pub(super) unsafe fn exp<L: Lanes>(x: L) -> L {
-    // SAFETY: the caller vouches for the instruction set.
-    unsafe {
-        let x = x.max(L::splat(-87.0)).min(L::splat(88.0));
-        // Adding and taking away 1.5·2²³ rounds to the nearest whole number.
-        let magic = L::splat(12_582_912.0);
-        let n = x
-            .mul_add(L::splat(std::f32::consts::LOG2_E), magic)
-            .sub(magic);
-        let r = n.mul_add(L::splat(-0.693_359_4), x);
-        let r = n.mul_add(L::splat(2.121_944_4e-4), r);
-        let p = L::splat(1.0 / 5040.0);
-        let p = p.mul_add(r, L::splat(1.0 / 720.0));
-        let p = p.mul_add(r, L::splat(1.0 / 120.0));
-        let p = p.mul_add(r, L::splat(1.0 / 24.0));
-        let p = p.mul_add(r, L::splat(1.0 / 6.0));
-        let p = p.mul_add(r, L::splat(0.5));
-        let p = p.mul_add(r, L::splat(1.0));
-        let p = p.mul_add(r, L::splat(1.0));
-        p.mul(n.exp2_whole())
-    }
+pub fn exp<I: Isa>(isa: I, x: I::F32) -> I::F32 {
+    let x = isa.splat(88.0).min(isa.splat(-87.0).max(x));
+    // Adding and taking away 1.5·2²³ rounds to the nearest whole number.
+    let magic = isa.splat(12_582_912.0);
+    let n = x
+        .mul_add(isa.splat(std::f32::consts::LOG2_E), magic)
+        .sub(magic);
+    let r = n.mul_add(isa.splat(-0.693_359_4), x);
+    let r = n.mul_add(isa.splat(2.121_944_4e-4), r);
+    let p = isa.splat(1.0 / 5040.0);
+    let p = p.mul_add(r, isa.splat(1.0 / 720.0));
+    let p = p.mul_add(r, isa.splat(1.0 / 120.0));
+    let p = p.mul_add(r, isa.splat(1.0 / 24.0));
+    let p = p.mul_add(r, isa.splat(1.0 / 6.0));
+    let p = p.mul_add(r, isa.splat(0.5));
+    let p = p.mul_add(r, isa.splat(1.0));
+    let p = p.mul_add(r, isa.splat(1.0));
+    p.mul(n.exp2_whole())
 }
 
 /// erf(x)/x = P(x²)/Q(x²) for |x| ≤ 3.9, beyond which erf is 1 − 4·10⁻⁸.
@@ -68,76 +132,57 @@ const ERF_Q: [f32; 6] = [
 
 /// Horner's rule.
 #[inline(always)]
-unsafe fn polynomial<L: Lanes>(t: L, coefficients: &[f32; 6]) -> L {
-    // SAFETY: the caller vouches for the instruction set.
-    unsafe {
-        let mut p = L::splat(coefficients[5]);
-        for i in (0..5).rev() {
-            p = p.mul_add(t, L::splat(coefficients[i]));
-        }
-        p
+fn polynomial<I: Isa>(isa: I, t: I::F32, coefficients: &[f32; 6]) -> I::F32 {
+    let mut p = isa.splat(coefficients[5]);
+    for i in (0..5).rev() {
+        p = p.mul_add(t, isa.splat(coefficients[i]));
     }
+    p
 }
 
 /// x·Φ(x) = ½x(1 + erf(x/√2)). Absolute error below 4·10⁻⁷ · max(1, |x|).
-///
-/// # Safety
-/// The instruction set of `L` is present.
 #[inline(always)]
-pub(super) unsafe fn gelu<L: Lanes>(x: L) -> L {
-    // SAFETY: the caller vouches for the instruction set.
-    unsafe {
-        let z = x.mul(L::splat(std::f32::consts::FRAC_1_SQRT_2));
-        let z = z.max(L::splat(-ERF_LIMIT)).min(L::splat(ERF_LIMIT));
-        let t = z.mul(z);
-        let erf = z.mul(polynomial(t, &ERF_P)).div(polynomial(t, &ERF_Q));
-        let half = x.mul(L::splat(0.5));
-        half.mul_add(erf, half)
-    }
+fn gelu<I: Isa>(isa: I, x: I::F32) -> I::F32 {
+    let z = x.mul(isa.splat(std::f32::consts::FRAC_1_SQRT_2));
+    let z = isa.splat(ERF_LIMIT).min(isa.splat(-ERF_LIMIT).max(z));
+    let t = z.mul(z);
+    let erf = z
+        .mul(polynomial(isa, t, &ERF_P))
+        .div(polynomial(isa, t, &ERF_Q));
+    let half = x.mul(isa.splat(0.5));
+    half.mul_add(erf, half)
 }
 
 /// ½x(1 + tanh(√(2/π)(x + 0.044715x³))), through tanh(y) = 1 − 2/(e²ʸ + 1).
-///
-/// # Safety
-/// The instruction set of `L` is present.
 #[inline(always)]
-unsafe fn gelu_tanh<L: Lanes>(x: L) -> L {
-    // SAFETY: the caller vouches for the instruction set.
-    unsafe {
-        let one = L::splat(1.0);
-        let cubic = x.mul(x).mul_add(L::splat(0.044_715), one).mul(x);
-        let y2 = cubic.mul(L::splat(1.595_769_2));
-        let tanh = one.sub(L::splat(2.0).div(exp(y2).add(one)));
-        let half = x.mul(L::splat(0.5));
-        half.mul_add(tanh, half)
-    }
+fn gelu_tanh<I: Isa>(isa: I, x: I::F32) -> I::F32 {
+    let one = isa.splat(1.0);
+    let cubic = x.mul(x).mul_add(isa.splat(0.044_715), one).mul(x);
+    let y2 = cubic.mul(isa.splat(1.595_769_2));
+    let tanh = one.sub(isa.splat(2.0).div(exp(isa, y2).add(one)));
+    let half = x.mul(isa.splat(0.5));
+    half.mul_add(tanh, half)
 }
 
-/// The activation that the encoder's configuration names.
-///
-/// # Safety
-/// The instruction set of `L` is present.
+/// max(x, 0)
 #[inline(always)]
-pub(super) unsafe fn apply<L: Lanes>(activation: Activation, x: L) -> L {
-    // SAFETY: the caller vouches for the instruction set.
-    unsafe {
-        match activation {
-            Activation::Gelu => gelu(x),
-            Activation::GeluTanh => gelu_tanh(x),
-        }
+fn relu<I: Isa>(isa: I, x: I::F32) -> I::F32 {
+    isa.splat(0.0).max(x)
+}
+
+/// The activation of one vector.
+#[inline(always)]
+pub fn apply<I: Isa>(isa: I, activation: Activation, x: I::F32) -> I::F32 {
+    match activation {
+        Activation::Gelu => gelu(isa, x),
+        Activation::GeluTanh => gelu_tanh(isa, x),
+        Activation::Relu => relu(isa, x),
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::lanes::LANES;
-    use super::super::lanes::portable::Portable;
     use super::*;
-
-    fn lanes(x: f32, f: impl Fn(Portable) -> Portable) -> f32 {
-        // SAFETY: the portable lanes run everywhere.
-        unsafe { f(Portable::splat(x)).to_array()[LANES - 1] }
-    }
 
     /// erf by its Maclaurin series, erfc by its continued fraction (Abramowitz & Stegun 7.1.5, 7.1.14), in f64.
     fn erf(x: f64) -> f64 {
@@ -159,48 +204,105 @@ mod tests {
         (1.0 - erfc).copysign(x)
     }
 
+    /// Holds `f` to `exact` on every level, at every thousandth from `from` to `to`; `scale` is what `bound` is relative to.
+    fn follows(
+        [from, to]: [i32; 2],
+        f: impl Fn(Level, &mut [f32]),
+        exact: impl Fn(f64) -> f64,
+        bound: impl Fn(f64, f64) -> f64,
+    ) {
+        let x: Vec<f32> = (from..=to).map(|i| i as f32 / 1000.0).collect();
+        for level in Level::available() {
+            let mut got = x.clone();
+            f(level, &mut got);
+            for (x, got) in x.iter().zip(got) {
+                let (x, got) = (f64::from(*x), f64::from(got));
+                let want = exact(x);
+                assert!(
+                    (got - want).abs() < bound(x, want),
+                    "{level} at {x}: {got}, not {want}"
+                );
+            }
+        }
+    }
+
     #[test]
     fn exp_follows_the_standard_library() {
-        for i in -87_000..=20_000 {
-            let x = i as f32 / 1000.0;
-            // SAFETY: the portable lanes run everywhere.
-            let got = f64::from(lanes(x, |v| unsafe { exp(v) }));
-            let want = f64::from(x).exp();
-            assert!(
-                (got / want - 1.0).abs() < 3e-7,
-                "exp({x}) = {got}, not {want}"
-            );
-        }
+        follows([-87_000, 88_000], Level::exp, f64::exp, |_, want| {
+            3e-7 * want
+        });
     }
 
     #[test]
-    fn gelu_follows_the_error_function() {
-        for i in -12_000..=12_000 {
-            let x = i as f32 / 1000.0;
-            // SAFETY: the portable lanes run everywhere.
-            let got = f64::from(lanes(x, |v| unsafe { gelu(v) }));
-            let x = f64::from(x);
-            let want = 0.5 * x * (1.0 + erf(x / std::f64::consts::SQRT_2));
-            assert!(
-                (got - want).abs() < 4e-7 * x.abs().max(1.0),
-                "gelu({x}) = {got}, not {want}"
-            );
-        }
-    }
-
-    #[test]
-    fn gelu_tanh_follows_its_formula() {
-        for i in -12_000..=12_000 {
-            let x = i as f32 / 1000.0;
-            // SAFETY: the portable lanes run everywhere.
-            let got = f64::from(lanes(x, |v| unsafe { gelu_tanh(v) }));
-            let x = f64::from(x);
+    fn activations_follow_their_formulas() {
+        let of = |activation| move |level: Level, x: &mut [f32]| level.activate(activation, x);
+        let bound = |x: f64, _| 6e-7 * x.abs().max(1.0);
+        let range = [-12_000, 12_000];
+        let gelu = |x: f64| 0.5 * x * (1.0 + erf(x / std::f64::consts::SQRT_2));
+        follows(range, of(Activation::Gelu), gelu, |x, want| {
+            bound(x, want) * 2.0 / 3.0
+        });
+        let gelu_tanh = |x: f64| {
             let y = (2.0 / std::f64::consts::PI).sqrt() * (x + 0.044715 * x * x * x);
-            let want = 0.5 * x * (1.0 + y.tanh());
-            assert!(
-                (got - want).abs() < 6e-7 * x.abs().max(1.0),
-                "gelu({x}) = {got}, not {want}"
-            );
+            0.5 * x * (1.0 + y.tanh())
+        };
+        follows(range, of(Activation::GeluTanh), gelu_tanh, bound);
+        follows(range, of(Activation::Relu), |x| x.max(0.0), bound);
+    }
+
+    #[test]
+    fn extremes_stay_finite_and_what_is_no_number_stays_none() {
+        for level in Level::available() {
+            let mut x = [f32::NEG_INFINITY, -1e30, 1e30, f32::NAN];
+            level.exp(&mut x);
+            assert!(x[0] < 1e-37 && x[1] < 1e-37 && x[2].is_finite() && x[3].is_nan());
+            for activation in [Activation::Gelu, Activation::GeluTanh, Activation::Relu] {
+                let mut x = [-1e30, 1e30, f32::NAN];
+                level.activate(activation, &mut x);
+                assert!(x[0].abs() < 1e24 && (x[1] / 1e30 - 1.0).abs() < 1e-6 && x[2].is_nan());
+            }
         }
     }
+
+    /// scipy: x/2·(1+erf(x/√2)), and numpy in f64 for the tanh form.
+    #[test]
+    fn values_are_those_of_scipy() {
+        let x = [-10.0, -3.0, -1.0, -0.1, 0.0, 1e-4, 0.5, 2.0, 5.0, 30.0];
+        for (activation, expected) in [(Activation::Gelu, GELU), (Activation::GeluTanh, GELU_TANH)]
+        {
+            let mut ours = x;
+            Level::current().activate(activation, &mut ours);
+            for ((x, a), b) in x.iter().zip(ours).zip(expected) {
+                assert!(
+                    (f64::from(a) - b).abs() < 4e-7 * f64::from(x.abs()).max(1.0),
+                    "{activation:?}({x}) = {a}, not {b}"
+                );
+            }
+        }
+    }
+
+    const GELU: [f64; 10] = [
+        -0.0,
+        -0.00404969409489031,
+        -0.15865525393145707,
+        -0.0460172162722971,
+        0.0,
+        5.000398942279737e-05,
+        0.3457312306370065,
+        1.9544997361036416,
+        4.999998566742141,
+        30.0,
+    ];
+    const GELU_TANH: [f64; 10] = [
+        -0.0,
+        -0.0036373920817729943,
+        -0.1588080093917233,
+        -0.04601724895456484,
+        0.0,
+        5.000398942279734e-05,
+        0.34571400982514394,
+        1.954597694087775,
+        4.999999770820381,
+        30.0,
+    ];
 }

@@ -2,9 +2,10 @@
 //! arXiv:1706.03762).
 
 use super::activation::exp;
-use super::lanes::{LANES, Lanes};
+use super::lanes::{Isa, LANES, Lanes};
+use super::level::{Kernel, Level};
 use super::matrix::{Buffer, round_up};
-use super::product::Tile;
+use super::tile::Tile;
 
 /// Memory that attention works in, kept from caption to caption.
 #[derive(Default)]
@@ -33,57 +34,69 @@ pub struct Attention<'a> {
 
 impl Attention<'_> {
     /// Makes room, and panics unless every access of the kernel lies inside the slices.
-    pub fn check(&mut self) {
+    fn check(&mut self) {
         let padded = round_up(self.tokens);
         assert!(self.width.is_multiple_of(LANES) && self.tokens > 0);
-        assert!(self.qkv.len() >= self.tokens * 3 * self.heads * self.width);
+        let needed = [self.tokens, 3, self.heads, self.width]
+            .into_iter()
+            .try_fold(1, usize::checked_mul);
+        assert!(needed.is_some_and(|needed| needed <= self.qkv.len()));
         self.scratch.keys.reserve(self.width * padded);
         self.scratch.scores.reserve(self.tokens * padded);
     }
 }
 
-/// Computes the context of all heads.
-///
-/// # Safety
-/// The instruction set of `L` is present and `a.check()` has passed.
-#[inline(always)]
-pub(super) unsafe fn attention<L: Lanes>(a: &mut Attention) {
-    let (tokens, width) = (a.tokens, a.width);
-    let (stride, padded) = (3 * a.heads * width, round_up(a.tokens));
-    let keys = a.scratch.keys.as_mut_ptr();
-    let scores = a.scratch.scores.as_mut_ptr();
-    for head in 0..a.heads {
-        // SAFETY: `check` bounds the three blocks of a head in `qkv` and has made room in the scratch; the context
-        // is written over queries that are no longer needed.
-        unsafe {
-            let query = a.qkv.as_mut_ptr().add(head * width);
-            let key = query.add(a.heads * width);
-            let value = key.add(a.heads * width);
-            transpose(key, stride, tokens, width, keys);
-            for column in (0..padded).step_by(LANES) {
-                multiply::<L>(tokens, |row| Tile {
-                    a: query.add(row * stride),
-                    a_stride: stride,
-                    b: keys.add(column),
-                    b_stride: padded,
-                    depth: width,
-                    c: scores.add(row * padded + column),
-                    c_stride: padded,
-                });
-            }
-            for row in 0..tokens {
-                softmax::<L>(scores.add(row * padded), tokens, a.scale);
-            }
-            for column in (0..width).step_by(LANES) {
-                multiply::<L>(tokens, |row| Tile {
-                    a: scores.add(row * padded),
-                    a_stride: padded,
-                    b: value.add(column),
-                    b_stride: stride,
-                    depth: tokens,
-                    c: query.add(row * stride + column),
-                    c_stride: stride,
-                });
+impl Level {
+    /// Computes the context of all heads.
+    pub fn attention(self, attention: Attention) {
+        self.run(attention);
+    }
+}
+
+impl Kernel for Attention<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<I: Isa>(mut self, isa: I) {
+        self.check();
+        let a = self;
+        let (tokens, width) = (a.tokens, a.width);
+        let (stride, padded) = (3 * a.heads * width, round_up(a.tokens));
+        let keys = a.scratch.keys.as_mut_ptr();
+        let scores = a.scratch.scores.as_mut_ptr();
+        for head in 0..a.heads {
+            // SAFETY: `check` bounds the three blocks of a head in `qkv` and has made room in the scratch; the context
+            // is written over queries that are no longer needed.
+            unsafe {
+                let query = a.qkv.as_mut_ptr().add(head * width);
+                let key = query.add(a.heads * width);
+                let value = key.add(a.heads * width);
+                transpose(key, stride, tokens, width, keys);
+                for column in (0..padded).step_by(LANES) {
+                    multiply(isa, tokens, |row| Tile {
+                        a: query.add(row * stride),
+                        a_stride: stride,
+                        b: keys.add(column),
+                        b_stride: padded,
+                        depth: width,
+                        c: scores.add(row * padded + column),
+                        c_stride: padded,
+                    });
+                }
+                for row in 0..tokens {
+                    softmax(isa, scores.add(row * padded), tokens, a.scale);
+                }
+                for column in (0..width).step_by(LANES) {
+                    multiply(isa, tokens, |row| Tile {
+                        a: scores.add(row * padded),
+                        a_stride: padded,
+                        b: value.add(column),
+                        b_stride: stride,
+                        depth: tokens,
+                        c: query.add(row * stride + column),
+                        c_stride: stride,
+                    });
+                }
             }
         }
     }
@@ -108,12 +121,12 @@ unsafe fn transpose(from: *const f32, stride: usize, tokens: usize, width: usize
 
 /// One column of tiles over all rows.
 #[inline(always)]
-unsafe fn multiply<L: Lanes>(rows: usize, tile: impl Fn(usize) -> Tile) {
+unsafe fn multiply<I: Isa>(isa: I, rows: usize, tile: impl Fn(usize) -> Tile) {
     let mut row = 0;
     while row < rows {
-        let height = L::ROWS.min(rows - row);
+        let height = I::ROWS.min(rows - row);
         // SAFETY: handed on from the caller.
-        unsafe { tile(row).run_height::<L, 1>(height, false) };
+        unsafe { tile(row).run_height::<I, 1>(isa, height, false) };
         row += height;
     }
 }
@@ -121,32 +134,34 @@ unsafe fn multiply<L: Lanes>(rows: usize, tile: impl Fn(usize) -> Tile) {
 /// softmax(scale · x) over the first `tokens` of a padded row, in place; the largest score is taken away first, so
 /// no score is too large. The padding becomes 0.
 #[inline(always)]
-unsafe fn softmax<L: Lanes>(x: *mut f32, tokens: usize, scale: f32) {
+unsafe fn softmax<I: Isa>(isa: I, x: *mut f32, tokens: usize, scale: f32) {
     let padded = round_up(tokens);
     let last = padded - LANES;
     let real: [f32; LANES] = std::array::from_fn(|i| f32::from(u8::from(last + i < tokens)));
     let floor = real.map(|real| (real - 1.0) * 1e30);
     // SAFETY: the caller vouches for a row of `padded` floats.
     unsafe {
-        let (real, floor) = (L::load(real.as_ptr()), L::load(floor.as_ptr()));
-        L::load(x.add(last)).mul_add(real, floor).store(x.add(last));
-        let mut largest = L::load(x);
+        let (real, floor) = (isa.load(real.as_ptr()), isa.load(floor.as_ptr()));
+        isa.load(x.add(last))
+            .mul_add(real, floor)
+            .store(x.add(last));
+        let mut largest = isa.load(x);
         for at in (LANES..padded).step_by(LANES) {
-            largest = largest.max(L::load(x.add(at)));
+            largest = largest.max(isa.load(x.add(at)));
         }
-        let (largest, scale) = (L::splat(largest.largest()), L::splat(scale));
-        let mut sum = L::splat(0.0);
+        let (largest, scale) = (isa.splat(largest.largest()), isa.splat(scale));
+        let mut sum = isa.splat(0.0);
         for at in (0..padded).step_by(LANES) {
-            let mut e = exp(L::load(x.add(at)).sub(largest).mul(scale));
+            let mut e = exp(isa, isa.load(x.add(at)).sub(largest).mul(scale));
             if at == last {
                 e = e.mul(real);
             }
             e.store(x.add(at));
             sum = sum.add(e);
         }
-        let share = L::splat(1.0 / sum.sum());
+        let share = isa.splat(1.0 / sum.sum());
         for at in (0..padded).step_by(LANES) {
-            L::load(x.add(at)).mul(share).store(x.add(at));
+            isa.load(x.add(at)).mul(share).store(x.add(at));
         }
     }
 }

@@ -1,27 +1,65 @@
-//! Dense kernels for transformers on a CPU: products with packed weights, attention, LayerNorm and activations on sixteen
-//! lanes, compiled for each instruction set and chosen at run time.
+//! Dense arithmetic on a CPU for everybody in the house: products with packed weights (f32 and 12-bit integers), dot
+//! products of f32, f16, bf16 and 8-bit rows, attention, LayerNorm, activations, and the f64 rank-k update under the
+//! moments.
 //!
-//! Everything is written once over [`lanes`], and the portable lanes are the twin that the others are held to, in tests and
-//! once more at start. The packed engine of the [`encoder`] is made of these kernels, and the products of the
-//! [`captioner`] with many rows are.
+//! A [`Kernel`] is written once over the lanes of an [`Isa`] and compiled for each instruction set; [`Level`] is the proof
+//! that the CPU has one, and the choice among them. The portable lanes are the twin that the others are held to, in tests
+//! and once more at first use.
+//!
+//! Weights are packed for a level and multiplied on the same:
+//!
+//! ```
+//! use fgd_kernels::{Finish, Level, Matrix, Product};
+//!
+//! let level = Level::current();
+//! // Two outputs of three inputs, padded to whole vectors: y = (x₀ + 2x₁ + 3x₂ + 10, 4x₀ + 5x₁ + 6x₂ + 20).
+//! let w = [[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]];
+//! let weights = Matrix::pack(
+//!     [2, 3],
+//!     level.panel(),
+//!     |output, input| if output < 2 && input < 3 { w[output][input] } else { 0.0 },
+//!     |output| if output < 2 { [10.0, 20.0][output] } else { 0.0 },
+//! );
+//! let x = [1.0, 0.0, -1.0, 2.0, 2.0, 2.0];
+//! let stride = weights.shape.outputs;
+//! let mut y = vec![0.0; 2 * stride];
+//! level.product(Product {
+//!     input: &x,
+//!     input_stride: 3,
+//!     rows: 2,
+//!     weights: &weights,
+//!     columns: 0..stride,
+//!     inner: 0..3,
+//!     output: &mut y,
+//!     output_stride: stride,
+//!     proceed: false,
+//!     finish: Finish::Bias,
+//! });
+//! assert_eq!(y[..2], [8.0, 18.0]);
+//! assert_eq!(y[stride..][..2], [22.0, 50.0]);
+//! ```
 
 mod activation;
+mod agreement;
 mod attention;
+mod dot;
 mod integer;
 mod lanes;
+mod level;
 mod matrix;
 mod norm;
+mod peak;
 mod product;
-mod select;
-mod table;
+pub mod rank_k;
+mod tile;
+mod transpose;
 
 pub use activation::Activation;
 pub use attention::{Attention, Scratch};
-pub use integer::{Codes, DEPTH, Inputs, IntegerKernels};
-pub use lanes::LANES;
+pub use dot::{Dot, Q8_BLOCK, Rows};
+pub use integer::{Codes, DEPTH, Inputs};
+pub use lanes::{Isa, LANES};
+pub use level::{Kernel, Level, NoSuchKernels};
 pub use matrix::{Buffer, Matrix, Shape, round_up};
 pub use norm::Norm;
 pub use product::{Finish, Product};
-pub use select::NoSuchKernels;
-pub use select::{integer_kernels, kernels};
-pub use table::{Kernels, portable};

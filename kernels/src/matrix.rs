@@ -122,12 +122,15 @@ impl Shape {
 }
 
 impl Matrix {
-    /// Packs `weight(output, input)` and `bias(output)`, asked for padded positions too.
+    /// Packs `weight(output, input)` and `bias(output)`, asked for padded positions too, in panels of
+    /// [`Level::panel`](crate::Level::panel) columns; `sizes` is outputs, inputs.
     pub fn pack(
-        shape: Shape,
+        sizes: [usize; 2],
+        panel: usize,
         weight: impl Fn(usize, usize) -> f32,
         bias: impl Fn(usize) -> f32,
     ) -> Matrix {
+        let shape = Shape::new(sizes, panel);
         let mut values = Buffer::zeros(shape.outputs * shape.inputs);
         let mut next = 0;
         shape.visit(1, |output, input| {

@@ -3,9 +3,11 @@
 
 use std::ops::Range;
 
-use super::activation::{self, Activation};
-use super::lanes::{LANES, Lanes};
+use super::activation::Activation;
+use super::lanes::{Isa, LANES};
+use super::level::{Kernel, Level};
 use super::matrix::{Buffer, Matrix};
+use super::tile::{Tile, finish};
 
 /// What happens to an element once its sum is complete.
 #[derive(Clone, Copy)]
@@ -45,20 +47,24 @@ pub struct Product<'a, V = Buffer> {
 }
 
 impl<V> Product<'_, V> {
-    /// Panics unless every access of the kernel lies inside the slices: the callers' sizes are wrong otherwise.
-    pub fn check(&self) {
+    /// Panics unless every access of a kernel with panels of this many columns lies inside the slices: the callers' sizes
+    /// are wrong otherwise.
+    #[inline]
+    pub(crate) fn check(&self, panel: usize) {
         let (columns, inner, shape) = (&self.columns, &self.inner, self.weights.shape);
-        assert!(columns.start.is_multiple_of(shape.panel) && columns.start <= columns.end);
-        assert!(columns.end == shape.outputs || columns.end.is_multiple_of(shape.panel));
-        assert!(columns.end <= shape.outputs);
+        assert_eq!(shape.panel, panel, "weights are packed for this level");
+        assert!(columns.start.is_multiple_of(panel) && columns.start <= columns.end);
+        assert!(columns.end == shape.outputs || columns.end.is_multiple_of(panel));
+        assert!(columns.end <= shape.outputs && columns.end <= self.weights.bias.len());
         assert!(inner.start <= inner.end && inner.end <= shape.inputs);
-        if self.rows > 0 {
-            let last = self.rows - 1;
-            assert!(last * self.input_stride + inner.len() <= self.input.len());
-            assert!(last * self.output_stride + columns.len() <= self.output.len());
-            if let Finish::Residual(other) = self.finish {
-                assert!(last * self.output_stride + columns.len() <= other.len());
-            }
+        let covers = |stride: usize, width: usize, slice: &[f32]| {
+            let last = self.rows.saturating_sub(1).checked_mul(stride);
+            self.rows == 0 || last.is_some_and(|at| at <= slice.len() && width <= slice.len() - at)
+        };
+        assert!(covers(self.input_stride, inner.len(), self.input));
+        assert!(covers(self.output_stride, columns.len(), self.output));
+        if let Finish::Residual(other) = self.finish {
+            assert!(covers(self.output_stride, columns.len(), other));
         }
     }
 }
@@ -67,36 +73,46 @@ impl<V> Product<'_, V> {
 /// first-level cache.
 const PASS: usize = 192;
 
-/// Computes a product. Weights come from memory once per chunk: while the rows of one pass are computed, the weights of
-/// the next one are fetched into the second-level cache.
-///
-/// # Safety
-/// The instruction set of `L` is present and `p.check()` passes.
-#[inline(always)]
-pub(super) unsafe fn product<L: Lanes>(p: &mut Product) {
-    let mut passes = Passes {
-        columns: p.columns.clone(),
-        inner: p.inner.clone(),
-        from: p.inner.start,
-    };
-    let mut pass = passes.next(p.weights.shape.panel);
-    while let Some(Pass { first, inner }) = pass {
-        let width = p.weights.shape.width(first);
-        let panel = p.weights.panel_at(first, inner.start).as_ptr();
-        pass = passes.next(p.weights.shape.panel);
-        let ahead = match &pass {
-            Some(next) => {
-                let width = p.weights.shape.width(next.first);
-                &p.weights.panel_at(next.first, next.inner.start)[..width * next.inner.len()]
-            }
-            None => &[],
+impl Level {
+    /// See [`Product`].
+    pub fn product(self, product: Product) {
+        self.run(product);
+    }
+}
+
+/// Weights come from memory once per chunk: while the rows of one pass are computed, the weights of the next one are
+/// fetched into the second-level cache.
+impl Kernel for Product<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<I: Isa>(mut self, isa: I) {
+        self.check(I::VECTORS * LANES);
+        let p = &mut self;
+        let mut passes = Passes {
+            columns: p.columns.clone(),
+            inner: p.inner.clone(),
+            from: p.inner.start,
         };
-        // SAFETY: `check` bounds rows, columns and inputs; the panel holds `width` columns from input `from` on.
-        unsafe {
-            match width / LANES {
-                1 => rows::<L, 1>(p, panel, first, inner, ahead),
-                2 => rows::<L, 2>(p, panel, first, inner, ahead),
-                _ => unreachable!("panels are one or two vectors wide"),
+        let mut pass = passes.next(p.weights.shape.panel);
+        while let Some(Pass { first, inner }) = pass {
+            let width = p.weights.shape.width(first);
+            let panel = p.weights.panel_at(first, inner.start).as_ptr();
+            pass = passes.next(p.weights.shape.panel);
+            let ahead = match &pass {
+                Some(next) => {
+                    let width = p.weights.shape.width(next.first);
+                    &p.weights.panel_at(next.first, next.inner.start)[..width * next.inner.len()]
+                }
+                None => &[],
+            };
+            // SAFETY: `check` bounds rows, columns and inputs; the panel holds `width` columns from input `from` on.
+            unsafe {
+                match width / LANES {
+                    1 => rows::<I, 1>(isa, p, panel, first, inner, ahead),
+                    2 => rows::<I, 2>(isa, p, panel, first, inner, ahead),
+                    _ => unreachable!("panels are one or two vectors wide"),
+                }
             }
         }
     }
@@ -135,7 +151,8 @@ impl Passes {
 
 /// All rows against `V` vectors of columns, while the weights `ahead` are fetched.
 #[inline(always)]
-unsafe fn rows<L: Lanes, const V: usize>(
+unsafe fn rows<I: Isa, const V: usize>(
+    isa: I,
     p: &mut Product,
     panel: *const f32,
     first: usize,
@@ -146,16 +163,16 @@ unsafe fn rows<L: Lanes, const V: usize>(
     let last = inner.end == p.inner.end;
     let share = ahead
         .len()
-        .div_ceil(LANES * p.rows.div_ceil(L::ROWS).max(1))
+        .div_ceil(LANES * p.rows.div_ceil(I::ROWS).max(1))
         .max(1)
         * LANES;
     let mut ahead = ahead.chunks(share);
     let mut row = 0;
     while row < p.rows {
         for line in ahead.next().unwrap_or_default().chunks(LANES) {
-            L::prefetch(line.as_ptr());
+            isa.prefetch(line.as_ptr());
         }
-        let height = L::ROWS.min(p.rows - row);
+        let height = I::ROWS.min(p.rows - row);
         let at = row * p.output_stride + first - p.columns.start;
         // SAFETY: `row + height ≤ rows`, so both tiles lie inside what `check` has bounded.
         unsafe {
@@ -170,9 +187,10 @@ unsafe fn rows<L: Lanes, const V: usize>(
                 c: p.output.as_mut_ptr().add(at),
                 c_stride: p.output_stride,
             };
-            tile.run_height::<L, V>(height, proceed);
+            tile.run_height::<I, V>(isa, height, proceed);
             if last {
-                finish::<L, V>(
+                finish::<I, V>(
+                    isa,
                     &p.finish,
                     &p.weights.bias[first..],
                     at,
@@ -185,127 +203,76 @@ unsafe fn rows<L: Lanes, const V: usize>(
     }
 }
 
-/// Inputs between two turns of a tile's loop.
-const UNROLL: usize = 4;
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::agreement::value;
 
-/// c (+)= a · b for a few rows and `V` vectors of columns.
-pub(super) struct Tile {
-    pub a: *const f32,
-    pub a_stride: usize,
-    pub b: *const f32,
-    pub b_stride: usize,
-    pub depth: usize,
-    pub c: *mut f32,
-    pub c_stride: usize,
-}
-
-impl Tile {
-    /// Picks the tile of this height, at most `L::ROWS`.
-    ///
-    /// # Safety
-    /// The instruction set of `L` is present; the pointers are valid for `height` rows, `V` vectors of columns and
-    /// `depth` inputs.
-    #[inline(always)]
-    pub unsafe fn run_height<L: Lanes, const V: usize>(&self, height: usize, proceed: bool) {
-        macro_rules! heights {
-            ($($n:literal)*) => {
-                match height {
-                    // SAFETY: handed on from the caller.
-                    $($n if $n <= L::ROWS => unsafe { self.run::<L, $n, V>(proceed) },)*
-                    _ => unreachable!("tiles are at most {} rows high", L::ROWS),
+    #[test]
+    fn a_product_in_parts_is_the_whole_product_to_the_bit() {
+        let (rows, inputs, outputs) = (31, 800, 96);
+        let input: Vec<f32> = (0..rows * inputs).map(value).collect();
+        for level in Level::available() {
+            let weights = Matrix::pack(
+                [outputs, inputs],
+                level.panel(),
+                |o, i| value(o * 31 + i),
+                value,
+            );
+            let run = |rows: Range<usize>, parts: &[usize]| {
+                let mut output = vec![0.0; rows.len() * outputs];
+                let mut from = 0;
+                for (part, to) in parts.iter().enumerate() {
+                    level.product(Product {
+                        input: &input[rows.start * inputs + from..],
+                        input_stride: inputs,
+                        rows: rows.len(),
+                        weights: &weights,
+                        columns: 0..outputs,
+                        inner: from..*to,
+                        output: &mut output,
+                        output_stride: outputs,
+                        proceed: part > 0,
+                        finish: match *to == inputs {
+                            true => Finish::Bias,
+                            false => Finish::Keep,
+                        },
+                    });
+                    from = *to;
                 }
+                output
             };
-        }
-        heights!(1 2 3 4 5 6 7 8 9 10 11 12)
-    }
-
-    #[inline(always)]
-    unsafe fn run<L: Lanes, const R: usize, const V: usize>(&self, proceed: bool) {
-        // SAFETY: the caller vouches for the instruction set and the pointers.
-        unsafe {
-            let mut sums = [[L::splat(0.0); V]; R];
-            if proceed {
-                for (r, sums) in sums.iter_mut().enumerate() {
-                    for (v, sum) in sums.iter_mut().enumerate() {
-                        *sum = L::load(self.c.add(r * self.c_stride + v * LANES));
-                    }
-                }
-            }
-            let (mut a, mut b) = (self.a, self.b);
-            for _ in 0..self.depth / UNROLL {
-                for step in 0..UNROLL {
-                    self.step::<L, R, V>(a.add(step), b.add(step * self.b_stride), &mut sums);
-                }
-                a = a.add(UNROLL);
-                b = b.add(UNROLL * self.b_stride);
-            }
-            for step in 0..self.depth % UNROLL {
-                self.step::<L, R, V>(a.add(step), b.add(step * self.b_stride), &mut sums);
-            }
-            for (r, sums) in sums.iter().enumerate() {
-                for (v, sum) in sums.iter().enumerate() {
-                    sum.store(self.c.add(r * self.c_stride + v * LANES));
-                }
+            let whole = run(0..rows, &[inputs]);
+            assert_eq!(run(0..rows, &[16, 400, inputs]), whole, "{level}");
+            for row in 0..rows {
+                let alone = run(row..row + 1, &[inputs]);
+                assert_eq!(
+                    alone,
+                    whole[row * outputs..][..outputs],
+                    "{level} row {row}"
+                );
             }
         }
     }
 
-    /// One input: every row of it times the vectors of its weights.
-    #[inline(always)]
-    unsafe fn step<L: Lanes, const R: usize, const V: usize>(
-        &self,
-        a: *const f32,
-        b: *const f32,
-        sums: &mut [[L; V]; R],
-    ) {
-        // SAFETY: the caller vouches for the instruction set and the pointers.
-        unsafe {
-            let mut columns = [L::splat(0.0); V];
-            for (v, column) in columns.iter_mut().enumerate() {
-                *column = L::load(b.add(v * LANES));
-            }
-            for (r, sums) in sums.iter_mut().enumerate() {
-                let row = L::splat(*a.add(r * self.a_stride));
-                for (sum, column) in sums.iter_mut().zip(columns) {
-                    *sum = row.mul_add(column, *sum);
-                }
-            }
-        }
-    }
-}
-
-/// Finishes a tile of `height` rows while it is still in the first-level cache. `at` is its place in the output.
-///
-/// # Safety
-/// The instruction set of `L` is present; `c` is valid for the tile, and so is the residual at the same place.
-#[inline(always)]
-pub(super) unsafe fn finish<L: Lanes, const V: usize>(
-    finish: &Finish,
-    bias: &[f32],
-    at: usize,
-    c: *mut f32,
-    [height, stride]: [usize; 2],
-) {
-    // SAFETY: the tile is valid for `height` rows, `check` has bounded the residual likewise, and the bias covers all
-    // columns.
-    unsafe {
-        for v in 0..V {
-            let bias = L::load(bias.as_ptr().add(v * LANES));
-            for r in 0..height {
-                let offset = r * stride + v * LANES;
-                let to = c.add(offset);
-                match finish {
-                    Finish::Keep => return,
-                    Finish::Bias => L::load(to).add(bias).store(to),
-                    Finish::Activate(kind) => {
-                        activation::apply(*kind, L::load(to).add(bias)).store(to);
-                    }
-                    Finish::Residual(other) => {
-                        let other = L::load(other.as_ptr().add(at + offset));
-                        L::load(to).add(bias).add(other).store(to);
-                    }
-                }
-            }
-        }
+    /// The bias was once read without a check of its length.
+    #[test]
+    #[should_panic(expected = "bias")]
+    fn a_short_bias_is_refused() {
+        let level = Level::PORTABLE;
+        let mut weights = Matrix::pack([32, 16], level.panel(), |_, _| 0.0, |_| 0.0);
+        weights.bias = Buffer::zeros(16);
+        level.product(Product {
+            input: &[0.0; 16],
+            input_stride: 16,
+            rows: 1,
+            weights: &weights,
+            columns: 0..32,
+            inner: 0..16,
+            output: &mut [0.0; 32],
+            output_stride: 32,
+            proceed: false,
+            finish: Finish::Bias,
+        });
     }
 }

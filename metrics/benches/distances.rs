@@ -1,6 +1,7 @@
 //! How long the moments, the distances and their statistics take: `cargo bench -p fgd-metrics`.
 //!
-//! The same jobs in numpy, scipy and torch: `benches/peers/distance_peers.py` and `statistics_peers.py`.
+//! The same jobs in numpy, scipy and torch: `benches/peers/distance_peers.py` and `statistics_peers.py`; the decompositions
+//! beside faer: `benches/faer`.
 
 use std::hint::black_box;
 

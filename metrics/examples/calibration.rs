@@ -14,6 +14,7 @@ use std::f64::consts::TAU;
 use fgd_metrics::compare::{Difference, Resampling, paired_difference, set_difference};
 use fgd_metrics::paired::{Pairs, fgd_paired};
 use fgd_metrics::sufficient::Statistics;
+use fgd_metrics::text::{Corpus, bleu};
 use ndarray::Array2;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -36,7 +37,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         other => return Err(format!("no null hypothesis is called {other}").into()),
     };
     let image_of: Vec<usize> = (0..images).collect();
-    let mut rejected = [[0; 3]; 2];
+    let mut rejected = [[0; 3]; 3];
     for draw in 0..draws {
         let [references, a, b] = sample(images, dimension, interchangeable, draw as u64);
         let set = set_difference(
@@ -56,7 +57,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             fgd_paired(&pairs).map(|distance| Statistics::mean(distance.per_image))
         };
         let paired = paired_difference(&per_image(&a)?, &per_image(&b)?, &RESAMPLING)?;
-        for (counts, difference) in rejected.iter_mut().zip([paired, set]) {
+        let words = bleu_difference(images, draw as u64)?;
+        for (counts, difference) in rejected.iter_mut().zip([paired, set, words]) {
             for (count, rejects) in counts.iter_mut().zip(rejections(&difference)) {
                 *count += usize::from(rejects);
             }
@@ -64,7 +66,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     }
     println!("{draws} draws of {images} images, {dimension} dimensions, {null} systems");
     println!("share of draws that reject the null at 5%:");
-    for (name, counts) in ["fgd_paired", "fgd_set"].iter().zip(rejected) {
+    for (name, counts) in ["fgd_paired", "fgd_set", "bleu_4"].iter().zip(rejected) {
         let [p_value, bootstrap, influence] = counts.map(|count| {
             let share = count as f64 / draws as f64;
             let se = (share * (1.0 - share) / draws as f64).sqrt();
@@ -73,6 +75,41 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         println!("  {name:10}  p-value {p_value}  bootstrap {bootstrap}  influence {influence}");
     }
     Ok(())
+}
+
+/// BLEU-4 of two systems that copy each word of a reference with probability 0.7; sentences have 6 to 14 words of a vocabulary of 40.
+fn bleu_difference(images: usize, seed: u64) -> Result<Difference, Box<dyn std::error::Error>> {
+    let mut rng = ChaCha8Rng::seed_from_u64(!seed);
+    let mut captions: [Vec<Vec<String>>; 3] = Default::default();
+    for _ in 0..images {
+        let length = rng.random_range(6..15);
+        let mut word = || format!("w{}", rng.random_range(0..40));
+        let reference: Vec<String> = (0..length).map(|_| word()).collect();
+        let [of_reference, systems @ ..] = &mut captions;
+        for system in systems {
+            let copied = reference.iter().map(|said| {
+                let other = format!("w{}", rng.random_range(0..40));
+                if rng.random_bool(0.7) {
+                    said.clone()
+                } else {
+                    other
+                }
+            });
+            system.push(copied.collect());
+        }
+        of_reference.push(reference);
+    }
+    let [references, a, b] = captions;
+    let references: Vec<_> = references.into_iter().map(|words| vec![words]).collect();
+    let statistics = |candidates: &[Vec<String>]| {
+        let [.., bleu_4] = bleu(&Corpus::from_tokens(candidates, &references)?);
+        Ok::<_, fgd_metrics::text::CorpusError>(bleu_4.statistics)
+    };
+    Ok(paired_difference(
+        &statistics(&a)?,
+        &statistics(&b)?,
+        &RESAMPLING,
+    )?)
 }
 
 fn rejections(difference: &Difference) -> [bool; 3] {

@@ -32,11 +32,17 @@ pub struct Decomposition {
 /// ddof 0. With several references per image each pair weighs 1/(N kᵢ), as it does in
 /// [`fgd_paired`](crate::paired::fgd_paired); `mean_shift + covariance` then equals
 /// [`fgd_set`](crate::frechet::fgd_set) up to its ddof when all images have equally many references.
+///
+/// # Errors
+/// Inconsistent pairs, or embeddings that are not finite.
 pub fn decompose(pairs: &Pairs) -> Result<Decomposition, MetricError> {
     decompose_with(pairs, default_solver())
 }
 
 /// [`decompose`] with a given linear algebra library.
+///
+/// # Errors
+/// As [`decompose`].
 pub fn decompose_with(pairs: &Pairs, solver: &dyn Decompose) -> Result<Decomposition, MetricError> {
     let counts = pairs.references_per_image()?;
     let n = counts.len() as f64;

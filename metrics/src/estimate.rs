@@ -32,7 +32,8 @@ impl Estimate {
 
     /// The mean of independent values, with the standard error `s / √n` (ddof 1).
     ///
-    /// Needs two values: one has a mean but no spread.
+    /// # Errors
+    /// Fewer than two values: one has a mean but no spread.
     pub fn of_mean(values: &[f64]) -> Result<Self, Unavailable> {
         if values.len() < 2 {
             return Err(Unavailable::TooFew {

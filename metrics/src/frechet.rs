@@ -29,13 +29,32 @@ pub struct SetDistance {
 
 /// The Fréchet distance between the rows of `a` `[n, d]` and of `b` `[m, d]` (ddof 1).
 ///
-/// Each set needs two rows. A set with at most `d` rows enters through its centred rows, so nothing is lost to
-/// the covariance's null space; a larger one through its covariance.
+/// A set with at most `d` rows enters through its centred rows, so nothing is lost to the covariance's null space; a larger
+/// one through its covariance.
+///
+/// ```
+/// use fgd_metrics::frechet::fgd_set;
+/// use ndarray::array;
+///
+/// // Covariances of 2/3 and 8/3 along both axes, means one apart: 1 + 2 (√(8/3) − √(2/3))² = 7/3.
+/// let a = array![[1.0, 0.0], [-1.0, 0.0], [0.0, 1.0], [0.0, -1.0]];
+/// let b = array![[3.0, 0.0], [-1.0, 0.0], [1.0, 2.0], [1.0, -2.0]];
+/// let distance = fgd_set(a.view(), b.view())?;
+/// assert!((distance.value - 7.0 / 3.0).abs() < 1e-6);
+/// assert!((distance.mean_shift - 1.0).abs() < 1e-6);
+/// # Ok::<(), fgd_metrics::MetricError>(())
+/// ```
+///
+/// # Errors
+/// Fewer than two rows a side, dimensions that differ, or values that are not finite.
 pub fn fgd_set(a: ArrayView2<f32>, b: ArrayView2<f32>) -> Result<SetDistance, MetricError> {
     fgd_set_with(a, b, default_solver())
 }
 
 /// [`fgd_set`] with a given linear algebra library.
+///
+/// # Errors
+/// As [`fgd_set`].
 pub fn fgd_set_with(
     a: ArrayView2<f32>,
     b: ArrayView2<f32>,
@@ -48,12 +67,16 @@ pub fn fgd_set_with(
 
 /// The Fréchet distance between two sets known by their moments (ddof 1).
 ///
-/// Fails on fewer than two rows a side, on different dimensions, and on a matrix that is no covariance.
+/// # Errors
+/// Fewer than two rows a side, dimensions that differ, or a matrix that is no covariance.
 pub fn from_moments(a: &Moments, b: &Moments) -> Result<SetDistance, MetricError> {
     from_moments_with(a, b, default_solver())
 }
 
 /// [`from_moments`] with a given linear algebra library.
+///
+/// # Errors
+/// As [`from_moments`].
 pub fn from_moments_with(
     a: &Moments,
     b: &Moments,

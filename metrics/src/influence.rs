@@ -27,6 +27,9 @@ pub struct SetInfluence {
 ///
 /// Where a set does not span all directions (`n ≤ d`), the directions it lacks have no influence: the numbers
 /// then rank captions, but their standard error is too small.
+///
+/// # Errors
+/// Pairs that are inconsistent.
 pub fn set_influence(
     transport: &Transport,
     a: ArrayView2<f32>,

@@ -13,9 +13,12 @@
 //! [`decomposition`] shows how the first contains the second. Reading order: [`moments`] (mean and
 //! covariance), [`linalg`] (factors and singular values), [`frechet`], [`paired`], [`decomposition`];
 //! then how far the set distance can be trusted: [`transport`], [`influence`] and [`bias`], put together in
-//! [`statistics`]. [`compare`] sets two systems side by side; [`mmd`], [`sliced`], [`prdc`] and [`vendi`] are other
-//! distances between the same two sets. [`text`] stands apart: it compares the words of captions, not embeddings. So does [`series`]: it tells noise from
-//! regression in figures measured night after night.
+//! [`statistics`]. [`mmd`], [`sliced`], [`prdc`] and [`vendi`] are other distances between the same two sets; [`text`] compares
+//! the words of captions.
+//!
+//! All of them stand in one [`table`] as a [`metric`] with its name and direction. What a metric keeps of each image, its
+//! [`sufficient`] statistics, is what [`compare`] needs to set two systems side by side. [`series`] stands apart: it tells noise
+//! from regression in figures measured night after night.
 
 pub mod bias;
 pub mod compare;

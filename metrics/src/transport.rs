@@ -55,6 +55,9 @@ pub(crate) struct Seen {
 
 impl Transport {
     /// The transport from the rows of `a` `[n, d]` to the rows of `b` `[m, d]` (ddof 1).
+    ///
+    /// # Errors
+    /// As [`Transport::between_moments`].
     pub fn between(a: ArrayView2<f32>, b: ArrayView2<f32>) -> Result<Self, MetricError> {
         same_dimension(a.ncols(), b.ncols())?;
         let (a, b) = rayon::join(|| Moments::from_rows(a), || Moments::from_rows(b));
@@ -62,6 +65,9 @@ impl Transport {
     }
 
     /// The transport between two sets known by their moments (ddof 1).
+    ///
+    /// # Errors
+    /// Fewer than two rows a side, dimensions that differ, or a matrix that is no covariance.
     pub fn between_moments(
         a: &Moments,
         b: &Moments,

@@ -97,10 +97,9 @@ proptest! {
         for side in [Side::Candidates, Side::References] {
             let described = diversity(&corpus, side);
             for distinct in described.distinct {
-                prop_assert!((0.0..=1.0).contains(&distinct.corpus));
-                prop_assert!(distinct.per_caption.iter().all(|share| (0.0..=1.0).contains(share)));
+                prop_assert!((0.0..=1.0).contains(&distinct));
             }
-            prop_assert!(described.length.mean.is_finite() && described.length.sd.is_finite());
+            prop_assert!(described.words.is_finite());
         }
         let text = read_text(&candidates, &references).expect("a valid corpus");
         if let Some(recall) = text.recall {

@@ -49,7 +49,7 @@ pub fn run(args: &Args, session: &mut Session) -> anyhow::Result<Exit> {
         },
     );
     line("processor", format!("{}, {} cores", host.cpu, host.cores));
-    line("SIMD", encoder::simd_level());
+    line("SIMD", fgd_kernels::Level::current().to_string());
     line("threads", host.threads.to_string());
     line(
         "memory",
@@ -128,9 +128,9 @@ fn speed(embedder: &mut Embedder) -> anyhow::Result<String> {
     let encoder = embedder.encoder()?;
     // Before and after: the processor's clock may change meanwhile.
     let peak = |time| probe::fma_peak(threads, time);
-    let before = peak(PEAK)?;
+    let before = peak(PEAK);
     let speed = probe::encode_speed(encoder, SPEED)?;
-    let peak = (before + peak(PEAK)?) / 2.0;
+    let peak = (before + peak(PEAK)) / 2.0;
     Ok(format!(
         "{:.0} captions/s, {:.0} tokens/s on {threads} threads: {:.0} GFLOP/s, {:.0}% of the {peak:.0} that its \
          f32 multiply-add units reach",

@@ -111,6 +111,21 @@ enum Command {
     Man(man::Args),
 }
 
+impl Command {
+    /// Whether it runs kernels, so that a wrong `FGD_SIMD` is an error.
+    fn computes(&self) -> bool {
+        !matches!(
+            self,
+            Command::Validate(_)
+                | Command::Report(_)
+                | Command::Export(_)
+                | Command::Cache(_)
+                | Command::Completions(_)
+                | Command::Man(_)
+        )
+    }
+}
+
 /// Runs the whole command line inside this process. `program` is what starts `fgd` from outside, for the processes that
 /// a command starts; the first of `arguments` is the name it was called by.
 pub fn run_from(program: PathBuf, arguments: impl IntoIterator<Item = OsString>) -> Exit {
@@ -147,6 +162,10 @@ pub fn run_from(program: PathBuf, arguments: impl IntoIterator<Item = OsString>)
 
 fn run(cli: Cli, output: &Output, program: PathBuf) -> anyhow::Result<Exit> {
     start_logging(cli.global.verbose);
+    if cli.command.computes() {
+        fgd_kernels::Level::select(&std::env::var("FGD_SIMD").unwrap_or_default())
+            .map_err(|error| exit::usage(format!("FGD_SIMD = {error}")))?;
+    }
     if let Some(threads) = cli.global.threads {
         if threads == 0 {
             return Err(exit::usage("--threads 0: give at least one thread"));

@@ -125,11 +125,11 @@ pub fn run(args: &Args, output: &Output, session: &Session) -> anyhow::Result<Ex
             accept(&open(suite)?, &selection, output)
         }
         Command::Export { suite, output: to } => {
-            let form = exchange::Form::of(to).map_err(|error| usage(error.to_string()))?;
+            let format = exchange::format_of(to).map_err(|error| usage(error.to_string()))?;
             let sink = Sink::open(Some(to.as_path()))?;
             let workspace = open(suite)?;
             let (bytes, rows) =
-                exchange::export(&workspace.history()?, &workspace.suite.name, form)?;
+                exchange::export(&workspace.history()?, &workspace.suite.name, format)?;
             sink.write(&bytes)?;
             output.say(format!("{rows} figures written to {}", to.display()));
             Ok(Exit::Success)

@@ -34,7 +34,7 @@ impl Request {
             Self::Score(request) => score::run(request, session),
             Self::Compare(request) => compare::run(request, session),
             Self::Leaderboard(request) => leaderboard::run(request, session),
-            Self::Caption(_) => Err(JobError::usage("fgd caption is not a library yet")),
+            Self::Caption(request) => caption::run(request, session),
             Self::Bench(request) => bench::run(request, session),
         }
     }

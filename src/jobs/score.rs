@@ -8,7 +8,7 @@ use super::scoring::numbers::worst;
 use super::scoring::system::{System, stem};
 use super::scoring::{ImageScores, ScoreError, Scorer, per_caption};
 use super::{JobError, Session, host};
-use fgd_captions::{ReadOptions, check_table_path, write_table};
+use fgd_captions::{ReadOptions, TableFile};
 use fgd_record::{Record, Results};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -50,9 +50,8 @@ pub struct Request {
 pub fn run(request: &Request, session: &mut Session) -> Result<Record, JobError> {
     let start = Instant::now();
     let host = host::describe();
-    if let Some(path) = &request.per_caption {
-        check_table_path(path).map_err(JobError::usage)?;
-    }
+    let table_file = request.per_caption.as_deref().map(TableFile::create);
+    let table_file = table_file.transpose().map_err(JobError::usage)?;
     let Pair {
         submission,
         references,
@@ -95,10 +94,8 @@ pub fn run(request: &Request, session: &mut Session) -> Result<Record, JobError>
     }) = &score.images
     {
         results.worst = worst(set, per_caption, request.worst);
-        if let Some(path) = &request.per_caption {
-            let mut table = per_caption::table(set, per_caption)
-                .map_err(|error| JobError::Failed(error.into()))?;
-            write_table(&mut table, path)?;
+        if let Some(file) = table_file {
+            file.write(&per_caption::table(set, per_caption))?;
         }
     }
     let total = start.elapsed().as_secs_f64();

@@ -82,6 +82,8 @@ pub fn file_sha256(path: &Path) -> Result<String, DigestError> {
 pub struct HashMemo {
     known: BTreeMap<PathBuf, Known>,
     file: PathBuf,
+    /// Whether there is something that `file` does not have.
+    changed: bool,
 }
 
 /// The hash of a file as it was.
@@ -99,13 +101,14 @@ impl HashMemo {
         Self {
             known: serde_json::from_str(&text).unwrap_or_default(),
             file: file.into(),
+            changed: false,
         }
     }
 
     /// Remembers for the next run. Without it everything is only slower, so a failure is no error.
-    pub fn save(&self) {
-        if let Ok(text) = serde_json::to_vec(&self.known) {
-            let _ = crate::file::write(&self.file, &text);
+    pub fn save(&mut self) {
+        if let (true, Ok(text)) = (self.changed, serde_json::to_vec(&self.known)) {
+            self.changed = crate::file::write(&self.file, &text).is_err();
         }
     }
 
@@ -158,6 +161,7 @@ impl HashMemo {
         };
         let sha256 = known.sha256.clone();
         self.known.insert(place, known);
+        self.changed = true;
         Ok(sha256)
     }
 }

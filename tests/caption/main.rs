@@ -183,6 +183,15 @@ fn other_settings_are_refused_by_name() {
         stderr.contains("dtype: \"f32\" then, \"q8\" now"),
         "{stderr}"
     );
+    // A journal whose settings were hashed in another way is never misread.
+    let journal = beside(&output, "journal.jsonl");
+    let text = std::fs::read_to_string(&journal).unwrap();
+    std::fs::write(&journal, text.replacen(":2,", ":1,", 1)).unwrap();
+    let stderr = fail(caption(images.path(), &output, &[]));
+    assert!(
+        stderr.contains("an older version") && stderr.contains("--restart"),
+        "{stderr}"
+    );
     succeed(caption(
         images.path(),
         &output,
@@ -306,6 +315,16 @@ fn cached_features_give_the_same_captions_to_every_adapter() {
     let (plain, _) = run("plain.csv", &[]);
     assert_eq!(run("filling.csv", &cache_flags), (plain.clone(), 0));
     assert_eq!(run("filled.csv", &cache_flags), (plain.clone(), 4));
+    // What an older version left is not read, and said.
+    let older = cache.join("0123456789abcdef".repeat(4));
+    std::fs::create_dir(&older).unwrap();
+    let output = dir.path().join("beside-older.csv");
+    let stderr = succeed(caption(images.path(), &output, &cache_flags));
+    assert!(
+        stderr.contains("features of an older version") && stderr.contains("0123456789abcdef"),
+        "{stderr}"
+    );
+    assert_eq!(std::fs::read(&output).unwrap(), plain);
     let (adapted, _) = run("adapted.csv", &adapter_flags);
     assert_ne!(adapted, plain);
     assert_eq!(

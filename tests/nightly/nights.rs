@@ -24,20 +24,20 @@ references = "references.csv"
 name = "base"
 data = "pictures"
 checkpoint = "base"
-arguments = ["--max-new-tokens", "4"]
+captioning.generation.max_new_tokens = 4
 
 [[system]]
 name = "merged"
 data = "pictures"
 checkpoint = "merged"
-arguments = ["--max-new-tokens", "4"]
+captioning.generation.max_new_tokens = 4
 
 [[system]]
 name = "tuned"
 data = "pictures"
 checkpoint = "base"
 adapter = "adapter"
-arguments = ["--max-new-tokens", "4"]
+captioning.generation.max_new_tokens = 4
 
 [[system]]
 name = "good"
@@ -51,15 +51,18 @@ submission = "other.csv"
 
 [[benchmark]]
 name = "encoder"
-target = "encoder"
-scenario = "single"
-arguments = ["--encoder", "encoder", "--items", "64", "--duration", "0.1", "--seed", "1"]
+[benchmark.encoder]
+items = 64
+encoding = { encoder = "encoder" }
+load = { duration = 0.1, seed = 1 }
 
 [[benchmark]]
 name = "captioner"
-target = "captioner"
-scenario = "single"
-arguments = ["--checkpoint", "base", "--items", "1", "--max-new-tokens", "2", "--duration", "0.1"]
+[benchmark.captioner]
+checkpoint = "base"
+items = 1
+max_new_tokens = 2
+load = { duration = 0.1 }
 
 [gates]
 metrics = ["fgd_paired", "cider"]

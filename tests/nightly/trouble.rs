@@ -126,17 +126,6 @@ fn what_is_wrong_around_a_night_is_said_before_it_begins() {
     );
     assert_eq!(std::fs::read(suite.path("good.csv")).unwrap(), before);
 
-    std::fs::write(
-        suite.suite(),
-        small("[history]\npostgres = \"FGD_TEST_NOT_SET\"\n"),
-    )
-    .unwrap();
-    let (code, _, stderr) = suite.nightly(&["run"]);
-    assert!(
-        code == 1 && stderr.contains("FGD_TEST_NOT_SET is not set"),
-        "{code} {stderr}"
-    );
-
     let (code, _, stderr) = suite.nightly(&["report"]);
     assert_eq!(code, 1, "{stderr}");
     let missing = suite

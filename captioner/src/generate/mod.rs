@@ -78,6 +78,9 @@ pub struct Sampling {
 
 impl GenerationConfig {
     /// Refuses values without a meaning.
+    ///
+    /// # Errors
+    /// The first setting without a meaning.
     pub fn check(&self) -> Result<()> {
         let refuse = |message: String| Err(Error::Setting(message));
         if self.max_new_tokens == 0 || self.max_new_tokens > 4096 {
@@ -134,10 +137,19 @@ impl GenerationConfig {
 /// A decoder in the middle of some prompts, with a fixed number of rows for each.
 pub trait Step {
     /// Feeds one token to every row; logits [rows, vocabulary].
+    ///
+    /// # Errors
+    /// What the decoder fails at.
     fn step(&mut self, ids: &[u32]) -> Result<Tensor>;
     /// Row `i` continues what row `rows[i]` was (of the same prompt).
+    ///
+    /// # Errors
+    /// What the decoder fails at.
     fn reorder(&mut self, rows: &[u32]) -> Result<()>;
     /// Keeps these prompts only, in this order.
+    ///
+    /// # Errors
+    /// What the decoder fails at.
     fn keep_prompts(&mut self, prompts: &[u32]) -> Result<()>;
 }
 
@@ -151,6 +163,9 @@ pub struct Sequence {
 }
 
 /// Decodes one caption for each prompt. `seeds` has one entry per prompt and matters to sampling only.
+///
+/// # Errors
+/// What the decoder fails at; logits that are not numbers, where tokens are drawn.
 pub fn generate(
     model: &mut impl Step,
     seeds: &[u64],

@@ -4,10 +4,10 @@
 //! fused projection or a preallocated cache are read where they are, without a copy.
 
 use candle_core::{DType, Device, Layout, Storage, Tensor};
+use fgd_kernels::Level;
 use gemm::Parallelism;
 use rayon::prelude::*;
 
-use super::activation::exp_all;
 use crate::error::Result;
 
 /// Which keys each batch row may attend to: [batch, keys], 0 where it may, −∞ where it may not. Every row has a key.
@@ -225,7 +225,7 @@ fn mix(weights: &[f32], v: &View, out: &mut [f32]) {
 fn softmax(row: &mut [f32]) {
     let largest = row.iter().copied().fold(f32::NEG_INFINITY, f32::max);
     row.iter_mut().for_each(|s| *s -= largest);
-    exp_all(row);
+    Level::current().exp(row);
     let scale = 1.0 / row.iter().sum::<f32>();
     row.iter_mut().for_each(|s| *s *= scale);
 }

@@ -1,8 +1,9 @@
 //! y = x·Wᵀ + b.
 
 use candle_core::{DType, Device, Tensor};
+use fgd_kernels::{Activation, Level};
 
-use super::Activation;
+use super::activation::activated;
 use crate::error::Result;
 use crate::weights::{Matrix, Scope, product};
 
@@ -74,7 +75,7 @@ impl Linear {
                         .zip(&self.host_bias)
                         .for_each(|(y, b)| *y += b);
                     if let Some(activation) = activation {
-                        activation.apply(row);
+                        Level::current().activate(activation, row);
                     }
                 };
                 let y = on_host(x, |x| product(x, weight, epilogue))?;
@@ -85,7 +86,10 @@ impl Linear {
                 if let Some(bias) = &self.bias {
                     y = y.broadcast_add(bias)?;
                 }
-                activation.map_or(Ok(y.clone()), |a| a.forward(&y))
+                match activation {
+                    Some(activation) => Ok(activated(activation, &y)?),
+                    None => Ok(y),
+                }
             }
         }
     }

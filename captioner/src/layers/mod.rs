@@ -5,7 +5,7 @@ mod attention;
 mod linear;
 mod norm;
 
-pub use activation::Activation;
+pub use activation::Named;
 pub use attention::{Mask, attention, heads};
 pub use linear::Linear;
 pub use norm::{LayerNorm, RmsNorm};

@@ -25,6 +25,9 @@ pub struct RgbImage {
 }
 
 /// Decodes JPEG, PNG, WebP or GIF, told apart by their first bytes. The error is one line for the user.
+///
+/// # Errors
+/// Bytes that are no image of these formats, a broken image, one beyond [`MAX_PIXELS`].
 pub fn decode(bytes: &[u8]) -> Result<RgbImage, String> {
     let format = image::guess_format(bytes).map_err(|_| {
         let what = if bytes.is_empty() {

@@ -62,6 +62,9 @@ struct ProcessorFile {
 impl Preprocessor {
     /// From `processor_config.json` (transformers 5) or `preprocessor_config.json`, whichever is there; `image_size` is the
     /// vision tower's and must agree.
+    ///
+    /// # Errors
+    /// A file that cannot be read or asks for another processing than BLIP's.
     pub fn read(dir: &Path, image_size: usize) -> Result<Self> {
         let (new, old) = (
             dir.join("processor_config.json"),
@@ -114,6 +117,9 @@ impl Preprocessor {
     }
 
     /// Decoded bytes of an image file → pixels [3, size, size], row-major.
+    ///
+    /// # Errors
+    /// As [`decode`].
     pub fn pixels(&self, bytes: &[u8]) -> std::result::Result<Vec<f32>, String> {
         let image = decode(bytes)?;
         let square = resize_bicubic(&image, self.size, self.size);

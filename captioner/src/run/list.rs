@@ -24,6 +24,9 @@ pub struct ImageFile {
 /// In a directory the id is the file's name without extension; numeric ids sort as numbers. A CSV file has a column
 /// `image_id` (or `id`) and optionally `path` (or `file`, `file_name`), relative to `root`, else to the file's own
 /// directory; without a path column the image is the file there whose name without extension is the id.
+///
+/// # Errors
+/// A list that cannot be read, an id that is missing or there twice, no image at all.
 pub fn list_images(source: &Path, root: Option<&Path>) -> Result<Vec<ImageFile>> {
     let images = if source.is_dir() {
         directory(source)?

@@ -33,6 +33,9 @@ impl Cache {
     }
 
     /// Row `i` becomes what row `rows[i]` was; all within their prompt (beams changing places).
+    ///
+    /// # Errors
+    /// A row that is not there.
     pub fn reorder(&mut self, rows: &[u32]) -> Result<()> {
         for layer in &mut self.layers {
             layer.self_keys = select_filled(&layer.self_keys, rows, self.length)?;
@@ -42,6 +45,9 @@ impl Cache {
     }
 
     /// Keeps only these prompts, in this order, with all their rows.
+    ///
+    /// # Errors
+    /// A prompt that is not there.
     pub fn keep_prompts(&mut self, prompts: &[u32]) -> Result<()> {
         let per = self.rows_per_prompt as u32;
         let rows: Vec<u32> = prompts

@@ -50,6 +50,9 @@ impl Block {
 
 impl Decoder {
     /// From `language_model.decoder.*` and `language_model.lm_head` (else the shared embedding).
+    ///
+    /// # Errors
+    /// Tensors that are missing or misshapen.
     pub fn load(language_model: &Scope, config: &T5Config, precision: Precision) -> Result<Self> {
         let scope = language_model.pp("decoder").with_precision(precision);
         let blocks = scope.pp("block");
@@ -86,6 +89,9 @@ impl Decoder {
     }
 
     /// A cache for `rows_per_prompt` sequences of at most `max_length` tokens per row of `encoded` [prompts, source, d_model].
+    ///
+    /// # Errors
+    /// Another shape.
     pub fn start(
         &self,
         encoded: &Tensor,
@@ -118,6 +124,9 @@ impl Decoder {
     }
 
     /// embedded [rows, d_model], the newest token of every row → logits [rows, vocabulary].
+    ///
+    /// # Errors
+    /// Another shape.
     pub fn step(&self, embedded: &Tensor, cache: &mut Cache) -> Result<Tensor> {
         let at = cache.length;
         if at >= cache.max_length {

@@ -25,6 +25,9 @@ struct Block {
 
 impl Encoder {
     /// From `language_model.encoder.*`.
+    ///
+    /// # Errors
+    /// Tensors that are missing or misshapen.
     pub fn load(scope: &Scope, config: &T5Config) -> Result<Self> {
         let blocks = scope.pp("block");
         Ok(Self {
@@ -56,6 +59,9 @@ impl Encoder {
     }
 
     /// embedded [batch, length, d_model] → the same shape; `mask` hides the padding of shorter prompts.
+    ///
+    /// # Errors
+    /// Another shape.
     pub fn forward(&self, embedded: &Tensor, mask: Option<&Mask>) -> Result<Tensor> {
         let length = embedded.dim(1)?;
         let bias = self.position.forward(0, length, length)?;

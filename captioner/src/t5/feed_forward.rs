@@ -1,10 +1,11 @@
 //! T5's feed-forward layer: gated (v1.1, `wo(act(wi_0 x) · wi_1 x)`) or plain.
 
 use candle_core::Tensor;
+use fgd_kernels::Activation;
 
 use crate::config::T5Config;
 use crate::error::Result;
-use crate::layers::{Activation, Linear, RmsNorm};
+use crate::layers::{Linear, RmsNorm};
 use crate::weights::Scope;
 
 /// Norm, projection up, activation, projection down; the residual is the caller's.

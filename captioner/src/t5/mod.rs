@@ -34,6 +34,9 @@ pub struct T5 {
 
 impl T5 {
     /// From `language_model.*`; the decoder and the output layer in `decoder_precision`.
+    ///
+    /// # Errors
+    /// Tensors that are missing or misshapen.
     pub fn load(scope: &Scope, config: &T5Config, decoder_precision: Precision) -> Result<Self> {
         let shared = Embedding::load(&scope.pp("shared"), config.vocab_size, config.d_model)?;
         let encoder = Encoder::load(&scope.pp("encoder"), config)?;
@@ -47,6 +50,9 @@ impl T5 {
 
     /// Encodes embedded prompts [batch, length, d_model] and projects the cross-attention keys and values: a cache ready
     /// for the first step of `rows_per_prompt` sequences each, of at most `max_length` tokens.
+    ///
+    /// # Errors
+    /// Another shape.
     pub fn start(
         &self,
         embedded: &Tensor,
@@ -60,6 +66,9 @@ impl T5 {
     }
 
     /// Logits [rows, vocabulary] after one more token in each row.
+    ///
+    /// # Errors
+    /// Another number of ids than of rows.
     pub fn step(&self, ids: &[u32], cache: &mut Cache) -> Result<Tensor> {
         self.decoder.step(&self.shared.forward(ids)?, cache)
     }

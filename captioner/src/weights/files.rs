@@ -61,6 +61,9 @@ struct Index {
 
 impl TensorFiles {
     /// Opens a checkpoint directory: the shards of `model.safetensors.index.json`, else `model.safetensors`.
+    ///
+    /// # Errors
+    /// No safetensors files, or only some of the shards.
     pub fn open_dir(dir: &Path) -> Result<Self> {
         let index_path = dir.join(INDEX);
         if index_path.exists() {
@@ -120,6 +123,9 @@ impl TensorFiles {
     }
 
     /// Maps the given files; a tensor name must not occur twice.
+    ///
+    /// # Errors
+    /// A file that cannot be read, is damaged, or has a tensor that another one has.
     pub fn open(paths: &[PathBuf]) -> Result<Self> {
         let mut entries = BTreeMap::new();
         for path in paths {

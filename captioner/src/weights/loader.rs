@@ -74,6 +74,9 @@ impl<'a> Loader<'a> {
     }
 
     /// Builds with `build`, after a rehearsal that must end without a missing, misshapen or unexpected tensor.
+    ///
+    /// # Errors
+    /// Every tensor that is missing, misshapen or unexpected; whatever `build` fails at.
     pub fn load<T>(
         &self,
         dir: &Path,
@@ -102,6 +105,9 @@ impl<'a> Loader<'a> {
     }
 
     /// Names and shapes of all tensors that `build` asks for, whatever the files hold.
+    ///
+    /// # Errors
+    /// Whatever `build` fails at.
     pub fn inventory<T>(
         &self,
         build: impl Fn(&Scope) -> Result<T>,
@@ -228,6 +234,9 @@ impl<'a> Scope<'a> {
     }
 
     /// A vector or small table: f32 on the CPU, the compute type on a device.
+    ///
+    /// # Errors
+    /// A device that refuses it.
     pub fn tensor(&self, name: &str, shape: &[usize]) -> Result<Tensor> {
         let full = if self.prefix.is_empty() {
             name.to_owned()
@@ -246,6 +255,9 @@ impl<'a> Scope<'a> {
     }
 
     /// The matrix `weight` of this module, read as `[shape[0], product of the rest]`, with the adapter's change merged in.
+    ///
+    /// # Errors
+    /// A file that changed while it was read; a device that refuses the matrix.
     pub fn matrix(&self, shape: &[usize]) -> Result<Matrix> {
         let (rows, cols) = (shape[0], shape[1..].iter().product());
         let change = self.loader.adapter.and_then(|a| a.get(&self.prefix));

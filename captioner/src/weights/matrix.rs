@@ -8,6 +8,7 @@ use std::ops::Deref;
 use std::sync::Arc;
 
 use candle_core::Tensor;
+use fgd_kernels::Q8_BLOCK;
 use half::slice::HalfFloatSliceExt;
 use half::{bf16, f16};
 use memmap2::Mmap;
@@ -28,9 +29,6 @@ pub enum Precision {
     /// The decoder and the output layer in 8 bits (blocks of 32 with one scale), the rest as in `f32`. CPU only.
     Q8,
 }
-
-/// Block length of the 8-bit form: that of GGML's Q8_0.
-pub const Q8_BLOCK: usize = 32;
 
 /// Elements in a mapped file or in memory.
 pub enum Buffer<T> {

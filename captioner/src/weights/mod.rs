@@ -1,12 +1,11 @@
 //! From tensor files on disk to the matrices the layers multiply with.
 //!
 //! `files` memory-maps the safetensors shards; `adapter` reads LoRA's change of them; `loader` hands out tensors by name,
-//! checks every shape, applies the adapter and keeps the account of what was missing or left over; `matrix` is the form in which weights stay in
-//! memory; `product` multiplies with it on the CPU; `kernels` are its inner loops.
+//! checks every shape, applies the adapter and keeps the account of what was missing or left over; `matrix` is the form in
+//! which weights stay in memory; `product` multiplies with it on the CPU, with the loops of [`fgd_kernels`].
 
 mod adapter;
 mod files;
-mod kernels;
 mod loader;
 mod matrix;
 mod product;

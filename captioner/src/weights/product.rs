@@ -4,15 +4,12 @@
 //! (vision, encoder): widen a group of outputs into the packed form of [`kernels`](fgd_kernels), and multiply; the widening
 //! is then paid once per group and W is never held twice.
 
-use std::sync::OnceLock;
-
+use fgd_kernels::{
+    Buffer, Dot, Finish, LANES, Level, Matrix, Product, Q8_BLOCK, Rows, Shape, round_up,
+};
 use rayon::prelude::*;
 
-use super::kernels::{Rows, dot, transpose, vectorised};
-use super::matrix::{Data, HostMatrix, Q8_BLOCK};
-use fgd_kernels::{
-    self, Buffer, Finish, Kernels, LANES, Matrix, Product, Shape, portable, round_up,
-};
+use super::matrix::{Data, HostMatrix};
 
 /// Rows of x up to which the dot kernels win over packing weights.
 const SKINNY: usize = 16;
@@ -50,7 +47,7 @@ pub fn product(x: &[f32], w: &HostMatrix, epilogue: impl Fn(&mut [f32]) + Sync) 
 
 fn skinny(x: &[f32], w: &HostMatrix, m: usize) -> Vec<f32> {
     const ROWS: usize = 32;
-    let fast = vectorised();
+    let level = Level::current();
     // Transposed, [rows, m]: a thread then owns the consecutive piece that belongs to its outputs.
     let mut transposed = vec![0f32; w.rows() * m];
     transposed
@@ -60,9 +57,9 @@ fn skinny(x: &[f32], w: &HostMatrix, m: usize) -> Vec<f32> {
             let mut row = chunk * ROWS;
             for out in out.chunks_mut(2 * m) {
                 if out.len() == 2 * m {
-                    all_rows(weight_rows::<2>(w, row), x, w.cols(), out, fast);
+                    all_rows(level, weight_rows::<2>(w, row), x, out);
                 } else {
-                    all_rows(weight_rows::<1>(w, row), x, w.cols(), out, fast);
+                    all_rows(level, weight_rows::<1>(w, row), x, out);
                 }
                 row += 2;
             }
@@ -80,16 +77,19 @@ fn skinny(x: &[f32], w: &HostMatrix, m: usize) -> Vec<f32> {
 }
 
 /// out [R, m] = rows · xᵀ.
-fn all_rows<const R: usize>(rows: Rows<R>, x: &[f32], k: usize, out: &mut [f32], fast: bool) {
+fn all_rows<const R: usize>(level: Level, rows: Rows<R>, x: &[f32], out: &mut [f32]) {
     let m = out.len() / R;
+    let k = x.len() / m;
     let x = |i: usize| &x[i * k..(i + 1) * k];
     let mut i = 0;
     while i < m {
         match m - i {
-            1 => put(&dot(rows, [x(i)], fast), out, &mut i),
-            2 | 3 => put(&dot(rows, [x(i), x(i + 1)], fast), out, &mut i),
+            1 => put(level, rows, [x(i)], out, &mut i),
+            2 | 3 => put(level, rows, [x(i), x(i + 1)], out, &mut i),
             _ => put(
-                &dot(rows, [x(i), x(i + 1), x(i + 2), x(i + 3)], fast),
+                level,
+                rows,
+                [x(i), x(i + 1), x(i + 2), x(i + 3)],
                 out,
                 &mut i,
             ),
@@ -98,9 +98,15 @@ fn all_rows<const R: usize>(rows: Rows<R>, x: &[f32], k: usize, out: &mut [f32],
 }
 
 /// Writes the dot products of `R` rows with the x from `*i` on, and moves `*i` behind them.
-fn put<const R: usize, const M: usize>(dots: &[[f32; M]; R], out: &mut [f32], i: &mut usize) {
+fn put<const R: usize, const M: usize>(
+    level: Level,
+    rows: Rows<R>,
+    xs: [&[f32]; M],
+    out: &mut [f32],
+    i: &mut usize,
+) {
     let m = out.len() / R;
-    for (r, dots) in dots.iter().enumerate() {
+    for (r, dots) in level.run(Dot { rows, xs }).iter().enumerate() {
         out[r * m + *i..][..M].copy_from_slice(dots);
     }
     *i += M;
@@ -123,18 +129,19 @@ fn weight_rows<const R: usize>(w: &HostMatrix, first: usize) -> Rows<'_, R> {
 }
 
 fn packed(x: &[f32], w: &HostMatrix, m: usize) -> Vec<f32> {
-    let kernels = kernels();
+    let level = Level::current();
+    let panel = level.panel();
     let (n, k) = (w.rows(), w.cols());
     // The kernels write whole vectors: a result of another width is computed wider and cut.
     let stride = round_up(n);
     let mut out = vec![0f32; m * stride];
-    let chunk = rows_per_task(m, kernels.rows);
-    let group = (GROUP_BYTES / (4 * k) / kernels.panel).max(1) * kernels.panel;
+    let chunk = rows_per_task(m, level.rows());
+    let group = (GROUP_BYTES / (4 * k) / panel).max(1) * panel;
     let slabs = slabs(x, m, k);
     let mut panels = Buffer::default();
     for first in (0..n).step_by(group) {
         let outputs = group.min(n - first);
-        let weights = pack(w, first, outputs, kernels.panel, panels);
+        let weights = pack(w, first, outputs, level, panels);
         out.par_chunks_mut(chunk * stride)
             .enumerate()
             .for_each(|(index, out)| {
@@ -144,7 +151,7 @@ fn packed(x: &[f32], w: &HostMatrix, m: usize) -> Vec<f32> {
                     let columns = left..weights.shape.outputs.min(left + COLUMNS);
                     for from in (0..k).step_by(DEPTH) {
                         let depth = DEPTH.min(k - from);
-                        kernels.product(Product {
+                        level.product(Product {
                             input: &slabs[m * from + index * chunk * depth..],
                             input_stride: depth,
                             rows,
@@ -190,12 +197,6 @@ fn slabs(x: &[f32], m: usize, k: usize) -> Vec<f32> {
     out
 }
 
-/// The kernels for this processor, found and tried once.
-fn kernels() -> &'static Kernels {
-    static KERNELS: OnceLock<&Kernels> = OnceLock::new();
-    KERNELS.get_or_init(|| fgd_kernels::kernels().unwrap_or_else(|_| portable()))
-}
-
 /// As even a division as whole tiles allow, into a multiple of the threads where there are that many tiles.
 fn rows_per_task(m: usize, tile: usize) -> usize {
     let tasks = m
@@ -205,10 +206,10 @@ fn rows_per_task(m: usize, tile: usize) -> usize {
 }
 
 /// Outputs `first..first + outputs` of `w` as the kernels want them, in the memory of `values`.
-fn pack(w: &HostMatrix, first: usize, outputs: usize, panel: usize, mut values: Buffer) -> Matrix {
+fn pack(w: &HostMatrix, first: usize, outputs: usize, level: Level, mut values: Buffer) -> Matrix {
+    let panel = level.panel();
     let shape = Shape::new([outputs, w.cols()], panel);
     values.reserve(shape.outputs * shape.inputs);
-    let fast = vectorised();
     values[..shape.outputs * shape.inputs]
         .par_chunks_mut(panel * shape.inputs)
         .enumerate()
@@ -217,7 +218,7 @@ fn pack(w: &HostMatrix, first: usize, outputs: usize, panel: usize, mut values: 
             let width = shape.width(begin);
             for lane in (0..width).step_by(LANES) {
                 let rows = first + begin + lane..first + outputs;
-                pack_lanes(w, rows, &mut out[lane..], width, fast);
+                pack_lanes(w, rows, &mut out[lane..], width, level);
             }
         });
     Matrix {
@@ -233,7 +234,7 @@ fn pack_lanes(
     rows: std::ops::Range<usize>,
     out: &mut [f32],
     stride: usize,
-    fast: bool,
+    level: Level,
 ) {
     let mut block = [0f32; LANES * BLOCK];
     let rows = rows.start..rows.end.min(rows.start + LANES);
@@ -247,6 +248,6 @@ fn pack_lanes(
         for (row, wide) in rows.clone().zip(block.chunks_mut(padded)) {
             w.widen(row, from, &mut wide[..inputs]);
         }
-        transpose(block, &mut out[from * stride..], stride, fast);
+        level.transpose(block, &mut out[from * stride..], stride);
     }
 }

@@ -1,8 +1,6 @@
-use half::{bf16, f16};
-use proptest::prelude::*;
+use fgd_kernels::Q8_BLOCK;
 
-use super::kernels::{Rows, dot, transpose, vectorised};
-use super::matrix::{HostMatrix, Precision, Q8_BLOCK};
+use super::matrix::{HostMatrix, Precision};
 use super::product::product;
 
 /// A few thousand different numbers around zero, the same every time.
@@ -98,49 +96,4 @@ fn eight_bits_are_within_half_a_step() {
 fn zeros_stay_zero_in_eight_bits() {
     let q8 = HostMatrix::from_f32(vec![0.0; 64], 2, 32).rounded(Precision::Q8);
     assert_eq!(q8.to_f32(), vec![0.0; 64]);
-}
-
-proptest! {
-    /// The vector kernels and their scalar twins agree for any length and number of rows.
-    #[test]
-    fn kernels_agree_with_their_scalar_twins(k in 0usize..200, seed in 1u64..1000) {
-        let w = numbers(k, seed);
-        let other = numbers(k, seed + 1);
-        let xs: Vec<Vec<f32>> = (0..4).map(|i| numbers(k, seed + 1000 + i)).collect();
-        let xs = [&xs[0][..], &xs[1], &xs[2], &xs[3]];
-        let halves = [&w, &other].map(|w| w.iter().map(|w| f16::from_f32(*w)).collect::<Vec<_>>());
-        let brains = [&w, &other].map(|w| w.iter().map(|w| bf16::from_f32(*w)).collect::<Vec<_>>());
-        let quants = [&w, &other].map(|w| w.iter().map(|w| (w * 127.0) as i8).collect::<Vec<_>>());
-        let scales = [5, 6].map(|i| numbers(k.div_ceil(Q8_BLOCK), seed + i));
-        let pairs = [
-            Rows::F32([&w, &other]),
-            Rows::F16([&halves[0], &halves[1]]),
-            Rows::Bf16([&brains[0], &brains[1]]),
-            Rows::Q8 { scales: [&scales[0], &scales[1]], quants: [&quants[0], &quants[1]] },
-        ];
-        for rows in pairs {
-            let (fast, slow) = (dot(rows, xs, vectorised()), dot(rows, xs, false));
-            for (a, b) in fast.iter().flatten().zip(slow.iter().flatten()) {
-                prop_assert!((a - b).abs() < 1e-3, "{} and {}", a, b);
-            }
-            // One x alone is summed in the same order as among four.
-            prop_assert_eq!(dot(rows, [xs[2]], vectorised()).map(|d| d[0]), fast.map(|d| d[2]));
-        }
-    }
-
-    #[test]
-    fn transposes_agree(width in 0usize..20, gap in 0usize..40, seed in 1u64..1000) {
-        let (width, stride) = (8 * width, 16 + gap);
-        let block = numbers(16 * width, seed);
-        let mut fast = vec![7.0; width * stride + 16];
-        let mut slow = fast.clone();
-        transpose(&block, &mut fast, stride, vectorised());
-        transpose(&block, &mut slow, stride, false);
-        for row in 0..16 {
-            for i in 0..width {
-                prop_assert_eq!(slow[i * stride + row], block[row * width + i]);
-            }
-        }
-        prop_assert_eq!(fast, slow);
-    }
 }

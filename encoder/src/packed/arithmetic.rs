@@ -1,6 +1,6 @@
 //! The seam between the engine and its products: f32, or 12-bit integers.
 
-use fgd_kernels::{Buffer, Codes, Inputs, IntegerKernels, Kernels, Matrix, Product, Shape};
+use fgd_kernels::{Buffer, Codes, Inputs, Level, Matrix, Product};
 
 /// How linear layers are stored and multiplied.
 pub(crate) trait Arithmetic: Send + Sync {
@@ -26,7 +26,7 @@ pub(crate) trait Arithmetic: Send + Sync {
 }
 
 /// f32 throughout.
-pub(crate) struct Float(pub &'static Kernels);
+pub(crate) struct Float(pub Level);
 
 impl Arithmetic for Float {
     type Values = Buffer;
@@ -38,7 +38,7 @@ impl Arithmetic for Float {
         weight: impl Fn(usize, usize) -> f32,
         bias: impl Fn(usize) -> f32,
     ) -> Matrix {
-        Matrix::pack(Shape::new(sizes, self.0.panel), weight, bias)
+        Matrix::pack(sizes, self.0.panel(), weight, bias)
     }
 
     fn product(&self, product: Product, (): &mut ()) {
@@ -46,12 +46,12 @@ impl Arithmetic for Float {
     }
 
     fn label(&self) -> String {
-        format!("packed/{}", self.0.name)
+        format!("packed/{}", self.0)
     }
 }
 
 /// Products of 12-bit codes.
-pub(crate) struct Int12(pub &'static IntegerKernels);
+pub(crate) struct Int12(pub Level);
 
 impl Arithmetic for Int12 {
     type Values = Codes;
@@ -63,14 +63,14 @@ impl Arithmetic for Int12 {
         weight: impl Fn(usize, usize) -> f32,
         bias: impl Fn(usize) -> f32,
     ) -> Matrix<Codes> {
-        self.0.pack(sizes, weight, bias)
+        Codes::pack(sizes, self.0.panel(), weight, bias)
     }
 
     fn product(&self, product: Product<Codes>, scratch: &mut Inputs) {
-        self.0.product(product, scratch);
+        self.0.integer_product(product, scratch);
     }
 
     fn label(&self) -> String {
-        format!("int12/{}", self.0.name)
+        format!("int12/{}", self.0.integer_name())
     }
 }

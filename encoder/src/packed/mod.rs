@@ -16,9 +16,7 @@ use std::sync::Mutex;
 use crate::chunk::{Block, Chunk};
 use crate::{EncoderError, Engine, Spec, pooling};
 use arithmetic::{Arithmetic, Float, Int12};
-use fgd_kernels::{
-    Attention, Buffer, DEPTH, Finish, Kernels, Product, Scratch, integer_kernels, kernels, round_up,
-};
+use fgd_kernels::{Attention, Buffer, DEPTH, Finish, Level, Product, Scratch, round_up};
 use model::{Layer, Model};
 
 /// Token rows in a chunk, which goes through one layer after the other: enough that the weights of a layer are worth
@@ -38,8 +36,8 @@ pub(super) struct Packed<A: Arithmetic> {
     spec: Spec,
     model: Model<A::Values>,
     arithmetic: A,
-    /// Kernels for all that is not a product of weights.
-    kernels: &'static Kernels,
+    /// Runs all that is not a product of weights.
+    level: Level,
     label: String,
     /// Working memory of threads that are not encoding at the moment.
     idle: Mutex<Vec<Work<A::Scratch>>>,
@@ -66,30 +64,27 @@ impl<S> Work<S> {
 }
 
 impl Packed<Float> {
-    /// Packs the weights in f32 for the best kernels of this CPU.
+    /// Packs the weights in f32 for the kernels of this process.
     pub fn float(spec: &Spec) -> Result<Packed<Float>, EncoderError> {
-        let kernels = kernels()?;
-        Packed::load(spec, kernels, Float(kernels))
+        let level = Level::current();
+        Packed::load(spec, level, Float(level))
     }
 }
 
 impl Packed<Int12> {
-    /// Packs the weights in 12 bits for the best kernels of this CPU.
+    /// Packs the weights in 12 bits for the kernels of this process.
     pub fn int12(spec: &Spec) -> Result<Packed<Int12>, EncoderError> {
-        Packed::load(spec, kernels()?, Int12(integer_kernels()?))
+        let level = Level::current();
+        Packed::load(spec, level, Int12(level))
     }
 }
 
 impl<A: Arithmetic> Packed<A> {
-    fn load(
-        spec: &Spec,
-        kernels: &'static Kernels,
-        arithmetic: A,
-    ) -> Result<Packed<A>, EncoderError> {
+    fn load(spec: &Spec, level: Level, arithmetic: A) -> Result<Packed<A>, EncoderError> {
         Ok(Packed {
             spec: spec.clone(),
             model: Model::load(spec, &arithmetic)?,
-            kernels,
+            level,
             label: arithmetic.label(),
             arithmetic,
             idle: Mutex::default(),
@@ -117,7 +112,7 @@ impl<A: Arithmetic> Packed<A> {
                     *value = word[i] + self.model.token_type[i] + place[i];
                 }
             }
-            self.kernels
+            self.level
                 .layer_norm(&self.model.embedding_norm, sums, rows);
         }
     }
@@ -149,7 +144,7 @@ impl<A: Arithmetic> Packed<A> {
         let mut rest = &mut work.qkv[..rows * stride];
         for tokens in captions {
             let (qkv, after) = rest.split_at_mut(tokens * stride);
-            self.kernels.attention(Attention {
+            self.level.attention(Attention {
                 qkv,
                 tokens,
                 heads: self.spec.heads,
@@ -172,7 +167,7 @@ impl<A: Arithmetic> Packed<A> {
             finish: Finish::Residual(x),
         };
         self.arithmetic.product(product, &mut work.product);
-        self.kernels
+        self.level
             .layer_norm(&layer.attention_norm, &work.sum[..rows * dim], x);
     }
 
@@ -214,7 +209,7 @@ impl<A: Arithmetic> Packed<A> {
             };
             self.arithmetic.product(product, &mut work.product);
         }
-        self.kernels
+        self.level
             .layer_norm(&layer.output_norm, &work.sum[..rows * dim], x);
     }
 }

@@ -113,13 +113,12 @@ impl BertConfig {
                 self.layer_norm_eps
             )));
         }
-        match self.hidden_act.as_str() {
-            "gelu" => Ok(Activation::Gelu),
-            "gelu_new" | "gelu_pytorch_tanh" => Ok(Activation::GeluTanh),
-            other => Err(unsupported(format!(
-                "hidden_act is {other}; gelu, gelu_new and gelu_pytorch_tanh are computed here"
-            ))),
-        }
+        Activation::named(&self.hidden_act).ok_or_else(|| {
+            unsupported(format!(
+                "hidden_act is {}; gelu, gelu_new, gelu_pytorch_tanh and relu are computed here",
+                self.hidden_act
+            ))
+        })
     }
 }
 

@@ -1,8 +1,7 @@
 //! f32 to 12-bit codes: weights once, per output; inputs for every product, per row and block of inputs.
 
 use super::DEPTH;
-use super::integers::{Integers, word};
-use crate::lanes::{LANES, Lanes};
+use crate::lanes::{Isa, LANES, Lanes, Words, word};
 use crate::matrix::{Buffer, Matrix, Shape};
 
 /// The largest code, of inputs and of weights: [`DEPTH`] products of two such codes still fit 32 bits.
@@ -18,12 +17,14 @@ pub struct Codes {
 }
 
 impl Codes {
-    /// Quantises `weight(output, input)`: the largest weight of an output gets the largest code.
-    pub(super) fn pack(
-        shape: Shape,
+    /// Quantises and packs, as [`Matrix::pack`] does: the largest weight of an output gets the largest code.
+    pub fn pack(
+        sizes: [usize; 2],
+        panel: usize,
         weight: impl Fn(usize, usize) -> f32,
         bias: impl Fn(usize) -> f32,
     ) -> Matrix<Codes> {
+        let shape = Shape::new(sizes, panel);
         let mut scales = Buffer::zeros(shape.outputs);
         for (output, scale) in scales[..shape.outputs].iter_mut().enumerate() {
             let largest =
@@ -63,9 +64,10 @@ pub struct Inputs {
 /// Quantises `rows` rows of `length` floats, a multiple of sixteen.
 ///
 /// # Safety
-/// The instruction set of `I` is present; `from` is valid for the rows at stride `stride`.
+/// `from` is valid for the rows at stride `stride`.
 #[inline(always)]
-pub(super) unsafe fn quantize<I: Integers>(
+pub(super) unsafe fn quantize<I: Isa>(
+    isa: I,
     from: *const f32,
     stride: usize,
     [rows, length]: [usize; 2],
@@ -78,13 +80,13 @@ pub(super) unsafe fn quantize<I: Integers>(
     inputs.scales.resize(inputs.scales.len().max(rows), 0.0);
     for row in 0..rows {
         let words = &mut inputs.words[row * words_per_row..][..words_per_row];
-        // SAFETY: the caller vouches for the rows and the instruction set.
+        // SAFETY: the caller vouches for the rows.
         unsafe {
             let x = from.add(row * stride);
-            let zero = I::Float::splat(0.0);
+            let zero = isa.splat(0.0);
             let mut largest = zero;
             for at in (0..length).step_by(LANES) {
-                let value = I::Float::load(x.add(at));
+                let value = isa.load(x.add(at));
                 largest = largest.max(value).max(zero.sub(value));
             }
             let largest = largest.largest();
@@ -94,10 +96,10 @@ pub(super) unsafe fn quantize<I: Integers>(
             } else {
                 0.0
             };
-            let factor = I::Float::splat(factor);
+            let factor = isa.splat(factor);
             for at in (0..length).step_by(LANES) {
-                let scaled = I::Float::load(x.add(at)).mul(factor);
-                I::store_codes(scaled, words.as_mut_ptr().add(at / 2));
+                let scaled = isa.load(x.add(at)).mul(factor);
+                I::Words::store_codes(scaled, words.as_mut_ptr().add(at / 2));
             }
         }
     }

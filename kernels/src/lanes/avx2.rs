@@ -3,31 +3,107 @@
 
 use std::arch::x86_64::*;
 
-use super::Lanes;
+use super::{Isa, Lanes, Words};
 
-/// Lanes 0–7 and 8–15.
-#[derive(Clone, Copy)]
-pub struct Avx2(pub __m256, pub __m256);
+/// Proof of AVX2, FMA and F16C.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Avx2(());
 
-impl Lanes for Avx2 {
+impl Avx2 {
+    /// Asks the CPU.
+    pub fn detect() -> Option<Avx2> {
+        let present = is_x86_feature_detected!("avx2")
+            && is_x86_feature_detected!("fma")
+            && is_x86_feature_detected!("f16c");
+        present.then_some(Avx2(()))
+    }
+}
+
+// SAFETY of everything below: whoever calls has the proof, or a vector that was made from it; pointers are vouched for by
+// the caller.
+
+impl Isa for Avx2 {
+    type F32 = F32;
+    type Words = I32;
+
     const ROWS: usize = 6;
     const VECTORS: usize = 1;
 
     #[inline(always)]
-    unsafe fn splat(value: f32) -> Self {
-        // SAFETY: the caller vouches for AVX2 and FMA, here and below.
-        unsafe { Avx2(_mm256_set1_ps(value), _mm256_set1_ps(value)) }
+    fn splat(self, value: f32) -> F32 {
+        // SAFETY: see above.
+        unsafe { F32(_mm256_set1_ps(value), _mm256_set1_ps(value)) }
     }
 
     #[inline(always)]
-    unsafe fn load(from: *const f32) -> Self {
-        // SAFETY: the caller vouches for sixteen readable floats.
-        unsafe { Avx2(_mm256_loadu_ps(from), _mm256_loadu_ps(from.add(8))) }
+    unsafe fn load(self, from: *const f32) -> F32 {
+        // SAFETY: see above.
+        unsafe { F32(_mm256_loadu_ps(from), _mm256_loadu_ps(from.add(8))) }
+    }
+
+    #[inline(always)]
+    fn splat_word(self, word: i32) -> I32 {
+        // SAFETY: see above.
+        unsafe { I32(_mm256_set1_epi32(word), _mm256_set1_epi32(word)) }
+    }
+
+    #[inline(always)]
+    unsafe fn load_words(self, from: *const i32) -> I32 {
+        // SAFETY: see above.
+        unsafe {
+            let high = from.add(8);
+            I32(
+                _mm256_loadu_si256(from.cast()),
+                _mm256_loadu_si256(high.cast()),
+            )
+        }
+    }
+
+    #[inline(always)]
+    fn mul_add(self, a: f64, b: f64, c: f64) -> f64 {
+        a.mul_add(b, c)
+    }
+
+    #[inline(always)]
+    fn avx2(self) -> Option<Avx2> {
+        Some(self)
+    }
+
+    #[inline(always)]
+    fn prefetch<T>(self, at: *const T) {
+        // SAFETY: a prefetch never faults, and SSE is part of every x86-64.
+        unsafe { _mm_prefetch::<_MM_HINT_T1>(at.cast()) };
+    }
+}
+
+/// Lanes 0–7 and 8–15.
+#[derive(Clone, Copy)]
+pub struct F32(__m256, __m256);
+
+/// Operations on pairs of lanes.
+macro_rules! lanewise {
+    ($($name:ident $intrinsic:ident;)*) => {$(
+        #[inline(always)]
+        fn $name(self, other: Self) -> Self {
+            // SAFETY: see above.
+            unsafe { F32($intrinsic(self.0, other.0), $intrinsic(self.1, other.1)) }
+        }
+    )*};
+}
+
+impl Lanes for F32 {
+    lanewise! {
+        add _mm256_add_ps;
+        sub _mm256_sub_ps;
+        mul _mm256_mul_ps;
+        div _mm256_div_ps;
+        min _mm256_min_ps;
+        max _mm256_max_ps;
     }
 
     #[inline(always)]
     unsafe fn store(self, to: *mut f32) {
-        // SAFETY: the caller vouches for sixteen writable floats.
+        // SAFETY: see above.
         unsafe {
             _mm256_storeu_ps(to, self.0);
             _mm256_storeu_ps(to.add(8), self.1);
@@ -35,54 +111,10 @@ impl Lanes for Avx2 {
     }
 
     #[inline(always)]
-    unsafe fn add(self, other: Self) -> Self {
-        // SAFETY: as above.
+    fn mul_add(self, times: Self, plus: Self) -> Self {
+        // SAFETY: see above.
         unsafe {
-            Avx2(
-                _mm256_add_ps(self.0, other.0),
-                _mm256_add_ps(self.1, other.1),
-            )
-        }
-    }
-
-    #[inline(always)]
-    unsafe fn sub(self, other: Self) -> Self {
-        // SAFETY: as above.
-        unsafe {
-            Avx2(
-                _mm256_sub_ps(self.0, other.0),
-                _mm256_sub_ps(self.1, other.1),
-            )
-        }
-    }
-
-    #[inline(always)]
-    unsafe fn mul(self, other: Self) -> Self {
-        // SAFETY: as above.
-        unsafe {
-            Avx2(
-                _mm256_mul_ps(self.0, other.0),
-                _mm256_mul_ps(self.1, other.1),
-            )
-        }
-    }
-
-    #[inline(always)]
-    unsafe fn div(self, other: Self) -> Self {
-        // SAFETY: as above.
-        unsafe {
-            Avx2(
-                _mm256_div_ps(self.0, other.0),
-                _mm256_div_ps(self.1, other.1),
-            )
-        }
-    }
-
-    #[inline(always)]
-    unsafe fn mul_add(self, times: Self, plus: Self) -> Self {
-        // SAFETY: as above.
-        unsafe {
-            Avx2(
+            F32(
                 _mm256_fmadd_ps(self.0, times.0, plus.0),
                 _mm256_fmadd_ps(self.1, times.1, plus.1),
             )
@@ -90,44 +122,53 @@ impl Lanes for Avx2 {
     }
 
     #[inline(always)]
-    unsafe fn min(self, other: Self) -> Self {
-        // SAFETY: as above.
-        unsafe {
-            Avx2(
-                _mm256_min_ps(self.0, other.0),
-                _mm256_min_ps(self.1, other.1),
-            )
-        }
-    }
-
-    #[inline(always)]
-    unsafe fn max(self, other: Self) -> Self {
-        // SAFETY: as above.
-        unsafe {
-            Avx2(
-                _mm256_max_ps(self.0, other.0),
-                _mm256_max_ps(self.1, other.1),
-            )
-        }
-    }
-
-    #[inline(always)]
-    unsafe fn exp2_whole(self) -> Self {
+    fn exp2_whole(self) -> Self {
         #[inline(always)]
         unsafe fn half(n: __m256) -> __m256 {
-            // SAFETY: as above.
+            // SAFETY: see above.
             unsafe {
                 let biased = _mm256_add_epi32(_mm256_cvtps_epi32(n), _mm256_set1_epi32(127));
                 _mm256_castsi256_ps(_mm256_slli_epi32::<23>(biased))
             }
         }
-        // SAFETY: as above.
-        unsafe { Avx2(half(self.0), half(self.1)) }
+        // SAFETY: see above.
+        unsafe { F32(half(self.0), half(self.1)) }
+    }
+}
+
+/// Words 0–7 and 8–15.
+#[derive(Clone, Copy)]
+pub struct I32(__m256i, __m256i);
+
+impl Words for I32 {
+    type F32 = F32;
+
+    /// `vpmaddwd` multiplies pairs of 16-bit codes and adds them in 32 bits.
+    #[inline(always)]
+    fn dot(self, input: Self, weights: Self) -> Self {
+        // SAFETY: see above.
+        unsafe {
+            I32(
+                _mm256_add_epi32(self.0, _mm256_madd_epi16(input.0, weights.0)),
+                _mm256_add_epi32(self.1, _mm256_madd_epi16(input.1, weights.1)),
+            )
+        }
     }
 
     #[inline(always)]
-    fn prefetch(at: *const f32) {
-        // SAFETY: a prefetch never faults, and SSE is part of every x86-64.
-        unsafe { _mm_prefetch::<_MM_HINT_T1>(at.cast()) };
+    fn to_floats(self) -> F32 {
+        // SAFETY: see above.
+        unsafe { F32(_mm256_cvtepi32_ps(self.0), _mm256_cvtepi32_ps(self.1)) }
+    }
+
+    #[inline(always)]
+    unsafe fn store_codes(values: F32, to: *mut i32) {
+        // SAFETY: see above.
+        unsafe {
+            let (low, high) = (_mm256_cvtps_epi32(values.0), _mm256_cvtps_epi32(values.1));
+            // Packing works within 128 bits: quarters 0, 2, 1, 3 are the codes in order.
+            let codes = _mm256_permute4x64_epi64::<0b11_01_10_00>(_mm256_packs_epi32(low, high));
+            _mm256_storeu_si256(to.cast(), codes);
+        }
     }
 }

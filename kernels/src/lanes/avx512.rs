@@ -3,88 +3,150 @@
 
 use std::arch::x86_64::*;
 
-use super::Lanes;
+use super::{Avx2, Isa, Lanes, Words};
 
-/// One register.
-#[derive(Clone, Copy)]
-pub struct Avx512(pub __m512);
+/// Proof of AVX-512 F and BW, of what [`Avx2`] proves, and of `VNNI` where that is true.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Avx512<const VNNI: bool>(Avx2);
 
-impl Lanes for Avx512 {
+impl<const VNNI: bool> Avx512<VNNI> {
+    /// Asks the CPU.
+    pub fn detect() -> Option<Self> {
+        let present = is_x86_feature_detected!("avx512f")
+            && is_x86_feature_detected!("avx512bw")
+            && (!VNNI || is_x86_feature_detected!("avx512vnni"));
+        Avx2::detect().filter(|_| present).map(Avx512)
+    }
+}
+
+// SAFETY of everything below: whoever calls has the proof, or a vector that was made from it; pointers are vouched for by
+// the caller.
+
+impl<const VNNI: bool> Isa for Avx512<VNNI> {
+    type F32 = F32;
+    type Words = I32<VNNI>;
+
     const ROWS: usize = 12;
     const VECTORS: usize = 2;
 
     #[inline(always)]
-    unsafe fn splat(value: f32) -> Self {
-        // SAFETY: the caller vouches for AVX-512F, here and below.
-        unsafe { Avx512(_mm512_set1_ps(value)) }
+    fn splat(self, value: f32) -> F32 {
+        // SAFETY: see above.
+        unsafe { F32(_mm512_set1_ps(value)) }
     }
 
     #[inline(always)]
-    unsafe fn load(from: *const f32) -> Self {
-        // SAFETY: the caller vouches for sixteen readable floats.
-        unsafe { Avx512(_mm512_loadu_ps(from)) }
+    unsafe fn load(self, from: *const f32) -> F32 {
+        // SAFETY: see above.
+        unsafe { F32(_mm512_loadu_ps(from)) }
+    }
+
+    #[inline(always)]
+    fn splat_word(self, word: i32) -> I32<VNNI> {
+        // SAFETY: see above.
+        unsafe { I32(_mm512_set1_epi32(word)) }
+    }
+
+    #[inline(always)]
+    unsafe fn load_words(self, from: *const i32) -> I32<VNNI> {
+        // SAFETY: see above.
+        unsafe { I32(_mm512_loadu_si512(from.cast())) }
+    }
+
+    #[inline(always)]
+    fn mul_add(self, a: f64, b: f64, c: f64) -> f64 {
+        a.mul_add(b, c)
+    }
+
+    #[inline(always)]
+    fn avx2(self) -> Option<Avx2> {
+        Some(self.0)
+    }
+
+    #[inline(always)]
+    fn prefetch<T>(self, at: *const T) {
+        self.0.prefetch(at);
+    }
+}
+
+/// One register.
+#[derive(Clone, Copy)]
+pub struct F32(__m512);
+
+/// Operations on pairs of lanes.
+macro_rules! lanewise {
+    ($($name:ident $intrinsic:ident;)*) => {$(
+        #[inline(always)]
+        fn $name(self, other: Self) -> Self {
+            // SAFETY: see above.
+            unsafe { F32($intrinsic(self.0, other.0)) }
+        }
+    )*};
+}
+
+impl Lanes for F32 {
+    lanewise! {
+        add _mm512_add_ps;
+        sub _mm512_sub_ps;
+        mul _mm512_mul_ps;
+        div _mm512_div_ps;
+        min _mm512_min_ps;
+        max _mm512_max_ps;
     }
 
     #[inline(always)]
     unsafe fn store(self, to: *mut f32) {
-        // SAFETY: the caller vouches for sixteen writable floats.
+        // SAFETY: see above.
         unsafe { _mm512_storeu_ps(to, self.0) };
     }
 
     #[inline(always)]
-    unsafe fn add(self, other: Self) -> Self {
-        // SAFETY: as above.
-        unsafe { Avx512(_mm512_add_ps(self.0, other.0)) }
+    fn mul_add(self, times: Self, plus: Self) -> Self {
+        // SAFETY: see above.
+        unsafe { F32(_mm512_fmadd_ps(self.0, times.0, plus.0)) }
     }
 
     #[inline(always)]
-    unsafe fn sub(self, other: Self) -> Self {
-        // SAFETY: as above.
-        unsafe { Avx512(_mm512_sub_ps(self.0, other.0)) }
-    }
-
-    #[inline(always)]
-    unsafe fn mul(self, other: Self) -> Self {
-        // SAFETY: as above.
-        unsafe { Avx512(_mm512_mul_ps(self.0, other.0)) }
-    }
-
-    #[inline(always)]
-    unsafe fn div(self, other: Self) -> Self {
-        // SAFETY: as above.
-        unsafe { Avx512(_mm512_div_ps(self.0, other.0)) }
-    }
-
-    #[inline(always)]
-    unsafe fn mul_add(self, times: Self, plus: Self) -> Self {
-        // SAFETY: as above.
-        unsafe { Avx512(_mm512_fmadd_ps(self.0, times.0, plus.0)) }
-    }
-
-    #[inline(always)]
-    unsafe fn min(self, other: Self) -> Self {
-        // SAFETY: as above.
-        unsafe { Avx512(_mm512_min_ps(self.0, other.0)) }
-    }
-
-    #[inline(always)]
-    unsafe fn max(self, other: Self) -> Self {
-        // SAFETY: as above.
-        unsafe { Avx512(_mm512_max_ps(self.0, other.0)) }
-    }
-
-    #[inline(always)]
-    unsafe fn exp2_whole(self) -> Self {
-        // SAFETY: as above.
+    fn exp2_whole(self) -> Self {
+        // SAFETY: see above.
         unsafe {
             let biased = _mm512_add_epi32(_mm512_cvtps_epi32(self.0), _mm512_set1_epi32(127));
-            Avx512(_mm512_castsi512_ps(_mm512_slli_epi32::<23>(biased)))
+            F32(_mm512_castsi512_ps(_mm512_slli_epi32::<23>(biased)))
         }
+    }
+}
+
+/// One register of words.
+#[derive(Clone, Copy)]
+pub struct I32<const VNNI: bool>(__m512i);
+
+impl<const VNNI: bool> Words for I32<VNNI> {
+    type F32 = F32;
+
+    /// `vpdpwssd` multiplies pairs of 16-bit codes and adds them to the sum in one instruction; it takes two without VNNI.
+    #[inline(always)]
+    fn dot(self, input: Self, weights: Self) -> Self {
+        // SAFETY: see above.
+        I32(unsafe {
+            match VNNI {
+                true => _mm512_dpwssd_epi32(self.0, input.0, weights.0),
+                false => _mm512_add_epi32(self.0, _mm512_madd_epi16(input.0, weights.0)),
+            }
+        })
     }
 
     #[inline(always)]
-    fn prefetch(at: *const f32) {
-        // SAFETY: a prefetch never faults, and SSE is part of every x86-64.
-        unsafe { _mm_prefetch::<_MM_HINT_T1>(at.cast()) };
+    fn to_floats(self) -> F32 {
+        // SAFETY: see above.
+        unsafe { F32(_mm512_cvtepi32_ps(self.0)) }
+    }
+
+    #[inline(always)]
+    unsafe fn store_codes(values: F32, to: *mut i32) {
+        // SAFETY: see above.
+        unsafe {
+            let codes = _mm512_cvtepi32_epi16(_mm512_cvtps_epi32(values.0));
+            _mm256_storeu_si256(to.cast(), codes);
+        }
     }
 }

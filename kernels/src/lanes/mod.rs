@@ -1,73 +1,139 @@
-//! Sixteen f32 lanes, the unit that every kernel is written in. Each instruction set gives the same sixteen lanes
-//! (one AVX-512 register, two AVX registers, an array of sixteen floats elsewhere), and reductions add lanes in one
-//! fixed order, so that results do not depend on how wide the registers are.
+//! Sixteen lanes, the unit that every kernel is written in. Each instruction set gives the same sixteen lanes (one
+//! AVX-512 register, two AVX registers, an array elsewhere), and reductions add lanes in one fixed order, so that
+//! results do not depend on how wide the registers are.
+//!
+//! An instruction set is a value of a type without size that only detection makes ([`Avx2::detect`]), and vectors are
+//! only made from such a value. So whoever has either of them may compute: arithmetic on lanes is safe, and only
+//! pointers are not.
 
 #[cfg(target_arch = "x86_64")]
-pub(super) mod avx2;
+mod avx2;
 #[cfg(target_arch = "x86_64")]
-pub(super) mod avx512;
-pub(super) mod portable;
+mod avx512;
+mod portable;
+
+use std::fmt::Debug;
+
+#[cfg(target_arch = "x86_64")]
+pub use avx2::Avx2;
+#[cfg(target_arch = "x86_64")]
+pub use avx512::Avx512;
+pub use portable::Portable;
 
 /// Lanes in a vector.
 pub const LANES: usize = 16;
 
-/// Sixteen lanes of one instruction set, and the matrix tile that fills its registers.
-///
-/// Every method is `unsafe` for one reason: the instruction set must be present on the running CPU. Pointers must be
-/// valid for sixteen f32.
-pub(super) trait Lanes: Copy {
+/// Proof that the CPU has an instruction set, and the matrix tile that fills its registers.
+pub trait Isa: Copy + Debug {
+    /// Sixteen f32.
+    type F32: Lanes;
+    /// Sixteen 32-bit words.
+    type Words: Words<F32 = Self::F32>;
+
     /// Rows of the matrix tile.
     const ROWS: usize;
     /// Vectors per row of the matrix tile.
     const VECTORS: usize;
 
     /// The value in every lane.
-    unsafe fn splat(value: f32) -> Self;
+    fn splat(self, value: f32) -> Self::F32;
+
     /// Sixteen consecutive floats; no alignment is asked for.
-    unsafe fn load(from: *const f32) -> Self;
-    /// Writes sixteen consecutive floats.
-    unsafe fn store(self, to: *mut f32);
-    /// a + b
-    unsafe fn add(self, other: Self) -> Self;
-    /// a − b
-    unsafe fn sub(self, other: Self) -> Self;
-    /// a · b
-    unsafe fn mul(self, other: Self) -> Self;
-    /// a / b
-    unsafe fn div(self, other: Self) -> Self;
-    /// a · b + c, rounded once where the hardware does so.
-    unsafe fn mul_add(self, times: Self, plus: Self) -> Self;
-    /// The smaller of each pair.
-    unsafe fn min(self, other: Self) -> Self;
-    /// The larger of each pair.
-    unsafe fn max(self, other: Self) -> Self;
-    /// 2ⁿ for lanes that hold whole numbers n between −126 and 127.
-    unsafe fn exp2_whole(self) -> Self;
+    ///
+    /// # Safety
+    /// `from` is valid for sixteen floats.
+    unsafe fn load(self, from: *const f32) -> Self::F32;
+
+    /// The word in every lane.
+    fn splat_word(self, word: i32) -> Self::Words;
+
+    /// Sixteen consecutive words; no alignment is asked for.
+    ///
+    /// # Safety
+    /// `from` is valid for sixteen words.
+    unsafe fn load_words(self, from: *const i32) -> Self::Words;
+
+    /// a · b + c in f64, rounded once where the instruction set is known to do so. Loops over arrays of f64 become
+    /// vectors of them.
+    fn mul_add(self, a: f64, b: f64, c: f64) -> f64;
+
+    /// The proof of AVX2 that is part of this one.
+    #[cfg(target_arch = "x86_64")]
+    fn avx2(self) -> Option<Avx2> {
+        None
+    }
+
     /// Asks for the cache line at `at`, any address, in the second-level cache; a hint that changes no result.
     #[inline(always)]
-    fn prefetch(at: *const f32) {
+    fn prefetch<T>(self, at: *const T) {
         let _ = at;
     }
+}
+
+/// Sixteen f32 of one instruction set.
+pub trait Lanes: Copy {
+    /// Writes sixteen consecutive floats.
+    ///
+    /// # Safety
+    /// `to` is valid for sixteen floats.
+    unsafe fn store(self, to: *mut f32);
+    /// a + b
+    fn add(self, other: Self) -> Self;
+    /// a − b
+    fn sub(self, other: Self) -> Self;
+    /// a · b
+    fn mul(self, other: Self) -> Self;
+    /// a / b
+    fn div(self, other: Self) -> Self;
+    /// a · b + c, rounded once where the hardware does so.
+    fn mul_add(self, times: Self, plus: Self) -> Self;
+    /// The smaller of each pair; the second one where either is not a number.
+    fn min(self, other: Self) -> Self;
+    /// The larger of each pair; the second one where either is not a number.
+    fn max(self, other: Self) -> Self;
+    /// 2ⁿ for lanes that hold whole numbers n between −126 and 127.
+    fn exp2_whole(self) -> Self;
+
     /// The lanes as an array.
     #[inline(always)]
-    unsafe fn to_array(self) -> [f32; LANES] {
+    fn to_array(self) -> [f32; LANES] {
         let mut lanes = [0.0; LANES];
-        // SAFETY: the array holds sixteen floats; the caller vouches for the instruction set.
+        // SAFETY: the array holds sixteen floats.
         unsafe { self.store(lanes.as_mut_ptr()) };
         lanes
     }
     /// The sum of all lanes: halves are added until one lane is left.
     #[inline(always)]
-    unsafe fn sum(self) -> f32 {
-        // SAFETY: the caller vouches for the instruction set.
-        fold(unsafe { self.to_array() }, |a, b| a + b)
+    fn sum(self) -> f32 {
+        fold(self.to_array(), |a, b| a + b)
     }
     /// The largest lane.
     #[inline(always)]
-    unsafe fn largest(self) -> f32 {
-        // SAFETY: the caller vouches for the instruction set.
-        fold(unsafe { self.to_array() }, f32::max)
+    fn largest(self) -> f32 {
+        fold(self.to_array(), f32::max)
     }
+}
+
+/// Sixteen 32-bit words: sums, or the 16-bit codes of two inputs for each of sixteen outputs.
+pub trait Words: Copy {
+    /// The f32 lanes of the same instruction set.
+    type F32: Lanes;
+
+    /// self + Σ over the two inputs of input code · weight code; the sums stay within 32 bits.
+    fn dot(self, input: Self, weights: Self) -> Self;
+    /// The sums as floats.
+    fn to_floats(self) -> Self::F32;
+    /// Rounds sixteen floats to the nearest codes, ties to even, and writes them as eight consecutive words.
+    ///
+    /// # Safety
+    /// `to` is valid for eight words.
+    unsafe fn store_codes(values: Self::F32, to: *mut i32);
+}
+
+/// Two codes as one word.
+#[inline(always)]
+pub fn word([first, second]: [i32; 2]) -> i32 {
+    (first & 0xffff) | (second << 16)
 }
 
 /// Folds sixteen lanes by halves: lane i with lane i + 8, then i + 4, i + 2, i + 1.

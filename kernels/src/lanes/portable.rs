@@ -2,37 +2,62 @@
 //! where there is no other. The compiler turns the fixed-size loops into whatever vectors the target always has
 //! (SSE2, NEON).
 
-use super::{LANES, Lanes};
+use super::{Isa, LANES, Lanes, Words, word};
 
-/// Sixteen floats.
-#[derive(Clone, Copy)]
-pub struct Portable(pub [f32; LANES]);
+/// What every CPU has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Portable;
 
-/// Without a fused instruction in the target's baseline, `f32::mul_add` is a slow call.
-const FUSED: bool = cfg!(any(target_feature = "fma", target_arch = "aarch64"));
+impl Isa for Portable {
+    type F32 = F32;
+    type Words = I32;
 
-impl Portable {
-    #[inline(always)]
-    fn zip(self, other: Self, join: impl Fn(f32, f32) -> f32) -> Self {
-        Portable(std::array::from_fn(|i| join(self.0[i], other.0[i])))
-    }
-}
-
-impl Lanes for Portable {
     const ROWS: usize = if cfg!(target_arch = "aarch64") { 6 } else { 2 };
     const VECTORS: usize = 1;
 
     #[inline(always)]
-    unsafe fn splat(value: f32) -> Self {
-        Portable([value; LANES])
+    fn splat(self, value: f32) -> F32 {
+        F32([value; LANES])
     }
 
     #[inline(always)]
-    unsafe fn load(from: *const f32) -> Self {
+    unsafe fn load(self, from: *const f32) -> F32 {
         // SAFETY: the caller vouches for sixteen readable floats; an array of f32 has their alignment.
-        Portable(unsafe { from.cast::<[f32; LANES]>().read() })
+        F32(unsafe { from.cast::<[f32; LANES]>().read() })
     }
 
+    #[inline(always)]
+    fn splat_word(self, word: i32) -> I32 {
+        I32([word; LANES])
+    }
+
+    #[inline(always)]
+    unsafe fn load_words(self, from: *const i32) -> I32 {
+        // SAFETY: the caller vouches for sixteen readable words.
+        I32(unsafe { from.cast::<[i32; LANES]>().read() })
+    }
+
+    #[inline(always)]
+    fn mul_add(self, a: f64, b: f64, c: f64) -> f64 {
+        a * b + c
+    }
+}
+
+/// Without a fused instruction in the target's baseline, `f32::mul_add` is a slow call.
+const FUSED: bool = cfg!(any(target_feature = "fma", target_arch = "aarch64"));
+
+/// Sixteen floats.
+#[derive(Clone, Copy)]
+pub struct F32([f32; LANES]);
+
+impl F32 {
+    #[inline(always)]
+    fn zip(self, other: Self, join: impl Fn(f32, f32) -> f32) -> Self {
+        F32(std::array::from_fn(|i| join(self.0[i], other.0[i])))
+    }
+}
+
+impl Lanes for F32 {
     #[inline(always)]
     unsafe fn store(self, to: *mut f32) {
         // SAFETY: the caller vouches for sixteen writable floats.
@@ -40,48 +65,80 @@ impl Lanes for Portable {
     }
 
     #[inline(always)]
-    unsafe fn add(self, other: Self) -> Self {
+    fn add(self, other: Self) -> Self {
         self.zip(other, |a, b| a + b)
     }
 
     #[inline(always)]
-    unsafe fn sub(self, other: Self) -> Self {
+    fn sub(self, other: Self) -> Self {
         self.zip(other, |a, b| a - b)
     }
 
     #[inline(always)]
-    unsafe fn mul(self, other: Self) -> Self {
+    fn mul(self, other: Self) -> Self {
         self.zip(other, |a, b| a * b)
     }
 
     #[inline(always)]
-    unsafe fn div(self, other: Self) -> Self {
+    fn div(self, other: Self) -> Self {
         self.zip(other, |a, b| a / b)
     }
 
     #[inline(always)]
-    unsafe fn mul_add(self, times: Self, plus: Self) -> Self {
-        Portable(std::array::from_fn(|i| match FUSED {
+    fn mul_add(self, times: Self, plus: Self) -> Self {
+        F32(std::array::from_fn(|i| match FUSED {
             true => self.0[i].mul_add(times.0[i], plus.0[i]),
             false => self.0[i] * times.0[i] + plus.0[i],
         }))
     }
 
     #[inline(always)]
-    unsafe fn min(self, other: Self) -> Self {
+    fn min(self, other: Self) -> Self {
         self.zip(other, |a, b| if a < b { a } else { b })
     }
 
     #[inline(always)]
-    unsafe fn max(self, other: Self) -> Self {
+    fn max(self, other: Self) -> Self {
         self.zip(other, |a, b| if a > b { a } else { b })
     }
 
     #[inline(always)]
-    unsafe fn exp2_whole(self) -> Self {
-        Portable(
-            self.0
-                .map(|n| f32::from_bits(((n as i32 + 127) << 23) as u32)),
-        )
+    fn exp2_whole(self) -> Self {
+        F32(self
+            .0
+            .map(|n| f32::from_bits(((n as i32 + 127) << 23) as u32)))
+    }
+}
+
+/// Sixteen words.
+#[derive(Clone, Copy)]
+pub struct I32([i32; LANES]);
+
+impl Words for I32 {
+    type F32 = F32;
+
+    #[inline(always)]
+    fn dot(self, input: Self, weights: Self) -> Self {
+        let mut sums = self.0;
+        for (i, sum) in sums.iter_mut().enumerate() {
+            let (a, b) = (input.0[i], weights.0[i]);
+            *sum += i32::from(a as i16) * i32::from(b as i16) + (a >> 16) * (b >> 16);
+        }
+        I32(sums)
+    }
+
+    #[inline(always)]
+    fn to_floats(self) -> F32 {
+        F32(self.0.map(|sum| sum as f32))
+    }
+
+    #[inline(always)]
+    unsafe fn store_codes(values: F32, to: *mut i32) {
+        let codes = values.0.map(|value| value.round_ties_even() as i32);
+        let (pairs, _) = codes.as_chunks();
+        for (i, pair) in pairs.iter().enumerate() {
+            // SAFETY: the caller vouches for eight writable words.
+            unsafe { to.add(i).write(word(*pair)) };
+        }
     }
 }

@@ -56,7 +56,10 @@ pub struct Bias {
 
 /// The closed-form bias of the distance of `transport`, which was made from `a` and `b`.
 ///
-/// `Err(Unavailable)` unless both samples are larger than the dimension.
+/// The inner error is that a sample is no larger than the dimension, where the formula does not hold.
+///
+/// # Errors
+/// Pairs that are inconsistent, or a decomposition that fails.
 pub fn analytic_bias(
     transport: &Transport,
     a: ArrayView2<f32>,

@@ -6,6 +6,7 @@
 //! semi-definite matrix") otherwise. Pivoting finds the rank and stops there, so rounding noise in the null
 //! space never reaches a square root.
 
+use fgd_kernels::{Isa, Kernel, Level};
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2, s};
 
 use super::Decompose;
@@ -106,6 +107,7 @@ fn pivoted_cholesky(sigma: ArrayView2<f64>, largest: f64) -> Array2<f64> {
     let mut remaining: Vec<f64> = sigma.diag().to_vec();
     let mut open: Vec<usize> = (0..d).collect();
     let mut pivot_row = Vec::with_capacity(d);
+    let level = Level::current();
     for k in 0..d {
         let (at, pivot) = match open
             .iter()
@@ -124,7 +126,7 @@ fn pivoted_cholesky(sigma: ArrayView2<f64>, largest: f64) -> Array2<f64> {
         entries[pivot * d + k] = root;
         for &i in &open {
             let row = &mut entries[i * d..][..=k];
-            let entry = (sigma[[pivot, i]] - dot(&row[..k], &pivot_row)) / root;
+            let entry = (sigma[[pivot, i]] - level.run(Dot(&row[..k], &pivot_row))) / root;
             row[k] = entry;
             remaining[i] -= entry * entry;
         }
@@ -132,40 +134,25 @@ fn pivoted_cholesky(sigma: ArrayView2<f64>, largest: f64) -> Array2<f64> {
     l
 }
 
-fn dot(a: &[f64], b: &[f64]) -> f64 {
-    #[cfg(target_arch = "x86_64")]
-    if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
-        // SAFETY: the processor has just been seen to have both features.
-        return unsafe { dot_with_avx2(a, b) };
-    }
-    lanes::<false>(a, b)
-}
+/// Σ a·b
+struct Dot<'a>(&'a [f64], &'a [f64]);
 
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx2,fma")]
-fn dot_with_avx2(a: &[f64], b: &[f64]) -> f64 {
-    lanes::<true>(a, b)
-}
+impl Kernel for Dot<'_> {
+    type Output = f64;
 
-#[inline(always)]
-fn lanes<const FUSED: bool>(a: &[f64], b: &[f64]) -> f64 {
-    let add = |sum: f64, a: f64, b: f64| {
-        if FUSED {
-            a.mul_add(b, sum)
-        } else {
-            sum + a * b
+    #[inline(always)]
+    fn run<I: Isa>(self, isa: I) -> f64 {
+        let ((a, a_rest), (b, b_rest)) = (self.0.as_chunks::<16>(), self.1.as_chunks::<16>());
+        let mut sums = [0.0; 16];
+        for (a, b) in a.iter().zip(b) {
+            for c in 0..16 {
+                sums[c] = isa.mul_add(a[c], b[c], sums[c]);
+            }
         }
-    };
-    let ((a, a_rest), (b, b_rest)) = (a.as_chunks::<16>(), b.as_chunks::<16>());
-    let mut sums = [0.0; 16];
-    for (a, b) in a.iter().zip(b) {
-        for c in 0..16 {
-            sums[c] = add(sums[c], a[c], b[c]);
-        }
+        let rest = a_rest
+            .iter()
+            .zip(b_rest)
+            .fold(0.0, |sum, (&a, &b)| isa.mul_add(a, b, sum));
+        sums.iter().sum::<f64>() + rest
     }
-    let rest = a_rest
-        .iter()
-        .zip(b_rest)
-        .fold(0.0, |sum, (&a, &b)| add(sum, a, b));
-    sums.iter().sum::<f64>() + rest
 }

@@ -3,10 +3,10 @@
 //! A column takes the updates that the last step left pending, is multiplied by the step's reflector, and enters a product
 //! with the row that this yields, all while it is in the first-level cache.
 //!
-//! The one body is compiled twice: for any processor, and for AVX2 with fused multiply-add, chosen at run time.
 //! Columns are split between two threads in a way that depends on the matrix alone, so the values do not depend on the
 //! number of threads.
 
+use fgd_kernels::{Isa, Kernel, Level};
 use ndarray::ArrayView2;
 
 /// Entries worked on together: two AVX2 registers, one line of cache.
@@ -117,7 +117,14 @@ impl Columns {
             let mut product = vec![Lane::ZERO; job.height];
             let range = skip + at..skip + at + y.len();
             let coefficients = [&pending.y[range.clone()], &pending.h[range]];
-            job.run(columns, coefficients, y, entries, &mut product);
+            Level::current().run(Columnwise {
+                job: &job,
+                columns,
+                pending: coefficients,
+                y,
+                entries,
+                product: &mut product,
+            });
             product
         };
         let columns = &mut self.lanes[from * self.height..];
@@ -156,86 +163,56 @@ pub(super) struct Job<'a> {
     pub(super) tau: f64,
 }
 
-impl Job<'_> {
-    /// Works off some columns: their entries of `y` and of the step's row, and their part of the product with the row.
-    pub(super) fn run(
-        &self,
-        columns: &mut [Lane],
-        pending: [&[f64]; 2],
-        y: &mut [f64],
-        entries: &mut [f64],
-        product: &mut [Lane],
-    ) {
-        #[cfg(target_arch = "x86_64")]
-        if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
-            // SAFETY: the processor has just been seen to have both features.
-            unsafe { self.with_avx2(columns, pending, y, entries, product) };
-            return;
-        }
-        self.portable(columns, pending, y, entries, product);
-    }
+/// Works off some columns: their entries of `y` and of the step's row, and their part of the product with the row.
+pub(super) struct Columnwise<'a> {
+    pub(super) job: &'a Job<'a>,
+    pub(super) columns: &'a mut [Lane],
+    pub(super) pending: [&'a [f64]; 2],
+    pub(super) y: &'a mut [f64],
+    pub(super) entries: &'a mut [f64],
+    pub(super) product: &'a mut [Lane],
+}
 
-    /// [`Job::run`] on any processor.
-    pub(super) fn portable(
-        &self,
-        columns: &mut [Lane],
-        pending: [&[f64]; 2],
-        y: &mut [f64],
-        entries: &mut [f64],
-        product: &mut [Lane],
-    ) {
-        self.body::<false>(columns, pending, y, entries, product);
-    }
-
-    #[cfg(target_arch = "x86_64")]
-    #[target_feature(enable = "avx2,fma")]
-    fn with_avx2(
-        &self,
-        columns: &mut [Lane],
-        pending: [&[f64]; 2],
-        y: &mut [f64],
-        entries: &mut [f64],
-        product: &mut [Lane],
-    ) {
-        self.body::<true>(columns, pending, y, entries, product);
-    }
+impl Kernel for Columnwise<'_> {
+    type Output = ();
 
     #[inline(always)]
-    fn body<const FUSED: bool>(
-        &self,
-        columns: &mut [Lane],
-        [pending_y, pending_h]: [&[f64]; 2],
-        y: &mut [f64],
-        entries: &mut [f64],
-        product: &mut [Lane],
-    ) {
+    fn run<I: Isa>(self, isa: I) {
+        let Columnwise {
+            job,
+            columns,
+            pending: [pending_y, pending_h],
+            y,
+            entries,
+            product,
+        } = self;
         // Rows above the step's own are done with: their entries of u and x are zero.
-        let start = self.row / LANE;
+        let start = job.row / LANE;
         let (u, x, left) = (
-            &self.pending_u[start..],
-            &self.pending_x[start..],
-            &self.u[start..],
+            &job.pending_u[start..],
+            &job.pending_x[start..],
+            &job.u[start..],
         );
         let product = &mut product[start..];
         let mut at = 0;
-        for group in columns.chunks_mut(GROUP * self.height) {
-            let count = group.len() / self.height;
-            for (c, column) in group.chunks_exact_mut(self.height).enumerate() {
+        for group in columns.chunks_mut(GROUP * job.height) {
+            let count = group.len() / job.height;
+            for (c, column) in group.chunks_exact_mut(job.height).enumerate() {
                 let coefficients = [-pending_y[at + c], -pending_h[at + c]];
-                let sum = settle::<FUSED>(&mut column[start..], coefficients, [u, x, left]);
-                y[at + c] = self.tau * sum;
-                entries[at + c] = column[start].0[self.row % LANE] - self.tau * sum;
+                let sum = settle(isa, &mut column[start..], coefficients, [u, x, left]);
+                y[at + c] = job.tau * sum;
+                entries[at + c] = column[start].0[job.row % LANE] - job.tau * sum;
             }
             if count == GROUP {
-                let (a, rest) = group.split_at(self.height);
-                let (b, rest) = rest.split_at(self.height);
-                let (c, d) = rest.split_at(self.height);
+                let (a, rest) = group.split_at(job.height);
+                let (b, rest) = rest.split_at(job.height);
+                let (c, d) = rest.split_at(job.height);
                 let weights: [f64; GROUP] = std::array::from_fn(|c| entries[at + c]);
                 let columns = [&a[start..], &b[start..], &c[start..], &d[start..]];
-                add_four::<FUSED>(product, columns, weights);
+                add_four(isa, product, columns, weights);
             } else {
-                for (c, column) in group.chunks_exact(self.height).enumerate() {
-                    add::<FUSED>(product, &column[start..], entries[at + c]);
+                for (c, column) in group.chunks_exact(job.height).enumerate() {
+                    add(isa, product, &column[start..], entries[at + c]);
                 }
             }
             at += count;
@@ -245,7 +222,8 @@ impl Job<'_> {
 
 /// column += y u + h x, and its product with `left`.
 #[inline(always)]
-fn settle<const FUSED: bool>(
+fn settle<I: Isa>(
+    isa: I,
     column: &mut [Lane],
     [y, h]: [f64; 2],
     [u, x, left]: [&[Lane]; 3],
@@ -253,9 +231,9 @@ fn settle<const FUSED: bool>(
     let mut sums = [0.0; LANE];
     for (entry, ((u, x), left)) in column.iter_mut().zip(u.iter().zip(x).zip(left)) {
         for (c, sum) in sums.iter_mut().enumerate() {
-            let value = fma::<FUSED>(x.0[c], h, fma::<FUSED>(u.0[c], y, entry.0[c]));
+            let value = isa.mul_add(x.0[c], h, isa.mul_add(u.0[c], y, entry.0[c]));
             entry.0[c] = value;
-            *sum = fma::<FUSED>(value, left.0[c], *sum);
+            *sum = isa.mul_add(value, left.0[c], *sum);
         }
     }
     sums.iter().sum()
@@ -263,33 +241,29 @@ fn settle<const FUSED: bool>(
 
 /// product += Σ weight · column.
 #[inline(always)]
-fn add_four<const FUSED: bool>(
+fn add_four<I: Isa>(
+    isa: I,
     product: &mut [Lane],
     [a, b, c, d]: [&[Lane]; GROUP],
     weights: [f64; GROUP],
 ) {
     for (sum, ((a, b), (c, d))) in product.iter_mut().zip(a.iter().zip(b).zip(c.iter().zip(d))) {
         for i in 0..LANE {
-            let two = fma::<FUSED>(
+            let two = isa.mul_add(
                 b.0[i],
                 weights[1],
-                fma::<FUSED>(a.0[i], weights[0], sum.0[i]),
+                isa.mul_add(a.0[i], weights[0], sum.0[i]),
             );
-            sum.0[i] = fma::<FUSED>(d.0[i], weights[3], fma::<FUSED>(c.0[i], weights[2], two));
+            sum.0[i] = isa.mul_add(d.0[i], weights[3], isa.mul_add(c.0[i], weights[2], two));
         }
     }
 }
 
 #[inline(always)]
-fn add<const FUSED: bool>(product: &mut [Lane], column: &[Lane], weight: f64) {
+fn add<I: Isa>(isa: I, product: &mut [Lane], column: &[Lane], weight: f64) {
     for (sum, v) in product.iter_mut().zip(column) {
         for i in 0..LANE {
-            sum.0[i] = fma::<FUSED>(v.0[i], weight, sum.0[i]);
+            sum.0[i] = isa.mul_add(v.0[i], weight, sum.0[i]);
         }
     }
-}
-
-#[inline(always)]
-fn fma<const FUSED: bool>(a: f64, b: f64, c: f64) -> f64 {
-    if FUSED { a.mul_add(b, c) } else { a * b + c }
 }

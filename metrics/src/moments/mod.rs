@@ -56,7 +56,8 @@ impl Moments {
     /// Moments known from elsewhere: a count, a mean `[d]` and a covariance `[d, d]` with the given `ddof`
     /// (1 in the `.npz` files of pytorch-fid).
     ///
-    /// Fails if the shapes differ, a value is not finite, the matrix is not symmetric, or `n ≤ ddof`.
+    /// # Errors
+    /// Shapes that differ, a value that is not finite, a matrix that is not symmetric, or `n ≤ ddof`.
     pub fn from_mean_covariance(
         n: u64,
         mean: Array1<f64>,
@@ -92,7 +93,8 @@ impl Moments {
 
     /// Adds the rows of a matrix `[n, d]`.
     ///
-    /// Fails if the dimension differs. Values that are not finite show when the moments are used.
+    /// # Errors
+    /// Another dimension. Values that are not finite show when the moments are used.
     pub fn push_rows<T: Embedded>(&mut self, rows: ArrayView2<T>) -> Result<(), MetricError> {
         self.same_dimension(rows.ncols())?;
         self.extend(rows);
@@ -101,7 +103,8 @@ impl Moments {
 
     /// Adds the set that `other` describes. Associative and commutative up to rounding.
     ///
-    /// Fails if the dimensions differ.
+    /// # Errors
+    /// Dimensions that differ.
     pub fn merge(&mut self, other: &Moments) -> Result<(), MetricError> {
         self.same_dimension(other.dim())?;
         self.absorb(other);
@@ -129,6 +132,9 @@ impl Moments {
     }
 
     /// Covariance `[d, d]`: the co-moment over `n − ddof` (0: of the population; 1: unbiased, as `np.cov`).
+    ///
+    /// # Errors
+    /// `n ≤ ddof`, or embeddings that were not finite.
     pub fn covariance(&self, ddof: u8) -> Result<Array2<f64>, MetricError> {
         let degrees = degrees_of_freedom(self.n, ddof)?;
         if self

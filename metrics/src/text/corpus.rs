@@ -108,18 +108,6 @@ impl Corpus {
         self.candidates.len()
     }
 
-    /// The words of candidate `index`.
-    ///
-    /// # Panics
-    /// If `index` is not below [`Corpus::len`].
-    pub fn candidate(&self, index: usize) -> impl Iterator<Item = &str> {
-        self.candidates[index].iter().map(|&id| self.word(id))
-    }
-
-    pub(super) fn word(&self, id: WordId) -> &str {
-        &self.words[id as usize]
-    }
-
     pub(super) fn words(&self) -> &[String] {
         &self.words
     }
@@ -206,10 +194,9 @@ mod tests {
     #[test]
     fn words_survive_interning() {
         let corpus = Corpus::new(&["A red, red bus."], &[vec!["a bus"]]).expect("a valid corpus");
-        assert_eq!(
-            corpus.candidate(0).collect::<Vec<_>>(),
-            ["a", "red", "red", "bus"]
-        );
+        let word = |&id: &WordId| corpus.words()[id as usize].as_str();
+        let words: Vec<&str> = corpus.candidates()[0].iter().map(word).collect();
+        assert_eq!(words, ["a", "red", "red", "bus"]);
         assert_eq!(corpus.len(), 1);
     }
 }

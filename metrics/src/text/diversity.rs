@@ -1,4 +1,4 @@
-//! How varied captions are: distinct n-grams, vocabulary and length, and the table's share of captions that run away.
+//! How varied captions are: distinct n-grams, vocabulary and length; and the table's share of captions that run away.
 
 use std::collections::HashMap;
 
@@ -44,11 +44,11 @@ impl Metric for Variety {
         let runaway = candidates.par_iter().filter(is_runaway).count();
         let runaway = share(runaway, candidates.len());
         let values = [
-            own.distinct[0].corpus,
-            own.distinct[1].corpus,
+            own.distinct[0],
+            own.distinct[1],
             own.vocabulary as f64,
-            own.length.mean,
-            theirs.length.mean,
+            own.words,
+            theirs.words,
             runaway,
         ];
         let lengths = corpus.candidates().iter().map(|words| words.len() as f64);
@@ -86,39 +86,15 @@ pub enum Side {
 pub struct Diversity {
     /// Number of captions described.
     pub captions: usize,
-    /// distinct-1 and distinct-2 (Li et al. 2016, arXiv:1510.03055).
-    pub distinct: [Distinct; 2],
+    /// distinct-1 and distinct-2 (Li et al. 2016, arXiv:1510.03055): number of different n-grams over number of n-grams, in [0, 1].
+    ///
+    /// The values fall as the corpus grows (new n-grams run out): compare them between equally many captions of
+    /// similar length only. No standard error is given, because a count of different things is biased in every subsample.
+    pub distinct: [f64; 2],
     /// Number of different words.
     pub vocabulary: usize,
-    /// Lengths in words.
-    pub length: Length,
-}
-
-/// Number of different n-grams over number of n-grams, in [0, 1].
-///
-/// The corpus value falls as the corpus grows (new n-grams run out): compare it between equally many captions of
-/// similar length only. No standard error is given, because a count of different things is biased in every subsample.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Distinct {
-    /// Over all captions together.
-    pub corpus: f64,
-    /// Within each caption; 0 for a caption too short to have an n-gram.
-    pub per_caption: Vec<f64>,
-}
-
-/// Lengths of captions in words.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Length {
-    /// Arithmetic mean.
-    pub mean: f64,
-    /// Standard deviation with the n − 1 denominator; 0 for one caption.
-    pub sd: f64,
-    /// Shortest.
-    pub min: usize,
-    /// Median; the mean of the middle two for an even number of captions.
-    pub median: f64,
-    /// Longest.
-    pub max: usize,
+    /// Mean number of words.
+    pub words: f64,
 }
 
 /// Describes the candidates or the references of a corpus.
@@ -138,34 +114,25 @@ pub fn diversity(corpus: &Corpus, side: Side) -> Diversity {
         captions: captions.len(),
         distinct: [distinct_1, distinct_2],
         vocabulary,
-        length: length(&captions),
+        words: share(
+            captions.iter().map(|words| words.len()).sum(),
+            captions.len(),
+        ),
     }
 }
 
 /// distinct-n and the number of different n-grams.
-fn distinct(captions: &[&[WordId]], n: usize) -> (Distinct, usize) {
-    let counted: Vec<_> = captions.par_iter().map(|words| counts(words, n)).collect();
-    let possible = |words: &[WordId]| (words.len() + 1).saturating_sub(n);
-    let per_caption = counted
-        .iter()
-        .zip(captions)
-        .map(|(counts, words)| share(counts.len(), possible(words)));
-    let per_caption = per_caption.collect();
-    let mut ngrams: Vec<Ngram> = counted
-        .into_iter()
-        .flatten()
+fn distinct(captions: &[&[WordId]], n: usize) -> (f64, usize) {
+    let mut ngrams: Vec<Ngram> = captions
+        .par_iter()
+        .flat_map_iter(|words| counts(words, n))
         .map(|(ngram, _)| ngram)
         .collect();
     ngrams.par_sort_unstable();
     ngrams.dedup();
-    let total = captions.iter().map(|words| possible(words)).sum();
-    (
-        Distinct {
-            corpus: share(ngrams.len(), total),
-            per_caption,
-        },
-        ngrams.len(),
-    )
+    let possible = |words: &&[WordId]| (words.len() + 1).saturating_sub(n);
+    let total = captions.iter().map(possible).sum();
+    (share(ngrams.len(), total), ngrams.len())
 }
 
 fn share(part: usize, whole: usize) -> f64 {
@@ -173,26 +140,6 @@ fn share(part: usize, whole: usize) -> f64 {
         0.0
     } else {
         part as f64 / whole as f64
-    }
-}
-
-fn length(captions: &[&[WordId]]) -> Length {
-    let mut lengths: Vec<usize> = captions.iter().map(|words| words.len()).collect();
-    lengths.sort_unstable();
-    let n = lengths.len() as f64;
-    let mean = lengths.iter().sum::<usize>() as f64 / n;
-    let squares: f64 = lengths
-        .iter()
-        .map(|&length| (length as f64 - mean).powi(2))
-        .sum();
-    let middle = lengths.len() / 2;
-    let lower_middle = (lengths.len() - 1) / 2;
-    Length {
-        mean,
-        sd: (squares / (n - 1.0).max(1.0)).sqrt(),
-        min: lengths[0],
-        median: (lengths[lower_middle] + lengths[middle]) as f64 / 2.0,
-        max: lengths[lengths.len() - 1],
     }
 }
 
@@ -212,28 +159,17 @@ mod tests {
     fn distinct_counts_types_over_tokens() {
         let diversity = describe(&["a b a b", "a b c"]);
         assert_eq!(diversity.vocabulary, 3);
-        assert_eq!(diversity.distinct[0].corpus, 3.0 / 7.0);
+        assert_eq!(diversity.distinct[0], 3.0 / 7.0);
         // Bigrams: ab, ba, ab; ab, bc.
-        assert_eq!(diversity.distinct[1].corpus, 3.0 / 5.0);
-        assert_eq!(diversity.distinct[1].per_caption, [2.0 / 3.0, 1.0]);
-    }
-
-    #[test]
-    fn lengths_of_an_even_number_of_captions() {
-        let length = describe(&["a", "a b c d", "", "a b c"]).length;
-        assert_eq!(
-            (length.min, length.median, length.max, length.mean),
-            (0, 2.0, 4, 2.0)
-        );
-        assert!((length.sd - (10.0_f64 / 3.0).sqrt()).abs() < 1e-12);
+        assert_eq!(diversity.distinct[1], 3.0 / 5.0);
+        assert_eq!(diversity.words, 3.5);
     }
 
     #[test]
     fn nothing_is_nan_without_words() {
         let diversity = describe(&[""]);
-        assert_eq!(diversity.distinct[0].corpus, 0.0);
-        assert_eq!(diversity.length.sd, 0.0);
-        assert_eq!(diversity.vocabulary, 0);
+        assert_eq!(diversity.distinct[0], 0.0);
+        assert_eq!((diversity.vocabulary, diversity.words), (0, 0.0));
     }
 
     #[test]

@@ -31,7 +31,7 @@ mod tokenize;
 pub use bleu::bleu;
 pub use cider::{cider, cider_d};
 pub use corpus::{Corpus, CorpusError};
-pub use diversity::{Distinct, Diversity, Length, Side, diversity};
+pub use diversity::{Diversity, Side, diversity};
 pub use meteor::meteor;
 pub use read_text::{ReadText, read_text};
 pub use rouge::rouge_l;

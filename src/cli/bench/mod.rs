@@ -10,7 +10,7 @@ use super::files::{ReportArgs, ResultArgs};
 use super::job::exit_of;
 use super::output::{Output, Sink};
 use crate::jobs::Session;
-use crate::jobs::bench::{self, Request};
+use crate::jobs::bench;
 
 /// Arguments of `fgd bench`.
 #[derive(Debug, clap::Args)]

@@ -46,11 +46,31 @@ pub enum Request {
     Score(ScoreRequest),
 }
 
+impl Request {
+    /// What can be wrong with a request is found before anything is read.
+    ///
+    /// # Errors
+    /// A sentence that says what is wrong and what would do.
+    pub fn check(&self) -> Result<(), String> {
+        let load = match self {
+            Self::Encoder(request) => &request.load,
+            Self::Captioner(request) if request.checkpoint.is_empty() => {
+                return Err("give the captioner a `checkpoint`".into());
+            }
+            Self::Captioner(request) => &request.load,
+            Self::Score(request) => &request.load,
+        };
+        // How many items there are is known when they are read.
+        load.check(usize::MAX)
+    }
+}
+
 /// Measures. A run that does not count has a record too, whose `validity` says why.
 ///
 /// # Errors
 /// A request that makes no sense; a target that cannot be opened.
 pub fn run(request: &Request, session: &mut Session) -> Result<Record, JobError> {
+    request.check().map_err(JobError::Usage)?;
     match request {
         Request::Encoder(request) => encoder::run(request, session),
         Request::Captioner(request) => captioner::run(request, session),

@@ -150,12 +150,11 @@ fn difference(
     }
     if let (Evidence::Statistics(a, b), Some(higher)) = (&evidence, difference.higher_is_better)
         && a.is_mean()
+        && let Ok(outcomes) = outcomes(&a.per_image(), &b.per_image(), !higher)
     {
-        if let Ok(outcomes) = outcomes(&a.per_image(), &b.per_image(), !higher) {
-            difference.wins = Some(outcomes.wins as u64);
-            difference.ties = Some(outcomes.ties as u64);
-            difference.losses = Some(outcomes.losses as u64);
-        }
+        difference.wins = Some(outcomes.wins as u64);
+        difference.ties = Some(outcomes.ties as u64);
+        difference.losses = Some(outcomes.losses as u64);
     }
     // Within groups there are estimates and no tests, so nothing is exchanged.
     let estimates_only = Resampling {

@@ -11,7 +11,7 @@ use crate::jobs::{JobError, Session};
 use fgd_captioner::run::list_images;
 use fgd_captions::{self as captions, Finding, ReadOptions};
 use fgd_record::{Comparability, EncoderInfo, Input, Record, RecordError, Results, ScoreResults};
-use fgd_store::hub;
+use fgd_store::digest::file_sha256;
 use std::path::{Path, PathBuf};
 
 /// A system of the comparison, read and, where it is a checkpoint, captioned.
@@ -202,7 +202,7 @@ fn open_saved(system: &Named) -> Result<Option<SavedScore>, JobError> {
             role: "record".into(),
             name: system.name.clone(),
             path: path.display().to_string(),
-            sha256: hub::sha256(path)?,
+            sha256: file_sha256(path)?,
             rows: scores.n,
         },
         scores: *scores,

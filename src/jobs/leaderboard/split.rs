@@ -1,7 +1,6 @@
 //! Which images a leaderboard shows while a competition runs (public), and which decide it (private).
 
 use fgd_captions::{CaptionFile, References};
-use polars::prelude::AnyValue;
 use sha2::{Digest, Sha256};
 
 /// The column that competitions use to say which part an image belongs to.
@@ -101,24 +100,21 @@ pub fn by_column(
     column: &str,
 ) -> Result<Vec<bool>, SplitError> {
     let values =
-        (references.columns.column(column)).map_err(|_| SplitError::Column(column.to_owned()))?;
+        (references.column(column)).ok_or_else(|| SplitError::Column(column.to_owned()))?;
     let public = images
         .captions
         .iter()
         .map(|captions| {
             // The first reference speaks for its image.
             let row = captions[0];
-            let value = match values.get(row) {
-                Ok(AnyValue::Null) | Err(_) => String::new(),
-                Ok(value) => value.str_value().into_owned(),
-            };
+            let value = values[row].as_deref().unwrap_or_default();
             match value.trim().to_ascii_lowercase().as_str() {
                 "public" => Ok(true),
                 "private" => Ok(false),
                 _ => Err(SplitError::Value {
                     column: column.to_owned(),
                     row: references.captions[row].row,
-                    value: value.clone(),
+                    value: value.to_owned(),
                 }),
             }
         })
@@ -128,7 +124,7 @@ pub fn by_column(
 
 /// Whether the reference file says by itself which image is public.
 pub fn has_usage(references: &CaptionFile) -> bool {
-    references.columns.column(USAGE).is_ok()
+    references.column_names().any(|name| name == USAGE)
 }
 
 fn checked(public: Vec<bool>) -> Result<Vec<bool>, SplitError> {

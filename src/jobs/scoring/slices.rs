@@ -8,7 +8,6 @@ use fgd_captions::CaptionFile;
 use fgd_metrics::MetricError;
 use fgd_metrics::text::read_text;
 use fgd_record::{Slice, SlicePart};
-use polars::prelude::{AnyValue, Column};
 use std::collections::BTreeMap;
 
 /// Name of the slice by whether a reference holds text that was read from the picture.
@@ -103,18 +102,10 @@ pub fn group(
         .as_ref()
         .filter(|_| set.image_of.is_some())
         .ok_or(SliceError::NoCaptions)?;
-    let values: Vec<String> = if let Ok(values) = references.columns.column(column) {
-        assembled
-            .reference_rows
-            .iter()
-            .map(|&row| cell(values, row))
-            .collect()
-    } else if let Ok(values) = submission.columns.column(column) {
-        assembled
-            .candidate_rows
-            .iter()
-            .map(|&row| cell(values, row))
-            .collect()
+    let values: Vec<String> = if let Some(cells) = references.column(column) {
+        values_of(&cells, &assembled.reference_rows)
+    } else if let Some(cells) = submission.column(column) {
+        values_of(&cells, &assembled.candidate_rows)
     } else if column == LENGTH {
         texts
             .candidates
@@ -131,11 +122,8 @@ pub fn group(
         values
     } else {
         let known: Vec<&str> = references
-            .columns
-            .get_column_names()
-            .into_iter()
-            .chain(submission.columns.get_column_names())
-            .map(|name| name.as_str())
+            .column_names()
+            .chain(submission.column_names())
             .collect();
         return Err(SliceError::Column {
             column: column.to_owned(),
@@ -163,9 +151,8 @@ fn length_group(words: usize) -> &'static str {
         .map_or("25+ words", |(_, name)| name)
 }
 
-fn cell(column: &Column, row: usize) -> String {
-    match column.get(row) {
-        Ok(AnyValue::Null) | Err(_) => "(none)".into(),
-        Ok(value) => value.str_value().into_owned(),
-    }
+/// The value of each image, whose caption stands in one of `rows`.
+fn values_of(cells: &[Option<String>], rows: &[usize]) -> Vec<String> {
+    let value = |row: &usize| cells[*row].clone().unwrap_or_else(|| "(none)".into());
+    rows.iter().map(value).collect()
 }

@@ -9,7 +9,7 @@ use fgd_captions::{self as captions, CaptionFile, ReadError, ReadOptions};
 use fgd_metrics::moments::Moments;
 use fgd_record::Input;
 use fgd_store::arrays::{self, ArrayError, MeanCovariance};
-use fgd_store::hub;
+use fgd_store::digest::file_sha256;
 use ndarray::Array2;
 use std::path::{Path, PathBuf};
 
@@ -131,7 +131,7 @@ impl System {
     pub fn input(&self, role: &str, name: &str, path: &Path) -> Result<Input, JobError> {
         let sha256 = match self {
             Self::Captions(file) => file.sha256.clone(),
-            _ => hub::sha256(path)?,
+            _ => file_sha256(path)?,
         };
         Ok(Input {
             role: role.into(),

@@ -48,6 +48,9 @@ pub enum HistoryError {
         /// What is wrong.
         problem: String,
     },
+    /// A Parquet file cannot be read.
+    #[error(transparent)]
+    Table(#[from] fgd_captions::TableError),
     /// A file to import or export cannot be used.
     #[error("{}: {problem}", path.display())]
     Exchange {

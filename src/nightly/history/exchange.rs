@@ -1,163 +1,119 @@
 //! The history as a file that other programs read: JSON Lines, or Parquet.
 
-use super::{History, HistoryError, Row};
-use polars::prelude::{
-    AnyValue, Column, DataFrame, DataType, Field, ParquetReader, ParquetWriter, PolarsError,
-    PolarsResult, Schema, SerReader,
-};
-use serde_json::{Map, Value};
-use std::io::{BufRead, BufReader, Cursor, Write};
+use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 
-/// A form of the file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Form {
-    /// One JSON object per line.
-    JsonLines,
-    /// Parquet.
-    Parquet,
-}
+use fgd_captions::{Kind, Table, TableFormat, read_parquet};
+use serde_json::{Map, Value};
 
-impl Form {
-    /// The form that a file's extension says.
-    pub fn of(path: &Path) -> Result<Self, HistoryError> {
-        let extension = path.extension().map(|e| e.to_string_lossy().to_lowercase());
-        match extension.as_deref() {
-            Some("jsonl" | "ndjson") => Ok(Self::JsonLines),
-            Some("parquet") => Ok(Self::Parquet),
-            _ => Err(wrong(path, "name it .jsonl or .parquet")),
-        }
+use super::{History, HistoryError, Row};
+
+/// The columns of a [`Row`], so that one that is empty has its type all the same.
+const COLUMNS: [(&str, Kind); 28] = [
+    ("suite", Kind::Text),
+    ("started", Kind::Text),
+    ("version", Kind::Text),
+    ("commit", Kind::Text),
+    ("night_host", Kind::Text),
+    ("cpu", Kind::Text),
+    ("system", Kind::Text),
+    ("metric", Kind::Text),
+    ("kind", Kind::Text),
+    ("definition", Kind::Text),
+    ("host", Kind::Text),
+    ("engine", Kind::Text),
+    ("dtype", Kind::Text),
+    ("threads", Kind::Count),
+    ("unit", Kind::Text),
+    ("higher_is_better", Kind::Flag),
+    ("outcome", Kind::Text),
+    ("value", Kind::Number),
+    ("low", Kind::Number),
+    ("high", Kind::Number),
+    ("first", Kind::Number),
+    ("standing", Kind::Text),
+    ("verdict", Kind::Text),
+    ("reason", Kind::Text),
+    ("inputs", Kind::Text),
+    ("record", Kind::Text),
+    ("accepted", Kind::Text),
+    ("note", Kind::Text),
+];
+
+/// The format that a file's extension says.
+///
+/// # Errors
+/// Another extension than those of JSON Lines and Parquet.
+pub fn format_of(path: &Path) -> Result<TableFormat, HistoryError> {
+    match TableFormat::of(path) {
+        Ok(format @ (TableFormat::JsonLines | TableFormat::Parquet)) => Ok(format),
+        _ => Err(wrong(path, "name it .jsonl or .parquet")),
     }
 }
 
 /// The history of a suite as the bytes of a file, and how many rows it has.
+///
+/// # Errors
+/// A history that cannot be read.
 pub fn export(
     history: &History,
     suite: &str,
-    form: Form,
+    format: TableFormat,
 ) -> Result<(Vec<u8>, usize), HistoryError> {
-    let mut lines = Vec::new();
-    let mut rows = 0;
+    let (mut bytes, mut count) = (Vec::new(), 0);
+    let mut rows: Vec<Map<String, Value>> = Vec::new();
     history.export(suite, &mut |row| {
-        serde_json::to_writer(&mut lines, &row).map_err(unwritable)?;
-        rows += 1;
-        lines.write_all(b"\n").map_err(unwritable)
+        count += 1;
+        if format == TableFormat::JsonLines {
+            serde_json::to_writer(&mut bytes, &row).map_err(unwritable)?;
+            return bytes.write_all(b"\n").map_err(unwritable);
+        }
+        if let Value::Object(row) = serde_json::to_value(&row).map_err(unwritable)? {
+            rows.push(row);
+        }
+        Ok(())
     })?;
-    match form {
-        Form::JsonLines => Ok((lines, rows)),
-        Form::Parquet => Ok((to_parquet(&lines).map_err(unwritable)?, rows)),
+    if format != TableFormat::JsonLines {
+        let table = Table::from_rows(&COLUMNS, &rows);
+        table.write(format, &mut bytes).map_err(unwritable)?;
     }
+    Ok((bytes, count))
 }
 
 /// Reads a file of rows and writes them to the history: all of them or none. Answers how many there were.
+///
+/// # Errors
+/// A file that cannot be read; a row that nobody could have exported, by its number.
 pub fn import(history: &mut History, path: &Path) -> Result<usize, HistoryError> {
-    let form = Form::of(path)?;
-    let bytes = std::fs::read(path).map_err(|error| wrong(path, &error.to_string()))?;
-    let lines = match form {
-        Form::JsonLines => bytes,
-        Form::Parquet => from_parquet(bytes).map_err(|error| wrong(path, &error.to_string()))?,
-    };
-    let mut rows: Vec<Row> = Vec::new();
-    for (index, line) in BufReader::new(lines.as_slice()).lines().enumerate() {
-        let place = |problem: String| wrong(path, &format!("row {}: {problem}", index + 1));
-        let line = line.map_err(|error| place(error.to_string()))?;
-        if !line.trim().is_empty() {
-            rows.push(serde_json::from_str(&line).map_err(|error| place(error.to_string()))?);
+    let rows = match format_of(path)? {
+        TableFormat::JsonLines => read_lines(path)?,
+        _ => {
+            let table = read_parquet(path, &COLUMNS)?;
+            (table.rows().enumerate())
+                .map(|(index, row)| {
+                    serde_json::from_value(row.into()).map_err(|error| at(path, index, error))
+                })
+                .collect::<Result<Vec<Row>, _>>()?
         }
-    }
+    };
     history.import(&rows)?;
     Ok(rows.len())
 }
 
-/// The columns of a row, so that one that is empty has its type all the same.
-fn schema() -> Schema {
-    let text = [
-        "suite",
-        "started",
-        "version",
-        "commit",
-        "night_host",
-        "cpu",
-        "system",
-        "metric",
-        "kind",
-        "definition",
-        "host",
-        "engine",
-        "dtype",
-    ];
-    let fields = text
-        .map(|name| Field::new(name.into(), DataType::String))
-        .into_iter();
-    let field = |name: &str, kind: DataType| Field::new(name.into(), kind);
-    fields
-        .chain([
-            field("threads", DataType::UInt32),
-            field("unit", DataType::String),
-            field("higher_is_better", DataType::Boolean),
-            field("outcome", DataType::String),
-            field("value", DataType::Float64),
-            field("low", DataType::Float64),
-            field("high", DataType::Float64),
-            field("first", DataType::Float64),
-        ])
-        .chain(
-            [
-                "standing", "verdict", "reason", "inputs", "record", "accepted", "note",
-            ]
-            .map(|name| Field::new(name.into(), DataType::String)),
-        )
-        .collect()
-}
-
-fn to_parquet(lines: &[u8]) -> PolarsResult<Vec<u8>> {
-    let rows = serde_json::Deserializer::from_slice(lines)
-        .into_iter::<Map<String, Value>>()
-        .collect::<Result<Vec<_>, _>>()
-        .map_err(|error| PolarsError::ComputeError(error.to_string().into()))?;
-    let columns = schema()
-        .iter()
-        .map(|(name, kind)| {
-            let cells: Vec<AnyValue> = rows
-                .iter()
-                .map(|row| match row.get(name.as_str()) {
-                    Some(Value::String(text)) => AnyValue::String(text),
-                    Some(Value::Bool(value)) => AnyValue::Boolean(*value),
-                    Some(Value::Number(number)) => {
-                        AnyValue::Float64(number.as_f64().unwrap_or(f64::NAN))
-                    }
-                    _ => AnyValue::Null,
-                })
-                .collect();
-            let series = polars::prelude::Series::from_any_values(name.clone(), &cells, false)?;
-            Ok(Column::from(series.cast(kind)?))
-        })
-        .collect::<PolarsResult<Vec<_>>>()?;
-    let mut bytes = Vec::new();
-    ParquetWriter::new(&mut bytes).finish(&mut DataFrame::new(rows.len(), columns)?)?;
-    Ok(bytes)
-}
-
-fn from_parquet(bytes: Vec<u8>) -> PolarsResult<Vec<u8>> {
-    let table = ParquetReader::new(Cursor::new(bytes)).finish()?;
-    let mut lines = Vec::new();
-    for row in 0..table.height() {
-        let mut object = Map::new();
-        for column in table.columns() {
-            let value = match column.get(row)? {
-                AnyValue::Null => Value::Null,
-                AnyValue::Boolean(value) => value.into(),
-                AnyValue::Float64(value) => value.into(),
-                AnyValue::UInt32(value) => value.into(),
-                other => other.str_value().into(),
-            };
-            object.insert(column.name().to_string(), value);
+fn read_lines(path: &Path) -> Result<Vec<Row>, HistoryError> {
+    let file = std::fs::File::open(path).map_err(|error| wrong(path, &error.to_string()))?;
+    let mut rows = Vec::new();
+    for (index, line) in BufReader::new(file).lines().enumerate() {
+        let line = line.map_err(|error| at(path, index, error))?;
+        if !line.trim().is_empty() {
+            rows.push(serde_json::from_str(&line).map_err(|error| at(path, index, error))?);
         }
-        serde_json::to_writer(&mut lines, &object)
-            .map_err(|error| PolarsError::ComputeError(error.to_string().into()))?;
-        lines.push(b'\n');
     }
-    Ok(lines)
+    Ok(rows)
+}
+
+fn at(path: &Path, index: usize, error: impl std::fmt::Display) -> HistoryError {
+    wrong(path, &format!("row {}: {error}", index + 1))
 }
 
 fn wrong(path: &Path, problem: &str) -> HistoryError {

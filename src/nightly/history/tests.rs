@@ -121,8 +121,8 @@ fn exported_rows_come_back_in_both_forms() {
     let before = rows(&history);
     for name in ["history.jsonl", "history.parquet"] {
         let path = folder.path().join(name);
-        let form = exchange::Form::of(&path).unwrap();
-        let (bytes, count) = exchange::export(&history, "s", form).unwrap();
+        let format = exchange::format_of(&path).unwrap();
+        let (bytes, count) = exchange::export(&history, "s", format).unwrap();
         std::fs::write(&path, bytes).unwrap();
         let copy = folder.path().join(format!("{name}.sqlite"));
         let mut other = History::open_file(&copy).unwrap();

@@ -3,7 +3,6 @@
 use std::collections::HashSet;
 
 use super::{Benchmark, DataSet, Notification, Suite, System};
-use crate::bench::load::Load;
 use crate::jobs::caption::Captioning;
 use crate::jobs::compare::gate::Gate;
 
@@ -117,26 +116,8 @@ fn wrong_benchmark(benchmark: &Benchmark) -> Option<String> {
         benchmark.captioner.is_some(),
         benchmark.score.is_some(),
     ];
-    let load = match benchmark {
-        Benchmark {
-            encoder: Some(request),
-            ..
-        } => &request.load,
-        Benchmark {
-            captioner: Some(request),
-            ..
-        } => &request.load,
-        Benchmark {
-            score: Some(request),
-            ..
-        } => &request.load,
-        _ => &Load::default(),
-    };
-    let no_checkpoint = (benchmark.captioner.as_ref()).is_some_and(|c| c.checkpoint.is_empty());
     let problem = match targets.iter().filter(|is_given| **is_given).count() {
-        1 if no_checkpoint => "give the captioner a `checkpoint`".into(),
-        // How many items there are is known when they are read.
-        1 => load.check(usize::MAX).err()?,
+        1 => benchmark.request().check().err()?,
         _ => {
             "give it one of [benchmark.encoder], [benchmark.captioner] and [benchmark.score]".into()
         }

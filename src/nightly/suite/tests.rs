@@ -1,6 +1,5 @@
 //! The example, and what is said of suites that are wrong.
 
-use super::check::wrong_metric;
 use super::read::parse;
 use super::*;
 
@@ -73,8 +72,8 @@ fn unknown_keys_have_a_place_and_a_neighbour() {
         "suite.toml:4:1: unknown key `alpah`: did you mean `alpha`?"
     );
     assert_eq!(
-        error("name = \"x\"\n[[benchmark]]\nname = \"b\"\ntarget = \"encodr\"\n"),
-        "suite.toml:4:10: unknown value `encodr`: did you mean `encoder`?"
+        error("name = \"x\"\n[[benchmark]]\nname = \"b\"\n[benchmark.encodr]\n"),
+        "suite.toml:4:12: unknown key `encodr`: did you mean `encoder`?"
     );
     assert!(error("name = \"x\"\nqqq = 1").contains(":2:1: unknown key `qqq`: there are name"));
     assert!(error("name = ").starts_with("suite.toml:1:"));
@@ -93,7 +92,7 @@ fn parts_that_do_not_fit_are_refused() {
     assert!(with("submission = \"a\"\ndata = \"e\"").contains("no data set `e`"));
     assert!(with("submission = \"a\"\n[[system]]\nname = \"s\"").contains("two systems"));
     assert!(
-        with("submission = \"a\"\n[[benchmark]]\nname = \"s\"\ntarget = \"score\"\nscenario = \"single\"")
+        with("submission = \"a\"\n[[benchmark]]\nname = \"s\"\nencoder = {}")
             .contains("both called `s`")
     );
     assert!(
@@ -104,16 +103,86 @@ fn parts_that_do_not_fit_are_refused() {
         with("submission = \"a\"\n[[notify]]\nwebhook = \"https://example.org\"").contains("NAME")
     );
     assert!(error("name = \"a/x\"").contains("letters, digits"));
-    assert!(error("name = \"x\"\nmetrics = [\"cidr\"]").contains("nothing to do"));
+    assert!(with("submission = \"a\"\ncaptioning = { batch_size = 1 }").contains("`captioning`"));
+    let bench = |text: &str| {
+        error(&format!(
+            "name = \"x\"\n[[benchmark]]\nname = \"b\"\n{text}"
+        ))
+    };
+    assert!(bench("").contains("benchmark `b`: give it one of [benchmark.encoder]"));
+    assert!(bench("encoder = {}\nscore = { score = { submission = \"a\", references = { path = \"r\" } } }").contains("one of"));
+    assert!(bench("captioner = {}").contains("a `checkpoint`"));
+    assert!(bench("encoder = { load = { rate = 5.0 } }").contains("--scenario server"));
     assert!(with("submission = \"a\"\n[gates.speed]\nmin_runs = 1").contains("min_runs"));
 }
 
 #[test]
-fn metrics_are_those_of_score() {
-    assert_eq!(wrong_metric("cider"), None);
-    assert!(
-        wrong_metric("cidr")
-            .unwrap()
-            .contains("did you mean `cider`?")
-    );
+fn every_enumerated_value_has_a_place_and_a_neighbour() {
+    let of_system = |text: &str| error(&format!("name = \"x\"\n[[system]]\nname = \"s\"\n{text}"));
+    let of_encoder = |text: &str| {
+        error(&format!(
+            "name = \"x\"\n[[benchmark]]\nname = \"b\"\n{text}"
+        ))
+    };
+    for (found, place, meant) in [
+        (error("name = \"x\"\nengine = \"packd\""), "2:10", "packed"),
+        (
+            error("name = \"x\"\nmetrics = [\"bleu\", \"cidr\"]"),
+            "2:20",
+            "cider",
+        ),
+        (of_system("captioning.dtype = \"bf61\""), "4:20", "bf16"),
+        (
+            of_system("[system.captioning.generation]\nearly_stopping = \"hueristic\""),
+            "5:18",
+            "heuristic",
+        ),
+        (
+            of_encoder("encoder.load.scenario = \"ofline\""),
+            "4:25",
+            "offline",
+        ),
+    ] {
+        assert!(
+            found.starts_with(&format!("suite.toml:{place}: unknown value")),
+            "{found}"
+        );
+        assert!(
+            found.ends_with(&format!("did you mean `{meant}`?")),
+            "{found}"
+        );
+    }
+}
+
+#[test]
+fn keys_that_are_no_more_say_what_to_write_instead() {
+    for (text, instead) in [
+        (
+            "[[system]]\nname = \"s\"\narguments = []",
+            "[system.captioning]",
+        ),
+        (
+            "[[data]]\nname = \"d\"\nreferences = \"r\"\narguments = []",
+            "[data.reading]",
+        ),
+        (
+            "[[benchmark]]\nname = \"b\"\narguments = []",
+            "[benchmark.encoder]",
+        ),
+        (
+            "[[benchmark]]\nname = \"b\"\ntarget = \"encoder\"",
+            "[benchmark.encoder]",
+        ),
+        (
+            "[[benchmark]]\nname = \"b\"\nscenario = \"single\"",
+            "load = {",
+        ),
+        ("[history]\npostgres = \"URL\"", "fgd nightly export"),
+    ] {
+        let found = error(&format!("name = \"x\"\n{text}\n"));
+        assert!(
+            found.contains("is no key any more") && found.contains(instead),
+            "{found}"
+        );
+    }
 }

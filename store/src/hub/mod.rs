@@ -9,8 +9,6 @@
 mod download;
 mod error;
 
-// The old name, until its last caller says `digest::file_sha256`.
-pub use crate::digest::file_sha256 as sha256;
 pub use error::HubError;
 
 use hf_hub::Cache;

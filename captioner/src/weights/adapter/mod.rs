@@ -35,6 +35,9 @@ pub struct Change {
 
 impl Adapter {
     /// Reads `adapter_config.json` and maps `adapter_model.safetensors`.
+    ///
+    /// # Errors
+    /// Files that are missing or damaged; an adapter that is not plain LoRA.
     pub fn read(dir: &Path) -> Result<Self> {
         let config = AdapterConfig::read(dir)?;
         let tensors_path = dir.join(TENSORS);
@@ -103,6 +106,9 @@ impl Change {
     }
 
     /// Adds s·B·A to row-major values.
+    ///
+    /// # Errors
+    /// Factors that do not fit each other.
     pub fn add_to(&self, values: &mut [f32]) -> Result<()> {
         let product = (self.b.matmul(&self.a)? * self.scale)?
             .flatten_all()?

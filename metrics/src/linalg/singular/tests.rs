@@ -1,8 +1,9 @@
+use fgd_kernels::Level;
 use ndarray::Array2;
 use proptest::prelude::*;
 
 use super::*;
-use crate::linalg::pass::Job;
+use crate::linalg::pass::{Columnwise, Job};
 use crate::linalg::{Decompose, Nalgebra};
 
 /// A matrix without structure, its columns falling by `decay`.
@@ -113,21 +114,27 @@ fn the_kernels_agree() {
         &[0.1, 0.2, 0.3, -0.4, 0.5, 0.6],
         &[0.6, 0.5, -0.4, 0.3, 0.2, 0.1],
     ];
-    let outcome = |fast: bool| {
+    let outcome = |level: Level| {
         let mut columns = (0..6)
             .flat_map(|k| Columns::of_rows(rows.view(), 1.0).column(k).to_vec())
             .collect::<Vec<_>>();
         let (mut y, mut entries) = ([0.0; 6], [0.0; 6]);
         let mut product = vec![Lane::ZERO; u.len()];
-        if fast {
-            job.run(&mut columns, pending, &mut y, &mut entries, &mut product);
-        } else {
-            job.portable(&mut columns, pending, &mut y, &mut entries, &mut product);
-        }
+        level.run(Columnwise {
+            job: &job,
+            columns: &mut columns,
+            pending,
+            y: &mut y,
+            entries: &mut entries,
+            product: &mut product,
+        });
         let lanes = columns.iter().chain(&product).flat_map(|lane| lane.0);
         lanes.chain(y).chain(entries).collect::<Vec<f64>>()
     };
-    let (fast, plain) = (outcome(true), outcome(false));
-    assert!(fast.iter().zip(&plain).all(|(a, b)| (a - b).abs() < 1e-13));
+    let plain = outcome(Level::PORTABLE);
     assert!(plain.iter().any(|v| v.abs() > 1.0));
+    for level in Level::available() {
+        let alike = |(a, b): (&f64, &f64)| (a - b).abs() < 1e-13;
+        assert!(outcome(level).iter().zip(&plain).all(alike), "{level}");
+    }
 }

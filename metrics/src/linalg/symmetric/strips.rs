@@ -1,5 +1,6 @@
 //! Reflections and rotations applied to the unit matrix, strip by strip of its columns.
 
+use fgd_kernels::{Isa, Kernel, Level};
 use ndarray::{Array2, Axis, s};
 use rayon::prelude::*;
 
@@ -24,7 +25,11 @@ pub(super) fn vectors(reflections: &[Reflector], chases: &[Chase], n: usize) -> 
             for (c, row) in strip[at * WIDTH..].iter_mut().take(width).enumerate() {
                 row[c] = 1.0;
             }
-            apply(reflections, chases, &mut strip);
+            Level::current().run(Apply {
+                reflections,
+                chases,
+                strip: &mut strip,
+            });
             for (mut target, row) in target.outer_iter_mut().zip(&strip) {
                 target.assign(&ndarray::aview1(row).slice(s![..width]));
             }
@@ -32,61 +37,51 @@ pub(super) fn vectors(reflections: &[Reflector], chases: &[Chase], n: usize) -> 
     rows.reversed_axes()
 }
 
-fn apply(reflections: &[Reflector], chases: &[Chase], strip: &mut [Row]) {
-    #[cfg(target_arch = "x86_64")]
-    if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
-        // SAFETY: the processor has just been seen to have both features.
-        unsafe { apply_with_avx2(reflections, chases, strip) };
-        return;
-    }
-    portable(reflections, chases, strip);
+/// The reflections, then the rotations, on one strip.
+struct Apply<'a> {
+    reflections: &'a [Reflector],
+    chases: &'a [Chase],
+    strip: &'a mut [Row],
 }
 
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx2,fma")]
-fn apply_with_avx2(reflections: &[Reflector], chases: &[Chase], strip: &mut [Row]) {
-    body::<true>(reflections, chases, strip);
-}
+impl Kernel for Apply<'_> {
+    type Output = ();
 
-/// [`apply`] on any processor.
-fn portable(reflections: &[Reflector], chases: &[Chase], strip: &mut [Row]) {
-    body::<false>(reflections, chases, strip);
-}
-
-#[inline(always)]
-fn body<const FUSED: bool>(reflections: &[Reflector], chases: &[Chase], strip: &mut [Row]) {
-    for Reflector { tau, start, h } in reflections {
-        let rows = &mut strip[*start..];
-        let mut along = [0.0; WIDTH];
-        for (row, &h) in rows.iter().zip(h) {
-            for c in 0..WIDTH {
-                along[c] = fma::<FUSED>(row[c], h, along[c]);
+    #[inline(always)]
+    fn run<I: Isa>(self, isa: I) {
+        let Apply {
+            reflections,
+            chases,
+            strip,
+        } = self;
+        for Reflector { tau, start, h } in reflections {
+            let rows = &mut strip[*start..];
+            let mut along = [0.0; WIDTH];
+            for (row, &h) in rows.iter().zip(h) {
+                for c in 0..WIDTH {
+                    along[c] = isa.mul_add(row[c], h, along[c]);
+                }
+            }
+            for (row, &h) in rows.iter_mut().zip(h) {
+                let factor = -tau * h;
+                for c in 0..WIDTH {
+                    row[c] = isa.mul_add(along[c], factor, row[c]);
+                }
             }
         }
-        for (row, &h) in rows.iter_mut().zip(h) {
-            let factor = -tau * h;
-            for c in 0..WIDTH {
-                row[c] = fma::<FUSED>(along[c], factor, row[c]);
-            }
-        }
-    }
-    for Chase { top, turns } in chases {
-        for (k, &[c, s]) in turns.iter().enumerate() {
-            let [upper, lower] = &mut strip[top - k..][..2] else {
-                unreachable!("a rotation has two rows")
-            };
-            for (a, b) in upper.iter_mut().zip(lower.iter_mut()) {
-                let (x, y) = (*a, *b);
-                *b = fma::<FUSED>(c, y, s * x);
-                *a = fma::<FUSED>(c, x, -s * y);
+        for Chase { top, turns } in chases {
+            for (k, &[c, s]) in turns.iter().enumerate() {
+                let [upper, lower] = &mut strip[top - k..][..2] else {
+                    unreachable!("a rotation has two rows")
+                };
+                for (a, b) in upper.iter_mut().zip(lower.iter_mut()) {
+                    let (x, y) = (*a, *b);
+                    *b = isa.mul_add(c, y, s * x);
+                    *a = isa.mul_add(c, x, -s * y);
+                }
             }
         }
     }
-}
-
-#[inline(always)]
-fn fma<const FUSED: bool>(a: f64, b: f64, c: f64) -> f64 {
-    if FUSED { a.mul_add(b, c) } else { a * b + c }
 }
 
 #[cfg(test)]
@@ -94,7 +89,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_kernels_agree() {
+    fn all_levels_agree() {
         let reflections = [Reflector {
             tau: 0.7,
             start: 2,
@@ -107,11 +102,20 @@ mod tests {
         let strip: Vec<Row> = (0..5)
             .map(|i| std::array::from_fn(|c| ((i * 13 + c * 7) % 17) as f64 / 5.0 - 1.5))
             .collect();
-        let (mut fast, mut plain) = (strip.clone(), strip.clone());
-        apply(&reflections, &chases, &mut fast);
-        portable(&reflections, &chases, &mut plain);
-        let (fast, plain) = (fast.as_flattened(), plain.as_flattened());
-        assert!(fast.iter().zip(plain).all(|(a, b)| (a - b).abs() < 1e-14));
+        let run = |level: Level| {
+            let mut strip = strip.clone();
+            level.run(Apply {
+                reflections: &reflections,
+                chases: &chases,
+                strip: &mut strip,
+            });
+            strip.as_flattened().to_vec()
+        };
+        let plain = run(Level::PORTABLE);
         assert!(plain != strip.as_flattened());
+        for level in Level::available() {
+            let alike = |(a, b): (&f64, &f64)| (a - b).abs() < 1e-14;
+            assert!(run(level).iter().zip(&plain).all(alike), "{level}");
+        }
     }
 }

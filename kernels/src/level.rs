@@ -1,0 +1,244 @@
+//! The one place where an instruction set is chosen: a [`Level`] is what the CPU was seen to have, and
+//! [`Level::run`] compiles a [`Kernel`] for each of them.
+//!
+//! Encoder, captioner and metrics all run on [`Level::current`], the fastest level whose kernels agree with the portable
+//! ones on a small problem, unless the program has called [`Level::select`] before.
+
+use std::fmt;
+use std::sync::OnceLock;
+
+use super::agreement::agrees;
+#[cfg(target_arch = "x86_64")]
+use super::lanes::{Avx2, Avx512};
+use super::lanes::{Isa, LANES, Portable};
+
+/// A body that is compiled once for every instruction set.
+///
+/// ```
+/// use fgd_kernels::{Isa, Kernel, Level};
+///
+/// /// Σ a·b
+/// struct Dot<'a>(&'a [f64], &'a [f64]);
+///
+/// impl Kernel for Dot<'_> {
+///     type Output = f64;
+///
+///     #[inline(always)] // into the function that has the instruction set's features
+///     fn run<I: Isa>(self, isa: I) -> f64 {
+///         self.0.iter().zip(self.1).fold(0.0, |sum, (a, b)| isa.mul_add(*a, *b, sum))
+///     }
+/// }
+///
+/// assert_eq!(Level::current().run(Dot(&[1.0, 2.0], &[3.0, 4.0])), 11.0);
+/// ```
+pub trait Kernel {
+    /// What it computes.
+    type Output;
+
+    /// The body. Implementations are `#[inline(always)]`, and so is what they call in their loops.
+    fn run<I: Isa>(self, isa: I) -> Self::Output;
+}
+
+/// An instruction set that this CPU was seen to have: nothing but detection makes one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Level(Set);
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Set {
+    Portable(Portable),
+    #[cfg(target_arch = "x86_64")]
+    Avx2(Avx2),
+    #[cfg(target_arch = "x86_64")]
+    Avx512(Avx512<false>),
+    #[cfg(target_arch = "x86_64")]
+    Vnni(Avx512<true>),
+}
+
+/// A level was asked for by a name that no level has, or that this CPU or this process does not run.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("{wanted}: {who} runs {}", present.join(", "))]
+pub struct NoSuchKernels {
+    wanted: String,
+    who: &'static str,
+    present: Vec<&'static str>,
+}
+
+static CURRENT: OnceLock<Level> = OnceLock::new();
+
+impl Level {
+    /// What every CPU runs, and the twin that the other levels are held to.
+    pub const PORTABLE: Level = Level(Set::Portable(Portable));
+
+    /// What this CPU runs, the fastest first and [`Level::PORTABLE`] at the end.
+    pub fn available() -> impl Iterator<Item = Level> {
+        #[cfg(target_arch = "x86_64")]
+        let vectors = [
+            Avx512::detect().map(Set::Vnni),
+            Avx512::detect().map(Set::Avx512),
+            Avx2::detect().map(Set::Avx2),
+        ];
+        #[cfg(not(target_arch = "x86_64"))]
+        let vectors = [None];
+        vectors
+            .into_iter()
+            .flatten()
+            .map(Level)
+            .chain([Level::PORTABLE])
+    }
+
+    /// Makes every kernel of this process run on the level of this name (`portable`, `avx2`, `avx512`); an empty name
+    /// leaves the choice to [`Level::current`].
+    ///
+    /// # Errors
+    /// No level has the name, the CPU lacks it, or the process runs on another one already.
+    pub fn select(name: &str) -> Result<(), NoSuchKernels> {
+        if name.is_empty() {
+            return Ok(());
+        }
+        let refused = |who, present| NoSuchKernels {
+            wanted: name.into(),
+            who,
+            present,
+        };
+        let Some(level) = Level::available().find(|level| level.name() == name) else {
+            let mut present: Vec<_> = Level::available().map(Level::name).collect();
+            present.dedup();
+            return Err(refused("this CPU", present));
+        };
+        match CURRENT.get_or_init(|| level) {
+            current if *current == level => Ok(()),
+            current => Err(refused("this process already", vec![current.name()])),
+        }
+    }
+
+    /// The level that this process runs on.
+    pub fn current() -> Level {
+        *CURRENT.get_or_init(|| {
+            Level::available()
+                .find(|level| {
+                    let sound = agrees(*level);
+                    if !sound {
+                        tracing::warn!(
+                            "the {level} kernels disagree with the portable ones on this CPU and are not used; please report this"
+                        );
+                    }
+                    sound
+                })
+                .unwrap_or(Level::PORTABLE)
+        })
+    }
+
+    /// `portable`, `avx2`, `avx512`.
+    pub fn name(self) -> &'static str {
+        match self.0 {
+            Set::Portable(_) => "portable",
+            #[cfg(target_arch = "x86_64")]
+            Set::Avx2(_) => "avx2",
+            #[cfg(target_arch = "x86_64")]
+            Set::Avx512(_) | Set::Vnni(_) => "avx512",
+        }
+    }
+
+    /// What the products of integers run on: the name of the level, or `vnni`.
+    pub fn integer_name(self) -> &'static str {
+        match self.0 {
+            #[cfg(target_arch = "x86_64")]
+            Set::Vnni(_) => "vnni",
+            _ => self.name(),
+        }
+    }
+
+    /// Runs a kernel in the version that was compiled for this level.
+    #[inline]
+    pub fn run<K: Kernel>(self, kernel: K) -> K::Output {
+        #[cfg(target_arch = "x86_64")]
+        #[target_feature(enable = "avx2,fma,f16c")]
+        fn avx2<K: Kernel>(kernel: K, isa: Avx2) -> K::Output {
+            kernel.run(isa)
+        }
+        #[cfg(target_arch = "x86_64")]
+        #[target_feature(enable = "avx512f,avx512bw,avx2,fma,f16c")]
+        fn avx512<K: Kernel>(kernel: K, isa: Avx512<false>) -> K::Output {
+            kernel.run(isa)
+        }
+        #[cfg(target_arch = "x86_64")]
+        #[target_feature(enable = "avx512f,avx512bw,avx512vnni,avx2,fma,f16c")]
+        fn vnni<K: Kernel>(kernel: K, isa: Avx512<true>) -> K::Output {
+            kernel.run(isa)
+        }
+        match self.0 {
+            Set::Portable(isa) => kernel.run(isa),
+            #[cfg(target_arch = "x86_64")]
+            // SAFETY: the value is the proof that the CPU has the features.
+            Set::Avx2(isa) => unsafe { avx2(kernel, isa) },
+            #[cfg(target_arch = "x86_64")]
+            // SAFETY: as above.
+            Set::Avx512(isa) => unsafe { avx512(kernel, isa) },
+            #[cfg(target_arch = "x86_64")]
+            // SAFETY: as above.
+            Set::Vnni(isa) => unsafe { vnni(kernel, isa) },
+        }
+    }
+
+    /// Rows in a tile of the matrix product: pieces of work are best a multiple of it.
+    pub fn rows(self) -> usize {
+        self.run(Tile)[0]
+    }
+
+    /// Columns in a panel of packed weights.
+    pub fn panel(self) -> usize {
+        self.run(Tile)[1]
+    }
+}
+
+impl fmt::Display for Level {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// Rows and columns of the matrix tile.
+struct Tile;
+
+impl Kernel for Tile {
+    type Output = [usize; 2];
+
+    #[inline(always)]
+    fn run<I: Isa>(self, _: I) -> [usize; 2] {
+        [I::ROWS, I::VECTORS * LANES]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The levels that a test goes through; those that this CPU lacks are named.
+    #[test]
+    fn levels_that_cannot_run_here_are_named() {
+        let names: Vec<_> = Level::available().map(Level::integer_name).collect();
+        for name in ["vnni", "avx512", "avx2"] {
+            if !names.contains(&name) {
+                eprintln!("SKIPPED: this CPU has no {name}; its kernels are not tested here");
+            }
+        }
+        assert_eq!(names.last(), Some(&"portable"));
+    }
+
+    #[test]
+    fn a_level_is_chosen_once() {
+        let current = Level::current();
+        assert!(Level::available().any(|level| level == current));
+        Level::select("").unwrap();
+        let unknown = Level::select("sse9").unwrap_err().to_string();
+        assert!(unknown.starts_with("sse9: this CPU runs ") && unknown.ends_with("portable"));
+        if current != Level::PORTABLE {
+            let late = Level::select("portable").unwrap_err().to_string();
+            assert_eq!(
+                late,
+                format!("portable: this process already runs {current}")
+            );
+        }
+        Level::select(current.name()).unwrap();
+    }
+}
