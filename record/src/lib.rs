@@ -39,7 +39,6 @@ mod nightly;
 mod provenance;
 mod roofline;
 mod score;
-pub mod spreadsheet;
 
 pub use bench::{
     BenchResults, BenchTarget, Headline, Overhead, Percentile, Queries, QueryLatency, Remark,
