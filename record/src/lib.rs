@@ -37,13 +37,12 @@ mod leaderboard;
 mod measure;
 mod nightly;
 mod provenance;
+mod roofline;
 mod score;
-pub mod spreadsheet;
 
 pub use bench::{
-    BenchResults, BenchTarget, BoundBy, Ceilings, Headline, Overhead, Percentile, Queries,
-    QueryLatency, Remark, Scenario, Server, ServerOutcome, ServerPoint, Stage, SweepCell,
-    Throughput, Validity,
+    BenchResults, BenchTarget, Headline, Overhead, Percentile, Queries, QueryLatency, Remark,
+    Scenario, Server, ServerOutcome, ServerPoint, SweepCell, Throughput, Validity,
 };
 pub use caption::{CaptionFailure, CaptionMilliseconds, CaptionResults, CaptionStages};
 pub use compare::{
@@ -51,9 +50,6 @@ pub use compare::{
 };
 pub use leaderboard::{LeaderboardResults, Rejected, Split, Standing};
 pub use measure::{Measure, SetMeasure};
-/// What benchmarks still call a [`Measure`].
-#[doc(hidden)]
-pub type Bounded = Measure;
 pub use nightly::{
     NightlyFinding, NightlyResults, NightlyStep, NightlyVerdict, StepOutcome, Trend, TrendChange,
     TrendPoint,
@@ -61,6 +57,7 @@ pub use nightly::{
 pub use provenance::{
     CheckpointInfo, Comparability, Deviation, EncoderInfo, Finding, Host, Input, Severity, Tool,
 };
+pub use roofline::{BoundBy, Ceilings, Stage};
 pub use score::{
     Decomposition, Distribution, Infinity, Metric, Pairing, ScoreResults, Slice, SlicePart,
     TextStatistics, WorstCaption,

@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 
 /// A number with what is known of its uncertainty.
 ///
-/// The interval is at 95%, in the results of a benchmark at 99%; the document says which: there it is `ci95`, or the two
-/// [`bounds`]. A number that could not be computed is `None` with a `reason`; a record never holds NaN.
+/// The interval is at 95%, in the results of a benchmark at 99%; the document says which: there it is `ci95`, or `low`
+/// and `high`. A number that could not be computed is `None` with a `reason`; a record never holds NaN.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(from = "Ci95", into = "Ci95")]
 pub struct Measure {

@@ -9,7 +9,7 @@
 //! blocks than it would by chance is the design effect (Kish 1965), and bounds are those of n over design effect samples.
 
 use super::rates::{BLOCKS, T_BLOCKS};
-use fgd_record::{Bounded, Percentile, QueryLatency};
+use fgd_record::{Measure, Percentile, QueryLatency};
 use hdrhistogram::Histogram;
 
 /// The percentiles of a report.
@@ -89,15 +89,15 @@ fn design_effect(samples: &[f64], value: f64, q: f64) -> f64 {
 }
 
 /// The q-quantile of samples in the order in which they were taken, with bounds; also the design effect.
-pub fn quantile(samples: &[f64], sorted: &[f64], q: f64) -> (Bounded, f64) {
+pub fn quantile(samples: &[f64], sorted: &[f64], q: f64) -> (Measure, f64) {
     let n = sorted.len();
     if n == 0 {
-        return (Bounded::missing("no query was answered"), 1.0);
+        return (Measure::missing("no query was answered"), 1.0);
     }
     let beyond = (1.0 / (1.0 - q)).round() as usize;
     if n < beyond {
         let reason = format!("{n} queries are too few: one in {beyond} is beyond it");
-        return (Bounded::missing(reason), 1.0);
+        return (Measure::missing(reason), 1.0);
     }
     let rank = ((n as f64 * q).ceil() as usize).clamp(1, n);
     let value = sorted[rank - 1];
@@ -111,11 +111,11 @@ pub fn quantile(samples: &[f64], sorted: &[f64], q: f64) -> (Bounded, f64) {
         let needed = needed_for_upper_bound(q);
         format!("no upper bound from what {independent} independent queries would say: {needed} give one")
     });
-    let bounded = Bounded {
+    let bounded = Measure {
         low: low.map(|low| low.min(value)),
         high: high.map(|high| high.max(value)),
         reason,
-        ..Bounded::exact(value)
+        ..Measure::exact(value)
     };
     (bounded, effect)
 }

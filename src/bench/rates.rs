@@ -4,7 +4,7 @@
 //! run, and Student's t turns their spread into an interval (Law, *Simulation Modeling and Analysis*, 5th ed., section 9.5).
 
 use super::samples::Sample;
-use fgd_record::Bounded;
+use fgd_record::Measure;
 
 /// Blocks that a run is cut into: enough for a variance, few enough that neighbours in time fall into the same.
 pub const BLOCKS: usize = 16;
@@ -19,9 +19,9 @@ const T: [f64; 14] = [
 ];
 
 /// `amount` of all answered queries per second of the whole run, the queries one after the other.
-pub fn per_second(samples: &[Sample], amount: impl Fn(&Sample) -> u64) -> Bounded {
+pub fn per_second(samples: &[Sample], amount: impl Fn(&Sample) -> u64) -> Measure {
     let (Some(first), Some(last)) = (samples.first(), samples.last()) else {
-        return Bounded::missing("no query was answered");
+        return Measure::missing("no query was answered");
     };
     let answered = |samples: &[Sample]| -> f64 {
         let counted = samples.iter().filter(|sample| !sample.failed);
@@ -29,14 +29,14 @@ pub fn per_second(samples: &[Sample], amount: impl Fn(&Sample) -> u64) -> Bounde
     };
     let seconds = last.end - first.start;
     if seconds <= 0.0 {
-        return Bounded::missing("the run took no time that the clock can tell");
+        return Measure::missing("the run took no time that the clock can tell");
     }
     let value = answered(samples) / seconds;
     let blocks = samples.len().min(BLOCKS);
     if blocks < 3 {
-        return Bounded {
+        return Measure {
             reason: Some("no interval from fewer than 3 queries".into()),
-            ..Bounded::exact(value)
+            ..Measure::exact(value)
         };
     }
     let cut = |block: usize| block * samples.len() / blocks;
@@ -54,10 +54,10 @@ pub fn per_second(samples: &[Sample], amount: impl Fn(&Sample) -> u64) -> Bounde
     let variance =
         rates.iter().map(|rate| (rate - mean).powi(2)).sum::<f64>() / (blocks - 1) as f64;
     let half = T[blocks - 3] * (variance / blocks as f64).sqrt();
-    Bounded {
+    Measure {
         low: Some((value - half).max(0.0)),
         high: Some(value + half),
-        ..Bounded::exact(value)
+        ..Measure::exact(value)
     }
 }
 
@@ -126,7 +126,7 @@ mod tests {
         let steady = per_second(&run(&[0.01; 1600]), |s| s.items);
         let drifting: Vec<f64> = (0..1600).map(|i| 0.01 + 0.00001 * f64::from(i)).collect();
         let drifting = per_second(&run(&drifting), |s| s.items);
-        let width = |b: &Bounded| (b.high.unwrap() - b.low.unwrap()) / b.value.unwrap();
+        let width = |b: &Measure| (b.high.unwrap() - b.low.unwrap()) / b.value.unwrap();
         assert!(width(&drifting) > 0.3 && width(&steady) < 1e-6);
     }
 }

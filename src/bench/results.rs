@@ -7,7 +7,7 @@ use super::roofline::stages;
 use super::samples::{Sample, Samples};
 use super::{DEFINITION_VERSION, validity};
 use fgd_record::{
-    BenchResults, BenchTarget, Bounded, Ceilings, Headline, Host, Overhead, Queries, Scenario,
+    BenchResults, BenchTarget, Ceilings, Headline, Host, Measure, Overhead, Queries, Scenario,
     Server, SweepCell, Throughput,
 };
 
@@ -93,7 +93,7 @@ fn throughput(scenario: Scenario, samples: &Samples) -> Option<Throughput> {
     let rate = |amount: fn(&Sample) -> u64| match scenario {
         Scenario::Server => {
             let amount: u64 = samples.answered().map(amount).sum();
-            Bounded::exact(amount as f64 / samples.seconds)
+            Measure::exact(amount as f64 / samples.seconds)
         }
         _ => per_second(&samples.all, amount),
     };
@@ -106,7 +106,7 @@ fn throughput(scenario: Scenario, samples: &Samples) -> Option<Throughput> {
 /// The figures to quote, by scenario; then those of any run.
 fn headlines(results: &BenchResults) -> Vec<Headline> {
     let mut headlines = Vec::new();
-    let mut add = |name: &str, unit: &str, higher_is_better: bool, measured: &Bounded| {
+    let mut add = |name: &str, unit: &str, higher_is_better: bool, measured: &Measure| {
         headlines.push(Headline {
             name: name.into(),
             unit: unit.into(),
@@ -149,10 +149,10 @@ fn headlines(results: &BenchResults) -> Vec<Headline> {
         add("throughput", &per_second, true, &best.items_per_second);
     }
     if let Some(bytes) = results.peak_memory_bytes {
-        add("peak_memory", "bytes", false, &Bounded::exact(bytes as f64));
+        add("peak_memory", "bytes", false, &Measure::exact(bytes as f64));
     }
     if let Some(seconds) = results.load_seconds {
-        add("load_time", "s", false, &Bounded::exact(seconds));
+        add("load_time", "s", false, &Measure::exact(seconds));
     }
     headlines
 }

@@ -4,7 +4,7 @@ use super::queries::{Harness, Order, warm_up};
 use super::samples::Samples;
 use super::server::{ServerRun, Service, judge, serve};
 use super::target::Target;
-use fgd_record::{Bounded, ServerOutcome, ServerPoint};
+use fgd_record::{Measure, ServerOutcome, ServerPoint};
 
 /// A search ends when the lowest rate that failed is this much above the highest that did not.
 const PRECISION: f64 = 1.05;
@@ -29,7 +29,7 @@ pub fn search(target: &mut dyn Target, service: &Service, harness: &Harness) -> 
         harness.limits.max_duration.as_secs_f64(),
     );
     let highest_rate = match queries / capacity > longest {
-        true => Bounded::missing(format!(
+        true => Measure::missing(format!(
             "{queries} queries take more than {longest:.0} s at the {capacity:.3} per second that can be answered, and there are several trials"
         )),
         false => search.highest(capacity),
@@ -51,7 +51,7 @@ struct Search<'a> {
 }
 
 impl Search<'_> {
-    fn highest(&mut self, capacity: f64) -> Bounded {
+    fn highest(&mut self, capacity: f64) -> Measure {
         let mut trial = *self.harness;
         trial.limits.min_duration /= 2;
         let (mut kept, mut failed) = (None, None);
@@ -61,23 +61,23 @@ impl Search<'_> {
                 false => failed = Some(rate),
             }
             if (self.harness.stop)() {
-                return Bounded::missing("the search was interrupted");
+                return Measure::missing("the search was interrupted");
             }
         }
         // A whole run at the rate found; what a trial showed may not hold for it.
         while let Some(rate) = kept.filter(|rate| *rate >= capacity * LOWEST) {
             if self.keeps(rate, self.harness) {
-                return Bounded {
+                return Measure {
                     low: Some(rate),
                     high: failed,
-                    ..Bounded::exact(rate)
+                    ..Measure::exact(rate)
                 };
             }
             failed = Some(rate);
             kept = Some(rate / PRECISION);
         }
         let lowest = failed.unwrap_or(capacity);
-        Bounded::missing(format!(
+        Measure::missing(format!(
             "not even {lowest:.3} queries per second were shown to keep the bound"
         ))
     }

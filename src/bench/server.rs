@@ -7,7 +7,7 @@ use super::percentiles::quantile;
 use super::queries::{Harness, Order, share_done, warm_up};
 use super::samples::{Sample, Samples};
 use super::target::Target;
-use fgd_record::{Bounded, ServerOutcome, ServerPoint};
+use fgd_record::{Measure, ServerOutcome, ServerPoint};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use std::collections::VecDeque;
@@ -32,7 +32,7 @@ pub struct Service {
 #[derive(Debug, Clone)]
 pub struct ServerRun {
     /// The highest rate shown to keep the bound, up to the lowest that was not; `None` with a given rate.
-    pub highest_rate: Option<Bounded>,
+    pub highest_rate: Option<Measure>,
     /// Every rate that was tried; the last one is that of `samples`.
     pub points: Vec<ServerPoint>,
     /// The run that the latencies are of.

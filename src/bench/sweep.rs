@@ -5,7 +5,7 @@ use super::queries::{Harness, single};
 use super::rates::per_second;
 use super::samples::Samples;
 use super::target::Target;
-use fgd_record::{Bounded, SweepCell};
+use fgd_record::{Measure, SweepCell};
 
 /// What a sweep goes through.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -61,7 +61,7 @@ fn cell(batch: usize, threads: usize, samples: &Samples) -> SweepCell {
     let median = latency(&samples.latencies())
         .and_then(|latency| latency.percentiles.into_iter().next())
         .map_or_else(
-            || Bounded::missing("no query was answered"),
+            || Measure::missing("no query was answered"),
             |p50| p50.seconds,
         );
     let tokens = samples

@@ -39,14 +39,10 @@ pub fn render(document: &Document) -> String {
 fn push_table(out: &mut String, table: &Table) {
     out.push_str(&format!("## {}\n\n", escaped(&table.title)));
     let line = |cells: Vec<String>| format!("| {} |\n", cells.join(" | "));
-    out.push_str(&line(
-        table.columns.iter().map(|c| escaped(&c.name)).collect(),
-    ));
-    let rule = table
-        .columns
-        .iter()
-        .map(|c| if c.number { "---:" } else { "---" }.to_string());
-    out.push_str(&line(rule.collect()));
+    let columns = || table.columns.iter();
+    out.push_str(&line(columns().map(|c| escaped(&c.name)).collect()));
+    let rule = |number| if number { "---:" } else { "---" }.to_string();
+    out.push_str(&line(columns().map(|c| rule(c.number)).collect()));
     for row in &table.rows {
         let cells = row.iter().map(|cell| {
             let indent = cell.text.len() - cell.text.trim_start().len();
@@ -64,21 +60,17 @@ fn push_table(out: &mut String, table: &Table) {
 }
 
 fn push_entry(out: &mut String, number: usize, entry: &Entry) {
-    let detail = if entry.detail.is_empty() {
-        String::new()
-    } else {
-        format!(" ({})", escaped(&entry.detail))
+    let detail = match entry.detail.as_str() {
+        "" => String::new(),
+        detail => format!(" ({})", escaped(detail)),
     };
     out.push_str(&format!(
         "{number}. **{}**{detail}\n",
         escaped(&entry.title)
     ));
     for field in &entry.fields {
-        out.push_str(&format!(
-            "    - {}: {}\n",
-            escaped(&field.label),
-            escaped(&field.text)
-        ));
+        let (label, text) = (escaped(&field.label), escaped(&field.text));
+        out.push_str(&format!("    - {label}: {text}\n"));
     }
 }
 

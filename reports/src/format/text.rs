@@ -1,9 +1,10 @@
 //! The terminal: aligned, as wide as the window, coloured only where asked.
 
+use unicode_width::UnicodeWidthStr;
+
 use super::Style;
 use crate::document::width::{clipped, padded, wrapped};
 use crate::document::{Block, Cell, Column, Document, Entry, Table, Tone};
-use unicode_width::UnicodeWidthStr;
 
 /// Between two columns.
 const GAP: usize = 2;
@@ -69,40 +70,27 @@ fn push_line(out: &mut String, line: &str) {
 /// A wrapped text behind a mark; further lines are indented by the mark's width.
 fn push_paragraph(out: &mut String, text: &str, mark: &str, tone: Tone, style: &Style) {
     let indent = mark.width();
-    for (i, line) in wrapped(text, style.width.saturating_sub(indent))
-        .iter()
-        .enumerate()
-    {
-        let start = if i == 0 {
-            mark.to_string()
-        } else {
-            " ".repeat(indent)
-        };
+    let mut start = mark.to_string();
+    for line in wrapped(text, style.width.saturating_sub(indent)) {
         push_line(out, &paint(&format!("{start}{line}"), tone, style));
+        start = " ".repeat(indent);
     }
 }
 
 fn push_entry(out: &mut String, number: usize, entry: &Entry, style: &Style) {
     let heading = format!("{number:>3}. {}  {}", entry.title, entry.detail);
     push_paragraph(out, heading.trim_end(), "", Tone::Plain, style);
-    let label_width = entry
-        .fields
-        .iter()
-        .map(|field| field.label.width())
-        .max()
-        .unwrap_or(0)
-        .min(style.width / 3);
+    let widths = entry.fields.iter().map(|field| field.label.width());
+    let label_width = widths.max().unwrap_or(0).min(style.width / 3);
     let indent = 5 + label_width + GAP;
     for field in &entry.fields {
-        let label = clipped(&field.label, label_width);
-        for (i, line) in wrapped(&field.text, style.width.saturating_sub(indent))
-            .iter()
-            .enumerate()
-        {
-            let label = if i == 0 { label.as_str() } else { "" };
-            let label = padded(label, label_width, false);
-            let label = paint(&label, Tone::Dim, style);
-            push_line(out, &format!("     {label}  {line}"));
+        let mut label = clipped(&field.label, label_width);
+        for line in wrapped(&field.text, style.width.saturating_sub(indent)) {
+            let padded = padded(&std::mem::take(&mut label), label_width, false);
+            push_line(
+                out,
+                &format!("     {}  {line}", paint(&padded, Tone::Dim, style)),
+            );
         }
     }
 }
@@ -123,11 +111,8 @@ fn push_table(out: &mut String, table: &Table, style: &Style) {
 
 /// The texts of all cells, numbers padded so that their decimal points stand below each other.
 fn aligned(table: &Table) -> Vec<Vec<String>> {
-    let mut texts: Vec<Vec<String>> = table
-        .rows
-        .iter()
-        .map(|row| row.iter().map(|cell| cell.text.clone()).collect())
-        .collect();
+    let texts = |row: &Vec<Cell>| row.iter().map(|cell| cell.text.clone()).collect();
+    let mut texts: Vec<Vec<String>> = table.rows.iter().map(texts).collect();
     for (at, column) in table.columns.iter().enumerate() {
         if !column.number {
             continue;
@@ -211,38 +196,26 @@ fn push_grid(
 ) {
     let gap = " ".repeat(GAP);
     let shown: Vec<usize> = (0..widths.len()).filter(|at| widths[*at] > 0).collect();
-    let head: Vec<String> = shown
-        .iter()
-        .map(|at| {
-            let column = &table.columns[*at];
-            let name = clipped(&column.name, widths[*at]);
-            paint(&padded(&name, widths[*at], column.number), Tone::Dim, style)
-        })
-        .collect();
-    push_line(out, &head.join(&gap));
+    let head = shown.iter().map(|at| {
+        let column = &table.columns[*at];
+        let name = clipped(&column.name, widths[*at]);
+        paint(&padded(&name, widths[*at], column.number), Tone::Dim, style)
+    });
+    push_line(out, &head.collect::<Vec<_>>().join(&gap));
     for (row, row_texts) in table.rows.iter().zip(texts) {
-        let cells: Vec<Vec<String>> = shown
-            .iter()
-            .map(|at| {
-                if table.columns[*at].number {
-                    vec![row_texts[*at].clone()]
-                } else {
-                    wrapped(&row_texts[*at], widths[*at])
-                }
-            })
-            .collect();
+        let cells = shown.iter().map(|at| match table.columns[*at].number {
+            true => vec![row_texts[*at].clone()],
+            false => wrapped(&row_texts[*at], widths[*at]),
+        });
+        let cells: Vec<Vec<String>> = cells.collect();
         let height = cells.iter().map(Vec::len).max().unwrap_or(1);
         for line in 0..height {
-            let parts: Vec<String> = shown
-                .iter()
-                .zip(&cells)
-                .map(|(at, lines)| {
-                    let text = lines.get(line).map_or("", String::as_str);
-                    let text = padded(text, widths[*at], table.columns[*at].number);
-                    paint(&text, row[*at].tone, style)
-                })
-                .collect();
-            push_line(out, &parts.join(&gap));
+            let parts = shown.iter().zip(&cells).map(|(at, lines)| {
+                let text = lines.get(line).map_or("", String::as_str);
+                let text = padded(text, widths[*at], table.columns[*at].number);
+                paint(&text, row[*at].tone, style)
+            });
+            push_line(out, &parts.collect::<Vec<_>>().join(&gap));
         }
     }
 }
@@ -251,13 +224,9 @@ fn push_grid(
 fn push_stacked(out: &mut String, table: &Table, style: &Style) {
     for row in &table.rows {
         let name = row.iter().find(|cell| !cell.text.is_empty());
-        let shown = row
-            .iter()
-            .zip(&table.columns)
-            .filter(|(cell, column)| !cell.text.is_empty() && !column.optional);
-        for (cell, column) in shown {
-            let is_name = name.is_some_and(|name| std::ptr::eq::<Cell>(name, cell));
-            if is_name {
+        let cells = row.iter().zip(&table.columns);
+        for (cell, column) in cells.filter(|(cell, c)| !cell.text.is_empty() && !c.optional) {
+            if name.is_some_and(|name| std::ptr::eq::<Cell>(name, cell)) {
                 push_paragraph(out, &cell.text, "", cell.tone, style);
             } else {
                 let text = format!("{}: {}", column.name, cell.text);

@@ -72,26 +72,16 @@ impl Numbers {
     }
 
     pub fn push(&mut self, row: Number<'_>) {
-        let Measure {
-            value,
-            se,
-            low,
-            high,
-            reason,
-        } = &row.measure;
-        let [p_value, p_holm] = row.p;
-        let [wins, ties, losses] = row.outcomes;
+        let measure = &row.measure;
         let texts = [row.system, row.versus, row.slice, row.group, row.metric].map(Value::from);
-        let numbers = [*value, *se, *low, *high].map(Value::from);
-        self.0.rows.push(
-            texts
-                .into_iter()
-                .chain(numbers)
-                .chain([row.n.into(), p_value.into(), p_holm.into()])
-                .chain([wins, ties, losses].map(Value::from))
-                .chain([reason.into()])
-                .collect(),
-        );
+        let numbers = [measure.value, measure.se, measure.low, measure.high].map(Value::from);
+        let values = texts.into_iter().chain(numbers).chain([row.n.into()]);
+        let values = values
+            .chain(row.p.map(Value::from))
+            .chain(row.outcomes.map(Value::from));
+        self.0
+            .rows
+            .push(values.chain([(&measure.reason).into()]).collect());
     }
 
     /// The numbers of a system, over all images and per group.
@@ -148,18 +138,19 @@ impl Numbers {
             push(ms.captions, "caption_ms_p99", &plain(ms.p99));
             push(ms.captions, "caption_ms_max", &plain(ms.max));
         }
+        let all = results.images;
+        push(all, "captions", &plain(results.captions as f64));
+        push(all, "failures", &plain(results.failures.len() as f64));
+        push(all, "tokens", &plain(results.tokens as f64));
+        push(
+            all,
+            "cached_features",
+            &plain(results.cached_features as f64),
+        );
+        push(all, "seconds", &plain(results.seconds));
+        push(all, "load_seconds", &plain(results.load_seconds));
         let memory = results.peak_memory_bytes.map(|bytes| bytes as f64);
-        for (metric, value) in [
-            ("captions", Some(results.captions as f64)),
-            ("failures", Some(results.failures.len() as f64)),
-            ("tokens", Some(results.tokens as f64)),
-            ("cached_features", Some(results.cached_features as f64)),
-            ("seconds", Some(results.seconds)),
-            ("load_seconds", Some(results.load_seconds)),
-            ("peak_memory_bytes", memory),
-        ] {
-            push(results.images, metric, &plain(value));
-        }
+        push(all, "peak_memory_bytes", &plain(memory));
         for failure in &results.failures {
             let row = Number::of(system).within("image", &failure.image_id);
             self.push(row.measure("caption", &Measure::missing(&failure.reason)));
