@@ -6,7 +6,6 @@ use super::output::Sink;
 use crate::host;
 use crate::jobs::Session;
 use crate::jobs::provenance;
-use fgd_encoder as encoder;
 use fgd_encoder::Embedder;
 use fgd_encoder::cache::{CacheError, EmbeddingCache};
 use fgd_encoder::probe;

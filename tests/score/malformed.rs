@@ -179,7 +179,7 @@ proptest! {
                 prop_assert_eq!(images.set.len(), ROWS);
                 assert_explained(&serde_json::to_value(&scored.results).unwrap(), "");
                 prop_assert!(scored.results.fgd_paired.value.is_some());
-                let per_caption = [images.per_caption.distance, images.per_caption.influence];
+                let per_caption = [images.per_caption.distance(), images.per_caption.influence];
                 prop_assert!(per_caption.iter().flatten().flatten().all(|value| value.is_finite()));
             }
         }

@@ -22,7 +22,7 @@ use super::scoring::{ImageScores, ScoreError, Scorer};
 use super::{JobError, Session};
 use crate::host;
 use contrasts::contrasts;
-use differences::{Contender, NoRows, Rows, differences};
+use differences::{Contender, NoRows, PerImage, differences};
 use fgd_captions::ReadOptions;
 use fgd_metrics::compare::Resampling;
 use fgd_record::{
@@ -214,7 +214,7 @@ impl Scored {
                             groupings,
                         }) => {
                             scored.groupings = groupings;
-                            Ok(Rows { set, per_caption })
+                            Ok(PerImage { set, per_caption })
                         }
                         None if file.is_moments() => Err(NoRows::Moments),
                         None => Err(NoRows::ReferenceMoments),

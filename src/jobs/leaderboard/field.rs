@@ -123,7 +123,7 @@ impl Field {
         unpaired: bool,
     ) -> Result<Vec<f64>, String> {
         let parts = match unpaired {
-            false => images.per_caption.distance,
+            false => images.per_caption.distance(),
             true => {
                 let order = self.order_of_images(&images.set)?;
                 parts_of_set(set, &images.per_caption, &order)

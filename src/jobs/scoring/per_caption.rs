@@ -26,14 +26,14 @@ pub fn table(set: &EvalSet, per_caption: &PerCaption) -> Table {
         table.push(name, Cells::numbers(values.iter().copied()));
     };
     if let Some(distance) = per_caption.distance() {
-        push("distance", distance);
+        push("distance", &distance);
     }
     if let Some(influence) = &per_caption.influence {
         push("influence", influence);
     }
     for (&name, statistics) in &per_caption.statistics {
         if name != FGD_PAIRED {
-            push(name, statistics.per_image());
+            push(name, &statistics.per_image());
         }
     }
     table
