@@ -133,7 +133,7 @@ pub fn run(
         // The history has them; the record of a night would hold years.
         trends: Vec::new(),
     };
-    let record = finished(workspace, machine, results, began)?;
+    let record = record_of(workspace, machine, results, began)?;
     file::write(&folder.record(), record.to_json().as_bytes())?;
     let others: Vec<Record> = leaderboards
         .into_iter()
@@ -179,7 +179,7 @@ fn check_gates(workspace: &Workspace, scores: &[NightScore]) -> Vec<record::Gate
     workspace.suite.gates.conditions.iter().map(check).collect()
 }
 
-fn finished(
+fn record_of(
     workspace: &Workspace,
     host: Host,
     results: NightlyResults,

@@ -56,6 +56,7 @@ fn the_example_is_a_suite_and_shows_every_key() {
                 format!("{key} = "),
                 format!("[{key}]"),
                 format!("[gates.{key}]"),
+                format!("[benchmark.{key}]"),
             ];
             assert!(
                 written.iter().any(|form| EXAMPLE.contains(form.as_str())),
