@@ -3,3 +3,4 @@
 mod align;
 mod formats;
 mod malformed;
+mod table;
