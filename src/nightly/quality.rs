@@ -4,9 +4,11 @@
 use super::history::{Kind, Outcome, Past, Point, Series};
 use super::judged::{Before, Figure, Judged};
 use super::suite::Gates;
+use crate::jobs::scoring::metrics::{higher_is_better, numbers};
 use fgd_metrics::compare::holm;
 use fgd_metrics::series::Standing;
-use fgd_record::{Difference, Measure, NightlyVerdict, Record, Results, ScoreResults};
+use fgd_metrics::table::FGD_PAIRED;
+use fgd_record::{Difference, NightlyVerdict, Record, Results, ScoreResults};
 
 /// A metric of a score.
 struct Metric<'a> {
@@ -226,42 +228,16 @@ fn series(suite: &str, system: &str, metric: &Metric, record: &Record) -> Series
 }
 
 fn metrics(scores: &ScoreResults) -> Vec<Metric<'_>> {
-    let figure = |measure: &Measure| Figure {
-        value: measure.value,
-        interval: measure.ci95,
-        first: None,
-    };
-    let mut all = vec![
-        Metric {
-            name: "fgd_paired",
-            figure: figure(&scores.fgd_paired),
-            higher_is_better: Some(false),
-        },
-        Metric {
-            name: "fgd_set",
-            figure: Figure {
-                value: scores.fgd_set.value,
-                ..Figure::default()
-            },
-            higher_is_better: Some(false),
-        },
-        Metric {
-            name: "mean_cosine",
-            figure: figure(&scores.mean_cosine),
-            higher_is_better: Some(true),
-        },
-    ];
-    all.extend(scores.fgd_infinity.as_ref().map(|infinity| Metric {
-        name: "fgd_infinity",
-        figure: figure(&infinity.value),
-        higher_is_better: Some(false),
-    }));
-    all.extend(scores.metrics.iter().map(|(name, metric)| Metric {
+    let all = numbers(scores).into_iter().map(|(name, measure)| Metric {
         name,
-        figure: figure(&metric.measure),
-        higher_is_better: metric.higher_is_better,
-    }));
+        figure: Figure {
+            value: measure.value,
+            interval: measure.ci95,
+            first: None,
+        },
+        higher_is_better: higher_is_better(name, scores),
+    });
     // A further metric that a small set of captions does not have is no failure of the night.
-    all.retain(|metric| metric.figure.value.is_some() || metric.name == "fgd_paired");
-    all
+    all.filter(|metric| metric.figure.value.is_some() || metric.name == FGD_PAIRED)
+        .collect()
 }

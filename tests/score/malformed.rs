@@ -2,7 +2,7 @@
 //! What reading and linting say on their own is in tests/captions/malformed.rs.
 
 use fgd::jobs::scoring::assemble::{AssembleError, assemble};
-use fgd::jobs::scoring::metrics::{Choice, Group};
+use fgd::jobs::scoring::metrics::Choice;
 use fgd::jobs::scoring::numbers::score;
 use fgd::jobs::scoring::system::System;
 use fgd_captions::{ReadOptions, read};
@@ -160,11 +160,11 @@ proptest! {
             Err(error) => prop_assert!(false, "{error}"),
             Ok((assembled, _)) => {
                 prop_assert_eq!(assembled.set.len(), ROWS);
-                let groups = vec![Group::Infinity, Group::Mmd, Group::Prdc, Group::Vendi, Group::Bleu, Group::Diversity];
-                let scored = score(&assembled.set, &Choice { groups, seed: 0 }).unwrap();
+                let groups = ["infinity", "mmd", "prdc", "vendi", "bleu", "diversity"].map(str::to_owned);
+                let scored = score(&assembled.set, &Choice::of(&groups, 0).unwrap()).unwrap();
                 assert_explained(&serde_json::to_value(&scored.results).unwrap(), "");
                 prop_assert!(scored.results.fgd_paired.value.is_some());
-                let per_caption = [scored.per_caption.distance, scored.per_caption.influence];
+                let per_caption = [scored.per_caption.distance(), scored.per_caption.influence];
                 prop_assert!(per_caption.iter().flatten().flatten().all(|value| value.is_finite()));
             }
         }
