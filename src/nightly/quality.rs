@@ -3,12 +3,14 @@
 
 use fgd_metrics::compare::holm;
 use fgd_metrics::series::Standing;
-use fgd_record::{Difference, Measure, NightlyVerdict, Record, Results, ScoreResults};
+use fgd_metrics::table::FGD_PAIRED;
+use fgd_record::{Difference, NightlyVerdict, Record, Results, ScoreResults};
 
 use super::assessment::{Assessment, Figure};
 use super::history::{Kind, Outcome, Past, Point, Series};
 use super::suite::Gates;
 use super::timeline::Timeline;
+use crate::jobs::scoring::metrics::{higher_is_better, numbers};
 
 /// A metric of a score, as it stands in the history.
 struct MetricValue<'a> {
@@ -228,42 +230,16 @@ fn series(suite: &str, system: &str, metric: &MetricValue, record: &Record) -> S
 }
 
 fn metrics(scores: &ScoreResults) -> Vec<MetricValue<'_>> {
-    let figure = |measure: &Measure| Figure {
-        value: measure.value,
-        interval: measure.interval(),
-        first: None,
-    };
-    let mut all = vec![
-        MetricValue {
-            name: "fgd_paired",
-            figure: figure(&scores.fgd_paired),
-            higher_is_better: Some(false),
-        },
-        MetricValue {
-            name: "fgd_set",
-            figure: Figure {
-                value: scores.fgd_set.value,
-                ..Figure::default()
-            },
-            higher_is_better: Some(false),
-        },
-        MetricValue {
-            name: "mean_cosine",
-            figure: figure(&scores.mean_cosine),
-            higher_is_better: Some(true),
-        },
-    ];
-    all.extend(scores.fgd_infinity.as_ref().map(|infinity| MetricValue {
-        name: "fgd_infinity",
-        figure: figure(&infinity.value),
-        higher_is_better: Some(false),
-    }));
-    all.extend(scores.metrics.iter().map(|(name, metric)| MetricValue {
+    let all = numbers(scores).into_iter().map(|(name, measure)| MetricValue {
         name,
-        figure: figure(&metric.measure),
-        higher_is_better: metric.higher_is_better,
-    }));
+        figure: Figure {
+            value: measure.value,
+            interval: measure.interval(),
+            first: None,
+        },
+        higher_is_better: higher_is_better(name, scores),
+    });
     // A further metric that a small set of captions does not have is no failure of the night.
-    all.retain(|metric| metric.figure.value.is_some() || metric.name == "fgd_paired");
-    all
+    all.filter(|metric| metric.figure.value.is_some() || metric.name == FGD_PAIRED)
+        .collect()
 }

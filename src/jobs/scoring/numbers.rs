@@ -78,6 +78,8 @@ pub fn score(set: &EvalSet, choice: &Choice) -> Result<Scored, MetricError> {
             Err(error) => return Err(error),
         }
     }
+    let distances = scored.per_caption.distance();
+    scored.results.distances = distances.map(|distances| distribution(&distances));
     Ok(scored)
 }
 
@@ -110,18 +112,11 @@ impl Scored {
     fn add(&mut self, definitions: &[Definition], found: Evaluation) {
         for (definition, value) in definitions.iter().zip(found.values) {
             put(&mut self.results, definition.name, measure(&value));
-            if let Some(statistics) = value.statistics {
-                self.per_caption
-                    .statistics
-                    .insert(definition.name, statistics);
-            }
+            let statistics = value.statistics.map(|found| (definition.name, found));
+            self.per_caption.statistics.extend(statistics);
         }
         match found.detail {
-            Detail::None => {
-                if let Some(distances) = self.per_caption.distance() {
-                    self.results.distances = Some(distribution(&distances));
-                }
-            }
+            Detail::None => {}
             Detail::Set(statistics) => {
                 self.results.fgd_set = set_measure(&statistics);
                 self.results.decomposition = statistics.decomposition.map(decomposed);
