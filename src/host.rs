@@ -1,7 +1,8 @@
 //! The machine, as it stands in a record: what a reader must know before comparing two speeds.
 
-use fgd_record::Host;
 use std::fs::read_to_string;
+
+use fgd_record::Host;
 
 /// Describes this machine. What the system does not tell stays `None`.
 pub fn describe() -> Host {

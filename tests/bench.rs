@@ -5,8 +5,9 @@ mod program;
 mod schema;
 
 use assert_cmd::Command;
-use program::{Place, captions, fixture, json, stderr, stdout};
 use serde_json::{Value, json};
+
+use program::{Place, captions, fixture, json, stderr, stdout};
 
 /// `fgd bench encoder` with the tiny encoder, for a moment.
 fn encoder(place: &Place, more: &[&str]) -> Command {

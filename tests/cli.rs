@@ -4,6 +4,7 @@ mod program;
 
 use clap::CommandFactory;
 use predicates::prelude::*;
+
 use program::{Place, captions, fixture, stderr, stdout};
 
 /// Every subcommand with its path, such as `["cache", "clear"]`.

@@ -110,8 +110,9 @@ pub(super) fn compose(captions: &[Vec<u32>], rows: usize, threads: usize) -> Vec
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use proptest::prelude::*;
+
+    use super::*;
 
     proptest! {
         #[test]

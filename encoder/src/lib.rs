@@ -42,12 +42,12 @@ pub mod spec;
 mod tokens;
 mod weights;
 
+use chunk::Chunk;
+use engine::Engine;
+
 pub use embedder::{Deviation, EmbedError, Embedder, Identity};
 pub use encoder::Encoder;
 pub use engine::{EngineKind, Options};
 pub use error::EncoderError;
 pub use spec::Spec;
 pub use tokens::Tokens;
-
-use chunk::Chunk;
-use engine::Engine;

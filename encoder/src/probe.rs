@@ -3,10 +3,10 @@
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
+use fgd_kernels::Level;
 use rayon::prelude::*;
 
 use super::{Encoder, EncoderError};
-use fgd_kernels::Level;
 
 /// The multiply-add rate that `threads` threads reach together in registers, in GFLOP/s (two operations per
 /// multiply-add), measured for `time`. It is the ceiling of any f32 engine on this machine at this moment.

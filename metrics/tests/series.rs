@@ -6,6 +6,7 @@ mod detectors;
 mod simulate;
 
 use fgd_metrics::series::*;
+
 use simulate::{Change, Noise, Scenario};
 
 fn accepted(values: &[f64]) -> Vec<Run> {

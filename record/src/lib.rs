@@ -40,6 +40,10 @@ mod provenance;
 mod roofline;
 mod score;
 
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
 pub use bench::{
     BenchResults, BenchTarget, Headline, Overhead, Percentile, Queries, QueryLatency, Remark,
     Scenario, Server, ServerOutcome, ServerPoint, SweepCell, Throughput, Validity,
@@ -62,10 +66,6 @@ pub use score::{
     Decomposition, Distribution, Infinity, Metric, Pairing, ScoreResults, Slice, SlicePart,
     TextStatistics, WorstCaption,
 };
-
-use std::collections::BTreeMap;
-
-use serde::{Deserialize, Serialize};
 
 /// The version of the record's shape. It grows by one with every change that a reader could notice.
 pub const SCHEMA_VERSION: u32 = 1;

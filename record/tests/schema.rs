@@ -4,8 +4,9 @@ mod examples;
 #[path = "../../tests/schema/mod.rs"]
 mod schema;
 
-use schema::Schema;
 use serde_json::{Value, json};
+
+use schema::Schema;
 
 fn document(name: &str) -> Value {
     let (_, record) = (examples::all().into_iter())

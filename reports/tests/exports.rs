@@ -5,8 +5,9 @@ mod examples;
 mod golden;
 
 use fgd_reports::export::{Dataset, ExportError, bmf, eval_results, model_card};
-use golden::hold;
 use serde_json::Value;
+
+use golden::hold;
 
 fn dataset() -> Dataset {
     Dataset {

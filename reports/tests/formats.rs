@@ -8,8 +8,9 @@ mod golden;
 
 use fgd_record::Record;
 use fgd_reports::{Format, Style, render};
-use golden::hold;
 use unicode_width::UnicodeWidthStr;
+
+use golden::hold;
 
 #[test]
 fn every_format_matches_its_golden_file() {

@@ -3,6 +3,9 @@
 #[path = "../../record/tests/examples/mod.rs"]
 mod examples;
 
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
 use fgd_record::{Record, Results};
 use fgd_reports::site;
 use html5ever::driver::ParseOpts;
@@ -10,8 +13,6 @@ use html5ever::tendril::TendrilSink;
 use html5ever::tokenizer::TokenizerOpts;
 use html5ever::tree_builder::TreeBuilderOpts;
 use markup5ever_rcdom::{Handle, NodeData, RcDom};
-use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
 
 /// A folder that is removed in the end.
 struct Folder(PathBuf);

@@ -1,11 +1,12 @@
 //! What this machine can do at most, measured in the same run as what it is held against.
 
+use std::hint::black_box;
+use std::time::{Duration, Instant};
+
 use candle_core::{DType, Device, Tensor};
 use fgd_encoder::probe;
 use fgd_record::Ceilings;
 use rayon::prelude::*;
-use std::hint::black_box;
-use std::time::{Duration, Instant};
 
 /// Rows and columns of the matrices of the product: 12 MiB together, and arithmetic by far the larger part.
 const MATRIX: usize = 1024;

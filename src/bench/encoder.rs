@@ -1,8 +1,10 @@
 //! The encoder as a target: captions in, embeddings out, nothing from the cache.
 
-use super::target::{Answer, Cost, Target, Work};
-use fgd_encoder::{Encoder, EncoderError};
 use std::time::Instant;
+
+use fgd_encoder::{Encoder, EncoderError};
+
+use super::target::{Answer, Cost, Target, Work};
 
 /// A loaded encoder with captions to embed.
 pub struct EncoderTarget {

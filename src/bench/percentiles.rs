@@ -8,9 +8,10 @@
 //! therefore cut into [`BLOCKS`] blocks; how much more the share of samples at or below the percentile varies between
 //! blocks than it would by chance is the design effect (Kish 1965), and bounds are those of n over design effect samples.
 
-use super::rates::{BLOCKS, T_BLOCKS};
 use fgd_record::{Measure, Percentile, QueryLatency};
 use hdrhistogram::Histogram;
+
+use super::rates::{BLOCKS, T_BLOCKS};
 
 /// The percentiles of a report.
 pub const REPORTED: [f64; 4] = [50.0, 90.0, 99.0, 99.9];
@@ -173,9 +174,10 @@ fn curve(samples: &[f64]) -> Vec<(f64, f64)> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use rand::{Rng, SeedableRng};
     use rand_chacha::ChaCha8Rng;
+
+    use super::*;
 
     #[test]
     fn ranks_are_those_of_the_tables() {

@@ -1,12 +1,14 @@
 //! One query after the other: the scenarios `single` (some items per query) and `offline` (all items, pass after pass).
 
-use super::clock::Clock;
-use super::samples::{Sample, Samples};
-use super::target::Target;
+use std::time::Duration;
+
 use rand::SeedableRng;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
-use std::time::Duration;
+
+use super::clock::Clock;
+use super::samples::{Sample, Samples};
+use super::target::Target;
 
 /// How much is measured.
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -3,8 +3,9 @@
 //! Batch means: the run is cut into blocks of queries in a row; the rates of the blocks vary as the machine does over the
 //! run, and Student's t turns their spread into an interval (Law, *Simulation Modeling and Analysis*, 5th ed., section 9.5).
 
-use super::samples::Sample;
 use fgd_record::Measure;
+
+use super::samples::Sample;
 
 /// Blocks that a run is cut into: enough for a variance, few enough that neighbours in time fall into the same.
 pub const BLOCKS: usize = 16;
@@ -63,9 +64,10 @@ pub fn per_second(samples: &[Sample], amount: impl Fn(&Sample) -> u64) -> Measur
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use rand::{Rng, SeedableRng};
     use rand_chacha::ChaCha8Rng;
+
+    use super::*;
 
     fn run(durations: &[f64]) -> Vec<Sample> {
         let mut at = 0.0;

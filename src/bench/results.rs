@@ -1,15 +1,16 @@
 //! From what a scenario saw to the results of a record.
 
+use fgd_record::{
+    BenchResults, BenchTarget, Ceilings, Headline, Host, Measure, Overhead, Queries, Scenario,
+    Server, SweepCell, Throughput,
+};
+
 use super::percentiles::latency;
 use super::queries::Limits;
 use super::rates::per_second;
 use super::roofline::stages;
 use super::samples::{Sample, Samples};
 use super::{DEFINITION_VERSION, validity};
-use fgd_record::{
-    BenchResults, BenchTarget, Ceilings, Headline, Host, Measure, Overhead, Queries, Scenario,
-    Server, SweepCell, Throughput,
-};
 
 /// A finished run with all that was measured around it.
 pub struct Run<'a> {

@@ -1,8 +1,9 @@
 //! What stages reach of what the machine allows: the roofline model (Williams, Waterman & Patterson, *Communications of the
 //! ACM* 52(4), 2009). With i operations per byte read, no more than min(arithmetic, i × bandwidth) is attainable.
 
-use super::target::Work;
 use fgd_record::{BoundBy, Ceilings, Stage};
+
+use super::target::Work;
 
 /// The stages of a run. `busy` is the time in which the target was at work, of which the shares are.
 pub fn stages(work: &[Work], busy: f64, ceilings: Option<&Ceilings>) -> Vec<Stage> {

@@ -1,7 +1,8 @@
 //! What a scenario saw, query by query.
 
-use super::target::{Answer, Work};
 use std::io::Write;
+
+use super::target::{Answer, Work};
 
 /// Failed queries whose message is kept.
 const MESSAGES: usize = 3;

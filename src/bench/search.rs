@@ -1,10 +1,11 @@
 //! The highest rate of arrivals that keeps the bound of the scenario `server`: found by serving at one rate after the other.
 
+use fgd_record::{Measure, ServerOutcome, ServerPoint};
+
 use super::queries::{Harness, Order, warm_up};
 use super::samples::Samples;
 use super::server::{ServerRun, Service, judge, serve};
 use super::target::Target;
-use fgd_record::{Measure, ServerOutcome, ServerPoint};
 
 /// A search ends when the lowest rate that failed is this much above the highest that did not.
 const PRECISION: f64 = 1.05;
@@ -128,9 +129,10 @@ fn capacity(target: &mut dyn Target, service: &Service, harness: &Harness) -> f6
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
     use crate::bench::simulation::{ALONE, SimulatedClock, SimulatedTarget, harness, limits};
-    use std::time::Duration;
 
     #[test]
     fn the_search_finds_the_rate_that_the_queue_allows() {

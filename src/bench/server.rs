@@ -3,15 +3,17 @@
 //! Arrivals are scheduled before anything is measured, as a Poisson process from a seed, and latency counts from the
 //! scheduled arrival: a stall of the target makes all who arrive meanwhile wait, and all of them count.
 
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use fgd_record::{Measure, ServerOutcome, ServerPoint};
+use rand::{Rng, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+
 use super::percentiles::quantile;
 use super::queries::{Harness, Order, share_done, warm_up};
 use super::samples::{Sample, Samples};
 use super::target::Target;
-use fgd_record::{Measure, ServerOutcome, ServerPoint};
-use rand::{Rng, SeedableRng};
-use rand_chacha::ChaCha8Rng;
-use std::collections::VecDeque;
-use std::time::Duration;
 
 /// The percentile that has a bound.
 const PERCENTILE: f64 = 0.99;

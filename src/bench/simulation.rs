@@ -1,11 +1,12 @@
 //! Time and a target that are simulated, so that tests of the scenarios are exact and instant.
 
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
 use super::clock::Clock;
 use super::queries::{Harness, Limits};
 use super::server::Service;
 use super::target::{Answer, Target};
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
 
 /// One query at a time, to be answered within 0.1 s.
 pub const ALONE: Service = Service {

@@ -1,11 +1,12 @@
 //! The scenario `sweep`: every batch size with every number of threads, each cell a short run of single queries.
 
+use fgd_record::{Measure, SweepCell};
+
 use super::percentiles::latency;
 use super::queries::{Harness, single};
 use super::rates::per_second;
 use super::samples::Samples;
 use super::target::Target;
-use fgd_record::{Measure, SweepCell};
 
 /// What a sweep goes through.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,8 +1,9 @@
 //! Whether a run counts, why not, and what to change: the end of every summary.
 
+use fgd_record::{BenchResults, Host, Remark, Scenario, ServerOutcome, Validity};
+
 use super::queries::Limits;
 use super::samples::Samples;
-use fgd_record::{BenchResults, Host, Remark, Scenario, ServerOutcome, Validity};
 
 /// The harness may take this share of a query.
 const OVERHEAD: f64 = 0.01;

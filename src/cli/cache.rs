@@ -1,9 +1,10 @@
 //! `fgd cache`: what the embedding cache holds, and clearing it.
 
+use fgd_encoder::cache::{self, CacheError, EmbeddingCache};
+
 use super::exit::Exit;
 use super::output::{Output, Sink};
 use crate::jobs::Session;
-use fgd_encoder::cache::{self, CacheError, EmbeddingCache};
 
 /// Arguments of `fgd cache`.
 #[derive(Debug, clap::Args)]

@@ -1,5 +1,9 @@
 //! `fgd compare`: several systems on the same images, and whether they differ.
 
+use std::path::{Path, PathBuf};
+
+use fgd_record::Results;
+
 use super::captioning::CaptioningArgs;
 use super::encoder::EncoderArgs;
 use super::exit::Exit;
@@ -10,8 +14,6 @@ use super::metrics::MetricArgs;
 use super::output::{Output, Sink};
 use crate::jobs::Session;
 use crate::jobs::compare::{self, Request};
-use fgd_record::Results;
-use std::path::{Path, PathBuf};
 
 /// Arguments of `fgd compare`.
 #[derive(Debug, clap::Args)]

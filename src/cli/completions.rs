@@ -1,10 +1,11 @@
 //! `fgd completions`: a completion script for a shell.
 
+use clap::CommandFactory;
+use clap_complete::Shell;
+
 use super::Cli;
 use super::exit::Exit;
 use super::output::Sink;
-use clap::CommandFactory;
-use clap_complete::Shell;
 
 /// Arguments of `fgd completions`.
 #[derive(Debug, clap::Args)]

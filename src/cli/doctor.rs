@@ -1,16 +1,18 @@
 //! `fgd doctor`: what this machine and this build offer, what is set up, and how fast it is.
 
+use std::fmt::Write;
+use std::time::Duration;
+
+use fgd_encoder::Embedder;
+use fgd_encoder::cache::{CacheError, EmbeddingCache};
+use fgd_encoder::probe;
+
 use super::encoder::EncoderArgs;
 use super::exit::Exit;
 use super::output::Sink;
 use crate::host;
 use crate::jobs::Session;
 use crate::jobs::provenance;
-use fgd_encoder::Embedder;
-use fgd_encoder::cache::{CacheError, EmbeddingCache};
-use fgd_encoder::probe;
-use std::fmt::Write;
-use std::time::Duration;
 
 /// Time of the speed probe, and of each of the two peaks around it.
 const SPEED: Duration = Duration::from_secs(1);

@@ -1,13 +1,15 @@
 //! `fgd embed`: captions to a `.npy` file of embeddings, row by row.
 
+use std::path::PathBuf;
+
+use fgd_store::arrays;
+
 use super::encoder::EncoderArgs;
 use super::exit::{Exit, usage};
 use super::files::CaptionArgs;
 use super::output::{Output, Sink};
 use crate::jobs::Session;
 use crate::jobs::embed::{self, Request};
-use fgd_store::arrays;
-use std::path::PathBuf;
 
 /// Arguments of `fgd embed`.
 #[derive(Debug, clap::Args)]

@@ -1,10 +1,11 @@
 //! The flags that choose the encoder and its cache, shared by every subcommand that embeds.
 
-use crate::jobs::options::Encoding;
 use clap::Args;
 use clap::builder::FalseyValueParser;
 use fgd_encoder::EngineKind;
 use fgd_store::hub;
+
+use crate::jobs::options::Encoding;
 
 /// Which encoder, and how it runs.
 #[derive(Debug, Args)]

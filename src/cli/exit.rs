@@ -1,7 +1,8 @@
 //! What the program says to a script: its exit codes.
 
-use fgd_store::file::FileError;
 use std::process::ExitCode;
+
+use fgd_store::file::FileError;
 
 use crate::jobs::JobError;
 

@@ -1,11 +1,13 @@
 //! `fgd export`: a saved record in the format of another program.
 
+use std::path::PathBuf;
+
+use clap::Subcommand;
+use fgd_reports::export::{self, Dataset};
+
 use super::exit::{Exit, usage};
 use super::output::{Output, Sink};
 use super::report;
-use clap::Subcommand;
-use fgd_reports::export::{self, Dataset};
-use std::path::PathBuf;
 
 /// Arguments of `fgd export`.
 #[derive(Debug, clap::Args)]
@@ -89,9 +91,7 @@ pub fn run(args: &Args, _output: &Output) -> anyhow::Result<Exit> {
     let record = report::read(&files.record)?;
     let text = match &args.target {
         Target::ModelCard { dataset, .. } => export::model_card(&record, &dataset.dataset()),
-        Target::EvalResults { dataset, .. } => {
-            export::eval_results(&record, &dataset.dataset())
-        }
+        Target::EvalResults { dataset, .. } => export::eval_results(&record, &dataset.dataset()),
         Target::Bmf { .. } => Ok(export::bmf(&record)),
     };
     let text = text.map_err(|error| usage(format!("{}: {error}", files.record.display())))?;

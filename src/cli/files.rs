@@ -1,12 +1,14 @@
 //! The flags that say how caption files are read, and where the result goes.
 
-use super::output::{Output, Sink};
+use std::path::{Path, PathBuf};
+
 use anyhow::Context;
 use clap::{Args, ValueEnum};
 use fgd_captions::{Format as CaptionFormat, ReadOptions};
 use fgd_record::Record;
 use fgd_reports::{Format, Style, render, site};
-use std::path::{Path, PathBuf};
+
+use super::output::{Output, Sink};
 
 /// How caption files are read.
 #[derive(Debug, Args)]

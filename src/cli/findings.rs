@@ -1,8 +1,10 @@
 //! How findings of the linter are shown: every one of them, errors first, in the order of the rows.
 
-use super::output::Output;
-use fgd_record::{Finding, Record, Severity};
 use std::path::Path;
+
+use fgd_record::{Finding, Record, Severity};
+
+use super::output::Output;
 
 /// Notes of one kind that are written out before the rest is only counted. Errors are never cut.
 const NOTES_SHOWN: usize = 5;

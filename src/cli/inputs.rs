@@ -1,11 +1,13 @@
 //! Systems and references as they are given on the command line.
 
+use std::collections::{HashMap, HashSet};
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+
 use super::exit::usage;
 use crate::jobs::options::{Named, References};
 pub use crate::jobs::scoring::system::stem;
-use clap::Args;
-use std::collections::{HashMap, HashSet};
-use std::path::{Path, PathBuf};
 
 /// The columns of the reference file, where they differ from those of the submissions.
 #[derive(Debug, Args)]

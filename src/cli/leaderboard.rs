@@ -1,5 +1,9 @@
 //! `fgd leaderboard`: many submissions, ranked with what their differences leave open.
 
+use std::path::PathBuf;
+
+use clap::builder::FalseyValueParser;
+
 use super::encoder::EncoderArgs;
 use super::exit::Exit;
 use super::files::{CaptionArgs, ReportArgs, ResultArgs};
@@ -8,8 +12,6 @@ use super::metrics::MetricArgs;
 use super::output::{Output, Sink};
 use crate::jobs::Session;
 use crate::jobs::leaderboard::{self, Request};
-use clap::builder::FalseyValueParser;
-use std::path::PathBuf;
 
 /// Arguments of `fgd leaderboard`.
 #[derive(Debug, clap::Args)]

@@ -1,11 +1,13 @@
 //! `fgd man`: the manual pages, on stdout or one file per subcommand.
 
+use std::path::PathBuf;
+
+use anyhow::Context;
+use clap::CommandFactory;
+
 use super::Cli;
 use super::exit::Exit;
 use super::output::Sink;
-use anyhow::Context;
-use clap::CommandFactory;
-use std::path::PathBuf;
 
 /// Arguments of `fgd man`.
 #[derive(Debug, clap::Args)]

@@ -30,15 +30,17 @@ mod report;
 mod score;
 mod validate;
 
-use crate::jobs::{JobError, Session};
-use crate::settings::Settings;
-use clap::builder::FalseyValueParser;
-use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
-use exit::Exit;
-use output::{Color, Output};
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::sync::Arc;
+
+use clap::builder::FalseyValueParser;
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+
+use crate::jobs::{JobError, Session};
+use crate::settings::Settings;
+use exit::Exit;
+use output::{Color, Output};
 
 /// How good are these captions? The Fréchet GTE Distance with its uncertainty.
 #[derive(Debug, Parser)]

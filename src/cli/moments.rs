@@ -1,15 +1,17 @@
 //! `fgd moments` and `fgd merge`: mean and covariance of captions or embeddings, and the whole from its shards.
 
+use std::io::Cursor;
+use std::path::PathBuf;
+
+use fgd_metrics::moments::Moments;
+use fgd_store::arrays;
+
 use super::encoder::EncoderArgs;
 use super::exit::{Exit, usage};
 use super::files::CaptionArgs;
 use super::output::{Output, Sink};
 use crate::jobs::Session;
 use crate::jobs::moments::{self, Request, Shard};
-use fgd_metrics::moments::Moments;
-use fgd_store::arrays;
-use std::io::Cursor;
-use std::path::PathBuf;
 
 /// Arguments of `fgd moments`.
 #[derive(Debug, clap::Args)]

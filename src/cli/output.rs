@@ -1,14 +1,16 @@
 //! The output policy: data to stdout or a file, everything else to stderr, bars only on a terminal.
 
-use crate::jobs::{Bar, Progress};
-use clap::ValueEnum;
-use fgd_store::file;
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::io::{IsTerminal, Write};
 use std::path::Path;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
+
+use clap::ValueEnum;
+use fgd_store::file;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use crate::jobs::{Bar, Progress};
 
 /// Off a terminal, how often a line says how far the work is.
 const LINE_EVERY: Duration = Duration::from_secs(30);

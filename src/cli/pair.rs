@@ -1,12 +1,14 @@
 //! A submission and its references: what `fgd score` takes, and `fgd bench score` hands on to it.
 
+use std::path::PathBuf;
+
+use clap::Args;
+use clap::builder::FalseyValueParser;
+
 use super::encoder::EncoderArgs;
 use super::files::CaptionArgs;
 use super::inputs::ReferenceColumns;
 use crate::jobs::score::Request;
-use clap::Args;
-use clap::builder::FalseyValueParser;
-use std::path::PathBuf;
 
 /// The files of a score, how to read them, and how to embed what is in them.
 #[derive(Debug, Args)]

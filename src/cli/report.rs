@@ -1,11 +1,13 @@
 //! `fgd report`: saved records, rendered again. Nothing is computed.
 
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+use fgd_record::Record;
+
 use super::exit::{Exit, usage};
 use super::files::{ReportArgs, ResultArgs, ResultFormat};
 use super::output::{Output, Sink};
-use anyhow::Context;
-use fgd_record::Record;
-use std::path::{Path, PathBuf};
 
 /// Arguments of `fgd report`.
 #[derive(Debug, clap::Args)]

@@ -1,5 +1,7 @@
 //! `fgd score`: the main job. How good is this submission, and which captions hurt?
 
+use std::path::PathBuf;
+
 use super::exit::Exit;
 use super::files::ResultArgs;
 use super::findings;
@@ -8,7 +10,6 @@ use super::output::{Output, Sink};
 use super::pair::PairArgs;
 use crate::jobs::Session;
 use crate::jobs::score::{self, Request};
-use std::path::PathBuf;
 
 /// Arguments of `fgd score`.
 #[derive(Debug, clap::Args)]

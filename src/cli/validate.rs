@@ -1,13 +1,15 @@
 //! `fgd validate`: is this submission fit to be scored?
 
+use std::path::PathBuf;
+
+use clap::ValueEnum;
+use clap::builder::FalseyValueParser;
+
 use super::exit::Exit;
 use super::files::CaptionArgs;
 use super::findings;
 use super::output::{Output, Sink};
 use crate::jobs::validate::{self, Request};
-use clap::ValueEnum;
-use clap::builder::FalseyValueParser;
-use std::path::PathBuf;
 
 /// Arguments of `fgd validate`.
 #[derive(Debug, clap::Args)]

@@ -1,13 +1,15 @@
 //! Captions to embeddings, row by row.
 
-use super::embedding::{Embedding, texts};
-use super::options::Encoding;
-use super::{JobError, Session};
+use std::path::PathBuf;
+
 use fgd_captions::ReadOptions;
 use fgd_record::EncoderInfo;
 use ndarray::Array2;
 use serde::{Deserialize, Serialize};
-use std::path::PathBuf;
+
+use super::embedding::{Embedding, texts};
+use super::options::Encoding;
+use super::{JobError, Session};
 
 /// What `fgd embed` is asked.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]

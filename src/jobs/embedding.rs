@@ -1,13 +1,15 @@
 //! Captions to vectors for one job: the session's encoder, opened at the first caption, with the job's count of progress.
 
-use super::options::Encoding;
-use super::provenance::encoder_info;
-use super::{Bar, JobError, Session, Silent};
+use std::time::{Duration, Instant};
+
 use fgd_captions::{self as captions, CaptionFile, Finding};
 use fgd_encoder::Embedder;
 use fgd_record::EncoderInfo;
 use ndarray::Array2;
-use std::time::{Duration, Instant};
+
+use super::options::Encoding;
+use super::provenance::encoder_info;
+use super::{Bar, JobError, Session, Silent};
 
 /// The encoder of a job. It is not even looked for before the first caption.
 pub struct Embedding<'a> {

@@ -1,8 +1,9 @@
 //! Why a job ended without a result, by what its caller can do about it.
 
-use fgd_record::Finding;
 use std::error::Error;
 use std::path::PathBuf;
+
+use fgd_record::Finding;
 
 /// Why a job failed.
 #[derive(Debug, thiserror::Error)]

@@ -1,13 +1,14 @@
 //! The images that captions belong to, where they are at hand: found by id, and small enough to be shown.
 
+use std::collections::HashMap;
+use std::path::Path;
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use fgd_captioner::preprocess;
 use fgd_captioner::run::ImageFile;
 use fgd_captions::image_key;
 use image::codecs::jpeg::JpegEncoder;
-use std::collections::HashMap;
-use std::path::Path;
 
 /// Longest side of a thumbnail in pixels: sharp at the width of a report's column on a dense screen.
 const SIDE: u32 = 224;

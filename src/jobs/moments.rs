@@ -1,15 +1,17 @@
 //! Mean and covariance of captions or embeddings, in memory that does not grow, and the whole from its shards.
 
-use super::embedding::{Embedding, texts};
-use super::options::Encoding;
-use super::scoring::system::read_moments;
-use super::{JobError, Session};
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
 use fgd_captions::ReadOptions;
 use fgd_metrics::moments::Moments;
 use fgd_store::arrays::EmbeddingRows;
 use serde::{Deserialize, Serialize};
-use std::path::{Path, PathBuf};
-use std::str::FromStr;
+
+use super::embedding::{Embedding, texts};
+use super::options::Encoding;
+use super::scoring::system::read_moments;
+use super::{JobError, Session};
 
 /// Captions embedded at a time, so that only one piece of embeddings is in memory.
 const PIECE: usize = 16_384;

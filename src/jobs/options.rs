@@ -3,15 +3,17 @@
 //! Each is a table of a suite file, a part of a request in JSON, and a group of flags. Field names are those of the flags
 //! with underscores; what is left out has the flag's default.
 
-use super::JobError;
-use super::scoring::metrics::Choice;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
 use fgd_captions::ReadOptions;
 use fgd_encoder::EngineKind;
 use fgd_store::hub::GTE_SMALL;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use std::collections::BTreeMap;
-use std::path::PathBuf;
+
+use super::JobError;
+use super::scoring::metrics::Choice;
 
 /// Which encoder, and how it runs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -1,6 +1,7 @@
 //! Where a record comes from: program, inputs, comparability key and signature.
 
-use super::METRIC_VERSION;
+use std::collections::BTreeMap;
+
 use fgd_encoder::Embedder;
 use fgd_record::{
     CheckpointInfo, Comparability, Deviation, EncoderInfo, Finding, Host, Input, Record, Results,
@@ -8,9 +9,10 @@ use fgd_record::{
 };
 use serde_json::Value;
 use sha2::{Digest, Sha256};
-use std::collections::BTreeMap;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
+
+use super::METRIC_VERSION;
 
 /// This program.
 pub fn tool() -> Tool {

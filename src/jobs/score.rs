@@ -1,5 +1,13 @@
 //! How good is one submission, and which captions hurt?
 
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Instant;
+
+use fgd_captions::{ReadOptions, TableFile};
+use fgd_record::{Record, Results};
+use serde::{Deserialize, Serialize};
+
 use super::embedding::Embedding;
 use super::options::{Encoding, Measuring, References};
 use super::provenance::{self, Origin};
@@ -9,12 +17,6 @@ use super::scoring::system::{System, stem};
 use super::scoring::{ImageScores, ScoreError, Scorer, per_caption};
 use super::{JobError, Session};
 use crate::host;
-use fgd_captions::{ReadOptions, TableFile};
-use fgd_record::{Record, Results};
-use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
-use std::path::PathBuf;
-use std::time::Instant;
 
 /// What `fgd score` is asked.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]

@@ -1,13 +1,15 @@
 //! What jobs share: the surroundings, one encoder behind its cache, somebody who is told how far they are, and a way to
 //! stop them.
 
+use std::sync::Arc;
+
+use fgd_encoder::Embedder;
+use fgd_encoder::Options;
+use tempfile::TempDir;
+
 use super::JobError;
 use super::options::Encoding;
 use crate::settings::Settings;
-use fgd_encoder::Embedder;
-use fgd_encoder::Options;
-use std::sync::Arc;
-use tempfile::TempDir;
 
 /// Who is told how far a job is: a terminal, a notebook, nobody.
 pub trait Progress: Send + Sync {

@@ -1,11 +1,13 @@
 //! Is a submission fit to be scored? Every problem at once.
 
-use super::JobError;
-use super::scoring::findings::{errors, for_record};
+use std::path::PathBuf;
+
 use fgd_captions::{self as captions, ReadError, ReadOptions, ReadProblem};
 use fgd_record::Finding;
 use serde::{Deserialize, Serialize};
-use std::path::PathBuf;
+
+use super::JobError;
+use super::scoring::findings::{errors, for_record};
 
 /// What `fgd validate` is asked.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]

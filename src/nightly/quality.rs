@@ -230,15 +230,17 @@ fn series(suite: &str, system: &str, metric: &MetricValue, record: &Record) -> S
 }
 
 fn metrics(scores: &ScoreResults) -> Vec<MetricValue<'_>> {
-    let all = numbers(scores).into_iter().map(|(name, measure)| MetricValue {
-        name,
-        figure: Figure {
-            value: measure.value,
-            interval: measure.interval(),
-            first: None,
-        },
-        higher_is_better: higher_is_better(name, scores),
-    });
+    let all = numbers(scores)
+        .into_iter()
+        .map(|(name, measure)| MetricValue {
+            name,
+            figure: Figure {
+                value: measure.value,
+                interval: measure.interval(),
+                first: None,
+            },
+            higher_is_better: higher_is_better(name, scores),
+        });
     // A further metric that a small set of captions does not have is no failure of the night.
     all.filter(|metric| metric.figure.value.is_some() || metric.name == FGD_PAIRED)
         .collect()

@@ -1,14 +1,15 @@
 //! Models by name: a real download over HTTP from a hub that this test plays, the cache layout, and
 //! every way in which it can fail.
 
-use fgd_store::hub::{HubError, Kind, Settings, resolve};
-use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+
+use fgd_store::hub::{HubError, Kind, Settings, resolve};
+use sha2::{Digest, Sha256};
 
 const COMMIT: &str = "0123456789abcdef0123456789abcdef01234567";
 

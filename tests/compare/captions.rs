@@ -1,8 +1,10 @@
 //! `fgd compare` through the program: differences, gates and their exit codes, records, reports.
 
-use crate::systems::{captions, difference, embed, encoder, fgd, record, run, timeless};
-use serde_json::Value;
 use std::path::Path;
+
+use serde_json::Value;
+
+use crate::systems::{captions, difference, embed, encoder, fgd, record, run, timeless};
 
 #[test]
 fn a_poor_system_differs_and_a_copy_does_not() {

@@ -1,9 +1,11 @@
 //! `fgd compare` with checkpoints: captioned on the way, resumed, with shared features and thumbnails.
 
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
 use crate::schema;
 use crate::systems::{encoder, fgd, fixture, run};
-use serde_json::Value;
-use std::path::{Path, PathBuf};
 
 const IMAGES: usize = 5;
 

@@ -1,7 +1,8 @@
 //! `fgd leaderboard` through the program: order, rank ranges, splits, and submissions that cannot be ranked.
 
-use crate::systems::{captions, embed, encoder, fgd, record, run, timeless};
 use serde_json::Value;
+
+use crate::systems::{captions, embed, encoder, fgd, record, run, timeless};
 
 fn names(record: &Value) -> Vec<&str> {
     let standings = record["results"]["standings"].as_array().unwrap();

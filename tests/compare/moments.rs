@@ -1,7 +1,8 @@
 //! `fgd compare` with saved moments and records: the numbers that can be had, and why the others can not.
 
-use crate::systems::{difference, embed, fgd, record, run};
 use serde_json::Value;
+
+use crate::systems::{difference, embed, fgd, record, run};
 
 #[test]
 fn moments_and_records_take_part_with_the_numbers_they_have() {

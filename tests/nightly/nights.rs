@@ -1,8 +1,9 @@
 //! Three nights of a real suite with what is planted in them, and kill -9 in every step.
 
+use serde_json::{Value, json};
+
 use crate::program::captions;
 use crate::suite::{Nightly, finding, verdicts};
-use serde_json::{Value, json};
 
 /// Two checkpoints and an adapter on pictures, two submissions on captions, an encoder and a captioner benchmark.
 const SUITE: &str = r#"

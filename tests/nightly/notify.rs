@@ -1,11 +1,13 @@
 //! Who is told of a night, and how.
 
-use crate::program;
-use crate::suite::{Nightly, small};
-use serde_json::Value;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpListener;
 use std::sync::mpsc::{Receiver, channel};
+
+use serde_json::Value;
+
+use crate::program;
+use crate::suite::{Nightly, small};
 
 #[test]
 fn somebody_is_told_by_a_command() {

@@ -1,10 +1,12 @@
 //! A suite of the fixtures, and the commands that are run on it.
 
-use crate::program::{self, Place, captions, fixture};
-use serde_json::Value;
 use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
+
+use serde_json::Value;
+
+use crate::program::{self, Place, captions, fixture};
 
 /// A suite in a folder of its own, with the fixtures that it may name.
 pub struct Nightly {

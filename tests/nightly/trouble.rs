@@ -1,9 +1,11 @@
 //! Everything that can be wrong around a night.
 
+use std::path::Path;
+
+use serde_json::Value;
+
 use crate::program::{self, Place};
 use crate::suite::{Nightly, finding, small, verdicts};
-use serde_json::Value;
-use std::path::Path;
 
 #[test]
 fn two_runs_do_not_meet_and_the_second_says_who_runs() {

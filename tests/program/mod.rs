@@ -2,10 +2,11 @@
 
 #![allow(dead_code, reason = "every test binary uses its part of this")]
 
-use assert_cmd::Command;
-use serde_json::Value;
 use std::path::{Path, PathBuf};
 use std::process::Output;
+
+use assert_cmd::Command;
+use serde_json::Value;
 use tempfile::TempDir;
 
 /// A folder for one test: its cache and what it writes.

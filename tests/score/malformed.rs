@@ -1,6 +1,8 @@
 //! Whatever stands in a submission, it is refused with its faults named or scored with finite numbers; never a panic, never NaN.
 //! What reading and linting say on their own is in tests/captions/malformed.rs.
 
+use std::path::Path;
+
 use fgd::jobs::Session;
 use fgd::jobs::embedding::Embedding;
 use fgd::jobs::options::{Encoding, Measuring};
@@ -10,7 +12,6 @@ use fgd_captions::{ReadOptions, read};
 use fgd_store::hub::Settings;
 use proptest::prelude::*;
 use serde_json::Value;
-use std::path::Path;
 
 /// Images of the small submission: as many as shows every fault and keeps hundreds of scores quick.
 const ROWS: usize = 12;

@@ -1,8 +1,10 @@
 //! Embeddings and moments in files: what captions give in one go, they give in pieces and in steps.
 
-use crate::program::{Place, assert_close, captions, fixture, number};
-use predicates::prelude::*;
 use std::path::{Path, PathBuf};
+
+use predicates::prelude::*;
+
+use crate::program::{Place, assert_close, captions, fixture, number};
 
 /// Runs `fgd embed` or `fgd moments` on a file of the caption set.
 fn make(place: &Place, command: &str, name: &str, output: &str, more: &[&str]) -> PathBuf {

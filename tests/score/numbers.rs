@@ -1,7 +1,8 @@
 //! `fgd score`: the numbers, against numpy, scipy and sentence-transformers; and what they must not depend on.
 
-use crate::program::{self, Place, assert_close, captions, fixture, json, number};
 use serde_json::Value;
+
+use crate::program::{self, Place, assert_close, captions, fixture, json, number};
 
 /// The encoders agree to about 1e-6 per coordinate, and rounding is all that differs after them.
 const TOLERANCE: f64 = 1e-5;

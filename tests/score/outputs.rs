@@ -1,10 +1,12 @@
 //! What `fgd score` writes: four formats, a file that appears whole, a table per caption, the worst captions.
 
-use crate::program::{Place, assert_close, captions, number};
+use std::path::Path;
+
 use fgd_captions::{Kind, read_parquet};
 use predicates::prelude::*;
 use serde_json::{Map, Value};
-use std::path::Path;
+
+use crate::program::{Place, assert_close, captions, number};
 
 fn good(place: &Place) -> assert_cmd::Command {
     place.score(&captions("good.csv"), &captions("references.csv"))

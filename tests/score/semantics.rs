@@ -1,7 +1,8 @@
 //! With a trained encoder the numbers mean something: better captions score better, and wrong images show as misalignment.
 
-use crate::program::{Place, assert_close, captions, json, number};
 use serde_json::Value;
+
+use crate::program::{Place, assert_close, captions, json, number};
 
 /// The record of a system under the encoder of `FGD_TEST_ENCODER`, which `script/test` sets. Where continuous
 /// integration forgot it, that is a failure and no reason to skip.

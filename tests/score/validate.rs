@@ -1,8 +1,10 @@
 //! `fgd validate`, and what `fgd score` refuses: every problem with file, row and id, and nothing of the references.
 
-use crate::program::{Place, captions, json, stderr, stdout};
-use predicates::prelude::*;
 use std::path::{Path, PathBuf};
+
+use predicates::prelude::*;
+
+use crate::program::{Place, captions, json, stderr, stdout};
 
 /// The malformed files with their class.
 fn malformed() -> Vec<(PathBuf, String)> {

@@ -4,11 +4,12 @@
 
 #![allow(dead_code)] // Not every test file uses all of it.
 
+use std::hash::{Hash, Hasher};
+use std::path::{Path, PathBuf};
+
 use assert_cmd::Command;
 use ndarray::Array2;
 use serde_json::Value;
-use std::hash::{Hash, Hasher};
-use std::path::{Path, PathBuf};
 
 const DIMENSIONS: usize = 24;
 

@@ -12,13 +12,13 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
+use super::error::{Error, Result};
+use super::json::read_json;
+
 pub use decode::{MAX_PIXELS, RgbImage, decode};
 pub use normalize::normalize;
 pub use prefetch::{DecodedImage, Prefetch};
 pub use resize::resize_bicubic;
-
-use super::error::{Error, Result};
-use super::json::read_json;
 
 /// What a checkpoint's image processor does; defaults are BLIP's.
 #[derive(Debug, Clone, PartialEq, Serialize)]

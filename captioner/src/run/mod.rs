@@ -11,14 +11,14 @@ use std::time::Instant;
 use fgd_store::digest::Digest;
 use serde_json::{Map, Value, json};
 
-pub use journal::{Journal, Outcome};
-pub use list::{ImageFile, list_images};
-
 use super::error::{Error, Result};
 use super::features::FeaturesCache;
 use super::generate::GenerationConfig;
 use super::model::Captioner;
 use super::preprocess::{DecodedImage, Prefetch};
+
+pub use journal::{Journal, Outcome};
+pub use list::{ImageFile, list_images};
 
 /// What happens when an image cannot be decoded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]

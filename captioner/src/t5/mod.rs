@@ -11,16 +11,16 @@ mod encoder;
 mod feed_forward;
 mod position;
 
-pub use cache::Cache;
-pub use decoder::Decoder;
-pub use embedding::Embedding;
-pub use encoder::Encoder;
-
 use candle_core::Tensor;
 
 use super::config::T5Config;
 use super::error::Result;
 use super::weights::{Precision, Scope};
+
+pub use cache::Cache;
+pub use decoder::Decoder;
+pub use embedding::Embedding;
+pub use encoder::Encoder;
 
 /// Encoder, decoder and the embedding they share.
 pub struct T5 {

@@ -1,11 +1,11 @@
 //! LoRA adapters: what they add, and those that do not fit.
 
-use super::checkpoint::*;
-
 use candle_core::{DType, Device, Tensor};
 use fgd_captioner::Precision;
 use serde_json::json;
 use tempfile::TempDir;
+
+use super::checkpoint::*;
 
 fn scaled(all: &mut Tensors, tail: &str, factor: f64) {
     for (name, tensor) in all.iter_mut() {

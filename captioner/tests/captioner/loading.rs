@@ -1,10 +1,10 @@
 //! Loading: every form a checkpoint comes in.
 
-use super::checkpoint::*;
-
 use candle_core::{DType, Device, Tensor};
 use fgd_captioner::{Captioner, LoadOptions, Precision, SpecialTokens};
 use serde_json::{Value, json};
+
+use super::checkpoint::*;
 
 #[test]
 fn one_file_is_the_same_as_its_shards() {

@@ -1,11 +1,11 @@
 //! Checkpoints and settings that cannot be used: one clear error each, and never a panic.
 
-use super::checkpoint::*;
-
 use candle_core::{DType, Device, Tensor};
 use fgd_captioner::{Error, GenerationConfig, Precision};
 use proptest::prelude::*;
 use serde_json::{Value, json};
+
+use super::checkpoint::*;
 
 #[test]
 fn every_wrong_tensor_is_listed_at_once() {

@@ -3,10 +3,10 @@
 use std::ops::ControlFlow;
 use std::path::Path;
 
-use super::checkpoint::*;
-
 use fgd_captioner::run::{ImageFile, OnError, Outcome, Plan, caption_images};
 use fgd_captioner::{DEFAULT_PROMPT, Error, GenerationConfig, Precision, Result, Sampling};
+
+use super::checkpoint::*;
 
 /// Captions five times the same image under five ids, two at a time, and stops once `enough` are done.
 fn captions(journal: &Path, enough: usize) -> Result<Vec<Outcome>> {

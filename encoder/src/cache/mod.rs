@@ -5,13 +5,14 @@
 //! encoder. SQLite's write-ahead log makes it safe under several processes at once; each batch is its
 //! own transaction, so an interrupted run keeps what it has encoded.
 
-use ndarray::Array1;
-use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
-use sha2::{Digest, Sha256};
 use std::ffi::OsString;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+
+use ndarray::Array1;
+use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
+use sha2::{Digest, Sha256};
 
 /// Raised whenever the tables change; a file of another version is rebuilt, since it is only a cache.
 const SCHEMA: i64 = 2;

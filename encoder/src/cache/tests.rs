@@ -1,5 +1,6 @@
-use super::*;
 use ndarray::array;
+
+use super::*;
 
 #[test]
 fn gives_back_to_the_bit_what_was_put_and_only_to_the_same_encoder() {

@@ -13,10 +13,11 @@ mod model;
 
 use std::sync::Mutex;
 
+use fgd_kernels::{Attention, Buffer, DEPTH, Finish, Level, Product, Scratch, round_up};
+
 use crate::chunk::{Block, Chunk};
 use crate::{EncoderError, Engine, Spec, pooling};
 use arithmetic::{Arithmetic, Float, Int12};
-use fgd_kernels::{Attention, Buffer, DEPTH, Finish, Level, Product, Scratch, round_up};
 use model::{Layer, Model};
 
 /// Token rows in a chunk, which goes through one layer after the other: enough that the weights of a layer are worth

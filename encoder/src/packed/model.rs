@@ -1,10 +1,11 @@
 //! A BERT whose weights are packed for one instruction set. Heads are padded to whole vectors inside the weights, so
 //! that no kernel meets a partial vector.
 
+use fgd_kernels::{Buffer, Matrix, Norm, round_up};
+
 use super::arithmetic::Arithmetic;
 use crate::weights::{self, Linear, Weights};
 use crate::{EncoderError, Spec};
-use fgd_kernels::{Buffer, Matrix, Norm, round_up};
 
 /// One transformer layer.
 pub(super) struct Layer<V> {

@@ -6,8 +6,9 @@ mod modules;
 
 use std::path::{Path, PathBuf};
 
-use super::EncoderError;
 pub use fgd_kernels::Activation;
+
+use super::EncoderError;
 use json::{BertConfig, SentenceBertConfig, ShardIndex, TokenizerConfig, read, read_optional};
 
 /// How token vectors become one vector per caption.

@@ -1,7 +1,8 @@
 //! The rule of `fgd nightly` and its two rivals, as things that say each night whether to raise the alarm.
 
-use super::simulate::Series;
 use fgd_metrics::series::{Finding, Rule, Run, is_suspicious, judge};
+
+use super::simulate::Series;
 
 /// The nights on which `fgd nightly` says "regressed". Nobody accepts or mends anything.
 pub fn nightly(series: &Series, rule: &Rule) -> Vec<bool> {

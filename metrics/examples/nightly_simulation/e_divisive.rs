@@ -3,10 +3,11 @@
 //! The split maximises mn/(m+n) · (2 E|X−Y| − E|X−X′| − E|Y−Y′|); a permutation test of the part decides whether it
 //! counts, and the two parts are searched in turn.
 
-use super::simulate::Series;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
+
+use super::simulate::Series;
 
 const PERMUTATIONS: usize = 99;
 /// A split counts if no permutation does better: p = 1/(99 + 1).

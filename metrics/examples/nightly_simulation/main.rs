@@ -12,6 +12,7 @@ mod simulate;
 
 use fgd_metrics::series::Rule;
 use rayon::prelude::*;
+
 use simulate::{Change, NIGHTS, Noise, Scenario, Series};
 
 const SERIES: u64 = 200;

@@ -77,11 +77,12 @@ fn difference(
 
 #[cfg(test)]
 mod tests {
+    use rand::{Rng, SeedableRng};
+    use rand_chacha::ChaCha8Rng;
+
     use super::*;
     use crate::compare::{Resampling, paired_difference};
     use crate::sufficient::Statistics;
-    use rand::{Rng, SeedableRng};
-    use rand_chacha::ChaCha8Rng;
 
     fn systems() -> Vec<Vec<f64>> {
         let mut rng = ChaCha8Rng::seed_from_u64(11);

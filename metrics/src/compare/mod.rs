@@ -24,14 +24,14 @@ mod quadratic;
 mod resample;
 mod set;
 
+use crate::MetricError;
+use crate::estimate::Estimate;
+
 pub use additive::{Outcomes, outcomes, paired_difference};
 pub use many::{PairDifference, all_differences};
 pub use multiple::holm;
 pub use power::{detectable_difference, images_needed};
 pub use set::set_difference;
-
-use crate::MetricError;
-use crate::estimate::Estimate;
 
 /// How often to resample, and from which seed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,8 +1,9 @@
 //! Records of benchmarks: one per scenario, one of them INVALID.
 
-use super::record;
 use fgd_record::*;
 use serde_json::json;
+
+use super::record;
 
 fn bounded(value: f64, share: f64) -> Measure {
     Measure {

@@ -9,15 +9,15 @@ mod leaderboard;
 mod nightly;
 mod score;
 
+use fgd_record::*;
+use serde_json::json;
+
 pub use caption::caption;
 pub use compare::{compare, compare_few};
 #[allow(unused_imports)] // each test uses its own part of the examples
 pub use leaderboard::crowded;
 pub use leaderboard::leaderboard;
 pub use score::{score, score_identical, score_missing};
-
-use fgd_record::*;
-use serde_json::json;
 
 /// A caption that tries everything a caption can try.
 pub const HOSTILE: &str = "<script>alert('x')</script> | =cmd()\u{1b}[31m \"quoted\",\nsecond line \u{202e}\u{0}& [a](b) @user";

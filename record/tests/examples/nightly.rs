@@ -1,7 +1,8 @@
 //! A night with everything that can befall one, and names that try everything a name can try.
 
-use super::{HOSTILE, record};
 use fgd_record::*;
+
+use super::{HOSTILE, record};
 
 /// Ninety nights of one series, with a change of level and a failed night.
 fn trend(system: &str, metric: &str, unit: &str) -> Trend {

@@ -12,6 +12,9 @@ mod table;
 mod text;
 mod tidy;
 
+use fgd_record::Record;
+use serde::Serialize;
+
 pub use figure::{Axis, Figure, Interval, Plot, Series};
 pub use table::{Cell, Column, Table};
 pub use text::visible;
@@ -20,9 +23,6 @@ pub use tidy::{Tidy, Value};
 pub(crate) use tidy::plain;
 
 pub(crate) use text::grouped;
-
-use fgd_record::Record;
-use serde::Serialize;
 
 /// A record as something to read.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]

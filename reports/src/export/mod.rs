@@ -3,10 +3,10 @@
 mod bencher;
 mod hub;
 
+use fgd_record::{Measure, ScoreResults};
+
 pub use bencher::bmf;
 pub use hub::{Dataset, eval_results, model_card};
-
-use fgd_record::{Measure, ScoreResults};
 
 /// Why a record has no place in another program's format.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -1,7 +1,8 @@
 //! CSV: numbers in full, and no text that a spreadsheet would run as a formula.
 
-use crate::document::{Tidy, Value};
 use fgd_store::spreadsheet::defused;
+
+use crate::document::{Tidy, Value};
 
 /// Writing to memory can not fail.
 const IN_MEMORY: &str = "memory takes every write, and texts are UTF-8";

@@ -91,8 +91,9 @@ fn file_name(kind: &str, name: &str, taken: &mut BTreeSet<String>) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::file_name;
     use std::collections::BTreeSet;
+
+    use super::file_name;
 
     #[test]
     fn names_are_plain_and_never_twice() {

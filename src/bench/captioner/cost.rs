@@ -1,9 +1,10 @@
 //! What an image costs at least in each part of BLIP-2: operations of the matrix products and of attention, and the bytes
 //! of weights that a query reads once. Norms, activations and softmax are not counted.
 
-use crate::bench::target::Cost;
 use fgd_captioner::config::{Config, QFormerConfig, T5Config, VisionConfig};
 use fgd_captioner::{Captioner, Precision};
+
+use crate::bench::target::Cost;
 
 /// Bytes per weight in 8 bits: blocks of 32 with one scale of two bytes.
 const Q8_BYTES: f64 = 34.0 / 32.0;

@@ -3,11 +3,13 @@
 mod cost;
 mod steps;
 
-use super::target::{Answer, Target, Work};
-use cost::Costs;
+use std::time::Instant;
+
 use fgd_captioner::{Captioner, Error, GenerationConfig, generate};
 use rayon::prelude::*;
-use std::time::Instant;
+
+use super::target::{Answer, Target, Work};
+use cost::Costs;
 use steps::TimedSteps;
 
 /// A loaded captioner with images to caption.

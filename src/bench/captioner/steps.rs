@@ -1,12 +1,14 @@
 //! The decoder with a stopwatch: when each step of a search began, and how many rows it had.
 
-use super::cost::Costs;
-use crate::bench::target::{Cost, Work};
+use std::time::Instant;
+
 use candle_core::Tensor;
 use fgd_captioner::Result;
 use fgd_captioner::generate::Step;
 use fgd_captioner::t5::{Cache, T5};
-use std::time::Instant;
+
+use super::cost::Costs;
+use crate::bench::target::{Cost, Work};
 
 /// T5 and its cache as the searches see them, timed.
 pub struct TimedSteps<'a> {

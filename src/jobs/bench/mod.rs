@@ -4,10 +4,6 @@ mod captioner;
 mod encoder;
 mod score;
 
-pub use captioner::CaptionerRequest;
-pub use encoder::EncoderRequest;
-pub use score::ScoreRequest;
-
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -30,6 +26,10 @@ use crate::bench::search::search;
 use crate::bench::server::{self, Service};
 use crate::bench::sweep::sweep;
 use crate::bench::{DEFINITION_VERSION, Harness, Samples, Target, WallClock, ceilings, queries};
+
+pub use captioner::CaptionerRequest;
+pub use encoder::EncoderRequest;
+pub use score::ScoreRequest;
 
 /// Time for each ceiling.
 const CEILINGS: Duration = Duration::from_millis(300);

@@ -1,9 +1,10 @@
 //! Which numbers may stand side by side: those of one comparability key.
 
+use fgd_record::Comparability;
+
 use super::Scored;
 use super::systems::Participant;
 use crate::jobs::{JobError, provenance};
-use fgd_record::Comparability;
 
 /// The key that all systems share; systems of different keys are not compared. `references` is the hash of the
 /// references, where they were given.

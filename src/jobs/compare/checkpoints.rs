@@ -1,14 +1,16 @@
 //! Checkpoints among the systems: captioned on the way, after which a file of captions stands for each.
 
+use std::path::{Path, PathBuf};
+
+use fgd_captions::{self as captions, CaptionFile};
+use sha2::{Digest, Sha256};
+
 use super::Request;
 use crate::host;
 use crate::jobs::caption::{self, Captioned, Checkpoint, Run};
 use crate::jobs::images::Images;
 use crate::jobs::options::Named;
 use crate::jobs::{JobError, Session};
-use fgd_captions::{self as captions, CaptionFile};
-use sha2::{Digest, Sha256};
-use std::path::{Path, PathBuf};
 
 /// Extensions of files that stand for a system; what has none of them may be the id of a model.
 const FILES: [&str; 9] = [

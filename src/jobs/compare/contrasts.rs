@@ -1,8 +1,9 @@
 //! The images on which systems differ most, captions side by side.
 
+use fgd_record::{Contrast, ContrastCaption};
+
 use super::differences::Contender;
 use crate::jobs::images::Images;
-use fgd_record::{Contrast, ContrastCaption};
 
 /// The `count` images on which the distances of the systems are furthest apart, with a thumbnail of each where the
 /// images are at hand.

@@ -11,6 +11,18 @@ pub mod differences;
 pub mod gate;
 mod systems;
 
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Instant;
+
+use fgd_captions::ReadOptions;
+use fgd_metrics::compare::Resampling;
+use fgd_record::{
+    self as record, Comparability, CompareResults, EncoderInfo, Finding, Pairing, Record, Results,
+    ScoreResults,
+};
+use serde::{Deserialize, Serialize};
+
 use super::caption::Captioning;
 use super::embedding::Embedding;
 use super::options::{Encoding, Measuring, Named, References};
@@ -23,17 +35,7 @@ use super::{JobError, Session};
 use crate::host;
 use contrasts::contrasts;
 use differences::{Contender, NoRows, PerImage, differences};
-use fgd_captions::ReadOptions;
-use fgd_metrics::compare::Resampling;
-use fgd_record::{
-    self as record, Comparability, CompareResults, EncoderInfo, Finding, Pairing, Record, Results,
-    ScoreResults,
-};
 use gate::Gate;
-use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
-use std::path::PathBuf;
-use std::time::Instant;
 use systems::{Given, Opened};
 
 /// What `fgd compare` is asked.

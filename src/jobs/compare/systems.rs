@@ -1,6 +1,13 @@
 //! What stands for each system: a file of captions, embeddings or moments, a saved record, or a checkpoint, which
 //! captions the images first. Everything is read in the order that wastes no work: files first, then checkpoints.
 
+use std::path::{Path, PathBuf};
+
+use fgd_captioner::run::list_images;
+use fgd_captions::{self as captions, Finding, ReadOptions};
+use fgd_record::{Comparability, EncoderInfo, Input, Record, RecordError, Results, ScoreResults};
+use fgd_store::digest::file_sha256;
+
 use super::{Request, checkpoints};
 use crate::jobs::caption::Captioned;
 use crate::jobs::images::Images;
@@ -8,11 +15,6 @@ use crate::jobs::options::Named;
 use crate::jobs::scoring::findings::{errors, for_record};
 use crate::jobs::scoring::system::System;
 use crate::jobs::{JobError, Session};
-use fgd_captioner::run::list_images;
-use fgd_captions::{self as captions, Finding, ReadOptions};
-use fgd_record::{Comparability, EncoderInfo, Input, Record, RecordError, Results, ScoreResults};
-use fgd_store::digest::file_sha256;
-use std::path::{Path, PathBuf};
 
 /// A system of the comparison, read and, where it is a checkpoint, captioned.
 pub struct Participant {

@@ -1,5 +1,7 @@
 //! The submissions, scored one after the other: only numbers are kept of each, so that hundreds need the memory of one.
 
+use fgd_record::{EncoderInfo, Finding, Input, Rejected, SetMeasure, Severity};
+
 use super::Request;
 use super::rank::{Entry, pseudo_values};
 use crate::jobs::embedding::Embedding;
@@ -10,7 +12,6 @@ use crate::jobs::scoring::set::EvalSet;
 use crate::jobs::scoring::system::System;
 use crate::jobs::scoring::{ImageScores, ScoreError, Scorer};
 use crate::jobs::{JobError, Session};
-use fgd_record::{EncoderInfo, Finding, Input, Rejected, SetMeasure, Severity};
 
 /// Findings of a submission that the record keeps; the rest is counted.
 const FINDINGS_KEPT: usize = 20;

@@ -5,19 +5,21 @@ pub mod rank;
 mod ranks;
 pub mod split;
 
+use std::collections::BTreeMap;
+use std::time::Instant;
+
+use fgd_captions::{self as captions, ReadOptions};
+use fgd_record::{Record, Results};
+use serde::{Deserialize, Serialize};
+
 use super::options::{Encoding, Measuring, Named, References};
 use super::provenance::{self, Origin};
 use super::scoring::system::{System, stem};
 use super::{JobError, Session};
 use crate::host;
-use fgd_captions::{self as captions, ReadOptions};
-use fgd_record::{Record, Results};
 use field::Field;
 use rank::{Parts, RankedBy, rank};
-use serde::{Deserialize, Serialize};
 use split::{SplitBy, USAGE};
-use std::collections::BTreeMap;
-use std::time::Instant;
 
 /// What `fgd leaderboard` is asked.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]

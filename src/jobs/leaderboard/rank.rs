@@ -9,13 +9,14 @@
 //! cancels in their difference. Near equality the first order overstates the error, so such pairs are rather called
 //! inseparable.
 
-use super::ranks::{kendall, rank_ranges, ranks};
 use fgd_metrics::MetricError;
 use fgd_metrics::compare::{
     PairDifference, all_differences, detectable_difference, images_needed, outcomes,
 };
 use fgd_metrics::estimate::Estimate;
 use fgd_record::{Difference, LeaderboardResults, Measure, ScoreResults, Split, Standing};
+
+use super::ranks::{kendall, rank_ranges, ranks};
 
 /// The metric that ranks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -3,12 +3,13 @@
 //! Captions are aligned by image id, never by row. Embeddings carry no ids: row `i` of one file
 //! belongs with row `i` of the other.
 
+use fgd_captions::{self as captions, Alignment, CaptionFile, Finding};
+use ndarray::{Array2, Axis};
+
 use super::ScoreError;
 use super::set::{EvalSet, Texts};
 use super::system::System;
 use crate::jobs::embedding::{Embedding, texts};
-use fgd_captions::{self as captions, Alignment, CaptionFile, Finding};
-use ndarray::{Array2, Axis};
 
 /// An evaluation set with what was noticed on the way.
 #[derive(Debug)]

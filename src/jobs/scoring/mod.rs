@@ -15,13 +15,14 @@ pub mod set;
 pub mod slices;
 pub mod system;
 
+use fgd_captions::Finding;
+use fgd_metrics::MetricError;
+use fgd_record::ScoreResults;
+
 use super::JobError;
 use super::embedding::Embedding;
 use super::options::Measuring;
 use assemble::{Assembled, assemble, checked};
-use fgd_captions::Finding;
-use fgd_metrics::MetricError;
-use fgd_record::ScoreResults;
 use metrics::Choice;
 use numbers::{PerCaption, Scored};
 use set::EvalSet;

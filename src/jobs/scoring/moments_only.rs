@@ -1,11 +1,12 @@
 //! The set distance where one side is given as moments: no rows, so no pairs and no captions.
 
-use super::ScoreError;
-use super::system::System;
-use crate::jobs::embedding::{Embedding, texts};
 use fgd_metrics::frechet;
 use fgd_metrics::moments::Moments;
 use fgd_record::{Measure, Pairing, ScoreResults, SetMeasure};
+
+use super::ScoreError;
+use super::system::System;
+use crate::jobs::embedding::{Embedding, texts};
 
 /// Said of every distance that a file of moments takes part in.
 const ENCODER_UNKNOWN: &str = "a file of moments does not say which encoder made it: the distance means something only \

@@ -1,14 +1,16 @@
 //! The numbers per group of images: by a column of a file, by reading, or by length.
 
-use super::assemble::Assembled;
-use super::metrics::Choice;
-use super::numbers::score;
-use super::set::EvalSet;
+use std::collections::BTreeMap;
+
 use fgd_captions::CaptionFile;
 use fgd_metrics::MetricError;
 use fgd_metrics::text::read_text;
 use fgd_record::{Slice, SlicePart};
-use std::collections::BTreeMap;
+
+use super::assemble::Assembled;
+use super::metrics::Choice;
+use super::numbers::score;
+use super::set::EvalSet;
 
 /// Name of the slice by whether a reference holds text that was read from the picture.
 pub const READS_TEXT: &str = "ocr";

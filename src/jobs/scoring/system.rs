@@ -1,17 +1,19 @@
 //! What stands for a system or for references on the command line.
 
-use super::findings;
-use crate::jobs::JobError;
-use crate::jobs::options::References;
-use crate::jobs::provenance::captions_sha256;
-use crate::jobs::validate::unreadable;
+use std::path::{Path, PathBuf};
+
 use fgd_captions::{self as captions, CaptionFile, ReadError, ReadOptions};
 use fgd_metrics::moments::Moments;
 use fgd_record::Input;
 use fgd_store::arrays::{self, ArrayError, MeanCovariance};
 use fgd_store::digest::file_sha256;
 use ndarray::Array2;
-use std::path::{Path, PathBuf};
+
+use super::findings;
+use crate::jobs::JobError;
+use crate::jobs::options::References;
+use crate::jobs::provenance::captions_sha256;
+use crate::jobs::validate::unreadable;
 
 /// Captions, their embeddings, or the moments of these.
 #[derive(Debug)]

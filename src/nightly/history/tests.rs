@@ -1,9 +1,11 @@
 //! The questions that are put to a history, and files that are not ours.
 
-use super::*;
+use std::path::Path;
+
 use fgd_metrics::series::Standing;
 use fgd_record::NightlyVerdict;
-use std::path::Path;
+
+use super::*;
 
 fn night(day: u32) -> Night {
     Night {

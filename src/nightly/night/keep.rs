@@ -76,10 +76,11 @@ pub(super) fn retain(state: &Path, site: &Path, nights: usize) {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use crate::nightly::history::Night;
     use std::fs::File;
     use std::time::{Duration, SystemTime};
+
+    use super::*;
+    use crate::nightly::history::Night;
 
     fn begin(state: &Path, started: &str, age: u64) -> NightFolder {
         let night = Night {

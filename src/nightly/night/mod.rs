@@ -4,8 +4,6 @@ mod begin;
 mod keep;
 mod work;
 
-pub use keep::accept_captions;
-
 use std::collections::BTreeMap;
 use std::time::Instant;
 
@@ -27,6 +25,8 @@ use crate::jobs::provenance::{self, Origin};
 use begin::{close_abandoned, print_plan, tonight};
 use keep::{keep_accepted, retain};
 use work::{NightRun, NightScore};
+
+pub use keep::accept_captions;
 
 /// How a night is run.
 #[derive(Debug, Clone, Copy, Default)]

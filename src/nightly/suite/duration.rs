@@ -1,7 +1,8 @@
 //! Lengths of time as people write them: `90m`, `6h`.
 
-use serde::{Deserialize, Deserializer, de::Error};
 use std::time::Duration;
+
+use serde::{Deserialize, Deserializer, de::Error};
 
 /// A length of time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -11,8 +11,6 @@ mod read;
 #[cfg(test)]
 mod tests;
 
-pub use read::{SuiteError, read};
-
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -24,6 +22,8 @@ use serde::{Deserialize, Serialize};
 use crate::jobs::bench::{CaptionerRequest, EncoderRequest, Request, ScoreRequest};
 use crate::jobs::caption::Captioning;
 use duration::Span;
+
+pub use read::{SuiteError, read};
 
 /// A suite file with every key there is, commented.
 pub const EXAMPLE: &str = include_str!("example.toml");

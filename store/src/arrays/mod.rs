@@ -7,11 +7,11 @@ mod header;
 mod npy;
 mod npz;
 
-pub use npy::{EmbeddingRows, read_embeddings, write_embeddings};
-pub use npz::{MeanCovariance, read_moments, write_moments};
-
 use std::io;
 use std::path::{Path, PathBuf};
+
+pub use npy::{EmbeddingRows, read_embeddings, write_embeddings};
+pub use npz::{MeanCovariance, read_moments, write_moments};
 
 /// Why a file of arrays could not be read or written.
 #[derive(Debug, thiserror::Error)]

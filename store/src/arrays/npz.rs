@@ -166,8 +166,9 @@ fn file_name(array: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use ndarray::array;
+
+    use super::*;
 
     fn written(arrays: &[(&str, &str, &[u64], Vec<u8>)], method: CompressionMethod) -> Vec<u8> {
         let mut archive = ZipWriter::new(io::Cursor::new(Vec::new()));

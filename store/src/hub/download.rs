@@ -1,11 +1,13 @@
 //! Downloading what the hub cache lacks, into the layout that the hub's own clients share.
 
-use super::{HubError, Kind, Model, Settings, cached, missing_files, shards, snapshot};
-use crate::digest::file_sha256;
-use hf_hub::api::sync::{ApiBuilder, ApiError, ApiRepo};
-use hf_hub::{Cache, Repo, RepoType};
 use std::collections::BTreeSet;
 use std::path::PathBuf;
+
+use hf_hub::api::sync::{ApiBuilder, ApiError, ApiRepo};
+use hf_hub::{Cache, Repo, RepoType};
+
+use super::{HubError, Kind, Model, Settings, cached, missing_files, shards, snapshot};
+use crate::digest::file_sha256;
 
 /// Downloads the files of `kind` that the repository has and the cache lacks.
 pub(super) fn download(

@@ -9,13 +9,14 @@
 mod download;
 mod error;
 
-pub use error::HubError;
-
-use hf_hub::Cache;
 use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::fs::File;
 use std::path::{Path, PathBuf};
+
+use hf_hub::Cache;
+
+pub use error::HubError;
 
 /// The encoder that FGD is named after.
 pub const GTE_SMALL: &str = "thenlper/gte-small";

@@ -11,11 +11,10 @@ use std::path::Path;
 use candle_core::{Device, Tensor};
 use fgd_store::digest::Digest;
 
-use config::{AdapterConfig, CONFIG};
-
 use super::files::TensorFiles;
 use super::matrix::HostMatrix;
 use crate::error::{Error, Result};
+use config::{AdapterConfig, CONFIG};
 
 const TENSORS: &str = "adapter_model.safetensors";
 

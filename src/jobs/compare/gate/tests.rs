@@ -1,7 +1,8 @@
 //! Conditions as users write them.
 
-use super::*;
 use fgd_record::{Measure, SetMeasure};
+
+use super::*;
 
 fn names() -> Vec<String> {
     ["plain", "lr-3e-4", "lr"].map(str::to_owned).to_vec()
