@@ -7,7 +7,8 @@ use super::integer::{Codes, Inputs};
 use super::level::Level;
 use super::matrix::{Buffer, Matrix};
 use super::norm::Norm;
-use super::product::{Finish, Product};
+use super::product::Product;
+use super::tile::Finish;
 
 /// Whether a level computes what the portable one does.
 pub fn agrees(level: Level) -> bool {

@@ -1,13 +1,7 @@
-//! The one place where an instruction set is chosen: a [`Level`] is what the CPU was seen to have, and
-//! [`Level::run`] compiles a [`Kernel`] for each of them.
-//!
-//! Encoder, captioner and metrics all run on [`Level::current`], the fastest level whose kernels agree with the portable
-//! ones on a small problem, unless the program has called [`Level::select`] before.
+//! Instruction sets: a [`Level`] is what the CPU was seen to have, and [`Level::run`] compiles a [`Kernel`] for each of them.
 
 use std::fmt;
-use std::sync::OnceLock;
 
-use super::agreement::agrees;
 #[cfg(target_arch = "x86_64")]
 use super::lanes::{Avx2, Avx512};
 use super::lanes::{Isa, LANES, Portable};
@@ -54,17 +48,6 @@ enum Set {
     Vnni(Avx512<true>),
 }
 
-/// A level was asked for by a name that no level has, or that this CPU or this process does not run.
-#[derive(Debug, Clone, thiserror::Error)]
-#[error("{wanted}: {who} runs {}", present.join(", "))]
-pub struct NoSuchKernels {
-    wanted: String,
-    who: &'static str,
-    present: Vec<&'static str>,
-}
-
-static CURRENT: OnceLock<Level> = OnceLock::new();
-
 impl Level {
     /// What every CPU runs, and the twin that the other levels are held to.
     pub const PORTABLE: Level = Level(Set::Portable(Portable));
@@ -84,48 +67,6 @@ impl Level {
             .flatten()
             .map(Level)
             .chain([Level::PORTABLE])
-    }
-
-    /// Makes every kernel of this process run on the level of this name (`portable`, `avx2`, `avx512`); an empty name
-    /// leaves the choice to [`Level::current`].
-    ///
-    /// # Errors
-    /// No level has the name, the CPU lacks it, or the process runs on another one already.
-    pub fn select(name: &str) -> Result<(), NoSuchKernels> {
-        if name.is_empty() {
-            return Ok(());
-        }
-        let refused = |who, present| NoSuchKernels {
-            wanted: name.into(),
-            who,
-            present,
-        };
-        let Some(level) = Level::available().find(|level| level.name() == name) else {
-            let mut present: Vec<_> = Level::available().map(Level::name).collect();
-            present.dedup();
-            return Err(refused("this CPU", present));
-        };
-        match CURRENT.get_or_init(|| level) {
-            current if *current == level => Ok(()),
-            current => Err(refused("this process already", vec![current.name()])),
-        }
-    }
-
-    /// The level that this process runs on.
-    pub fn current() -> Level {
-        *CURRENT.get_or_init(|| {
-            Level::available()
-                .find(|level| {
-                    let sound = agrees(*level);
-                    if !sound {
-                        tracing::warn!(
-                            "the {level} kernels disagree with the portable ones on this CPU and are not used; please report this"
-                        );
-                    }
-                    sound
-                })
-                .unwrap_or(Level::PORTABLE)
-        })
     }
 
     /// `portable`, `avx2`, `avx512`.
@@ -223,22 +164,5 @@ mod tests {
             }
         }
         assert_eq!(names.last(), Some(&"portable"));
-    }
-
-    #[test]
-    fn a_level_is_chosen_once() {
-        let current = Level::current();
-        assert!(Level::available().any(|level| level == current));
-        Level::select("").unwrap();
-        let unknown = Level::select("sse9").unwrap_err().to_string();
-        assert!(unknown.starts_with("sse9: this CPU runs ") && unknown.ends_with("portable"));
-        if current != Level::PORTABLE {
-            let late = Level::select("portable").unwrap_err().to_string();
-            assert_eq!(
-                late,
-                format!("portable: this process already runs {current}")
-            );
-        }
-        Level::select(current.name()).unwrap();
     }
 }

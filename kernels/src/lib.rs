@@ -42,6 +42,7 @@
 mod activation;
 mod agreement;
 mod attention;
+mod choice;
 mod dot;
 mod integer;
 mod lanes;
@@ -56,10 +57,12 @@ mod transpose;
 
 pub use activation::Activation;
 pub use attention::{Attention, Scratch};
+pub use choice::NoSuchKernels;
 pub use dot::{Dot, Q8_BLOCK, Rows};
 pub use integer::{Codes, DEPTH, Inputs};
 pub use lanes::{Isa, LANES};
-pub use level::{Kernel, Level, NoSuchKernels};
+pub use level::{Kernel, Level};
 pub use matrix::{Buffer, Matrix, Shape, round_up};
 pub use norm::Norm;
-pub use product::{Finish, Product};
+pub use product::Product;
+pub use tile::Finish;

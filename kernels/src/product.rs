@@ -3,24 +3,10 @@
 
 use std::ops::Range;
 
-use super::activation::Activation;
 use super::lanes::{Isa, LANES};
 use super::level::{Kernel, Level};
 use super::matrix::{Buffer, Matrix};
-use super::tile::{Tile, finish};
-
-/// What happens to an element once its sum is complete.
-#[derive(Clone, Copy)]
-pub enum Finish<'a> {
-    /// Nothing yet: another product continues the sums.
-    Keep,
-    /// + bias
-    Bias,
-    /// activation(+ bias)
-    Activate(Activation),
-    /// + bias + the same element of another matrix, with the stride of the output.
-    Residual(&'a [f32]),
-}
+use super::tile::{Finish, Tile, finish};
 
 /// output[:, columns] (+)= input · weights[inner, columns], row by row.
 pub struct Product<'a, V = Buffer> {

@@ -1,8 +1,20 @@
 //! One tile of a product: a few rows against one or two vectors of columns, whose sums stay in registers.
 
-use super::activation;
+use super::activation::{self, Activation};
 use super::lanes::{Isa, LANES, Lanes};
-use super::product::Finish;
+
+/// What happens to an element once its sum is complete.
+#[derive(Clone, Copy)]
+pub enum Finish<'a> {
+    /// Nothing yet: another product continues the sums.
+    Keep,
+    /// + bias
+    Bias,
+    /// activation(+ bias)
+    Activate(Activation),
+    /// + bias + the same element of another matrix, with the stride of the output.
+    Residual(&'a [f32]),
+}
 
 /// Inputs between two turns of a tile's loop.
 const UNROLL: usize = 4;

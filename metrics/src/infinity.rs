@@ -12,12 +12,8 @@ use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
 
 use crate::MetricError;
-use crate::estimate::Estimate;
 use crate::frechet::fgd_set;
-use crate::metric::{Definition, Detail, Evaluation, Group, Metric};
 use crate::paired::Pairs;
-use crate::samples::Sample;
-use crate::table::FGD_INFINITY;
 use crate::transport::Sampling;
 
 /// The smallest subsample is this part of the whole at least; below, the line bends.
@@ -26,34 +22,6 @@ const LARGEST_SPAN: f64 = 4.0;
 const ROWS_PER_DIMENSION: f64 = 2.0;
 /// The line needs some length: the smallest subsample is never more than this part of the whole.
 const SMALLEST_SPAN: f64 = 2.0;
-
-/// Sample sizes that the table's FGD∞ is extrapolated from.
-const POINTS: usize = 10;
-
-/// FGD∞, in the table of metrics.
-pub(crate) struct FgdInfinity;
-
-impl Metric for FgdInfinity {
-    fn group(&self) -> Option<Group> {
-        Some(Group::new(
-            "infinity",
-            "The set distance at an infinite number of captions",
-        ))
-    }
-
-    fn definitions(&self) -> &'static [Definition] {
-        const { &[Definition::lower(FGD_INFINITY, FGD_INFINITY)] }
-    }
-
-    fn evaluate(&self, sample: &Sample) -> Result<Evaluation, MetricError> {
-        let (a, b) = (sample.candidates, sample.references);
-        let line = fgd_infinity(a, b, sample.sampling(), sample.seed, POINTS)?;
-        Ok(Evaluation {
-            detail: Detail::Infinity(line.clone()),
-            ..Evaluation::of([Estimate::normal(line.intercept, line.intercept_se)])
-        })
-    }
-}
 
 /// The line through the distances of subsamples.
 #[derive(Debug, Clone, PartialEq)]

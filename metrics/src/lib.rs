@@ -23,6 +23,7 @@
 pub mod bias;
 pub mod compare;
 pub mod decomposition;
+mod distances;
 pub mod error;
 pub mod estimate;
 pub mod frechet;

@@ -3,7 +3,7 @@
 //! A [`Metric`] is one computation. Often it yields several numbers at once (BLEU-1 to BLEU-4, three kernels over one pass), so
 //! it has one [`Definition`] per number. What can be said of a single image is kept as [`Statistics`], from which
 //! [`paired_difference`](crate::compare::paired_difference) tests any two systems. All metrics stand in
-//! [`METRICS`](crate::table::METRICS).
+//! the table, `METRICS`.
 
 use crate::MetricError;
 use crate::estimate::{Estimate, Unavailable};
@@ -11,6 +11,15 @@ use crate::infinity::Infinity;
 use crate::samples::Sample;
 use crate::statistics::SetStatistics;
 use crate::sufficient::Statistics;
+
+/// Name of the paired distance.
+pub const FGD_PAIRED: &str = "fgd_paired";
+/// Name of the set distance.
+pub const FGD_SET: &str = "fgd_set";
+/// Name of the mean cosine between a caption and its references.
+pub const MEAN_COSINE: &str = "mean_cosine";
+/// Name of the set distance at infinitely many captions.
+pub const FGD_INFINITY: &str = "fgd_infinity";
 
 /// Which values of a metric are better.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

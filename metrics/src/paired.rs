@@ -11,10 +11,6 @@ use rayon::prelude::*;
 use crate::MetricError;
 use crate::estimate::Estimate;
 use crate::frechet::same_dimension;
-use crate::metric::{Definition, Evaluation, Group, Metric, Value};
-use crate::samples::Sample;
-use crate::sufficient::Statistics;
-use crate::table::{FGD_PAIRED, MEAN_COSINE};
 
 /// Candidates with the references that belong to them, one or several per image.
 #[derive(Debug, Clone, Copy)]
@@ -95,34 +91,6 @@ impl PairedDistance {
             se: self.se,
             ci95: self.ci95,
         }
-    }
-}
-
-/// The paired distance and the mean cosine, in the table of metrics.
-pub(crate) struct FgdPaired;
-
-impl Metric for FgdPaired {
-    fn group(&self) -> Option<Group> {
-        None
-    }
-
-    fn definitions(&self) -> &'static [Definition] {
-        const {
-            &[
-                Definition::lower(FGD_PAIRED, FGD_PAIRED).mean(),
-                Definition::higher(MEAN_COSINE, MEAN_COSINE).mean(),
-            ]
-        }
-    }
-
-    fn evaluate(&self, sample: &Sample) -> Result<Evaluation, MetricError> {
-        let distance = fgd_paired(&sample.pairs()?)?;
-        let paired = Value {
-            statistics: Some(Statistics::mean(distance.per_image.clone())),
-            ..distance.estimate().into()
-        };
-        // Of unit vectors the cosine says what the distance says: systems are compared in that.
-        Ok(Evaluation::of([paired, Value::exact(distance.mean_cosine)]))
     }
 }
 

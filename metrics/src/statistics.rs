@@ -21,10 +21,7 @@ use crate::decomposition::{Decomposition, decompose, of_transport};
 use crate::estimate::{Estimate, Unavailable};
 use crate::frechet::{SetDistance, fgd_set};
 use crate::influence::{SetInfluence, set_influence};
-use crate::metric::{Definition, Detail, Evaluation, Group, Metric, Value};
 use crate::paired::Pairs;
-use crate::samples::Sample;
-use crate::table::FGD_SET;
 use crate::transport::{Sampling, Transport};
 
 /// How fast the excess in the variance of the influence of independent sets is lost with d/N: the influence is estimated from
@@ -50,32 +47,6 @@ pub struct SetStatistics {
     pub warning: Option<SampleSizeWarning>,
     /// Influence of every caption.
     pub influence: SetInfluence,
-}
-
-/// The set distance, in the table of metrics.
-pub(crate) struct FgdSet;
-
-impl Metric for FgdSet {
-    fn group(&self) -> Option<Group> {
-        None
-    }
-
-    fn definitions(&self) -> &'static [Definition] {
-        const { &[Definition::lower(FGD_SET, FGD_SET)] }
-    }
-
-    fn evaluate(&self, sample: &Sample) -> Result<Evaluation, MetricError> {
-        let found = set_statistics(sample.candidates, sample.references, sample.sampling())?;
-        let value = Value {
-            estimate: found.corrected.as_ref().ok().copied(),
-            reason: found.bias.as_ref().err().cloned(),
-            ..Value::exact(found.distance.value)
-        };
-        Ok(Evaluation {
-            values: vec![value],
-            detail: Detail::Set(Box::new(found)),
-        })
-    }
 }
 
 /// Distance, bias, interval and influence of the rows of `a` `[n, d]` and `b` `[m, d]`.

@@ -11,24 +11,13 @@
 //! assert!(cider_d.is_mean && !metric("bleu_4").expect("so is BLEU").is_mean);
 //! ```
 
-use crate::infinity::FgdInfinity;
+use crate::distances::{FgdInfinity, FgdPaired, FgdSet};
 use crate::metric::{Definition, Group, Metric};
 use crate::mmd::Mmd;
-use crate::paired::FgdPaired;
 use crate::prdc::NearestNeighbours;
 use crate::sliced::SlicedWasserstein;
-use crate::statistics::FgdSet;
 use crate::text::{Bleu, Cider, Meteor, RougeL, TextRecall, Variety};
 use crate::vendi::Vendi;
-
-/// Name of the paired distance.
-pub const FGD_PAIRED: &str = "fgd_paired";
-/// Name of the set distance.
-pub const FGD_SET: &str = "fgd_set";
-/// Name of the mean cosine between a caption and its references.
-pub const MEAN_COSINE: &str = "mean_cosine";
-/// Name of the set distance at infinitely many captions.
-pub const FGD_INFINITY: &str = "fgd_infinity";
 
 /// All metrics.
 pub static METRICS: &[&dyn Metric] = &[

@@ -3,7 +3,7 @@
 
 use fgd_metrics::compare::holm;
 use fgd_metrics::series::Standing;
-use fgd_metrics::table::FGD_PAIRED;
+use fgd_metrics::metric::FGD_PAIRED;
 use fgd_record::{Difference, NightlyVerdict, Record, Results, ScoreResults};
 
 use super::assessment::{Assessment, Figure};

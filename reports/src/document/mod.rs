@@ -115,11 +115,6 @@ pub struct Field {
 
 /// Blocks are added in reading order; texts become [`visible`], and what is empty is left out.
 impl Document {
-    /// What a record says.
-    pub fn of(record: &Record) -> Self {
-        crate::kind::of(record).document(record)
-    }
-
     pub(crate) fn new(title: &str) -> Self {
         Self {
             title: visible(title),

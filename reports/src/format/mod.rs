@@ -84,9 +84,9 @@ impl Default for Style {
 /// Renders a record. The same record, format and style give the same bytes.
 pub fn render(record: &Record, format: Format, style: &Style) -> String {
     match format {
-        Format::Text => text::render(&Document::of(record), style),
+        Format::Text => text::render(&kind::document(record), style),
         Format::Json => record.to_json(),
         Format::Csv => csv::render(&kind::of(record).numbers(record)),
-        Format::Md => markdown::render(&Document::of(record)),
+        Format::Md => markdown::render(&kind::document(record)),
     }
 }

@@ -1,4 +1,4 @@
-//! The kinds of records: one file for each, and one line in [`of`].
+//! The kinds of records: one file for each, and one line in [`of`](which::of).
 //!
 //! A kind says all that reports know about its records: the document, the numbers for a data frame, its systems, its
 //! pages and its place in a site. Formats, site and exports work on that and never ask for the kind. The tables and
@@ -18,8 +18,12 @@ mod provenance;
 mod score;
 mod set;
 mod spread;
+mod system;
+mod which;
 
-use fgd_record::{CaptionResults, CheckpointInfo, Headline, Record, Results, ScoreResults};
+pub use which::{document, of};
+
+use fgd_record::{CaptionResults, CheckpointInfo, Headline, Record, ScoreResults};
 
 use crate::document::{Document, Table, Tidy};
 
@@ -52,19 +56,7 @@ pub trait Kind {
     fn page(&self, record: &Record, name: &str) -> Option<Document> {
         let mut systems = self.subjects(record).into_iter();
         let scores = systems.find(|system| system.name == name)?.scores?;
-        Some(score::page(record, name, scores))
-    }
-}
-
-/// The kind of a record.
-pub fn of(record: &Record) -> &dyn Kind {
-    match &record.results {
-        Results::Score(results) => &**results,
-        Results::Compare(results) => &**results,
-        Results::Leaderboard(results) => &**results,
-        Results::Caption(results) => &**results,
-        Results::Bench(results) => &**results,
-        Results::Nightly(results) => &**results,
+        Some(system::page(record, name, scores))
     }
 }
 

@@ -4,8 +4,8 @@ use fgd_record::Record;
 use minijinja::{Value, context};
 
 use super::files::Files;
-use super::pages::section;
-use crate::document::{Document, Table, grouped};
+use super::section::section;
+use crate::document::{Table, grouped};
 use crate::kind::{self, IndexEntry};
 
 /// What the template of the index takes.
@@ -14,12 +14,12 @@ pub fn of(records: &[Record], files: &[Files]) -> Value {
     for (at, (record, files)) in records.iter().zip(files).enumerate() {
         match kind::of(record).listing(record).entry {
             IndexEntry::Whole => {
-                let mut document = Document::of(record);
+                let mut document = kind::document(record);
                 files.link(&mut document);
                 sections.push(section(&document, &format!("c{at}")));
             }
             IndexEntry::Link { heading, subject } => {
-                let title = Document::of(record).title;
+                let title = kind::document(record).title;
                 links.push((heading, context! { title, href => files.own, subject }));
             }
             IndexEntry::Row { heading, mut table } => {

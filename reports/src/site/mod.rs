@@ -7,6 +7,7 @@
 mod files;
 mod index;
 mod pages;
+mod section;
 
 use std::path::{Path, PathBuf};
 

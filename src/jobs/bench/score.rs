@@ -9,7 +9,6 @@ use super::{Description, items_sha256, measure};
 use crate::bench::load::{Load, Subject};
 use crate::bench::score::ScoreTarget;
 use crate::host;
-use crate::jobs::request::Request;
 use crate::jobs::score::{self, Pair};
 use crate::jobs::scoring::system::{System, stem};
 use crate::jobs::{JobError, Session, provenance};
@@ -53,8 +52,9 @@ pub fn run(request: &ScoreRequest, session: &Session) -> Result<Record, JobError
 
     let folder = tempfile::tempdir()?;
     let file = folder.path().join("request.json");
-    let json = serde_json::to_vec(&Request::Score(job.clone()));
-    std::fs::write(&file, json.map_err(|error| JobError::Failed(error.into()))?)?;
+    let mut json = serde_json::to_value(job).map_err(|error| JobError::Failed(error.into()))?;
+    json["job"] = "score".into();
+    std::fs::write(&file, json.to_string())?;
     let mut target = ScoreTarget::new(&session.settings, file, rayon::current_num_threads());
     let peak = target.peak_memory();
     let subject = Subject {

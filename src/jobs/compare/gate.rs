@@ -4,7 +4,7 @@
 //! system, or a system with a margin (`base+0.002`). Without SYSTEM the condition is put to every system but the
 //! one in the bound. `base` means the first system unless another one is called that.
 
-use fgd_metrics::table::{FGD_PAIRED, FGD_SET};
+use fgd_metrics::metric::{FGD_PAIRED, FGD_SET};
 use fgd_record::{self as record, ScoreResults};
 
 use crate::jobs::scoring::metrics::{self, numbers};

@@ -3,10 +3,8 @@
 //! The distances of every score have fields of their own in a record, all further metrics are in a map: this is the one place
 //! that knows.
 
-use fgd_metrics::metric::{Group, Metric};
-use fgd_metrics::table::{
-    self, ALL, FGD_INFINITY, FGD_PAIRED, FGD_SET, MEAN_COSINE, METRICS, metric,
-};
+use fgd_metrics::metric::{FGD_INFINITY, FGD_PAIRED, FGD_SET, Group, MEAN_COSINE, Metric};
+use fgd_metrics::table::{self, ALL, METRICS, metric};
 use fgd_record::{self as record, Infinity, Measure, ScoreResults, SetMeasure};
 
 /// What to compute besides the distances, which are always there.

@@ -4,11 +4,10 @@ use std::collections::BTreeMap;
 
 use fgd_metrics::MetricError;
 use fgd_metrics::decomposition;
-use fgd_metrics::metric::{Definition, Detail, Evaluation, Metric, Value};
+use fgd_metrics::metric::{Definition, Detail, Evaluation, FGD_PAIRED, Metric, Value};
 use fgd_metrics::samples::{Captions, Sample};
 use fgd_metrics::statistics::SetStatistics;
 use fgd_metrics::sufficient::Statistics;
-use fgd_metrics::table::FGD_PAIRED;
 use fgd_record::{
     Decomposition, Distribution, Measure, Pairing, ScoreResults, SetMeasure, TextStatistics,
     WorstCaption,

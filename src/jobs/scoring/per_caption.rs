@@ -1,7 +1,7 @@
 //! The per-caption table: one row per image, for a data frame.
 
 use fgd_captions::{Cells, Table};
-use fgd_metrics::table::FGD_PAIRED;
+use fgd_metrics::metric::FGD_PAIRED;
 
 use super::numbers::PerCaption;
 use super::set::EvalSet;
