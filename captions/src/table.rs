@@ -10,7 +10,7 @@ use fgd_store::file::{FileError, Output};
 use fgd_store::spreadsheet::defused;
 use polars::prelude::{
     Column, CsvWriter, DataFrame, DataType, IntoColumn, NamedFrom, ParquetReader, ParquetWriter,
-    PolarsResult, SerReader, SerWriter, Series,
+    PolarsResult, SerReader, SerWriter, Series, polars_bail,
 };
 use serde_json::{Map, Value};
 
@@ -97,6 +97,9 @@ impl Cells {
                 let texts = cells.str()?.iter();
                 Self::Text(texts.map(|cell| cell.map(str::to_owned)).collect())
             }
+            Kind::Count if column.dtype().is_float() => {
+                polars_bail!(SchemaMismatch: "holds {}, not counts", column.dtype())
+            }
             Kind::Count => Self::Count(
                 column
                     .strict_cast(&DataType::UInt64)?
@@ -146,7 +149,7 @@ impl Cells {
 /// # let path = folder.path().join("captions.parquet");
 /// TableFile::create(&path)?.write(&table)?;
 /// assert_eq!(read_parquet(&path, &[("caption", Kind::Text), ("distance", Kind::Number)])?, table);
-/// # Ok::<(), fgd_captions::TableError>(())
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Table {

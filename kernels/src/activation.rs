@@ -153,15 +153,12 @@ fn gelu<I: Isa>(isa: I, x: I::F32) -> I::F32 {
     half.mul_add(erf, half)
 }
 
-/// ½x(1 + tanh(√(2/π)(x + 0.044715x³))), through tanh(y) = 1 − 2/(e²ʸ + 1).
+/// ½x(1 + tanh(√(2/π)(x + 0.044715x³))), as x/(1 + e⁻²ʸ): nothing cancels where tanh is near −1.
 #[inline(always)]
 fn gelu_tanh<I: Isa>(isa: I, x: I::F32) -> I::F32 {
     let one = isa.splat(1.0);
     let cubic = x.mul(x).mul_add(isa.splat(0.044_715), one).mul(x);
-    let y2 = cubic.mul(isa.splat(1.595_769_2));
-    let tanh = one.sub(isa.splat(2.0).div(exp(isa, y2).add(one)));
-    let half = x.mul(isa.splat(0.5));
-    half.mul_add(tanh, half)
+    x.div(exp(isa, cubic.mul(isa.splat(-1.595_769_2))).add(one))
 }
 
 /// max(x, 0)

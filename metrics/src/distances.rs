@@ -4,7 +4,8 @@ use crate::MetricError;
 use crate::estimate::Estimate;
 use crate::infinity::fgd_infinity;
 use crate::metric::{
-    Definition, Detail, Evaluation, FGD_INFINITY, FGD_PAIRED, FGD_SET, Group, MEAN_COSINE, Metric, Value,
+    Definition, Detail, Evaluation, FGD_INFINITY, FGD_PAIRED, FGD_SET, Group, MEAN_COSINE, Metric,
+    Value,
 };
 use crate::paired::fgd_paired;
 use crate::samples::Sample;

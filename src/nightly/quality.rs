@@ -2,8 +2,8 @@
 //! tonight's captions against the accepted ones, image by image, Holm's correction over the suite.
 
 use fgd_metrics::compare::holm;
-use fgd_metrics::series::Standing;
 use fgd_metrics::metric::FGD_PAIRED;
+use fgd_metrics::series::Standing;
 use fgd_record::{Difference, NightlyVerdict, Record, Results, ScoreResults};
 
 use super::assessment::{Assessment, Figure};

@@ -108,11 +108,11 @@ fn every_stage_and_the_teacher_forced_logits_agree() {
                     .unwrap()
             })
             .collect();
-        check(
-            "logits_teacher_forced",
-            &Tensor::cat(&logits, 1).unwrap(),
-            1e-3,
-        );
+        // The adapter, random and strong, magnifies rounding: transformers' own logits with and without merging it are 3.5e-4
+        // apart. The base alone is held five times as close.
+        let tolerance = if model == "base" { 2e-4 } else { 2e-3 };
+        let logits = Tensor::cat(&logits, 1).unwrap();
+        check("logits_teacher_forced", &logits, tolerance);
     }
 }
 

@@ -125,7 +125,7 @@ unsafe fn rows<I: Isa, const V: usize>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::product::Finish;
+    use crate::tile::Finish;
 
     #[test]
     fn the_largest_codes_do_not_overflow() {

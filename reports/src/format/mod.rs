@@ -9,7 +9,6 @@ use std::str::FromStr;
 
 use fgd_record::Record;
 
-use crate::document::Document;
 use crate::kind;
 
 /// A format of a single document.

@@ -7,8 +7,8 @@ use fgd_metrics::MetricError;
 use fgd_metrics::compare::{
     self, Resampling, holm, images_needed, outcomes, paired_difference, set_difference,
 };
-use fgd_metrics::sufficient::Statistics;
 use fgd_metrics::metric::{FGD_PAIRED, FGD_SET};
+use fgd_metrics::sufficient::Statistics;
 use fgd_record::{Difference, DifferenceSlice, Measure, ScoreResults};
 
 use crate::jobs::scoring::metrics::{higher_is_better, value};
