@@ -9,10 +9,10 @@ use fgd_record::{NightlyVerdict, Record, Results};
 use super::exit::{Exit, usage};
 use super::files::ResultArgs;
 use super::output::{Output, Sink};
-use crate::jobs::Session;
+use crate::jobs::{JobError, Session};
 use crate::nightly::history::exchange;
 use crate::nightly::place::NightFolder;
-use crate::nightly::suite::{EXAMPLE, SuiteError};
+use crate::nightly::suite::EXAMPLE;
 use crate::nightly::{NightlyError, Workspace, acceptance, night, site, trend};
 
 /// Arguments of `fgd nightly`.
@@ -94,8 +94,7 @@ pub fn run(args: &Args, output: &Output, session: &Session) -> anyhow::Result<Ex
         } => {
             let sink = Sink::open(result.output.as_deref())?;
             let workspace = open(suite)?;
-            let options = night::Options { fresh: *fresh };
-            let record = night::run(&workspace, options, session)?;
+            let record = night::run(&workspace, *fresh, session).map_err(JobError::from)?;
             output.say(format!(
                 "the report is in {}",
                 workspace.site.join("index.html").display()
@@ -158,14 +157,8 @@ fn init(path: &Path, output: &Output) -> anyhow::Result<Exit> {
     Ok(Exit::Success)
 }
 
-/// Opens the suite; what is wrong with its file is wrong usage.
-fn open(path: &Path) -> anyhow::Result<Workspace> {
-    Workspace::open(path).map_err(|error| match error {
-        NightlyError::Suite(error @ (SuiteError::Place { .. } | SuiteError::Meaning { .. })) => {
-            usage(error.to_string())
-        }
-        error => error.into(),
-    })
+fn open(path: &Path) -> Result<Workspace, JobError> {
+    Ok(Workspace::open(path)?)
 }
 
 fn exit_of(workspace: &Workspace, record: &Record) -> Exit {

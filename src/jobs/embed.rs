@@ -27,7 +27,7 @@ pub struct Request {
 
 /// What came of it.
 #[derive(Debug, Clone)]
-pub struct Embedded {
+pub struct Embeddings {
     /// `[captions, d]`, in the order of the file.
     pub rows: Array2<f32>,
     /// The encoder; `None` for a file without captions.
@@ -40,11 +40,11 @@ pub struct Embedded {
 ///
 /// # Errors
 /// A file that cannot be read, an encoder that cannot be had.
-pub fn run(request: &Request, session: &mut Session) -> Result<Embedded, JobError> {
+pub fn run(request: &Request, session: &mut Session) -> Result<Embeddings, JobError> {
     let file = fgd_captions::read(&request.file, &request.reading)?;
     let texts = texts(&file);
     let mut embedding = Embedding::new(session, &request.encoding, texts.len() as u64);
-    Ok(Embedded {
+    Ok(Embeddings {
         rows: embedding.embed(&texts)?,
         encoder: embedding.encoder(),
         encoded: embedding.encoded(),

@@ -9,6 +9,7 @@ use fgd_store::file::FileError;
 use super::history::HistoryError;
 use super::lock::LockError;
 use super::suite::SuiteError;
+use crate::jobs::JobError;
 
 /// Why a night, or what is done with its history, could not be done.
 #[derive(Debug, thiserror::Error)]
@@ -50,6 +51,18 @@ impl NightlyError {
         Self::Io {
             path: path.into(),
             source,
+        }
+    }
+}
+
+/// What is wrong with a suite's file is wrong usage.
+impl From<NightlyError> for JobError {
+    fn from(error: NightlyError) -> Self {
+        match error {
+            NightlyError::Suite(
+                error @ (SuiteError::Place { .. } | SuiteError::Meaning { .. }),
+            ) => Self::usage(error),
+            error => Self::Failed(Box::new(error)),
         }
     }
 }

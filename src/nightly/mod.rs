@@ -24,5 +24,33 @@ pub mod timeline;
 pub mod trend;
 mod workspace;
 
+use std::path::PathBuf;
+
+use fgd_record::Record;
+use serde::{Deserialize, Serialize};
+
+use crate::jobs::{JobError, Session};
+
 pub use error::NightlyError;
 pub use workspace::Workspace;
+
+/// What `fgd nightly run` is asked.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Request {
+    /// The suite file.
+    pub suite: PathBuf,
+    /// Begin a new night even where one is unfinished.
+    #[serde(default)]
+    pub fresh: bool,
+}
+
+/// Runs the suite's night; a killed run goes on where it was.
+///
+/// # Errors
+/// A suite that makes no sense, another run at work, a history or folder that cannot be used. A step that fails is no
+/// error: its figures are missing.
+pub fn run(request: &Request, session: &Session) -> Result<Record, JobError> {
+    let workspace = Workspace::open(&request.suite)?;
+    Ok(night::run(&workspace, request.fresh, session)?)
+}

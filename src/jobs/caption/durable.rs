@@ -43,7 +43,7 @@ pub struct Run<'a> {
 
 /// A run that ended: what a record says of it.
 #[derive(Debug, Clone)]
-pub struct Captioned {
+pub struct CaptionRun {
     /// Its numbers.
     pub results: CaptionResults,
     /// What captioned.
@@ -88,7 +88,7 @@ impl Run<'_> {
     ///
     /// # Errors
     /// A checkpoint that cannot be loaded, a journal of another run, a broken image where that ends the run, an interrupt.
-    pub fn caption(&self, session: &Session) -> Result<Captioned, JobError> {
+    pub fn caption(&self, session: &Session) -> Result<CaptionRun, JobError> {
         let host = host::describe();
         let options = self.captioning.check(self.device)?;
         let began = Instant::now();
@@ -135,7 +135,7 @@ impl Run<'_> {
         {
             return Ok(finished);
         }
-        let captioned = Captioned {
+        let captioned = CaptionRun {
             results: results(&outcomes, &summary, plan.batch_size, load_seconds),
             checkpoint: self.checkpoint.info(&captioner, self.device),
             images: self.input(&settings),
@@ -161,7 +161,7 @@ impl Run<'_> {
     }
 }
 
-impl Captioned {
+impl CaptionRun {
     /// The run that a saved record tells of; `None` where it is of another kind of job.
     fn from_record(record: Record) -> Option<Self> {
         let Results::Caption(results) = record.results else {
@@ -223,9 +223,9 @@ fn comparability(settings: &BTreeMap<String, Value>, dtype: &str) -> Comparabili
 }
 
 /// The earlier run that left nothing to do: its record has the speeds that this one did not measure.
-fn finished(record: &Path, settings: &BTreeMap<String, Value>) -> Option<Captioned> {
+fn finished(record: &Path, settings: &BTreeMap<String, Value>) -> Option<CaptionRun> {
     let text = std::fs::read_to_string(record).ok()?;
-    let captioned = Captioned::from_record(Record::from_json(&text).ok()?)?;
+    let captioned = CaptionRun::from_record(Record::from_json(&text).ok()?)?;
     (captioned.settings == *settings).then_some(captioned)
 }
 

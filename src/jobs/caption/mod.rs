@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use super::{JobError, Session};
 
 pub use checkpoint::Checkpoint;
-pub use durable::{Captioned, Run, prepare};
+pub use durable::{CaptionRun, Run, prepare};
 
 /// What a captioner is asked, how it searches for captions, and how it runs.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

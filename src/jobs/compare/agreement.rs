@@ -2,14 +2,14 @@
 
 use fgd_record::Comparability;
 
-use super::Scored;
+use super::Scores;
 use super::systems::Participant;
 use crate::jobs::{JobError, provenance};
 
 /// The key that all systems share; systems of different keys are not compared. `references` is the hash of the
 /// references, where they were given.
 pub fn agreed(
-    scored: &Scored,
+    scored: &Scores,
     references: Option<String>,
     systems: &[Participant],
 ) -> Result<Comparability, JobError> {

@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 
 use super::Request;
 use crate::host;
-use crate::jobs::caption::{self, Captioned, Checkpoint, Run};
+use crate::jobs::caption::{self, CaptionRun, Checkpoint, Run};
 use crate::jobs::images::Images;
 use crate::jobs::options::Named;
 use crate::jobs::{JobError, Session};
@@ -87,7 +87,7 @@ pub fn caption_all(
     references: &CaptionFile,
     images: &Images,
     session: &Session,
-) -> Result<Vec<(PathBuf, Captioned)>, JobError> {
+) -> Result<Vec<(PathBuf, CaptionRun)>, JobError> {
     let device = &request.encoding.device;
     let mut captioning = request.captioning.clone();
     captioning.check(device)?;

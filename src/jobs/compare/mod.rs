@@ -36,7 +36,7 @@ use crate::host;
 use contrasts::contrasts;
 use differences::{Contender, NoRows, PerImage, differences};
 use gate::Gate;
-use systems::{Given, Opened};
+use systems::{Given, Inputs};
 
 /// What `fgd compare` is asked.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -104,12 +104,12 @@ pub fn run(request: &Request, session: &mut Session) -> Result<Record, JobError>
     let gates = (request.gate.iter())
         .map(|condition| Gate::parse(condition, &names).map_err(JobError::usage))
         .collect::<Result<Vec<_>, _>>()?;
-    let opened = Opened::open(request, session)?;
+    let opened = Inputs::open(request, session)?;
     let mut inputs = opened.inputs()?;
     let mut timings = BTreeMap::from([("read".to_owned(), start.elapsed().as_secs_f64())]);
 
     let clock = Instant::now();
-    let scored = Scored::all(request, &opened, session)?;
+    let scored = Scores::all(request, &opened, session)?;
     let mut references_sha256 = None;
     if let (Some(references), Some(given)) = (&opened.references, &request.references) {
         let input = references.input("references", &stem(&given.path), &given.path)?;
@@ -156,7 +156,7 @@ pub fn run(request: &Request, session: &mut Session) -> Result<Record, JobError>
 /// The systems with their numbers: image by image where there are captions or embeddings, of the set as a whole where
 /// there are only moments, and as they were saved where there is a record.
 #[derive(Default)]
-struct Scored {
+struct Scores {
     /// The systems, in the order they were given.
     contenders: Vec<Contender>,
     /// The groups of images that were asked for; the first system decides.
@@ -169,8 +169,8 @@ struct Scored {
     saved: Vec<(usize, Comparability)>,
 }
 
-impl Scored {
-    fn all(request: &Request, opened: &Opened, session: &mut Session) -> Result<Self, JobError> {
+impl Scores {
+    fn all(request: &Request, opened: &Inputs, session: &mut Session) -> Result<Self, JobError> {
         let mut scored = Self::default();
         let mut scorer = match &opened.references {
             Some(references) => {
@@ -250,8 +250,8 @@ fn refused(error: ScoreError, system: &systems::Participant) -> JobError {
 /// What can be said of the systems' differences.
 fn compared(
     request: &Request,
-    scored: &Scored,
-    opened: &Opened,
+    scored: &Scores,
+    opened: &Inputs,
 ) -> Result<CompareResults, JobError> {
     let resampling = Resampling {
         replicates: request.replicates,
@@ -275,7 +275,7 @@ fn compared(
     })
 }
 
-fn checked(gates: &[Gate], scored: &Scored) -> Result<Vec<record::Gate>, JobError> {
+fn checked(gates: &[Gate], scored: &Scores) -> Result<Vec<record::Gate>, JobError> {
     let numbers: Vec<(&str, &ScoreResults)> = (scored.contenders.iter())
         .map(|contender| (contender.name.as_str(), &contender.scores))
         .collect();

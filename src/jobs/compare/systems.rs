@@ -9,7 +9,7 @@ use fgd_record::{Comparability, EncoderInfo, Input, Record, RecordError, Results
 use fgd_store::digest::file_sha256;
 
 use super::{Request, checkpoints};
-use crate::jobs::caption::Captioned;
+use crate::jobs::caption::CaptionRun;
 use crate::jobs::images::Images;
 use crate::jobs::options::Named;
 use crate::jobs::scoring::findings::{errors, for_record};
@@ -25,7 +25,7 @@ pub struct Participant {
     /// What the file holds.
     pub given: Given,
     /// How it was captioned, where it is a checkpoint.
-    pub captioned: Option<Captioned>,
+    pub captioned: Option<CaptionRun>,
 }
 
 /// What a system's file turned out to be.
@@ -48,7 +48,7 @@ pub struct SavedScore {
 }
 
 /// Everything that goes into a comparison.
-pub struct Opened {
+pub struct Inputs {
     /// The systems, in the order they were given.
     pub systems: Vec<Participant>,
     /// The references; records alone do without.
@@ -62,7 +62,7 @@ pub fn no_references() -> JobError {
     JobError::usage("--references FILE is missing: what the captions are compared with")
 }
 
-impl Opened {
+impl Inputs {
     /// Reads all files and refuses those with errors before the first checkpoint runs.
     pub fn open(request: &Request, session: &mut Session) -> Result<Self, JobError> {
         let mut files = Vec::new();

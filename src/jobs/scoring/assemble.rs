@@ -13,7 +13,7 @@ use crate::jobs::embedding::{Embedding, texts};
 
 /// An evaluation set with what was noticed on the way.
 #[derive(Debug)]
-pub struct Assembled {
+pub struct AlignedSet {
     /// The set.
     pub set: EvalSet,
     /// Notes of the linter.
@@ -34,7 +34,7 @@ pub fn assemble(
     references: &System,
     unpaired: bool,
     embedding: &mut Embedding,
-) -> Result<Assembled, ScoreError> {
+) -> Result<AlignedSet, ScoreError> {
     use System::{Captions, Embeddings, Moments};
     let mut assembled = match (submission, references) {
         (Moments { .. }, _) | (_, Moments { .. }) => {
@@ -68,7 +68,7 @@ pub fn assemble(
         (Captions(candidates), Captions(references)) if !unpaired => {
             let mut alignment = captions::align(candidates, references);
             let findings = checked(candidates, std::mem::take(&mut alignment.findings))?;
-            Assembled {
+            AlignedSet {
                 set: paired(candidates, references, &alignment, embedding)?,
                 findings,
                 reference_rows: alignment.references.iter().map(|rows| rows[0]).collect(),
@@ -88,7 +88,7 @@ pub fn assemble(
                 Captions(file) => checked(file, Vec::new())?,
                 _ => Vec::new(),
             };
-            Assembled {
+            AlignedSet {
                 findings,
                 ..without_ids(unpaired_set(submission, references, embedding)?)
             }
@@ -101,8 +101,8 @@ pub fn assemble(
     Ok(assembled)
 }
 
-fn without_ids(set: EvalSet) -> Assembled {
-    Assembled {
+fn without_ids(set: EvalSet) -> AlignedSet {
+    AlignedSet {
         set,
         findings: Vec::new(),
         candidate_rows: Vec::new(),

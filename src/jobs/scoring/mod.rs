@@ -22,9 +22,9 @@ use fgd_record::ScoreResults;
 use super::JobError;
 use super::embedding::Embedding;
 use super::options::Measuring;
-use assemble::{Assembled, assemble, checked};
+use assemble::{AlignedSet, assemble, checked};
 use metrics::Choice;
-use numbers::{PerCaption, Scored};
+use numbers::{PerCaption, SetScore};
 use set::EvalSet;
 use slices::{Grouping, group, score_groups};
 use system::System;
@@ -121,7 +121,7 @@ impl<'a> Scorer<'a> {
             });
         }
         let assembled = assemble(system, self.references, self.unpaired, &mut self.embedding)?;
-        let Scored {
+        let SetScore {
             mut results,
             per_caption,
         } = numbers::score(&assembled.set, &self.choice)?;
@@ -144,7 +144,7 @@ impl<'a> Scorer<'a> {
         })
     }
 
-    fn groupings(&self, system: &System, assembled: &Assembled) -> Result<Vec<Grouping>, JobError> {
+    fn groupings(&self, system: &System, assembled: &AlignedSet) -> Result<Vec<Grouping>, JobError> {
         let of_column = |column: &String| match (system, self.references) {
             (System::Captions(system), System::Captions(references)) => {
                 group(assembled, system, references, column).map_err(JobError::usage)

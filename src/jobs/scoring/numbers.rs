@@ -21,7 +21,7 @@ const BINS: usize = 40;
 
 /// A score with what it says of every single caption.
 #[derive(Debug, Clone)]
-pub struct Scored {
+pub struct SetScore {
     /// The numbers of the system.
     pub results: ScoreResults,
     /// The numbers of its captions.
@@ -51,9 +51,9 @@ impl PerCaption {
 /// # Errors
 /// Where not even the distances have a meaning: no caption, or sides of different dimensions. What is
 /// only out of reach, such as words where there are none, is missing in the results with its reason.
-pub fn score(set: &EvalSet, choice: &Choice) -> Result<Scored, MetricError> {
+pub fn score(set: &EvalSet, choice: &Choice) -> Result<SetScore, MetricError> {
     let sample = sample(set, choice.seed);
-    let mut scored = Scored {
+    let mut scored = SetScore {
         results: ScoreResults {
             n: set.len() as u64,
             references: set.references.nrows() as u64,
@@ -107,7 +107,7 @@ fn is_out_of_reach(metric: &dyn Metric, error: &MetricError) -> bool {
     }
 }
 
-impl Scored {
+impl SetScore {
     fn add(&mut self, definitions: &[Definition], found: Evaluation) {
         for (definition, value) in definitions.iter().zip(found.values) {
             put(&mut self.results, definition.name, measure(&value));

@@ -7,7 +7,7 @@ use fgd_metrics::MetricError;
 use fgd_metrics::text::read_text;
 use fgd_record::{Slice, SlicePart};
 
-use super::assemble::Assembled;
+use super::assemble::AlignedSet;
 use super::metrics::Choice;
 use super::numbers::score;
 use super::set::EvalSet;
@@ -58,7 +58,7 @@ pub struct Grouping {
 /// Scores every group of `column`: a column of the reference file, else of the submission, or one of
 /// [`READS_TEXT`] and [`LENGTH`].
 pub fn slice(
-    assembled: &Assembled,
+    assembled: &AlignedSet,
     submission: &CaptionFile,
     references: &CaptionFile,
     column: &str,
@@ -93,7 +93,7 @@ pub fn score_groups(
 
 /// Groups the images by `column`, which [`slice()`] explains.
 pub fn group(
-    assembled: &Assembled,
+    assembled: &AlignedSet,
     submission: &CaptionFile,
     references: &CaptionFile,
     column: &str,

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use super::Options;
 use crate::host;
 use crate::jobs::{Progress, provenance};
 use crate::nightly::history::{History, Night, Outcome, fingerprint};
@@ -15,13 +14,13 @@ use crate::nightly::{NightlyError, Workspace, quality, speed};
 pub(super) fn tonight(
     workspace: &Workspace,
     now: &str,
-    options: Options,
+    fresh: bool,
     progress: &dyn Progress,
 ) -> Result<(NightFolder, Night), NightlyError> {
     let unfinished = NightFolder::all(&workspace.state)
         .pop()
         .filter(|night| !night.is_finished());
-    if let Some(folder) = unfinished.filter(|night| !options.fresh && night.is_resumable(now))
+    if let Some(folder) = unfinished.filter(|night| !fresh && night.is_resumable(now))
         && let Some(night) = folder.night()
     {
         progress.say(&format!("going on with the night of {}", night.started));
@@ -51,13 +50,13 @@ pub(super) fn close_abandoned(
     workspace: &Workspace,
     history: &mut History,
     now: &str,
-    options: Options,
+    fresh: bool,
     progress: &dyn Progress,
 ) -> Result<(), NightlyError> {
     let left = NightFolder::all(&workspace.state)
         .into_iter()
         .filter(|night| !night.is_finished());
-    for folder in left.filter(|night| options.fresh || !night.is_resumable(now)) {
+    for folder in left.filter(|night| fresh || !night.is_resumable(now)) {
         if let Some(night) = folder.night() {
             progress.say(&format!(
                 "the night of {} was never finished; it stands as not run",

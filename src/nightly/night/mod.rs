@@ -28,20 +28,13 @@ use work::{NightRun, NightScore};
 
 pub use keep::accept_captions;
 
-/// How a night is run.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Options {
-    /// Begin a new night even where one is unfinished.
-    pub fresh: bool,
-}
-
 /// Runs the suite's night and answers its record.
 ///
 /// # Errors
 /// Another run is at work; the history or a folder cannot be used. A step that fails is no error: its figures are missing.
 pub fn run(
     workspace: &Workspace,
-    options: Options,
+    fresh: bool,
     session: &Session,
 ) -> Result<Record, NightlyError> {
     let began = Instant::now();
@@ -59,8 +52,8 @@ pub fn run(
         }
     }
     let mut history = workspace.history()?;
-    close_abandoned(workspace, &mut history, &now, options, progress)?;
-    let (folder, tonight) = tonight(workspace, &now, options, progress)?;
+    close_abandoned(workspace, &mut history, &now, fresh, progress)?;
+    let (folder, tonight) = tonight(workspace, &now, fresh, progress)?;
     let mut hashes = HashMemo::open(&workspace.state.join("hashes.json"));
     let planner = Planner::new(workspace, &session.settings, &tonight.started, &mut hashes);
     print_plan(workspace, progress);
