@@ -28,16 +28,10 @@ fn decode_step(c: &mut Criterion) {
         group.throughput(Throughput::Elements((STEPS * rows) as u64));
         group.bench_function(format!("{rows} rows"), |b| {
             b.iter_batched(
-                || {
-                    model
-                        .start(&prompt, None, rows, STEPS)
-                        .expect("the prompt is encoded")
-                },
+                || model.start(&prompt, None, rows, STEPS).expect("the prompt is encoded"),
                 |mut cache| {
                     for _ in 0..STEPS {
-                        model
-                            .step(&vec![start; rows], &mut cache)
-                            .expect("a step is made");
+                        model.step(&vec![start; rows], &mut cache).expect("a step is made");
                     }
                 },
                 BatchSize::PerIteration,

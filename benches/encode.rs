@@ -22,10 +22,7 @@ fn encode(c: &mut Criterion) {
     group.sample_size(10);
     group.throughput(Throughput::Elements(captions.len() as u64));
     for engine in EngineKind::ALL {
-        let options = Options {
-            engine,
-            ..Options::default()
-        };
+        let options = Options { engine, ..Options::default() };
         let encoder = Encoder::load(&spec, &options).expect("the encoder loads");
         group.bench_function(engine.name(), |b| {
             b.iter(|| encoder.encode(&captions, &|_| ()).expect("captions encode"));

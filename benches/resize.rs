@@ -18,9 +18,7 @@ fn resize(c: &mut Criterion) {
     group.throughput(Throughput::Bytes(image.data.len() as u64));
     group.bench_function("decode", |b| b.iter(|| decode(&file)));
     group.bench_function("resize", |b| b.iter(|| resize_bicubic(&image, 224, 224)));
-    group.bench_function("decode, resize, normalise", |b| {
-        b.iter(|| preprocessor.pixels(&file))
-    });
+    group.bench_function("decode, resize, normalise", |b| b.iter(|| preprocessor.pixels(&file)));
     group.finish();
 }
 

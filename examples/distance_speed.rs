@@ -32,10 +32,7 @@ fn main() -> anyhow::Result<()> {
         }
         _ => anyhow::bail!("give two .npz files of moments, or one .npy file of embeddings"),
     };
-    println!(
-        "{}",
-        serde_json::json!({ "engine": "fgd", "seconds": seconds, "value": value })
-    );
+    println!("{}", serde_json::json!({ "engine": "fgd", "seconds": seconds, "value": value }));
     Ok(())
 }
 

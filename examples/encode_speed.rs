@@ -18,14 +18,10 @@ fn main() -> anyhow::Result<()> {
     let threads: usize = args.get(3).map_or(Ok(2), |text| text.parse())?;
     let rounds: usize = args.get(4).map_or(Ok(1), |text| text.parse())?;
     let options = Options {
-        engine: args
-            .get(5)
-            .map_or(Ok(Default::default()), |text| text.parse())?,
+        engine: args.get(5).map_or(Ok(Default::default()), |text| text.parse())?,
         ..Options::default()
     };
-    rayon::ThreadPoolBuilder::new()
-        .num_threads(threads)
-        .build_global()?;
+    rayon::ThreadPoolBuilder::new().num_threads(threads).build_global()?;
 
     let start = Instant::now();
     let spec = Spec::read(directory.as_ref())?;
@@ -49,11 +45,8 @@ fn main() -> anyhow::Result<()> {
         })?;
         let tokenising = timed(|| tokens.counts(&captions).map(drop))?;
         let mut embeddings = None;
-        let encoding = timed(|| {
-            encoder
-                .encode(&captions, &|_| ())
-                .map(|rows| embeddings = Some(rows))
-        })?;
+        let encoding =
+            timed(|| encoder.encode(&captions, &|_| ()).map(|rows| embeddings = Some(rows)))?;
         let seconds = encoding.wall - tokenising.wall;
         let gflops = flop / seconds / 1e9;
         // On a machine that others use too, processor time tells more than wall time.
@@ -69,11 +62,8 @@ fn main() -> anyhow::Result<()> {
             })
         );
         if let (Some(out), Some(embeddings)) = (args.get(6), embeddings) {
-            let rows: Vec<Vec<f32>> = embeddings
-                .rows()
-                .into_iter()
-                .map(|row| row.to_vec())
-                .collect();
+            let rows: Vec<Vec<f32>> =
+                embeddings.rows().into_iter().map(|row| row.to_vec()).collect();
             std::fs::write(out, serde_json::to_vec(&rows)?)?;
         }
     }
@@ -89,19 +79,13 @@ struct Timed {
 fn timed<E>(work: impl FnOnce() -> Result<(), E>) -> Result<Timed, E> {
     let (start, before) = (Instant::now(), cpu_seconds());
     work()?;
-    Ok(Timed {
-        wall: start.elapsed().as_secs_f64(),
-        cpu: cpu_seconds() - before,
-    })
+    Ok(Timed { wall: start.elapsed().as_secs_f64(), cpu: cpu_seconds() - before })
 }
 
 /// User time of all threads on Linux, where a tick is 1/100 s; not a number elsewhere.
 fn cpu_seconds() -> f64 {
     let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
     let after_name = stat.rsplit(')').next().unwrap_or_default();
-    let ticks = after_name
-        .split_whitespace()
-        .nth(11)
-        .and_then(|field| field.parse::<f64>().ok());
+    let ticks = after_name.split_whitespace().nth(11).and_then(|field| field.parse::<f64>().ok());
     ticks.map_or(f64::NAN, |ticks| ticks / 100.0)
 }

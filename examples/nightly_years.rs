@@ -40,10 +40,7 @@ fn main() -> anyhow::Result<()> {
     let nights = history.nights("years")?;
     let pasts = history.pasts("years", &nights)?;
     let figures: usize = pasts.iter().map(|past| past.points.len()).sum();
-    println!(
-        "read             {:6.2} s ({figures} figures)",
-        clock.elapsed().as_secs_f64()
-    );
+    println!("read             {:6.2} s ({figures} figures)", clock.elapsed().as_secs_f64());
     let clock = Instant::now();
     let findings: Vec<NightlyFinding> = pasts
         .iter()
@@ -75,10 +72,7 @@ fn main() -> anyhow::Result<()> {
     let clock = Instant::now();
     let results = NightlyResults {
         suite: "years".into(),
-        night: nights
-            .last()
-            .map(|night| night.started.clone())
-            .unwrap_or_default(),
+        night: nights.last().map(|night| night.started.clone()).unwrap_or_default(),
         findings,
         trends: trend::all(&pasts, &nights, &rule),
         ..NightlyResults::default()
@@ -139,11 +133,7 @@ fn entry(number: usize, value: f64) -> Entry {
             metric: metric.into(),
             kind: if is_speed { Kind::Speed } else { Kind::Quality },
             definition: "v1".into(),
-            host: if is_speed {
-                "0123456789ab".into()
-            } else {
-                String::new()
-            },
+            host: if is_speed { "0123456789ab".into() } else { String::new() },
             engine: "packed".into(),
             dtype: "f32".into(),
             threads: 2,

@@ -23,28 +23,20 @@ fn main() -> anyhow::Result<()> {
     let (dir, options) = arguments()?;
     fs::create_dir_all(&dir)?;
     match options.get("--config") {
-        Some(path) => fs::write(
-            dir.join("config.json"),
-            fs::read(path).with_context(|| path.clone())?,
-        )?,
-        None => fs::write(
-            dir.join("config.json"),
-            serde_json::to_vec_pretty(&flan_t5_xl())?,
-        )?,
+        Some(path) => {
+            fs::write(dir.join("config.json"), fs::read(path).with_context(|| path.clone())?)?
+        }
+        None => fs::write(dir.join("config.json"), serde_json::to_vec_pretty(&flan_t5_xl())?)?,
     }
     match options.get("--tokenizer") {
-        Some(path) => fs::write(
-            dir.join("tokenizer.json"),
-            fs::read(path).with_context(|| path.clone())?,
-        )?,
+        Some(path) => {
+            fs::write(dir.join("tokenizer.json"), fs::read(path).with_context(|| path.clone())?)?
+        }
         None => fs::write(dir.join("tokenizer.json"), TOKENIZER)?,
     }
     let config = Config::read(&dir)?;
     let generation = json!({ "decoder_start_token_id": 0, "eos_token_id": 1, "pad_token_id": 0 });
-    fs::write(
-        dir.join("generation_config.json"),
-        serde_json::to_vec_pretty(&generation)?,
-    )?;
+    fs::write(dir.join("generation_config.json"), serde_json::to_vec_pretty(&generation)?)?;
 
     let tensors = tensors_of(&config)?;
     let shards = into_shards(tensors);
@@ -53,23 +45,12 @@ fn main() -> anyhow::Result<()> {
     for (index, shard) in shards.iter().enumerate() {
         let name = format!("model-{:05}-of-{:05}.safetensors", index + 1, shards.len());
         parameters += write_shard(&dir.join(&name), shard, index as u64)?;
-        weight_map.extend(
-            shard
-                .iter()
-                .map(|(tensor, _)| (tensor.clone(), name.clone())),
-        );
+        weight_map.extend(shard.iter().map(|(tensor, _)| (tensor.clone(), name.clone())));
         eprintln!("{name}: {} tensors", shard.len());
     }
     let index = json!({ "metadata": { "total_size": parameters * 2 }, "weight_map": weight_map });
-    fs::write(
-        dir.join("model.safetensors.index.json"),
-        serde_json::to_vec_pretty(&index)?,
-    )?;
-    println!(
-        "{}: {parameters} parameters in {} shards",
-        dir.display(),
-        shards.len()
-    );
+    fs::write(dir.join("model.safetensors.index.json"), serde_json::to_vec_pretty(&index)?)?;
+    println!("{}: {parameters} parameters in {} shards", dir.display(), shards.len());
     Ok(())
 }
 
@@ -80,9 +61,7 @@ fn arguments() -> anyhow::Result<(PathBuf, BTreeMap<String, String>)> {
     while let Some(argument) = rest.next() {
         match argument.as_str() {
             "--config" | "--tokenizer" => {
-                let value = rest
-                    .next()
-                    .with_context(|| format!("{argument} needs a file"))?;
+                let value = rest.next().with_context(|| format!("{argument} needs a file"))?;
                 options.insert(argument, value);
             }
             other if dir.is_none() && !other.starts_with('-') => dir = Some(PathBuf::from(other)),
@@ -91,10 +70,7 @@ fn arguments() -> anyhow::Result<(PathBuf, BTreeMap<String, String>)> {
             ),
         }
     }
-    Ok((
-        dir.context("usage: random_blip2 DIR [--config FILE] [--tokenizer FILE]")?,
-        options,
-    ))
+    Ok((dir.context("usage: random_blip2 DIR [--config FILE] [--tokenizer FILE]")?, options))
 }
 
 /// The published configuration: what differs from the defaults of the vision tower and the Q-Former is nothing.
@@ -170,11 +146,7 @@ fn write_tensor(
     random: &mut Random,
 ) -> anyhow::Result<()> {
     let pattern = |r: u16| {
-        if is_norm {
-            0x3F80 | (r & 0x1F)
-        } else {
-            (r & 0x807F) | ((120 + ((r >> 7) & 1)) << 7)
-        }
+        if is_norm { 0x3F80 | (r & 0x1F) } else { (r & 0x807F) | ((120 + ((r >> 7) & 1)) << 7) }
     };
     let mut buffer = Vec::with_capacity(1 << 16);
     let mut left = count;

@@ -49,16 +49,11 @@ fn score(place: &Place, more: &[&str]) -> Command {
 
 fn headlines(record: &Value) -> Vec<&str> {
     let headlines = record["results"]["headlines"].as_array().unwrap();
-    headlines
-        .iter()
-        .map(|headline| headline["name"].as_str().unwrap())
-        .collect()
+    headlines.iter().map(|headline| headline["name"].as_str().unwrap()).collect()
 }
 
 fn number(value: &Value) -> f64 {
-    value
-        .as_f64()
-        .unwrap_or_else(|| panic!("{value} is no number"))
+    value.as_f64().unwrap_or_else(|| panic!("{value} is no number"))
 }
 
 #[test]
@@ -66,11 +61,7 @@ fn single_queries_give_latencies_with_bounds() {
     let place = Place::new();
     let file = place.path("samples.csv");
     let record = json(
-        encoder(
-            &place,
-            &["--min-queries", "700", "--format", "json", "--samples"],
-        )
-        .arg(&file),
+        encoder(&place, &["--min-queries", "700", "--format", "json", "--samples"]).arg(&file),
     );
     schema::assert_holds(&record);
     let results = &record["results"];
@@ -88,10 +79,7 @@ fn single_queries_give_latencies_with_bounds() {
         ]
     );
     let percentiles = results["latency"]["percentiles"].as_array().unwrap();
-    let values: Vec<f64> = percentiles[..3]
-        .iter()
-        .map(|p| number(&p["value"]))
-        .collect();
+    let values: Vec<f64> = percentiles[..3].iter().map(|p| number(&p["value"])).collect();
     assert!(values.is_sorted() && values[0] > 0.0, "{values:?}");
     for percentile in &percentiles[..2] {
         let value = number(&percentile["value"]);
@@ -100,10 +88,7 @@ fn single_queries_give_latencies_with_bounds() {
         // On a machine with much else to do, queries in a row are too alike for a bound; the reason is then said.
         assert!(low.is_none_or(|low| low <= value), "{percentile}");
         assert!(high.is_none_or(|high| value <= high), "{percentile}");
-        assert!(
-            high.is_some() || percentile["reason"].is_string(),
-            "{percentile}"
-        );
+        assert!(high.is_some() || percentile["reason"].is_string(), "{percentile}");
     }
     let queries = number(&results["queries"]["issued"]);
     assert!(queries >= 700.0 && number(&results["queries"]["seconds"]) >= 0.2);
@@ -117,14 +102,7 @@ fn single_queries_give_latencies_with_bounds() {
     assert!(number(&stage["gflop_per_unit"]) > 0.0);
     assert!(number(&results["queries"]["tokens"]) > queries);
     assert!(number(&results["ceilings"]["read_gb_per_second"]) > 0.0);
-    assert_eq!(
-        record["encoder"]["engine"]
-            .as_str()
-            .unwrap()
-            .split('/')
-            .next(),
-        Some("packed")
-    );
+    assert_eq!(record["encoder"]["engine"].as_str().unwrap().split('/').next(), Some("packed"));
 }
 
 #[test]
@@ -145,10 +123,7 @@ fn the_key_is_the_same_for_the_same_load_and_another_for_another() {
 #[test]
 fn offline_passes_over_everything() {
     let place = Place::new();
-    let record = json(&mut encoder(
-        &place,
-        &["--scenario", "offline", "--format", "json"],
-    ));
+    let record = json(&mut encoder(&place, &["--scenario", "offline", "--format", "json"]));
     schema::assert_holds(&record);
     let queries = &record["results"]["queries"];
     assert_eq!(queries["items_per_query"], 64);
@@ -206,16 +181,8 @@ fn record_and_exit(command: &mut Command) -> (Value, bool) {
 #[test]
 fn a_server_at_a_given_rate_counts_when_it_keeps_its_bound() {
     let place = Place::new();
-    let more = [
-        "--scenario",
-        "server",
-        "--rate",
-        "500",
-        "--latency-bound",
-        "60",
-        "--min-queries",
-        "1500",
-    ];
+    let more =
+        ["--scenario", "server", "--rate", "500", "--latency-bound", "60", "--min-queries", "1500"];
     let (record, valid) = record_and_exit(encoder(&place, &more).args(["--format", "json"]));
     let server = &record["results"]["server"];
     assert_eq!(server["points"].as_array().unwrap().len(), 1);
@@ -246,10 +213,7 @@ fn an_overloaded_server_is_invalid_and_says_why() {
     assert_eq!(output.status.code(), Some(5), "{}", stderr(&output));
     let text = stdout(&output);
     let end = text.find("INVALID for 1 reason").expect("a verdict");
-    assert!(
-        text[end..].contains("overloaded: queries arrived at 10000000.0 per second"),
-        "{text}"
-    );
+    assert!(text[end..].contains("overloaded: queries arrived at 10000000.0 per second"), "{text}");
     assert!(text[end..].contains("lower --rate"), "{text}");
 }
 
@@ -297,36 +261,20 @@ fn a_sweep_is_a_table() {
     let cells = record["results"]["sweep"].as_array().unwrap();
     let shape: Vec<(u64, u64)> = cells
         .iter()
-        .map(|cell| {
-            (
-                cell["threads"].as_u64().unwrap(),
-                cell["batch"].as_u64().unwrap(),
-            )
-        })
+        .map(|cell| (cell["threads"].as_u64().unwrap(), cell["batch"].as_u64().unwrap()))
         .collect();
     assert_eq!(shape, [(1, 1), (1, 8), (1, 32), (2, 1), (2, 8), (2, 32)]);
-    assert!(
-        cells
-            .iter()
-            .all(|cell| number(&cell["items_per_second"]["value"]) > 0.0)
-    );
+    assert!(cells.iter().all(|cell| number(&cell["items_per_second"]["value"]) > 0.0));
 }
 
 #[test]
 fn a_run_with_too_few_queries_is_invalid() {
     let place = Place::new();
-    let output = encoder(
-        &place,
-        &["--max-duration", "0.3", "--min-queries", "1000000000"],
-    )
-    .output()
-    .unwrap();
+    let output = encoder(&place, &["--max-duration", "0.3", "--min-queries", "1000000000"])
+        .output()
+        .unwrap();
     assert_eq!(output.status.code(), Some(5));
-    assert!(
-        stdout(&output).contains("of at least 1000000000 queries"),
-        "{}",
-        stdout(&output)
-    );
+    assert!(stdout(&output).contains("of at least 1000000000 queries"), "{}", stdout(&output));
     assert!(stdout(&output).contains("--max-duration"));
 }
 
@@ -335,34 +283,15 @@ fn the_captioners_time_is_split() {
     let place = Place::new();
     let record = json(&mut captioner(
         &place,
-        &[
-            "--items",
-            "3",
-            "--batch-size",
-            "2",
-            "--max-new-tokens",
-            "5",
-            "--format",
-            "json",
-        ],
+        &["--items", "3", "--batch-size", "2", "--max-new-tokens", "5", "--format", "json"],
     ));
     schema::assert_holds(&record);
     let results = &record["results"];
     let stages = results["stages"].as_array().unwrap();
-    let names: Vec<&str> = stages
-        .iter()
-        .map(|stage| stage["name"].as_str().unwrap())
-        .collect();
+    let names: Vec<&str> = stages.iter().map(|stage| stage["name"].as_str().unwrap()).collect();
     assert_eq!(
         names,
-        [
-            "decode and resize",
-            "vision",
-            "Q-Former",
-            "encoder",
-            "first token",
-            "further tokens"
-        ]
+        ["decode and resize", "vision", "Q-Former", "encoder", "first token", "further tokens"]
     );
     let images = number(&results["queries"]["items"]);
     // All captions are made equally long.
@@ -371,11 +300,7 @@ fn the_captioners_time_is_split() {
     assert_eq!(number(&stages[5]["count"]), 4.0 * images);
     let shares: f64 = stages.iter().map(|stage| number(&stage["share"])).sum();
     assert!(shares > 0.5 && shares <= 1.0 + 1e-9, "{shares}");
-    assert!(
-        stages[1..]
-            .iter()
-            .all(|stage| number(&stage["gflop_per_unit"]) > 0.0)
-    );
+    assert!(stages[1..].iter().all(|stage| number(&stage["gflop_per_unit"]) > 0.0));
     assert_eq!(record["checkpoint"]["dtype"], "f32");
     assert!(number(&results["load_seconds"]) > 0.0);
 }
@@ -410,10 +335,7 @@ fn a_query_that_fails_is_counted_and_makes_the_run_invalid() {
     std::fs::create_dir(&images).unwrap();
     std::fs::copy(fixture("tiny-blip2/img.png"), images.join("1.png")).unwrap();
     std::fs::write(images.join("2.png"), "no image").unwrap();
-    let mut command = captioner(
-        &place,
-        &["--format", "json", "--min-queries", "4", "--images"],
-    );
+    let mut command = captioner(&place, &["--format", "json", "--min-queries", "4", "--images"]);
     let output = command.arg(&images).output().unwrap();
     assert_eq!(output.status.code(), Some(5), "{}", stderr(&output));
     let record: Value = serde_json::from_slice(&output.stdout).unwrap();
@@ -421,9 +343,7 @@ fn a_query_that_fails_is_counted_and_makes_the_run_invalid() {
     let queries = &record["results"]["queries"];
     let (failed, issued) = (number(&queries["failed"]), number(&queries["issued"]));
     assert!(failed >= 2.0 && failed < issued, "{failed} of {issued}");
-    let reason = record["results"]["validity"]["reasons"][0]["reason"]
-        .as_str()
-        .unwrap();
+    let reason = record["results"]["validity"]["reasons"][0]["reason"].as_str().unwrap();
     assert!(reason.contains("queries failed"), "{reason}");
 }
 
@@ -444,10 +364,7 @@ fn whole_scores_are_processes_of_their_own() {
     let names: Vec<&str> = (record["results"]["stages"].as_array().unwrap().iter())
         .map(|stage| stage["name"].as_str().unwrap())
         .collect();
-    assert_eq!(
-        names,
-        ["read the files", "embed", "score", "everything else"]
-    );
+    assert_eq!(names, ["read the files", "embed", "score", "everything else"]);
     let roles: Vec<&str> = (record["inputs"].as_array().unwrap().iter())
         .map(|i| i["role"].as_str().unwrap())
         .collect();
@@ -495,12 +412,7 @@ fn a_request_does_what_its_command_does() {
     assert_eq!(output.status.code(), Some(5), "{}", stderr(&output));
     let record: Value = serde_json::from_slice(&output.stdout).unwrap();
     let reasons = &record["results"]["validity"]["reasons"];
-    assert!(
-        reasons[0]["reason"]
-            .as_str()
-            .unwrap()
-            .contains("1000000000")
-    );
+    assert!(reasons[0]["reason"].as_str().unwrap().contains("1000000000"));
 }
 
 #[test]
@@ -508,14 +420,8 @@ fn a_request_that_makes_no_sense_is_refused() {
     let place = Place::new();
     for (request, says) in [
         (json!({ "job": "scor" }), "unknown variant `scor`"),
-        (
-            json!({ "job": "bench", "target": "encoder", "item": 8 }),
-            "unknown field `item`",
-        ),
-        (
-            json!({ "job": "bench", "target": "captioner" }),
-            "`checkpoint`",
-        ),
+        (json!({ "job": "bench", "target": "encoder", "item": 8 }), "unknown field `item`"),
+        (json!({ "job": "bench", "target": "captioner" }), "`checkpoint`"),
         (
             json!({ "job": "bench", "target": "encoder", "load": { "rate": 1.0 } }),
             "--scenario server",
@@ -533,15 +439,7 @@ fn ctrl_c_ends_a_run_that_is_still_reported() {
     use std::process::{Command, Stdio};
     let place = Place::new();
     let mut child = Command::new(env!("CARGO_BIN_EXE_fgd"))
-        .args([
-            "bench",
-            "encoder",
-            "--items",
-            "64",
-            "--duration",
-            "500",
-            "--encoder",
-        ])
+        .args(["bench", "encoder", "--items", "64", "--duration", "500", "--encoder"])
         .arg(fixture("encoder/tiny-mean"))
         .env("FGD_CACHE_DIR", place.path("cache"))
         .stdout(Stdio::piped())
@@ -550,10 +448,7 @@ fn ctrl_c_ends_a_run_that_is_still_reported() {
         .unwrap();
     // The process listens from the start of the run on; earlier, the signal would end it at once.
     std::thread::sleep(std::time::Duration::from_secs(3));
-    Command::new("kill")
-        .args(["-INT", &child.id().to_string()])
-        .status()
-        .unwrap();
+    Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
     let mut text = String::new();
     std::io::Read::read_to_string(child.stdout.as_mut().unwrap(), &mut text).unwrap();
     assert_eq!(child.wait().unwrap().code(), Some(5), "{text}");
@@ -564,10 +459,7 @@ fn ctrl_c_ends_a_run_that_is_still_reported() {
 fn a_report_has_a_page_with_pictures() {
     let place = Place::new();
     let site = place.path("site");
-    encoder(&place, &["--min-queries", "600", "--report"])
-        .arg(&site)
-        .assert()
-        .success();
+    encoder(&place, &["--min-queries", "600", "--report"]).arg(&site).assert().success();
     let index = std::fs::read_to_string(site.join("index.html")).unwrap();
     let page = "bench-encoder-tiny-mean-single.html";
     assert!(index.contains(page) && index.contains("VALID"), "{index}");
@@ -584,38 +476,21 @@ fn flags_that_make_no_sense_are_refused() {
     for (arguments, says) in [
         (&["--rate", "10"][..], "--scenario server"),
         (&["--batch-sizes", "1,2"], "--scenario sweep"),
-        (
-            &["--scenario", "offline", "--batch-size", "2"],
-            "--batch-size",
-        ),
+        (&["--scenario", "offline", "--batch-size", "2"], "--batch-size"),
         (&["--batch-size", "65"], "64"),
         (&["--batch-size", "0"], "0 items"),
         (&["--duration", "0"], "above 0"),
-        (
-            &["--duration", "20", "--max-duration", "10"],
-            "--max-duration",
-        ),
+        (&["--duration", "20", "--max-duration", "10"], "--max-duration"),
         (&["--scenario", "server", "--rate=-1"], "--rate"),
         (&["--items", "0"], "--items"),
     ] {
         let mut command = place.fgd();
-        command
-            .args(["bench", "encoder", "--encoder"])
-            .arg(fixture("encoder/tiny-mean"));
+        command.args(["bench", "encoder", "--encoder"]).arg(fixture("encoder/tiny-mean"));
         if !arguments.contains(&"--items") {
             command.args(["--items", "64"]);
         }
         let output = command.args(arguments).output().unwrap();
-        assert_eq!(
-            output.status.code(),
-            Some(2),
-            "{arguments:?}: {}",
-            stdout(&output)
-        );
-        assert!(
-            stderr(&output).contains(says),
-            "{arguments:?}: {}",
-            stderr(&output)
-        );
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}: {}", stdout(&output));
+        assert!(stderr(&output).contains(says), "{arguments:?}: {}", stderr(&output));
     }
 }

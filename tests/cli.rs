@@ -10,10 +10,7 @@ use program::{Place, captions, fixture, stderr, stdout};
 /// Every subcommand with its path, such as `["cache", "clear"]`.
 fn subcommands(command: &clap::Command, path: &[String]) -> Vec<(Vec<String>, clap::Command)> {
     let mut found = vec![(path.to_vec(), command.clone())];
-    for sub in command
-        .get_subcommands()
-        .filter(|sub| sub.get_name() != "help")
-    {
+    for sub in command.get_subcommands().filter(|sub| sub.get_name() != "help") {
         let mut path = path.to_vec();
         path.push(sub.get_name().to_owned());
         found.extend(subcommands(sub, &path));
@@ -25,9 +22,7 @@ fn subcommands(command: &clap::Command, path: &[String]) -> Vec<(Vec<String>, cl
 fn every_subcommand_has_help() {
     let place = Place::new();
     for (path, command) in subcommands(&fgd::cli::Cli::command(), &[]) {
-        let about = command
-            .get_about()
-            .unwrap_or_else(|| panic!("{path:?}: no description"));
+        let about = command.get_about().unwrap_or_else(|| panic!("{path:?}: no description"));
         let output = place.fgd().args(&path).arg("--help").output().unwrap();
         assert!(output.status.success(), "{path:?}: {}", stderr(&output));
         let first_words = about.to_string().chars().take(20).collect::<String>();
@@ -38,9 +33,7 @@ fn every_subcommand_has_help() {
 #[test]
 fn every_flag_has_a_twin_in_the_environment() {
     for (path, command) in subcommands(&fgd::cli::Cli::command(), &[]) {
-        for flag in command
-            .get_arguments()
-            .filter_map(|arg| arg.get_long().map(|long| (long, arg)))
+        for flag in command.get_arguments().filter_map(|arg| arg.get_long().map(|long| (long, arg)))
         {
             let (long, arg) = flag;
             if matches!(long, "help" | "version") {
@@ -64,19 +57,9 @@ fn shells_get_completions_and_readers_a_manual() {
             .success()
             .stdout(predicate::str::contains("per-caption"));
     }
-    place
-        .fgd()
-        .arg("man")
-        .assert()
-        .success()
-        .stdout(predicate::str::contains(".TH fgd"));
+    place.fgd().arg("man").assert().success().stdout(predicate::str::contains(".TH fgd"));
     let pages = place.path("man");
-    place
-        .fgd()
-        .args(["man", "--dir"])
-        .arg(&pages)
-        .assert()
-        .success();
+    place.fgd().args(["man", "--dir"]).arg(&pages).assert().success();
     for page in ["fgd.1", "fgd-score.1", "fgd-validate.1"] {
         assert!(pages.join(page).exists(), "{page}");
     }
@@ -123,18 +106,12 @@ fn a_closed_pipe_is_no_failure() {
 fn quiet_is_quiet() {
     let place = Place::new();
     let score = || place.score(&captions("good.csv"), &captions("references.csv"));
-    score()
-        .assert()
-        .success()
-        .stderr(predicate::str::is_empty().not());
+    score().assert().success().stderr(predicate::str::is_empty().not());
     score().arg("--quiet").assert().success().stderr("");
     score().env("FGD_QUIET", "1").assert().success().stderr("");
     // Errors are no chatter.
     place
-        .score(
-            &captions("malformed/missing-ids.csv"),
-            &captions("references.csv"),
-        )
+        .score(&captions("malformed/missing-ids.csv"), &captions("references.csv"))
         .arg("--quiet")
         .assert()
         .code(4)

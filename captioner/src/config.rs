@@ -141,8 +141,7 @@ impl T5Config {
     /// Whether logits are multiplied by d_model^-½: as `scale_decoder_outputs` says, else unless the embeddings are
     /// declared untied. transformers 5 writes `tie_word_embeddings: true` whatever the weights, hence the order.
     pub fn scales_logits(&self) -> bool {
-        self.scale_decoder_outputs
-            .unwrap_or(self.tie_word_embeddings != Some(false))
+        self.scale_decoder_outputs.unwrap_or(self.tie_word_embeddings != Some(false))
     }
 
     /// The activation of the feed-forward layer. The published flan-t5 checkpoints state `dense_act_fn` ("gelu", exact)
@@ -201,9 +200,7 @@ impl Config {
     pub fn read(dir: &Path) -> Result<Self> {
         let path = dir.join("config.json");
         let config: Self = read_json(&path)?;
-        config
-            .check()
-            .map_err(|reason| Error::checkpoint(&path, reason))?;
+        config.check().map_err(|reason| Error::checkpoint(&path, reason))?;
         Ok(config)
     }
 
@@ -231,19 +228,13 @@ impl Config {
             ("qformer_config.hidden_size", q.hidden_size),
             ("qformer_config.intermediate_size", q.intermediate_size),
             ("qformer_config.num_attention_heads", q.num_attention_heads),
-            (
-                "qformer_config.cross_attention_frequency",
-                q.cross_attention_frequency,
-            ),
+            ("qformer_config.cross_attention_frequency", q.cross_attention_frequency),
             ("text_config.vocab_size", t.vocab_size),
             ("text_config.d_model", t.d_model),
             ("text_config.d_kv", t.d_kv),
             ("text_config.d_ff", t.d_ff),
             ("text_config.num_heads", t.num_heads),
-            (
-                "text_config.relative_attention_num_buckets",
-                t.relative_attention_num_buckets,
-            ),
+            ("text_config.relative_attention_num_buckets", t.relative_attention_num_buckets),
             ("num_query_tokens", self.num_query_tokens),
         ];
         if let Some((name, _)) = sizes.iter().find(|(_, size)| *size == 0) {
@@ -266,11 +257,7 @@ impl Config {
             q.hidden_size,
             q.num_attention_heads,
         )?;
-        whole(
-            "vision_config.image_size by patch_size",
-            v.image_size,
-            v.patch_size,
-        )?;
+        whole("vision_config.image_size by patch_size", v.image_size, v.patch_size)?;
         if t.relative_attention_num_buckets < 4
             || t.relative_attention_max_distance <= t.relative_attention_num_buckets / 2
         {

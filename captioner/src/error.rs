@@ -88,9 +88,6 @@ impl Error {
 
     /// A malformed or unsupported file of a checkpoint.
     pub fn checkpoint(path: impl Into<PathBuf>, reason: impl std::fmt::Display) -> Self {
-        Self::Checkpoint {
-            path: path.into(),
-            reason: reason.to_string(),
-        }
+        Self::Checkpoint { path: path.into(), reason: reason.to_string() }
     }
 }

@@ -41,11 +41,7 @@ impl FeaturesCache {
                 older.push(path);
             }
         }
-        Ok(Self {
-            dir: own,
-            older,
-            hits: 0,
-        })
+        Ok(Self { dir: own, older, hits: 0 })
     }
 
     /// Images found so far.
@@ -59,16 +55,12 @@ impl FeaturesCache {
     }
 
     fn path(&self, image: &str) -> PathBuf {
-        self.dir
-            .join(&image[..image.len().min(2)])
-            .join(format!("{image}.safetensors"))
+        self.dir.join(&image[..image.len().min(2)]).join(format!("{image}.safetensors"))
     }
 
     /// Query outputs [1, queries, hidden] of the image with this hash. A damaged file counts as absent.
     pub fn get(&mut self, image: &str) -> Option<Tensor> {
-        let found = std::fs::read(self.path(image))
-            .ok()
-            .and_then(|bytes| parse(&bytes));
+        let found = std::fs::read(self.path(image)).ok().and_then(|bytes| parse(&bytes));
         self.hits += usize::from(found.is_some());
         found
     }
@@ -82,10 +74,8 @@ impl FeaturesCache {
         let dir = path.parent().unwrap_or(&self.dir);
         std::fs::create_dir_all(dir).map_err(Error::io(dir))?;
         let queries = queries.to_dtype(DType::F32)?.to_device(&Device::Cpu)?;
-        let bytes = safetensors::serialize([(TENSOR, &queries)], None).map_err(|e| Error::Io {
-            path: path.clone(),
-            source: std::io::Error::other(e),
-        })?;
+        let bytes = safetensors::serialize([(TENSOR, &queries)], None)
+            .map_err(|e| Error::Io { path: path.clone(), source: std::io::Error::other(e) })?;
         Ok(file::write(&path, &bytes)?)
     }
 }

@@ -56,11 +56,7 @@ impl Identity {
             Precision::Bf16 => "bf16",
             Precision::F32 | Precision::Q8 => "exact",
         };
-        let device = if options.device.is_cpu() {
-            "cpu"
-        } else {
-            "gpu"
-        };
+        let device = if options.device.is_cpu() { "cpu" } else { "gpu" };
         let frozen = Digest::new("vision features", 2)
             .field("rounding", rounding)
             .field("device", device)

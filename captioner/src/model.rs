@@ -58,12 +58,7 @@ impl Parts {
         let (queries, text) = (&config.qformer_config, &config.text_config);
         Ok(Self {
             vision: VisionModel::load(&root.pp("vision_model"), &config.vision_config)?,
-            qformer: QFormer::load(
-                root,
-                queries,
-                &config.vision_config,
-                config.num_query_tokens,
-            )?,
+            qformer: QFormer::load(root, queries, &config.vision_config, config.num_query_tokens)?,
             language_projection: Linear::load(
                 &root.pp("language_projection"),
                 queries.hidden_size,
@@ -95,9 +90,7 @@ impl Captioner {
         progress: &dyn Fn(LoadProgress),
     ) -> Result<Self> {
         if options.precision == Precision::Q8 && !options.device.is_cpu() {
-            return Err(Error::Setting(
-                "--dtype q8 runs on a CPU only; use bf16 on a GPU".into(),
-            ));
+            return Err(Error::Setting("--dtype q8 runs on a CPU only; use bf16 on a GPU".into()));
         }
         let config = Config::read(checkpoint)?;
         let special = SpecialTokens::read(checkpoint, &config)?;
@@ -122,18 +115,8 @@ impl Captioner {
             &options,
         )?;
         let loader = Loader::new(&files, adapter.as_ref(), options.device.clone(), progress);
-        let parts = loader.load(checkpoint, outer, |root| {
-            Parts::load(root, &config, decoder)
-        })?;
-        Ok(Self {
-            parts,
-            tokenizer,
-            preprocessor,
-            special,
-            config,
-            options,
-            identity,
-        })
+        let parts = loader.load(checkpoint, outer, |root| Parts::load(root, &config, decoder))?;
+        Ok(Self { parts, tokenizer, preprocessor, special, config, options, identity })
     }
 
     /// Hashes of what was loaded.
@@ -179,9 +162,7 @@ impl Captioner {
         let size = self.preprocessor.size;
         let all: Vec<f32> = images.concat();
         let pixels = Tensor::from_vec(all, (images.len(), 3, size, size), &Device::Cpu)?;
-        Ok(pixels
-            .to_dtype(self.compute_dtype())?
-            .to_device(&self.options.device)?)
+        Ok(pixels.to_dtype(self.compute_dtype())?.to_device(&self.options.device)?)
     }
 
     fn compute_dtype(&self) -> DType {
@@ -231,20 +212,14 @@ impl Captioner {
     /// # Errors
     /// Features of another shape.
     pub fn adopt_queries(&self, queries: Tensor) -> Result<Tensor> {
-        let expected = [
-            1,
-            self.config.num_query_tokens,
-            self.config.qformer_config.hidden_size,
-        ];
+        let expected = [1, self.config.num_query_tokens, self.config.qformer_config.hidden_size];
         if queries.dims() != expected {
             let found = queries.dims();
             return Err(Error::Setting(format!(
                 "cached features are {found:?}, expected {expected:?}; empty the cache"
             )));
         }
-        Ok(queries
-            .to_dtype(self.compute_dtype())?
-            .to_device(&self.options.device)?)
+        Ok(queries.to_dtype(self.compute_dtype())?.to_device(&self.options.device)?)
     }
 
     /// Query outputs → vectors of the language model [images, queries, d_model].
@@ -274,12 +249,7 @@ impl Captioner {
                     .chain(std::iter::repeat_n(self.special.pad, longest - ids.len()))
             })
             .collect();
-        let text = self
-            .parts
-            .t5
-            .shared
-            .forward(&padded)?
-            .reshape((images, longest, width))?;
+        let text = self.parts.t5.shared.forward(&padded)?.reshape((images, longest, width))?;
         let embedded = Tensor::cat(&[projected, &text], 1)?;
         if prompts.iter().all(|ids| ids.len() == longest) {
             return Ok((embedded, None));
@@ -320,18 +290,10 @@ impl Captioner {
             config.num_beams,
             config.max_new_tokens,
         )?;
-        let mut decoding = Decoding {
-            t5: &self.parts.t5,
-            cache,
-        };
+        let mut decoding = Decoding { t5: &self.parts.t5, cache };
         generate::generate(&mut decoding, seeds, config, &self.special)?
             .into_iter()
-            .map(|sequence| {
-                Ok(Caption {
-                    text: self.tokenizer.decode(&sequence.ids)?,
-                    sequence,
-                })
-            })
+            .map(|sequence| Ok(Caption { text: self.tokenizer.decode(&sequence.ids)?, sequence }))
             .collect()
     }
 }

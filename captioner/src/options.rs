@@ -16,10 +16,7 @@ pub struct LoadOptions {
 
 impl Default for LoadOptions {
     fn default() -> Self {
-        Self {
-            precision: Precision::F32,
-            device: Device::Cpu,
-        }
+        Self { precision: Precision::F32, device: Device::Cpu }
     }
 }
 
@@ -32,18 +29,14 @@ pub fn parse_device(name: &str) -> Result<Device> {
     match (kind, ordinal.parse()) {
         ("cpu", _) if name == "cpu" => Ok(Device::Cpu),
         ("cuda", Ok(ordinal)) => cuda(ordinal),
-        _ => Err(Error::Setting(format!(
-            "device {name:?} is unknown; give cpu or cuda:N"
-        ))),
+        _ => Err(Error::Setting(format!("device {name:?} is unknown; give cpu or cuda:N"))),
     }
 }
 
 #[cfg(feature = "cuda")]
 fn cuda(ordinal: usize) -> Result<Device> {
     Device::new_cuda(ordinal).map_err(|e| {
-        Error::Setting(format!(
-            "cuda:{ordinal} cannot be used ({e}); try --device cpu"
-        ))
+        Error::Setting(format!("cuda:{ordinal} cannot be used ({e}); try --device cpu"))
     })
 }
 

@@ -100,11 +100,8 @@ impl Layer {
         if let Some(crossattention) = &self.crossattention {
             x = crossattention.forward(&x, image)?;
         }
-        let wide = self
-            .intermediate_query
-            .forward_activated(&x, self.activation)?;
-        self.output_norm
-            .forward(&(self.output_query.forward(&wide)? + x)?)
+        let wide = self.intermediate_query.forward_activated(&x, self.activation)?;
+        self.output_norm.forward(&(self.output_query.forward(&wide)? + x)?)
     }
 }
 
@@ -128,9 +125,7 @@ impl Attention {
         let k = heads(&self.key.forward(source)?, self.heads)?;
         let v = heads(&self.value.forward(source)?, self.heads)?;
         let scale = (q.dim(3)? as f32).powf(-0.5);
-        let mixed = self
-            .dense
-            .forward(&attention(&q, &k, &v, scale, None, None)?)?;
+        let mixed = self.dense.forward(&attention(&q, &k, &v, scale, None, None)?)?;
         self.norm.forward(&(mixed + x)?)
     }
 }

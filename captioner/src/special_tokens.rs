@@ -34,11 +34,8 @@ impl SpecialTokens {
     /// A `generation_config.json` that cannot be read.
     pub fn read(dir: &Path, config: &Config) -> Result<Self> {
         let path = dir.join("generation_config.json");
-        let file: GenerationFile = if path.exists() {
-            read_json(&path)?
-        } else {
-            GenerationFile::default()
-        };
+        let file: GenerationFile =
+            if path.exists() { read_json(&path)? } else { GenerationFile::default() };
         let text = &config.text_config;
         let pad = file.pad_token_id.or(text.pad_token_id).unwrap_or(0);
         Ok(Self {

@@ -25,13 +25,8 @@ impl PromptTokenizer {
         }
         let mut tokenizer = Tokenizer::from_file(&path).map_err(|e| Error::checkpoint(&path, e))?;
         tokenizer.with_padding(None);
-        tokenizer
-            .with_truncation(None)
-            .map_err(|e| Error::checkpoint(&path, e))?;
-        Ok(Self {
-            tokenizer,
-            image_token,
-        })
+        tokenizer.with_truncation(None).map_err(|e| Error::checkpoint(&path, e))?;
+        Ok(Self { tokenizer, image_token })
     }
 
     /// The prompt's ids with the closing `</s>`; without the image tokens, which precede them in the model.
@@ -40,10 +35,7 @@ impl PromptTokenizer {
     /// A prompt that contains the image token.
     pub fn encode(&self, prompt: &str) -> Result<Vec<u32>> {
         let refuse = |reason: String| Error::Setting(format!("prompt {prompt:?}: {reason}"));
-        let encoding = self
-            .tokenizer
-            .encode(prompt, true)
-            .map_err(|e| refuse(e.to_string()))?;
+        let encoding = self.tokenizer.encode(prompt, true).map_err(|e| refuse(e.to_string()))?;
         let ids = encoding.get_ids().to_vec();
         if self.image_token.is_some_and(|image| ids.contains(&image)) {
             return Err(refuse(

@@ -27,15 +27,9 @@ pub struct Alignment {
 pub fn align(submission: &CaptionFile, references: &CaptionFile) -> Alignment {
     let grouped = group(references);
     let matching = match_ids(submission, &grouped.ids);
-    let mut alignment = Alignment {
-        findings: matching.findings,
-        ..Alignment::default()
-    };
-    for ((id, captions), candidate) in grouped
-        .ids
-        .into_iter()
-        .zip(grouped.captions)
-        .zip(matching.candidates)
+    let mut alignment = Alignment { findings: matching.findings, ..Alignment::default() };
+    for ((id, captions), candidate) in
+        grouped.ids.into_iter().zip(grouped.captions).zip(matching.candidates)
     {
         if let Some(candidate) = candidate {
             alignment.ids.push(id);
@@ -57,9 +51,7 @@ pub(super) struct Matching {
 pub(super) fn match_ids(submission: &CaptionFile, wanted: &[String]) -> Matching {
     let mut findings = Vec::new();
     let given = first_of_each_id(submission, &mut findings);
-    let ids = given
-        .iter()
-        .map(|&index| submission.captions[index].id.as_str());
+    let ids = given.iter().map(|&index| submission.captions[index].id.as_str());
     let names = Names::new(ids, wanted);
     let mut candidates = vec![None; wanted.len()];
     let mut extra = Vec::new();
@@ -84,39 +76,25 @@ pub(super) fn match_ids(submission: &CaptionFile, wanted: &[String]) -> Matching
             shown(first)
         );
         findings.push(Finding::error(FindingKind::NoCommonId, message));
-        return Matching {
-            candidates,
-            findings,
-        };
+        return Matching { candidates, findings };
     }
     findings.extend(extra.into_iter().map(|caption| {
         let message = "this image is not asked for";
-        Finding::error(FindingKind::ExtraId, message)
-            .at(caption.row)
-            .of(&caption.id)
+        Finding::error(FindingKind::ExtraId, message).at(caption.row).of(&caption.id)
     }));
-    let missing = wanted
-        .iter()
-        .zip(&candidates)
-        .filter(|(_, candidate)| candidate.is_none());
+    let missing = wanted.iter().zip(&candidates).filter(|(_, candidate)| candidate.is_none());
     findings.extend(missing.map(|(id, _)| {
         Finding::error(FindingKind::MissingId, "there is no caption for this image").of(id)
     }));
-    Matching {
-        candidates,
-        findings,
-    }
+    Matching { candidates, findings }
 }
 
 /// The index of the first caption of each id; the others are errors.
 fn first_of_each_id(submission: &CaptionFile, findings: &mut Vec<Finding>) -> Vec<usize> {
     let mut rows: HashMap<&str, u64> = HashMap::new();
     let mut first = Vec::new();
-    for (index, caption) in submission
-        .captions
-        .iter()
-        .enumerate()
-        .filter(|(_, caption)| !caption.id.is_empty())
+    for (index, caption) in
+        submission.captions.iter().enumerate().filter(|(_, caption)| !caption.id.is_empty())
     {
         match rows.get(caption.id.as_str()) {
             None => {
@@ -147,11 +125,7 @@ fn spelt_differently(given: &str, wanted: &str) -> Finding {
         FindingKind::IdFloat => "the `.0` of a number written as a float",
         _ => "leading zeros",
     };
-    Finding::note(
-        kind,
-        format!("the id was matched although it differs by {what}"),
-    )
-    .of(given)
+    Finding::note(kind, format!("the id was matched although it differs by {what}")).of(given)
 }
 
 /// Looks wanted ids up, as they stand or by their key.
@@ -177,11 +151,8 @@ impl<'a> Names<'a> {
                 by_key.insert(key, None);
             }
         }
-        let exact = wanted
-            .iter()
-            .enumerate()
-            .map(|(position, id)| (id.as_str(), position))
-            .collect();
+        let exact =
+            wanted.iter().enumerate().map(|(position, id)| (id.as_str(), position)).collect();
         Self { exact, by_key }
     }
 

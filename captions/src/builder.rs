@@ -78,18 +78,9 @@ impl Builder {
             self.find(Finding::error(FindingKind::EmptyId, message).at(row));
         } else if trimmed != id {
             let message = "there are spaces around the id, which are ignored";
-            self.find(
-                Finding::note(FindingKind::SurroundingSpace, message)
-                    .at(row)
-                    .of(trimmed),
-            );
+            self.find(Finding::note(FindingKind::SurroundingSpace, message).at(row).of(trimmed));
         }
-        self.captions.push(Caption {
-            row,
-            line,
-            id: trimmed.to_owned(),
-            text,
-        });
+        self.captions.push(Caption { row, line, id: trimmed.to_owned(), text });
     }
 
     /// The number of the other column of this name, new or known; `None` when there are too many.
@@ -102,11 +93,7 @@ impl Builder {
             return None;
         }
         let cells = StringChunkedBuilder::new(name.into(), 0);
-        self.others.push(OtherColumn {
-            name: name.to_owned(),
-            cells,
-            len: 0,
-        });
+        self.others.push(OtherColumn { name: name.to_owned(), cells, len: 0 });
         Some(self.others.len() - 1)
     }
 
@@ -180,23 +167,13 @@ mod tests {
         rows.push(3, None, "", "z".into());
         let rows = rows.finish();
         assert_eq!(rows.columns.shape(), (3, 1));
-        let usage: Vec<_> = rows
-            .columns
-            .column("Usage")
-            .unwrap()
-            .str()
-            .unwrap()
-            .iter()
-            .collect();
+        let usage: Vec<_> = rows.columns.column("Usage").unwrap().str().unwrap().iter().collect();
         assert_eq!(usage, [None, Some("Public"), None]);
         assert_eq!(rows.captions[1].id, "b");
         let kinds: Vec<_> = rows.findings.iter().map(|f| (f.kind, f.row)).collect();
         assert_eq!(
             kinds,
-            [
-                (FindingKind::SurroundingSpace, Some(2)),
-                (FindingKind::EmptyId, Some(3))
-            ]
+            [(FindingKind::SurroundingSpace, Some(2)), (FindingKind::EmptyId, Some(3))]
         );
     }
 
@@ -204,9 +181,7 @@ mod tests {
     fn the_number_of_columns_is_bounded() {
         let mut rows = Builder::new(Vec::new());
         rows.push(1, None, "a", String::new());
-        let kept = (0..100)
-            .filter(|n| rows.column(&n.to_string()).is_some())
-            .count();
+        let kept = (0..100).filter(|n| rows.column(&n.to_string()).is_some()).count();
         assert_eq!(kept, MOST_COLUMNS);
         let rows = rows.finish();
         assert_eq!(rows.columns.shape(), (1, MOST_COLUMNS));

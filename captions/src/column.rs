@@ -77,9 +77,7 @@ impl<'a> Picker<'a> {
 
     /// The columns, or which one is not there.
     pub fn pick<S: AsRef<str>>(&self, names: &[S]) -> Result<Layout, ReadProblem> {
-        let id = self
-            .id(names)
-            .ok_or_else(|| self.missing("id", "--id-column", names))?;
+        let id = self.id(names).ok_or_else(|| self.missing("id", "--id-column", names))?;
         let caption = self.caption(names, id);
         if caption.is_none() && self.wanted == Wanted::IdAndCaption {
             return Err(self.missing("caption", "--caption-column", names));
@@ -104,29 +102,17 @@ impl<'a> Picker<'a> {
 
     /// Where the captions are; never where the ids are.
     pub fn caption<S: AsRef<str>>(&self, names: &[S], id: usize) -> Option<usize> {
-        find(
-            names,
-            self.options.caption_column.as_deref(),
-            &CAPTION_NAMES,
-            Some(id),
-        )
+        find(names, self.options.caption_column.as_deref(), &CAPTION_NAMES, Some(id))
     }
 
     fn missing<S: AsRef<str>>(&self, what: &str, flag: &'static str, names: &[S]) -> ReadProblem {
-        let asked = if what == "id" {
-            &self.options.id_column
-        } else {
-            &self.options.caption_column
-        };
+        let asked =
+            if what == "id" { &self.options.id_column } else { &self.options.caption_column };
         let wanted = match asked {
             Some(name) => format!("column `{}`", shown(name)),
             None => format!("column of {what}s"),
         };
-        ReadProblem::NoColumn {
-            wanted,
-            found: listed(names),
-            flag,
-        }
+        ReadProblem::NoColumn { wanted, found: listed(names), flag }
     }
 }
 
@@ -142,26 +128,18 @@ fn find<S: AsRef<str>>(
     match asked {
         Some(asked) => position(&|name| name == asked)
             .or_else(|| position(&|name| normalised(name) == normalised(asked))),
-        None => conventions
-            .iter()
-            .find_map(|known| position(&|name| normalised(name) == *known)),
+        None => conventions.iter().find_map(|known| position(&|name| normalised(name) == *known)),
     }
 }
 
 fn normalised(name: &str) -> String {
-    name.chars()
-        .filter(|c| c.is_alphanumeric())
-        .flat_map(char::to_lowercase)
-        .collect()
+    name.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
 }
 
 fn listed<S: AsRef<str>>(names: &[S]) -> String {
     const MOST: usize = 8;
-    let mut list: Vec<String> = names
-        .iter()
-        .take(MOST)
-        .map(|name| format!("`{}`", shown(name.as_ref())))
-        .collect();
+    let mut list: Vec<String> =
+        names.iter().take(MOST).map(|name| format!("`{}`", shown(name.as_ref()))).collect();
     if names.len() > MOST {
         list.push(format!("{} more", names.len() - MOST));
     }
@@ -188,43 +166,20 @@ mod tests {
             (["Text", "ImageID"], 1, 0),
             (["file_name", "Generated Caption"], 0, 1),
         ] {
-            assert_eq!(
-                pick(&names, &options).unwrap(),
-                Layout {
-                    id,
-                    caption: Some(caption)
-                }
-            );
+            assert_eq!(pick(&names, &options).unwrap(), Layout { id, caption: Some(caption) });
         }
         let layout = pick(&["id", "image_id", "text", "caption"], &options).unwrap();
-        assert_eq!(
-            layout,
-            Layout {
-                id: 1,
-                caption: Some(3)
-            }
-        );
+        assert_eq!(layout, Layout { id: 1, caption: Some(3) });
     }
 
     #[test]
     fn options_win_and_a_missing_column_is_named() {
-        let options = ReadOptions {
-            caption_column: Some("v2".into()),
-            ..ReadOptions::default()
-        };
-        assert_eq!(
-            pick(&["id", "caption", "v2"], &options).unwrap().caption,
-            Some(2)
-        );
+        let options = ReadOptions { caption_column: Some("v2".into()), ..ReadOptions::default() };
+        assert_eq!(pick(&["id", "caption", "v2"], &options).unwrap().caption, Some(2));
         let message = pick(&["id", "caption"], &options).unwrap_err().to_string();
-        assert!(
-            message.contains("`v2`") && message.contains("`caption`"),
-            "{message}"
-        );
+        assert!(message.contains("`v2`") && message.contains("`caption`"), "{message}");
         assert!(message.contains("--caption-column"), "{message}");
-        let message = pick(&["a", "b"], &ReadOptions::default())
-            .unwrap_err()
-            .to_string();
+        let message = pick(&["a", "b"], &ReadOptions::default()).unwrap_err().to_string();
         assert!(message.contains("--id-column"), "{message}");
     }
 
@@ -232,12 +187,6 @@ mod tests {
     fn a_template_needs_no_captions() {
         let options = ReadOptions::default();
         let picker = Picker::new(&options, Wanted::Id);
-        assert_eq!(
-            picker.pick(&["image_id"]).unwrap(),
-            Layout {
-                id: 0,
-                caption: None
-            }
-        );
+        assert_eq!(picker.pick(&["image_id"]).unwrap(), Layout { id: 0, caption: None });
     }
 }

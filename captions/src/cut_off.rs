@@ -59,14 +59,11 @@ pub(super) fn cut_off(captions: &[Caption]) -> Vec<Finding> {
     findings.extend(broken.into_iter().map(|(caption, ending)| {
         let message = match ending {
             Break::Dangling(word) => format!("the caption stops after `{}`", shown(word)),
-            Break::Fragment(word) => format!(
-                "the caption stops in the middle of a word, at `{}`",
-                shown(word)
-            ),
+            Break::Fragment(word) => {
+                format!("the caption stops in the middle of a word, at `{}`", shown(word))
+            }
         };
-        Finding::note(FindingKind::CutOff, message)
-            .at(caption.row)
-            .of(&caption.id)
+        Finding::note(FindingKind::CutOff, message).at(caption.row).of(&caption.id)
     }));
     findings
 }
@@ -116,10 +113,7 @@ impl Words<'_> {
         let at = self.sorted.partition_point(|&other| other < word);
         let alphabetic = word.chars().all(char::is_alphabetic);
         alphabetic
-            && self
-                .sorted
-                .get(at)
-                .is_some_and(|next| *next != word && next.starts_with(word))
+            && self.sorted.get(at).is_some_and(|next| *next != word && next.starts_with(word))
     }
 }
 
@@ -134,18 +128,13 @@ fn limit(
     broken: &[(&Caption, Break<'_>)],
     length_of: impl Fn(&str) -> usize,
 ) -> Option<Limit> {
-    let length = captions
-        .iter()
-        .map(|caption| length_of(&caption.text))
-        .max()?;
+    let length = captions.iter().map(|caption| length_of(&caption.text)).max()?;
     let has_it = |caption: &Caption| length_of(&caption.text) == length;
     let all = captions.iter().filter(|caption| has_it(caption)).count();
     let broken = broken.iter().filter(|(caption, _)| has_it(caption)).count();
     let many = all >= FEWEST && all as f64 >= SHARE_OF_ALL * captions.len() as f64;
-    (many && broken as f64 >= SHARE_AT_LIMIT * all as f64).then_some(Limit {
-        length,
-        captions: all,
-    })
+    (many && broken as f64 >= SHARE_AT_LIMIT * all as f64)
+        .then_some(Limit { length, captions: all })
 }
 
 #[cfg(test)]
@@ -153,12 +142,7 @@ mod tests {
     use super::*;
 
     fn captions(texts: impl IntoIterator<Item = String>) -> Vec<Caption> {
-        let number = |(row, text)| Caption {
-            row,
-            line: None,
-            id: row.to_string(),
-            text,
-        };
+        let number = |(row, text)| Caption { row, line: None, id: row.to_string(), text };
         (1..).zip(texts).map(number).collect()
     }
 
@@ -195,25 +179,16 @@ mod tests {
 
     #[test]
     fn a_limit_in_characters_is_named_and_fragments_are_shown() {
-        let whole = [
-            "she walks a dog.",
-            "the castle gate.",
-            "yellow leaves.",
-            "coloured boats.",
-        ];
+        let whole = ["she walks a dog.", "the castle gate.", "yellow leaves.", "coloured boats."];
         let cut = (0..80).map(|n| SENTENCES[n % 4].chars().take(30).collect());
         let findings = cut_off(&captions(whole.into_iter().map(str::to_owned).chain(cut)));
         assert!(
-            findings[0]
-                .message
-                .contains("80 have exactly 30 characters"),
+            findings[0].message.contains("80 have exactly 30 characters"),
             "{}",
             findings[0].message
         );
         assert!(
-            findings[1]
-                .message
-                .ends_with("in the middle of a word, at `walk`"),
+            findings[1].message.ends_with("in the middle of a word, at `walk`"),
             "{}",
             findings[1].message
         );
@@ -221,13 +196,8 @@ mod tests {
 
     #[test]
     fn few_broken_captions_are_not_a_limit() {
-        let texts = (0..100).map(|n| {
-            if n < 4 {
-                "a dog and".into()
-            } else {
-                SENTENCES[n % 4].to_owned()
-            }
-        });
+        let texts =
+            (0..100).map(|n| if n < 4 { "a dog and".into() } else { SENTENCES[n % 4].to_owned() });
         assert_eq!(cut_off(&captions(texts)), []);
     }
 }

@@ -24,15 +24,7 @@ pub(super) fn read(
         let message = format!("the columns are separated by {found}, not by {wanted}");
         rows.find(Finding::note(FindingKind::FormatMismatch, message));
     }
-    let mut reading = Reading {
-        content,
-        skip,
-        delimiter,
-        picker,
-        rows,
-        header: None,
-        row: 0,
-    };
+    let mut reading = Reading { content, skip, delimiter, picker, rows, header: None, row: 0 };
     for segment in quotes::segments(content, delimiter) {
         reading.segment(&segment)?;
     }
@@ -50,10 +42,7 @@ fn expected(format: Format) -> u8 {
 /// What separates the columns of the first line: what the format says, or else whatever of tab, comma and semicolon is there.
 fn delimiter(content: &[u8], format: Format) -> u8 {
     let content = content.trim_ascii_start();
-    let end = content
-        .iter()
-        .position(|&byte| byte == b'\n')
-        .unwrap_or(content.len());
+    let end = content.iter().position(|&byte| byte == b'\n').unwrap_or(content.len());
     [expected(format), b'\t', b',', b';']
         .into_iter()
         .find(|delimiter| content[..end].contains(delimiter))
@@ -99,16 +88,10 @@ impl Reading<'_> {
         let mut start = 0;
         let mut line = segment.line;
         // Reading from memory into byte records cannot fail; if it ever does, the message says why.
-        while reader
-            .read_byte_record(&mut record)
-            .map_err(|e| ReadProblem::Io(e.into()))?
-        {
+        while reader.read_byte_record(&mut record).map_err(|e| ReadProblem::Io(e.into()))? {
             let end = usize::try_from(reader.position().byte()).unwrap_or(bytes.len());
             let raw = bytes.get(start..end).unwrap_or_default();
-            let blank = raw
-                .iter()
-                .take_while(|byte| matches!(byte, b'\n' | b'\r'))
-                .count();
+            let blank = raw.iter().take_while(|byte| matches!(byte, b'\n' | b'\r')).count();
             line += line_ends(&raw[..blank]);
             self.record(
                 &record,
@@ -138,11 +121,7 @@ impl Reading<'_> {
             self.data(&fields, line);
         }
         let at_row = |finding: Finding| {
-            if is_header {
-                finding
-            } else {
-                finding.at(self.row)
-            }
+            if is_header { finding } else { finding.at(self.row) }
         };
         if let Err(error) = std::str::from_utf8(raw) {
             let offset = self.skip + start + error.valid_up_to();
@@ -150,8 +129,7 @@ impl Reading<'_> {
             let message = format!(
                 "byte 0x{byte:02X} at offset {offset} (line {line}) is not UTF-8; save the file as UTF-8"
             );
-            self.rows
-                .find(at_row(Finding::error(FindingKind::NotUtf8, message)));
+            self.rows.find(at_row(Finding::error(FindingKind::NotUtf8, message)));
         }
         let message = match quoting {
             Quoting::Sound => return Ok(()),
@@ -160,8 +138,7 @@ impl Reading<'_> {
                 "line {line} has text after a closing quote; write a quote inside a quoted caption twice (\"\")"
             ),
         };
-        self.rows
-            .find(at_row(Finding::error(FindingKind::BrokenQuote, message)));
+        self.rows.find(at_row(Finding::error(FindingKind::BrokenQuote, message)));
         Ok(())
     }
 
@@ -183,14 +160,9 @@ impl Reading<'_> {
             others = self.other_columns(fields, layout);
         } else {
             let message = "the first line looks like data, so the columns are taken as image id and caption; add a header";
-            self.rows
-                .find(Finding::note(FindingKind::NoHeader, message));
+            self.rows.find(Finding::note(FindingKind::NoHeader, message));
         }
-        self.header = Some(Header {
-            layout,
-            fields: fields.len(),
-            others,
-        });
+        self.header = Some(Header { layout, fields: fields.len(), others });
         Ok(named)
     }
 
@@ -203,12 +175,9 @@ impl Reading<'_> {
         for (at, name) in fields.iter().enumerate() {
             let repeated = fields[..at].contains(name);
             if repeated {
-                let message = format!(
-                    "more than one column is called `{}`; the first is used",
-                    shown(name)
-                );
-                self.rows
-                    .find(Finding::note(FindingKind::ColumnNames, message));
+                let message =
+                    format!("more than one column is called `{}`; the first is used", shown(name));
+                self.rows.find(Finding::note(FindingKind::ColumnNames, message));
             } else if at != layout.id && Some(at) != layout.caption {
                 others.extend(self.rows.column(name).map(|column| (at, column)));
             }
@@ -223,14 +192,10 @@ impl Reading<'_> {
             return None;
         }
         match fields {
-            [_] if !self.picker.wants_captions() => Some(Layout {
-                id: 0,
-                caption: None,
-            }),
-            [_, caption] if caption.trim().contains(' ') => Some(Layout {
-                id: 0,
-                caption: Some(1),
-            }),
+            [_] if !self.picker.wants_captions() => Some(Layout { id: 0, caption: None }),
+            [_, caption] if caption.trim().contains(' ') => {
+                Some(Layout { id: 0, caption: Some(1) })
+            }
             _ => None,
         }
     }
@@ -239,8 +204,7 @@ impl Reading<'_> {
         let Some(header) = &self.header else { return };
         let field = |at: usize| fields.get(at).map_or("", |field| field.as_ref());
         let text = header.layout.caption.map_or("", field).to_owned();
-        self.rows
-            .push(self.row, Some(line), field(header.layout.id), text);
+        self.rows.push(self.row, Some(line), field(header.layout.id), text);
         for &(at, column) in &header.others {
             if let Some(value) = fields.get(at) {
                 self.rows.cell(column, value);
@@ -248,8 +212,7 @@ impl Reading<'_> {
         }
         if fields.len() != header.fields {
             let finding = ragged(fields, header.fields, line, self.delimiter);
-            self.rows
-                .find(finding.at(self.row).of(field(header.layout.id).trim()));
+            self.rows.find(finding.at(self.row).of(field(header.layout.id).trim()));
         }
     }
 }
@@ -273,10 +236,7 @@ fn ragged(
             format!("{counts}; the empty ones are ignored"),
         );
     }
-    Finding::error(
-        FindingKind::RaggedRow,
-        format!("{counts}; write every column in every row"),
-    )
+    Finding::error(FindingKind::RaggedRow, format!("{counts}; write every column in every row"))
 }
 
 fn line_ends(bytes: &[u8]) -> u64 {

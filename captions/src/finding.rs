@@ -143,20 +143,11 @@ pub struct Finding {
 
 impl Finding {
     pub(super) fn error(kind: FindingKind, message: impl Into<String>) -> Self {
-        Self {
-            severity: Severity::Error,
-            kind,
-            row: None,
-            id: None,
-            message: message.into(),
-        }
+        Self { severity: Severity::Error, kind, row: None, id: None, message: message.into() }
     }
 
     pub(super) fn note(kind: FindingKind, message: impl Into<String>) -> Self {
-        Self {
-            severity: Severity::Note,
-            ..Self::error(kind, message)
-        }
+        Self { severity: Severity::Note, ..Self::error(kind, message) }
     }
 
     pub(super) fn at(mut self, row: u64) -> Self {
@@ -185,9 +176,7 @@ impl fmt::Display for Finding {
 
 /// Whether a file with these findings can be scored: notes do not count.
 pub fn is_valid(findings: &[Finding]) -> bool {
-    findings
-        .iter()
-        .all(|finding| finding.severity == Severity::Note)
+    findings.iter().all(|finding| finding.severity == Severity::Note)
 }
 
 /// All findings of one severity and kind.
@@ -253,13 +242,9 @@ mod tests {
 
     #[test]
     fn messages_are_safe_on_a_terminal() {
-        let finding = Finding::error(FindingKind::ExtraId, "not asked for")
-            .at(3)
-            .of("\u{1b}[31mred");
-        assert_eq!(
-            finding.to_string(),
-            "row 3, id \\u{1b}[31mred: not asked for"
-        );
+        let finding =
+            Finding::error(FindingKind::ExtraId, "not asked for").at(3).of("\u{1b}[31mred");
+        assert_eq!(finding.to_string(), "row 3, id \\u{1b}[31mred: not asked for");
         assert_eq!(shown(&"é".repeat(100)).chars().count(), 61);
     }
 
@@ -272,10 +257,7 @@ mod tests {
         ];
         let groups = group_findings(&findings);
         assert_eq!(groups.len(), 2);
-        assert_eq!(
-            (groups[0].kind, groups[0].findings.len()),
-            (FindingKind::EmptyCaption, 2)
-        );
+        assert_eq!((groups[0].kind, groups[0].findings.len()), (FindingKind::EmptyCaption, 2));
         assert!(!is_valid(&findings));
         assert!(is_valid(&findings[..1]));
     }

@@ -59,10 +59,7 @@ fn by_extension(path: &Path) -> Option<Format> {
 /// JSON Lines is a first line that is an object by itself and another object after it.
 fn by_json_content(content: &[u8]) -> Format {
     let content = content.trim_ascii_start();
-    let end = content
-        .iter()
-        .position(|&byte| byte == b'\n')
-        .unwrap_or(content.len());
+    let end = content.iter().position(|&byte| byte == b'\n').unwrap_or(content.len());
     let (line, rest) = content.split_at(end);
     let object_follows = rest.trim_ascii_start().first() == Some(&b'{');
     let complete = || serde_json::from_slice::<serde::de::IgnoredAny>(line).is_ok();
@@ -74,15 +71,8 @@ fn by_json_content(content: &[u8]) -> Format {
 }
 
 fn by_first_line(content: &[u8]) -> Format {
-    let line = content
-        .split(|&byte| byte == b'\n')
-        .next()
-        .unwrap_or_default();
-    if line.contains(&b'\t') && !line.contains(&b',') {
-        Format::Tsv
-    } else {
-        Format::Csv
-    }
+    let line = content.split(|&byte| byte == b'\n').next().unwrap_or_default();
+    if line.contains(&b'\t') && !line.contains(&b',') { Format::Tsv } else { Format::Csv }
 }
 
 #[cfg(test)]
@@ -114,11 +104,7 @@ mod tests {
             ("{\n\"a\": 1}\n{", Format::Json),
             ("PAR1", Format::Parquet),
         ] {
-            assert_eq!(
-                detect(Path::new("-"), content.as_bytes()),
-                format,
-                "{content}"
-            );
+            assert_eq!(detect(Path::new("-"), content.as_bytes()), format, "{content}");
         }
         let lines = b"{\"a\": 1}\n{\"a\": 2}\n";
         assert_eq!(detect(Path::new("a.json"), lines), Format::Jsonl);

@@ -2,9 +2,7 @@
 
 use super::finding::FindingKind;
 
-const EXTENSIONS: [&str; 9] = [
-    "jpg", "jpeg", "png", "webp", "gif", "bmp", "tif", "tiff", "avif",
-];
+const EXTENSIONS: [&str; 9] = ["jpg", "jpeg", "png", "webp", "gif", "bmp", "tif", "tiff", "avif"];
 
 /// The part of an id that names the image: without folder, image extension, the `.0` of an integer written as a float, and
 /// leading zeros. `images/000007.jpg`, `7.0` and `7` are all `7`.
@@ -36,9 +34,7 @@ fn without_extension(id: &str) -> &str {
     match name.rsplit_once('.') {
         Some((stem, extension))
             if !stem.is_empty()
-                && EXTENSIONS
-                    .iter()
-                    .any(|known| extension.eq_ignore_ascii_case(known)) =>
+                && EXTENSIONS.iter().any(|known| extension.eq_ignore_ascii_case(known)) =>
         {
             stem
         }
@@ -59,11 +55,7 @@ fn without_zeros(id: &str) -> &str {
         return id;
     }
     let significant = id.trim_start_matches('0');
-    if significant.is_empty() {
-        &id[id.len() - 1..]
-    } else {
-        significant
-    }
+    if significant.is_empty() { &id[id.len() - 1..] } else { significant }
 }
 
 fn is_digits(text: &str) -> bool {

@@ -28,22 +28,11 @@ pub(super) fn read(
     rows: &mut Builder,
 ) -> Result<Format, ReadProblem> {
     let text = decoded(content, skip, rows);
-    let mut document = Document {
-        records: Records::new(rows, picker),
-        picker,
-        coco: false,
-        column_wise: false,
-    };
+    let mut document =
+        Document { records: Records::new(rows, picker), picker, coco: false, column_wise: false };
     let mut json = serde_json::Deserializer::from_str(&text);
-    let read = (&mut document)
-        .deserialize(&mut json)
-        .and_then(|()| json.end());
-    let Document {
-        mut records,
-        coco,
-        column_wise,
-        ..
-    } = document;
+    let read = (&mut document).deserialize(&mut json).and_then(|()| json.end());
+    let Document { mut records, coco, column_wise, .. } = document;
     if column_wise {
         return Err(ReadProblem::Json(
             "the file goes column by column, as pandas' to_json writes by default (orient=\"records\" helps)".to_owned(),
@@ -95,8 +84,7 @@ impl Document<'_> {
             (other, None) => {
                 self.records.next_row();
                 let message = format!("{} stands where a record should be", kind(&other));
-                self.records
-                    .find(Finding::error(FindingKind::WrongType, message));
+                self.records.find(Finding::error(FindingKind::WrongType, message));
             }
         }
     }
@@ -132,10 +120,7 @@ impl<'de> Visitor<'de> for &mut Document<'_> {
                 object.next_value::<IgnoredAny>()?;
             } else if !self.is_column(&key) {
                 self.coco |= key == "annotations";
-                object.next_value_seed(Entry {
-                    document: self,
-                    key: &key,
-                })?;
+                object.next_value_seed(Entry { document: self, key: &key })?;
             } else {
                 match object.next_value()? {
                     Value::Object(_) => self.column_wise = true,
@@ -191,9 +176,7 @@ impl<'de> Visitor<'de> for Entry<'_, '_, '_> {
             }
         }
         if !captions.is_empty() {
-            self.document
-                .records
-                .keyed(self.key, &Value::Array(captions));
+            self.document.records.keyed(self.key, &Value::Array(captions));
         }
         Ok(())
     }

@@ -82,12 +82,7 @@ pub struct ReadOptions {
 
 impl Default for ReadOptions {
     fn default() -> Self {
-        Self {
-            id_column: None,
-            caption_column: None,
-            max_bytes: 1 << 30,
-            format: None,
-        }
+        Self { id_column: None, caption_column: None, max_bytes: 1 << 30, format: None }
     }
 }
 
@@ -132,10 +127,7 @@ pub struct CaptionFile {
 impl CaptionFile {
     /// The names of the columns beside id and caption, 64 at most.
     pub fn column_names(&self) -> impl Iterator<Item = &str> {
-        self.columns
-            .columns()
-            .iter()
-            .map(|column| column.name().as_str())
+        self.columns.columns().iter().map(|column| column.name().as_str())
     }
 
     /// The cells of such a column as text, one for each of the captions; `None` where there is no column of this name.
@@ -162,10 +154,7 @@ fn read_columns(
     options: &ReadOptions,
     wanted: column::Wanted,
 ) -> Result<CaptionFile, ReadError> {
-    try_read(path, options, wanted).map_err(|problem| ReadError {
-        path: path.to_owned(),
-        problem,
-    })
+    try_read(path, options, wanted).map_err(|problem| ReadError { path: path.to_owned(), problem })
 }
 
 fn try_read(
@@ -175,9 +164,7 @@ fn try_read(
 ) -> Result<CaptionFile, ReadProblem> {
     let source = source::load(path, options.max_bytes)?;
     let content = &source.bytes[source.skip..];
-    let format = options
-        .format
-        .unwrap_or_else(|| format::detect(path, content));
+    let format = options.format.unwrap_or_else(|| format::detect(path, content));
     let picker = column::Picker::new(options, wanted);
     let mut rows = Builder::new(source.findings);
     let format = match format {

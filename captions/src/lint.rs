@@ -8,16 +8,7 @@ use super::finding::{Finding, FindingKind, Severity, shown};
 use super::repetition::repetition;
 
 /// Texts that programs write for a missing value.
-const NULLS: [&str; 8] = [
-    "nan",
-    "null",
-    "none",
-    "n/a",
-    "na",
-    "<na>",
-    "nat",
-    "undefined",
-];
+const NULLS: [&str; 8] = ["nan", "null", "none", "n/a", "na", "<na>", "nat", "undefined"];
 /// A caption that says `none` may be right once; this many, and this share, are a program's doing.
 const NULLS_FEWEST: usize = 3;
 const NULLS_SHARE: f64 = 0.01;
@@ -45,9 +36,7 @@ pub fn accept_empty(file: &mut CaptionFile) {
     let empty = file.captions.iter().filter(|c| c.text.trim().is_empty());
     let notes = empty.map(|caption| {
         let message = "the captioner said nothing; scored as an empty text";
-        Finding::note(FindingKind::EmptyCaption, message)
-            .at(caption.row)
-            .of(&caption.id)
+        Finding::note(FindingKind::EmptyCaption, message).at(caption.row).of(&caption.id)
     });
     file.findings.extend(notes);
 }
@@ -80,16 +69,10 @@ pub fn lint(file: &CaptionFile) -> Vec<Finding> {
             continue;
         }
         if text.contains(['\n', '\r']) {
-            note(
-                FindingKind::EmbeddedNewline,
-                "there is a line break in the caption".into(),
-            );
+            note(FindingKind::EmbeddedNewline, "there is a line break in the caption".into());
         }
         if text.len() < caption.text.len() {
-            note(
-                FindingKind::SurroundingSpace,
-                "there are spaces around the caption".into(),
-            );
+            note(FindingKind::SurroundingSpace, "there are spaces around the caption".into());
         }
         if let Some(token) = SPECIAL_TOKENS.iter().find(|token| text.contains(*token)) {
             let message =
@@ -97,11 +80,7 @@ pub fn lint(file: &CaptionFile) -> Vec<Finding> {
             note(FindingKind::SpecialToken, message);
         }
         if let Some(found) = repetition(text) {
-            let message = format!(
-                "`{}` comes {} times in a row",
-                shown(&found.unit),
-                found.times
-            );
+            let message = format!("`{}` comes {} times in a row", shown(&found.unit), found.times);
             note(FindingKind::Repetition, message);
         }
     }
@@ -115,11 +94,7 @@ pub fn lint(file: &CaptionFile) -> Vec<Finding> {
 ///
 /// `tokens` holds the number of tokens of each caption of `file`, special tokens included; `max` is what the encoder reads.
 pub fn too_long(file: &CaptionFile, tokens: &[usize], max: usize) -> Vec<Finding> {
-    let long = file
-        .captions
-        .iter()
-        .zip(tokens)
-        .filter(|(_, tokens)| **tokens > max);
+    let long = file.captions.iter().zip(tokens).filter(|(_, tokens)| **tokens > max);
     long.map(|(caption, tokens)| {
         let message =
             format!("the caption has {tokens} tokens; the encoder reads the first {max} and ignores the rest");
@@ -129,25 +104,15 @@ pub fn too_long(file: &CaptionFile, tokens: &[usize], max: usize) -> Vec<Finding
 }
 
 fn nulls(file: &CaptionFile) -> Vec<Finding> {
-    let is_null = |text: &str| {
-        NULLS
-            .iter()
-            .any(|null| text.trim().eq_ignore_ascii_case(null))
-    };
-    let nulls: Vec<_> = file
-        .captions
-        .iter()
-        .filter(|caption| is_null(&caption.text))
-        .collect();
+    let is_null = |text: &str| NULLS.iter().any(|null| text.trim().eq_ignore_ascii_case(null));
+    let nulls: Vec<_> = file.captions.iter().filter(|caption| is_null(&caption.text)).collect();
     let often = nulls.len() >= NULLS_FEWEST
         && nulls.len() as f64 >= NULLS_SHARE * file.captions.len() as f64;
     let finding = if often { Finding::error } else { Finding::note };
     let of = |caption: &&super::Caption| {
         let text = shown(caption.text.trim());
         let message = format!("the caption is `{text}`, which programs write for a missing value");
-        finding(FindingKind::NullCaption, message)
-            .at(caption.row)
-            .of(&caption.id)
+        finding(FindingKind::NullCaption, message).at(caption.row).of(&caption.id)
     };
     nulls.iter().map(of).collect()
 }
@@ -180,29 +145,15 @@ mod tests {
         std::fs::write(file.path(), serde_json::Value::from(records).to_string()).unwrap();
         let file = read(file.path(), &ReadOptions::default()).unwrap();
         let findings = lint(&file);
-        assert!(
-            findings
-                .iter()
-                .all(|finding| finding.row.is_none() == finding.id.is_none())
-        );
-        let found = findings
-            .iter()
-            .map(|found| (found.kind, found.severity, found.row))
-            .collect();
+        assert!(findings.iter().all(|finding| finding.row.is_none() == finding.id.is_none()));
+        let found = findings.iter().map(|found| (found.kind, found.severity, found.row)).collect();
         (file, found)
     }
 
     #[test]
     fn each_row_has_its_finding() {
-        let captions = [
-            "a dog",
-            " ",
-            " a\u{a0}cat ",
-            "two\nlines",
-            "<s>a bus</s>",
-            "a a a a a",
-            "None",
-        ];
+        let captions =
+            ["a dog", " ", " a\u{a0}cat ", "two\nlines", "<s>a bus</s>", "a a a a a", "None"];
         assert_eq!(
             linted(&captions).1,
             [
@@ -228,10 +179,7 @@ mod tests {
     #[test]
     fn one_caption_for_most_images_is_noted() {
         let constant = |captions: &[&str]| {
-            linted(captions)
-                .1
-                .iter()
-                .any(|found| found.0 == FindingKind::ConstantCaption)
+            linted(captions).1.iter().any(|found| found.0 == FindingKind::ConstantCaption)
         };
         assert!(constant(&["a dog", "a dog", "a dog", "a cat", "a bus"]));
         assert!(!constant(&["a dog", "a dog", "a cat", "a cat", "a bus"]));
@@ -243,10 +191,7 @@ mod tests {
         let (file, _) = linted(&["a", "b", "c"]);
         let findings = too_long(&file, &[512, 513, 3], 512);
         assert_eq!(findings.len(), 1);
-        assert_eq!(
-            (findings[0].row, findings[0].kind),
-            (Some(2), FindingKind::TooLong)
-        );
+        assert_eq!((findings[0].row, findings[0].kind), (Some(2), FindingKind::TooLong));
         assert!(findings[0].message.contains("513") && is_valid(&findings));
     }
 }

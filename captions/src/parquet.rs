@@ -29,27 +29,17 @@ pub(super) fn read(
     // The Parquet reader has assertions about the file's inner offsets, so a damaged file may panic in it.
     let read = catch_unwind(AssertUnwindSafe(|| frame(bytes, max_bytes, picker, rows)));
     let (table, layout) = read.unwrap_or_else(|_| {
-        Err(ReadProblem::Parquet(
-            "its inner structure is damaged".to_owned(),
-        ))
+        Err(ReadProblem::Parquet("its inner structure is damaged".to_owned()))
     })?;
-    let (ids, captions) = (
-        &table.columns()[layout.id],
-        layout.caption.map(|at| &table.columns()[at]),
-    );
-    rows.name_columns(
-        Some(ids.name()),
-        captions.map(|captions| captions.name().as_str()),
-    );
+    let (ids, captions) =
+        (&table.columns()[layout.id], layout.caption.map(|at| &table.columns()[at]));
+    rows.name_columns(Some(ids.name()), captions.map(|captions| captions.name().as_str()));
 
     let ids = texts(ids, "image ids")?;
     let mut source_rows: Vec<IdxSize> = Vec::with_capacity(table.height());
     let mut push = |rows: &mut Builder, index: usize, caption: Option<String>| {
         let row = index as u64 + 1;
-        let id = ids
-            .get(index)
-            .and_then(Option::as_deref)
-            .unwrap_or_default();
+        let id = ids.get(index).and_then(Option::as_deref).unwrap_or_default();
         if caption.is_none() && picker.wants_captions() {
             let finding = Finding::error(FindingKind::NullCaption, "the caption is null");
             rows.find(finding.at(row).of(id));
@@ -62,13 +52,10 @@ pub(super) fn read(
             let lists = captions.list().map_err(damaged)?;
             for index in 0..lists.len() {
                 let list = lists.get_as_series(index);
-                let list = list
-                    .map(|list| texts(&list.into_column(), "captions"))
-                    .transpose()?;
+                let list = list.map(|list| texts(&list.into_column(), "captions")).transpose()?;
                 match list {
                     Some(list) if !list.is_empty() => {
-                        list.into_iter()
-                            .for_each(|caption| push(rows, index, caption));
+                        list.into_iter().for_each(|caption| push(rows, index, caption));
                     }
                     _ => push(rows, index, None),
                 }
@@ -83,11 +70,7 @@ pub(super) fn read(
     }
     let others = others(&table, layout).and_then(|others| {
         let aligned = source_rows.len() == others.height();
-        if aligned {
-            Ok(others)
-        } else {
-            others.take(&IdxCa::from_vec("".into(), source_rows))
-        }
+        if aligned { Ok(others) } else { others.take(&IdxCa::from_vec("".into(), source_rows)) }
     });
     rows.typed_columns(others.map_err(damaged)?);
     Ok(Format::Parquet)
@@ -120,10 +103,7 @@ fn frame(
         id: position(all.id).expect("the id column is kept"),
         caption: all.caption.and_then(position),
     };
-    let table = reader
-        .with_projection(Some(kept))
-        .finish()
-        .map_err(damaged)?;
+    let table = reader.with_projection(Some(kept)).finish().map_err(damaged)?;
     Ok((table, layout))
 }
 
@@ -135,19 +115,10 @@ fn check_sizes(metadata: &FileMetadata, max_bytes: u64) -> Result<(), ReadProble
     for group in &metadata.row_groups {
         rows = rows.saturating_add(group.num_rows() as u64);
         for column in group.parquet_columns() {
-            let sizes = [
-                column.uncompressed_size(),
-                column.compressed_size(),
-                column.num_values(),
-            ];
-            let Ok(sizes) = sizes
-                .map(u64::try_from)
-                .into_iter()
-                .collect::<Result<Vec<u64>, _>>()
+            let sizes = [column.uncompressed_size(), column.compressed_size(), column.num_values()];
+            let Ok(sizes) = sizes.map(u64::try_from).into_iter().collect::<Result<Vec<u64>, _>>()
             else {
-                return Err(ReadProblem::Parquet(
-                    "its footer holds a negative size".to_owned(),
-                ));
+                return Err(ReadProblem::Parquet("its footer holds a negative size".to_owned()));
             };
             bytes = bytes.saturating_add(sizes.into_iter().max().unwrap_or(0));
         }
@@ -181,10 +152,7 @@ fn is_plain(dtype: &ArrowDataType) -> bool {
 fn others(table: &DataFrame, layout: Layout) -> PolarsResult<DataFrame> {
     let columns = table.columns().iter().enumerate();
     let others = columns.filter(|(at, _)| *at != layout.id && Some(*at) != layout.caption);
-    DataFrame::new(
-        table.height(),
-        others.map(|(_, column)| column.clone()).collect(),
-    )
+    DataFrame::new(table.height(), others.map(|(_, column)| column.clone()).collect())
 }
 
 fn texts(column: &Column, wanted: &'static str) -> Result<Vec<Option<String>>, ReadProblem> {

@@ -43,16 +43,9 @@ pub(super) fn segments(bytes: &[u8], delimiter: u8) -> Vec<Segment> {
             Some(last) if quoting == Quoting::Sound && last.quoting == quoting => {
                 last.range.end = end
             }
-            _ => segments.push(Segment {
-                range: start..end,
-                line,
-                quoting,
-            }),
+            _ => segments.push(Segment { range: start..end, line, quoting }),
         }
-        line += bytes[start..end]
-            .iter()
-            .filter(|&&byte| byte == b'\n')
-            .count() as u64;
+        line += bytes[start..end].iter().filter(|&&byte| byte == b'\n').count() as u64;
         start = end;
     }
     segments
@@ -93,10 +86,7 @@ fn scan(bytes: &[u8], delimiter: u8) -> Scan {
             At::Closing if byte == b'"' => At::Quoted,
             _ if byte == delimiter => At::FieldStart,
             _ if line_end => {
-                return Scan::Record {
-                    len: index + 1,
-                    quoting,
-                };
+                return Scan::Record { len: index + 1, quoting };
             }
             At::FieldStart if byte == b'"' => At::Quoted,
             At::Closing => {
@@ -115,18 +105,12 @@ fn scan(bytes: &[u8], delimiter: u8) -> Scan {
     }
     match at {
         At::Quoted => Scan::NeverClosed,
-        _ => Scan::Record {
-            len: bytes.len(),
-            quoting,
-        },
+        _ => Scan::Record { len: bytes.len(), quoting },
     }
 }
 
 fn line_len(bytes: &[u8]) -> usize {
-    bytes
-        .iter()
-        .position(|&byte| byte == b'\n')
-        .map_or(bytes.len(), |end| end + 1)
+    bytes.iter().position(|&byte| byte == b'\n').map_or(bytes.len(), |end| end + 1)
 }
 
 #[cfg(test)]
@@ -142,11 +126,7 @@ mod tests {
 
     #[test]
     fn a_sound_file_is_one_segment() {
-        for text in [
-            "a,b\n1,\"x, \"\"y\"\"\nz\"\r\n2,a 5\" pipe\n3,\"\"",
-            "\n\n",
-            "a\rb\r",
-        ] {
+        for text in ["a,b\n1,\"x, \"\"y\"\"\nz\"\r\n2,a 5\" pipe\n3,\"\"", "\n\n", "a\rb\r"] {
             assert_eq!(cut(text), [(text, 1, Quoting::Sound)]);
         }
         assert_eq!(cut(""), []);
@@ -165,10 +145,7 @@ mod tests {
         // The next quoted field closes it, and the text after that quote gives it away.
         assert_eq!(
             cut("1,\"open\n2,\"x\"\n3,y"),
-            [
-                ("1,\"open\n", 1, Quoting::NeverClosed),
-                ("2,\"x\"\n3,y", 2, Quoting::Sound)
-            ]
+            [("1,\"open\n", 1, Quoting::NeverClosed), ("2,\"x\"\n3,y", 2, Quoting::Sound)]
         );
     }
 
@@ -176,27 +153,16 @@ mod tests {
     fn text_after_a_quote_is_its_own_segment() {
         assert_eq!(
             cut("1,\"a \"b\" c\"\n2,x\n"),
-            [
-                ("1,\"a \"b\" c\"\n", 1, Quoting::TextAfterQuote),
-                ("2,x\n", 2, Quoting::Sound)
-            ]
+            [("1,\"a \"b\" c\"\n", 1, Quoting::TextAfterQuote), ("2,x\n", 2, Quoting::Sound)]
         );
     }
 
     #[test]
     fn hostile_files_take_linear_time() {
-        for line in [
-            "a\",\"b\n",
-            "a\"b,\"c\n",
-            "\"a\"\"\n",
-            "\",\"\n",
-            "\"\"\"x\n",
-        ] {
+        for line in ["a\",\"b\n", "a\"b,\"c\n", "\"a\"\"\n", "\",\"\n", "\"\"\"x\n"] {
             let text = line.repeat(200_000);
-            let covered: usize = segments(text.as_bytes(), b',')
-                .iter()
-                .map(|s| s.range.len())
-                .sum();
+            let covered: usize =
+                segments(text.as_bytes(), b',').iter().map(|s| s.range.len()).sum();
             assert_eq!(covered, text.len());
         }
     }

@@ -21,14 +21,7 @@ pub(super) struct Records<'a> {
 
 impl<'a> Records<'a> {
     pub fn new(rows: &'a mut Builder, picker: &'a Picker<'a>) -> Self {
-        Self {
-            rows,
-            picker,
-            row: 0,
-            id_key: None,
-            caption_key: None,
-            first_keys: None,
-        }
+        Self { rows, picker, row: 0, id_key: None, caption_key: None, first_keys: None }
     }
 
     /// Starts a row and returns its number.
@@ -126,20 +119,11 @@ impl<'a> Records<'a> {
     }
 
     fn caption_key(&self, record: &Map<String, Value>, id_key: Option<&str>) -> Option<String> {
-        if let Some(known) = self
-            .caption_key
-            .as_ref()
-            .filter(|key| record.contains_key(*key))
-        {
+        if let Some(known) = self.caption_key.as_ref().filter(|key| record.contains_key(*key)) {
             return Some(known.clone());
         }
-        let keys: Vec<&String> = record
-            .keys()
-            .filter(|key| Some(key.as_str()) != id_key)
-            .collect();
-        self.picker
-            .caption(&keys, keys.len())
-            .map(|at| keys[at].clone())
+        let keys: Vec<&String> = record.keys().filter(|key| Some(key.as_str()) != id_key).collect();
+        self.picker.caption(&keys, keys.len()).map(|at| keys[at].clone())
     }
 
     fn id(&mut self, value: &Value) -> String {
@@ -157,10 +141,9 @@ impl<'a> Records<'a> {
 
     fn captions(&mut self, id: &str, value: &Value) -> Vec<String> {
         match value {
-            Value::Array(list) if !list.is_empty() => list
-                .iter()
-                .map(|caption| self.caption(id, caption))
-                .collect(),
+            Value::Array(list) if !list.is_empty() => {
+                list.iter().map(|caption| self.caption(id, caption)).collect()
+            }
             other => vec![self.caption(id, other)],
         }
     }
@@ -178,11 +161,7 @@ impl<'a> Records<'a> {
             }
         };
         self.find(finding.of(id));
-        if value.is_number() {
-            value.to_string()
-        } else {
-            String::new()
-        }
+        if value.is_number() { value.to_string() } else { String::new() }
     }
 }
 

@@ -17,11 +17,8 @@ pub struct References {
 pub fn group(file: &CaptionFile) -> References {
     let mut references = References::default();
     let mut positions: HashMap<&str, usize> = HashMap::new();
-    for (index, caption) in file
-        .captions
-        .iter()
-        .enumerate()
-        .filter(|(_, caption)| !caption.id.is_empty())
+    for (index, caption) in
+        file.captions.iter().enumerate().filter(|(_, caption)| !caption.id.is_empty())
     {
         let position = *positions.entry(&caption.id).or_insert_with(|| {
             references.ids.push(caption.id.clone());

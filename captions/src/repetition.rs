@@ -24,18 +24,10 @@ pub(super) fn repetition(caption: &str) -> Option<Repetition> {
     let bare: Vec<&str> = words.iter().map(|word| without_punctuation(word)).collect();
     let mut worst: Option<Repetition> = None;
     for length in 1..=LONGEST_UNIT.min(words.len() / PHRASE_TIMES) {
-        let enough = if length == 1 {
-            WORD_TIMES
-        } else {
-            PHRASE_TIMES
-        };
+        let enough = if length == 1 { WORD_TIMES } else { PHRASE_TIMES };
         let mut run = 0;
         for end in length..words.len() {
-            run = if bare[end].eq_ignore_ascii_case(bare[end - length]) {
-                run + 1
-            } else {
-                0
-            };
+            run = if bare[end].eq_ignore_ascii_case(bare[end - length]) { run + 1 } else { 0 };
             let times = run / length + 1;
             if times >= enough && worst.as_ref().is_none_or(|worst| times > worst.times) {
                 let unit = words[end + 1 - length..=end].join(" ");
@@ -67,10 +59,7 @@ fn repeated_letter(word: &str) -> Option<Repetition> {
         last = Some(letter);
         if run == LETTER_TIMES {
             let times = word.chars().filter(|&other| other == letter).count();
-            return Some(Repetition {
-                unit: letter.to_string(),
-                times,
-            });
+            return Some(Repetition { unit: letter.to_string(), times });
         }
     }
     None
@@ -89,10 +78,7 @@ mod tests {
             ("' ' ' ' ' ' and", "'", 6),
             ("a sign that says aaaaaaaaaaaaaa", "a", 14),
         ] {
-            let expected = Repetition {
-                unit: unit.into(),
-                times,
-            };
+            let expected = Repetition { unit: unit.into(), times };
             let found = repetition(caption).unwrap_or_else(|| panic!("{caption}"));
             assert_eq!(found.times, expected.times, "{caption}");
             if caption != "a dog and a dog and a dog and a dog" {

@@ -33,19 +33,12 @@ pub(super) fn load(path: &Path, max_bytes: u64) -> Result<Source, ReadProblem> {
     if metadata.is_dir() {
         return Err(ReadProblem::Directory);
     }
-    let too_large = |what| ReadProblem::TooLarge {
-        what,
-        limit: max_bytes,
-    };
+    let too_large = |what| ReadProblem::TooLarge { what, limit: max_bytes };
     if metadata.len() > max_bytes {
         return Err(too_large("the file is"));
     }
     let file = File::open(path).map_err(from_io)?;
-    let hashing = Hashing {
-        inner: file.take(max_bytes + 1),
-        digest: Sha256::new(),
-        bytes: 0,
-    };
+    let hashing = Hashing { inner: file.take(max_bytes + 1), digest: Sha256::new(), bytes: 0 };
     let mut raw = BufReader::with_capacity(1 << 16, hashing);
 
     let gzipped = raw.fill_buf().map_err(from_io)?.starts_with(&GZIP_MAGIC);
@@ -53,10 +46,7 @@ pub(super) fn load(path: &Path, max_bytes: u64) -> Result<Source, ReadProblem> {
     if gzipped {
         let decoder = MultiGzDecoder::new(&mut raw);
         if let Err(reason) = decoder.take(max_bytes + 1).read_to_end(&mut bytes) {
-            return Err(ReadProblem::Gzip {
-                bytes: bytes.len(),
-                reason,
-            });
+            return Err(ReadProblem::Gzip { bytes: bytes.len(), reason });
         }
         if bytes.len() as u64 > max_bytes {
             return Err(too_large("the decompressed content is"));
@@ -73,11 +63,7 @@ pub(super) fn load(path: &Path, max_bytes: u64) -> Result<Source, ReadProblem> {
     }
 
     let mut findings = Vec::new();
-    let skip = if bytes.starts_with(&UTF8_BOM) {
-        UTF8_BOM.len()
-    } else {
-        0
-    };
+    let skip = if bytes.starts_with(&UTF8_BOM) { UTF8_BOM.len() } else { 0 };
     if skip > 0 {
         findings.push(Finding::note(
             FindingKind::Bom,
@@ -134,32 +120,16 @@ fn refuse_binary(bytes: &[u8]) -> Result<(), ReadProblem> {
             "this is a zip archive or an Excel workbook",
             "unpack it, or save the sheet as CSV",
         ),
-        (
-            b"\xd0\xcf\x11\xe0",
-            "this is an old Excel or Word document",
-            "save the sheet as CSV",
-        ),
-        (
-            b"\x89PNG",
-            "this is a PNG image",
-            "give the file of its captions",
-        ),
-        (
-            b"\xff\xd8\xff",
-            "this is a JPEG image",
-            "give the file of its captions",
-        ),
+        (b"\xd0\xcf\x11\xe0", "this is an old Excel or Word document", "save the sheet as CSV"),
+        (b"\x89PNG", "this is a PNG image", "give the file of its captions"),
+        (b"\xff\xd8\xff", "this is a JPEG image", "give the file of its captions"),
         (b"%PDF", "this is a PDF document", AS_TEXT),
         (
             b"\x28\xb5\x2f\xfd",
             "this is compressed with zstd",
             "decompress it, or compress it with gzip",
         ),
-        (
-            b"BZh",
-            "this is compressed with bzip2",
-            "decompress it, or compress it with gzip",
-        ),
+        (b"BZh", "this is compressed with bzip2", "decompress it, or compress it with gzip"),
         (
             b"\xff\xfe",
             "this is UTF-16 text",
@@ -216,10 +186,7 @@ mod tests {
         );
         let zipped = gzip(b"abc");
         let source = load_bytes(&zipped, 100).unwrap();
-        assert_eq!(
-            (source.bytes.as_slice(), source.raw_bytes),
-            (&b"abc"[..], zipped.len() as u64)
-        );
+        assert_eq!((source.bytes.as_slice(), source.raw_bytes), (&b"abc"[..], zipped.len() as u64));
         assert_eq!(source.sha256, hexadecimal(&Sha256::digest(&zipped)));
     }
 
@@ -227,55 +194,29 @@ mod tests {
     fn reads_every_gzip_member_and_refuses_a_cut_one() {
         let mut members = gzip(b"image_id,caption\n");
         members.extend(gzip(b"1,a dog\n"));
-        assert_eq!(
-            load_bytes(&members, 100).unwrap().bytes,
-            b"image_id,caption\n1,a dog\n"
-        );
+        assert_eq!(load_bytes(&members, 100).unwrap().bytes, b"image_id,caption\n1,a dog\n");
         let cut = &members[..members.len() - 9];
-        assert!(matches!(
-            load_bytes(cut, 100),
-            Err(ReadProblem::Gzip { .. })
-        ));
+        assert!(matches!(load_bytes(cut, 100), Err(ReadProblem::Gzip { .. })));
     }
 
     #[test]
     fn bounds_what_a_bomb_decompresses_to() {
         let bomb = gzip(&vec![b'a'; 1 << 20]);
         assert!(bomb.len() < 2048);
-        assert!(matches!(
-            load_bytes(&bomb, 4096),
-            Err(ReadProblem::TooLarge { .. })
-        ));
-        assert!(matches!(
-            load_bytes(&[b'a'; 101], 100),
-            Err(ReadProblem::TooLarge { .. })
-        ));
+        assert!(matches!(load_bytes(&bomb, 4096), Err(ReadProblem::TooLarge { .. })));
+        assert!(matches!(load_bytes(&[b'a'; 101], 100), Err(ReadProblem::TooLarge { .. })));
         assert!(load_bytes(&[b'a'; 100], 100).is_ok());
     }
 
     #[test]
     fn has_a_sentence_for_what_is_not_a_caption_file() {
         assert!(matches!(load_bytes(b"", 9), Err(ReadProblem::Empty)));
-        assert!(matches!(
-            load_bytes(b"\xef\xbb\xbf \n", 9),
-            Err(ReadProblem::Empty)
-        ));
-        for binary in [
-            &b"\x89PNG\r\n"[..],
-            b"PK\x03\x04..",
-            b"a\0b",
-            b"\xff\xfea\0",
-        ] {
-            assert!(matches!(
-                load_bytes(binary, 99),
-                Err(ReadProblem::Binary { .. })
-            ));
+        assert!(matches!(load_bytes(b"\xef\xbb\xbf \n", 9), Err(ReadProblem::Empty)));
+        for binary in [&b"\x89PNG\r\n"[..], b"PK\x03\x04..", b"a\0b", b"\xff\xfea\0"] {
+            assert!(matches!(load_bytes(binary, 99), Err(ReadProblem::Binary { .. })));
         }
         let dir = tempfile::tempdir().unwrap();
         assert!(matches!(load(dir.path(), 9), Err(ReadProblem::Directory)));
-        assert!(matches!(
-            load(&dir.path().join("no"), 9),
-            Err(ReadProblem::Missing)
-        ));
+        assert!(matches!(load(&dir.path().join("no"), 9), Err(ReadProblem::Missing)));
     }
 }

@@ -100,27 +100,15 @@ impl Cells {
             Kind::Count if column.dtype().is_float() => {
                 polars_bail!(SchemaMismatch: "holds {}, not counts", column.dtype())
             }
-            Kind::Count => Self::Count(
-                column
-                    .strict_cast(&DataType::UInt64)?
-                    .u64()?
-                    .iter()
-                    .collect(),
-            ),
-            Kind::Number => Self::Number(
-                column
-                    .strict_cast(&DataType::Float64)?
-                    .f64()?
-                    .iter()
-                    .collect(),
-            ),
-            Kind::Flag => Self::Flag(
-                column
-                    .strict_cast(&DataType::Boolean)?
-                    .bool()?
-                    .iter()
-                    .collect(),
-            ),
+            Kind::Count => {
+                Self::Count(column.strict_cast(&DataType::UInt64)?.u64()?.iter().collect())
+            }
+            Kind::Number => {
+                Self::Number(column.strict_cast(&DataType::Float64)?.f64()?.iter().collect())
+            }
+            Kind::Flag => {
+                Self::Flag(column.strict_cast(&DataType::Boolean)?.bool()?.iter().collect())
+            }
         })
     }
 
@@ -175,10 +163,7 @@ impl Table {
     pub fn from_rows(columns: &[(&str, Kind)], rows: &[Map<String, Value>]) -> Self {
         let mut table = Self::default();
         for &(name, kind) in columns {
-            table.push(
-                name,
-                Cells::from_json(kind, rows.iter().map(|row| row.get(name))),
-            );
+            table.push(name, Cells::from_json(kind, rows.iter().map(|row| row.get(name))));
         }
         table
     }
@@ -217,9 +202,7 @@ impl Table {
             }
             TableFormat::Csv => {
                 let mut frame = self.defused().frame().map_err(io::Error::other)?;
-                CsvWriter::new(out)
-                    .finish(&mut frame)
-                    .map_err(io::Error::other)
+                CsvWriter::new(out).finish(&mut frame).map_err(io::Error::other)
             }
             TableFormat::Parquet => {
                 let mut frame = self.frame().map_err(io::Error::other)?;
@@ -230,10 +213,7 @@ impl Table {
     }
 
     fn frame(&self) -> PolarsResult<DataFrame> {
-        let columns = self
-            .columns
-            .iter()
-            .map(|(name, cells)| cells.to_column(name));
+        let columns = self.columns.iter().map(|(name, cells)| cells.to_column(name));
         DataFrame::new(self.height(), columns.collect())
     }
 
@@ -243,19 +223,13 @@ impl Table {
             let cells = match cells {
                 Cells::Text(cells) => {
                     let texts = cells.iter().map(Option::as_deref);
-                    Cells::Text(
-                        texts
-                            .map(|cell| cell.map(|text| defused(text).into()))
-                            .collect(),
-                    )
+                    Cells::Text(texts.map(|cell| cell.map(|text| defused(text).into())).collect())
                 }
                 others => others.clone(),
             };
             (defused(name).into(), cells)
         });
-        Self {
-            columns: columns.collect(),
-        }
+        Self { columns: columns.collect() }
     }
 }
 
@@ -326,10 +300,7 @@ impl TableFile {
     /// # Errors
     /// Another extension, or a place that cannot be written.
     pub fn create(path: &Path) -> Result<Self, TableError> {
-        Ok(Self {
-            format: TableFormat::of(path)?,
-            output: Output::create(path)?,
-        })
+        Ok(Self { format: TableFormat::of(path)?, output: Output::create(path)? })
     }
 
     /// Writes the table and puts the file into its place, wholly or not at all.
@@ -339,10 +310,7 @@ impl TableFile {
     pub fn write(mut self, table: &Table) -> Result<(), TableError> {
         table
             .write(self.format, &mut self.output)
-            .map_err(|source| TableError::Write {
-                path: self.output.path().to_owned(),
-                source,
-            })?;
+            .map_err(|source| TableError::Write { path: self.output.path().to_owned(), source })?;
         Ok(self.output.commit()?)
     }
 }

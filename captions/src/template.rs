@@ -32,11 +32,8 @@ pub struct Template {
 pub fn read_template(path: &Path, options: &ReadOptions) -> Result<Template, ReadError> {
     let file = read_columns(path, options, Wanted::Id)?;
     let grouped = group(&file);
-    let placeholders = grouped
-        .captions
-        .iter()
-        .map(|captions| file.captions[captions[0]].text.clone())
-        .collect();
+    let placeholders =
+        grouped.captions.iter().map(|captions| file.captions[captions[0]].text.clone()).collect();
     Ok(Template {
         path: file.path,
         sha256: file.sha256,

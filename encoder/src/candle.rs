@@ -32,12 +32,7 @@ impl Candle {
             path: spec.weight_files[0].clone(),
             problems: vec![first_line(&error)],
         })?;
-        Ok(Candle {
-            spec: spec.clone(),
-            device: place,
-            label: format!("candle/{device}"),
-            model,
-        })
+        Ok(Candle { spec: spec.clone(), device: place, label: format!("candle/{device}"), model })
     }
 
     /// The last layer's tokens, one after the other, [tokens × dim].
@@ -99,19 +94,13 @@ fn read(spec: &Spec, device: &Device) -> Result<BertModel> {
         layer_norm_eps: spec.layer_norm_eps,
         ..Config::default()
     };
-    BertModel::load(
-        VarBuilder::from_tensors(tensors, DType::F32, device),
-        &config,
-    )
+    BertModel::load(VarBuilder::from_tensors(tensors, DType::F32, device), &config)
 }
 
 /// `cpu` or `cuda:N`.
 fn open(name: &str) -> std::result::Result<Device, EncoderError> {
-    let wrong = |reason: String| EncoderError::Option {
-        option: "--device",
-        value: name.into(),
-        reason,
-    };
+    let wrong =
+        |reason: String| EncoderError::Option { option: "--device", value: name.into(), reason };
     if name == "cpu" {
         return Ok(Device::Cpu);
     }

@@ -27,11 +27,7 @@ impl Chunk {
             ids.extend_from_slice(&captions[*member]);
             ends.push(ids.len());
         }
-        Chunk {
-            ids,
-            ends,
-            members: members.to_vec(),
-        }
+        Chunk { ids, ends, members: members.to_vec() }
     }
 
     /// Tokens of all captions together.
@@ -53,10 +49,8 @@ impl Chunk {
             let next = self.ends[first..].partition_point(|end| *end <= begin + rows);
             let captions = first..(first + next.max(1)).min(self.ends.len());
             first = captions.end;
-            (!captions.is_empty()).then(|| Block {
-                rows: begin..self.begin(captions.end),
-                captions,
-            })
+            (!captions.is_empty())
+                .then(|| Block { rows: begin..self.begin(captions.end), captions })
         })
     }
 

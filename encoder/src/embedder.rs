@@ -194,9 +194,7 @@ impl Embedder {
     pub fn max_length(&self) -> usize {
         self.options
             .max_length
-            .map_or(self.spec.max_length, |limit| {
-                limit.min(self.spec.max_length)
-            })
+            .map_or(self.spec.max_length, |limit| limit.min(self.spec.max_length))
     }
 
     /// Captions that were encoded rather than found in the cache, so far.
@@ -212,9 +210,8 @@ impl Embedder {
     pub fn token_counts(&self, captions: &[&str]) -> Result<Vec<usize>, EmbedError> {
         // A token covers at least one byte, and two more mark the ends.
         let mut counts: Vec<usize> = captions.iter().map(|caption| caption.len() + 2).collect();
-        let suspects: Vec<usize> = (0..captions.len())
-            .filter(|&i| counts[i] > self.max_length())
-            .collect();
+        let suspects: Vec<usize> =
+            (0..captions.len()).filter(|&i| counts[i] > self.max_length()).collect();
         if !suspects.is_empty() {
             let texts: Vec<&str> = suspects.iter().map(|&i| captions[i]).collect();
             let exact = Tokens::load(&self.spec)?.counts(&texts)?;
@@ -255,11 +252,7 @@ impl Embedder {
         }
         let mut embeddings = Array2::zeros((texts.len(), self.spec.dim));
         for (mut row, vector) in embeddings.rows_mut().into_iter().zip(&found) {
-            row.assign(
-                vector
-                    .as_ref()
-                    .expect("what was not found was encoded above"),
-            );
+            row.assign(vector.as_ref().expect("what was not found was encoded above"));
         }
         Ok(distinct.spread(embeddings))
     }
@@ -275,10 +268,7 @@ impl Embedder {
         if sample.is_empty() {
             return Ok(None);
         }
-        let options = Options {
-            engine: EngineKind::Packed,
-            ..self.options.clone()
-        };
+        let options = Options { engine: EngineKind::Packed, ..self.options.clone() };
         let exact = Encoder::load(&self.spec, &options)?.encode(&sample, &|_| {})?;
         let rounded = embeddings.iter().step_by(step).flatten();
         let distances: Vec<f64> = rounded
@@ -340,9 +330,7 @@ fn weights_dtype(path: &Path) -> String {
         let mut length = [0; 8];
         file.read_exact(&mut length).ok()?;
         let mut header = Vec::new();
-        file.take(u64::from_le_bytes(length).min(MOST_HEADER))
-            .read_to_end(&mut header)
-            .ok()?;
+        file.take(u64::from_le_bytes(length).min(MOST_HEADER)).read_to_end(&mut header).ok()?;
         let header: serde_json::Value = serde_json::from_slice(&header).ok()?;
         let tensors = header.as_object()?.values();
         tensors

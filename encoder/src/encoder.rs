@@ -66,12 +66,7 @@ impl Encoder {
                 });
             }
         };
-        Ok(Encoder {
-            spec: spec.clone(),
-            tokens,
-            max_length,
-            engine,
-        })
+        Ok(Encoder { spec: spec.clone(), tokens, max_length, engine })
     }
 
     /// Floats per embedding.
@@ -149,11 +144,8 @@ impl Encoder {
         mut rows: ArrayViewMut2<f32>,
         progress: &(dyn Fn(usize) + Sync),
     ) -> Result<(), EncoderError> {
-        let chunks = chunk::compose(
-            &tokens,
-            self.engine.chunk_rows(),
-            rayon::current_num_threads(),
-        );
+        let chunks =
+            chunk::compose(&tokens, self.engine.chunk_rows(), rayon::current_num_threads());
         let dim = self.dim();
         let mut slots: Vec<Option<&mut [f32]>> = rows
             .as_slice_mut()
@@ -165,30 +157,24 @@ impl Encoder {
         let jobs: Vec<(Chunk, Vec<&mut [f32]>)> = chunks
             .into_iter()
             .map(|chunk| {
-                let rows = chunk
-                    .members()
-                    .iter()
-                    .filter_map(|i| slots[*i].take())
-                    .collect();
+                let rows = chunk.members().iter().filter_map(|i| slots[*i].take()).collect();
                 (chunk, rows)
             })
             .collect();
-        jobs.into_par_iter()
-            .with_max_len(1)
-            .try_for_each(|(chunk, rows)| {
-                let mut embeddings = vec![0.0; rows.len() * dim];
-                self.engine.embed(&chunk, &mut embeddings)?;
-                if !embeddings.iter().all(|value| value.is_finite()) {
-                    return Err(EncoderError::Corrupt {
-                        path: self.spec.weight_files[0].clone(),
-                        reason: "the encoder gives embeddings that are not finite".into(),
-                    });
-                }
-                for (row, embedding) in rows.into_iter().zip(embeddings.chunks_exact(dim)) {
-                    row.copy_from_slice(embedding);
-                }
-                progress(chunk.members().len());
-                Ok(())
-            })
+        jobs.into_par_iter().with_max_len(1).try_for_each(|(chunk, rows)| {
+            let mut embeddings = vec![0.0; rows.len() * dim];
+            self.engine.embed(&chunk, &mut embeddings)?;
+            if !embeddings.iter().all(|value| value.is_finite()) {
+                return Err(EncoderError::Corrupt {
+                    path: self.spec.weight_files[0].clone(),
+                    reason: "the encoder gives embeddings that are not finite".into(),
+                });
+            }
+            for (row, embedding) in rows.into_iter().zip(embeddings.chunks_exact(dim)) {
+                row.copy_from_slice(embedding);
+            }
+            progress(chunk.members().len());
+            Ok(())
+        })
     }
 }

@@ -47,14 +47,13 @@ impl FromStr for EngineKind {
     type Err = EncoderError;
 
     fn from_str(text: &str) -> Result<EngineKind, EncoderError> {
-        EngineKind::ALL
-            .into_iter()
-            .find(|kind| kind.name() == text)
-            .ok_or_else(|| EncoderError::Option {
+        EngineKind::ALL.into_iter().find(|kind| kind.name() == text).ok_or_else(|| {
+            EncoderError::Option {
                 option: "--engine",
                 value: text.into(),
                 reason: "the engines are packed, int12 and candle".into(),
-            })
+            }
+        })
     }
 }
 
@@ -71,11 +70,7 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Options {
-            engine: EngineKind::default(),
-            device: "cpu".into(),
-            max_length: None,
-        }
+        Options { engine: EngineKind::default(), device: "cpu".into(), max_length: None }
     }
 }
 

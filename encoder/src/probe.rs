@@ -25,10 +25,7 @@ pub fn fma_peak(threads: usize, time: Duration) -> f64 {
     };
     std::thread::scope(|scope| {
         let workers: Vec<_> = (0..threads.max(1)).map(|_| scope.spawn(worker)).collect();
-        workers
-            .into_iter()
-            .filter_map(|worker| worker.join().ok())
-            .sum()
+        workers.into_iter().filter_map(|worker| worker.join().ok()).sum()
     })
 }
 
@@ -58,10 +55,7 @@ pub fn encode_speed(encoder: &Encoder, time: Duration) -> Result<Speed, EncoderE
         let counts = run(encoder, &captions)?;
         done += captions.len();
         tokens += counts.iter().sum::<usize>();
-        flop += counts
-            .iter()
-            .map(|n| *n as f64 * encoder.spec().flop_per_token(*n))
-            .sum::<f64>();
+        flop += counts.iter().map(|n| *n as f64 * encoder.spec().flop_per_token(*n)).sum::<f64>();
         captions = made_up(captions.len(), done);
     }
     let seconds = start.elapsed().as_secs_f64();

@@ -25,23 +25,15 @@ impl Tokens {
     /// A missing or malformed tokenizer file.
     pub fn load(spec: &Spec) -> Result<Tokens, EncoderError> {
         let path = &spec.tokenizer_file;
-        let bytes = std::fs::read(path).map_err(|source| EncoderError::Io {
-            path: path.clone(),
-            source,
-        })?;
-        let corrupt = |reason: String| EncoderError::Corrupt {
-            path: path.clone(),
-            reason,
-        };
+        let bytes = std::fs::read(path)
+            .map_err(|source| EncoderError::Io { path: path.clone(), source })?;
+        let corrupt = |reason: String| EncoderError::Corrupt { path: path.clone(), reason };
         let mut tokenizer =
             Tokenizer::from_bytes(&bytes).map_err(|error| corrupt(error.to_string()))?;
         tokenizer.with_padding(None);
-        tokenizer
-            .with_truncation(None)
-            .map_err(|error| corrupt(error.to_string()))?;
-        let specials = tokenizer
-            .get_post_processor()
-            .map_or(0, |processor| processor.added_tokens(false));
+        tokenizer.with_truncation(None).map_err(|error| corrupt(error.to_string()))?;
+        let specials =
+            tokenizer.get_post_processor().map_or(0, |processor| processor.added_tokens(false));
         Ok(Tokens {
             tokenizer,
             specials,

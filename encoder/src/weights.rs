@@ -63,11 +63,7 @@ const PREFIXES: [&str; 3] = ["", "bert.", "model."];
 /// The name of a tensor without such a prefix.
 #[cfg(feature = "candle")]
 pub(super) fn without_prefix(name: &str) -> &str {
-    PREFIXES
-        .iter()
-        .rev()
-        .find_map(|prefix| name.strip_prefix(prefix))
-        .unwrap_or(name)
+    PREFIXES.iter().rev().find_map(|prefix| name.strip_prefix(prefix)).unwrap_or(name)
 }
 
 impl<L: Send> Weights<L> {
@@ -91,12 +87,10 @@ impl<L: Send> Weights<L> {
             })
             .unwrap_or_default();
         let reader = Reader { tensors, prefix };
-        reader
-            .bert(spec, prepare)
-            .map_err(|problems| EncoderError::Weights {
-                path: spec.weight_files[0].clone(),
-                problems,
-            })
+        reader.bert(spec, prepare).map_err(|problems| EncoderError::Weights {
+            path: spec.weight_files[0].clone(),
+            problems,
+        })
     }
 }
 
@@ -111,14 +105,8 @@ struct Stored {
 impl Stored {
     /// Adds the tensors that the header of a file lists; the header is checked against the length of the file.
     fn list(path: &Path, tensors: &mut HashMap<String, Stored>) -> Result<(), EncoderError> {
-        let io = |source| EncoderError::Io {
-            path: path.to_path_buf(),
-            source,
-        };
-        let corrupt = |reason: String| EncoderError::Corrupt {
-            path: path.to_path_buf(),
-            reason,
-        };
+        let io = |source| EncoderError::Io { path: path.to_path_buf(), source };
+        let corrupt = |reason: String| EncoderError::Corrupt { path: path.to_path_buf(), reason };
         let file = Arc::new(File::open(path).map_err(io)?);
         let whole = map(&MmapOptions::new(), &file).map_err(io)?;
         let (header, metadata) =
@@ -161,14 +149,10 @@ impl Reader {
     fn bert<L: Send>(&self, spec: &Spec, prepare: impl Fn(Layer) -> L + Sync) -> Read<Weights<L>> {
         let dim = spec.dim;
         let words = self.tensor("embeddings.word_embeddings.weight", &[spec.vocab, dim]);
-        let positions = self.tensor(
-            "embeddings.position_embeddings.weight",
-            &[spec.max_positions, dim],
-        );
-        let types = self.tensor(
-            "embeddings.token_type_embeddings.weight",
-            &[spec.token_types, dim],
-        );
+        let positions =
+            self.tensor("embeddings.position_embeddings.weight", &[spec.max_positions, dim]);
+        let types =
+            self.tensor("embeddings.token_type_embeddings.weight", &[spec.token_types, dim]);
         let norm = self.norm("embeddings.LayerNorm", dim);
         let layers: Vec<Read<L>> = (0..spec.layers)
             .into_par_iter()
@@ -237,10 +221,7 @@ impl Reader {
         let scale = self.tensor(&format!("{name}.weight"), &[width]);
         let shift = self.tensor(&format!("{name}.bias"), &[width]);
         let mut problems = Vec::new();
-        let norm = Norm {
-            scale: keep(scale, &mut problems),
-            shift: keep(shift, &mut problems),
-        };
+        let norm = Norm { scale: keep(scale, &mut problems), shift: keep(shift, &mut problems) };
         finish(norm, problems)
     }
 
@@ -278,12 +259,7 @@ impl Reader {
 }
 
 fn convert<const N: usize>(bytes: &[u8], read: impl Fn([u8; N]) -> f32) -> Vec<f32> {
-    bytes
-        .as_chunks::<N>()
-        .0
-        .iter()
-        .map(|chunk| read(*chunk))
-        .collect()
+    bytes.as_chunks::<N>().0.iter().map(|chunk| read(*chunk)).collect()
 }
 
 /// The value, or its default with the problems noted: reading goes on so that all problems are reported at once.

@@ -91,9 +91,7 @@ pub fn exp<I: Isa>(isa: I, x: I::F32) -> I::F32 {
     let x = isa.splat(88.0).min(isa.splat(-87.0).max(x));
     // Adding and taking away 1.5·2²³ rounds to the nearest whole number.
     let magic = isa.splat(12_582_912.0);
-    let n = x
-        .mul_add(isa.splat(std::f32::consts::LOG2_E), magic)
-        .sub(magic);
+    let n = x.mul_add(isa.splat(std::f32::consts::LOG2_E), magic).sub(magic);
     let r = n.mul_add(isa.splat(-0.693_359_4), x);
     let r = n.mul_add(isa.splat(2.121_944_4e-4), r);
     let p = isa.splat(1.0 / 5040.0);
@@ -109,26 +107,11 @@ pub fn exp<I: Isa>(isa: I, x: I::F32) -> I::F32 {
 
 /// erf(x)/x = P(x²)/Q(x²) for |x| ≤ 3.9, beyond which erf is 1 − 4·10⁻⁸.
 const ERF_LIMIT: f32 = 3.9;
-#[expect(
-    clippy::approx_constant,
-    reason = "a fitted coefficient next to 2/√π, not the constant"
-)]
-const ERF_P: [f32; 6] = [
-    1.128_379,
-    0.191_931_7,
-    0.052_965_63,
-    0.003_836_458_8,
-    2.874_445_6e-4,
-    2.050_415_8e-6,
-];
-const ERF_Q: [f32; 6] = [
-    1.0,
-    0.503_426_8,
-    0.114_754_3,
-    0.015_108_376,
-    0.001_181_626_9,
-    3.823_037e-5,
-];
+#[expect(clippy::approx_constant, reason = "a fitted coefficient next to 2/√π, not the constant")]
+const ERF_P: [f32; 6] =
+    [1.128_379, 0.191_931_7, 0.052_965_63, 0.003_836_458_8, 2.874_445_6e-4, 2.050_415_8e-6];
+const ERF_Q: [f32; 6] =
+    [1.0, 0.503_426_8, 0.114_754_3, 0.015_108_376, 0.001_181_626_9, 3.823_037e-5];
 
 /// Horner's rule.
 #[inline(always)]
@@ -146,9 +129,7 @@ fn gelu<I: Isa>(isa: I, x: I::F32) -> I::F32 {
     let z = x.mul(isa.splat(std::f32::consts::FRAC_1_SQRT_2));
     let z = isa.splat(ERF_LIMIT).min(isa.splat(-ERF_LIMIT).max(z));
     let t = z.mul(z);
-    let erf = z
-        .mul(polynomial(isa, t, &ERF_P))
-        .div(polynomial(isa, t, &ERF_Q));
+    let erf = z.mul(polynomial(isa, t, &ERF_P)).div(polynomial(isa, t, &ERF_Q));
     let half = x.mul(isa.splat(0.5));
     half.mul_add(erf, half)
 }
@@ -194,9 +175,7 @@ mod tests {
             return scale * sum;
         }
         let a = x.abs();
-        let fraction = (1..120)
-            .rev()
-            .fold(a, |below, k| a + f64::from(k) / 2.0 / below);
+        let fraction = (1..120).rev().fold(a, |below, k| a + f64::from(k) / 2.0 / below);
         let erfc = (-a * a).exp() / fraction / std::f64::consts::PI.sqrt();
         (1.0 - erfc).copysign(x)
     }
@@ -215,19 +194,14 @@ mod tests {
             for (x, got) in x.iter().zip(got) {
                 let (x, got) = (f64::from(*x), f64::from(got));
                 let want = exact(x);
-                assert!(
-                    (got - want).abs() < bound(x, want),
-                    "{level} at {x}: {got}, not {want}"
-                );
+                assert!((got - want).abs() < bound(x, want), "{level} at {x}: {got}, not {want}");
             }
         }
     }
 
     #[test]
     fn exp_follows_the_standard_library() {
-        follows([-87_000, 88_000], Level::exp, f64::exp, |_, want| {
-            3e-7 * want
-        });
+        follows([-87_000, 88_000], Level::exp, f64::exp, |_, want| 3e-7 * want);
     }
 
     #[test]
@@ -236,9 +210,7 @@ mod tests {
         let bound = |x: f64, _| 6e-7 * x.abs().max(1.0);
         let range = [-12_000, 12_000];
         let gelu = |x: f64| 0.5 * x * (1.0 + erf(x / std::f64::consts::SQRT_2));
-        follows(range, of(Activation::Gelu), gelu, |x, want| {
-            bound(x, want) * 2.0 / 3.0
-        });
+        follows(range, of(Activation::Gelu), gelu, |x, want| bound(x, want) * 2.0 / 3.0);
         let gelu_tanh = |x: f64| {
             let y = (2.0 / std::f64::consts::PI).sqrt() * (x + 0.044715 * x * x * x);
             0.5 * x * (1.0 + y.tanh())

@@ -28,12 +28,7 @@ pub fn value(i: usize) -> f32 {
 /// A product with an activation, a LayerNorm, an attention and a dot product.
 pub fn float_problem(level: Level) -> Vec<f32> {
     let (rows, width) = (19, 48);
-    let weights = Matrix::pack(
-        [3 * width, width],
-        level.panel(),
-        |o, i| value(o * 31 + i),
-        value,
-    );
+    let weights = Matrix::pack([3 * width, width], level.panel(), |o, i| value(o * 31 + i), value);
     let input: Vec<f32> = (0..rows * width).map(value).collect();
     let mut output = vec![0.0; rows * weights.shape.outputs];
     level.product(Product {
@@ -64,10 +59,7 @@ pub fn float_problem(level: Level) -> Vec<f32> {
         scale: 0.25,
         scratch: &mut Scratch::default(),
     });
-    let dot = Dot {
-        rows: Rows::F32([&input[..45]]),
-        xs: [&input[45..90]],
-    };
+    let dot = Dot { rows: Rows::F32([&input[..45]]), xs: [&input[45..90]] };
     output.push(level.run(dot)[0][0]);
     output
 }

@@ -37,9 +37,8 @@ impl Attention<'_> {
     fn check(&mut self) {
         let padded = round_up(self.tokens);
         assert!(self.width.is_multiple_of(LANES) && self.tokens > 0);
-        let needed = [self.tokens, 3, self.heads, self.width]
-            .into_iter()
-            .try_fold(1, usize::checked_mul);
+        let needed =
+            [self.tokens, 3, self.heads, self.width].into_iter().try_fold(1, usize::checked_mul);
         assert!(needed.is_some_and(|needed| needed <= self.qkv.len()));
         self.scratch.keys.reserve(self.width * padded);
         self.scratch.scores.reserve(self.tokens * padded);
@@ -142,9 +141,7 @@ unsafe fn softmax<I: Isa>(isa: I, x: *mut f32, tokens: usize, scale: f32) {
     // SAFETY: the caller vouches for a row of `padded` floats.
     unsafe {
         let (real, floor) = (isa.load(real.as_ptr()), isa.load(floor.as_ptr()));
-        isa.load(x.add(last))
-            .mul_add(real, floor)
-            .store(x.add(last));
+        isa.load(x.add(last)).mul_add(real, floor).store(x.add(last));
         let mut largest = isa.load(x);
         for at in (LANES..padded).step_by(LANES) {
             largest = largest.max(isa.load(x.add(at)));

@@ -29,11 +29,7 @@ impl Level {
         if name.is_empty() {
             return Ok(());
         }
-        let refused = |who, present| NoSuchKernels {
-            wanted: name.into(),
-            who,
-            present,
-        };
+        let refused = |who, present| NoSuchKernels { wanted: name.into(), who, present };
         let Some(level) = Level::available().find(|level| level.name() == name) else {
             let mut present: Vec<_> = Level::available().map(Level::name).collect();
             present.dedup();
@@ -76,10 +72,7 @@ mod tests {
         assert!(unknown.starts_with("sse9: this CPU runs ") && unknown.ends_with("portable"));
         if current != Level::PORTABLE {
             let late = Level::select("portable").unwrap_err().to_string();
-            assert_eq!(
-                late,
-                format!("portable: this process already runs {current}")
-            );
+            assert_eq!(late, format!("portable: this process already runs {current}"));
         }
         Level::select(current.name()).unwrap();
     }

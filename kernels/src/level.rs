@@ -62,11 +62,7 @@ impl Level {
         ];
         #[cfg(not(target_arch = "x86_64"))]
         let vectors = [None];
-        vectors
-            .into_iter()
-            .flatten()
-            .map(Level)
-            .chain([Level::PORTABLE])
+        vectors.into_iter().flatten().map(Level).chain([Level::PORTABLE])
     }
 
     /// `portable`, `avx2`, `avx512`.

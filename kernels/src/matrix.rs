@@ -18,9 +18,7 @@ pub struct Buffer {
 impl Buffer {
     /// At least `len` zeros.
     pub fn zeros(len: usize) -> Buffer {
-        Buffer {
-            lines: vec![Line([0.0; LANES]); len.div_ceil(LANES)],
-        }
+        Buffer { lines: vec![Line([0.0; LANES]); len.div_ceil(LANES)] }
     }
 
     /// Makes room for at least `len` floats; what it held is not kept in any order.
@@ -88,11 +86,7 @@ pub struct Shape {
 impl Shape {
     /// Pads the sizes.
     pub fn new([outputs, inputs]: [usize; 2], panel: usize) -> Shape {
-        Shape {
-            inputs: round_up(inputs),
-            outputs: round_up(outputs),
-            panel,
-        }
+        Shape { inputs: round_up(inputs), outputs: round_up(outputs), panel }
     }
 
     /// Columns of the panel that begins at column `first`.
@@ -137,11 +131,7 @@ impl Matrix {
             values.lines[next / LANES].0[next % LANES] = weight(output, input);
             next += 1;
         });
-        Matrix {
-            values,
-            bias: shape.bias(bias),
-            shape,
-        }
+        Matrix { values, bias: shape.bias(bias), shape }
     }
 
     /// The panel that begins at column `first`, from input `input` on.

@@ -80,12 +80,8 @@ mod tests {
     #[test]
     #[should_panic(expected = "scale and shift are equally wide")]
     fn a_short_shift_is_refused() {
-        let norm = Norm {
-            scale: Buffer::zeros(32),
-            shift: Buffer::zeros(16),
-            width: 32,
-            epsilon: 1e-12,
-        };
+        let norm =
+            Norm { scale: Buffer::zeros(32), shift: Buffer::zeros(16), width: 32, epsilon: 1e-12 };
         Level::PORTABLE.layer_norm(&norm, &[0.0; 32], &mut [0.0; 32]);
     }
 }

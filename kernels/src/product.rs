@@ -75,11 +75,8 @@ impl Kernel for Product<'_> {
     fn run<I: Isa>(mut self, isa: I) {
         self.check(I::VECTORS * LANES);
         let p = &mut self;
-        let mut passes = Passes {
-            columns: p.columns.clone(),
-            inner: p.inner.clone(),
-            from: p.inner.start,
-        };
+        let mut passes =
+            Passes { columns: p.columns.clone(), inner: p.inner.clone(), from: p.inner.start };
         let mut pass = passes.next(p.weights.shape.panel);
         while let Some(Pass { first, inner }) = pass {
             let width = p.weights.shape.width(first);
@@ -147,11 +144,7 @@ unsafe fn rows<I: Isa, const V: usize>(
 ) {
     let proceed = p.proceed || inner.start > p.inner.start;
     let last = inner.end == p.inner.end;
-    let share = ahead
-        .len()
-        .div_ceil(LANES * p.rows.div_ceil(I::ROWS).max(1))
-        .max(1)
-        * LANES;
+    let share = ahead.len().div_ceil(LANES * p.rows.div_ceil(I::ROWS).max(1)).max(1) * LANES;
     let mut ahead = ahead.chunks(share);
     let mut row = 0;
     while row < p.rows {
@@ -163,9 +156,7 @@ unsafe fn rows<I: Isa, const V: usize>(
         // SAFETY: `row + height ≤ rows`, so both tiles lie inside what `check` has bounded.
         unsafe {
             let tile = Tile {
-                a: p.input
-                    .as_ptr()
-                    .add(row * p.input_stride + inner.start - p.inner.start),
+                a: p.input.as_ptr().add(row * p.input_stride + inner.start - p.inner.start),
                 a_stride: p.input_stride,
                 b: panel,
                 b_stride: V * LANES,
@@ -199,12 +190,8 @@ mod tests {
         let (rows, inputs, outputs) = (31, 800, 96);
         let input: Vec<f32> = (0..rows * inputs).map(value).collect();
         for level in Level::available() {
-            let weights = Matrix::pack(
-                [outputs, inputs],
-                level.panel(),
-                |o, i| value(o * 31 + i),
-                value,
-            );
+            let weights =
+                Matrix::pack([outputs, inputs], level.panel(), |o, i| value(o * 31 + i), value);
             let run = |rows: Range<usize>, parts: &[usize]| {
                 let mut output = vec![0.0; rows.len() * outputs];
                 let mut from = 0;
@@ -232,11 +219,7 @@ mod tests {
             assert_eq!(run(0..rows, &[16, 400, inputs]), whole, "{level}");
             for row in 0..rows {
                 let alone = run(row..row + 1, &[inputs]);
-                assert_eq!(
-                    alone,
-                    whole[row * outputs..][..outputs],
-                    "{level} row {row}"
-                );
+                assert_eq!(alone, whole[row * outputs..][..outputs], "{level} row {row}");
             }
         }
     }

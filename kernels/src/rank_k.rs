@@ -21,11 +21,7 @@ impl Level {
     /// Adds Σₖ pₖ pₖᵀ to the tiles on and below the diagonal, row by row; `panels` holds `height` lanes for each panel in
     /// turn.
     pub fn rank_k(self, panels: &[Lane], height: usize, tiles: &mut [Tile]) {
-        self.run(RankK {
-            panels,
-            height,
-            tiles,
-        });
+        self.run(RankK { panels, height, tiles });
     }
 }
 
@@ -41,11 +37,7 @@ impl Kernel for RankK<'_> {
     #[inline(always)]
     fn run<I: Isa>(self, isa: I) {
         let count = self.panels.len() / self.height.max(1);
-        assert_eq!(
-            self.tiles.len(),
-            count * (count + 1) / 2,
-            "a tile for each pair"
-        );
+        assert_eq!(self.tiles.len(), count * (count + 1) / 2, "a tile for each pair");
         let mut tiles = self.tiles.iter_mut();
         for (i, left) in self.panels.chunks_exact(self.height.max(1)).enumerate() {
             let rights = self.panels.chunks_exact(self.height.max(1)).take(i + 1);

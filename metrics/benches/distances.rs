@@ -73,9 +73,7 @@ fn statistics(criterion: &mut Criterion) {
         let references = embeddings(m, D, 6);
         let (a, b) = (candidates.view(), references.view());
         let image_of: Vec<usize> = (0..m).map(|j| j % CANDIDATES).collect();
-        let paired = Sampling::Paired {
-            image_of: &image_of,
-        };
+        let paired = Sampling::Paired { image_of: &image_of };
         group.throughput(Throughput::Elements((CANDIDATES + m) as u64));
         group.bench_function(BenchmarkId::new("alone", m), |bencher| {
             bencher.iter(|| fgd_set(black_box(a), black_box(b)));
@@ -93,17 +91,9 @@ fn statistics(criterion: &mut Criterion) {
 fn bootstrap(criterion: &mut Criterion) {
     let [a, b, references] = [1, 2, 3].map(|seed| embeddings(CANDIDATES, D, seed));
     let image_of: Vec<usize> = (0..CANDIDATES).collect();
-    let resampling = Resampling {
-        replicates: 1_000,
-        randomisations: 9_999,
-        seed: 1,
-    };
+    let resampling = Resampling { replicates: 1_000, randomisations: 9_999, seed: 1 };
     let per_image = |candidates: ArrayView2<f32>| {
-        let pairs = Pairs {
-            candidates,
-            references: references.view(),
-            image_of: &image_of,
-        };
+        let pairs = Pairs { candidates, references: references.view(), image_of: &image_of };
         Statistics::mean(fgd_paired(&pairs).expect("valid pairs").per_image)
     };
     let mut group = criterion.benchmark_group("difference of two systems");

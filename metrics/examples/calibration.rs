@@ -20,11 +20,7 @@ use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 /// Enough for shares of 5%: with 199 exchanges, p ≤ 0.05 has probability 10/200 under the null.
-const RESAMPLING: Resampling = Resampling {
-    replicates: 200,
-    randomisations: 199,
-    seed: 1,
-};
+const RESAMPLING: Resampling = Resampling { replicates: 200, randomisations: 199, seed: 1 };
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -40,20 +36,10 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut rejected = [[0; 3]; 3];
     for draw in 0..draws {
         let [references, a, b] = sample(images, dimension, interchangeable, draw as u64);
-        let set = set_difference(
-            a.view(),
-            b.view(),
-            references.view(),
-            &image_of,
-            &RESAMPLING,
-        )?;
+        let set = set_difference(a.view(), b.view(), references.view(), &image_of, &RESAMPLING)?;
         let per_image = |candidates: &Array2<f32>| {
             let (candidates, references) = (candidates.view(), references.view());
-            let pairs = Pairs {
-                candidates,
-                references,
-                image_of: &image_of,
-            };
+            let pairs = Pairs { candidates, references, image_of: &image_of };
             fgd_paired(&pairs).map(|distance| Statistics::mean(distance.per_image))
         };
         let paired = paired_difference(&per_image(&a)?, &per_image(&b)?, &RESAMPLING)?;
@@ -89,11 +75,7 @@ fn bleu_difference(images: usize, seed: u64) -> Result<Difference, Box<dyn std::
         for system in systems {
             let copied = reference.iter().map(|said| {
                 let other = format!("w{}", rng.random_range(0..40));
-                if rng.random_bool(0.7) {
-                    said.clone()
-                } else {
-                    other
-                }
+                if rng.random_bool(0.7) { said.clone() } else { other }
             });
             system.push(copied.collect());
         }
@@ -105,11 +87,7 @@ fn bleu_difference(images: usize, seed: u64) -> Result<Difference, Box<dyn std::
         let [.., bleu_4] = bleu(&Corpus::from_tokens(candidates, &references)?);
         Ok::<_, fgd_metrics::text::CorpusError>(bleu_4.statistics)
     };
-    Ok(paired_difference(
-        &statistics(&a)?,
-        &statistics(&b)?,
-        &RESAMPLING,
-    )?)
+    Ok(paired_difference(&statistics(&a)?, &statistics(&b)?, &RESAMPLING)?)
 }
 
 fn rejections(difference: &Difference) -> [bool; 3] {

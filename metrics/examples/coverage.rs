@@ -19,9 +19,7 @@ const D: usize = 384;
 const POPULATION: usize = 400_000;
 
 fn main() {
-    let mut arguments = std::env::args()
-        .skip(1)
-        .map(|a| a.parse().expect("a whole number"));
+    let mut arguments = std::env::args().skip(1).map(|a| a.parse().expect("a whole number"));
     let draws = arguments.next().unwrap_or(1_000);
     let mut sizes: Vec<usize> = arguments.collect();
     if sizes.is_empty() {
@@ -31,10 +29,7 @@ fn main() {
     for (name, tilt) in [("moderately different", 0.5), ("similar", 0.15)] {
         let model = Rc::new(Model::new(tilt));
         let truth = Rc::new(Truth::of(&model));
-        println!(
-            "{name}: fgd_paired {:.5}, fgd_set {:.5}",
-            truth.paired, truth.set
-        );
+        println!("{name}: fgd_paired {:.5}, fgd_set {:.5}", truth.paired, truth.set);
         cells.extend(sizes.iter().map(|&n| Cell {
             name,
             n,
@@ -70,29 +65,15 @@ impl Cell {
         let mut rng = ChaCha8Rng::seed_from_u64(1_000 + draw as u64);
         let (x, y) = self.model.draw(&mut rng, self.n);
         let (_, unrelated) = self.model.draw(&mut rng, self.n);
-        let pairs = Pairs {
-            candidates: x.view(),
-            references: y.view(),
-            image_of: &image_of,
-        };
+        let pairs = Pairs { candidates: x.view(), references: y.view(), image_of: &image_of };
         let paired = fgd_paired(&pairs).expect("valid pairs");
         self.paired_hits += usize::from(holds(paired.ci95, self.truth.paired));
-        let samplings = [
-            (
-                &y,
-                Sampling::Paired {
-                    image_of: &image_of,
-                },
-            ),
-            (&unrelated, Sampling::Independent),
-        ];
+        let samplings =
+            [(&y, Sampling::Paired { image_of: &image_of }), (&unrelated, Sampling::Independent)];
         for ((y, sampling), tally) in samplings.into_iter().zip(&mut self.set) {
             let statistics = set_statistics(x.view(), y.view(), sampling).expect("valid sets");
-            let second_order = statistics
-                .bias
-                .expect("more rows than dimensions")
-                .second_order_se
-                .powi(2);
+            let second_order =
+                statistics.bias.expect("more rows than dimensions").second_order_se.powi(2);
             let corrected = statistics.corrected.expect("more rows than dimensions");
             tally.raw.push(statistics.distance.value);
             tally.corrected.push(corrected.value);
@@ -109,12 +90,7 @@ impl Cell {
             let se = (share * (1.0 - share) / draws as f64).sqrt();
             format!("{:.1}% ± {:.1}", 100.0 * share, 100.0 * se)
         };
-        println!(
-            "  {}, N = {}: fgd_paired covered {}",
-            self.name,
-            self.n,
-            share(self.paired_hits)
-        );
+        println!("  {}, N = {}: fgd_paired covered {}", self.name, self.n, share(self.paired_hits));
         for (name, tally) in ["paired", "independent"].into_iter().zip(&self.set) {
             let corrected = mean(&tally.corrected);
             println!(
@@ -179,9 +155,7 @@ impl Truth {
         // Twice the bias at half the size: the last sample of 10,000 tells c in c/N well enough for 400,000.
         let (x, y) = model.draw(&mut rng, chunk);
         let image_of: Vec<usize> = (0..chunk).collect();
-        let sampling = Sampling::Paired {
-            image_of: &image_of,
-        };
+        let sampling = Sampling::Paired { image_of: &image_of };
         let statistics = set_statistics(x.view(), y.view(), sampling).expect("valid sets");
         let bias = statistics.bias.expect("more rows than dimensions").bias;
         let raw = from_moments(&mx, &my).expect("moments").value;

@@ -47,11 +47,8 @@ pub fn decompose_with(pairs: &Pairs, solver: &dyn Decompose) -> Result<Decomposi
     let counts = pairs.references_per_image()?;
     let n = counts.len() as f64;
     let of_candidates = vec![1.0 / n; counts.len()];
-    let of_pairs: Vec<f64> = pairs
-        .image_of
-        .iter()
-        .map(|&image| 1.0 / (n * counts[image] as f64))
-        .collect();
+    let of_pairs: Vec<f64> =
+        pairs.image_of.iter().map(|&image| 1.0 / (n * counts[image] as f64)).collect();
     let candidates = weighted_side(pairs.candidates, &of_candidates, solver)?;
     let references = weighted_side(pairs.references, &of_pairs, solver)?;
     let set = candidates.distance(&references, solver)?;
@@ -103,10 +100,7 @@ fn weighted_side(
     if mean.iter().chain(&covariance).any(|v| !v.is_finite()) {
         return Err(MetricError::NotFinite { what: "embeddings" });
     }
-    Ok(Side {
-        mean,
-        factor: Factor::of_covariance(covariance.view(), solver)?,
-    })
+    Ok(Side { mean, factor: Factor::of_covariance(covariance.view(), solver)? })
 }
 
 /// tr C₁₂ = Σ w (p − μ₁)·(g − μ₂) over the pairs.

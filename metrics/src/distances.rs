@@ -62,10 +62,7 @@ impl Metric for FgdSet {
             reason: found.bias.as_ref().err().cloned(),
             ..Value::exact(found.distance.value)
         };
-        Ok(Evaluation {
-            values: vec![value],
-            detail: Detail::Set(Box::new(found)),
-        })
+        Ok(Evaluation { values: vec![value], detail: Detail::Set(Box::new(found)) })
     }
 }
 
@@ -74,10 +71,7 @@ pub(crate) struct FgdInfinity;
 
 impl Metric for FgdInfinity {
     fn group(&self) -> Option<Group> {
-        Some(Group::new(
-            "infinity",
-            "The set distance at an infinite number of captions",
-        ))
+        Some(Group::new("infinity", "The set distance at an infinite number of captions"))
     }
 
     fn definitions(&self) -> &'static [Definition] {

@@ -36,10 +36,7 @@ impl Estimate {
     /// Fewer than two values: one has a mean but no spread.
     pub fn of_mean(values: &[f64]) -> Result<Self, Unavailable> {
         if values.len() < 2 {
-            return Err(Unavailable::TooFew {
-                n: values.len(),
-                needed: 2,
-            });
+            return Err(Unavailable::TooFew { n: values.len(), needed: 2 });
         }
         let n = values.len() as f64;
         let mean = values.iter().sum::<f64>() / n;

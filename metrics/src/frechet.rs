@@ -83,10 +83,7 @@ pub fn from_moments_with(
     solver: &dyn Decompose,
 ) -> Result<SetDistance, MetricError> {
     same_dimension(a.dim(), b.dim())?;
-    let (a, b) = rayon::join(
-        || Side::of_moments(a, 1, solver),
-        || Side::of_moments(b, 1, solver),
-    );
+    let (a, b) = rayon::join(|| Side::of_moments(a, 1, solver), || Side::of_moments(b, 1, solver));
     a?.distance(&b?, solver)
 }
 
@@ -101,11 +98,7 @@ impl Side {
     fn of_rows(rows: ArrayView2<f32>, solver: &dyn Decompose) -> Result<Self, MetricError> {
         let (n, d) = rows.dim();
         if n < 2 {
-            return Err(MetricError::TooFew {
-                what: "embeddings in a set",
-                n,
-                needed: 2,
-            });
+            return Err(MetricError::TooFew { what: "embeddings in a set", n, needed: 2 });
         }
         if n > d {
             return Self::of_moments(&Moments::from_rows(rows), 1, solver);
@@ -132,17 +125,10 @@ impl Side {
     ) -> Result<Self, MetricError> {
         if moments.n() < 2 {
             let n = moments.n() as usize;
-            return Err(MetricError::TooFew {
-                what: "embeddings in a set",
-                n,
-                needed: 2,
-            });
+            return Err(MetricError::TooFew { what: "embeddings in a set", n, needed: 2 });
         }
         let factor = Factor::of_covariance(moments.covariance(ddof)?.view(), solver)?;
-        Ok(Self {
-            mean: moments.mean().to_owned(),
-            factor,
-        })
+        Ok(Self { mean: moments.mean().to_owned(), factor })
     }
 
     pub(crate) fn distance(
@@ -177,11 +163,7 @@ impl Side {
 }
 
 pub(crate) fn same_dimension(left: usize, right: usize) -> Result<(), MetricError> {
-    if left == right {
-        Ok(())
-    } else {
-        Err(MetricError::DimensionMismatch { left, right })
-    }
+    if left == right { Ok(()) } else { Err(MetricError::DimensionMismatch { left, right }) }
 }
 
 /// A mean is finite exactly when no row held NaN or infinity.

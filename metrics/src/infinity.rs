@@ -69,21 +69,12 @@ pub fn fgd_infinity(
         return Err(MetricError::InvalidSetting(message));
     }
     if let Sampling::Paired { image_of } = sampling {
-        Pairs {
-            candidates: a,
-            references: b,
-            image_of,
-        }
-        .references_per_image()?;
+        Pairs { candidates: a, references: b, image_of }.references_per_image()?;
     }
     let smaller = a.nrows().min(b.nrows());
     if smaller < 8 {
         let what = "embeddings to draw subsamples from";
-        return Err(MetricError::TooFew {
-            what,
-            n: smaller,
-            needed: 8,
-        });
+        return Err(MetricError::TooFew { what, n: smaller, needed: 8 });
     }
     let span = (smaller as f64 / (ROWS_PER_DIMENSION * a.ncols().max(1) as f64))
         .clamp(SMALLEST_SPAN, LARGEST_SPAN);
@@ -110,10 +101,9 @@ fn subsample_distance(
     let of_first = split(a.nrows(), fraction, rng);
     let of_second = match sampling {
         Sampling::Independent => split(b.nrows(), fraction, rng),
-        Sampling::Paired { image_of } => of_first
-            .iter()
-            .map(|images| references_of(images, image_of, a.nrows()))
-            .collect(),
+        Sampling::Paired { image_of } => {
+            of_first.iter().map(|images| references_of(images, image_of, a.nrows())).collect()
+        }
     };
     let distances: Vec<f64> = of_first
         .par_iter()
@@ -125,11 +115,7 @@ fn subsample_distance(
         .collect::<Result<_, MetricError>>()?;
     let subsamples = distances.len();
     let value = distances.iter().sum::<f64>() / subsamples as f64;
-    Ok(Point {
-        n: of_first[0].len(),
-        subsamples,
-        value,
-    })
+    Ok(Point { n: of_first[0].len(), subsamples, value })
 }
 
 /// Disjoint random sets of rows, each this fraction of them, in ascending order.
@@ -141,18 +127,13 @@ fn split(n: usize, fraction: f64, rng: &mut ChaCha8Rng) -> Vec<Vec<usize>> {
         part.sort_unstable();
         part
     };
-    rows.chunks_exact(size)
-        .take((1.0 / fraction) as usize)
-        .map(sorted)
-        .collect()
+    rows.chunks_exact(size).take((1.0 / fraction) as usize).map(sorted).collect()
 }
 
 fn references_of(images: &[usize], image_of: &[usize], n: usize) -> Vec<usize> {
     let mut drawn = vec![false; n];
     images.iter().for_each(|&image| drawn[image] = true);
-    (0..image_of.len())
-        .filter(|&j| drawn[image_of[j]])
-        .collect()
+    (0..image_of.len()).filter(|&j| drawn[image_of[j]]).collect()
 }
 
 /// Least squares of value on 1/n.
@@ -172,13 +153,7 @@ fn fit(points: Vec<Point>) -> Infinity {
     let intercept_se = (left / (count - 2.0) * (1.0 / count + mean_x * mean_x / xx)).sqrt();
     // Distances that are all equal leave nothing to explain, and the line explains it.
     let r2 = if yy > 0.0 { 1.0 - left / yy } else { 1.0 };
-    Infinity {
-        intercept: mean_y - slope * mean_x,
-        intercept_se,
-        slope,
-        r2,
-        points,
-    }
+    Infinity { intercept: mean_y - slope * mean_x, intercept_se, slope, r2, points }
 }
 
 #[cfg(test)]
@@ -187,11 +162,7 @@ mod tests {
 
     #[test]
     fn the_line_is_found_with_its_error() {
-        let point = |n: usize, value| Point {
-            n,
-            subsamples: 1,
-            value,
-        };
+        let point = |n: usize, value| Point { n, subsamples: 1, value };
         let line = fit(vec![point(100, 0.05), point(50, 0.06), point(25, 0.08)]);
         assert!((line.intercept - 0.04).abs() < 1e-15);
         assert!((line.slope - 1.0).abs() < 1e-12);
@@ -199,25 +170,14 @@ mod tests {
         // x = .01, .02, .04 against numpy.polyfit(x, y, 1, cov=True)
         let line = fit(vec![point(100, 0.05), point(50, 0.07), point(25, 0.08)]);
         assert!((line.intercept - 0.045).abs() < 1e-12, "{}", line.intercept);
-        assert!(
-            (line.slope - 0.928_571_428_571_428_7).abs() < 1e-9,
-            "{}",
-            line.slope
-        );
+        assert!((line.slope - 0.928_571_428_571_428_7).abs() < 1e-9, "{}", line.slope);
     }
 
     #[test]
     fn too_little_is_an_error() {
         let rows = ndarray::Array2::<f32>::ones((7, 2));
         let few = fgd_infinity(rows.view(), rows.view(), Sampling::Independent, 1, 9);
-        assert!(matches!(
-            few,
-            Err(MetricError::TooFew {
-                n: 7,
-                needed: 8,
-                ..
-            })
-        ));
+        assert!(matches!(few, Err(MetricError::TooFew { n: 7, needed: 8, .. })));
         let two = fgd_infinity(rows.view(), rows.view(), Sampling::Independent, 1, 2);
         assert!(matches!(two, Err(MetricError::InvalidSetting(_))));
     }

@@ -42,12 +42,7 @@ pub fn set_influence(
     let se = match sampling {
         Sampling::Independent => variance_of_mean(&candidates) + variance_of_mean(&references),
         Sampling::Paired { image_of } => {
-            Pairs {
-                candidates: a,
-                references: b,
-                image_of,
-            }
-            .references_per_image()?;
+            Pairs { candidates: a, references: b, image_of }.references_per_image()?;
             let n = candidates.len() as f64;
             let share = n / references.len() as f64;
             let mut images = candidates.clone();
@@ -58,11 +53,7 @@ pub fn set_influence(
         }
     }
     .sqrt();
-    Ok(SetInfluence {
-        candidates,
-        references,
-        se,
-    })
+    Ok(SetInfluence { candidates, references, se })
 }
 
 fn centre(mut values: Vec<f64>) -> Vec<f64> {

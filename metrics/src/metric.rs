@@ -58,12 +58,7 @@ pub struct Definition {
 
 impl Definition {
     const fn new(name: &'static str, label: &'static str, direction: Direction) -> Self {
-        Self {
-            name,
-            label,
-            direction,
-            is_mean: false,
-        }
+        Self { name, label, direction, is_mean: false }
     }
 
     pub(crate) const fn lower(name: &'static str, label: &'static str) -> Self {
@@ -79,10 +74,7 @@ impl Definition {
     }
 
     pub(crate) const fn mean(self) -> Self {
-        Self {
-            is_mean: true,
-            ..self
-        }
+        Self { is_mean: true, ..self }
     }
 }
 
@@ -128,10 +120,7 @@ pub struct Evaluation {
 impl Evaluation {
     /// These values and nothing else.
     pub(crate) fn of(values: impl IntoIterator<Item: Into<Value>>) -> Self {
-        Self {
-            values: values.into_iter().map(Into::into).collect(),
-            detail: Detail::None,
-        }
+        Self { values: values.into_iter().map(Into::into).collect(), detail: Detail::None }
     }
 }
 
@@ -152,21 +141,13 @@ pub struct Value {
 impl Value {
     /// A number without uncertainty.
     pub(crate) fn exact(value: f64) -> Self {
-        Self {
-            value,
-            estimate: None,
-            reason: None,
-            statistics: None,
-        }
+        Self { value, estimate: None, reason: None, statistics: None }
     }
 }
 
 impl From<Estimate> for Value {
     fn from(estimate: Estimate) -> Self {
-        Self {
-            estimate: Some(estimate),
-            ..Self::exact(estimate.value)
-        }
+        Self { estimate: Some(estimate), ..Self::exact(estimate.value) }
     }
 }
 

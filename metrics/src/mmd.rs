@@ -46,11 +46,7 @@ impl Metric for Mmd {
 
     fn evaluate(&self, sample: &Sample) -> Result<Evaluation, MetricError> {
         let bandwidth = median_distance(sample.candidates, sample.references, sample.seed);
-        let kernels = [
-            Kernel::Rbf { bandwidth },
-            Kernel::Cubic { gamma: 1.0 },
-            Kernel::Distance,
-        ];
+        let kernels = [Kernel::Rbf { bandwidth }, Kernel::Cubic { gamma: 1.0 }, Kernel::Distance];
         Ok(Evaluation::of(mmd2_all(&sample.two_samples()?, &kernels)?))
     }
 }
@@ -113,27 +109,19 @@ pub fn mmd2_all(
             )));
         }
     }
-    let (x, y) = (
-        Rows::new(samples.candidates()),
-        Rows::new(samples.references()),
-    );
+    let (x, y) = (Rows::new(samples.candidates()), Rows::new(samples.references()));
     let (in_x, in_y) = (samples.candidate_images(), samples.reference_images());
     let within_x = Sums::within(&x, in_x, kernels);
     let within_y = Sums::within(&y, in_y, kernels);
     let across = Sums::across(&x, &y, in_x, in_y, kernels);
 
-    let (per_x, per_y) = (
-        rows_per_image(samples.images(), in_x),
-        rows_per_image(samples.images(), in_y),
-    );
+    let (per_x, per_y) =
+        (rows_per_image(samples.images(), in_x), rows_per_image(samples.images(), in_y));
     let pairs_xx: Vec<f64> = in_x.iter().map(|&i| (x.len() - per_x[i]) as f64).collect();
     let pairs_yy: Vec<f64> = in_y.iter().map(|&i| (y.len() - per_y[i]) as f64).collect();
     let pairs_xy: Vec<f64> = in_x.iter().map(|&i| (y.len() - per_y[i]) as f64).collect();
     let pairs_yx: Vec<f64> = in_y.iter().map(|&i| (x.len() - per_x[i]) as f64).collect();
-    if [&pairs_yy, &pairs_xy]
-        .iter()
-        .any(|pairs| pairs.iter().sum::<f64>() == 0.0)
-    {
+    if [&pairs_yy, &pairs_xy].iter().any(|pairs| pairs.iter().sum::<f64>() == 0.0) {
         return Err(MetricError::TooFew {
             what: "images with captions on both sides",
             n: 1,
@@ -164,12 +152,7 @@ struct Mean<'a> {
 impl<'a> Mean<'a> {
     fn new(sums: &'a [f64], pairs: &'a [f64]) -> Self {
         let total = pairs.iter().sum();
-        Mean {
-            sums,
-            pairs,
-            total,
-            value: sums.iter().sum::<f64>() / total,
-        }
+        Mean { sums, pairs, total, value: sums.iter().sum::<f64>() / total }
     }
 
     /// What row `i` adds to the mean when its weight grows: its sum less what its pairs would give on average.
@@ -180,9 +163,7 @@ impl<'a> Mean<'a> {
     /// First-order contributions of the rows of a set to MMD². A pair within the set has two rows of it
     /// and a pair across has one but counts twice: the factor is 2 for both.
     fn contributions(&self, across: &Mean<'_>) -> Vec<f64> {
-        (0..self.sums.len())
-            .map(|i| 2.0 * (self.of_row(i) - across.of_row(i)))
-            .collect()
+        (0..self.sums.len()).map(|i| 2.0 * (self.of_row(i) - across.of_row(i))).collect()
     }
 }
 
@@ -204,13 +185,10 @@ impl Sums {
     }
 
     fn within(x: &Rows<'_>, images: &[usize], kernels: &[Kernel]) -> Self {
-        let mut sums = Self::over(x, x, Part::UpperTiles, kernels, |i, j| {
-            j > i && images[i] != images[j]
-        });
+        let mut sums =
+            Self::over(x, x, Part::UpperTiles, kernels, |i, j| j > i && images[i] != images[j]);
         for (rows, columns) in sums.rows.iter_mut().zip(&sums.columns) {
-            rows.iter_mut()
-                .zip(columns)
-                .for_each(|(row, column)| *row += column);
+            rows.iter_mut().zip(columns).for_each(|(row, column)| *row += column);
         }
         sums
     }
@@ -223,10 +201,7 @@ impl Sums {
         counts: impl Fn(usize, usize) -> bool + Sync,
     ) -> Self {
         let zeros = |n: usize| vec![vec![0.0; n]; kernels.len()];
-        let mut sums = Sums {
-            rows: zeros(x.len()),
-            columns: zeros(y.len()),
-        };
+        let mut sums = Sums { rows: zeros(x.len()), columns: zeros(y.len()) };
         fold_tiles(
             x,
             y,
@@ -277,24 +252,12 @@ pub fn median_distance(a: ArrayView2<'_, f32>, b: ArrayView2<'_, f32>, seed: u64
     let mut chosen = index::sample(&mut rng, pooled, pooled.min(MEDIAN_ROWS)).into_vec();
     chosen.sort_unstable();
     let rows: Vec<Vec<f64>> = (chosen.iter())
-        .map(|&i| {
-            if i < a.nrows() {
-                a.row(i)
-            } else {
-                b.row(i - a.nrows())
-            }
-        })
+        .map(|&i| if i < a.nrows() { a.row(i) } else { b.row(i - a.nrows()) })
         .map(|row| row.iter().map(|&v| f64::from(v)).collect())
         .collect();
     let mut distances: Vec<f64> = (0..rows.len())
         .flat_map(|i| (0..i).map(move |j| (i, j)))
-        .map(|(i, j)| {
-            rows[i]
-                .iter()
-                .zip(&rows[j])
-                .map(|(a, b)| (a - b).powi(2))
-                .sum()
-        })
+        .map(|(i, j)| rows[i].iter().zip(&rows[j]).map(|(a, b)| (a - b).powi(2)).sum())
         .collect();
     if distances.is_empty() {
         return 0.0;
@@ -302,11 +265,7 @@ pub fn median_distance(a: ArrayView2<'_, f32>, b: ArrayView2<'_, f32>, seed: u64
     let middle = distances.len() / 2;
     let odd = distances.len() % 2 == 1;
     let (below, &mut upper, _) = distances.select_nth_unstable_by(middle, f64::total_cmp);
-    let lower = if odd {
-        upper
-    } else {
-        below.iter().copied().fold(0.0, f64::max)
-    };
+    let lower = if odd { upper } else { below.iter().copied().fold(0.0, f64::max) };
     (lower.sqrt() + upper.sqrt()) / 2.0
 }
 

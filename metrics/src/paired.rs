@@ -37,11 +37,7 @@ impl Pairs<'_> {
         same_dimension(self.candidates.ncols(), self.references.ncols())?;
         let (images, references) = (self.images(), self.references.nrows());
         if images == 0 {
-            return Err(MetricError::TooFew {
-                what: "images",
-                n: 0,
-                needed: 1,
-            });
+            return Err(MetricError::TooFew { what: "images", n: 0, needed: 1 });
         }
         if self.image_of.len() != references {
             let told = self.image_of.len();
@@ -58,9 +54,9 @@ impl Pairs<'_> {
             })? += 1;
         }
         match counts.iter().position(|&count| count == 0) {
-            Some(image) => Err(MetricError::InvalidPairs(format!(
-                "candidate {image} has no reference"
-            ))),
+            Some(image) => {
+                Err(MetricError::InvalidPairs(format!("candidate {image} has no reference")))
+            }
             None => Ok(counts),
         }
     }
@@ -86,11 +82,7 @@ pub struct PairedDistance {
 impl PairedDistance {
     /// Value, standard error and interval together.
     pub fn estimate(&self) -> Estimate {
-        Estimate {
-            value: self.value,
-            se: self.se,
-            ci95: self.ci95,
-        }
+        Estimate { value: self.value, se: self.se, ci95: self.ci95 }
     }
 }
 
@@ -145,34 +137,21 @@ pub fn fgd_paired(pairs: &Pairs) -> Result<PairedDistance, MetricError> {
     })?;
     let Estimate { value, se, .. } = estimate;
     let ci95 = Estimate::non_negative(value, se).ci95;
-    Ok(PairedDistance {
-        value,
-        se,
-        ci95,
-        n,
-        mean_cosine: cosine / n as f64,
-        per_image,
-    })
+    Ok(PairedDistance { value, se, ci95, n, mean_cosine: cosine / n as f64, per_image })
 }
 
 /// ‖g − p‖² and g · p.
 fn distance_and_product(p: ArrayView1<f32>, g: ArrayView1<f32>) -> (f64, f64) {
-    p.iter()
-        .zip(&g)
-        .fold((0.0, 0.0), |(distance, product), (&p, &g)| {
-            let (p, g) = (f64::from(p), f64::from(g));
-            (distance + (g - p) * (g - p), product + g * p)
-        })
+    p.iter().zip(&g).fold((0.0, 0.0), |(distance, product), (&p, &g)| {
+        let (p, g) = (f64::from(p), f64::from(g));
+        (distance + (g - p) * (g - p), product + g * p)
+    })
 }
 
 /// Lengths of the rows: finite and positive, or an error that names the row.
 fn norms(rows: ArrayView2<f32>, what: &'static str) -> Result<Vec<f64>, MetricError> {
-    let length = |row: ArrayView1<f32>| {
-        row.iter()
-            .map(|&v| f64::from(v) * f64::from(v))
-            .sum::<f64>()
-            .sqrt()
-    };
+    let length =
+        |row: ArrayView1<f32>| row.iter().map(|&v| f64::from(v) * f64::from(v)).sum::<f64>().sqrt();
     let norms: Vec<f64> = rows.outer_iter().into_par_iter().map(length).collect();
     if norms.iter().any(|norm| !norm.is_finite()) {
         return Err(MetricError::NotFinite { what });

@@ -75,10 +75,7 @@ impl Tile<'_, '_> {
             return distance;
         }
         let (a, b) = (self.x.values.row(i), self.y.values.row(j));
-        a.iter()
-            .zip(b)
-            .map(|(&a, &b)| (f64::from(a) - f64::from(b)).powi(2))
-            .sum()
+        a.iter().zip(b).map(|(&a, &b)| (f64::from(a) - f64::from(b)).powi(2)).sum()
     }
 }
 
@@ -114,16 +111,7 @@ pub(crate) fn fold_tiles<'a, S: Send>(
                     let mut products = Array2::zeros((rows.len(), columns.len()));
                     general_mat_mul(1.0, &left, &right.t(), 0.0, &mut products);
                     let rows = rows.clone();
-                    visit(
-                        &mut state,
-                        &Tile {
-                            x,
-                            y,
-                            products,
-                            rows,
-                            columns,
-                        },
-                    );
+                    visit(&mut state, &Tile { x, y, products, rows, columns });
                 }
                 state
             })

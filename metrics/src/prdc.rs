@@ -42,10 +42,7 @@ pub(crate) struct NearestNeighbours;
 
 impl Metric for NearestNeighbours {
     fn group(&self) -> Option<Group> {
-        Some(Group::new(
-            "prdc",
-            "Precision, recall, density and coverage",
-        ))
+        Some(Group::new("prdc", "Precision, recall, density and coverage"))
     }
 
     fn definitions(&self) -> &'static [Definition] {
@@ -61,12 +58,7 @@ impl Metric for NearestNeighbours {
 
     fn evaluate(&self, sample: &Sample) -> Result<Evaluation, MetricError> {
         let found = prdc(&sample.two_samples()?, NEIGHBOURS)?;
-        Ok(Evaluation::of([
-            found.precision,
-            found.recall,
-            found.density,
-            found.coverage,
-        ]))
+        Ok(Evaluation::of([found.precision, found.recall, found.density, found.coverage]))
     }
 }
 
@@ -101,24 +93,14 @@ pub fn prdc(samples: &TwoSamples<'_>, k: usize) -> Result<Prdc, MetricError> {
     ] {
         let needed = 2 * (k + 1);
         if rows < needed {
-            return Err(MetricError::TooFew {
-                what,
-                n: rows,
-                needed,
-            });
+            return Err(MetricError::TooFew { what, n: rows, needed });
         }
     }
     let groups = group_of_label(samples.images());
     let of =
         |labels: &[usize]| -> Vec<usize> { labels.iter().map(|&label| groups[label]).collect() };
-    let (in_x, in_y) = (
-        of(samples.candidate_images()),
-        of(samples.reference_images()),
-    );
-    let (x, y) = (
-        Rows::new(samples.candidates()),
-        Rows::new(samples.references()),
-    );
+    let (in_x, in_y) = (of(samples.candidate_images()), of(samples.reference_images()));
+    let (x, y) = (Rows::new(samples.candidates()), Rows::new(samples.references()));
     let radii_x = Radii::new(&x, &in_x, k)?;
     let radii_y = Radii::new(&y, &in_y, k)?;
     let hits = Hits::count(&x, &y, &in_x, &in_y, &radii_x, &radii_y);
@@ -128,9 +110,7 @@ pub fn prdc(samples: &TwoSamples<'_>, k: usize) -> Result<Prdc, MetricError> {
     Ok(Prdc {
         precision: mean(&in_x, 1.0, |row, case| balls(row, case).min(1.0)),
         recall: mean(&in_y, 1.0, |row, case| bit(&hits.recalled, row, case)),
-        density: mean(&in_x, f64::INFINITY, |row, case| {
-            balls(row, case) / k as f64
-        }),
+        density: mean(&in_x, f64::INFINITY, |row, case| balls(row, case) / k as f64),
         coverage: mean(&in_y, 1.0, |row, case| bit(&hits.covered, row, case)),
     })
 }

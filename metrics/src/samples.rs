@@ -91,12 +91,7 @@ impl<'a> Captions<'a> {
         references: Vec<Vec<&'a str>>,
         is_runaway: fn(&str) -> bool,
     ) -> Self {
-        Self {
-            candidates,
-            references,
-            is_runaway,
-            corpus: OnceLock::new(),
-        }
+        Self { candidates, references, is_runaway, corpus: OnceLock::new() }
     }
 
     /// The captions as words.
@@ -130,12 +125,7 @@ impl<'a> TwoSamples<'a> {
     ) -> Result<Self, MetricError> {
         check(candidates, references)?;
         let images = (0..candidates.nrows() + references.nrows()).collect();
-        Ok(TwoSamples {
-            candidates,
-            references,
-            images,
-            paired: false,
-        })
+        Ok(TwoSamples { candidates, references, images, paired: false })
     }
 
     /// Sets of which the rows of one image belong together: one candidate and its references.
@@ -143,22 +133,11 @@ impl<'a> TwoSamples<'a> {
     /// # Errors
     /// As [`TwoSamples::independent`], and pairs that are inconsistent.
     pub fn by_image(pairs: &Pairs<'a>) -> Result<Self, MetricError> {
-        let Pairs {
-            candidates,
-            references,
-            image_of,
-        } = *pairs;
+        let Pairs { candidates, references, image_of } = *pairs;
         pairs.references_per_image()?;
         check(candidates, references)?;
-        let images = (0..candidates.nrows())
-            .chain(image_of.iter().copied())
-            .collect();
-        Ok(TwoSamples {
-            candidates,
-            references,
-            images,
-            paired: true,
-        })
+        let images = (0..candidates.nrows()).chain(image_of.iter().copied()).collect();
+        Ok(TwoSamples { candidates, references, images, paired: true })
     }
 
     /// Candidate embeddings, one a row.
@@ -183,11 +162,7 @@ impl<'a> TwoSamples<'a> {
 
     /// Number of images, or of rows where rows share none: labels are below it.
     pub(crate) fn images(&self) -> usize {
-        if self.paired {
-            self.candidates.nrows()
-        } else {
-            self.images.len()
-        }
+        if self.paired { self.candidates.nrows() } else { self.images.len() }
     }
 
     /// Standard error of a statistic from what each row contributes to it, to first order

@@ -88,16 +88,11 @@ pub fn sliced_wasserstein2(
     potentials.0.iter_mut().for_each(|p| *p /= l * n);
     potentials.1.iter_mut().for_each(|p| *p /= l * m);
     let sampling = samples.standard_error(&potentials.0, &potentials.1);
-    Ok(Estimate::non_negative(
-        value,
-        (sampling * sampling + spread / l).sqrt(),
-    ))
+    Ok(Estimate::non_negative(value, (sampling * sampling + spread / l).sqrt()))
 }
 
 fn add(sums: &mut [f64], terms: &[f64]) {
-    sums.iter_mut()
-        .zip(terms)
-        .for_each(|(sum, term)| *sum += term);
+    sums.iter_mut().zip(terms).for_each(|(sum, term)| *sum += term);
 }
 
 /// Directions drawn uniformly from the unit sphere, in columns, each by a random stream of its own.
@@ -165,11 +160,7 @@ impl Slice {
                 of_y[by_y[j]] = cost(i, j) - of_x[by_x[i]];
             }
         }
-        Slice {
-            distance: distance / total as f64,
-            of_x,
-            of_y,
-        }
+        Slice { distance: distance / total as f64, of_x, of_y }
     }
 }
 

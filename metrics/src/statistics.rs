@@ -59,21 +59,13 @@ pub fn set_statistics(
     sampling: Sampling,
 ) -> Result<SetStatistics, MetricError> {
     let transport = Transport::between(a, b)?;
-    let distance = if transport.smaller() > transport.dim() {
-        transport.distance()
-    } else {
-        fgd_set(a, b)?
-    };
+    let distance =
+        if transport.smaller() > transport.dim() { transport.distance() } else { fgd_set(a, b)? };
     let decomposition = match sampling {
         Sampling::Independent => None,
-        Sampling::Paired { image_of } => Some(decomposed(
-            &transport,
-            &Pairs {
-                candidates: a,
-                references: b,
-                image_of,
-            },
-        )?),
+        Sampling::Paired { image_of } => {
+            Some(decomposed(&transport, &Pairs { candidates: a, references: b, image_of })?)
+        }
     };
     let influence = set_influence(&transport, a, b, sampling)?;
     let bias = analytic_bias(&transport, a, b, sampling)?;
@@ -83,31 +75,16 @@ pub fn set_statistics(
             standard_error(influence.se, &bias, &transport, sampling),
         )
     });
-    let nearly_equal = bias
-        .as_ref()
-        .is_ok_and(|bias| influence.se.powi(2) < 3.0 * bias.second_order_se.powi(2));
-    let warning = bias
-        .as_ref()
-        .ok()
-        .and_then(|bias| sample_size_advice(bias, transport.smaller()));
-    Ok(SetStatistics {
-        distance,
-        decomposition,
-        bias,
-        corrected,
-        nearly_equal,
-        warning,
-        influence,
-    })
+    let nearly_equal =
+        bias.as_ref().is_ok_and(|bias| influence.se.powi(2) < 3.0 * bias.second_order_se.powi(2));
+    let warning = bias.as_ref().ok().and_then(|bias| sample_size_advice(bias, transport.smaller()));
+    Ok(SetStatistics { distance, decomposition, bias, corrected, nearly_equal, warning, influence })
 }
 
 fn decomposed(transport: &Transport, pairs: &Pairs) -> Result<Decomposition, MetricError> {
     // With fewer captions than dimensions the transport knows its covariances to rounding only.
-    let shared = if transport.smaller() > transport.dim() {
-        of_transport(pairs, transport)?
-    } else {
-        None
-    };
+    let shared =
+        if transport.smaller() > transport.dim() { of_transport(pairs, transport)? } else { None };
     shared.map_or_else(|| decompose(pairs), Ok)
 }
 

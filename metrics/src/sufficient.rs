@@ -25,19 +25,13 @@ impl PartialEq for Statistics {
 impl Statistics {
     /// The mean of one value per image.
     pub fn mean(per_image: Vec<f64>) -> Self {
-        Self {
-            columns: vec![per_image],
-            pooled: None,
-        }
+        Self { columns: vec![per_image], pooled: None }
     }
 
     /// A function of the sums over images of `N` numbers each.
     pub fn pooled<const N: usize>(rows: &[[f64; N]], value: fn(&[f64]) -> f64) -> Self {
         let column = |k: usize| rows.iter().map(|row| row[k]).collect();
-        Self {
-            columns: (0..N).map(column).collect(),
-            pooled: Some(value),
-        }
+        Self { columns: (0..N).map(column).collect(), pooled: Some(value) }
     }
 
     /// Number of images.
@@ -77,10 +71,7 @@ impl Statistics {
     /// As [`Statistics::over`].
     pub fn subset(&self, images: &[usize]) -> Self {
         let pick = |column: &Vec<f64>| images.iter().map(|&image| column[image]).collect();
-        Self {
-            columns: self.columns.iter().map(pick).collect(),
-            pooled: self.pooled,
-        }
+        Self { columns: self.columns.iter().map(pick).collect(), pooled: self.pooled }
     }
 
     /// The same statistics as those of `images` among `total` images, of which the others have nothing to say.
@@ -90,10 +81,7 @@ impl Statistics {
             images.iter().zip(column).for_each(|(&i, v)| all[i] = *v);
             all
         };
-        Self {
-            columns: self.columns.iter().map(spread).collect(),
-            pooled: self.pooled,
-        }
+        Self { columns: self.columns.iter().map(spread).collect(), pooled: self.pooled }
     }
 
     /// The metric without each image.
@@ -135,10 +123,7 @@ impl Statistics {
     }
 
     pub(crate) fn sums(&self) -> Vec<f64> {
-        self.columns
-            .iter()
-            .map(|column| column.iter().sum())
-            .collect()
+        self.columns.iter().map(|column| column.iter().sum()).collect()
     }
 
     fn row(&self, image: usize) -> Vec<f64> {
@@ -154,11 +139,8 @@ mod tests {
     fn jackknife_of_a_mean_is_the_textbook_standard_error() {
         let statistics = Statistics::mean(vec![1.0, 2.0, 4.0, 8.0]);
         assert_eq!(statistics.value(), 3.75);
-        let variance = [1.0, 2.0, 4.0, 8.0]
-            .map(|v: f64| (v - 3.75).powi(2))
-            .iter()
-            .sum::<f64>()
-            / 3.0;
+        let variance =
+            [1.0, 2.0, 4.0, 8.0].map(|v: f64| (v - 3.75).powi(2)).iter().sum::<f64>() / 3.0;
         let se = statistics.standard_error().expect("four images");
         assert!((se - (variance / 4.0).sqrt()).abs() < 1e-12);
         assert_eq!(Statistics::mean(vec![0.5]).standard_error(), None);

@@ -49,10 +49,7 @@ pub fn metric(name: &str) -> Option<&'static Definition> {
 
 /// The groups that can be asked for, [`ALL`] last.
 pub fn groups() -> impl Iterator<Item = Group> {
-    METRICS
-        .iter()
-        .filter_map(|metric| metric.group())
-        .chain([ALL])
+    METRICS.iter().filter_map(|metric| metric.group()).chain([ALL])
 }
 
 /// The group of this name.
@@ -70,12 +67,8 @@ mod tests {
 
     #[test]
     fn every_metric_yields_what_it_says() {
-        let caption = |i: usize| {
-            format!(
-                "a picture of {i} dogs and a sign that says \"dog {}\"",
-                i * i
-            )
-        };
+        let caption =
+            |i: usize| format!("a picture of {i} dogs and a sign that says \"dog {}\"", i * i);
         let candidates: Vec<String> = (0..12).map(caption).collect();
         let references: Vec<String> = (1..13).map(caption).collect();
         let lists = references.iter().map(|text| vec![text.as_str()]).collect();
@@ -95,19 +88,12 @@ mod tests {
         for metric in METRICS {
             let definitions = metric.definitions();
             let name = definitions[0].name;
-            let found = metric
-                .evaluate(&sample)
-                .unwrap_or_else(|error| panic!("{name}: {error}"));
+            let found = metric.evaluate(&sample).unwrap_or_else(|error| panic!("{name}: {error}"));
             assert_eq!(found.values.len(), definitions.len(), "{name}");
             for (definition, found) in definitions.iter().zip(&found.values) {
                 assert!(found.value.is_finite(), "{}", definition.name);
                 if let Some(statistics) = &found.statistics {
-                    assert_eq!(
-                        statistics.is_mean(),
-                        definition.is_mean,
-                        "{}",
-                        definition.name
-                    );
+                    assert_eq!(statistics.is_mean(), definition.is_mean, "{}", definition.name);
                     assert_eq!(statistics.images(), 12, "{}", definition.name);
                     assert!((statistics.value() - found.value).abs() < 1e-12);
                 }
@@ -130,9 +116,7 @@ mod tests {
             captions: None,
             seed: 0,
         };
-        let bleu = METRICS
-            .iter()
-            .find(|metric| metric.definitions()[0].name == "bleu_1");
+        let bleu = METRICS.iter().find(|metric| metric.definitions()[0].name == "bleu_1");
         let found = bleu.and_then(|metric| metric.evaluate(&sample).err());
         assert_eq!(found, Some(MetricError::NoCaptions));
     }

@@ -74,10 +74,8 @@ impl Transport {
         solver: &dyn Decompose,
     ) -> Result<Self, MetricError> {
         same_dimension(a.dim(), b.dim())?;
-        let (first, second) = rayon::join(
-            || Side::of_moments(a, 1, solver),
-            || Side::of_moments(b, 1, solver),
-        );
+        let (first, second) =
+            rayon::join(|| Side::of_moments(a, 1, solver), || Side::of_moments(b, 1, solver));
         let (first, second) = (first?, second?);
         let (l1, l2) = (first.factor.l(), second.factor.l());
         let factors = product(l1.t(), l2);
@@ -86,11 +84,7 @@ impl Transport {
             || first.distance_by(&second, factors.view(), solver),
         );
         let (eigen, distance) = (eigen?, distance?);
-        let largest = eigen
-            .values
-            .iter()
-            .fold(0.0, |max: f64, &v| max.max(v))
-            .sqrt();
+        let largest = eigen.values.iter().fold(0.0, |max: f64, &v| max.max(v)).sqrt();
         let kept: Vec<usize> = (0..eigen.values.len())
             .filter(|&i| eigen.values[i] > 0.0 && eigen.values[i].sqrt() > SPAN * largest)
             .collect();
@@ -108,12 +102,7 @@ impl Transport {
                 map,
             })
         };
-        Ok(Self {
-            first: seen(a, map1)?,
-            second: seen(b, map2)?,
-            spectrum,
-            distance,
-        })
+        Ok(Self { first: seen(a, map1)?, second: seen(b, map2)?, spectrum, distance })
     }
 
     /// The set distance itself.
@@ -143,11 +132,7 @@ impl Seen {
                 let value = |(x, t): (ArrayView1<f64>, ArrayView1<f64>)| {
                     x.dot(&x) - t.dot(&t) + 2.0 * delta.dot(&x)
                 };
-                centred
-                    .outer_iter()
-                    .zip(moved.outer_iter())
-                    .map(value)
-                    .collect::<Vec<f64>>()
+                centred.outer_iter().zip(moved.outer_iter()).map(value).collect::<Vec<f64>>()
             })
             .collect()
     }

@@ -24,19 +24,11 @@ pub(crate) struct Vendi;
 
 impl Metric for Vendi {
     fn group(&self) -> Option<Group> {
-        Some(Group::new(
-            "vendi",
-            "Effective number of different captions",
-        ))
+        Some(Group::new("vendi", "Effective number of different captions"))
     }
 
     fn definitions(&self) -> &'static [Definition] {
-        const {
-            &[Definition::neither(
-                "vendi",
-                "Vendi score (effective captions)",
-            )]
-        }
+        const { &[Definition::neither("vendi", "Vendi score (effective captions)")] }
     }
 
     fn evaluate(&self, sample: &Sample) -> Result<Evaluation, MetricError> {
@@ -73,18 +65,10 @@ pub fn vendi_score(embeddings: ArrayView2<'_, f32>) -> Result<Estimate, MetricEr
     let score = entropy.exp();
 
     let coordinates = unit.dot(&vectors);
-    let influence = (coordinates.outer_iter()).map(|row| {
-        -row.iter()
-            .zip(&logs)
-            .map(|(c, log)| c * c * log)
-            .sum::<f64>()
-            - entropy
-    });
+    let influence = (coordinates.outer_iter())
+        .map(|row| -row.iter().zip(&logs).map(|(c, log)| c * c * log).sum::<f64>() - entropy);
     let variance = influence.map(|v| v * v).sum::<f64>() / (n as f64 - 1.0);
-    Ok(Estimate::normal(
-        score,
-        score * (variance / n as f64).sqrt(),
-    ))
+    Ok(Estimate::normal(score, score * (variance / n as f64).sqrt()))
 }
 
 fn unit_rows(embeddings: ArrayView2<'_, f32>) -> Result<Array2<f64>, MetricError> {

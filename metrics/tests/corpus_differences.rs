@@ -7,23 +7,11 @@ use fgd_metrics::text::{Corpus, Scores, bleu, cider_d};
 
 const REFERENCES: [[&str; 2]; 6] = [
     ["a red bus drives down the street", "a bus on a city street"],
-    [
-        "two dogs run on the beach",
-        "two dogs play in the sand on the beach",
-    ],
-    [
-        "a man rides a wave on a surfboard",
-        "a surfer on a big wave",
-    ],
-    [
-        "a plate of food with rice and beans",
-        "rice and beans on a white plate",
-    ],
+    ["two dogs run on the beach", "two dogs play in the sand on the beach"],
+    ["a man rides a wave on a surfboard", "a surfer on a big wave"],
+    ["a plate of food with rice and beans", "rice and beans on a white plate"],
     ["a cat sleeps on a sofa", "the cat is asleep on the sofa"],
-    [
-        "a group of people fly kites in a park",
-        "people are flying kites in the park",
-    ],
+    ["a group of people fly kites in a park", "people are flying kites in the park"],
 ];
 const A: [&str; 6] = [
     "a red bus drives down a city street",
@@ -42,11 +30,7 @@ const B: [&str; 6] = [
     "a group of people are flying kites in the park",
 ];
 
-const RESAMPLING: Resampling = Resampling {
-    replicates: 20_000,
-    randomisations: 999,
-    seed: 5,
-};
+const RESAMPLING: Resampling = Resampling { replicates: 20_000, randomisations: 999, seed: 5 };
 
 fn corpus(candidates: &[&str]) -> Corpus {
     Corpus::new(candidates, &REFERENCES.map(Vec::from)).expect("a valid corpus")
@@ -64,10 +48,7 @@ fn assert_brute_force(a: &Scores, b: &Scores, values: [f64; 2], p: f64, se: f64,
     assert_eq!(found.p_value, p);
     assert!((found.influence.se - se).abs() < 1e-9, "{found:?}");
     // 20,000 of the redraws: their standard deviation is known to half a percent.
-    assert!(
-        (found.bootstrap.se / spread - 1.0).abs() < 0.02,
-        "{found:?}"
-    );
+    assert!((found.bootstrap.se / spread - 1.0).abs() < 0.02, "{found:?}");
     assert!(found.bootstrap.ci95[0] < found.observed && found.observed < found.bootstrap.ci95[1]);
 }
 
@@ -100,10 +81,7 @@ fn pooled_statistics_of_a_mean_are_its_sign_flips() {
         let rows: Vec<[f64; 2]> = values.iter().map(|&v| [v, 1.0]).collect();
         Statistics::pooled(&rows, |sums| sums[0] / sums[1])
     };
-    let resampling = Resampling {
-        replicates: 400,
-        ..RESAMPLING
-    };
+    let resampling = Resampling { replicates: 400, ..RESAMPLING };
     let pooled = paired_difference(&quotient(&a), &quotient(&b), &resampling).unwrap();
     let mean = paired_difference(&Statistics::mean(a), &Statistics::mean(b), &resampling).unwrap();
     assert_eq!(pooled.p_value, mean.p_value);

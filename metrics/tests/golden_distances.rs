@@ -26,57 +26,38 @@ impl Golden {
         Golden {
             candidates: ndarray_npy::read_npy(folder.join("candidates.npy")).unwrap(),
             references: ndarray_npy::read_npy(folder.join("references.npy")).unwrap(),
-            image_of: images
-                .iter()
-                .map(|v| v.as_u64().unwrap() as usize)
-                .collect(),
+            image_of: images.iter().map(|v| v.as_u64().unwrap() as usize).collect(),
             expected,
         }
     }
 
     fn pairs(&self) -> Pairs<'_> {
         let (candidates, references) = (self.candidates.view(), self.references.view());
-        Pairs {
-            candidates,
-            references,
-            image_of: &self.image_of,
-        }
+        Pairs { candidates, references, image_of: &self.image_of }
     }
 
     fn number(&self, pointer: &str) -> f64 {
-        self.expected
-            .pointer(pointer)
-            .and_then(Value::as_f64)
-            .unwrap()
+        self.expected.pointer(pointer).and_then(Value::as_f64).unwrap()
     }
 }
 
 #[track_caller]
 fn assert_close(found: f64, expected: f64) {
-    assert!(
-        (found - expected).abs() <= 1e-9 * expected.abs().max(1e-2),
-        "{found} {expected}"
-    );
+    assert!((found - expected).abs() <= 1e-9 * expected.abs().max(1e-2), "{found} {expected}");
 }
 
 #[test]
 fn kernel_distances() {
     let golden = Golden::read();
     let bandwidth = golden.number("/bandwidth");
-    let kernels = [
-        Kernel::Rbf { bandwidth },
-        Kernel::Cubic { gamma: 1.0 },
-        Kernel::Distance,
-    ];
+    let kernels = [Kernel::Rbf { bandwidth }, Kernel::Cubic { gamma: 1.0 }, Kernel::Distance];
     let independent =
         TwoSamples::independent(golden.candidates.view(), golden.references.view()).unwrap();
     let by_image = TwoSamples::by_image(&golden.pairs()).unwrap();
     for (name, samples) in [("independent", independent), ("by_image", by_image)] {
         let together = mmd2_all(&samples, &kernels).unwrap();
-        for ((kernel, together), key) in kernels
-            .into_iter()
-            .zip(together)
-            .zip(["rbf", "cubic", "energy"])
+        for ((kernel, together), key) in
+            kernels.into_iter().zip(together).zip(["rbf", "cubic", "energy"])
         {
             assert_close(together.value, golden.number(&format!("/{name}/{key}")));
             assert_eq!(mmd2(&samples, kernel).unwrap(), together);

@@ -23,17 +23,10 @@ fn embeddings(rows: usize, columns: usize) -> impl Strategy<Value = Array2<f32>>
 fn pairs() -> impl Strategy<Value = (Array2<f32>, Array2<f32>, Vec<usize>)> {
     (2_usize..24, 1_usize..10).prop_flat_map(|(n, d)| {
         prop::collection::vec(1_usize..4, n).prop_flat_map(move |counts| {
-            let image_of: Vec<usize> = counts
-                .iter()
-                .enumerate()
-                .flat_map(|(i, &k)| vec![i; k])
-                .collect();
+            let image_of: Vec<usize> =
+                counts.iter().enumerate().flat_map(|(i, &k)| vec![i; k]).collect();
             let m = image_of.len();
-            (
-                embeddings(n, d),
-                embeddings(m, d),
-                Just(image_of).prop_shuffle(),
-            )
+            (embeddings(n, d), embeddings(m, d), Just(image_of).prop_shuffle())
         })
     })
 }
@@ -43,30 +36,20 @@ fn view<'a>(
     references: &'a Array2<f32>,
     image_of: &'a [usize],
 ) -> Pairs<'a> {
-    Pairs {
-        candidates: candidates.view(),
-        references: references.view(),
-        image_of,
-    }
+    Pairs { candidates: candidates.view(), references: references.view(), image_of }
 }
 
 fn assert_same(a: &Moments, b: &Moments, tolerance: f64) {
     assert_eq!(a.n(), b.n());
     let close = |x: f64, y: f64| (x - y).abs() <= tolerance * (1.0 + x.abs());
     assert!(a.mean().iter().zip(b.mean()).all(|(&x, &y)| close(x, y)));
-    assert!(
-        a.comoment()
-            .iter()
-            .zip(b.comoment())
-            .all(|(&x, &y)| close(x, y))
-    );
+    assert!(a.comoment().iter().zip(b.comoment()).all(|(&x, &y)| close(x, y)));
 }
 
 fn merged(parts: &[ArrayView2<f32>]) -> Moments {
     let mut all = Moments::new(parts[0].ncols());
     for part in parts {
-        all.merge(&Moments::from_rows(*part))
-            .expect("one dimension");
+        all.merge(&Moments::from_rows(*part)).expect("one dimension");
     }
     all
 }
@@ -153,26 +136,17 @@ fn blocks_make_no_difference_beyond_rounding() {
     }
     assert_same(&pushed, &whole, 1e-12);
     let doubled = concatenate![Axis(0), rows, rows];
-    assert_same(
-        &merged(&[rows.view(), rows.view()]),
-        &Moments::from_rows(doubled.view()),
-        1e-12,
-    );
+    assert_same(&merged(&[rows.view(), rows.view()]), &Moments::from_rows(doubled.view()), 1e-12);
 }
 
 #[test]
 fn the_number_of_threads_does_not_change_a_bit() {
-    let x = Array2::from_shape_fn((3_000, 24), |(i, j)| {
-        ((i * 37 + j * j * 11) % 97) as f32 / 97.0
-    });
+    let x = Array2::from_shape_fn((3_000, 24), |(i, j)| ((i * 37 + j * j * 11) % 97) as f32 / 97.0);
     let y = Array2::from_shape_fn((3_000, 24), |(i, j)| ((i * 53 + j * 29) % 89) as f32 / 80.0);
     let image_of: Vec<usize> = (0..3_000).collect();
     let pairs = view(&x, &y, &image_of);
     let with_threads = |threads| {
-        let pool = rayon::ThreadPoolBuilder::new()
-            .num_threads(threads)
-            .build()
-            .expect("threads");
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("threads");
         pool.install(|| {
             (
                 fgd_set(x.view(), y.view()).expect("valid"),

@@ -31,20 +31,12 @@ fn sample(rng: &mut ChaCha8Rng, n: usize, d: usize, tilt: f32) -> Array2<f32> {
 /// Moments of rows with weights (1 + ε) on one of them, as a distribution (ddof 0).
 fn reweighted(rows: ArrayView2<f32>, heavier: usize, by: f64) -> Moments {
     let n = rows.nrows() as f64;
-    let weight = |i: usize| {
-        (if i == heavier {
-            1.0 - by + by * n
-        } else {
-            1.0 - by
-        }) / n
-    };
+    let weight = |i: usize| (if i == heavier { 1.0 - by + by * n } else { 1.0 - by }) / n;
     let rows = rows.mapv(f64::from);
     let weights: ndarray::Array1<f64> = (0..rows.nrows()).map(weight).collect();
     let mean = weights.dot(&rows);
     let centred = &rows - &mean;
-    let covariance = (&centred * &weights.view().insert_axis(Axis(1)))
-        .t()
-        .dot(&centred);
+    let covariance = (&centred * &weights.view().insert_axis(Axis(1))).t().dot(&centred);
     Moments::from_mean_covariance(rows.nrows() as u64, mean, covariance, 1).expect("a covariance")
 }
 
@@ -82,18 +74,10 @@ fn bias_and_error_predict_what_many_samples_do() {
             (x.clone(), x * shared + noise * (1.0_f32 - shared * 0.5))
         };
         let (x, y) = draw(200_000);
-        let truth = Transport::between(x.view(), y.view())
-            .expect("sets")
-            .distance()
-            .value;
+        let truth = Transport::between(x.view(), y.view()).expect("sets").distance().value;
         let image_of: Vec<usize> = (0..n).collect();
-        let sampling = if paired {
-            Sampling::Paired {
-                image_of: &image_of,
-            }
-        } else {
-            Sampling::Independent
-        };
+        let sampling =
+            if paired { Sampling::Paired { image_of: &image_of } } else { Sampling::Independent };
         let (mut values, mut bias, mut variance) = (vec![], 0.0, 0.0);
         for _ in 0..draws {
             let (x, y) = draw(n);
@@ -105,15 +89,9 @@ fn bias_and_error_predict_what_many_samples_do() {
         let mean = values.iter().sum::<f64>() / draws as f64;
         let spread = values.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / (draws - 1) as f64;
         let seen = mean - truth;
-        assert!(
-            (bias / seen - 1.0).abs() < 0.15,
-            "paired {paired}: {bias} for {seen}"
-        );
+        assert!((bias / seen - 1.0).abs() < 0.15, "paired {paired}: {bias} for {seen}");
         let ratio = (variance / spread).sqrt();
-        assert!(
-            (ratio - 1.0).abs() < 0.15,
-            "paired {paired}: error {ratio} of the spread"
-        );
+        assert!((ratio - 1.0).abs() < 0.15, "paired {paired}: error {ratio} of the spread");
     }
 }
 
@@ -121,14 +99,8 @@ fn bias_and_error_predict_what_many_samples_do() {
 fn identical_pairs_have_neither_bias_nor_error() {
     let x = sample(&mut ChaCha8Rng::seed_from_u64(5), 80, 6, 0.3);
     let image_of: Vec<usize> = (0..80).collect();
-    let s = set_statistics(
-        x.view(),
-        x.view(),
-        Sampling::Paired {
-            image_of: &image_of,
-        },
-    )
-    .expect("valid pairs");
+    let s = set_statistics(x.view(), x.view(), Sampling::Paired { image_of: &image_of })
+        .expect("valid pairs");
     assert!(s.bias.as_ref().expect("80 > 6").bias < 1e-9, "{:?}", s.bias);
     assert!(s.influence.se < 1e-9 && s.corrected.expect("80 > 6").se < 1e-9);
 }
@@ -142,22 +114,13 @@ fn repeating_every_reference_changes_no_statistic_of_the_pairs() {
     let once: Vec<usize> = (0..90).collect();
     let doubled: Vec<usize> = (0..180).map(|j| j % 90).collect();
     let single = set_statistics(x.view(), y.view(), Sampling::Paired { image_of: &once });
-    let double = set_statistics(
-        x.view(),
-        twice.view(),
-        Sampling::Paired { image_of: &doubled },
-    );
+    let double = set_statistics(x.view(), twice.view(), Sampling::Paired { image_of: &doubled });
     let (single, double) = (single.expect("pairs"), double.expect("pairs"));
     // ddof 1 of 90 rows and of 180 differ by half a percent.
     let close = |a: f64, b: f64| (a / b - 1.0).abs() < 0.03;
     assert!(close(single.influence.se, double.influence.se));
     let bias = |s: &fgd_metrics::statistics::SetStatistics| s.bias.clone().expect("90 > 5").bias;
-    assert!(
-        close(bias(&single), bias(&double)),
-        "{} {}",
-        bias(&single),
-        bias(&double)
-    );
+    assert!(close(bias(&single), bias(&double)), "{} {}", bias(&single), bias(&double));
 }
 
 #[test]
@@ -173,10 +136,7 @@ fn fewer_rows_than_dimensions_have_a_reason_in_place_of_an_interval() {
 #[test]
 fn the_warning_names_the_size_that_would_do() {
     let mut rng = ChaCha8Rng::seed_from_u64(9);
-    let (x, y) = (
-        sample(&mut rng, 4_000, 4, 0.1),
-        sample(&mut rng, 4_000, 4, 0.3),
-    );
+    let (x, y) = (sample(&mut rng, 4_000, 4, 0.1), sample(&mut rng, 4_000, 4, 0.3));
     let of = |n: usize| {
         let (x, y) = (x.slice(s![..n, ..]), y.slice(s![..n, ..]));
         set_statistics(x, y, Sampling::Independent).expect("valid sets")
@@ -184,11 +144,7 @@ fn the_warning_names_the_size_that_would_do() {
     let warning = of(60).warning.expect("60 captions are too few");
     let needed = warning.needed.expect("these systems differ") as usize;
     assert!((200..4_000).contains(&needed), "{warning}");
-    assert!(
-        warning
-            .to_string()
-            .contains(&format!("{needed} captions would bring it to 10%"))
-    );
+    assert!(warning.to_string().contains(&format!("{needed} captions would bring it to 10%")));
     assert_eq!(of(4_000).warning, None);
     let transport = Transport::between(x.view(), x.view()).expect("sets");
     let equal = analytic_bias(&transport, x.view(), x.view(), Sampling::Independent);
@@ -202,19 +158,10 @@ fn extrapolation_undoes_the_bias_and_repeats_itself() {
     let d = 24;
     let mut rng = ChaCha8Rng::seed_from_u64(12);
     let (x, y) = (sample(&mut rng, 300, d, 0.1), sample(&mut rng, 300, d, 0.3));
-    let (big_x, big_y) = (
-        sample(&mut rng, 60_000, d, 0.1),
-        sample(&mut rng, 60_000, d, 0.3),
-    );
-    let truth = Transport::between(big_x.view(), big_y.view())
-        .expect("sets")
-        .distance()
-        .value;
+    let (big_x, big_y) = (sample(&mut rng, 60_000, d, 0.1), sample(&mut rng, 60_000, d, 0.3));
+    let truth = Transport::between(big_x.view(), big_y.view()).expect("sets").distance().value;
     let run = |threads: usize| {
-        let pool = rayon::ThreadPoolBuilder::new()
-            .num_threads(threads)
-            .build()
-            .expect("threads");
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("threads");
         pool.install(|| fgd_infinity(x.view(), y.view(), Sampling::Independent, 7, 12))
             .expect("sets")
     };
@@ -224,10 +171,7 @@ fn extrapolation_undoes_the_bias_and_repeats_itself() {
     assert_eq!((infinity.points[0].n, infinity.points[11].n), (300, 75));
     let raw = infinity.points[0].value;
     assert!(infinity.slope > 0.0 && infinity.r2 > 0.5, "{infinity:?}");
-    assert!(
-        (infinity.intercept - truth).abs() < 0.5 * (raw - truth),
-        "{infinity:?} {truth}"
-    );
+    assert!((infinity.intercept - truth).abs() < 0.5 * (raw - truth), "{infinity:?} {truth}");
 }
 
 #[test]
@@ -235,17 +179,10 @@ fn paired_error_is_the_error_of_a_mean() {
     let mut rng = ChaCha8Rng::seed_from_u64(21);
     let (x, y) = (sample(&mut rng, 500, 3, 0.2), sample(&mut rng, 500, 3, 0.2));
     let image_of: Vec<usize> = (0..500).collect();
-    let paired = fgd_paired(&Pairs {
-        candidates: x.view(),
-        references: y.view(),
-        image_of: &image_of,
-    })
-    .expect("valid pairs");
-    let spread = paired
-        .per_image
-        .iter()
-        .map(|v| (v - paired.value).powi(2))
-        .sum::<f64>();
+    let paired =
+        fgd_paired(&Pairs { candidates: x.view(), references: y.view(), image_of: &image_of })
+            .expect("valid pairs");
+    let spread = paired.per_image.iter().map(|v| (v - paired.value).powi(2)).sum::<f64>();
     assert!((paired.se - (spread / 499.0 / 500.0).sqrt()).abs() < 1e-12);
     assert!((paired.ci95[1] - paired.value - 1.959_963_985 * paired.se).abs() < 1e-9);
 }
@@ -264,20 +201,13 @@ fn the_decomposition_is_that_of_the_pairs() {
             .expect("valid sets")
             .decomposition
             .expect("paired");
-        let pairs = Pairs {
-            candidates: x.view(),
-            references: y.view(),
-            image_of,
-        };
+        let pairs = Pairs { candidates: x.view(), references: y.view(), image_of };
         let parts = decompose(&pairs).expect("valid pairs");
         let close = |a: f64, b: f64| (a - b).abs() < 1e-12;
         assert!(
             close(found.mean_shift, parts.mean_shift) && close(found.covariance, parts.covariance)
         );
-        assert!(
-            close(found.misalignment, parts.misalignment),
-            "{found:?} {parts:?}"
-        );
+        assert!(close(found.misalignment, parts.misalignment), "{found:?} {parts:?}");
         let sum = found.mean_shift + found.covariance + found.misalignment;
         assert!(close(sum, fgd_paired(&pairs).expect("valid pairs").value));
     }

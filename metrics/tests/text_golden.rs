@@ -4,19 +4,13 @@ use fgd_metrics::text::{Corpus, Scores, bleu, cider, cider_d, meteor, rouge_l};
 use serde_json::Value;
 
 fn fixture(name: &str) -> Value {
-    let path = format!(
-        "{}/../fixtures/text-metrics/{name}",
-        env!("CARGO_MANIFEST_DIR")
-    );
+    let path = format!("{}/../fixtures/text-metrics/{name}", env!("CARGO_MANIFEST_DIR"));
     let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path}: {error}"));
     serde_json::from_str(&text).expect("the fixture is JSON")
 }
 
 fn strings(value: &Value) -> Vec<&str> {
-    list(value)
-        .iter()
-        .map(|item| item.as_str().expect("a string"))
-        .collect()
+    list(value).iter().map(|item| item.as_str().expect("a string")).collect()
 }
 
 fn list(value: &Value) -> &[Value] {
@@ -27,10 +21,8 @@ fn list(value: &Value) -> &[Value] {
 fn corpus(golden: &Value) -> Corpus {
     let images = list(&golden["tokens"]);
     let candidates: Vec<_> = images.iter().map(|image| strings(&image[0])).collect();
-    let references: Vec<Vec<_>> = images
-        .iter()
-        .map(|image| list(&image[1]).iter().map(strings).collect())
-        .collect();
+    let references: Vec<Vec<_>> =
+        images.iter().map(|image| list(&image[1]).iter().map(strings).collect()).collect();
     Corpus::from_tokens(&candidates, &references).expect("a valid corpus")
 }
 
@@ -38,10 +30,7 @@ fn assert_equal(name: &str, scores: &Scores, golden: &Value) {
     let golden = &golden["metrics"][name];
     let close = |ours: f64, theirs: &Value, what: &str| {
         let theirs = theirs.as_f64().expect("a number");
-        assert!(
-            (ours - theirs).abs() < 1e-9,
-            "{name} of {what}: {ours} instead of {theirs}"
-        );
+        assert!((ours - theirs).abs() < 1e-9, "{name} of {what}: {ours} instead of {theirs}");
     };
     close(scores.corpus, &golden["corpus"], "the corpus");
     let each = list(&golden["per_caption"]);
@@ -88,10 +77,6 @@ fn stems_equal_those_of_meteor() {
     let golden = fixture("golden.json");
     let stemmer = rust_stemmers::Stemmer::create(rust_stemmers::Algorithm::English);
     for (word, stem) in golden["stems"].as_object().expect("an object") {
-        assert_eq!(
-            stemmer.stem(word),
-            stem.as_str().expect("a string"),
-            "{word}"
-        );
+        assert_eq!(stemmer.stem(word), stem.as_str().expect("a string"), "{word}");
     }
 }

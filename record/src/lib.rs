@@ -165,9 +165,7 @@ impl Record {
         }
         let Version { schema_version } = serde_json::from_str(text)?;
         if schema_version > SCHEMA_VERSION {
-            return Err(RecordError::Newer {
-                found: schema_version,
-            });
+            return Err(RecordError::Newer { found: schema_version });
         }
         Ok(serde_json::from_str(text)?)
     }

@@ -27,10 +27,7 @@ impl Measure {
         if !value.is_finite() {
             return Self::missing("the result is not a finite number");
         }
-        Self {
-            value: Some(value),
-            ..Self::default()
-        }
+        Self { value: Some(value), ..Self::default() }
     }
 
     /// A number with its standard error and interval.
@@ -43,20 +40,12 @@ impl Measure {
             let reason = Some("the standard error is not a finite number".into());
             return Self { reason, ..exact };
         }
-        Self {
-            se: Some(se),
-            low: Some(low),
-            high: Some(high),
-            ..exact
-        }
+        Self { se: Some(se), low: Some(low), high: Some(high), ..exact }
     }
 
     /// No number, and why.
     pub fn missing(reason: impl Into<String>) -> Self {
-        Self {
-            reason: Some(reason.into()),
-            ..Self::default()
-        }
+        Self { reason: Some(reason.into()), ..Self::default() }
     }
 
     /// Lower and upper end of the interval, where both are known.
@@ -185,10 +174,7 @@ pub struct SetMeasure {
 impl SetMeasure {
     /// No number, and why.
     pub fn missing(reason: impl Into<String>) -> Self {
-        Self {
-            reason: Some(reason.into()),
-            ..Self::default()
-        }
+        Self { reason: Some(reason.into()), ..Self::default() }
     }
 
     /// The distance as it is, as a measure without an interval.

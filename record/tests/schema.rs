@@ -9,9 +9,7 @@ use serde_json::{Value, json};
 use schema::Schema;
 
 fn document(name: &str) -> Value {
-    let (_, record) = (examples::all().into_iter())
-        .find(|(known, _)| *known == name)
-        .unwrap();
+    let (_, record) = (examples::all().into_iter()).find(|(known, _)| *known == name).unwrap();
     serde_json::from_str(&record.to_json()).unwrap()
 }
 
@@ -33,10 +31,7 @@ fn the_schema_is_strict() {
         let mut document = document(name);
         let object = document.pointer_mut(pointer).unwrap();
         object.as_object_mut().unwrap().insert(key.into(), value);
-        assert!(
-            schema.check(&document).is_err(),
-            "{name}{pointer}/{key} passes"
-        );
+        assert!(schema.check(&document).is_err(), "{name}{pointer}/{key} passes");
     };
     refuses("score", "", "surprise", json!(1));
     refuses("score", "", "schema_version", json!(2));
@@ -53,47 +48,17 @@ fn the_schema_is_strict() {
     refuses("compare", "/results/systems/1/captioning", "p50", json!(1));
     refuses("caption", "/results/caption_ms", "p50", json!(-1));
     refuses("caption", "/results/failures/0", "image_id", json!(1));
-    refuses(
-        "compare",
-        "/results/contrasts/0",
-        "thumbnail_jpeg",
-        json!("\"><script>"),
-    );
+    refuses("compare", "/results/contrasts/0", "thumbnail_jpeg", json!("\"><script>"));
     refuses("leaderboard", "/results/standings/0", "rank", json!(0));
-    refuses(
-        "leaderboard",
-        "/results/rejected/0/findings/0",
-        "severity",
-        json!("fatal"),
-    );
+    refuses("leaderboard", "/results/rejected/0/findings/0", "severity", json!("fatal"));
     refuses("bench-single", "/results", "surprise", json!(1));
     refuses("bench-single", "/results", "scenario", json!("multi"));
     refuses("bench-single", "/results/headlines/0", "value", json!(null));
-    refuses(
-        "bench-single",
-        "/results/latency",
-        "design_effect",
-        json!(0.5),
-    );
-    refuses(
-        "bench-server",
-        "/results/server/points/0",
-        "outcome",
-        json!("fine"),
-    );
-    refuses(
-        "bench-server",
-        "/results/validity/reasons/0",
-        "severity",
-        json!("high"),
-    );
+    refuses("bench-single", "/results/latency", "design_effect", json!(0.5));
+    refuses("bench-server", "/results/server/points/0", "outcome", json!("fine"));
+    refuses("bench-server", "/results/validity/reasons/0", "severity", json!("high"));
     refuses("bench-sweep", "/results/sweep/0", "threads", json!(-1));
-    refuses(
-        "bench-captioner",
-        "/results/stages/0",
-        "bound_by",
-        json!("network"),
-    );
+    refuses("bench-captioner", "/results/stages/0", "bound_by", json!("network"));
 }
 
 #[test]
@@ -104,10 +69,7 @@ fn no_required_field_may_be_left_out() {
         for key in whole.as_object().unwrap().keys() {
             let mut document = whole.clone();
             document.as_object_mut().unwrap().remove(key);
-            assert!(
-                schema.check(&document).is_err(),
-                "{name} without {key} passes"
-            );
+            assert!(schema.check(&document).is_err(), "{name} without {key} passes");
         }
     }
 }

@@ -26,10 +26,7 @@ fn model_cards_match_their_golden_files() {
     let compare = model_card(&examples::compare(), &dataset()).unwrap();
     hold("compare.model-card.yaml", &compare);
     let foreign = model_card(&examples::score_missing(), &dataset()).unwrap();
-    assert!(
-        !foreign.contains("fgd_paired"),
-        "a missing number is left out"
-    );
+    assert!(!foreign.contains("fgd_paired"), "a missing number is left out");
 }
 
 #[test]
@@ -50,18 +47,9 @@ fn eval_results_match_their_golden_file() {
 #[test]
 fn what_the_hub_would_rank_wrongly_is_refused() {
     let refusal = |record| eval_results(&record, &dataset()).unwrap_err();
-    assert!(matches!(
-        refusal(examples::score_missing()),
-        ExportError::NotFgd { .. }
-    ));
-    assert!(matches!(
-        refusal(examples::score_identical()),
-        ExportError::NotFgd { .. }
-    ));
-    assert!(matches!(
-        refusal(examples::compare()),
-        ExportError::Kind { .. }
-    ));
+    assert!(matches!(refusal(examples::score_missing()), ExportError::NotFgd { .. }));
+    assert!(matches!(refusal(examples::score_identical()), ExportError::NotFgd { .. }));
+    assert!(matches!(refusal(examples::compare()), ExportError::Kind { .. }));
     let mut record = examples::score_missing();
     record.encoder.as_mut().unwrap().is_gte_small = true;
     assert!(matches!(refusal(record), ExportError::Missing { .. }));

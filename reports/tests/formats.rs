@@ -16,19 +16,10 @@ use golden::hold;
 fn every_format_matches_its_golden_file() {
     for (name, record) in examples::all() {
         let style = Style::default();
-        hold(
-            &format!("{name}.txt"),
-            &render(&record, Format::Text, &style),
-        );
+        hold(&format!("{name}.txt"), &render(&record, Format::Text, &style));
         hold(&format!("{name}.md"), &render(&record, Format::Md, &style));
-        hold(
-            &format!("{name}.csv"),
-            &render(&record, Format::Csv, &style),
-        );
-        hold(
-            &format!("{name}.json"),
-            &render(&record, Format::Json, &style),
-        );
+        hold(&format!("{name}.csv"), &render(&record, Format::Csv, &style));
+        hold(&format!("{name}.json"), &render(&record, Format::Json, &style));
     }
 }
 
@@ -47,10 +38,7 @@ fn narrow_and_coloured_terminals_match_their_golden_files() {
 fn no_line_is_wider_than_the_terminal() {
     for (name, record) in examples::all() {
         for width in [20, 33, 60, 80, 100, 200] {
-            let style = Style {
-                color: false,
-                width,
-            };
+            let style = Style { color: false, width };
             for line in render(&record, Format::Text, &style).lines() {
                 let is_signature = line == record.signature;
                 assert!(

@@ -32,10 +32,7 @@ impl Drop for Folder {
 }
 
 fn records() -> Vec<Record> {
-    examples::all()
-        .into_iter()
-        .map(|(_, record)| record)
-        .collect()
+    examples::all().into_iter().map(|(_, record)| record).collect()
 }
 
 fn files(dir: &Path) -> BTreeMap<String, String> {
@@ -57,14 +54,8 @@ fn site(records: &[Record], name: &str) -> BTreeMap<String, String> {
 
 fn parse(html: &str) -> RcDom {
     let options = ParseOpts {
-        tokenizer: TokenizerOpts {
-            exact_errors: true,
-            ..Default::default()
-        },
-        tree_builder: TreeBuilderOpts {
-            exact_errors: true,
-            ..Default::default()
-        },
+        tokenizer: TokenizerOpts { exact_errors: true, ..Default::default() },
+        tree_builder: TreeBuilderOpts { exact_errors: true, ..Default::default() },
     };
     html5ever::parse_document(RcDom::default(), options).one(html)
 }
@@ -106,10 +97,7 @@ fn every_page_is_valid_html_with_unique_ids_and_links_that_lead_somewhere() {
                     || (element == "img" && address.starts_with("data:image/jpeg;base64,"));
                 assert!(is_local, "{name}: <{element}> leads to {address}");
             }
-            assert!(
-                !attrs.keys().any(|a| a.starts_with("on")),
-                "{name}: a handler"
-            );
+            assert!(!attrs.keys().any(|a| a.starts_with("on")), "{name}: a handler");
         });
     }
 }

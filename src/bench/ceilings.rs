@@ -49,10 +49,9 @@ fn read(time: Duration) -> f64 {
     let numbers: Vec<u64> = (0..BYTES as u64 / 8).into_par_iter().collect();
     let sum = || {
         let part = numbers.len().div_ceil(rayon::current_num_threads()).max(1);
-        let sums = numbers.par_chunks(part).map(|part| {
-            part.iter()
-                .fold(0u64, |sum, number| sum.wrapping_add(*number))
-        });
+        let sums = numbers
+            .par_chunks(part)
+            .map(|part| part.iter().fold(0u64, |sum, number| sum.wrapping_add(*number)));
         black_box(sums.reduce(|| 0, u64::wrapping_add));
         Ok::<_, std::convert::Infallible>(())
     };

@@ -16,10 +16,7 @@ pub struct WallClock(Instant);
 
 impl WallClock {
     /// A clock that starts now.
-    #[allow(
-        clippy::new_without_default,
-        reason = "a default would hide that it starts to run"
-    )]
+    #[allow(clippy::new_without_default, reason = "a default would hide that it starts to run")]
     pub fn new() -> Self {
         Self(Instant::now())
     }

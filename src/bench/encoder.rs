@@ -32,12 +32,7 @@ impl EncoderTarget {
         let spec = encoder.spec();
         let layer = 4 * spec.dim * spec.dim + 2 * spec.dim * spec.intermediate;
         let weights = is_f32_on_cpu.then_some((4 * spec.layers * layer) as f64);
-        Ok(Self {
-            encoder,
-            captions,
-            tokens,
-            weights,
-        })
+        Ok(Self { encoder, captions, tokens, weights })
     }
 
     /// The captions, for the record.
@@ -54,20 +49,15 @@ impl Target for EncoderTarget {
     fn query(&mut self, items: &[usize]) -> Result<Answer, String> {
         let captions: Vec<&str> = items.iter().map(|&i| self.captions[i].as_str()).collect();
         let start = Instant::now();
-        let embeddings = self
-            .encoder
-            .encode(&captions, &|_| ())
-            .map_err(|error| error.to_string())?;
+        let embeddings =
+            self.encoder.encode(&captions, &|_| ()).map_err(|error| error.to_string())?;
         let seconds = start.elapsed().as_secs_f64();
         std::hint::black_box(embeddings);
         let flop = |i: &usize| {
             let tokens = self.tokens[*i];
             tokens as f64 * self.encoder.spec().flop_per_token(tokens as usize)
         };
-        let cost = self.weights.map(|bytes| Cost {
-            flop: items.iter().map(flop).sum(),
-            bytes,
-        });
+        let cost = self.weights.map(|bytes| Cost { flop: items.iter().map(flop).sum(), bytes });
         Ok(Answer {
             tokens: Some(items.iter().map(|&i| self.tokens[i]).sum()),
             work: vec![Work {

@@ -131,10 +131,7 @@ impl Load {
                 "a query of {size} items: there are {items}, and each is in a query once at most"
             ));
         }
-        refuse(
-            self.thread_counts.contains(&0),
-            "--thread-counts: 0 threads do nothing",
-        )
+        refuse(self.thread_counts.contains(&0), "--thread-counts: 0 threads do nothing")
     }
 
     /// What decides the numbers, by flag name.
@@ -163,9 +160,7 @@ impl Load {
             }
         }
         let named = settings.into_iter();
-        named
-            .map(|(name, value)| (name.to_owned(), value))
-            .collect()
+        named.map(|(name, value)| (name.to_owned(), value)).collect()
     }
 
     /// How much is measured.
@@ -210,10 +205,7 @@ impl Load {
         let threads = doubling.take_while(|n| *n < all).chain([all]).collect();
         let sizes = subject.batch_sizes.iter().copied();
         Grid {
-            batches: or(
-                &self.batch_sizes,
-                sizes.filter(|size| *size <= items).collect(),
-            ),
+            batches: or(&self.batch_sizes, sizes.filter(|size| *size <= items).collect()),
             threads: or(&self.thread_counts, threads),
         }
     }

@@ -132,10 +132,7 @@ pub fn latency(samples: &[f64]) -> Option<QueryLatency> {
         .map(|percentile| {
             let (seconds, effect) = quantile(samples, &sorted, percentile / 100.0);
             design = f64::max(design, effect);
-            Percentile {
-                percentile: *percentile,
-                seconds,
-            }
+            Percentile { percentile: *percentile, seconds }
         })
         .collect();
     Some(QueryLatency {
@@ -196,14 +193,8 @@ mod tests {
     fn ranks_are_found_for_millions_of_samples() {
         let (low, high) = ranks(10_000_000, 0.99);
         let half_width = Z * (1e7f64 * 0.99 * 0.01).sqrt();
-        assert!(
-            (low.unwrap() as f64 - (9.9e6 - half_width)).abs() < 3.0,
-            "{low:?}"
-        );
-        assert!(
-            (high.unwrap() as f64 - (9.9e6 + half_width)).abs() < 3.0,
-            "{high:?}"
-        );
+        assert!((low.unwrap() as f64 - (9.9e6 - half_width)).abs() < 3.0, "{low:?}");
+        assert!((high.unwrap() as f64 - (9.9e6 + half_width)).abs() < 3.0, "{high:?}");
     }
 
     /// Share of draws whose interval covers the true quantile, over simulated runs of `n` samples.
@@ -238,17 +229,10 @@ mod tests {
         for (n, q) in [(200, 0.5), (1000, 0.9), (2000, 0.99)] {
             // Exponential latencies: the quantile is known.
             let truth = -(1.0f64 - q).ln();
-            let draw = || {
-                (0..n)
-                    .map(|_| -(1.0 - random.random::<f64>()).ln())
-                    .collect()
-            };
+            let draw = || (0..n).map(|_| -(1.0 - random.random::<f64>()).ln()).collect();
             let share = coverage(10_000, q, truth, draw, false);
             // The binomial is discrete, so the bound is a little better than 99%; three standard errors of a share are 0.003.
-            assert!(
-                (0.987..=0.9985).contains(&share),
-                "n = {n}, q = {q}: {share}"
-            );
+            assert!((0.987..=0.9985).contains(&share), "n = {n}, q = {q}: {share}");
         }
     }
 
@@ -286,17 +270,9 @@ mod tests {
     fn the_curve_climbs_to_the_slowest_query() {
         let samples: Vec<f64> = (1..=5000).map(|i| f64::from(i) * 1e-5).collect();
         let latency = latency(&samples).unwrap();
-        assert!(
-            latency
-                .curve
-                .windows(2)
-                .all(|w| w[0].0 < w[1].0 && w[0].1 <= w[1].1)
-        );
+        assert!(latency.curve.windows(2).all(|w| w[0].0 < w[1].0 && w[0].1 <= w[1].1));
         let (share, seconds) = *latency.curve.last().unwrap();
-        assert!(
-            share > 0.9999 && (seconds / 0.05 - 1.0).abs() < 2e-3,
-            "{share} {seconds}"
-        );
+        assert!(share > 0.9999 && (seconds / 0.05 - 1.0).abs() < 2e-3, "{share} {seconds}");
         assert!(latency.curve.len() < 100);
         assert!(super::latency(&[]).is_none());
     }

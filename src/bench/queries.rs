@@ -52,11 +52,7 @@ impl Order {
     pub(super) fn new(items: usize, seed: u64) -> Self {
         let mut items: Vec<usize> = (0..items).collect();
         items.shuffle(&mut ChaCha8Rng::seed_from_u64(seed));
-        Self {
-            items,
-            next: 0,
-            query: Vec::new(),
-        }
+        Self { items, next: 0, query: Vec::new() }
     }
 
     /// The next `count` items; at most as many as there are.
@@ -74,10 +70,8 @@ impl Order {
 pub fn single(target: &mut dyn Target, batch: usize, harness: &Harness) -> Samples {
     let (clock, limits) = (harness.clock, &harness.limits);
     let mut order = Order::new(target.items(), harness.seed);
-    let mut samples = Samples {
-        warm_up: warm_up(target, batch, &mut order, harness),
-        ..Samples::default()
-    };
+    let mut samples =
+        Samples { warm_up: warm_up(target, batch, &mut order, harness), ..Samples::default() };
     let begin = clock.now();
     let mut reported = begin;
     let mut end = begin;
@@ -145,11 +139,7 @@ pub(super) fn warm_up(
 
 pub(super) fn share_done(elapsed: Duration, done: u64, limits: &Limits) -> f64 {
     let of = |part: f64, whole: f64| {
-        if whole > 0.0 {
-            (part / whole).min(1.0)
-        } else {
-            1.0
-        }
+        if whole > 0.0 { (part / whole).min(1.0) } else { 1.0 }
     };
     let time = of(elapsed.as_secs_f64(), limits.min_duration.as_secs_f64());
     let queries = of(done as f64, limits.min_queries as f64);
@@ -210,10 +200,7 @@ mod tests {
         let mut target = SimulatedTarget::new(&clock, |_| 1.0);
         let mut limits = limits(1.0, 1000);
         limits.max_duration = Duration::from_secs(5);
-        assert_eq!(
-            single(&mut target, 1, &harness(&clock, limits)).all.len(),
-            5
-        );
+        assert_eq!(single(&mut target, 1, &harness(&clock, limits)).all.len(), 5);
     }
 
     #[test]

@@ -45,9 +45,7 @@ pub fn per_second(samples: &[Sample], amount: impl Fn(&Sample) -> u64) -> Measur
         .map(|block| {
             let part = &samples[cut(block)..cut(block + 1)];
             // A block lasts until the next one begins, so that what lies between queries counts.
-            let end = samples
-                .get(cut(block + 1))
-                .map_or(last.end, |next| next.start);
+            let end = samples.get(cut(block + 1)).map_or(last.end, |next| next.start);
             answered(part) / (end - part[0].start).max(1e-9)
         })
         .collect();
@@ -76,14 +74,7 @@ mod tests {
             .map(|seconds| {
                 let start = at;
                 at += seconds;
-                Sample {
-                    due: start,
-                    start,
-                    end: at,
-                    items: 2,
-                    tokens: 20,
-                    failed: false,
-                }
+                Sample { due: start, start, end: at, items: 2, tokens: 20, failed: false }
             })
             .collect()
     }

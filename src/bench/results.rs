@@ -63,11 +63,7 @@ pub fn results(run: Run) -> BenchResults {
             tokens: samples.tokens(),
             seconds: samples.seconds,
         },
-        latency: if has_latency {
-            latency(&samples.latencies())
-        } else {
-            None
-        },
+        latency: if has_latency { latency(&samples.latencies()) } else { None },
         throughput: throughput(run.scenario, samples),
         server: run.server,
         sweep: run.sweep,
@@ -115,11 +111,7 @@ fn headlines(results: &BenchResults) -> Vec<Headline> {
             measured: measured.clone(),
         });
     };
-    if let Some(highest) = results
-        .server
-        .as_ref()
-        .and_then(|server| server.highest_rate.as_ref())
-    {
+    if let Some(highest) = results.server.as_ref().and_then(|server| server.highest_rate.as_ref()) {
         add("highest_rate", "queries/s", true, highest);
     }
     let per_second = format!("{}s/s", results.item);
@@ -131,22 +123,13 @@ fn headlines(results: &BenchResults) -> Vec<Headline> {
     }
     let throughput = results.throughput.as_ref();
     if let Some(throughput) = throughput.filter(|_| results.scenario != Scenario::Server) {
-        add(
-            "throughput",
-            &per_second,
-            true,
-            &throughput.items_per_second,
-        );
+        add("throughput", &per_second, true, &throughput.items_per_second);
         if let Some(tokens) = &throughput.tokens_per_second {
             add("tokens_per_second", "tokens/s", true, tokens);
         }
     }
     let speed = |cell: &&SweepCell| cell.items_per_second.value.unwrap_or(0.0);
-    if let Some(best) = results
-        .sweep
-        .iter()
-        .max_by(|a, b| speed(a).total_cmp(&speed(b)))
-    {
+    if let Some(best) = results.sweep.iter().max_by(|a, b| speed(a).total_cmp(&speed(b))) {
         add("throughput", &per_second, true, &best.items_per_second);
     }
     if let Some(bytes) = results.peak_memory_bytes {

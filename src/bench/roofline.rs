@@ -7,9 +7,7 @@ use super::target::Work;
 
 /// The stages of a run. `busy` is the time in which the target was at work, of which the shares are.
 pub fn stages(work: &[Work], busy: f64, ceilings: Option<&Ceilings>) -> Vec<Stage> {
-    work.iter()
-        .map(|work| stage(work, busy, ceilings))
-        .collect()
+    work.iter().map(|work| stage(work, busy, ceilings)).collect()
 }
 
 fn stage(work: &Work, busy: f64, ceilings: Option<&Ceilings>) -> Stage {
@@ -73,10 +71,6 @@ mod tests {
         assert_eq!(stage.share_of_ceiling(), Some(0.5));
         assert_eq!(stage.gb_per_second, Some(5.0));
         // Without ceilings the speed still stands.
-        assert!(
-            stages(&[work(2e10, 1e10)], 4.0, None)[0]
-                .share_of_ceiling()
-                .is_none()
-        );
+        assert!(stages(&[work(2e10, 1e10)], 4.0, None)[0].share_of_ceiling().is_none());
     }
 }

@@ -115,8 +115,7 @@ impl Samples {
 
     /// Tokens of the answered queries, where there are any.
     pub fn tokens(&self) -> Option<u64> {
-        self.has_tokens
-            .then(|| self.answered().map(|sample| sample.tokens).sum())
+        self.has_tokens.then(|| self.answered().map(|sample| sample.tokens).sum())
     }
 
     /// Latencies of the answered queries in the order of their end.

@@ -27,12 +27,7 @@ pub struct ScoreTarget {
 impl ScoreTarget {
     /// `request` is the file of the job.
     pub fn new(settings: &Settings, request: PathBuf, threads: usize) -> Self {
-        Self {
-            settings: settings.clone(),
-            request,
-            threads,
-            peak: Arc::default(),
-        }
+        Self { settings: settings.clone(), request, threads, peak: Arc::default() }
     }
 
     /// Where the most memory that a job has held will stand, in bytes; nothing where the system does not tell.
@@ -64,10 +59,7 @@ impl Target for ScoreTarget {
     fn query(&mut self, _items: &[usize]) -> Result<Answer, String> {
         let start = Instant::now();
         let mut child = self.command().spawn().map_err(|error| {
-            format!(
-                "{}: cannot be run: {error}",
-                self.settings.program.display()
-            )
+            format!("{}: cannot be run: {error}", self.settings.program.display())
         })?;
         let (output, errors, peak) = finish(&mut child).map_err(|error| error.to_string())?;
         let status = child.wait().map_err(|error| error.to_string())?;
@@ -80,10 +72,7 @@ impl Target for ScoreTarget {
             return Err(format!("{status}: {last}"));
         }
         let record = Record::from_json(&output).map_err(|error| error.to_string())?;
-        Ok(Answer {
-            tokens: None,
-            work: work(&record, seconds),
-        })
+        Ok(Answer { tokens: None, work: work(&record, seconds) })
     }
 }
 

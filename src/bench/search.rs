@@ -18,28 +18,17 @@ const LOWEST: f64 = 1.0 / 64.0;
 /// found must stand a whole run, or gives way to a lower one.
 pub fn search(target: &mut dyn Target, service: &Service, harness: &Harness) -> ServerRun {
     let capacity = capacity(target, service, harness);
-    let mut search = Search {
-        target,
-        service,
-        harness,
-        points: Vec::new(),
-        samples: Samples::default(),
-    };
-    let (queries, longest) = (
-        harness.limits.min_queries as f64,
-        harness.limits.max_duration.as_secs_f64(),
-    );
+    let mut search =
+        Search { target, service, harness, points: Vec::new(), samples: Samples::default() };
+    let (queries, longest) =
+        (harness.limits.min_queries as f64, harness.limits.max_duration.as_secs_f64());
     let highest_rate = match queries / capacity > longest {
         true => Measure::missing(format!(
             "{queries} queries take more than {longest:.0} s at the {capacity:.3} per second that can be answered, and there are several trials"
         )),
         false => search.highest(capacity),
     };
-    ServerRun {
-        highest_rate: Some(highest_rate),
-        points: search.points,
-        samples: search.samples,
-    }
+    ServerRun { highest_rate: Some(highest_rate), points: search.points, samples: search.samples }
 }
 
 /// A search under way.
@@ -68,11 +57,7 @@ impl Search<'_> {
         // A whole run at the rate found; what a trial showed may not hold for it.
         while let Some(rate) = kept.filter(|rate| *rate >= capacity * LOWEST) {
             if self.keeps(rate, self.harness) {
-                return Measure {
-                    low: Some(rate),
-                    high: failed,
-                    ..Measure::exact(rate)
-                };
+                return Measure { low: Some(rate), high: failed, ..Measure::exact(rate) };
             }
             failed = Some(rate);
             kept = Some(rate / PRECISION);
@@ -155,10 +140,7 @@ mod tests {
         // The bound is so wide that no run of this length breaks it, however fast queries arrive.
         let clock = SimulatedClock::default();
         let mut target = SimulatedTarget::new(&clock, |_| 0.010);
-        let wide = Service {
-            bound: 1e6,
-            batch: 1,
-        };
+        let wide = Service { bound: 1e6, batch: 1 };
         let found = search(&mut target, &wide, &harness(&clock, limits(1.0, 20_000)));
         assert!(found.points.iter().all(|point| point.rate <= 100.0 + 1e-6));
         let highest = found.highest_rate.unwrap().value.unwrap();
@@ -173,14 +155,7 @@ mod tests {
         limits.max_duration = Duration::from_secs(600);
         let found = search(&mut target, &ALONE, &harness(&clock, limits));
         assert!(found.points.is_empty());
-        assert!(
-            found
-                .highest_rate
-                .unwrap()
-                .reason
-                .unwrap()
-                .contains("600 s")
-        );
+        assert!(found.highest_rate.unwrap().reason.unwrap().contains("600 s"));
     }
 
     #[test]

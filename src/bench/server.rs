@@ -65,11 +65,7 @@ pub fn serve(target: &mut dyn Target, rate: f64, service: &Service, harness: &Ha
         warm_up: warm_up(target, service.batch, &mut order, harness),
         ..Samples::default()
     };
-    let mut arrivals = Arrivals {
-        random: ChaCha8Rng::seed_from_u64(harness.seed),
-        rate,
-        at: 0.0,
-    };
+    let mut arrivals = Arrivals { random: ChaCha8Rng::seed_from_u64(harness.seed), rate, at: 0.0 };
     let mut next = arrivals.next();
     let mut arrived: u64 = 0;
     let mut waiting: VecDeque<Duration> = VecDeque::new();
@@ -106,11 +102,7 @@ pub fn serve(target: &mut dyn Target, rate: f64, service: &Service, harness: &Ha
         let start = elapsed().as_secs_f64();
         let answer = target.query(order.take(count));
         let end = elapsed().as_secs_f64();
-        let tokens = answer
-            .as_ref()
-            .ok()
-            .and_then(|answer| answer.tokens)
-            .unwrap_or(0);
+        let tokens = answer.as_ref().ok().and_then(|answer| answer.tokens).unwrap_or(0);
         for (at, due) in waiting.drain(..count).enumerate() {
             let sample = Sample {
                 due: due.as_secs_f64(),
@@ -160,11 +152,7 @@ pub fn at_rate(
     harness: &Harness,
 ) -> ServerRun {
     let samples = serve(target, rate, service, harness);
-    ServerRun {
-        highest_rate: None,
-        points: vec![judge(rate, &samples, service.bound)],
-        samples,
-    }
+    ServerRun { highest_rate: None, points: vec![judge(rate, &samples, service.bound)], samples }
 }
 
 #[cfg(test)]
@@ -179,20 +167,13 @@ mod tests {
         for load in [0.3, 0.6, 0.8] {
             let clock = SimulatedClock::default();
             let mut target = SimulatedTarget::new(&clock, |_| service);
-            let samples = serve(
-                &mut target,
-                load / service,
-                &ALONE,
-                &harness(&clock, limits(0.0, 200_000)),
-            );
+            let samples =
+                serve(&mut target, load / service, &ALONE, &harness(&clock, limits(0.0, 200_000)));
             assert_eq!(samples.all.len(), 200_000);
             let waits = samples.all.iter().map(|s| s.latency() - service);
             let mean = waits.sum::<f64>() / samples.all.len() as f64;
             let expected = load * service / (2.0 * (1.0 - load));
-            assert!(
-                (mean / expected - 1.0).abs() < 0.05,
-                "ρ = {load}: {mean}, not {expected}"
-            );
+            assert!((mean / expected - 1.0).abs() < 0.05, "ρ = {load}: {mean}, not {expected}");
         }
     }
 
@@ -205,22 +186,10 @@ mod tests {
             queries += 1;
             if queries == 50 { 1.0 } else { 0.001 }
         });
-        let patient = Service {
-            bound: 10.0,
-            batch: 1,
-        };
-        let samples = serve(
-            &mut target,
-            100.0,
-            &patient,
-            &harness(&clock, limits(0.0, 1000)),
-        );
+        let patient = Service { bound: 10.0, batch: 1 };
+        let samples = serve(&mut target, 100.0, &patient, &harness(&clock, limits(0.0, 1000)));
         // About a hundred arrive within the stall; the mean of their waits is about half of it.
-        let slow: Vec<f64> = samples
-            .latencies()
-            .into_iter()
-            .filter(|s| *s > 0.1)
-            .collect();
+        let slow: Vec<f64> = samples.latencies().into_iter().filter(|s| *s > 0.1).collect();
         assert!((70..130).contains(&slow.len()), "{}", slow.len());
         let mean = slow.iter().sum::<f64>() / slow.len() as f64;
         assert!((0.4..0.7).contains(&mean), "{mean}");
@@ -231,10 +200,7 @@ mod tests {
         let schedule = |seed| {
             let clock = SimulatedClock::default();
             let mut target = SimulatedTarget::new(&clock, |_| 0.0);
-            let harness = Harness {
-                seed,
-                ..harness(&clock, limits(0.0, 20_000))
-            };
+            let harness = Harness { seed, ..harness(&clock, limits(0.0, 20_000)) };
             let samples = serve(&mut target, 50.0, &ALONE, &harness);
             samples.all.iter().map(|s| s.due).collect::<Vec<f64>>()
         };
@@ -254,37 +220,20 @@ mod tests {
         let clock = SimulatedClock::default();
         // A batch costs what one costs, so only batching can keep up with this rate.
         let mut target = SimulatedTarget::new(&clock, |_| 0.010);
-        let together = Service {
-            bound: 0.1,
-            batch: 16,
-        };
-        let samples = serve(
-            &mut target,
-            400.0,
-            &together,
-            &harness(&clock, limits(0.0, 4000)),
-        );
+        let together = Service { bound: 0.1, batch: 16 };
+        let samples = serve(&mut target, 400.0, &together, &harness(&clock, limits(0.0, 4000)));
         assert!(!samples.overloaded);
         // Nobody waits longer than for the batch before the own one.
         assert!(samples.latencies().iter().all(|s| *s <= 0.020 + 1e-9));
         let busy = samples.busy_seconds();
-        assert!(
-            busy > 5.0 && busy <= samples.seconds,
-            "{busy} of {}",
-            samples.seconds
-        );
+        assert!(busy > 5.0 && busy <= samples.seconds, "{busy} of {}", samples.seconds);
     }
 
     #[test]
     fn more_than_the_target_can_do_is_an_overload() {
         let clock = SimulatedClock::default();
         let mut target = SimulatedTarget::new(&clock, |_| 0.010);
-        let found = at_rate(
-            &mut target,
-            200.0,
-            &ALONE,
-            &harness(&clock, limits(100.0, 1000)),
-        );
+        let found = at_rate(&mut target, 200.0, &ALONE, &harness(&clock, limits(100.0, 1000)));
         assert!(found.samples.overloaded);
         assert_eq!(found.points[0].outcome, ServerOutcome::Overloaded);
         assert!((found.points[0].answered_per_second - 100.0).abs() < 5.0);

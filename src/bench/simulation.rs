@@ -9,10 +9,7 @@ use super::server::Service;
 use super::target::{Answer, Target};
 
 /// One query at a time, to be answered within 0.1 s.
-pub const ALONE: Service = Service {
-    bound: 0.1,
-    batch: 1,
-};
+pub const ALONE: Service = Service { bound: 0.1, batch: 1 };
 
 /// A clock that stands still but for sleepers and simulated work.
 #[derive(Default)]
@@ -20,8 +17,7 @@ pub struct SimulatedClock(AtomicU64);
 
 impl SimulatedClock {
     pub fn pass(&self, seconds: f64) {
-        self.0
-            .fetch_add((seconds * 1e9).round() as u64, Ordering::Relaxed);
+        self.0.fetch_add((seconds * 1e9).round() as u64, Ordering::Relaxed);
     }
 }
 
@@ -48,13 +44,7 @@ pub struct SimulatedTarget<'a, F> {
 
 impl<'a, F: FnMut(usize) -> f64> SimulatedTarget<'a, F> {
     pub fn new(clock: &'a SimulatedClock, seconds: F) -> Self {
-        Self {
-            clock,
-            seconds,
-            queries: 0,
-            fail_every: None,
-            slow_start: 0,
-        }
+        Self { clock, seconds, queries: 0, fail_every: None, slow_start: 0 }
     }
 }
 
@@ -65,20 +55,13 @@ impl<F: FnMut(usize) -> f64 + Send> Target for SimulatedTarget<'_, F> {
 
     fn query(&mut self, items: &[usize]) -> Result<Answer, String> {
         self.queries += 1;
-        let factor = if self.queries <= self.slow_start {
-            20.0
-        } else {
-            1.0
-        };
+        let factor = if self.queries <= self.slow_start { 20.0 } else { 1.0 };
         self.clock.pass(factor * (self.seconds)(items.len()));
         match self.fail_every {
             Some(every) if self.queries.is_multiple_of(every) => {
                 Err(format!("query {} failed", self.queries))
             }
-            _ => Ok(Answer {
-                tokens: Some(10 * items.len() as u64),
-                work: Vec::new(),
-            }),
+            _ => Ok(Answer { tokens: Some(10 * items.len() as u64), work: Vec::new() }),
         }
     }
 }
@@ -93,11 +76,5 @@ pub fn limits(min_seconds: f64, min_queries: u64) -> Limits {
 }
 
 pub fn harness(clock: &SimulatedClock, limits: Limits) -> Harness<'_> {
-    Harness {
-        clock,
-        limits,
-        seed: 7,
-        stop: &|| false,
-        progress: &|_| (),
-    }
+    Harness { clock, limits, seed: 7, stop: &|| false, progress: &|_| () }
 }

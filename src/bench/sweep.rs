@@ -43,10 +43,7 @@ pub fn sweep(
             let done = cells.len() as f64;
             let all = (grid.batches.len() * grid.threads.len()) as f64;
             let progress = |share: f64| (harness.progress)((done + share) / all);
-            let within = Harness {
-                progress: &progress,
-                ..*harness
-            };
+            let within = Harness { progress: &progress, ..*harness };
             let samples = pool.install(|| single(target, batch, &within));
             cells.push(cell(batch, threads, &samples));
             together.join(samples);
@@ -61,13 +58,8 @@ pub fn sweep(
 fn cell(batch: usize, threads: usize, samples: &Samples) -> SweepCell {
     let median = latency(&samples.latencies())
         .and_then(|latency| latency.percentiles.into_iter().next())
-        .map_or_else(
-            || Measure::missing("no query was answered"),
-            |p50| p50.seconds,
-        );
-    let tokens = samples
-        .tokens()
-        .map(|tokens| tokens as f64 / samples.seconds.max(1e-9));
+        .map_or_else(|| Measure::missing("no query was answered"), |p50| p50.seconds);
+    let tokens = samples.tokens().map(|tokens| tokens as f64 / samples.seconds.max(1e-9));
     SweepCell {
         batch: batch as u64,
         threads: threads as u64,
@@ -88,19 +80,13 @@ mod tests {
         let clock = SimulatedClock::default();
         // A fixed cost per query and one per item: larger batches are faster.
         let mut target = SimulatedTarget::new(&clock, |items| 0.010 + 0.001 * items as f64);
-        let grid = Grid {
-            batches: vec![1, 10],
-            threads: vec![1, 2],
-        };
+        let grid = Grid { batches: vec![1, 10], threads: vec![1, 2] };
         let (cells, all) = sweep(&mut target, &grid, &harness(&clock, limits(1.0, 20))).unwrap();
         assert_eq!(cells.len(), 4);
         let rate = |at: usize| cells[at].items_per_second.value.unwrap();
         assert!((rate(0) - 1.0 / 0.011).abs() < 1e-6);
         assert!((rate(1) - 10.0 / 0.020).abs() < 1e-6);
         assert_eq!(cells[3].threads, 2);
-        assert_eq!(
-            all.all.len() as u64,
-            cells.iter().map(|cell| cell.queries).sum::<u64>()
-        );
+        assert_eq!(all.all.len() as u64, cells.iter().map(|cell| cell.queries).sum::<u64>());
     }
 }

@@ -23,12 +23,7 @@ pub fn judge(results: &BenchResults, samples: &Samples, limits: &Limits, host: &
     .into_iter()
     .flatten()
     .collect();
-    let warnings = [
-        loaded(host),
-        powersave(host),
-        unsteady(results),
-        unoptimised(),
-    ];
+    let warnings = [loaded(host), powersave(host), unsteady(results), unoptimised()];
     Validity {
         valid: reasons.is_empty(),
         reasons,
@@ -37,10 +32,7 @@ pub fn judge(results: &BenchResults, samples: &Samples, limits: &Limits, host: &
 }
 
 fn remark(reason: String, change: &str) -> Option<Remark> {
-    Some(Remark {
-        reason,
-        change: change.into(),
-    })
+    Some(Remark { reason, change: change.into() })
 }
 
 fn interrupted(samples: &Samples) -> Option<Remark> {
@@ -57,10 +49,7 @@ fn failed(results: &BenchResults) -> Option<Remark> {
     }
     let first = queries.failures.first().map_or("nothing", String::as_str);
     remark(
-        format!(
-            "{} of {} queries failed; the first said: {first}",
-            queries.failed, queries.issued
-        ),
+        format!("{} of {} queries failed; the first said: {first}", queries.failed, queries.issued),
         "mend that, or leave the items out that cannot be answered",
     )
 }
@@ -72,12 +61,7 @@ fn too_short(results: &BenchResults, samples: &Samples, limits: &Limits) -> Opti
         return None;
     }
     let fewest = match results.scenario {
-        Scenario::Sweep => results
-            .sweep
-            .iter()
-            .map(|cell| cell.queries)
-            .min()
-            .unwrap_or(0),
+        Scenario::Sweep => results.sweep.iter().map(|cell| cell.queries).min().unwrap_or(0),
         _ => results.queries.issued,
     };
     let longest = limits.max_duration.as_secs_f64();
@@ -109,10 +93,7 @@ fn overhead(results: &BenchResults) -> Option<Remark> {
 fn bound(results: &BenchResults) -> Option<Remark> {
     let server = results.server.as_ref()?;
     let bound = server.bound_seconds;
-    let missing = server
-        .highest_rate
-        .as_ref()
-        .filter(|highest| highest.value.is_none());
+    let missing = server.highest_rate.as_ref().filter(|highest| highest.value.is_none());
     if let Some(reason) = missing.and_then(|highest| highest.reason.as_ref()) {
         return remark(
             reason.clone(),
@@ -121,10 +102,7 @@ fn bound(results: &BenchResults) -> Option<Remark> {
     }
     let last = server.points.last()?;
     let (rate, answered) = (last.rate, last.answered_per_second);
-    let p99 = last
-        .p99_seconds
-        .value
-        .map_or_else(|| "unknown".into(), |p99| format!("{p99:.4} s"));
+    let p99 = last.p99_seconds.value.map_or_else(|| "unknown".into(), |p99| format!("{p99:.4} s"));
     match last.outcome {
         ServerOutcome::Kept => None,
         ServerOutcome::Overloaded => remark(
@@ -148,26 +126,16 @@ fn bound(results: &BenchResults) -> Option<Remark> {
 }
 
 fn loaded(host: &Host) -> Option<Remark> {
-    let load = host
-        .load_at_start
-        .filter(|load| *load > 0.5 * host.cores as f64)?;
+    let load = host.load_at_start.filter(|load| *load > 0.5 * host.cores as f64)?;
     remark(
-        format!(
-            "the load average was {load} on {} cores when the run started",
-            host.cores
-        ),
+        format!("the load average was {load} on {} cores when the run started", host.cores),
         "end other programs and measure again",
     )
 }
 
 fn powersave(host: &Host) -> Option<Remark> {
-    host.governor
-        .as_ref()
-        .filter(|governor| *governor == "powersave")?;
-    remark(
-        "the frequency governor is powersave".into(),
-        "choose `performance` while measuring",
-    )
+    host.governor.as_ref().filter(|governor| *governor == "powersave")?;
+    remark("the frequency governor is powersave".into(), "choose `performance` while measuring")
 }
 
 fn unsteady(results: &BenchResults) -> Option<Remark> {
@@ -177,20 +145,16 @@ fn unsteady(results: &BenchResults) -> Option<Remark> {
         return None;
     }
     remark(
-        format!(
-            "the speed varied over the run: ± {:.0}% around its mean",
-            100.0 * spread
-        ),
+        format!("the speed varied over the run: ± {:.0}% around its mean", 100.0 * spread),
         "measure on a quiet machine, or longer with --duration",
     )
 }
 
 fn unoptimised() -> Option<Remark> {
     match cfg!(debug_assertions) {
-        true => remark(
-            "this program was built without optimisation".into(),
-            "build it with --release",
-        ),
+        true => {
+            remark("this program was built without optimisation".into(), "build it with --release")
+        }
         false => None,
     }
 }

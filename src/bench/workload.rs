@@ -70,18 +70,15 @@ fn pick<'a>(words: &[&'a str], random: &mut ChaCha8Rng) -> &'a str {
 /// # Errors
 /// The encoder of the crate `image` refused.
 pub fn images(count: usize, seed: u64) -> Result<Vec<Vec<u8>>, ImageError> {
-    (0..count as u64)
-        .map(|i| jpeg(seed.wrapping_add(i)))
-        .collect()
+    (0..count as u64).map(|i| jpeg(seed.wrapping_add(i))).collect()
 }
 
 fn jpeg(seed: u64) -> Result<Vec<u8>, ImageError> {
     const WIDTH: usize = 640;
     const HEIGHT: usize = 480;
     let mut random = ChaCha8Rng::seed_from_u64(seed);
-    let waves: Vec<[f32; 4]> = (0..6)
-        .map(|_| std::array::from_fn(|_| random.random_range(0.002..0.05)))
-        .collect();
+    let waves: Vec<[f32; 4]> =
+        (0..6).map(|_| std::array::from_fn(|_| random.random_range(0.002..0.05))).collect();
     let mut pixels = Vec::with_capacity(3 * WIDTH * HEIGHT);
     for y in 0..HEIGHT {
         for x in 0..WIDTH {
@@ -97,12 +94,7 @@ fn jpeg(seed: u64) -> Result<Vec<u8>, ImageError> {
     }
     let mut file = Vec::new();
     let encoder = JpegEncoder::new_with_quality(&mut file, 85);
-    encoder.write_image(
-        &pixels,
-        WIDTH as u32,
-        HEIGHT as u32,
-        ExtendedColorType::Rgb8,
-    )?;
+    encoder.write_image(&pixels, WIDTH as u32, HEIGHT as u32, ExtendedColorType::Rgb8)?;
     Ok(file)
 }
 

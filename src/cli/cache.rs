@@ -23,11 +23,7 @@ enum Action {
 
 /// Runs `fgd cache`.
 pub fn run(args: &Args, output: &Output, session: &Session) -> anyhow::Result<Exit> {
-    let folder = session
-        .settings
-        .cache
-        .as_deref()
-        .ok_or(CacheError::NoFolder)?;
+    let folder = session.settings.cache.as_deref().ok_or(CacheError::NoFolder)?;
     match args.action.unwrap_or(Action::Show) {
         Action::Clear => {
             let found = cache::clear(folder)?;

@@ -28,12 +28,7 @@ struct DecodingArgs {
     #[arg(long, value_name = "TEXT", default_value = DEFAULT_PROMPT, env = "FGD_PROMPT")]
     prompt: String,
     /// Longest caption in tokens.
-    #[arg(
-        long,
-        value_name = "N",
-        default_value_t = 30,
-        env = "FGD_MAX_NEW_TOKENS"
-    )]
+    #[arg(long, value_name = "N", default_value_t = 30, env = "FGD_MAX_NEW_TOKENS")]
     max_new_tokens: usize,
     /// Beams per image; 1 is greedy.
     #[arg(long, value_name = "N", default_value_t = 1, env = "FGD_NUM_BEAMS")]
@@ -51,20 +46,10 @@ struct DecodingArgs {
     #[arg(long, value_enum, default_value_t = EarlyStopping::Heuristic, env = "FGD_EARLY_STOPPING")]
     early_stopping: EarlyStopping,
     /// Above 1 makes tokens already there less likely.
-    #[arg(
-        long,
-        value_name = "X",
-        default_value_t = 1.0,
-        env = "FGD_REPETITION_PENALTY"
-    )]
+    #[arg(long, value_name = "X", default_value_t = 1.0, env = "FGD_REPETITION_PENALTY")]
     repetition_penalty: f64,
     /// No sequence of N tokens twice; 0 allows all.
-    #[arg(
-        long,
-        value_name = "N",
-        default_value_t = 0,
-        env = "FGD_NO_REPEAT_NGRAM_SIZE"
-    )]
+    #[arg(long, value_name = "N", default_value_t = 0, env = "FGD_NO_REPEAT_NGRAM_SIZE")]
     no_repeat_ngram_size: usize,
     /// Draw tokens at random, at this temperature.
     #[arg(long, value_name = "X", env = "FGD_TEMPERATURE")]

@@ -42,12 +42,7 @@ pub struct Args {
     /// End with exit code 3 unless this holds, such as fgd_paired<=base+0.002, fgd_set<0.01 or
     /// tuned.cider_d>=base; `base` is the first system unless one is called that. Repeatable; separated by
     /// semicolons in the environment.
-    #[arg(
-        long,
-        value_delimiter = ';',
-        value_name = "CONDITION",
-        env = "FGD_GATE"
-    )]
+    #[arg(long, value_delimiter = ';', value_name = "CONDITION", env = "FGD_GATE")]
     gate: Vec<String>,
     /// Show the N images on which the systems differ most.
     #[arg(long, value_name = "N", default_value_t = 10, env = "FGD_CONTRASTS")]
@@ -78,9 +73,7 @@ pub fn run(args: Args, output: &Output, session: &mut Session) -> anyhow::Result
         references: args.references.map(|path| args.columns.of(path)),
         images: args.images,
         image_root: args.image_root,
-        work: args
-            .work
-            .unwrap_or_else(|| work_folder(args.report.folder())),
+        work: args.work.unwrap_or_else(|| work_folder(args.report.folder())),
         gate: args.gate,
         contrasts: args.contrasts,
         replicates: args.replicates,
@@ -96,10 +89,7 @@ pub fn run(args: Args, output: &Output, session: &mut Session) -> anyhow::Result
     let Results::Compare(results) = &record.results else {
         return Ok(Exit::Failure);
     };
-    let crossed = results
-        .gates
-        .iter()
-        .filter(|gate| gate.passed != Some(true));
+    let crossed = results.gates.iter().filter(|gate| gate.passed != Some(true));
     let mut exit = Exit::Success;
     for gate in crossed {
         eprintln!("gate crossed: {}: {}", gate.condition, gate.explanation);

@@ -40,11 +40,7 @@ pub fn run(args: &Args, session: &mut Session) -> anyhow::Result<Exit> {
                 "{} ({}{})",
                 tool.version,
                 &commit[..commit.len().min(10)],
-                if tool.dirty == Some(true) {
-                    ", with uncommitted changes"
-                } else {
-                    ""
-                }
+                if tool.dirty == Some(true) { ", with uncommitted changes" } else { "" }
             ),
             None => tool.version.clone(),
         },
@@ -54,23 +50,14 @@ pub fn run(args: &Args, session: &mut Session) -> anyhow::Result<Exit> {
     line("threads", host.threads.to_string());
     line(
         "memory",
-        host.memory_bytes.map_or_else(
-            || "unknown".into(),
-            |bytes| format!("{:.1} GB", bytes as f64 / 1e9),
-        ),
+        host.memory_bytes
+            .map_or_else(|| "unknown".into(), |bytes| format!("{:.1} GB", bytes as f64 / 1e9)),
     );
-    line(
-        "algebra",
-        fgd_metrics::linalg::default_solver().name().into(),
-    );
+    line("algebra", fgd_metrics::linalg::default_solver().name().into());
     let settings = &session.settings.hub;
     line(
         "hub cache",
-        format!(
-            "{}{}",
-            settings.cache.display(),
-            if settings.offline { " (offline)" } else { "" }
-        ),
+        format!("{}{}", settings.cache.display(), if settings.offline { " (offline)" } else { "" }),
     );
     line(
         "embeddings",
@@ -92,11 +79,7 @@ pub fn run(args: &Args, session: &mut Session) -> anyhow::Result<Exit> {
                     info.pooling,
                     info.max_length,
                     info.engine,
-                    if info.is_gte_small {
-                        ""
-                    } else {
-                        "; its numbers are NOT FGD"
-                    }
+                    if info.is_gte_small { "" } else { "; its numbers are NOT FGD" }
                 ),
             );
             match speed(embedder) {
@@ -116,11 +99,7 @@ pub fn run(args: &Args, session: &mut Session) -> anyhow::Result<Exit> {
         }
     };
     Sink::Stdout.write(text.as_bytes())?;
-    Ok(if healthy {
-        Exit::Success
-    } else {
-        Exit::Failure
-    })
+    Ok(if healthy { Exit::Success } else { Exit::Failure })
 }
 
 /// Loads the encoder, encodes for a second, and sets that against what the processor can multiply at most.

@@ -27,11 +27,7 @@ pub struct Args {
 
 /// Runs `fgd embed`.
 pub fn run(args: Args, output: &Output, session: &mut Session) -> anyhow::Result<Exit> {
-    if args
-        .output
-        .extension()
-        .is_none_or(|extension| extension != "npy")
-    {
+    if args.output.extension().is_none_or(|extension| extension != "npy") {
         return Err(usage(format!(
             "{}: embeddings are written as .npy; name the output FILE.npy",
             args.output.display()
@@ -51,9 +47,7 @@ pub fn run(args: Args, output: &Output, session: &mut Session) -> anyhow::Result
         "{} embeddings of {} dimensions by {} ({} encoded, the rest from the cache)",
         embedded.rows.nrows(),
         embedded.rows.ncols(),
-        embedded
-            .encoder
-            .map_or_else(|| request.encoding.encoder.clone(), |encoder| encoder.id),
+        embedded.encoder.map_or_else(|| request.encoding.encoder.clone(), |encoder| encoder.id),
         embedded.encoded,
     ));
     Ok(Exit::Success)

@@ -55,9 +55,5 @@ pub fn of(error: &anyhow::Error) -> Exit {
             .downcast_ref::<std::io::Error>()
             .is_some_and(|io| io.kind() == std::io::ErrorKind::BrokenPipe)
     });
-    if broken_pipe {
-        Exit::Success
-    } else {
-        Exit::Failure
-    }
+    if broken_pipe { Exit::Success } else { Exit::Failure }
 }

@@ -76,10 +76,7 @@ pub struct FormatArgs {
 impl FormatArgs {
     /// The record in the form that was asked for.
     pub fn render(&self, record: &Record, color: bool, output: &Output) -> String {
-        let style = Style {
-            color,
-            width: output.width(),
-        };
+        let style = Style { color, width: output.width() };
         render(record, self.format.into(), &style)
     }
 }

@@ -11,11 +11,7 @@ const NOTES_SHOWN: usize = 5;
 
 /// The findings of a record's files.
 pub fn print_of(record: &Record, output: &Output) {
-    for input in record
-        .inputs
-        .iter()
-        .filter(|input| input.role == "submission")
-    {
+    for input in record.inputs.iter().filter(|input| input.role == "submission") {
         // A score has one submission, whose findings do not repeat its name.
         let of = |finding: &&Finding| finding.input == input.name || finding.input == input.role;
         let findings: Vec<Finding> = record.findings.iter().filter(of).cloned().collect();

@@ -54,10 +54,7 @@ pub fn named(arguments: &[String]) -> anyhow::Result<Vec<Named>> {
                     path.display()
                 )));
             }
-            Ok(Named {
-                name,
-                path: path.into(),
-            })
+            Ok(Named { name, path: path.into() })
         })
         .collect()
 }
@@ -87,10 +84,7 @@ mod tests {
     #[test]
     fn names_are_given_or_those_of_the_files() {
         assert_eq!(names(&["base=a/x.csv", "b/y.csv"]), ["base", "y"]);
-        assert_eq!(
-            names(&["a/x.csv", "b/x.csv", "y.csv"]),
-            ["a/x.csv", "b/x.csv", "y"]
-        );
+        assert_eq!(names(&["a/x.csv", "b/x.csv", "y.csv"]), ["a/x.csv", "b/x.csv", "y"]);
         assert_eq!(names(&["runs/lr=3/x.csv"]), ["x"]);
     }
 

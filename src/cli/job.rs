@@ -33,11 +33,8 @@ pub struct Args {
 pub fn run(args: &Args, session: &mut Session) -> anyhow::Result<Exit> {
     let path = args.request.display();
     let text = std::fs::read(&args.request).with_context(|| format!("{path}: cannot be read"))?;
-    let request: Request = serde_json::from_slice(&text).map_err(|error| {
-        usage(format!(
-            "{path}: is no request: {error}; see fgd job --help"
-        ))
-    })?;
+    let request: Request = serde_json::from_slice(&text)
+        .map_err(|error| usage(format!("{path}: is no request: {error}; see fgd job --help")))?;
     let sink = Sink::open(args.output.as_deref())?;
     let record = request.run(session)?;
     sink.write(record.to_json().as_bytes())?;

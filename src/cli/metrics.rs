@@ -40,10 +40,6 @@ impl MetricArgs {
     /// The flags as plain data.
     pub fn measuring(&self) -> Measuring {
         let names = self.metrics.iter().map(|group| group.name.to_owned());
-        Measuring {
-            metrics: names.collect(),
-            slice: self.slice.clone(),
-            seed: self.seed,
-        }
+        Measuring { metrics: names.collect(), slice: self.slice.clone(), seed: self.seed }
     }
 }

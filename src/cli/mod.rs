@@ -65,13 +65,7 @@ struct Global {
     #[arg(short, long, global = true, action = clap::ArgAction::Count, env = "FGD_VERBOSE")]
     verbose: u8,
     /// When to use colours.
-    #[arg(
-        long,
-        global = true,
-        value_name = "WHEN",
-        default_value = "auto",
-        env = "FGD_COLOR"
-    )]
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto", env = "FGD_COLOR")]
     color: Color,
 }
 
@@ -137,11 +131,7 @@ pub fn run_from(program: PathBuf, arguments: impl IntoIterator<Item = OsString>)
         Err(error) => {
             // A closed pipe while help is printed is no failure either.
             let _ = error.print();
-            return if error.use_stderr() {
-                Exit::Usage
-            } else {
-                Exit::Success
-            };
+            return if error.use_stderr() { Exit::Usage } else { Exit::Success };
         }
     };
     let output = Output::new(cli.global.quiet, cli.global.color);
@@ -172,9 +162,7 @@ fn run(cli: Cli, output: &Output, program: PathBuf) -> anyhow::Result<Exit> {
         if threads == 0 {
             return Err(exit::usage("--threads 0: give at least one thread"));
         }
-        rayon::ThreadPoolBuilder::new()
-            .num_threads(threads)
-            .build_global()?;
+        rayon::ThreadPoolBuilder::new().num_threads(threads).build_global()?;
     }
     let mut session = Session::new(Settings::from_env(program, output.draws_progress()));
     session.progress = Arc::new(*output);

@@ -44,11 +44,7 @@ pub struct MergeArgs {
 
 /// Runs `fgd moments`.
 pub fn run(args: Args, output: &Output, session: &mut Session) -> anyhow::Result<Exit> {
-    if args
-        .output
-        .extension()
-        .is_none_or(|extension| extension != "npz")
-    {
+    if args.output.extension().is_none_or(|extension| extension != "npz") {
         return Err(usage(format!(
             "{}: moments are written as .npz; name the output FILE.npz",
             args.output.display()
@@ -63,11 +59,7 @@ pub fn run(args: Args, output: &Output, session: &mut Session) -> anyhow::Result
     };
     let total = moments::run(&request, session)?;
     write(&total, sink)?;
-    output.say(format!(
-        "moments of {} embeddings of {} dimensions",
-        total.n(),
-        total.dim()
-    ));
+    output.say(format!("moments of {} embeddings of {} dimensions", total.n(), total.dim()));
     Ok(Exit::Success)
 }
 

@@ -87,18 +87,11 @@ enum Command {
 pub fn run(args: &Args, output: &Output, session: &Session) -> anyhow::Result<Exit> {
     match &args.command {
         Command::Init { suite } => init(suite, output),
-        Command::Run {
-            suite,
-            fresh,
-            result,
-        } => {
+        Command::Run { suite, fresh, result } => {
             let sink = Sink::open(result.output.as_deref())?;
             let workspace = open(suite)?;
             let record = night::run(&workspace, *fresh, session).map_err(JobError::from)?;
-            output.say(format!(
-                "the report is in {}",
-                workspace.site.join("index.html").display()
-            ));
+            output.say(format!("the report is in {}", workspace.site.join("index.html").display()));
             result.write(sink, &record, output)?;
             Ok(exit_of(&workspace, &record))
         }
@@ -110,12 +103,7 @@ pub fn run(args: &Args, output: &Output, session: &Session) -> anyhow::Result<Ex
             result.write(sink, &record, output)?;
             Ok(Exit::Success)
         }
-        Command::Accept {
-            suite,
-            system,
-            metric,
-            note,
-        } => {
+        Command::Accept { suite, system, metric, note } => {
             let selection = acceptance::Selection {
                 systems: system.clone(),
                 metrics: metric.clone(),
@@ -150,10 +138,7 @@ fn init(path: &Path, output: &Output) -> anyhow::Result<Exit> {
         )));
     }
     Sink::open(Some(path))?.write(EXAMPLE.as_bytes())?;
-    output.say(format!(
-        "{}: change what it names, then fgd nightly run {0}",
-        path.display()
-    ));
+    output.say(format!("{}: change what it names, then fgd nightly run {0}", path.display()));
     Ok(Exit::Success)
 }
 
@@ -165,10 +150,8 @@ fn exit_of(workspace: &Workspace, record: &Record) -> Exit {
     let Results::Nightly(results) = &record.results else {
         return Exit::Failure;
     };
-    let is_invalid = results
-        .findings
-        .iter()
-        .any(|finding| finding.verdict == NightlyVerdict::Invalid);
+    let is_invalid =
+        results.findings.iter().any(|finding| finding.verdict == NightlyVerdict::Invalid);
     match results.verdict {
         NightlyVerdict::Regressed => Exit::Regression,
         _ if is_invalid && workspace.suite.gates.fail_on_invalid => Exit::NotValid,

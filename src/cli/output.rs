@@ -53,9 +53,7 @@ impl Output {
 
     /// Columns of the terminal, or a page's width where there is none.
     pub fn width(&self) -> usize {
-        let columns = console::Term::stdout()
-            .size_checked()
-            .map(|(_, columns)| columns.into());
+        let columns = console::Term::stdout().size_checked().map(|(_, columns)| columns.into());
         columns.unwrap_or(100_usize).clamp(40, 200)
     }
 
@@ -99,11 +97,7 @@ impl Progress for Output {
                 began: AtomicBool::new(false),
             });
         }
-        Box::new(Lines {
-            output: *self,
-            what,
-            count: Mutex::new(Count::new(total)),
-        })
+        Box::new(Lines { output: *self, what, count: Mutex::new(Count::new(total)) })
     }
 }
 
@@ -158,13 +152,7 @@ struct Count {
 impl Count {
     fn new(total: u64) -> Self {
         let now = Instant::now();
-        Self {
-            done: 0,
-            total,
-            first: None,
-            began: now,
-            said: now,
-        }
+        Self { done: 0, total, first: None, began: now, said: now }
     }
 }
 

@@ -23,30 +23,21 @@ pub struct Args {
 
 /// Runs `fgd report`.
 pub fn run(args: &Args, output: &Output) -> anyhow::Result<Exit> {
-    let tables = matches!(
-        args.result.form.format,
-        ResultFormat::Text | ResultFormat::Md
-    );
+    let tables = matches!(args.result.form.format, ResultFormat::Text | ResultFormat::Md);
     if args.records.len() > 1 && !tables && args.report.folder().is_none() {
         return Err(usage(
             "--format json and csv hold one record: give one, or --format text or md, or --report DIR",
         ));
     }
-    let records = args
-        .records
-        .iter()
-        .map(|path| read(path))
-        .collect::<anyhow::Result<Vec<_>>>()?;
+    let records = args.records.iter().map(|path| read(path)).collect::<anyhow::Result<Vec<_>>>()?;
     // A report alone needs no table, unless a place for one was given.
     let only_report = args.report.folder().is_some() && args.result.output.is_none();
     let sink = Sink::open(args.result.output.as_deref())?;
     args.report.prepare()?;
     args.report.write(&records, output)?;
     if !only_report {
-        let texts: Vec<String> = records
-            .iter()
-            .map(|record| args.result.render(record, output))
-            .collect();
+        let texts: Vec<String> =
+            records.iter().map(|record| args.result.render(record, output)).collect();
         sink.write(texts.join("\n").as_bytes())?;
     }
     Ok(Exit::Success)
@@ -57,9 +48,6 @@ pub fn read(path: &Path) -> anyhow::Result<Record> {
     let text = std::fs::read_to_string(path)
         .with_context(|| format!("{}: cannot be read", path.display()))?;
     Record::from_json(&text).map_err(|error| {
-        usage(format!(
-            "{}: {error}; records are what --format json writes",
-            path.display()
-        ))
+        usage(format!("{}: {error}; records are what --format json writes", path.display()))
     })
 }

@@ -71,9 +71,5 @@ pub fn run(args: Args, output: &Output) -> anyhow::Result<Exit> {
             sink.write(format!("{document}\n").as_bytes())?;
         }
     }
-    Ok(if found.valid {
-        Exit::Success
-    } else {
-        Exit::InvalidSubmission
-    })
+    Ok(if found.valid { Exit::Success } else { Exit::InvalidSubmission })
 }

@@ -25,10 +25,7 @@ impl<'a> Embedding<'a> {
     /// Gets ready to embed about `total` captions.
     pub fn new(session: &'a mut Session, encoding: &'a Encoding, total: u64) -> Self {
         let bar = session.progress.begin("embedding", total);
-        Self {
-            bar,
-            ..Self::silent(session, encoding)
-        }
+        Self { bar, ..Self::silent(session, encoding) }
     }
 
     /// The same for a job that counts something else.

@@ -32,10 +32,7 @@ impl JobError {
 
     /// A submission that cannot be read or scored at all.
     pub fn invalid(message: impl ToString) -> Self {
-        Self::Invalid {
-            message: message.to_string(),
-            findings: Vec::new(),
-        }
+        Self::Invalid { message: message.to_string(), findings: Vec::new() }
     }
 
     /// A failure with what was being done in front of its own message.

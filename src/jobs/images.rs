@@ -49,19 +49,12 @@ impl Images {
             }
             index
         };
-        Self {
-            by_id: index(|id| id),
-            by_key: index(image_key),
-            files,
-        }
+        Self { by_id: index(|id| id), by_key: index(image_key), files }
     }
 
     /// The file of an image.
     pub fn find(&self, id: &str) -> Option<&Path> {
-        let at = self
-            .by_id
-            .get(id)
-            .or_else(|| self.by_key.get(image_key(id)))?;
+        let at = self.by_id.get(id).or_else(|| self.by_key.get(image_key(id)))?;
         Some(&self.files[*at].path)
     }
 
@@ -72,12 +65,7 @@ impl Images {
     pub fn select(&self, ids: &[String]) -> Result<Vec<ImageFile>, MissingImages> {
         let found: Vec<ImageFile> = ids
             .iter()
-            .filter_map(|id| {
-                Some(ImageFile {
-                    id: id.clone(),
-                    path: self.find(id)?.into(),
-                })
-            })
+            .filter_map(|id| Some(ImageFile { id: id.clone(), path: self.find(id)?.into() }))
             .collect();
         match ids.iter().find(|id| self.find(id).is_none()) {
             None => Ok(found),
@@ -100,9 +88,7 @@ impl Images {
             small = small.thumbnail(SIDE, SIDE);
         }
         let mut jpeg = Vec::new();
-        small
-            .write_with_encoder(JpegEncoder::new_with_quality(&mut jpeg, QUALITY))
-            .ok()?;
+        small.write_with_encoder(JpegEncoder::new_with_quality(&mut jpeg, QUALITY)).ok()?;
         Some(STANDARD.encode(jpeg))
     }
 }
@@ -112,10 +98,7 @@ mod tests {
     use super::*;
 
     fn images(dir: &Path) -> Images {
-        let file = |id: &str, name: &str| ImageFile {
-            id: id.into(),
-            path: dir.join(name),
-        };
+        let file = |id: &str, name: &str| ImageFile { id: id.into(), path: dir.join(name) };
         Images::new(vec![file("000007", "000007.png"), file("8", "8.png")])
     }
 
@@ -123,11 +106,7 @@ mod tests {
     fn ids_match_as_those_of_captions_do() {
         let images = images(Path::new("photos"));
         for id in ["000007", "7", "photos/7.jpg", "7.0"] {
-            assert_eq!(
-                images.find(id),
-                Some(Path::new("photos/000007.png")),
-                "{id}"
-            );
+            assert_eq!(images.find(id), Some(Path::new("photos/000007.png")), "{id}");
         }
         let wanted = ["8.png", "9", "10"].map(str::to_owned);
         let missing = images.select(&wanted).unwrap_err();

@@ -54,10 +54,8 @@ impl FromStr for Shard {
     fn from_str(text: &str) -> Result<Self, String> {
         let wrong = || format!("`{text}` is not I/N with 1 ≤ I ≤ N, such as 1/8");
         let (index, count) = text.split_once('/').ok_or_else(wrong)?;
-        let (index, count): (u64, u64) = (
-            index.parse().map_err(|_| wrong())?,
-            count.parse().map_err(|_| wrong())?,
-        );
+        let (index, count): (u64, u64) =
+            (index.parse().map_err(|_| wrong())?, count.parse().map_err(|_| wrong())?);
         if index == 0 || index > count {
             return Err(wrong());
         }
@@ -130,9 +128,7 @@ fn add(total: &mut Option<Moments>, part: Moments, file: &Path) -> Result<(), Jo
         return Ok(());
     };
     let place = || format!("{}: does not fit the files before it", file.display());
-    total
-        .merge(&part)
-        .map_err(|error| JobError::because(place(), error))
+    total.merge(&part).map_err(|error| JobError::because(place(), error))
 }
 
 fn of_embeddings(file: &Path, shard: Shard, session: &Session) -> Result<Moments, JobError> {

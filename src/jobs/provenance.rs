@@ -50,10 +50,7 @@ pub fn encoder_info(embedder: &Embedder) -> EncoderInfo {
 /// The time, as records write it.
 pub fn now() -> String {
     let now = OffsetDateTime::now_utc();
-    now.replace_nanosecond(0)
-        .unwrap_or(now)
-        .format(&Rfc3339)
-        .unwrap_or_else(|_| "unknown".into())
+    now.replace_nanosecond(0).unwrap_or(now).format(&Rfc3339).unwrap_or_else(|_| "unknown".into())
 }
 
 /// Hash over ids and texts of references: the order of rows and the file's format do not count.
@@ -93,11 +90,7 @@ pub fn comparability(encoder: Option<&EncoderInfo>, references_sha256: String) -
 
 /// Engines that compute in f32 agree to 1e-6 and may be compared; a quantised one stands alone.
 fn precision(engine: &str) -> String {
-    if engine.starts_with("int12") {
-        "int12".into()
-    } else {
-        "f32".into()
-    }
+    if engine.starts_with("int12") { "int12".into() } else { "f32".into() }
 }
 
 /// Files of one role that a signature names one by one; of more it has their number and a hash over theirs.
@@ -168,34 +161,21 @@ pub fn record(origin: Origin, results: Results) -> Record {
 /// and comparability key.
 fn signature(tool: &Tool, origin: &Origin, results: &Results) -> String {
     let (comparability, kind) = (&origin.comparability, results.kind());
-    let mut parts = vec![
-        format!("fgd:{}", tool.version),
-        format!("{kind}:v{}", comparability.metric_version),
-    ];
+    let mut parts =
+        vec![format!("fgd:{}", tool.version), format!("{kind}:v{}", comparability.metric_version)];
     let revised = |id: &str, revision: &Option<String>| match revision {
         Some(revision) => format!("{id}@{}", short(revision)),
         None => id.to_owned(),
     };
     if let Some(encoder) = &origin.encoder {
-        parts.push(format!(
-            "encoder:{}",
-            revised(&encoder.id, &encoder.revision)
-        ));
+        parts.push(format!("encoder:{}", revised(&encoder.id, &encoder.revision)));
         parts.push(format!("weights:{}", short(&encoder.sha256)));
         parts.push(format!("engine:{}", encoder.engine));
         parts.push(format!("max:{}", encoder.max_length));
-        parts.extend(
-            comparability
-                .pooling
-                .iter()
-                .map(|pooling| format!("pool:{pooling}")),
-        );
+        parts.extend(comparability.pooling.iter().map(|pooling| format!("pool:{pooling}")));
     }
     if let Some(checkpoint) = &origin.checkpoint {
-        parts.push(format!(
-            "checkpoint:{}",
-            revised(&checkpoint.id, &checkpoint.revision)
-        ));
+        parts.push(format!("checkpoint:{}", revised(&checkpoint.id, &checkpoint.revision)));
         parts.push(format!("weights:{}", short(&checkpoint.sha256)));
         if let Some((id, sha256)) = &checkpoint.adapter {
             parts.push(format!("adapter:{id}:{}", short(sha256)));
@@ -204,10 +184,7 @@ fn signature(tool: &Tool, origin: &Origin, results: &Results) -> String {
     }
     if let Results::Bench(bench) = results {
         parts.push(format!("{}|{}", bench.target.name(), bench.scenario.name()));
-        parts.push(format!(
-            "threads:{}|{}",
-            origin.host.threads, origin.host.cpu
-        ));
+        parts.push(format!("threads:{}|{}", origin.host.threads, origin.host.cpu));
     }
     parts.extend(files(&origin.inputs));
     parts.push(format!("key:{}", comparability.key));

@@ -55,17 +55,10 @@ pub fn run(request: &Request, session: &mut Session) -> Result<Record, JobError>
     let host = host::describe();
     let table_file = request.per_caption.as_deref().map(TableFile::create);
     let table_file = table_file.transpose().map_err(JobError::usage)?;
-    let Pair {
-        submission,
-        references,
-    } = Pair::open(request)?;
+    let Pair { submission, references } = Pair::open(request)?;
     check_rows(request, &submission, &references)?;
     let inputs = vec![
-        submission.input(
-            "submission",
-            &stem(&request.submission),
-            &request.submission,
-        )?,
+        submission.input("submission", &stem(&request.submission), &request.submission)?,
         references.input(
             "references",
             &stem(&request.references.path),
@@ -78,24 +71,17 @@ pub fn run(request: &Request, session: &mut Session) -> Result<Record, JobError>
     let total = submission.rows() + references.rows();
     let embedding = Embedding::new(session, &request.encoding, total);
     let mut scorer = Scorer::new(embedding, &references, request.unpaired, &request.measuring)?;
-    let score = scorer
-        .score(&submission, None)
-        .map_err(|error| refused(error, request))?;
+    let score = scorer.score(&submission, None).map_err(|error| refused(error, request))?;
     let encoder = scorer.embedding.encoder();
     let encoded = scorer.embedding.encoded();
     let embed = scorer.embedding.seconds();
     drop(scorer);
     if encoder.is_some() {
         let found = total - (encoded as u64).min(total);
-        progress.say(&format!(
-            "{encoded} captions encoded, {found} found in the cache"
-        ));
+        progress.say(&format!("{encoded} captions encoded, {found} found in the cache"));
     }
     let mut results = score.results;
-    if let Some(ImageScores {
-        set, per_caption, ..
-    }) = &score.images
-    {
+    if let Some(ImageScores { set, per_caption, .. }) = &score.images {
         results.worst = worst(set, per_caption, request.worst);
         if let Some(file) = table_file {
             file.write(&per_caption::table(set, per_caption))?;
@@ -164,10 +150,7 @@ fn refused(error: ScoreError, request: &Request) -> JobError {
     match error {
         ScoreError::Invalid(ref findings) => JobError::Invalid {
             message: format!("{}: {error}", request.submission.display()),
-            findings: vec![(
-                request.submission.clone(),
-                for_record(findings, "submission"),
-            )],
+            findings: vec![(request.submission.clone(), for_record(findings, "submission"))],
         },
         ScoreError::Mismatch(message) => JobError::Usage(message),
         ScoreError::Metric(error) => error.into(),

@@ -97,12 +97,7 @@ impl Session {
     /// As [`Session::embedder`].
     pub fn uncached_embedder(&self, encoding: &Encoding) -> Result<Embedder, JobError> {
         let options = options(encoding)?;
-        Ok(Embedder::open(
-            &encoding.encoder,
-            options,
-            None,
-            &self.settings.hub,
-        )?)
+        Ok(Embedder::open(&encoding.encoder, options, None, &self.settings.hub)?)
     }
 
     fn open(&mut self, encoding: &Encoding) -> Result<Embedder, JobError> {
@@ -119,12 +114,7 @@ impl Session {
                 self.scratch.insert(scratch).path()
             }
         };
-        Ok(Embedder::open(
-            &encoding.encoder,
-            options,
-            Some(folder),
-            &self.settings.hub,
-        )?)
+        Ok(Embedder::open(&encoding.encoder, options, Some(folder), &self.settings.hub)?)
     }
 }
 

@@ -75,9 +75,7 @@ pub fn accept(workspace: &Workspace, selection: &Selection) -> Result<Vec<Level>
 
 /// The last night's captions of accepted systems are what later ones are compared with.
 fn keep_captions(workspace: &Workspace, levels: &[Level]) -> Result<(), NightlyError> {
-    let Some(last) = NightFolder::all(&workspace.state)
-        .into_iter()
-        .rfind(NightFolder::is_finished)
+    let Some(last) = NightFolder::all(&workspace.state).into_iter().rfind(NightFolder::is_finished)
     else {
         return Ok(());
     };
@@ -85,10 +83,7 @@ fn keep_captions(workspace: &Workspace, levels: &[Level]) -> Result<(), NightlyE
         if !levels.iter().any(|level| level.system == system.name) {
             continue;
         }
-        let like = system
-            .submission
-            .clone()
-            .unwrap_or_else(|| "captions.csv".into());
+        let like = system.submission.clone().unwrap_or_else(|| "captions.csv".into());
         let captions = last.captions(&system.name, &like);
         if captions.is_file() {
             night::accept_captions(workspace, &system.name, &captions)?;

@@ -74,11 +74,7 @@ impl Assessment {
         self.finding.verdict = verdict;
         // What is as ever needs no reason in a history of years.
         let is_news = !matches!(verdict, NightlyVerdict::Unchanged);
-        self.entry.reason = if is_news {
-            reason.clone()
-        } else {
-            String::new()
-        };
+        self.entry.reason = if is_news { reason.clone() } else { String::new() };
         self.finding.reason = reason;
         self.entry.standing = match verdict {
             NightlyVerdict::Regressed => Standing::Regressed,

@@ -48,10 +48,7 @@ pub enum NightlyError {
 impl NightlyError {
     /// What the system said of a file or folder.
     pub(super) fn io(path: &Path, source: std::io::Error) -> Self {
-        Self::Io {
-            path: path.into(),
-            source,
-        }
+        Self::Io { path: path.into(), source }
     }
 }
 

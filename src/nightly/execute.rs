@@ -110,12 +110,7 @@ impl Executor<'_> {
             self.note(&step.name, StepOutcome::Cached, seconds, None, Some(result));
             return Ok(StepResult::Done(()));
         }
-        let over = || {
-            format!(
-                "the time budget of the night was over before `{}`",
-                step.name
-            )
-        };
+        let over = || format!("the time budget of the night was over before `{}`", step.name);
         if self.deadline.is_some_and(|end| Instant::now() >= end) {
             self.note(&step.name, StepOutcome::NotRun, 0.0, Some(over()), None);
             return Ok(StepResult::NotRun);

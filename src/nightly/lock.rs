@@ -58,26 +58,19 @@ impl Lock {
     pub fn take(state: &Path, started: &str) -> Result<(Self, Option<Holder>), LockError> {
         let path = state.join("lock");
         let notes = state.join("lock.json");
-        let failed = |source| FileError::Io {
-            path: path.clone(),
-            source,
-        };
+        let failed = |source| FileError::Io { path: path.clone(), source };
         let file = OpenOptions::new()
             .create(true)
             .truncate(false)
             .write(true)
             .open(&path)
             .map_err(failed)?;
-        let before: Option<Holder> = std::fs::read_to_string(&notes)
-            .ok()
-            .and_then(|text| serde_json::from_str(&text).ok());
+        let before: Option<Holder> =
+            std::fs::read_to_string(&notes).ok().and_then(|text| serde_json::from_str(&text).ok());
         match file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
-                return Err(LockError::Held {
-                    state: state.into(),
-                    holder: before,
-                });
+                return Err(LockError::Held { state: state.into(), holder: before });
             }
             Err(TryLockError::Error(source)) => return Err(failed(source).into()),
         }
@@ -87,11 +80,7 @@ impl Lock {
             started: started.into(),
             worker: None,
         };
-        let lock = Self {
-            _file: file,
-            notes,
-            holder,
-        };
+        let lock = Self { _file: file, notes, holder };
         lock.note()?;
         Ok((lock, before))
     }
@@ -117,11 +106,7 @@ impl Drop for Lock {
 fn hostname() -> String {
     let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
     let name = name.trim();
-    if name.is_empty() {
-        "this machine".into()
-    } else {
-        name.into()
-    }
+    if name.is_empty() { "this machine".into() } else { name.into() }
 }
 
 #[cfg(test)]
@@ -134,10 +119,7 @@ mod tests {
         let (held, before) = Lock::take(folder.path(), "2026-01-01T00:00:00Z").unwrap();
         assert_eq!(before, None);
         let error = Lock::take(folder.path(), "later").unwrap_err().to_string();
-        assert!(
-            error.contains(&format!("process {}", std::process::id())),
-            "{error}"
-        );
+        assert!(error.contains(&format!("process {}", std::process::id())), "{error}");
         assert!(error.contains("since 2026-01-01"), "{error}");
         drop(held);
         assert!(Lock::take(folder.path(), "later").is_ok());
@@ -146,17 +128,9 @@ mod tests {
     #[test]
     fn the_lock_of_a_dead_process_is_taken_over_and_named() {
         let folder = tempfile::tempdir().unwrap();
-        let dead = Holder {
-            pid: 1,
-            host: "h".into(),
-            started: "then".into(),
-            worker: None,
-        };
-        std::fs::write(
-            folder.path().join("lock.json"),
-            serde_json::to_vec(&dead).unwrap(),
-        )
-        .unwrap();
+        let dead = Holder { pid: 1, host: "h".into(), started: "then".into(), worker: None };
+        std::fs::write(folder.path().join("lock.json"), serde_json::to_vec(&dead).unwrap())
+            .unwrap();
         let (_lock, before) = Lock::take(folder.path(), "now").unwrap();
         assert_eq!(before, Some(dead));
     }

@@ -41,20 +41,10 @@ fn is_wanted(on: Occasion, results: &NightlyResults) -> bool {
 
 /// The verdict in short: everything that is not as it was.
 fn message(record: &Record, results: &NightlyResults) -> Value {
-    let as_ever = [
-        NightlyVerdict::Unchanged,
-        NightlyVerdict::InsufficientHistory,
-    ];
-    let news: Vec<_> = results
-        .findings
-        .iter()
-        .filter(|finding| !as_ever.contains(&finding.verdict))
-        .collect();
-    let crossed: Vec<_> = results
-        .gates
-        .iter()
-        .filter(|gate| gate.passed != Some(true))
-        .collect();
+    let as_ever = [NightlyVerdict::Unchanged, NightlyVerdict::InsufficientHistory];
+    let news: Vec<_> =
+        results.findings.iter().filter(|finding| !as_ever.contains(&finding.verdict)).collect();
+    let crossed: Vec<_> = results.gates.iter().filter(|gate| gate.passed != Some(true)).collect();
     json!({
         "suite": results.suite,
         "night": results.night,
@@ -91,10 +81,7 @@ fn pipe(command: &[String], message: &Value) -> Result<(), String> {
         let _ = input.write_all(format!("{message}\n").as_bytes());
     }
     let status = child.wait().map_err(told)?;
-    status
-        .success()
-        .then_some(())
-        .ok_or_else(|| format!("{program}: {status}"))
+    status.success().then_some(()).ok_or_else(|| format!("{program}: {status}"))
 }
 
 fn post(name: &str, token: Option<&str>, message: &Value) -> Result<(), String> {
@@ -102,13 +89,9 @@ fn post(name: &str, token: Option<&str>, message: &Value) -> Result<(), String> 
         settings::secret(name).ok_or_else(|| format!("the environment variable {name} is not set"))
     };
     let address = secret(name)?;
-    let agent: ureq::Agent = ureq::Agent::config_builder()
-        .timeout_global(Some(PATIENCE))
-        .build()
-        .into();
-    let mut request = agent
-        .post(&address)
-        .header("Content-Type", "application/json");
+    let agent: ureq::Agent =
+        ureq::Agent::config_builder().timeout_global(Some(PATIENCE)).build().into();
+    let mut request = agent.post(&address).header("Content-Type", "application/json");
     if let Some(token) = token {
         request = request.header("Authorization", format!("Bearer {}", secret(token)?));
     }

@@ -110,8 +110,7 @@ impl NightFolder {
 
     /// Captions as they were scored in this night.
     pub fn captions(&self, system: &str, like: &Path) -> PathBuf {
-        self.path
-            .join(with_extension(&format!("captions {system}"), like))
+        self.path.join(with_extension(&format!("captions {system}"), like))
     }
 }
 
@@ -122,10 +121,7 @@ pub fn copy(from: &Path, to: &Path) -> Result<(), NightlyError> {
 }
 
 fn stamp(started: &str) -> String {
-    started
-        .chars()
-        .filter(|c| !matches!(c, '-' | ':'))
-        .collect()
+    started.chars().filter(|c| !matches!(c, '-' | ':')).collect()
 }
 
 /// The accepted captions of a system.
@@ -139,11 +135,7 @@ pub fn find_accepted(state: &Path, system: &str) -> Option<PathBuf> {
     let entries = std::fs::read_dir(state.join("accepted").join(slug(system))).ok()?;
     let mut files: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
     files.retain(|path| {
-        let name = path
-            .file_name()
-            .unwrap_or_default()
-            .to_string_lossy()
-            .into_owned();
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         name.starts_with("captions.")
     });
     files.sort();
@@ -152,14 +144,8 @@ pub fn find_accepted(state: &Path, system: &str) -> Option<PathBuf> {
 
 /// A name that keeps the form of a caption file, two extensions as in `.csv.gz` included.
 fn with_extension(name: &str, like: &Path) -> String {
-    let own = like
-        .file_name()
-        .unwrap_or_default()
-        .to_string_lossy()
-        .into_owned();
-    let extension = own
-        .split_once('.')
-        .map_or("csv", |(_, extension)| extension);
+    let own = like.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let extension = own.split_once('.').map_or("csv", |(_, extension)| extension);
     format!("{}.{extension}", slug(name))
 }
 

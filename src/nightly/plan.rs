@@ -136,10 +136,7 @@ impl<'a> Planner<'a> {
         let step = self.step(name, Request::Caption(request.clone()), &[inputs]);
         let folder = self.workspace.state.join("captions").join(&step.key);
         request.output = folder.join("captions.csv");
-        Step {
-            request: Request::Caption(request),
-            ..step
-        }
+        Step { request: Request::Caption(request), ..step }
     }
 
     /// The score of a system's captions. It is computed anew every night, without the embedding cache: a score that
@@ -151,19 +148,12 @@ impl<'a> Planner<'a> {
             references: self.references(data),
             worst: 5,
             reading: data.reading.clone(),
-            encoding: Encoding {
-                cache: false,
-                ..self.encoding()
-            },
+            encoding: Encoding { cache: false, ..self.encoding() },
             measuring: self.measuring(data),
             ..score::Request::default()
         };
         let name = format!("score {}", system.name);
-        self.step(
-            name,
-            Request::Score(request),
-            &[captions.sha256, &self.night],
-        )
+        self.step(name, Request::Score(request), &[captions.sha256, &self.night])
     }
 
     /// Tonight's captions beside the accepted ones.
@@ -178,11 +168,7 @@ impl<'a> Planner<'a> {
             ..compare::Request::default()
         };
         let name = format!("compare {}", system.name);
-        self.step(
-            name,
-            Request::Compare(request),
-            &[accepted.sha256, tonight.sha256],
-        )
+        self.step(name, Request::Compare(request), &[accepted.sha256, tonight.sha256])
     }
 
     /// All systems of a data set, ranked.
@@ -241,11 +227,7 @@ impl<'a> Planner<'a> {
             .field("threads", json(&self.suite.threads));
         let with_input = |digest: Digest, input: &&str| digest.field("input", input);
         let digest = inputs.iter().fold(digest, with_input).finish();
-        Step {
-            key: digest[..32].to_owned(),
-            name,
-            request,
-        }
+        Step { key: digest[..32].to_owned(), name, request }
     }
 
     fn sha256(&self, path: &Path, hashes: &mut HashMemo) -> Result<String, String> {
@@ -271,10 +253,8 @@ impl<'a> Planner<'a> {
 }
 
 fn named(captions: &[Captions]) -> Vec<Named> {
-    let named = |captions: &Captions| Named {
-        name: captions.name.into(),
-        path: captions.path.into(),
-    };
+    let named =
+        |captions: &Captions| Named { name: captions.name.into(), path: captions.path.into() };
     captions.iter().map(named).collect()
 }
 

@@ -110,11 +110,7 @@ impl Worker {
         // The name in brackets may hold anything; the 22nd field is the 20th after it.
         let started = stat.rsplit_once(") ")?.1.split(' ').nth(19)?.parse().ok()?;
         let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
-        Some(Self {
-            pid,
-            started,
-            boot: boot.trim().into(),
-        })
+        Some(Self { pid, started, boot: boot.trim().into() })
     }
 
     /// Ends the process if it is still at work, as a step of a killed run is.
@@ -137,8 +133,7 @@ impl Worker {
 
     fn is_zombie(&self) -> bool {
         let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.pid)).unwrap_or_default();
-        stat.rsplit_once(") ")
-            .is_some_and(|(_, rest)| rest.starts_with('Z'))
+        stat.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with('Z'))
     }
 }
 
@@ -161,11 +156,7 @@ fn killed(_status: &std::process::ExitStatus) -> String {
 fn tail(log: &Path) -> String {
     let bytes = std::fs::read(log).unwrap_or_default();
     let text = String::from_utf8_lossy(&bytes);
-    let lines: Vec<&str> = text
-        .lines()
-        .map(str::trim)
-        .filter(|line| !line.is_empty())
-        .collect();
+    let lines: Vec<&str> = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
     let from = lines.len().saturating_sub(3);
     let last = lines[from..].join("; ");
     let skip = last.chars().count().saturating_sub(TAIL);
@@ -188,15 +179,9 @@ mod tests {
         let mut child = Command::new("sleep").arg("60").spawn().unwrap();
         let worker = Worker::of(child.id()).unwrap();
         assert_eq!(Worker::of(child.id()), Some(worker.clone()));
-        let other = Worker {
-            started: worker.started + 1,
-            ..worker.clone()
-        };
+        let other = Worker { started: worker.started + 1, ..worker.clone() };
         other.end();
-        assert!(
-            child.try_wait().unwrap().is_none(),
-            "another process was ended"
-        );
+        assert!(child.try_wait().unwrap().is_none(), "another process was ended");
         worker.end();
         assert!(!child.wait().unwrap().success());
     }
@@ -207,9 +192,6 @@ mod tests {
         let log = folder.path().join("log");
         std::fs::write(&log, "one\n\ntwo\n three\nerror: four\n").unwrap();
         assert_eq!(tail(&log), "two; three; error: four");
-        assert_eq!(
-            with_tail(&folder.path().join("none"), "exit code 1"),
-            "exit code 1"
-        );
+        assert_eq!(with_tail(&folder.path().join("none"), "exit code 1"), "exit code 1");
     }
 }

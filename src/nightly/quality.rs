@@ -31,14 +31,11 @@ pub fn is_changed(
     let Results::Score(scores) = &record.results else {
         return false;
     };
-    metrics(scores)
-        .iter()
-        .filter(|metric| is_gated(gates, metric.name))
-        .any(|metric| {
-            let past = timeline.of(&series(suite, system, metric, record));
-            let accepted = past.as_ref().and_then(last_accepted);
-            accepted.is_none_or(|point| point.inputs != inputs)
-        })
+    metrics(scores).iter().filter(|metric| is_gated(gates, metric.name)).any(|metric| {
+        let past = timeline.of(&series(suite, system, metric, record));
+        let accepted = past.as_ref().and_then(last_accepted);
+        accepted.is_none_or(|point| point.inputs != inputs)
+    })
 }
 
 /// The metrics of a scored system, judged as far as the history alone can; those that need the paired test say so by
@@ -58,11 +55,7 @@ pub fn judge(
         let gated = is_gated(gates, metric.name);
         let past = timeline.of(&series);
         let mut assessment = Assessment::new(series, metric.figure, inputs, gated);
-        exact(
-            &mut assessment,
-            past.as_ref().and_then(last_accepted),
-            gates.tolerance,
-        );
+        exact(&mut assessment, past.as_ref().and_then(last_accepted), gates.tolerance);
         assessment
     };
     metrics(scores).iter().map(judge_one).collect()
@@ -84,10 +77,8 @@ fn exact(assessment: &mut Assessment, accepted: Option<Point>, tolerance: f64) {
     assessment.finding.level = Some(level);
     assessment.finding.change = (level != 0.0).then(|| (value - level) / level.abs());
     if accepted.inputs != assessment.entry.inputs {
-        return assessment.say(
-            Unchanged,
-            "what goes into it has changed; no gate is on this metric",
-        );
+        return assessment
+            .say(Unchanged, "what goes into it has changed; no gate is on this metric");
     }
     let allowed = tolerance * level.abs().max(1.0);
     assessment.finding.band = Some([level - allowed, level + allowed]);
@@ -134,19 +125,14 @@ pub fn test(all: &mut [Assessment], comparisons: &[(String, Record)], alpha: f64
 fn say_tested(assessment: &mut Assessment, difference: &Difference, p_holm: f64, alpha: f64) {
     use NightlyVerdict::{Improved, Regressed, Unchanged};
     // The record may name either side first.
-    let sign = if difference.system == "tonight" {
-        1.0
-    } else {
-        -1.0
-    };
+    let sign = if difference.system == "tonight" { 1.0 } else { -1.0 };
     let Some(moved) = difference.estimate.value.map(|value| sign * value) else {
         return;
     };
     let accepted = assessment.entry.value.map(|value| value - moved);
     assessment.finding.level = accepted;
-    assessment.finding.change = accepted
-        .filter(|level| *level != 0.0)
-        .map(|level| moved / level.abs());
+    assessment.finding.change =
+        accepted.filter(|level| *level != 0.0).map(|level| moved / level.abs());
     let said = format!(
         "{} {} beside the accepted captions, p = {p_holm:.4} after Holm over the suite",
         if moved < 0.0 { "lower by" } else { "higher by" },
@@ -157,21 +143,16 @@ fn say_tested(assessment: &mut Assessment, difference: &Difference, p_holm: f64,
         None => false,
     };
     if p_holm >= alpha || moved == 0.0 {
-        let least = difference
-            .minimum_detectable
-            .map_or(String::new(), |least| {
-                format!("; these images show differences of {least:.4} and more")
-            });
+        let least = difference.minimum_detectable.map_or(String::new(), |least| {
+            format!("; these images show differences of {least:.4} and more")
+        });
         assessment.say(Unchanged, format!("no difference shown: {said}{least}"));
     } else if worse {
         assessment.say(Regressed, said);
     } else if difference.higher_is_better.is_some() {
         assessment.say(Improved, said);
     } else {
-        assessment.say(
-            Unchanged,
-            format!("differs: {said}; neither direction is better"),
-        );
+        assessment.say(Unchanged, format!("differs: {said}; neither direction is better"));
     }
 }
 
@@ -230,18 +211,11 @@ fn series(suite: &str, system: &str, metric: &MetricValue, record: &Record) -> S
 }
 
 fn metrics(scores: &ScoreResults) -> Vec<MetricValue<'_>> {
-    let all = numbers(scores)
-        .into_iter()
-        .map(|(name, measure)| MetricValue {
-            name,
-            figure: Figure {
-                value: measure.value,
-                interval: measure.interval(),
-                first: None,
-            },
-            higher_is_better: higher_is_better(name, scores),
-        });
+    let all = numbers(scores).into_iter().map(|(name, measure)| MetricValue {
+        name,
+        figure: Figure { value: measure.value, interval: measure.interval(), first: None },
+        higher_is_better: higher_is_better(name, scores),
+    });
     // A further metric that a small set of captions does not have is no failure of the night.
-    all.filter(|metric| metric.figure.value.is_some() || metric.name == FGD_PAIRED)
-        .collect()
+    all.filter(|metric| metric.figure.value.is_some() || metric.name == FGD_PAIRED).collect()
 }

@@ -39,22 +39,13 @@ fn link(
         let Some(from) = step.record.take().map(|path| workspace.state.join(path)) else {
             continue;
         };
-        let is_record = from
-            .extension()
-            .is_some_and(|extension| extension == "json");
+        let is_record = from.extension().is_some_and(|extension| extension == "json");
         let Some(name) = from.file_name().filter(|_| is_record) else {
             continue;
         };
         let name = name.to_string_lossy().replace('%', "_");
         if from.is_file() {
-            copy(
-                &from,
-                &workspace
-                    .site
-                    .join("records")
-                    .join(&night.stamp)
-                    .join(&name),
-            )?;
+            copy(&from, &workspace.site.join("records").join(&night.stamp).join(&name))?;
             step.record = Some(format!("records/{}/{name}", night.stamp));
         }
     }
@@ -78,9 +69,8 @@ pub fn read(
     if let Results::Nightly(results) = &record.results {
         for step in &results.steps {
             let file = step.record.as_ref().map(|path| workspace.state.join(path));
-            let is_shown = ["leaderboard ", "score ", "bench "]
-                .iter()
-                .any(|kind| step.name.starts_with(kind));
+            let is_shown =
+                ["leaderboard ", "score ", "bench "].iter().any(|kind| step.name.starts_with(kind));
             if let Some(file) = file.filter(|_| is_shown && !step.name.ends_with(" again")) {
                 others.push(read(&file)?);
             }

@@ -27,10 +27,7 @@ impl Runs {
         let higher = past.series.higher_is_better;
         let measured = past.points.iter().enumerate().filter_map(|(index, point)| {
             let value = point.value.filter(|_| point.outcome == Outcome::Measured)?;
-            let run = Run {
-                value: cost(value, higher)?,
-                standing: point.standing,
-            };
+            let run = Run { value: cost(value, higher)?, standing: point.standing };
             Some((run, index))
         });
         let (runs, points): (Vec<Run>, Vec<usize>) = measured.unzip();
@@ -42,21 +39,13 @@ impl Runs {
 
 /// The logarithm of a cost, larger is worse; `None` of what is not positive.
 pub fn cost(value: f64, higher_is_better: Option<bool>) -> Option<f64> {
-    let sign = if higher_is_better == Some(true) {
-        -1.0
-    } else {
-        1.0
-    };
+    let sign = if higher_is_better == Some(true) { -1.0 } else { 1.0 };
     (value.is_finite() && value > 0.0).then(|| sign * value.ln())
 }
 
 /// The figure of a cost.
 pub fn value(cost: f64, higher_is_better: Option<bool>) -> f64 {
-    if higher_is_better == Some(true) {
-        (-cost).exp()
-    } else {
-        cost.exp()
-    }
+    if higher_is_better == Some(true) { (-cost).exp() } else { cost.exp() }
 }
 
 /// Whether one of the figures of a benchmark is worth a second measurement.
@@ -72,10 +61,7 @@ pub fn is_suspicious_run(
     let rule = suite.gates.speed.rule();
     results.headlines.iter().any(|headline| {
         let series = series(suite, benchmark, record, results, headline);
-        let figure = headline
-            .measured
-            .value
-            .and_then(|v| cost(v, series.higher_is_better));
+        let figure = headline.measured.value.and_then(|v| cost(v, series.higher_is_better));
         let past = timeline.of(&series);
         match (figure, past) {
             (Some(figure), Some(past)) => {
@@ -106,12 +92,8 @@ pub fn judge_run(
     let rule = suite.gates.speed.rule();
     let assessments = results.headlines.iter().filter_map(|headline| {
         let series = series(suite, benchmark, record, results, headline);
-        let second = again.and_then(|results| {
-            results
-                .headlines
-                .iter()
-                .find(|other| other.name == headline.name)
-        });
+        let second = again
+            .and_then(|results| results.headlines.iter().find(|other| other.name == headline.name));
         let figure = figure(headline, second);
         let past = timeline.of(&series);
         // A figure that the run is too short for, and always was, is none.
@@ -119,10 +101,7 @@ pub fn judge_run(
             return None;
         }
         let mut assessment = Assessment::new(series, figure, 0, true);
-        match figure
-            .value
-            .and_then(|v| cost(v, assessment.entry.series.higher_is_better))
-        {
+        match figure.value.and_then(|v| cost(v, assessment.entry.series.higher_is_better)) {
             Some(figure) => say(&mut assessment, timeline, past.as_ref(), figure, &rule),
             None => {
                 let reason = headline.measured.reason.clone();
@@ -170,11 +149,7 @@ pub fn missing(
 fn figure(first: &Headline, second: Option<&Headline>) -> Figure {
     let of = |headline: &Headline| Figure {
         value: headline.measured.value,
-        interval: headline
-            .measured
-            .low
-            .zip(headline.measured.high)
-            .map(|(low, high)| [low, high]),
+        interval: headline.measured.low.zip(headline.measured.high).map(|(low, high)| [low, high]),
         first: None,
     };
     let (one, two) = (of(first), second.map(of));
@@ -182,10 +157,7 @@ fn figure(first: &Headline, second: Option<&Headline>) -> Figure {
         return one;
     };
     let second_is_better = if first.higher_is_better { b > a } else { b < a };
-    Figure {
-        first: Some(a),
-        ..if second_is_better { two } else { one }
-    }
+    Figure { first: Some(a), ..if second_is_better { two } else { one } }
 }
 
 fn say(
@@ -197,11 +169,7 @@ fn say(
 ) {
     let higher = assessment.entry.series.higher_is_better;
     let runs = past.map(Runs::of);
-    let none = Runs {
-        runs: Vec::new(),
-        points: Vec::new(),
-        from: 0,
-    };
+    let none = Runs { runs: Vec::new(), points: Vec::new(), from: 0 };
     let Runs { runs, points, from } = runs.unwrap_or(none);
     let judgement = judge(&runs, figure, from, rule);
     if let Some(base) = &judgement.baseline {
@@ -211,10 +179,9 @@ fn say(
         assessment.finding.change = Some(value(figure, higher) / value(base.level, higher) - 1.0);
     }
     let night_of = |run: usize| match (points.get(run), past) {
-        (Some(point), Some(past)) => timeline
-            .nights
-            .get(past.points[*point].night)
-            .map(|night| night.started.clone()),
+        (Some(point), Some(past)) => {
+            timeline.nights.get(past.points[*point].night).map(|night| night.started.clone())
+        }
         _ => Some(timeline.tonight.started.clone()),
     };
     assessment.finding.since = judgement.since.and_then(night_of);
@@ -224,12 +191,7 @@ fn say(
         Finding::Regressed => NightlyVerdict::Regressed,
         Finding::InsufficientHistory => NightlyVerdict::InsufficientHistory,
     };
-    let reason = explained(
-        &judgement,
-        rule,
-        assessment.finding.first.is_some(),
-        &night_of,
-    );
+    let reason = explained(&judgement, rule, assessment.finding.first.is_some(), &night_of);
     assessment.say(verdict, reason);
     assessment.entry.standing = judgement.standing;
 }
@@ -241,9 +203,7 @@ fn explained(
     night_of: &dyn Fn(usize) -> Option<String>,
 ) -> String {
     let day = |run: usize| {
-        night_of(run).map_or("tonight".into(), |night| {
-            night[..night.len().min(10)].to_owned()
-        })
+        night_of(run).map_or("tonight".into(), |night| night[..night.len().min(10)].to_owned())
     };
     let off = match (judgement.change, judgement.baseline) {
         (Some(change), Some(base)) => format!(
@@ -256,12 +216,7 @@ fn explained(
                 format!("costs {:.1}% less than", -100.0 * change)
             },
             base.at_level,
-            100.0
-                * if change > 0.0 {
-                    base.above.exp_m1()
-                } else {
-                    -(-base.below).exp_m1()
-                }
+            100.0 * if change > 0.0 { base.above.exp_m1() } else { -(-base.below).exp_m1() }
         ),
         _ => String::new(),
     };
@@ -282,10 +237,7 @@ fn explained(
             change.statistic
         ),
         Reason::TooFew(runs) => {
-            format!(
-                "{runs} accepted runs of this key; {} are needed",
-                rule.min_runs
-            )
+            format!("{runs} accepted runs of this key; {} are needed", rule.min_runs)
         }
     }
 }

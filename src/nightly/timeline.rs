@@ -16,13 +16,9 @@ pub struct Timeline<'a> {
 impl<'a> Timeline<'a> {
     /// The past of a series, without tonight.
     pub fn of(&self, series: &Series) -> Option<Past> {
-        let past = self
-            .pasts
-            .iter()
-            .find(|past| past.series.id() == series.id())?;
+        let past = self.pasts.iter().find(|past| past.series.id() == series.id())?;
         let mut past = past.clone();
-        past.points
-            .retain(|point| self.nights[point.night].started < self.tonight.started);
+        past.points.retain(|point| self.nights[point.night].started < self.tonight.started);
         let points = past.points.len();
         past.levels.retain(|level| *level < points);
         Some(past)
@@ -40,10 +36,7 @@ impl<'a> Timeline<'a> {
             if series.system != system || series.kind != kind {
                 continue;
             }
-            match latest
-                .iter_mut()
-                .find(|(known, _)| known.metric == series.metric)
-            {
+            match latest.iter_mut().find(|(known, _)| known.metric == series.metric) {
                 Some(known) if known.1 < last.night => *known = (series, last.night),
                 Some(_) => {}
                 None => latest.push((series, last.night)),

@@ -14,9 +14,7 @@ const CHART_STATISTIC: f64 = 4.5;
 
 /// The trends of all series that have something to show.
 pub fn all(pasts: &[Past], nights: &[Night], rule: &Rule) -> Vec<Trend> {
-    let shown = pasts
-        .par_iter()
-        .filter(|past| past.points.iter().any(|p| p.value.is_some()));
+    let shown = pasts.par_iter().filter(|past| past.points.iter().any(|p| p.value.is_some()));
     shown.map(|past| trend(past, nights, rule)).collect()
 }
 
@@ -27,10 +25,7 @@ pub fn trend(past: &Past, nights: &[Night], rule: &Rule) -> Trend {
     // Counted from the end, so that the newest point is always a whole one.
     let first = past.points.len() % per_point;
     let (head, rest) = past.points.split_at(first);
-    let buckets = (!head.is_empty())
-        .then_some(head)
-        .into_iter()
-        .chain(rest.chunks(per_point));
+    let buckets = (!head.is_empty()).then_some(head).into_iter().chain(rest.chunks(per_point));
     let changes = changes(past, nights, rule);
     let mut points: Vec<TrendPoint> = buckets.map(|bucket| point(bucket, nights)).collect();
     if series.kind == Kind::Speed {
@@ -53,11 +48,7 @@ fn setting(series: &Series) -> String {
         return format!("key {}", series.definition);
     }
     let words = [&series.definition, &series.engine, &series.dtype];
-    let mut words: Vec<String> = words
-        .into_iter()
-        .filter(|w| !w.is_empty())
-        .cloned()
-        .collect();
+    let mut words: Vec<String> = words.into_iter().filter(|w| !w.is_empty()).cloned().collect();
     words.push(format!("{} threads", series.threads));
     words.push(format!("machine {}", series.host));
     words.join(" · ")
@@ -68,11 +59,8 @@ fn point(bucket: &[Point], nights: &[Night]) -> TrendPoint {
         .filter(|point| point.outcome == Outcome::Measured)
         .filter_map(|point| point.value)
         .collect();
-    let range = values
-        .iter()
-        .copied()
-        .reduce(f64::min)
-        .zip(values.iter().copied().reduce(f64::max));
+    let range =
+        values.iter().copied().reduce(f64::min).zip(values.iter().copied().reduce(f64::max));
     let end = |of: fn(&Point) -> Option<f64>| {
         let ends: Vec<f64> = bucket.iter().filter_map(of).collect();
         median(&ends)
@@ -81,17 +69,10 @@ fn point(bucket: &[Point], nights: &[Night]) -> TrendPoint {
     TrendPoint {
         night: last.map_or_else(String::new, |night| night.started.clone()),
         value: median(&values),
-        range: range
-            .filter(|_| bucket.len() > 1)
-            .map(|(low, high)| [low, high]),
-        band: end(|point| point.low)
-            .zip(end(|point| point.high))
-            .map(|(low, high)| [low, high]),
+        range: range.filter(|_| bucket.len() > 1).map(|(low, high)| [low, high]),
+        band: end(|point| point.low).zip(end(|point| point.high)).map(|(low, high)| [low, high]),
         regressed: bucket.iter().any(|point| is_regressed(point.standing)),
-        failed: bucket
-            .iter()
-            .filter(|point| point.outcome != Outcome::Measured)
-            .count() as u64,
+        failed: bucket.iter().filter(|point| point.outcome != Outcome::Measured).count() as u64,
     }
 }
 
@@ -104,14 +85,10 @@ fn changes(past: &Past, nights: &[Night], rule: &Rule) -> Vec<(usize, TrendChang
     let values: Vec<f64> = measured.iter().map(|(_, value)| *value).collect();
     let statistic = rule.change_statistic.max(CHART_STATISTIC);
     let found = change_points(&values, statistic);
-    let starts: Vec<usize> = std::iter::once(0)
-        .chain(found.iter().map(|c| c.at))
-        .chain([values.len()])
-        .collect();
-    let levels: Vec<f64> = starts
-        .windows(2)
-        .map(|w| median(&values[w[0]..w[1]]).unwrap_or_default())
-        .collect();
+    let starts: Vec<usize> =
+        std::iter::once(0).chain(found.iter().map(|c| c.at)).chain([values.len()]).collect();
+    let levels: Vec<f64> =
+        starts.windows(2).map(|w| median(&values[w[0]..w[1]]).unwrap_or_default()).collect();
     found
         .iter()
         .zip(levels.windows(2))
@@ -127,10 +104,7 @@ fn changes(past: &Past, nights: &[Night], rule: &Rule) -> Vec<(usize, TrendChang
                     commit: night.commit.clone(),
                     host: night.cpu.clone(),
                     change: if moved.is_finite() { moved } else { 0.0 },
-                    accepted: past
-                        .levels
-                        .iter()
-                        .any(|accepted| accepted.abs_diff(index) <= 7),
+                    accepted: past.levels.iter().any(|accepted| accepted.abs_diff(index) <= 7),
                 };
                 (index, change)
             })
@@ -146,11 +120,7 @@ fn bands(
     per_point: usize,
     points: &mut [TrendPoint],
 ) {
-    let Runs {
-        mut runs,
-        points: places,
-        ..
-    } = Runs::of(past);
+    let Runs { mut runs, points: places, .. } = Runs::of(past);
     // A band describes what was, whether it was accepted or not.
     for run in &mut runs {
         run.standing = fgd_metrics::series::Standing::Accepted;
@@ -162,16 +132,9 @@ fn bands(
     }
     let first = past.points.len() % per_point;
     let mut starts: Vec<usize> = vec![0];
-    starts.extend(
-        changes
-            .iter()
-            .map(|(index, _)| places.partition_point(|place| place < index)),
-    );
+    starts.extend(changes.iter().map(|(index, _)| places.partition_point(|place| place < index)));
     starts.push(runs.len());
-    let all_runs = Rule {
-        window: usize::MAX,
-        ..*rule
-    };
+    let all_runs = Rule { window: usize::MAX, ..*rule };
     for level in starts.windows(2).filter(|level| level[0] < level[1]) {
         let Some(base) = baseline(&runs[level[0]..level[1]], 0, &all_runs) else {
             continue;

@@ -39,13 +39,7 @@ impl Workspace {
         let (state, site) = (folder.join(&suite.state), folder.join(suite.site()));
         make_writable(&state)?;
         make_writable(&site)?;
-        Ok(Self {
-            suite,
-            file: path.into(),
-            folder,
-            state,
-            site,
-        })
+        Ok(Self { suite, file: path.into(), folder, state, site })
     }
 
     /// Opens the history of the suite.
@@ -67,8 +61,5 @@ fn make_writable(folder: &Path) -> Result<(), FileError> {
         file.write_all(&[0; 1 << 16])?;
         file.sync_all()
     };
-    probe().map_err(|source| FileError::Io {
-        path: folder.into(),
-        source,
-    })
+    probe().map_err(|source| FileError::Io { path: folder.into(), source })
 }

@@ -59,10 +59,7 @@ pub struct DigestError {
 
 impl DigestError {
     fn of(path: &Path) -> impl Fn(io::Error) -> Self {
-        move |source| Self {
-            path: path.into(),
-            source,
-        }
+        move |source| Self { path: path.into(), source }
     }
 }
 
@@ -134,9 +131,7 @@ impl HashMemo {
         let mut digest = Digest::new("folder", 1);
         for name in names {
             let sha256 = self.sha256(&folder.join(&name))?;
-            digest = digest
-                .field("name", name.as_encoded_bytes())
-                .field("sha256", sha256);
+            digest = digest.field("name", name.as_encoded_bytes()).field("sha256", sha256);
         }
         Ok(digest.finish())
     }
@@ -145,20 +140,14 @@ impl HashMemo {
         let failed = DigestError::of(path);
         let metadata = std::fs::metadata(path).map_err(&failed)?;
         let changed = metadata.modified().map_err(&failed)?;
-        let changed_ns = changed
-            .duration_since(UNIX_EPOCH)
-            .map_or(0, |time| time.as_nanos());
+        let changed_ns = changed.duration_since(UNIX_EPOCH).map_or(0, |time| time.as_nanos());
         let place = path.canonicalize().map_err(&failed)?;
         if let Some(known) = self.known.get(&place)
             && (known.bytes, known.changed_ns) == (metadata.len(), changed_ns)
         {
             return Ok(known.sha256.clone());
         }
-        let known = Known {
-            bytes: metadata.len(),
-            changed_ns,
-            sha256: file_sha256(path)?,
-        };
+        let known = Known { bytes: metadata.len(), changed_ns, sha256: file_sha256(path)? };
         let sha256 = known.sha256.clone();
         self.known.insert(place, known);
         self.changed = true;
@@ -174,9 +163,7 @@ mod tests {
     fn fields_do_not_run_together() {
         let of = |fields: &[(&str, &str)]| {
             let start = Digest::new("test", 1);
-            let digest = fields
-                .iter()
-                .fold(start, |d, (name, value)| d.field(name, value));
+            let digest = fields.iter().fold(start, |d, (name, value)| d.field(name, value));
             digest.finish()
         };
         let all = [

@@ -34,10 +34,7 @@ pub enum FileError {
 
 impl FileError {
     fn io(path: &Path) -> impl Fn(io::Error) -> Self {
-        move |source| Self::Io {
-            path: path.into(),
-            source,
-        }
+        move |source| Self::Io { path: path.into(), source }
     }
 }
 
@@ -74,10 +71,7 @@ pub struct Output {
 #[derive(Debug)]
 enum Sink {
     /// Becomes `target` on commit.
-    Beside {
-        temporary: BufWriter<NamedTempFile>,
-        target: PathBuf,
-    },
+    Beside { temporary: BufWriter<NamedTempFile>, target: PathBuf },
     /// A device, a pipe or a socket: there is nothing to put in its place.
     InPlace(BufWriter<File>),
 }
@@ -105,16 +99,10 @@ impl Output {
             _ => {
                 let target = follow(path).map_err(&failed)?;
                 let temporary = temporary_in(folder_of(&target), old.map(|old| old.permissions()));
-                Sink::Beside {
-                    temporary: BufWriter::new(temporary.map_err(failed)?),
-                    target,
-                }
+                Sink::Beside { temporary: BufWriter::new(temporary.map_err(failed)?), target }
             }
         };
-        Ok(Self {
-            path: path.into(),
-            sink,
-        })
+        Ok(Self { path: path.into(), sink })
     }
 
     /// The file, as it was named.
@@ -131,13 +119,10 @@ impl Output {
         match self.sink {
             Sink::InPlace(mut device) => device.flush().map_err(failed),
             Sink::Beside { temporary, target } => {
-                let temporary = temporary
-                    .into_inner()
-                    .map_err(|error| failed(error.into_error()))?;
+                let temporary =
+                    temporary.into_inner().map_err(|error| failed(error.into_error()))?;
                 temporary.as_file().sync_all().map_err(&failed)?;
-                temporary
-                    .persist(&target)
-                    .map_err(|error| failed(error.error))?;
+                temporary.persist(&target).map_err(|error| failed(error.error))?;
                 sync_folder(folder_of(&target));
                 Ok(())
             }

@@ -28,9 +28,8 @@ mod tests {
 
     #[test]
     fn formulas_stay_text() {
-        for text in [
-            "=cmd()", "+1", "-2+3", "@SUM(A1)", "\t=1", "\r=1", "＝1", "＋1", "－1", "＠x",
-        ] {
+        for text in ["=cmd()", "+1", "-2+3", "@SUM(A1)", "\t=1", "\r=1", "＝1", "＋1", "－1", "＠x"]
+        {
             assert_eq!(defused(text), format!("'{text}"));
         }
         for text in ["a = b", "", " =1", "1-2"] {

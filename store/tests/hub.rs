@@ -41,11 +41,7 @@ impl Hub {
                 let _ = answer(stream, &repository, &seen);
             }
         });
-        Self {
-            address,
-            requests,
-            tokens,
-        }
+        Self { address, requests, tokens }
     }
 
     fn settings(&self, cache: &Path) -> Settings {
@@ -93,11 +89,8 @@ fn answer(
         return reply(status, "", b"");
     }
     if path.starts_with("/api/models/org/model") {
-        let siblings: Vec<_> = repository
-            .files
-            .keys()
-            .map(|name| serde_json::json!({ "rfilename": name }))
-            .collect();
+        let siblings: Vec<_> =
+            repository.files.keys().map(|name| serde_json::json!({ "rfilename": name })).collect();
         let body = serde_json::json!({ "sha": COMMIT, "siblings": siblings }).to_string();
         return reply(200, "Content-Type: application/json\r\n", body.as_bytes());
     }
@@ -110,15 +103,12 @@ fn answer(
             } else {
                 format!("{:x}", Sha256::digest(content))
             };
-            let (start, end) = range
-                .as_deref()
-                .and_then(|range| range.split_once('-'))
-                .map_or((0, content.len() - 1), |(start, end)| {
-                    (
-                        start.parse().unwrap_or(0),
-                        end.parse().unwrap_or(content.len() - 1),
-                    )
-                });
+            let (start, end) = range.as_deref().and_then(|range| range.split_once('-')).map_or(
+                (0, content.len() - 1),
+                |(start, end)| {
+                    (start.parse().unwrap_or(0), end.parse().unwrap_or(content.len() - 1))
+                },
+            );
             let end = end.min(content.len() - 1);
             let headers = format!(
                 "x-repo-commit: {COMMIT}\r\netag: \"{hash}\"\r\nContent-Range: bytes {start}-{end}/{}\r\n",
@@ -151,45 +141,19 @@ fn downloads_once_what_is_needed_and_then_never_asks_again() {
     let model = resolve("org/model", Kind::Encoder, &settings).unwrap();
     assert_eq!(model.id, "org/model");
     assert_eq!(model.revision.as_deref(), Some(COMMIT));
-    assert_eq!(
-        std::fs::read(model.dir.join("model.safetensors")).unwrap(),
-        vec![7; 100_000]
-    );
+    assert_eq!(std::fs::read(model.dir.join("model.safetensors")).unwrap(), vec![7; 100_000]);
     assert!(model.dir.join("1_Pooling/config.json").is_file());
     assert!(!model.dir.join("onnx/model.onnx").exists(), "not needed");
-    assert!(
-        model
-            .dir
-            .ends_with(format!("models--org--model/snapshots/{COMMIT}"))
-    );
-    assert!(
-        hub.tokens
-            .lock()
-            .unwrap()
-            .iter()
-            .all(|t| t == "Bearer secret")
-    );
+    assert!(model.dir.ends_with(format!("models--org--model/snapshots/{COMMIT}")));
+    assert!(hub.tokens.lock().unwrap().iter().all(|t| t == "Bearer secret"));
 
     let before = hub.requests.load(Ordering::SeqCst);
     for name in ["org/model", &format!("org/model@{COMMIT}")] {
-        assert_eq!(
-            resolve(name, Kind::Encoder, &settings).unwrap().dir,
-            model.dir
-        );
+        assert_eq!(resolve(name, Kind::Encoder, &settings).unwrap().dir, model.dir);
     }
-    let offline = Settings {
-        offline: true,
-        ..settings
-    };
-    assert_eq!(
-        resolve("org/model", Kind::Encoder, &offline).unwrap().dir,
-        model.dir
-    );
-    assert_eq!(
-        hub.requests.load(Ordering::SeqCst),
-        before,
-        "the cache suffices"
-    );
+    let offline = Settings { offline: true, ..settings };
+    assert_eq!(resolve("org/model", Kind::Encoder, &offline).unwrap().dir, model.dir);
+    assert_eq!(hub.requests.load(Ordering::SeqCst), before, "the cache suffices");
 
     let by_path = resolve(model.dir.to_str().unwrap(), Kind::Encoder, &offline).unwrap();
     assert_eq!((by_path.id, by_path.revision), (model.id, model.revision));
@@ -197,10 +161,7 @@ fn downloads_once_what_is_needed_and_then_never_asks_again() {
 
 #[test]
 fn a_file_that_is_not_what_was_announced_is_refused_and_removed() {
-    let hub = Hub::start(Repository {
-        wrong_hash: true,
-        ..encoder()
-    });
+    let hub = Hub::start(Repository { wrong_hash: true, ..encoder() });
     let cache = tempfile::tempdir().unwrap();
     let error = resolve("org/model", Kind::Encoder, &hub.settings(cache.path())).unwrap_err();
     assert!(matches!(error, HubError::Corrupt { .. }), "{error}");
@@ -209,15 +170,8 @@ fn a_file_that_is_not_what_was_announced_is_refused_and_removed() {
 #[test]
 fn every_refusal_says_what_to_do() {
     let cache = tempfile::tempdir().unwrap();
-    for (status, hint) in [
-        (401, "HF_TOKEN"),
-        (403, "HF_TOKEN"),
-        (404, "check the name"),
-    ] {
-        let hub = Hub::start(Repository {
-            status: Some(status),
-            ..Repository::default()
-        });
+    for (status, hint) in [(401, "HF_TOKEN"), (403, "HF_TOKEN"), (404, "check the name")] {
+        let hub = Hub::start(Repository { status: Some(status), ..Repository::default() });
         let error = resolve("org/model", Kind::Encoder, &hub.settings(cache.path())).unwrap_err();
         assert!(matches!(error, HubError::Refused { .. }), "{error:?}");
         assert!(error.to_string().contains(hint), "{error}");
@@ -239,10 +193,7 @@ fn without_hub_and_cache_one_error_names_both_ways_out() {
     assert!(matches!(error, HubError::Unreachable { .. }), "{error:?}");
     assert!(error.to_string().contains("--encoder DIR"), "{error}");
 
-    let offline = Settings {
-        offline: true,
-        ..nowhere
-    };
+    let offline = Settings { offline: true, ..nowhere };
     let error = resolve("thenlper/gte-small", Kind::Encoder, &offline).unwrap_err();
     assert!(error.to_string().contains("HF_HUB_OFFLINE"), "{error}");
     assert!(error.to_string().contains("--encoder DIR"), "{error}");
@@ -259,9 +210,7 @@ fn directories_are_checked_and_nonsense_is_refused() {
         progress: false,
     };
     let path = folder.path().to_str().unwrap();
-    let error = resolve(path, Kind::Encoder, &settings)
-        .unwrap_err()
-        .to_string();
+    let error = resolve(path, Kind::Encoder, &settings).unwrap_err().to_string();
     for file in ["config.json", "tokenizer.json", "model.safetensors"] {
         assert!(error.contains(file), "{error}");
     }
@@ -290,9 +239,7 @@ fn sharded_checkpoints_need_all_their_shards() {
         progress: false,
     };
     let path = folder.path().to_str().unwrap();
-    let error = resolve(path, Kind::Checkpoint, &settings)
-        .unwrap_err()
-        .to_string();
+    let error = resolve(path, Kind::Checkpoint, &settings).unwrap_err().to_string();
     assert!(error.contains("two.safetensors missing"), "{error}");
     std::fs::write(folder.path().join("two.safetensors"), "").unwrap();
     assert!(resolve(path, Kind::Checkpoint, &settings).is_ok());
@@ -301,9 +248,8 @@ fn sharded_checkpoints_need_all_their_shards() {
 #[test]
 fn the_variables_of_the_python_client_are_heeded() {
     let from = |set: &[(&str, &str)]| {
-        let set: Vec<(String, String)> = (set.iter())
-            .map(|(name, value)| (name.to_string(), value.to_string()))
-            .collect();
+        let set: Vec<(String, String)> =
+            (set.iter()).map(|(name, value)| (name.to_string(), value.to_string())).collect();
         let variable = |name: &str| {
             let known = set.iter().find(|(known, _)| known == name);
             known.map(|(_, value)| value.into())
@@ -312,14 +258,8 @@ fn the_variables_of_the_python_client_are_heeded() {
     };
     let home = ("HOME", "/home/someone");
     let plain = from(&[home]);
-    assert_eq!(
-        plain.cache,
-        Path::new("/home/someone/.cache/huggingface/hub")
-    );
-    assert_eq!(
-        (plain.offline, plain.token, plain.endpoint),
-        (false, None, None)
-    );
+    assert_eq!(plain.cache, Path::new("/home/someone/.cache/huggingface/hub"));
+    assert_eq!((plain.offline, plain.token, plain.endpoint), (false, None, None));
     let moved = from(&[home, ("HF_HOME", "/models")]);
     assert_eq!(moved.cache, Path::new("/models/hub"));
     let set = from(&[

@@ -12,9 +12,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 fn fixture(path: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("fixtures")
-        .join(path)
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures").join(path)
 }
 
 /// `count` small images of noise, ids 100, 101, …
@@ -26,9 +24,7 @@ fn images(count: u32) -> TempDir {
             state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
             image::Rgb([(state >> 24) as u8, (state >> 16) as u8, (state >> 8) as u8])
         });
-        image
-            .save(dir.path().join(format!("{}.png", 100 + index)))
-            .unwrap();
+        image.save(dir.path().join(format!("{}.png", 100 + index))).unwrap();
     }
     dir
 }
@@ -81,11 +77,7 @@ fn beside(output: &Path, suffix: &str) -> PathBuf {
 /// Batches that are safely in the journal.
 fn batches(output: &Path) -> usize {
     let journal = std::fs::read(beside(output, "journal.jsonl")).unwrap_or_default();
-    journal
-        .iter()
-        .filter(|b| **b == b'\n')
-        .count()
-        .saturating_sub(1)
+    journal.iter().filter(|b| **b == b'\n').count().saturating_sub(1)
 }
 
 /// Sends SIGKILL a moment after the journal has `target` batches; the process may be done before that.
@@ -107,10 +99,7 @@ fn twenty_kills_lose_nothing() {
     let whole = dir.path().join("whole.csv");
     succeed(caption(images.path(), &whole, &settings));
     let expected = std::fs::read(&whole).unwrap();
-    assert_eq!(
-        expected.iter().filter(|b| **b == b'\n').count(),
-        2 * BATCHES + 1
-    );
+    assert_eq!(expected.iter().filter(|b| **b == b'\n').count(), 2 * BATCHES + 1);
 
     let mut state = std::process::id();
     let mut random = |below: u32| {
@@ -134,16 +123,9 @@ fn twenty_kills_lose_nothing() {
             safe = now;
         }
         succeed(caption(images.path(), &output, &settings));
-        assert_eq!(
-            std::fs::read(&output).unwrap(),
-            expected,
-            "after {kills} kills"
-        );
+        assert_eq!(std::fs::read(&output).unwrap(), expected, "after {kills} kills");
     }
-    assert!(
-        interrupted >= 8,
-        "only {interrupted} of {kills} kills came before the end"
-    );
+    assert!(interrupted >= 8, "only {interrupted} of {kills} kills came before the end");
 }
 
 #[test]
@@ -179,24 +161,14 @@ fn other_settings_are_refused_by_name() {
         "{stderr}"
     );
     let stderr = fail(caption(images.path(), &output, &["--dtype", "q8"]));
-    assert!(
-        stderr.contains("dtype: \"f32\" then, \"q8\" now"),
-        "{stderr}"
-    );
+    assert!(stderr.contains("dtype: \"f32\" then, \"q8\" now"), "{stderr}");
     // A journal whose settings were hashed in another way is never misread.
     let journal = beside(&output, "journal.jsonl");
     let text = std::fs::read_to_string(&journal).unwrap();
     std::fs::write(&journal, text.replacen(":2,", ":1,", 1)).unwrap();
     let stderr = fail(caption(images.path(), &output, &[]));
-    assert!(
-        stderr.contains("an older version") && stderr.contains("--restart"),
-        "{stderr}"
-    );
-    succeed(caption(
-        images.path(),
-        &output,
-        &["--prompt", "a dog", "--restart"],
-    ));
+    assert!(stderr.contains("an older version") && stderr.contains("--restart"), "{stderr}");
+    succeed(caption(images.path(), &output, &["--prompt", "a dog", "--restart"]));
 }
 
 #[test]
@@ -206,31 +178,16 @@ fn broken_images_end_the_run_or_are_left_out() {
     let dir = tempfile::tempdir().unwrap();
     let output = dir.path().join("captions.csv");
     let stderr = fail(caption(images.path(), &output, &[]));
-    assert!(
-        stderr.contains("image 102") && stderr.contains("102.png"),
-        "{stderr}"
-    );
+    assert!(stderr.contains("image 102") && stderr.contains("102.png"), "{stderr}");
     let stderr = succeed(caption(images.path(), &output, &["--on-error", "skip"]));
     assert!(stderr.contains("skipped image 102"), "{stderr}");
     let text = std::fs::read_to_string(&output).unwrap();
-    let ids: Vec<&str> = text
-        .lines()
-        .skip(1)
-        .filter_map(|line| line.split(',').next())
-        .collect();
+    let ids: Vec<&str> = text.lines().skip(1).filter_map(|line| line.split(',').next()).collect();
     assert_eq!(ids, ["100", "101", "103", "104"]);
     let results = &record(&output)["results"];
-    assert_eq!(
-        (&results["images"], &results["captions"]),
-        (&5.into(), &4.into())
-    );
+    assert_eq!((&results["images"], &results["captions"]), (&5.into(), &4.into()));
     assert_eq!(results["failures"][0]["image_id"], "102");
-    assert!(
-        results["failures"][0]["reason"]
-            .as_str()
-            .unwrap()
-            .contains("image")
-    );
+    assert!(results["failures"][0]["reason"].as_str().unwrap().contains("image"));
 }
 
 #[test]
@@ -250,37 +207,20 @@ fn a_run_ends_in_a_record_that_is_rendered_again() {
     );
     let results = &record["results"];
     let journal = std::fs::read_to_string(beside(&output, "journal.jsonl")).unwrap();
-    let batches = journal
-        .lines()
-        .skip(1)
-        .map(|line| serde_json::from_str::<Value>(line).unwrap());
-    let outcomes: Vec<Value> = batches
-        .flat_map(|b| b["outcomes"].as_array().unwrap().clone())
-        .collect();
-    let tokens: usize = outcomes
-        .iter()
-        .map(|o| o["tokens"].as_array().unwrap().len())
-        .sum();
+    let batches = journal.lines().skip(1).map(|line| serde_json::from_str::<Value>(line).unwrap());
+    let outcomes: Vec<Value> =
+        batches.flat_map(|b| b["outcomes"].as_array().unwrap().clone()).collect();
+    let tokens: usize = outcomes.iter().map(|o| o["tokens"].as_array().unwrap().len()).sum();
     assert_eq!(results["tokens"], tokens);
-    let slowest = outcomes
-        .iter()
-        .map(|o| o["milliseconds"].as_f64().unwrap())
-        .fold(0.0, f64::max);
+    let slowest = outcomes.iter().map(|o| o["milliseconds"].as_f64().unwrap()).fold(0.0, f64::max);
     assert_eq!(results["caption_ms"]["max"], slowest);
     let (rate, seconds) = (&results["images_per_second"]["value"], &results["seconds"]);
     assert!((rate.as_f64().unwrap() * seconds.as_f64().unwrap() - 5.0).abs() < 1e-9);
 
     let mut report = Command::new(env!("CARGO_BIN_EXE_fgd"));
-    let report = report
-        .arg("report")
-        .arg(beside(&output, "record.json"))
-        .output()
-        .unwrap();
+    let report = report.arg("report").arg(beside(&output, "record.json")).output().unwrap();
     let text = String::from_utf8(report.stdout).unwrap();
-    assert!(
-        text.starts_with("Captions of base") && text.contains("images/s"),
-        "{text}"
-    );
+    assert!(text.starts_with("Captions of base") && text.contains("images/s"), "{text}");
 
     // With nothing left to do the record stays that of the run that did it; without it, there is no speed to tell.
     succeed(caption(images.path(), &output, &[]));
@@ -288,10 +228,7 @@ fn a_run_ends_in_a_record_that_is_rendered_again() {
     std::fs::remove_file(beside(&output, "record.json")).unwrap();
     succeed(caption(images.path(), &output, &[]));
     let again = &self::record(&output)["results"];
-    assert_eq!(
-        (&again["resumed"], &again["tokens"]),
-        (&5.into(), &results["tokens"])
-    );
+    assert_eq!((&again["resumed"], &again["tokens"]), (&5.into(), &results["tokens"]));
     assert_eq!(again["images_per_second"]["value"], Value::Null);
     assert_eq!(again["caption_ms"], results["caption_ms"]);
 }
@@ -307,9 +244,7 @@ fn cached_features_give_the_same_captions_to_every_adapter() {
     let run = |name: &str, flags: &[&str]| {
         let output = dir.path().join(name);
         succeed(caption(images.path(), &output, flags));
-        let hits = record(&output)["results"]["cached_features"]
-            .as_u64()
-            .unwrap();
+        let hits = record(&output)["results"]["cached_features"].as_u64().unwrap();
         (std::fs::read(&output).unwrap(), hits)
     };
     let (plain, _) = run("plain.csv", &[]);
@@ -327,10 +262,7 @@ fn cached_features_give_the_same_captions_to_every_adapter() {
     assert_eq!(std::fs::read(&output).unwrap(), plain);
     let (adapted, _) = run("adapted.csv", &adapter_flags);
     assert_ne!(adapted, plain);
-    assert_eq!(
-        run("adapted-filled.csv", &[cache_flags, adapter_flags].concat()),
-        (adapted, 4)
-    );
+    assert_eq!(run("adapted-filled.csv", &[cache_flags, adapter_flags].concat()), (adapted, 4));
 }
 
 #[test]
@@ -364,17 +296,9 @@ fn lists_and_directories_name_the_same_images() {
     let by_id = dir.path().join("id.csv");
     succeed(caption(&list, &by_id, &[]));
     let paths = dir.path().join("paths.csv");
-    std::fs::write(
-        &paths,
-        "image_id,path\n100,100.png\n101,101.png\n102,102.png\n",
-    )
-    .unwrap();
+    std::fs::write(&paths, "image_id,path\n100,100.png\n101,101.png\n102,102.png\n").unwrap();
     let by_path = dir.path().join("path.csv");
-    succeed(caption(
-        &paths,
-        &by_path,
-        &["--image-root", images.path().to_str().unwrap()],
-    ));
+    succeed(caption(&paths, &by_path, &["--image-root", images.path().to_str().unwrap()]));
     let read = |path: &Path| std::fs::read_to_string(path).unwrap();
     assert_eq!(read(&by_directory), read(&by_id));
     assert_eq!(read(&by_directory), read(&by_path));
@@ -393,11 +317,7 @@ fn an_adapter_directory_brings_its_base() {
     let dir = tempfile::tempdir().unwrap();
     let with_flags = dir.path().join("flags.csv");
     let adapter = fixture("tiny-blip2/adapter");
-    succeed(caption(
-        images.path(),
-        &with_flags,
-        &["--adapter", adapter.to_str().unwrap()],
-    ));
+    succeed(caption(images.path(), &with_flags, &["--adapter", adapter.to_str().unwrap()]));
 
     let alone = dir.path().join("adapter");
     std::fs::create_dir(&alone).unwrap();
@@ -413,18 +333,8 @@ fn an_adapter_directory_brings_its_base() {
     std::fs::write(alone.join("adapter_config.json"), config.to_string()).unwrap();
     let output = dir.path().join("alone.csv");
     let mut command = Command::new(env!("CARGO_BIN_EXE_fgd"));
-    command
-        .args(["caption", "--batch-size", "2", "--checkpoint"])
-        .arg(&alone);
-    command
-        .arg("--images")
-        .arg(images.path())
-        .arg("-o")
-        .arg(&output)
-        .env("HF_HUB_OFFLINE", "1");
+    command.args(["caption", "--batch-size", "2", "--checkpoint"]).arg(&alone);
+    command.arg("--images").arg(images.path()).arg("-o").arg(&output).env("HF_HUB_OFFLINE", "1");
     succeed(command);
-    assert_eq!(
-        std::fs::read(&output).unwrap(),
-        std::fs::read(&with_flags).unwrap()
-    );
+    assert_eq!(std::fs::read(&output).unwrap(), std::fs::read(&with_flags).unwrap());
 }

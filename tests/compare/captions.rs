@@ -16,10 +16,7 @@ fn a_poor_system_differs_and_a_copy_does_not() {
     assert_eq!(found["kind"], "compare");
     for metric in ["fgd_paired", "fgd_set"] {
         let worse = difference(&found, metric, "poor", "good");
-        assert!(
-            worse["estimate"]["ci95"][0].as_f64().unwrap() > 0.0,
-            "{worse}"
-        );
+        assert!(worse["estimate"]["ci95"][0].as_f64().unwrap() > 0.0, "{worse}");
         assert!(worse["p_holm"].as_f64().unwrap() < 0.01, "{worse}");
         let same = difference(&found, metric, "copy", "good");
         assert_eq!(same["estimate"]["value"], 0.0);
@@ -37,11 +34,8 @@ fn a_poor_system_differs_and_a_copy_does_not() {
 
 #[test]
 fn captions_are_compared_by_id_with_metrics_slices_and_contrasts() {
-    let (good, poor, references) = (
-        captions("good.csv"),
-        captions("poor.csv"),
-        captions("references.csv"),
-    );
+    let (good, poor, references) =
+        (captions("good.csv"), captions("poor.csv"), captions("references.csv"));
     let encoder = encoder();
     let reversed = format!("reversed={}", captions("malformed/reversed-rows.csv"));
     let found = record(&[
@@ -69,10 +63,8 @@ fn captions_are_compared_by_id_with_metrics_slices_and_contrasts() {
     assert!(cider["estimate"]["value"].as_f64().unwrap() < 0.0);
     assert!(cider["p_holm"].as_f64().unwrap() < 0.01);
     let slices = cider["slices"].as_array().unwrap();
-    let groups: Vec<(&str, u64)> = slices
-        .iter()
-        .map(|s| (s["value"].as_str().unwrap(), s["n"].as_u64().unwrap()))
-        .collect();
+    let groups: Vec<(&str, u64)> =
+        slices.iter().map(|s| (s["value"].as_str().unwrap(), s["n"].as_u64().unwrap())).collect();
     assert_eq!(groups, [("no", 210), ("yes", 119)]);
     let contrasts = found["results"]["contrasts"].as_array().unwrap();
     assert_eq!(contrasts.len(), 3);
@@ -86,32 +78,18 @@ fn a_crossed_gate_ends_with_3_and_a_line() {
     let [good, poor, references] =
         ["good.csv", "poor.csv", "references.csv"].map(|name| embed(name, folder.path()));
     let compare = |gates: &[&str]| {
-        let fixed = [
-            "compare",
-            &good,
-            &poor,
-            "--references",
-            &references,
-            "--replicates",
-            "50",
-        ];
+        let fixed = ["compare", &good, &poor, "--references", &references, "--replicates", "50"];
         let gates = gates.iter().flat_map(|gate| ["--gate", gate]);
         run(&fixed.into_iter().chain(gates).collect::<Vec<_>>())
     };
     let (code, _, stderr) = compare(&["fgd_paired>=base+0.002", "good.fgd_set<1"]);
     assert_eq!((code, stderr.as_str()), (0, ""));
-    let (code, stdout, stderr) = compare(&[
-        "fgd_paired<=base+0.002",
-        "fgd_set<0.000001",
-        "mean_cosine<=base",
-    ]);
+    let (code, stdout, stderr) =
+        compare(&["fgd_paired<=base+0.002", "fgd_set<0.000001", "mean_cosine<=base"]);
     assert_eq!(code, 3);
     let lines: Vec<&str> = stderr.lines().collect();
     assert_eq!(lines.len(), 2, "{stderr}");
-    assert!(
-        lines[0].starts_with("gate crossed: fgd_paired<=base+0.002: poor: "),
-        "{stderr}"
-    );
+    assert!(lines[0].starts_with("gate crossed: fgd_paired<=base+0.002: poor: "), "{stderr}");
     // The result is there all the same.
     assert!(stdout.contains("poor"), "{stdout}");
     for gate in ["fgd_paired", "fgd_paired<=nobody", "no_such_metric<1"] {
@@ -129,18 +107,9 @@ fn a_saved_record_takes_part_with_its_numbers_if_its_key_is_the_same() {
     let saved = folder.path().join("old.json");
     let saved = saved.to_str().unwrap();
     let score = |references: &str, saved: &str| {
-        fgd(&[
-            "score",
-            &good,
-            "--references",
-            references,
-            "--format",
-            "json",
-            "-o",
-            saved,
-        ])
-        .assert()
-        .success();
+        fgd(&["score", &good, "--references", references, "--format", "json", "-o", saved])
+            .assert()
+            .success();
     };
     score(&references, saved);
     let old = format!("old={saved}");
@@ -148,12 +117,7 @@ fn a_saved_record_takes_part_with_its_numbers_if_its_key_is_the_same() {
     let worse = difference(&found, "fgd_paired", "poor", "old");
     assert!(worse["estimate"]["value"].as_f64().unwrap() > 0.0);
     assert_eq!(worse["p_value"], Value::Null);
-    assert!(
-        worse["estimate"]["reason"]
-            .as_str()
-            .unwrap()
-            .contains("saved record")
-    );
+    assert!(worse["estimate"]["reason"].as_str().unwrap().contains("saved record"));
     // Two records need no references.
     let twice = record(&["compare", &old, &format!("again={saved}")]);
     assert_eq!(twice["results"]["systems"].as_array().unwrap().len(), 2);
@@ -193,10 +157,7 @@ fn what_cannot_be_compared_is_refused_with_2() {
     let directory = folder.path().to_str().unwrap();
     for (arguments, sentence) in [
         (vec!["compare", &good], "--references FILE is missing"),
-        (
-            vec!["compare", &good, directory, "--references", &references],
-            "needs --images DIR",
-        ),
+        (vec!["compare", &good, directory, "--references", &references], "needs --images DIR"),
         (
             vec!["compare", "a=x.csv", "a=y.csv", "--references", &references],
             "two systems are called `a`",
@@ -240,20 +201,13 @@ fn the_same_input_gives_the_same_numbers_and_the_same_site() {
 
     let site = |name: &str| -> Vec<(String, Vec<u8>)> {
         let folder = folder.path().join(name);
-        fgd(&["report", &path, "--report", folder.to_str().unwrap()])
-            .assert()
-            .success();
+        fgd(&["report", &path, "--report", folder.to_str().unwrap()]).assert().success();
         files(&folder)
     };
     let first = site("first");
     assert_eq!(first, site("second"));
     let names: Vec<&str> = first.iter().map(|(name, _)| name.as_str()).collect();
-    for name in [
-        "index.html",
-        "compare-good-vs-poor.html",
-        "system-good.html",
-        "site.css",
-    ] {
+    for name in ["index.html", "compare-good-vs-poor.html", "system-good.html", "site.css"] {
         assert!(names.contains(&name), "{names:?}");
     }
 }
@@ -265,18 +219,8 @@ fn records_are_exported_and_rendered_again() {
         ["good.csv", "poor.csv", "references.csv"].map(|name| embed(name, folder.path()));
     let saved = folder.path().join("compare.json");
     let saved = saved.to_str().unwrap();
-    let compare = [
-        "compare",
-        &good,
-        &poor,
-        "--references",
-        &references,
-        "--replicates",
-        "50",
-    ];
-    fgd(&[&compare[..], &["--format", "json", "-o", saved]].concat())
-        .assert()
-        .success();
+    let compare = ["compare", &good, &poor, "--references", &references, "--replicates", "50"];
+    fgd(&[&compare[..], &["--format", "json", "-o", saved]].concat()).assert().success();
 
     let (code, markdown, _) = run(&["report", saved, "--format", "md"]);
     assert_eq!(code, 0);

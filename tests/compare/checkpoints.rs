@@ -16,9 +16,7 @@ struct Place {
 
 impl Place {
     fn new() -> Self {
-        let place = Self {
-            dir: tempfile::tempdir().unwrap(),
-        };
+        let place = Self { dir: tempfile::tempdir().unwrap() };
         std::fs::create_dir(place.path("images")).unwrap();
         let mut references = String::from("image_id,caption\n");
         let mut other = references.clone();
@@ -104,10 +102,7 @@ fn checkpoints_are_captioned_on_the_way_and_the_features_are_computed_once() {
         .success();
     let captions = |path: &Path| -> Vec<String> {
         let mut reader = csv::Reader::from_path(path).unwrap();
-        reader
-            .records()
-            .map(|row| row.unwrap()[1].to_owned())
-            .collect()
+        reader.records().map(|row| row.unwrap()[1].to_owned()).collect()
     };
     let kept = place.path("out.work/base.csv");
     assert_eq!(captions(&kept), captions(&alone));
@@ -144,10 +139,7 @@ fn a_second_run_goes_on_where_the_first_one_ended() {
     // Other settings are refused by name and begin anew when told to.
     let (code, _, stderr) = place.compare(&["--num-beams", "2"]);
     assert_eq!(code, 1, "{stderr}");
-    assert!(
-        stderr.contains("num_beams") && stderr.contains("--restart"),
-        "{stderr}"
-    );
+    assert!(stderr.contains("num_beams") && stderr.contains("--restart"), "{stderr}");
     place.record(&["--num-beams", "2", "--restart"]);
 }
 
@@ -157,10 +149,7 @@ fn what_checkpoints_lack_is_said_before_they_run() {
     std::fs::remove_file(place.path("images/003.png")).unwrap();
     let (code, _, stderr) = place.compare(&[]);
     assert_eq!(code, 2, "{stderr}");
-    assert!(
-        stderr.contains("1 of 5 images") && stderr.contains("\"3.jpg\""),
-        "{stderr}"
-    );
+    assert!(stderr.contains("1 of 5 images") && stderr.contains("\"3.jpg\""), "{stderr}");
     assert!(!place.path("out.work/base.csv").exists());
 
     std::fs::write(place.path("other.csv"), "image_id,caption\n0.jpg,\n").unwrap();

@@ -6,10 +6,7 @@ use crate::systems::{captions, embed, encoder, fgd, record, run, timeless};
 
 fn names(record: &Value) -> Vec<&str> {
     let standings = record["results"]["standings"].as_array().unwrap();
-    standings
-        .iter()
-        .map(|s| s["name"].as_str().unwrap())
-        .collect()
+    standings.iter().map(|s| s["name"].as_str().unwrap()).collect()
 }
 
 #[test]
@@ -32,25 +29,14 @@ fn submissions_are_ranked_and_copies_share_a_rank_range() {
     ]);
     assert_eq!(names(&found), ["copy", "good", "poor", "shuffled"]);
     let standings = found["results"]["standings"].as_array().unwrap();
-    let ranks: Vec<_> = standings
-        .iter()
-        .map(|s| (&s["rank"], &s["rank_range"]))
-        .collect();
+    let ranks: Vec<_> = standings.iter().map(|s| (&s["rank"], &s["rank_range"])).collect();
     let row = |rank: u64, range: [u64; 2]| (Value::from(rank), Value::from(range.to_vec()));
-    let expected = [
-        row(1, [1, 2]),
-        row(1, [1, 2]),
-        row(3, [3, 3]),
-        row(4, [4, 4]),
-    ];
+    let expected = [row(1, [1, 2]), row(1, [1, 2]), row(3, [3, 3]), row(4, [4, 4])];
     for ((rank, range), (expected_rank, expected_range)) in ranks.into_iter().zip(&expected) {
         assert_eq!((rank, range), (expected_rank, expected_range));
     }
     let split = &found["results"]["split"];
-    assert_eq!(
-        (&split["public"], &split["private"]),
-        (&99.into(), &230.into())
-    );
+    assert_eq!((&split["public"], &split["private"]), (&99.into(), &230.into()));
     assert_eq!(split["seed"], 0);
     let key = &found["comparability"]["key"];
     assert!(standings.iter().all(|s| &s["comparability_key"] == key));
@@ -63,11 +49,8 @@ fn submissions_are_ranked_and_copies_share_a_rank_range() {
 
 #[test]
 fn invalid_submissions_are_listed_and_not_ranked() {
-    let (good, poor, references) = (
-        captions("good.csv"),
-        captions("poor.csv"),
-        captions("references.csv"),
-    );
+    let (good, poor, references) =
+        (captions("good.csv"), captions("poor.csv"), captions("references.csv"));
     let missing = captions("malformed/missing-ids.csv");
     let empty = captions("malformed/zero-bytes.csv");
     let encoder = encoder();
@@ -84,10 +67,7 @@ fn invalid_submissions_are_listed_and_not_ranked() {
     ];
     let (code, stdout, stderr) = run(&[&fixed[..], &["--format", "json"]].concat());
     assert_eq!(code, 0, "{stderr}");
-    assert!(
-        stderr.contains("2 of 4 submissions could not be ranked"),
-        "{stderr}"
-    );
+    assert!(stderr.contains("2 of 4 submissions could not be ranked"), "{stderr}");
     let found: Value = serde_json::from_str(&stdout).unwrap();
     assert_eq!(names(&found).len(), 2);
     let rejected = found["results"]["rejected"].as_array().unwrap();
@@ -97,19 +77,10 @@ fn invalid_submissions_are_listed_and_not_ranked() {
     assert_eq!(rejected[1]["name"], "zero-bytes");
     let (code, table, _) = run(&fixed);
     assert_eq!(code, 0);
-    assert!(
-        table.contains("Not ranked") && table.contains("missing-ids"),
-        "{table}"
-    );
+    assert!(table.contains("Not ranked") && table.contains("missing-ids"), "{table}");
 
-    let (code, _, stderr) = run(&[
-        "leaderboard",
-        &missing,
-        "--references",
-        &references,
-        "--encoder",
-        &encoder,
-    ]);
+    let (code, _, stderr) =
+        run(&["leaderboard", &missing, "--references", &references, "--encoder", &encoder]);
     assert_eq!(code, 4, "{stderr}");
     assert!(stderr.contains("not one of the submissions"), "{stderr}");
 }
@@ -120,35 +91,20 @@ fn a_usage_column_splits_by_itself() {
     let mut reader = csv::Reader::from_path(captions("references.csv")).unwrap();
     let path = folder.path().join("solution.csv");
     let mut writer = csv::Writer::from_path(&path).unwrap();
-    writer
-        .write_record(["image_id", "caption", "Usage"])
-        .unwrap();
+    writer.write_record(["image_id", "caption", "Usage"]).unwrap();
     for (row, record) in reader.records().enumerate() {
         let record = record.unwrap();
         let usage = if row < 100 { "Public" } else { "Private" };
-        writer
-            .write_record([&record[0], &record[1], usage])
-            .unwrap();
+        writer.write_record([&record[0], &record[1], usage]).unwrap();
     }
     writer.flush().unwrap();
     let references = path.to_str().unwrap();
     let (good, poor) = (captions("good.csv"), captions("poor.csv"));
     let encoder = encoder();
-    let fixed = [
-        "leaderboard",
-        &good,
-        &poor,
-        "--references",
-        references,
-        "--encoder",
-        &encoder,
-    ];
+    let fixed = ["leaderboard", &good, &poor, "--references", references, "--encoder", &encoder];
     let found = record(&fixed);
     let split = &found["results"]["split"];
-    assert_eq!(
-        (&split["source"], &split["public"]),
-        (&"Usage".into(), &100.into())
-    );
+    assert_eq!((&split["source"], &split["public"]), (&"Usage".into(), &100.into()));
     assert_eq!(split["seed"], Value::Null);
     for wrong in ["public=2", "no_such_column", "caption=1"] {
         let (code, _, stderr) = run(&[&fixed[..], &["--split", wrong]].concat());
@@ -206,15 +162,7 @@ fn references_of_other_images_rank_by_the_set_distance() {
     let folder = tempfile::tempdir().unwrap();
     let [good, poor, shuffled, other] = ["good.csv", "poor.csv", "shuffled.csv", "other.csv"]
         .map(|name| embed(name, folder.path()));
-    let fixed = [
-        "leaderboard",
-        &poor,
-        &shuffled,
-        &good,
-        "--references",
-        &other,
-        "--unpaired",
-    ];
+    let fixed = ["leaderboard", &poor, &shuffled, &good, "--references", &other, "--unpaired"];
     let found = record(&fixed);
     assert_eq!(found["results"]["ranked_by"], "fgd_set");
     let standings = found["results"]["standings"].as_array().unwrap();
@@ -225,10 +173,7 @@ fn references_of_other_images_rank_by_the_set_distance() {
     assert_eq!(of("good")["rank_range"], of("shuffled")["rank_range"]);
     assert!(set("poor") > set("good"));
     for difference in found["results"]["differences"].as_array().unwrap() {
-        assert_eq!(
-            (&difference["metric"], &difference["wins"]),
-            (&"fgd_set".into(), &Value::Null)
-        );
+        assert_eq!((&difference["metric"], &difference["wins"]), (&"fgd_set".into(), &Value::Null));
         let name = |key: &str| difference[key].as_str().unwrap();
         let expected = set(name("system")) - set(name("versus"));
         assert!((difference["estimate"]["value"].as_f64().unwrap() - expected).abs() < 1e-9);
@@ -242,11 +187,8 @@ fn references_of_other_images_rank_by_the_set_distance() {
 
 #[test]
 fn every_standing_has_its_slices() {
-    let (good, poor, references) = (
-        captions("good.csv"),
-        captions("poor.csv"),
-        captions("references.csv"),
-    );
+    let (good, poor, references) =
+        (captions("good.csv"), captions("poor.csv"), captions("references.csv"));
     let encoder = encoder();
     let found = record(&[
         "leaderboard",
@@ -261,10 +203,7 @@ fn every_standing_has_its_slices() {
     ]);
     for standing in found["results"]["standings"].as_array().unwrap() {
         let parts = standing["scores"]["slices"][0]["parts"].as_array().unwrap();
-        let n: u64 = parts
-            .iter()
-            .map(|part| part["results"]["n"].as_u64().unwrap())
-            .sum();
+        let n: u64 = parts.iter().map(|part| part["results"]["n"].as_u64().unwrap()).sum();
         assert_eq!((parts.len(), n), (2, 329));
     }
 }

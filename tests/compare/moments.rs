@@ -12,20 +12,9 @@ fn moments_and_records_take_part_with_the_numbers_they_have() {
         ["good.csv", "poor.csv", "references.csv"].map(|name| embed(name, folder.path()));
     let (moments, old, of_references) = (path("good.npz"), path("old.json"), path("refs.npz"));
     fgd(&["moments", &good, "-o", &moments]).assert().success();
-    fgd(&["moments", &references, "-o", &of_references])
-        .assert()
-        .success();
-    let score = [
-        "score",
-        &good,
-        "--references",
-        &references,
-        "--format",
-        "json",
-    ];
-    fgd(&[&score[..], &["-o", &old]].concat())
-        .assert()
-        .success();
+    fgd(&["moments", &references, "-o", &of_references]).assert().success();
+    let score = ["score", &good, "--references", &references, "--format", "json"];
+    fgd(&[&score[..], &["-o", &old]].concat()).assert().success();
 
     let named = format!("moments={moments}");
     let found = record(&["compare", &old, &named, &poor, "--references", &references]);
@@ -34,45 +23,18 @@ fn moments_and_records_take_part_with_the_numbers_they_have() {
         (&329.into(), &329.into())
     );
     let systems = &found["results"]["systems"];
-    let value = |system: usize| {
-        systems[system]["scores"]["fgd_set"]["value"]
-            .as_f64()
-            .unwrap()
-    };
+    let value = |system: usize| systems[system]["scores"]["fgd_set"]["value"].as_f64().unwrap();
     // The moments are those of the captions behind the record.
-    assert!(
-        (value(0) - value(1)).abs() < 1e-9,
-        "{} {}",
-        value(0),
-        value(1)
-    );
+    assert!((value(0) - value(1)).abs() < 1e-9, "{} {}", value(0), value(1));
     let of_moments = &systems[1]["scores"];
     assert_eq!(of_moments["fgd_paired"]["value"], Value::Null);
-    assert!(
-        of_moments["fgd_paired"]["reason"]
-            .as_str()
-            .unwrap()
-            .contains("moments")
-    );
-    assert!(
-        of_moments["fgd_set"]["warning"]
-            .as_str()
-            .unwrap()
-            .contains("encoder")
-    );
+    assert!(of_moments["fgd_paired"]["reason"].as_str().unwrap().contains("moments"));
+    assert!(of_moments["fgd_set"]["warning"].as_str().unwrap().contains("encoder"));
 
     let set = difference(&found, "fgd_set", "poor", "moments");
     assert!((set["estimate"]["value"].as_f64().unwrap() - (value(2) - value(1))).abs() < 1e-12);
-    assert_eq!(
-        (&set["p_value"], &set["estimate"]["ci95"]),
-        (&Value::Null, &Value::Null)
-    );
-    assert!(
-        set["estimate"]["reason"]
-            .as_str()
-            .unwrap()
-            .contains("moments")
-    );
+    assert_eq!((&set["p_value"], &set["estimate"]["ci95"]), (&Value::Null, &Value::Null));
+    assert!(set["estimate"]["reason"].as_str().unwrap().contains("moments"));
     let paired = difference(&found, "fgd_paired", "poor", "moments");
     assert_eq!(paired["estimate"]["value"], Value::Null);
 
@@ -84,12 +46,7 @@ fn moments_and_records_take_part_with_the_numbers_they_have() {
     let set = difference(&found, "fgd_set", "poor", "good");
     assert!(set["estimate"]["value"].as_f64().unwrap() > 0.0);
     assert_eq!(set["p_value"], Value::Null);
-    assert!(
-        set["estimate"]["reason"]
-            .as_str()
-            .unwrap()
-            .contains("references")
-    );
+    assert!(set["estimate"]["reason"].as_str().unwrap().contains("references"));
 }
 
 #[test]
@@ -106,19 +63,8 @@ fn intervals_from_fewer_images_than_dimensions_are_marked() {
     let [good, poor, references] = ["good.csv", "poor.csv", "references.csv"].map(few);
     let found = record(&["compare", &good, &poor, "--references", &references]);
     let set = difference(&found, "fgd_set", "poor", "good");
-    assert!(
-        set["warning"]
-            .as_str()
-            .unwrap()
-            .starts_with("20 images in 25 dimensions")
-    );
-    assert_eq!(
-        difference(&found, "fgd_paired", "poor", "good").get("warning"),
-        None
-    );
+    assert!(set["warning"].as_str().unwrap().starts_with("20 images in 25 dimensions"));
+    assert_eq!(difference(&found, "fgd_paired", "poor", "good").get("warning"), None);
     let text = run(&["compare", &good, &poor, "--references", &references]).1;
-    assert!(
-        text.contains(" raw") && text.contains("only indicative"),
-        "{text}"
-    );
+    assert!(text.contains(" raw") && text.contains("only indicative"), "{text}");
 }

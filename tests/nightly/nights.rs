@@ -100,16 +100,10 @@ fn three_nights_name_what_was_planted_and_what_is_accepted_is_held() {
     // The first night has nothing to be held against.
     let (code, record, stderr) = suite.run();
     assert_eq!(code, 0, "{stderr}");
-    assert!(
-        stderr.contains("suite fixtures: caption base · score base"),
-        "{stderr}"
-    );
+    assert!(stderr.contains("suite fixtures: caption base · score base"), "{stderr}");
     assert_eq!(record["kind"], "nightly");
     let first = verdicts(&record, "insufficient_history");
-    assert_eq!(
-        first.len(),
-        record["results"]["findings"].as_array().unwrap().len()
-    );
+    assert_eq!(first.len(), record["results"]["findings"].as_array().unwrap().len());
     for system in ["base", "merged", "tuned", "good", "other"] {
         assert!(first.contains(&(system, "fgd_paired")), "{first:?}");
     }
@@ -129,10 +123,7 @@ fn three_nights_name_what_was_planted_and_what_is_accepted_is_held() {
         assert_eq!(system, "good", "{record:#}");
     }
     for system in ["base", "merged", "tuned", "other"] {
-        assert_eq!(
-            finding(&record, system, "fgd_paired")["verdict"],
-            "unchanged"
-        );
+        assert_eq!(finding(&record, system, "fgd_paired")["verdict"], "unchanged");
     }
     assert!(stderr.contains("caption base: done before"), "{stderr}");
 
@@ -141,9 +132,7 @@ fn three_nights_name_what_was_planted_and_what_is_accepted_is_held() {
     let rows = suite.rows();
     let mut past = Vec::new();
     let mut fast = 0.0;
-    for row in rows
-        .iter()
-        .filter(|row| row["system"] == "encoder" && row["metric"] == "throughput")
+    for row in rows.iter().filter(|row| row["system"] == "encoder" && row["metric"] == "throughput")
     {
         fast = 1000.0 * row["value"].as_f64().unwrap();
         let mut now = row.clone();
@@ -162,22 +151,13 @@ fn three_nights_name_what_was_planted_and_what_is_accepted_is_held() {
     assert_eq!(code, 3, "{stderr}");
     let slow = finding(&record, "encoder", "throughput");
     assert_eq!(slow["verdict"], "regressed", "{slow}");
-    assert!(
-        slow["first"].as_f64().is_some(),
-        "it was not measured again: {slow}"
-    );
+    assert!(slow["first"].as_f64().is_some(), "it was not measured again: {slow}");
     assert!(stderr.contains("bench encoder again: done"), "{stderr}");
     let drift = finding(&record, "other", "fgd_paired");
     assert_eq!(drift["verdict"], "regressed", "{drift}");
-    assert!(
-        drift["reason"].as_str().unwrap().starts_with("score drift"),
-        "{drift}"
-    );
+    assert!(drift["reason"].as_str().unwrap().starts_with("score drift"), "{drift}");
     assert_eq!(finding(&record, "good", "cider")["verdict"], "regressed");
-    assert_eq!(
-        finding(&record, "base", "fgd_paired")["verdict"],
-        "unchanged"
-    );
+    assert_eq!(finding(&record, "base", "fgd_paired")["verdict"], "unchanged");
 
     // The site leads to the records, and shows every series.
     let page = |name: &str| {
@@ -190,14 +170,8 @@ fn three_nights_name_what_was_planted_and_what_is_accepted_is_held() {
     assert!(history.contains("<svg") && history.contains("throughput"));
     let links = index.split("href=\"").skip(1);
     let links: Vec<&str> = links.map(|rest| rest.split('"').next().unwrap()).collect();
-    assert!(
-        links.iter().any(|link| link.starts_with("records/")),
-        "{links:?}"
-    );
-    for link in links
-        .iter()
-        .filter(|link| !link.starts_with("#") && !link.starts_with("data:"))
-    {
+    assert!(links.iter().any(|link| link.starts_with("records/")), "{links:?}");
+    for link in links.iter().filter(|link| !link.starts_with("#") && !link.starts_with("data:")) {
         let file = suite.path("nightly/site").join(link);
         assert!(file.is_file(), "{link} leads nowhere");
     }
@@ -209,30 +183,14 @@ fn three_nights_name_what_was_planted_and_what_is_accepted_is_held() {
     let (code, record, stderr) = suite.run();
     // So short a benchmark may be slow tonight, but it is held against its new level.
     let regressed = verdicts(&record, "regressed");
-    assert!(
-        regressed
-            .iter()
-            .all(|found| *found == ("encoder", "throughput")),
-        "{regressed:?}"
-    );
-    assert!(
-        code == if regressed.is_empty() { 0 } else { 3 },
-        "{code} {stderr}"
-    );
-    let level = finding(&record, "encoder", "throughput")["level"]
-        .as_f64()
-        .unwrap();
+    assert!(regressed.iter().all(|found| *found == ("encoder", "throughput")), "{regressed:?}");
+    assert!(code == if regressed.is_empty() { 0 } else { 3 }, "{code} {stderr}");
+    let level = finding(&record, "encoder", "throughput")["level"].as_f64().unwrap();
     assert!(level < 0.1 * fast, "{level} and {fast}");
     assert_eq!(finding(&record, "good", "cider")["verdict"], "unchanged");
-    assert_eq!(
-        finding(&record, "other", "fgd_paired")["verdict"],
-        "unchanged"
-    );
+    assert_eq!(finding(&record, "other", "fgd_paired")["verdict"], "unchanged");
     let (code, _, stderr) = suite.nightly(&["accept", "--system", "good"]);
-    assert_eq!(
-        code, 2,
-        "nothing of it stands as a regression any more: {stderr}"
-    );
+    assert_eq!(code, 2, "nothing of it stands as a regression any more: {stderr}");
     let (code, stdout, _) = suite.nightly(&["report", "--format", "md"]);
     assert!(code == 0 && stdout.contains("other"), "{stdout}");
 }
@@ -244,10 +202,7 @@ fn a_night_survives_kill_9_in_each_of_its_steps() {
         let (mut child, mut lines) = killed.start();
         let begun = format!("{step} …");
         let said: Vec<String> = lines.by_ref().take_while(|line| *line != begun).collect();
-        assert!(
-            child.try_wait().unwrap().is_none(),
-            "{step} was never begun: {said:#?}"
-        );
+        assert!(child.try_wait().unwrap().is_none(), "{step} was never begun: {said:#?}");
         // Somewhere within the step, or after its end: both must do.
         std::thread::sleep(std::time::Duration::from_millis(30));
         child.kill().unwrap();
@@ -255,10 +210,7 @@ fn a_night_survives_kill_9_in_each_of_its_steps() {
         // Nothing that is finished is begun again.
         let at = STEPS.iter().position(|known| *known == step).unwrap();
         for finished in STEPS[..at.saturating_sub(1)].iter() {
-            assert!(
-                !said.contains(&format!("{finished} …")),
-                "{finished} again before {step}"
-            );
+            assert!(!said.contains(&format!("{finished} …")), "{finished} again before {step}");
         }
     }
     // And once between the last step and the end, where verdicts, history and report are written.
@@ -268,10 +220,7 @@ fn a_night_survives_kill_9_in_each_of_its_steps() {
     child.wait().unwrap();
     let (code, record, stderr) = killed.run();
     assert_eq!(code, 0, "{stderr}");
-    assert!(
-        stderr.contains("its lock is taken over") || stderr.contains("going on"),
-        "{stderr}"
-    );
+    assert!(stderr.contains("its lock is taken over") || stderr.contains("going on"), "{stderr}");
 
     let whole = Nightly::new(SUITE);
     let (_, unbroken, _) = whole.run();
@@ -282,11 +231,8 @@ fn a_night_survives_kill_9_in_each_of_its_steps() {
         }
     }
     // The night stands in the history once.
-    let mut nights: Vec<String> = killed
-        .rows()
-        .iter()
-        .map(|row| row["started"].as_str().unwrap().to_owned())
-        .collect();
+    let mut nights: Vec<String> =
+        killed.rows().iter().map(|row| row["started"].as_str().unwrap().to_owned()).collect();
     nights.dedup();
     assert_eq!(nights.len(), 1, "{nights:?}");
     assert!(!killed.path("nightly/lock.json").exists());

@@ -52,9 +52,7 @@ fn server(statuses: &'static [u16]) -> (String, Receiver<(String, Value)>) {
             let reply =
                 format!("HTTP/1.1 {status} X\r\nConnection: close\r\nContent-Length: 0\r\n\r\n");
             (&stream).write_all(reply.as_bytes()).unwrap();
-            sender
-                .send((head, serde_json::from_slice(&body).unwrap()))
-                .unwrap();
+            sender.send((head, serde_json::from_slice(&body).unwrap())).unwrap();
         }
     });
     (address, posted)
@@ -89,8 +87,5 @@ fn somebody_is_told_by_a_webhook_and_a_server_in_trouble_does_not_fail_the_night
     let said = run();
     posted.recv().unwrap();
     assert!(said.contains("FGD_TEST_HOOK answers 503"), "{said}");
-    assert!(
-        !said.contains(&address) && !said.contains("a-secret"),
-        "{said}"
-    );
+    assert!(!said.contains(&address) && !said.contains("a-secret"), "{said}");
 }

@@ -27,14 +27,8 @@ impl Nightly {
         }
         std::fs::create_dir(place.path("images")).unwrap();
         let mut references = "image_id,caption\n".to_owned();
-        let words = [
-            "a red cat",
-            "two dogs on grass",
-            "the sea",
-            "a sign",
-            "a man and a bus",
-            "snow",
-        ];
+        let words =
+            ["a red cat", "two dogs on grass", "the sea", "a sign", "a man and a bus", "snow"];
         for (index, words) in words.iter().enumerate() {
             let name = format!("images/p{index}.png");
             std::fs::copy(fixture("captioner/images/rgb.png"), place.path(&name)).unwrap();
@@ -59,17 +53,9 @@ impl Nightly {
     /// Exit code, the record where there is one, and what was said.
     pub fn nightly(&self, arguments: &[&str]) -> (i32, String, String) {
         let mut command = self.place.fgd();
-        command
-            .arg("nightly")
-            .arg(arguments[0])
-            .arg(self.suite())
-            .args(&arguments[1..]);
+        command.arg("nightly").arg(arguments[0]).arg(self.suite()).args(&arguments[1..]);
         let output = command.output().unwrap();
-        (
-            output.status.code().unwrap(),
-            program::stdout(&output),
-            program::stderr(&output),
-        )
+        (output.status.code().unwrap(), program::stdout(&output), program::stderr(&output))
     }
 
     pub fn run(&self) -> (i32, Value, String) {
@@ -104,9 +90,7 @@ impl Nightly {
         let (code, _, stderr) = self.nightly(&["export", "-o", file.to_str().unwrap()]);
         assert_eq!(code, 0, "{stderr}");
         let text = std::fs::read_to_string(file).unwrap();
-        text.lines()
-            .map(|line| serde_json::from_str(line).unwrap())
-            .collect()
+        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
     }
 
     pub fn import(&self, rows: &[Value]) {
@@ -129,9 +113,7 @@ pub fn small(more: &str) -> String {
 /// The finding of a record on a metric of a system.
 pub fn finding<'a>(record: &'a Value, system: &str, metric: &str) -> &'a Value {
     let all = record["results"]["findings"].as_array().unwrap();
-    let found = all
-        .iter()
-        .find(|f| f["system"] == system && f["metric"] == metric);
+    let found = all.iter().find(|f| f["system"] == system && f["metric"] == metric);
     found.unwrap_or_else(|| panic!("no finding on {system} {metric} in {all:#?}"))
 }
 

@@ -14,10 +14,7 @@ fn two_runs_do_not_meet_and_the_second_says_who_runs() {
     assert!(lines.any(|line| line == "score good …"));
     let (code, _, stderr) = suite.nightly(&["run"]);
     assert_eq!(code, 1, "{stderr}");
-    assert!(
-        stderr.contains(&format!("process {}", child.id())),
-        "{stderr}"
-    );
+    assert!(stderr.contains(&format!("process {}", child.id())), "{stderr}");
     lines.for_each(drop);
     assert!(child.wait().unwrap().success());
 }
@@ -27,32 +24,17 @@ fn a_system_that_fails_stands_as_failed_and_stops_no_other() {
     let broken = "[[system]]\nname = \"gone\"\nsubmission = \"gone.csv\"\n\
                   [[system]]\nname = \"no model\"\ndata = \"pictures\"\ncheckpoint = \"nowhere\"\n\
                   [[data]]\nname = \"pictures\"\nreferences = \"pictures.csv\"\nimages = \"images\"\n";
-    let text = small(broken).replace(
-        "name = \"good\"\n",
-        "name = \"good\"\ndata = \"captions\"\n",
-    );
-    let text = text.replace(
-        "name = \"gone\"\n",
-        "name = \"gone\"\ndata = \"captions\"\n",
-    );
+    let text = small(broken).replace("name = \"good\"\n", "name = \"good\"\ndata = \"captions\"\n");
+    let text = text.replace("name = \"gone\"\n", "name = \"gone\"\ndata = \"captions\"\n");
     let suite = Nightly::new(&format!("{text}[gates]\nfail_on_invalid = true\n"));
     let (code, record, stderr) = suite.run();
     assert_eq!(code, 5, "{stderr}");
     let mut invalid = verdicts(&record, "invalid");
     invalid.sort_unstable();
-    assert_eq!(
-        invalid,
-        [("gone", "fgd_paired"), ("no model", "fgd_paired")]
-    );
-    assert_eq!(
-        finding(&record, "good", "fgd_paired")["verdict"],
-        "insufficient_history"
-    );
-    let failed: Vec<Value> = suite
-        .rows()
-        .into_iter()
-        .filter(|row| row["outcome"] == "failed")
-        .collect();
+    assert_eq!(invalid, [("gone", "fgd_paired"), ("no model", "fgd_paired")]);
+    assert_eq!(finding(&record, "good", "fgd_paired")["verdict"], "insufficient_history");
+    let failed: Vec<Value> =
+        suite.rows().into_iter().filter(|row| row["outcome"] == "failed").collect();
     assert_eq!(failed.len(), 2);
     assert!(failed.iter().all(|row| row["value"].is_null()));
 }
@@ -64,31 +46,18 @@ fn time_that_is_over_ends_the_night_cleanly() {
     assert_eq!(code, 0, "{stderr}");
     assert_eq!(record["results"]["steps"][0]["outcome"], "not_run");
     assert_eq!(verdicts(&record, "invalid"), [("good", "fgd_paired")]);
-    assert!(
-        finding(&record, "good", "fgd_paired")["reason"]
-            .as_str()
-            .unwrap()
-            .contains("budget")
-    );
+    assert!(finding(&record, "good", "fgd_paired")["reason"].as_str().unwrap().contains("budget"));
 }
 
 #[test]
 fn changed_data_is_not_scored() {
     let text = small("").replace(
         "references = \"references.csv\"\n",
-        &format!(
-            "references = \"references.csv\"\nreferences_sha256 = \"{}\"\n",
-            "0".repeat(64)
-        ),
+        &format!("references = \"references.csv\"\nreferences_sha256 = \"{}\"\n", "0".repeat(64)),
     );
     let (_, record, _) = Nightly::new(&text).run();
-    let reason = finding(&record, "good", "fgd_paired")["reason"]
-        .as_str()
-        .unwrap();
-    assert!(
-        reason.contains("references of data set `captions` have changed"),
-        "{reason}"
-    );
+    let reason = finding(&record, "good", "fgd_paired")["reason"].as_str().unwrap();
+    assert!(reason.contains("references of data set `captions` have changed"), "{reason}");
 }
 
 #[test]
@@ -111,31 +80,19 @@ fn what_is_wrong_around_a_night_is_said_before_it_begins() {
     );
 
     std::fs::write(suite.path("file"), "").unwrap();
-    std::fs::write(
-        suite.suite(),
-        format!("report = \"file/site\"\n{}", small("")),
-    )
-    .unwrap();
+    std::fs::write(suite.suite(), format!("report = \"file/site\"\n{}", small(""))).unwrap();
     let (code, _, stderr) = suite.nightly(&["run"]);
     assert!(code == 1 && stderr.contains("file/site"), "{code} {stderr}");
 
     std::fs::write(suite.suite(), small("[history]\nfile = \"good.csv\"\n")).unwrap();
     let before = std::fs::read(suite.path("good.csv")).unwrap();
     let (code, _, stderr) = suite.nightly(&["run"]);
-    assert!(
-        code == 1 && stderr.contains("is not an SQLite file"),
-        "{code} {stderr}"
-    );
+    assert!(code == 1 && stderr.contains("is not an SQLite file"), "{code} {stderr}");
     assert_eq!(std::fs::read(suite.path("good.csv")).unwrap(), before);
 
     let (code, _, stderr) = suite.nightly(&["report"]);
     assert_eq!(code, 1, "{stderr}");
-    let missing = suite
-        .place
-        .fgd()
-        .args(["nightly", "run", "none.toml"])
-        .output()
-        .unwrap();
+    let missing = suite.place.fgd().args(["nightly", "run", "none.toml"]).output().unwrap();
     assert!(program::stderr(&missing).contains("fgd nightly init"));
 }
 
@@ -143,21 +100,11 @@ fn what_is_wrong_around_a_night_is_said_before_it_begins() {
 fn init_writes_an_example_and_leaves_what_is_there() {
     let place = Place::new();
     let file = place.path("my.toml");
-    place
-        .fgd()
-        .args(["nightly", "init"])
-        .arg(&file)
-        .assert()
-        .success();
+    place.fgd().args(["nightly", "init"]).arg(&file).assert().success();
     let text = std::fs::read_to_string(&file).unwrap();
     assert!(text.contains("[[benchmark]]"));
     std::fs::write(&file, "mine").unwrap();
-    place
-        .fgd()
-        .args(["nightly", "init"])
-        .arg(&file)
-        .assert()
-        .code(2);
+    place.fgd().args(["nightly", "init"]).arg(&file).assert().code(2);
     assert_eq!(std::fs::read_to_string(Path::new(&file)).unwrap(), "mine");
 }
 
@@ -167,15 +114,10 @@ fn old_records_go_and_the_history_stays() {
     suite.run();
     std::thread::sleep(std::time::Duration::from_millis(1100));
     suite.run();
-    let kept = std::fs::read_dir(suite.path("nightly/nights"))
-        .unwrap()
-        .count();
+    let kept = std::fs::read_dir(suite.path("nightly/nights")).unwrap().count();
     assert_eq!(kept, 1);
-    let nights: std::collections::BTreeSet<String> = suite
-        .rows()
-        .iter()
-        .map(|row| row["started"].as_str().unwrap().to_owned())
-        .collect();
+    let nights: std::collections::BTreeSet<String> =
+        suite.rows().iter().map(|row| row["started"].as_str().unwrap().to_owned()).collect();
     assert_eq!(nights.len(), 2);
 }
 

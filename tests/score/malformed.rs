@@ -17,9 +17,7 @@ use serde_json::Value;
 const ROWS: usize = 12;
 
 fn fixture(path: &str) -> std::path::PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("fixtures")
-        .join(path)
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures").join(path)
 }
 
 /// The header and the first rows of a file of the caption set; none of these rows has a line break inside.
@@ -72,18 +70,12 @@ fn spoil(rows: &mut [String], damage: &Damage) {
             }
         }
         Damage::Id(row, id) => {
-            let caption = rows[*row]
-                .split_once(',')
-                .map_or("", |(_, caption)| caption);
+            let caption = rows[*row].split_once(',').map_or("", |(_, caption)| caption);
             rows[*row] = format!("{},{caption}", quoted(id));
         }
         Damage::Caption(row, text) => set(&mut rows[*row], text),
         Damage::Quote(row, at) => {
-            let at = rows[*row]
-                .char_indices()
-                .map(|(at, _)| at)
-                .nth(*at)
-                .unwrap_or(0);
+            let at = rows[*row].char_indices().map(|(at, _)| at).nth(*at).unwrap_or(0);
             rows[*row].insert(at, '"');
         }
         Damage::Huge(row, length) => set(&mut rows[*row], &"word ".repeat(*length)),
@@ -117,11 +109,7 @@ fn session() -> Session {
         endpoint: None,
         progress: false,
     };
-    Session::new(fgd::settings::Settings {
-        hub,
-        cache: None,
-        program: "fgd".into(),
-    })
+    Session::new(fgd::settings::Settings { hub, cache: None, program: "fgd".into() })
 }
 
 /// Every missing number of a serialised record is explained beside it. (serde_json writes NaN as null.)

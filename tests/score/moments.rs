@@ -46,22 +46,15 @@ fn moments_give_the_set_distance() {
     let expected = set_distance(&place, &good, &wanted);
     let candidates = make(&place, "moments", "good.csv", "good.npz", &[]);
     let references = make(&place, "moments", "references.csv", "references.npz", &[]);
-    for (submission, references) in [
-        (&candidates, &references),
-        (&good, &references),
-        (&candidates, &wanted),
-    ] {
+    for (submission, references) in
+        [(&candidates, &references), (&good, &references), (&candidates, &wanted)]
+    {
         let distance = set_distance(&place, submission, references);
         assert_close(distance, expected, 1e-9, "moments");
     }
     let foreign = fixture("score/moments-without-n.npz");
     let distance = set_distance(&place, &good, &foreign);
-    assert_close(
-        distance,
-        expected,
-        1e-5,
-        "statistics as pytorch-fid saves them",
-    );
+    assert_close(distance, expected, 1e-5, "statistics as pytorch-fid saves them");
 }
 
 #[test]
@@ -73,26 +66,13 @@ fn shards_merge_to_the_whole() {
         make(&place, "moments", "good.csv", &name, &["--shard", shard])
     });
     let merged = place.path("merged.npz");
-    place
-        .fgd()
-        .arg("merge")
-        .args(&shards)
-        .arg("-o")
-        .arg(&merged)
-        .assert()
-        .success();
+    place.fgd().arg("merge").args(&shards).arg("-o").arg(&merged).assert().success();
     let (whole, n) = fgd::jobs::scoring::system::read_moments(&whole).unwrap();
     let (merged, merged_n) = fgd::jobs::scoring::system::read_moments(&merged).unwrap();
     assert_eq!(n, merged_n);
     let (a, b) = (whole.covariance(1).unwrap(), merged.covariance(1).unwrap());
     let apart = |a: &f64, b: &f64| (a - b).abs();
-    assert!(
-        whole
-            .mean()
-            .iter()
-            .zip(&merged.mean())
-            .all(|(a, b)| apart(a, b) < 1e-12)
-    );
+    assert!(whole.mean().iter().zip(&merged.mean()).all(|(a, b)| apart(a, b) < 1e-12));
     assert!(a.iter().zip(&b).all(|(a, b)| apart(a, b) < 1e-12));
 }
 
@@ -127,9 +107,5 @@ fn embeddings_of_different_numbers_of_rows_cannot_be_paired() {
         .assert()
         .code(2)
         .stderr(predicate::str::contains("--unpaired"));
-    place
-        .score(&one_each, &several)
-        .arg("--unpaired")
-        .assert()
-        .success();
+    place.score(&one_each, &several).arg("--unpaired").assert().success();
 }

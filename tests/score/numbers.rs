@@ -48,14 +48,9 @@ fn the_numbers_are_those_of_the_python_originals() {
 fn every_format_of_the_same_captions_gives_the_same_number() {
     let place = Place::new();
     let expected = number(&good(&place, &[]), "/fgd_paired/value");
-    for name in [
-        "good.tsv",
-        "good.json",
-        "good.jsonl",
-        "good.coco.json",
-        "good.csv.gz",
-        "good.parquet",
-    ] {
+    for name in
+        ["good.tsv", "good.json", "good.jsonl", "good.coco.json", "good.csv.gz", "good.parquet"]
+    {
         let record = place.record(&captions(name), &captions("references.csv"), &[]);
         assert_eq!(number(&record, "/fgd_paired/value"), expected, "{name}");
     }
@@ -64,10 +59,7 @@ fn every_format_of_the_same_captions_gives_the_same_number() {
 #[test]
 fn the_record_keeps_to_its_schema() {
     let place = Place::new();
-    let all = good(
-        &place,
-        &["--metrics", "all", "--worst", "3", "--slice", "label"],
-    );
+    let all = good(&place, &["--metrics", "all", "--worst", "3", "--slice", "label"]);
     for record in [good(&place, &[]), good(&place, &["--unpaired"]), all] {
         crate::schema::assert_holds(&record);
     }
@@ -112,10 +104,7 @@ fn slices_share_out_the_images() {
 fn unpaired_sets_have_a_set_distance_only() {
     let place = Place::new();
     let (paired, unpaired) = (good(&place, &[]), good(&place, &["--unpaired"]));
-    assert_eq!(
-        number(&unpaired, "/fgd_set/value"),
-        number(&paired, "/fgd_set/value")
-    );
+    assert_eq!(number(&unpaired, "/fgd_set/value"), number(&paired, "/fgd_set/value"));
     assert_eq!(unpaired["results"]["pairing"], "unpaired");
     assert!(unpaired["results"]["fgd_paired"]["value"].is_null());
     assert!(unpaired["results"]["fgd_paired"]["reason"].is_string());

@@ -18,12 +18,7 @@ fn each_format_holds_the_number() {
     let record = place.record(&captions("good.csv"), &captions("references.csv"), &[]);
     // Digits that rounding to four places or more leaves alone.
     let shown = format!("{:.4}", number(&record, "/fgd_paired/value"));
-    for (format, mark) in [
-        ("text", "fgd_paired"),
-        ("csv", ","),
-        ("md", "|"),
-        ("json", "{"),
-    ] {
+    for (format, mark) in [("text", "fgd_paired"), ("csv", ","), ("md", "|"), ("json", "{")] {
         good(&place)
             .args(["--format", format])
             .assert()
@@ -39,25 +34,16 @@ fn an_engine_that_rounds_says_by_how_much() {
     let exact = place.record(&files[0], &files[1], &[]);
     assert_eq!(exact["encoder"]["deviation"], Value::Null);
     let rounded = place.record(&files[0], &files[1], &["--engine", "int12"]);
-    assert_ne!(
-        rounded["comparability"]["key"],
-        exact["comparability"]["key"]
-    );
+    assert_ne!(rounded["comparability"]["key"], exact["comparability"]["key"]);
     let deviation = &rounded["encoder"]["deviation"];
-    let (mean, max) = (
-        deviation["mean"].as_f64().unwrap(),
-        deviation["max"].as_f64().unwrap(),
-    );
+    let (mean, max) = (deviation["mean"].as_f64().unwrap(), deviation["max"].as_f64().unwrap());
     assert!(0.0 < mean && mean <= max && max < 0.05, "{mean}, {max}");
     // A distance of unit vectors can not move further than the vectors do.
     let moved = number(&rounded, "/mean_cosine/value") - number(&exact, "/mean_cosine/value");
     assert!(moved.abs() <= 2.0 * max, "{moved}");
     // From the cache it says the same.
     let again = place.record(&files[0], &files[1], &["--engine", "int12"]);
-    assert_eq!(
-        again["encoder"]["deviation"],
-        rounded["encoder"]["deviation"]
-    );
+    assert_eq!(again["encoder"]["deviation"], rounded["encoder"]["deviation"]);
     good(&place)
         .args(["--engine", "int12", "--format", "md"])
         .assert()
@@ -69,12 +55,7 @@ fn an_engine_that_rounds_says_by_how_much() {
 fn a_result_file_appears_whole_and_stdout_stays_empty() {
     let place = Place::new();
     let file = place.path("score.json");
-    good(&place)
-        .args(["--format", "json", "-o"])
-        .arg(&file)
-        .assert()
-        .success()
-        .stdout("");
+    good(&place).args(["--format", "json", "-o"]).arg(&file).assert().success().stdout("");
     let record: Value = serde_json::from_slice(&std::fs::read(&file).unwrap()).unwrap();
     assert_eq!(record["kind"], "score");
     assert_eq!(place.files(), ["cache", "score.json"]);
@@ -86,10 +67,7 @@ fn a_failed_run_leaves_the_old_result_alone() {
     let file = place.path("score.json");
     std::fs::write(&file, "old").unwrap();
     place
-        .score(
-            &captions("malformed/missing-ids.csv"),
-            &captions("references.csv"),
-        )
+        .score(&captions("malformed/missing-ids.csv"), &captions("references.csv"))
         .arg("-o")
         .arg(&file)
         .assert()
@@ -137,15 +115,8 @@ fn rows(path: &Path) -> Vec<Map<String, Value>> {
     }
 }
 
-const COLUMNS: [&str; 7] = [
-    "image_id",
-    "row",
-    "caption",
-    "references",
-    "distance",
-    "influence",
-    "bleu_4",
-];
+const COLUMNS: [&str; 7] =
+    ["image_id", "row", "caption", "references", "distance", "influence", "bleu_4"];
 
 #[test]
 fn the_table_per_caption_adds_up_to_the_score() {
@@ -155,12 +126,7 @@ fn the_table_per_caption_adds_up_to_the_score() {
         let record = place.record(
             &captions("good.csv"),
             &captions("references.csv"),
-            &[
-                "--per-caption",
-                file.to_str().unwrap(),
-                "--metrics",
-                "bleu,cider",
-            ],
+            &["--per-caption", file.to_str().unwrap(), "--metrics", "bleu,cider"],
         );
         let rows = rows(&file);
         assert_eq!(rows.len() as f64, number(&record, "/n"), "{extension}");
@@ -188,17 +154,12 @@ fn a_table_of_unknown_format_is_a_usage_error() {
 #[test]
 fn the_worst_captions_come_first() {
     let place = Place::new();
-    let record = place.record(
-        &captions("good.csv"),
-        &captions("references.csv"),
-        &["--worst", "5"],
-    );
+    let record =
+        place.record(&captions("good.csv"), &captions("references.csv"), &["--worst", "5"]);
     let worst = record["results"]["worst"].as_array().unwrap();
     assert_eq!(worst.len(), 5);
-    let distances: Vec<f64> = worst
-        .iter()
-        .map(|caption| caption["distance"].as_f64().unwrap())
-        .collect();
+    let distances: Vec<f64> =
+        worst.iter().map(|caption| caption["distance"].as_f64().unwrap()).collect();
     assert!(distances.is_sorted_by(|a, b| a >= b), "{distances:?}");
     let most = number(&record, "/distances/quantiles/6");
     assert_close(distances[0], most, 1e-12, "the worst is the maximum");

@@ -30,10 +30,8 @@ fn record(place: &Place, system: &str) -> Option<Value> {
 fn better_captions_score_better() {
     let place = Place::new();
     let systems = ["good", "other", "poor", "shuffled"];
-    let Some(records) = systems
-        .iter()
-        .map(|system| record(&place, system))
-        .collect::<Option<Vec<Value>>>()
+    let Some(records) =
+        systems.iter().map(|system| record(&place, system)).collect::<Option<Vec<Value>>>()
     else {
         return;
     };
@@ -49,12 +47,7 @@ fn better_captions_score_better() {
     }
     let (good, shuffled) = (&records[0], &records[3]);
     let set = "/fgd_set/value";
-    assert_close(
-        number(good, set),
-        number(shuffled, set),
-        1e-9,
-        "set distance",
-    );
+    assert_close(number(good, set), number(shuffled, set), 1e-9, "set distance");
     let parts = ["mean_shift", "covariance"].map(|part| format!("/decomposition/{part}"));
     for part in &parts {
         assert_close(number(good, part), number(shuffled, part), 1e-9, part);

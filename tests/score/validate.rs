@@ -20,11 +20,7 @@ fn malformed() -> Vec<(PathBuf, String)> {
 
 fn validate(place: &Place, file: &Path) -> assert_cmd::Command {
     let mut command = place.fgd();
-    command
-        .arg("validate")
-        .arg(file)
-        .arg("--template")
-        .arg(captions("template.csv"));
+    command.arg("validate").arg(file).arg("--template").arg(captions("template.csv"));
     command
 }
 
@@ -56,16 +52,10 @@ fn errors_name_row_and_id() {
     };
     let said = lines("malformed/empty-captions.csv");
     for (row, id) in [(3, 200_003), (5, 200_005), (103, 200_103), (303, 200_303)] {
-        assert!(
-            said.contains(&format!("row {row}, id {id}: error")),
-            "{said}"
-        );
+        assert!(said.contains(&format!("row {row}, id {id}: error")), "{said}");
     }
     let said = lines("malformed/missing-ids.csv");
-    assert!(
-        (200_011..=200_015).all(|id| said.contains(&id.to_string())),
-        "{said}"
-    );
+    assert!((200_011..=200_015).all(|id| said.contains(&id.to_string())), "{said}");
     let said = lines("malformed/duplicate-ids.csv");
     assert!(said.contains("200001") && said.contains("200002"), "{said}");
 }
@@ -119,14 +109,10 @@ fn what_is_no_caption_file_gets_one_clear_sentence() {
         assert!(said.contains(says), "{said}");
         assert!(!said.contains("panicked"), "{said}");
     }
-    validate(&place, &captions("good.csv"))
-        .args(["--max-bytes", "100"])
-        .assert()
-        .code(4)
-        .stderr(
-            predicate::str::contains("--max-bytes")
-                .and(predicate::function(|said: &str| said.lines().count() == 1)),
-        );
+    validate(&place, &captions("good.csv")).args(["--max-bytes", "100"]).assert().code(4).stderr(
+        predicate::str::contains("--max-bytes")
+            .and(predicate::function(|said: &str| said.lines().count() == 1)),
+    );
 }
 
 #[test]
@@ -144,9 +130,5 @@ fn json_lists_the_findings() {
     assert_eq!(list["valid"], false);
     assert_eq!(list["errors"], 5);
     let findings = list["findings"].as_array().unwrap();
-    assert!(
-        findings
-            .iter()
-            .any(|f| f["row"] == 103 && f["id"] == "200103")
-    );
+    assert!(findings.iter().any(|f| f["row"] == 103 && f["id"] == "200103"));
 }

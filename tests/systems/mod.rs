@@ -20,9 +20,7 @@ pub fn fgd(arguments: &[&str]) -> Command {
     for name in variables.filter(|name| name.to_string_lossy().starts_with("FGD_")) {
         command.env_remove(name);
     }
-    command
-        .env("HF_HUB_OFFLINE", "1")
-        .env("FGD_NO_CACHE", "true");
+    command.env("HF_HUB_OFFLINE", "1").env("FGD_NO_CACHE", "true");
     command.args(arguments);
     command
 }
@@ -46,9 +44,7 @@ pub fn record(arguments: &[&str]) -> Value {
 
 /// A path under fixtures/.
 pub fn fixture(name: &str) -> String {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("fixtures")
-        .join(name);
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures").join(name);
     path.to_str().unwrap().to_owned()
 }
 
@@ -78,10 +74,7 @@ pub fn embed(name: &str, folder: &Path) -> String {
         // Words may cancel each other; what all captions share keeps them from having no direction.
         row[DIMENSIONS] = 1.0;
         let words = caption.to_lowercase();
-        for word in words
-            .split(|c: char| !c.is_alphanumeric())
-            .filter(|w| w.len() > 2)
-        {
+        for word in words.split(|c: char| !c.is_alphanumeric()).filter(|w| w.len() > 2) {
             let mut hasher = std::collections::hash_map::DefaultHasher::new();
             word.hash(&mut hasher);
             let hash = hasher.finish();

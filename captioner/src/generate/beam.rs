@@ -40,9 +40,8 @@ pub fn search(
     special: &SpecialTokens,
 ) -> Result<Vec<Sequence>> {
     let beams = config.num_beams;
-    let mut searches: Vec<Search> = (0..prompts)
-        .map(|prompt| Search::new(prompt, beams, special))
-        .collect();
+    let mut searches: Vec<Search> =
+        (0..prompts).map(|prompt| Search::new(prompt, beams, special)).collect();
     let mut done = vec![None; prompts];
     for step in 1..=config.max_new_tokens {
         let newest: Vec<u32> = searches.iter().flat_map(Search::newest).collect();
@@ -52,11 +51,7 @@ pub fn search(
             let rows: Vec<Vec<f32>> = logits.by_ref().take(beams).collect();
             let candidates = search.candidates(rows, config, special);
             let chosen = search.advance(&candidates, step, config, special);
-            parents.extend(
-                chosen
-                    .into_iter()
-                    .map(|parent| (index * beams + parent) as u32),
-            );
+            parents.extend(chosen.into_iter().map(|parent| (index * beams + parent) as u32));
         }
         let mut kept = Vec::new();
         let mut open = Vec::new();
@@ -80,37 +75,24 @@ pub fn search(
     }
     Ok(done
         .into_iter()
-        .map(|best| {
-            best.unwrap_or(Sequence {
-                ids: Vec::new(),
-                score: None,
-            })
-        })
+        .map(|best| best.unwrap_or(Sequence { ids: Vec::new(), score: None }))
         .collect())
 }
 
 impl Search {
     fn new(prompt: usize, beams: usize, special: &SpecialTokens) -> Self {
-        let beam = |score| Beam {
-            ids: vec![special.decoder_start],
-            score,
-            finished: false,
-        };
+        let beam = |score| Beam { ids: vec![special.decoder_start], score, finished: false };
         Self {
             prompt,
             // Only the first beam counts at first: all start alike.
-            running: (0..beams)
-                .map(|i| beam(if i == 0 { 0.0 } else { NEVER }))
-                .collect(),
+            running: (0..beams).map(|i| beam(if i == 0 { 0.0 } else { NEVER })).collect(),
             finished: vec![beam(NEVER); beams],
             improvable: true,
         }
     }
 
     fn newest(&self) -> impl Iterator<Item = u32> + '_ {
-        self.running
-            .iter()
-            .filter_map(|beam| beam.ids.last().copied())
+        self.running.iter().filter_map(|beam| beam.ids.last().copied())
     }
 
     /// The best continuations of all beams together, best first.
@@ -131,14 +113,7 @@ impl Search {
                     continue;
                 }
                 let at = best.partition_point(|c| c.score >= score);
-                best.insert(
-                    at,
-                    Candidate {
-                        parent,
-                        id: id as u32,
-                        score,
-                    },
-                );
+                best.insert(at, Candidate { parent, id: id as u32, score });
                 best.truncate(count);
             }
         }
@@ -158,11 +133,7 @@ impl Search {
         let extended = |c: &Candidate, score: f32, finished: bool| {
             let mut ids = self.running[c.parent].ids.clone();
             ids.push(c.id);
-            Beam {
-                ids,
-                score,
-                finished,
-            }
+            Beam { ids, score, finished }
         };
 
         let mut alive: Vec<(&Candidate, f32)> = candidates
@@ -171,10 +142,8 @@ impl Search {
             .collect();
         alive.sort_by(|a, b| b.1.total_cmp(&a.1));
         alive.truncate(beams);
-        let running: Vec<Beam> = alive
-            .iter()
-            .map(|(c, score)| extended(c, *score, false))
-            .collect();
+        let running: Vec<Beam> =
+            alive.iter().map(|(c, score)| extended(c, *score, false)).collect();
 
         let full = self.is_full() && config.early_stopping == EarlyStopping::Always;
         if self.improvable && !full {
@@ -184,10 +153,8 @@ impl Search {
                 .take(beams)
                 .filter(|c| ends(c))
                 .map(|c| extended(c, c.score / length, true));
-            let mut finished: Vec<Beam> = std::mem::take(&mut self.finished)
-                .into_iter()
-                .chain(new)
-                .collect();
+            let mut finished: Vec<Beam> =
+                std::mem::take(&mut self.finished).into_iter().chain(new).collect();
             finished.sort_by(|a, b| b.score.total_cmp(&a.score));
             finished.truncate(beams);
             self.finished = finished;
@@ -208,14 +175,8 @@ impl Search {
             _ => step,
         };
         let reachable = self.running[0].score / (length as f64).powf(config.length_penalty) as f32;
-        let worst = self
-            .finished
-            .iter()
-            .map(|beam| beam.score)
-            .fold(f32::INFINITY, f32::min);
-        self.finished
-            .iter()
-            .any(|beam| reachable > if beam.finished { worst } else { NEVER })
+        let worst = self.finished.iter().map(|beam| beam.score).fold(f32::INFINITY, f32::min);
+        self.finished.iter().any(|beam| reachable > if beam.finished { worst } else { NEVER })
     }
 
     fn is_settled(&self, config: &GenerationConfig) -> bool {
@@ -224,10 +185,7 @@ impl Search {
 
     fn best(&self) -> Option<Sequence> {
         let beam = self.finished.iter().find(|beam| beam.finished)?;
-        Some(Sequence {
-            ids: beam.ids[1..].to_vec(),
-            score: Some(f64::from(beam.score)),
-        })
+        Some(Sequence { ids: beam.ids[1..].to_vec(), score: Some(f64::from(beam.score)) })
     }
 }
 

@@ -55,15 +55,9 @@ pub fn search(
         if rows.len() < before {
             model.keep_prompts(&kept)?;
         }
-        newest = rows
-            .iter()
-            .filter_map(|row| row.ids.last().copied())
-            .collect();
+        newest = rows.iter().filter_map(|row| row.ids.last().copied()).collect();
     }
-    Ok(done
-        .into_iter()
-        .map(|ids| Sequence { ids, score: None })
-        .collect())
+    Ok(done.into_iter().map(|ids| Sequence { ids, score: None }).collect())
 }
 
 /// The first of the largest, as torch's argmax on a CPU.

@@ -90,16 +90,10 @@ impl GenerationConfig {
             ));
         }
         if self.num_beams == 0 || self.num_beams > 64 {
-            return refuse(format!(
-                "num_beams is {}; it must be 1 to 64",
-                self.num_beams
-            ));
+            return refuse(format!("num_beams is {}; it must be 1 to 64", self.num_beams));
         }
         if !self.length_penalty.is_finite() {
-            return refuse(format!(
-                "length_penalty is {}; it must be finite",
-                self.length_penalty
-            ));
+            return refuse(format!("length_penalty is {}; it must be finite", self.length_penalty));
         }
         if !(self.repetition_penalty > 0.0 && self.repetition_penalty.is_finite()) {
             return refuse(format!(
@@ -116,10 +110,7 @@ impl GenerationConfig {
             );
         }
         if !(sampling.temperature > 0.0 && sampling.temperature.is_finite()) {
-            return refuse(format!(
-                "temperature is {}; it must be above 0",
-                sampling.temperature
-            ));
+            return refuse(format!("temperature is {}; it must be above 0", sampling.temperature));
         }
         if sampling.top_k == Some(0) {
             return refuse("top_k is 0; it must be at least 1".into());

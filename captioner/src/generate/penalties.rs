@@ -29,11 +29,7 @@ fn repetition(ids: &[u32], penalty: f32, scores: &mut [f32]) {
     seen.dedup();
     for id in seen {
         if let Some(score) = scores.get_mut(id as usize) {
-            *score = if *score < 0.0 {
-                *score * penalty
-            } else {
-                *score / penalty
-            };
+            *score = if *score < 0.0 { *score * penalty } else { *score / penalty };
         }
     }
 }
@@ -68,10 +64,7 @@ mod tests {
     fn ngram_bans_what_followed_the_same_words() {
         let mut scores = [0.0; 6];
         no_repeat_ngram(&[1, 2, 3, 1, 2], 3, &mut scores);
-        assert_eq!(
-            scores.map(f32::is_finite),
-            [true, true, true, false, true, true]
-        );
+        assert_eq!(scores.map(f32::is_finite), [true, true, true, false, true, true]);
         let mut scores = [0.0; 4];
         no_repeat_ngram(&[1, 2], 1, &mut scores);
         assert_eq!(scores.map(f32::is_finite), [true, false, false, true]);

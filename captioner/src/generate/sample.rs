@@ -19,10 +19,7 @@ pub struct Sampler {
 impl Sampler {
     /// A stream for `seed`, already mixed with the image.
     pub fn new(sampling: &Sampling, seed: u64) -> Self {
-        Self {
-            sampling: sampling.clone(),
-            stream: ChaCha8Rng::seed_from_u64(seed),
-        }
+        Self { sampling: sampling.clone(), stream: ChaCha8Rng::seed_from_u64(seed) }
     }
 
     /// One token from these logits.
@@ -94,12 +91,7 @@ mod tests {
     }
 
     fn sampling(temperature: f64, top_k: Option<usize>, top_p: Option<f64>) -> Sampling {
-        Sampling {
-            temperature,
-            top_k,
-            top_p,
-            seed: 0,
-        }
+        Sampling { temperature, top_k, top_p, seed: 0 }
     }
 
     /// What the definition gives, by hand: the probabilities of these tokens at this temperature, made to sum to one.
@@ -133,10 +125,7 @@ mod tests {
             for _ in 0..DRAWS {
                 counts[sampler.draw(&logits()).unwrap() as usize] += 1;
             }
-            for (id, p) in expected(tokens, sampling.temperature)
-                .into_iter()
-                .enumerate()
-            {
+            for (id, p) in expected(tokens, sampling.temperature).into_iter().enumerate() {
                 let found = counts[id] as f64 / DRAWS as f64;
                 let error = (p * (1.0 - p) / DRAWS as f64).sqrt();
                 assert!(
@@ -151,9 +140,7 @@ mod tests {
     fn a_stream_is_its_seeds() {
         let draws = |seed| {
             let mut sampler = Sampler::new(&sampling(1.0, None, None), seed);
-            (0..50)
-                .map(|_| sampler.draw(&logits()).unwrap())
-                .collect::<Vec<_>>()
+            (0..50).map(|_| sampler.draw(&logits()).unwrap()).collect::<Vec<_>>()
         };
         assert_eq!(draws(1), draws(1));
         assert_ne!(draws(1), draws(2));

@@ -16,8 +16,7 @@ pub type Mask = Tensor;
 /// [batch, length, heads·dim] → [batch, heads, length, dim], as a view.
 pub fn heads(x: &Tensor, heads: usize) -> Result<Tensor> {
     let (batch, length, width) = x.dims3()?;
-    Ok(x.reshape((batch, length, heads, width / heads))?
-        .transpose(1, 2)?)
+    Ok(x.reshape((batch, length, heads, width / heads))?.transpose(1, 2)?)
 }
 
 /// q [batch, heads, queries, dim], k and v [batch, heads, keys, dim], `bias` [heads, queries, keys] added to the scores
@@ -36,9 +35,7 @@ pub fn attention(
     } else {
         with_candle(q, k, v, scale, bias, mask)?
     };
-    Ok(out
-        .transpose(1, 2)?
-        .reshape((batch, queries, heads * dim))?)
+    Ok(out.transpose(1, 2)?.reshape((batch, queries, heads * dim))?)
 }
 
 /// The same in candle's operations: for devices, and the twin that the host path is tested against.
@@ -75,16 +72,8 @@ fn on_host(
     let (q, k, v) = (row_views(q)?, row_views(k)?, row_views(v)?);
     let bias: Option<Vec<f32>> = bias.map(|b| b.flatten_all()?.to_vec1()).transpose()?;
     let mask: Option<Vec<f32>> = mask.map(|m| m.flatten_all()?.to_vec1()).transpose()?;
-    let (qs, ks, vs) = (
-        q.storage_and_layout(),
-        k.storage_and_layout(),
-        v.storage_and_layout(),
-    );
-    let (q, k, v) = (
-        Views::new(&qs.0, qs.1)?,
-        Views::new(&ks.0, ks.1)?,
-        Views::new(&vs.0, vs.1)?,
-    );
+    let (qs, ks, vs) = (q.storage_and_layout(), k.storage_and_layout(), v.storage_and_layout());
+    let (q, k, v) = (Views::new(&qs.0, qs.1)?, Views::new(&ks.0, ks.1)?, Views::new(&vs.0, vs.1)?);
 
     let mut out = vec![0f32; batch * heads * queries * dim];
     out.par_chunks_mut(queries * dim).enumerate().for_each_init(
@@ -95,25 +84,17 @@ fn on_host(
             for (i, row) in scores.chunks_mut(keys).enumerate() {
                 if let Some(bias) = &bias {
                     let start = (h * queries + i) * keys;
-                    row.iter_mut()
-                        .zip(&bias[start..])
-                        .for_each(|(s, b)| *s += b);
+                    row.iter_mut().zip(&bias[start..]).for_each(|(s, b)| *s += b);
                 }
                 if let Some(mask) = &mask {
-                    row.iter_mut()
-                        .zip(&mask[b * keys..])
-                        .for_each(|(s, m)| *s += m);
+                    row.iter_mut().zip(&mask[b * keys..]).for_each(|(s, m)| *s += m);
                 }
                 softmax(row);
             }
             mix(scores, &v.at(b, h), out);
         },
     );
-    Ok(Tensor::from_vec(
-        out,
-        (batch, heads, queries, dim),
-        &Device::Cpu,
-    )?)
+    Ok(Tensor::from_vec(out, (batch, heads, queries, dim), &Device::Cpu)?)
 }
 
 /// The tensor itself if its innermost dimension is dense, else a dense copy.
@@ -139,13 +120,11 @@ struct View<'a> {
 impl<'a> Views<'a> {
     fn new(storage: &'a Storage, layout: &'a Layout) -> Result<Self> {
         match storage {
-            Storage::Cpu(cpu) => Ok(Self {
-                values: cpu.as_slice::<f32>()?,
-                layout,
-            }),
-            _ => Err(
-                candle_core::Error::Msg("host attention was given a device tensor".into()).into(),
-            ),
+            Storage::Cpu(cpu) => Ok(Self { values: cpu.as_slice::<f32>()?, layout }),
+            _ => {
+                Err(candle_core::Error::Msg("host attention was given a device tensor".into())
+                    .into())
+            }
         }
     }
 
@@ -154,12 +133,7 @@ impl<'a> Views<'a> {
         let start = self.layout.start_offset() + batch * stride[0] + head * stride[1];
         let (rows, dim, stride) = (dims[2], dims[3], stride[2]);
         let end = start + (rows - 1) * stride + dim;
-        View {
-            values: &self.values[start..end],
-            rows,
-            dim,
-            stride,
-        }
+        View { values: &self.values[start..end], rows, dim, stride }
     }
 }
 
@@ -236,23 +210,12 @@ mod tests {
 
     fn tensor(shape: (usize, usize, usize, usize), seed: f32) -> Tensor {
         let count = shape.0 * shape.1 * shape.2 * shape.3;
-        let values: Vec<f32> = (0..count)
-            .map(|i| (i as f32 * 0.731 + seed).sin())
-            .collect();
+        let values: Vec<f32> = (0..count).map(|i| (i as f32 * 0.731 + seed).sin()).collect();
         Tensor::from_vec(values, shape, &Device::Cpu).unwrap()
     }
 
     fn largest_difference(a: &Tensor, b: &Tensor) -> f32 {
-        (a - b)
-            .unwrap()
-            .abs()
-            .unwrap()
-            .flatten_all()
-            .unwrap()
-            .max(0)
-            .unwrap()
-            .to_scalar()
-            .unwrap()
+        (a - b).unwrap().abs().unwrap().flatten_all().unwrap().max(0).unwrap().to_scalar().unwrap()
     }
 
     /// Dense tensors, strided views as projections and caches give them, bias and mask.
@@ -269,12 +232,9 @@ mod tests {
                 mask[2 * keys - 1] = f32::NEG_INFINITY;
             }
             let mask = Tensor::from_vec(mask, (2, keys), &Device::Cpu).unwrap();
-            for (bias, mask) in [
-                (None, None),
-                (Some(&bias), None),
-                (None, Some(&mask)),
-                (Some(&bias), Some(&mask)),
-            ] {
+            for (bias, mask) in
+                [(None, None), (Some(&bias), None), (None, Some(&mask)), (Some(&bias), Some(&mask))]
+            {
                 let host = on_host(&q, &k, &v, 0.3, bias, mask).unwrap();
                 let candle = with_candle(&q, &k, &v, 0.3, bias, mask).unwrap();
                 assert!(

@@ -28,29 +28,17 @@ impl Linear {
     /// A weight of any shape, read as `[shape[0], product of the rest]`.
     pub fn load_shaped(scope: &Scope, shape: &[usize], with_bias: bool) -> Result<Self> {
         let weight = scope.matrix(shape)?;
-        let bias = if with_bias {
-            Some(scope.tensor("bias", &shape[..1])?)
-        } else {
-            None
-        };
+        let bias = if with_bias { Some(scope.tensor("bias", &shape[..1])?) } else { None };
         let host_bias = match (&weight, &bias) {
             (Matrix::Host(_), Some(bias)) => bias.to_dtype(DType::F32)?.to_vec1()?,
             _ => Vec::new(),
         };
-        Ok(Self {
-            weight,
-            bias,
-            host_bias,
-        })
+        Ok(Self { weight, bias, host_bias })
     }
 
     /// A layer around an existing matrix.
     pub fn from_matrix(weight: Matrix) -> Self {
-        Self {
-            weight,
-            bias: None,
-            host_bias: Vec::new(),
-        }
+        Self { weight, bias: None, host_bias: Vec::new() }
     }
 
     /// x [.., inputs] → [.., outputs].
@@ -71,9 +59,7 @@ impl Linear {
                     *last = weight.rows();
                 }
                 let epilogue = |row: &mut [f32]| {
-                    row.iter_mut()
-                        .zip(&self.host_bias)
-                        .for_each(|(y, b)| *y += b);
+                    row.iter_mut().zip(&self.host_bias).for_each(|(y, b)| *y += b);
                     if let Some(activation) = activation {
                         Level::current().activate(activation, row);
                     }
@@ -103,7 +89,7 @@ fn on_host<R>(x: &Tensor, f: impl FnOnce(&[f32]) -> R) -> Result<R> {
         candle_core::Storage::Cpu(cpu) => cpu.as_slice::<f32>()?,
         _ => {
             return Err(
-                candle_core::Error::Msg("a host layer was given a device tensor".into()).into(),
+                candle_core::Error::Msg("a host layer was given a device tensor".into()).into()
             );
         }
     };

@@ -24,12 +24,7 @@ impl LayerNorm {
 
     /// Over the last dimension.
     pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        Ok(candle_nn::ops::layer_norm(
-            &x.contiguous()?,
-            &self.weight,
-            &self.bias,
-            self.eps,
-        )?)
+        Ok(candle_nn::ops::layer_norm(&x.contiguous()?, &self.weight, &self.bias, self.eps)?)
     }
 }
 
@@ -42,18 +37,11 @@ pub struct RmsNorm {
 impl RmsNorm {
     /// `weight` `[size]`.
     pub fn load(scope: &Scope, size: usize, eps: f64) -> Result<Self> {
-        Ok(Self {
-            weight: scope.tensor("weight", &[size])?,
-            eps: eps as f32,
-        })
+        Ok(Self { weight: scope.tensor("weight", &[size])?, eps: eps as f32 })
     }
 
     /// Over the last dimension.
     pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        Ok(candle_nn::ops::rms_norm(
-            &x.contiguous()?,
-            &self.weight,
-            self.eps,
-        )?)
+        Ok(candle_nn::ops::rms_norm(&x.contiguous()?, &self.weight, self.eps)?)
     }
 }

@@ -30,11 +30,7 @@ pub struct RgbImage {
 /// Bytes that are no image of these formats, a broken image, one beyond [`MAX_PIXELS`].
 pub fn decode(bytes: &[u8]) -> Result<RgbImage, String> {
     let format = image::guess_format(bytes).map_err(|_| {
-        let what = if bytes.is_empty() {
-            "the file is empty"
-        } else {
-            "not an image"
-        };
+        let what = if bytes.is_empty() { "the file is empty" } else { "not an image" };
         format!("{what}; supported are JPEG, PNG, WebP and GIF")
     })?;
     let cursor = Cursor::new(bytes);
@@ -43,9 +39,9 @@ pub fn decode(bytes: &[u8]) -> Result<RgbImage, String> {
         ImageFormat::Png => finish(PngDecoder::new(cursor).map_err(explain)?),
         ImageFormat::WebP => finish(WebPDecoder::new(cursor).map_err(explain)?),
         ImageFormat::Gif => finish(GifDecoder::new(cursor).map_err(explain)?),
-        other => Err(format!(
-            "{other:?} images are not supported; convert to JPEG, PNG, WebP or GIF"
-        )),
+        other => {
+            Err(format!("{other:?} images are not supported; convert to JPEG, PNG, WebP or GIF"))
+        }
     }
 }
 
@@ -61,11 +57,7 @@ fn finish(decoder: impl ImageDecoder) -> Result<RgbImage, String> {
         return Err(format!("{width}×{height} pixels"));
     }
     let image = DynamicImage::from_decoder(decoder).map_err(explain)?;
-    Ok(RgbImage {
-        width: width as usize,
-        height: height as usize,
-        data: rgb_bytes(image),
-    })
+    Ok(RgbImage { width: width as usize, height: height as usize, data: rgb_bytes(image) })
 }
 
 /// 16-bit colour keeps its high byte, as Pillow's RGB;16B; 16-bit grey is clipped at 255, as Pillow's I;16.
@@ -74,24 +66,21 @@ fn rgb_bytes(image: DynamicImage) -> Vec<u8> {
     let high = |v: u16| (v >> 8) as u8;
     match image {
         DynamicImage::ImageRgb8(rgb) => rgb.into_raw(),
-        DynamicImage::ImageRgba8(rgba) => rgba
-            .pixels()
-            .flat_map(|p| [p.0[0], p.0[1], p.0[2]])
-            .collect(),
+        DynamicImage::ImageRgba8(rgba) => {
+            rgba.pixels().flat_map(|p| [p.0[0], p.0[1], p.0[2]]).collect()
+        }
         DynamicImage::ImageLuma8(luma) => luma.pixels().flat_map(|p| grey(p.0[0])).collect(),
         DynamicImage::ImageLumaA8(luma) => luma.pixels().flat_map(|p| grey(p.0[0])).collect(),
-        DynamicImage::ImageLuma16(luma) => luma
-            .pixels()
-            .flat_map(|p| grey(p.0[0].min(255) as u8))
-            .collect(),
+        DynamicImage::ImageLuma16(luma) => {
+            luma.pixels().flat_map(|p| grey(p.0[0].min(255) as u8)).collect()
+        }
         DynamicImage::ImageLumaA16(luma) => {
             luma.pixels().flat_map(|p| grey(high(p.0[0]))).collect()
         }
         DynamicImage::ImageRgb16(rgb) => rgb.pixels().flat_map(|p| p.0.map(high)).collect(),
-        DynamicImage::ImageRgba16(rgba) => rgba
-            .pixels()
-            .flat_map(|p| [high(p.0[0]), high(p.0[1]), high(p.0[2])])
-            .collect(),
+        DynamicImage::ImageRgba16(rgba) => {
+            rgba.pixels().flat_map(|p| [high(p.0[0]), high(p.0[1]), high(p.0[2])]).collect()
+        }
         other => other.into_rgb8().into_raw(),
     }
 }

@@ -66,16 +66,10 @@ impl Preprocessor {
     /// # Errors
     /// A file that cannot be read or asks for another processing than BLIP's.
     pub fn read(dir: &Path, image_size: usize) -> Result<Self> {
-        let (new, old) = (
-            dir.join("processor_config.json"),
-            dir.join("preprocessor_config.json"),
-        );
+        let (new, old) = (dir.join("processor_config.json"), dir.join("preprocessor_config.json"));
         let mut path = new.clone();
-        let mut file = if new.exists() {
-            read_json::<ProcessorFile>(&new)?.image_processor
-        } else {
-            None
-        };
+        let mut file =
+            if new.exists() { read_json::<ProcessorFile>(&new)?.image_processor } else { None };
         if file.is_none() && old.exists() {
             path = old;
             file = Some(read_json(&path)?);
@@ -106,12 +100,8 @@ impl Preprocessor {
         Ok(Self {
             size: image_size,
             // CLIP's, <https://github.com/openai/CLIP>.
-            mean: file
-                .image_mean
-                .unwrap_or([0.481_454_66, 0.457_827_5, 0.408_210_73]),
-            std: file
-                .image_std
-                .unwrap_or([0.268_629_55, 0.261_302_6, 0.275_777_1]),
+            mean: file.image_mean.unwrap_or([0.481_454_66, 0.457_827_5, 0.408_210_73]),
+            std: file.image_std.unwrap_or([0.268_629_55, 0.261_302_6, 0.275_777_1]),
             rescale_factor: file.rescale_factor.unwrap_or(1.0 / 255.0),
         })
     }

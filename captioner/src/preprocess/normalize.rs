@@ -15,12 +15,7 @@ pub fn normalize(image: &RgbImage, factor: f64, mean: [f32; 3], std: [f32; 3]) -
             })
             .collect();
         out.extend(
-            image
-                .data
-                .iter()
-                .skip(channel)
-                .step_by(3)
-                .map(|byte| table[usize::from(*byte)]),
+            image.data.iter().skip(channel).step_by(3).map(|byte| table[usize::from(*byte)]),
         );
     }
     out

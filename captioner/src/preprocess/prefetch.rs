@@ -44,10 +44,7 @@ impl Prefetch {
                 thread::spawn(move || {
                     for index in (lane..paths.len()).step_by(threads) {
                         // The receiver is gone when the run has ended early.
-                        if send
-                            .send(decode(index, &paths[index], &preprocessor))
-                            .is_err()
-                        {
+                        if send.send(decode(index, &paths[index], &preprocessor)).is_err() {
                             return;
                         }
                     }
@@ -55,31 +52,19 @@ impl Prefetch {
                 receive
             })
             .collect();
-        Self {
-            lanes,
-            next: 0,
-            count: paths.len(),
-        }
+        Self { lanes, next: 0, count: paths.len() }
     }
 }
 
 fn decode(index: usize, path: &PathBuf, preprocessor: &Preprocessor) -> DecodedImage {
     match std::fs::read(path) {
-        Err(e) => DecodedImage {
-            index,
-            sha256: String::new(),
-            pixels: Err(e.to_string()),
-        },
+        Err(e) => DecodedImage { index, sha256: String::new(), pixels: Err(e.to_string()) },
         Ok(bytes) => {
             let sha256 = format!("{:x}", Sha256::digest(&bytes));
             // A decoder's panic on a hostile file must not take the run down.
             let pixels = std::panic::catch_unwind(|| preprocessor.pixels(&bytes))
                 .unwrap_or_else(|_| Err("broken image: the decoder gave up".into()));
-            DecodedImage {
-                index,
-                sha256,
-                pixels,
-            }
+            DecodedImage { index, sha256, pixels }
         }
     }
 }
@@ -94,14 +79,10 @@ impl Iterator for Prefetch {
         let index = self.next;
         self.next += 1;
         // A worker that died (out of memory threads, for one) leaves its lane closed.
-        Some(
-            self.lanes[index % self.lanes.len()]
-                .recv()
-                .unwrap_or_else(|_| DecodedImage {
-                    index,
-                    sha256: String::new(),
-                    pixels: Err("the decoding thread ended".into()),
-                }),
-        )
+        Some(self.lanes[index % self.lanes.len()].recv().unwrap_or_else(|_| DecodedImage {
+            index,
+            sha256: String::new(),
+            pixels: Err("the decoding thread ended".into()),
+        }))
     }
 }

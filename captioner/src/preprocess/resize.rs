@@ -87,9 +87,8 @@ const HALF: i32 = 1 << (PRECISION_BITS - 1);
 fn pass_horizontal(image: &RgbImage, weights: &Weights) -> RgbImage {
     let width = weights.windows.len();
     let mut data = vec![0u8; width * image.height * CHANNELS];
-    let rows = data
-        .par_chunks_mut(width * CHANNELS)
-        .zip(image.data.par_chunks(image.width * CHANNELS));
+    let rows =
+        data.par_chunks_mut(width * CHANNELS).zip(image.data.par_chunks(image.width * CHANNELS));
     rows.for_each(|(out, row)| {
         for (pixel, (first, window)) in out.chunks_mut(CHANNELS).zip(&weights.windows) {
             let mut sums = [HALF; CHANNELS];
@@ -101,20 +100,16 @@ fn pass_horizontal(image: &RgbImage, weights: &Weights) -> RgbImage {
             pixel.copy_from_slice(&sums.map(to_byte));
         }
     });
-    RgbImage {
-        width,
-        height: image.height,
-        data,
-    }
+    RgbImage { width, height: image.height, data }
 }
 
 fn pass_vertical(image: &RgbImage, weights: &Weights) -> RgbImage {
     let stride = image.width * CHANNELS;
     let height = weights.windows.len();
     let mut data = vec![0u8; height * stride];
-    data.par_chunks_mut(stride)
-        .zip(&weights.windows)
-        .for_each_init(Vec::new, |sums, (out, (first, window))| {
+    data.par_chunks_mut(stride).zip(&weights.windows).for_each_init(
+        Vec::new,
+        |sums, (out, (first, window))| {
             sums.clear();
             sums.resize(stride, HALF);
             for (row, weight) in image.data[first * stride..].chunks(stride).zip(window) {
@@ -122,13 +117,8 @@ fn pass_vertical(image: &RgbImage, weights: &Weights) -> RgbImage {
                     .zip(row)
                     .for_each(|(sum, value)| *sum += i32::from(*value) * weight);
             }
-            out.iter_mut()
-                .zip(sums)
-                .for_each(|(out, sum)| *out = to_byte(*sum));
-        });
-    RgbImage {
-        width: image.width,
-        height,
-        data,
-    }
+            out.iter_mut().zip(sums).for_each(|(out, sum)| *out = to_byte(*sum));
+        },
+    );
+    RgbImage { width: image.width, height, data }
 }

@@ -33,11 +33,9 @@ pub(super) fn caption(
             error: None,
         };
         match decoded.pixels {
-            Ok(pixels) => readable.push(Readable {
-                at: outcomes.len(),
-                pixels,
-                sha256: decoded.sha256,
-            }),
+            Ok(pixels) => {
+                readable.push(Readable { at: outcomes.len(), pixels, sha256: decoded.sha256 })
+            }
             Err(reason) if plan.on_error == OnError::Fail => {
                 return Err(Error::Image {
                     id: image.id.clone(),
@@ -58,10 +56,8 @@ pub(super) fn caption(
     let vision = start.elapsed().as_secs_f64();
     stages.vision += vision;
     let start = Instant::now();
-    let seeds: Vec<u64> = readable
-        .iter()
-        .map(|image| seed(&plan.generation, &outcomes[image.at].id))
-        .collect();
+    let seeds: Vec<u64> =
+        readable.iter().map(|image| seed(&plan.generation, &outcomes[image.at].id)).collect();
     let prompts = vec![prompt.to_vec(); readable.len()];
     let captions = captioner.caption(&queries, &prompts, &seeds, &plan.generation)?;
     let language = start.elapsed().as_secs_f64();
@@ -128,8 +124,5 @@ fn seed(config: &GenerationConfig, id: &str) -> u64 {
     hash.update(sampling.seed.to_le_bytes());
     hash.update(id.as_bytes());
     let digest = hash.finalize();
-    digest
-        .iter()
-        .take(8)
-        .fold(0, |seed, byte| seed << 8 | u64::from(*byte))
+    digest.iter().take(8).fold(0, |seed, byte| seed << 8 | u64::from(*byte))
 }

@@ -67,49 +67,28 @@ impl Journal {
             .truncate(false)
             .open(path)
             .map_err(Error::io(path))?;
-        let refuse = |reason: String| Error::Journal {
-            path: path.into(),
-            reason,
-        };
+        let refuse = |reason: String| Error::Journal { path: path.into(), reason };
         file.try_lock().map_err(|_| {
             refuse("another process is writing it; wait for it or give another -o".into())
         })?;
         let mut text = Vec::new();
         file.read_to_end(&mut text).map_err(Error::io(path))?;
         // Whatever follows the last newline was being written when the process ended.
-        let whole = text
-            .iter()
-            .rposition(|b| *b == b'\n')
-            .map_or(0, |at| at + 1);
+        let whole = text.iter().rposition(|b| *b == b'\n').map_or(0, |at| at + 1);
         file.set_len(whole as u64).map_err(Error::io(path))?;
         file.seek(SeekFrom::End(0)).map_err(Error::io(path))?;
-        let mut journal = Self {
-            path: path.into(),
-            file,
-            batches: 0,
-        };
+        let mut journal = Self { path: path.into(), file, batches: 0 };
 
-        let mut lines = text[..whole]
-            .split(|b| *b == b'\n')
-            .filter(|line| !line.is_empty());
+        let mut lines = text[..whole].split(|b| *b == b'\n').filter(|line| !line.is_empty());
         let Some(first) = lines.next() else {
-            journal.append(&Header {
-                journal: VERSION,
-                settings: settings.clone(),
-            })?;
+            journal.append(&Header { journal: VERSION, settings: settings.clone() })?;
             return Ok((journal, Vec::new()));
         };
         let header: Header = serde_json::from_slice(first).map_err(|e| {
-            refuse(format!(
-                "line 1 is no journal header ({e}); give another -o or --restart"
-            ))
+            refuse(format!("line 1 is no journal header ({e}); give another -o or --restart"))
         })?;
         if header.journal != VERSION {
-            let age = if header.journal < VERSION {
-                "an older"
-            } else {
-                "a newer"
-            };
+            let age = if header.journal < VERSION { "an older" } else { "a newer" };
             return Err(refuse(format!(
                 "was written by {age} version of the program; give another -o, or --restart to begin anew"
             )));
@@ -122,10 +101,7 @@ impl Journal {
         let mut outcomes = Vec::new();
         for (index, line) in lines.enumerate() {
             let batch: Batch = serde_json::from_slice(line).map_err(|e| {
-                refuse(format!(
-                    "line {} is damaged ({e}); --restart begins anew",
-                    index + 2
-                ))
+                refuse(format!("line {} is damaged ({e}); --restart begins anew", index + 2))
             })?;
             if batch.batch != index {
                 return Err(refuse(format!(
@@ -150,19 +126,13 @@ impl Journal {
     /// # Errors
     /// A file that cannot be written.
     pub fn push(&mut self, outcomes: &[Outcome]) -> Result<()> {
-        self.append(&Batch {
-            batch: self.batches,
-            outcomes: outcomes.to_vec(),
-        })?;
+        self.append(&Batch { batch: self.batches, outcomes: outcomes.to_vec() })?;
         self.batches += 1;
         Ok(())
     }
 
     fn append(&mut self, line: &impl Serialize) -> Result<()> {
-        let failed = |e: std::io::Error| Error::Io {
-            path: self.path.clone(),
-            source: e,
-        };
+        let failed = |e: std::io::Error| Error::Io { path: self.path.clone(), source: e };
         let mut bytes = serde_json::to_vec(line).map_err(|e| failed(e.into()))?;
         bytes.push(b'\n');
         self.file.write_all(&bytes).map_err(failed)?;

@@ -42,18 +42,12 @@ pub fn list_images(source: &Path, root: Option<&Path>) -> Result<Vec<ImageFile>>
                 other.display(),
                 image.path.display()
             );
-            return Err(Error::Images {
-                path: source.into(),
-                reason,
-            });
+            return Err(Error::Images { path: source.into(), reason });
         }
     }
     if images.is_empty() {
         let reason = format!("no image; looked for {}", EXTENSIONS.join(", "));
-        return Err(Error::Images {
-            path: source.into(),
-            reason,
-        });
+        return Err(Error::Images { path: source.into(), reason });
     }
     Ok(images)
 }
@@ -69,12 +63,8 @@ fn directory(dir: &Path) -> Result<Vec<ImageFile>> {
     let numeric = images.iter().all(|image| image.id.parse::<u64>().is_ok());
     images.sort_by(|a, b| {
         let number = |image: &ImageFile| image.id.parse::<u64>().unwrap_or(0);
-        if numeric {
-            number(a).cmp(&number(b))
-        } else {
-            std::cmp::Ordering::Equal
-        }
-        .then_with(|| a.path.cmp(&b.path))
+        if numeric { number(a).cmp(&number(b)) } else { std::cmp::Ordering::Equal }
+            .then_with(|| a.path.cmp(&b.path))
     });
     Ok(images)
 }
@@ -87,18 +77,13 @@ fn image_id(path: &Path) -> Option<String> {
 }
 
 fn table(path: &Path, root: &Path) -> Result<Vec<ImageFile>> {
-    let refuse = |reason: String| Error::Images {
-        path: path.into(),
-        reason,
-    };
+    let refuse = |reason: String| Error::Images { path: path.into(), reason };
     let file = std::fs::File::open(path).map_err(Error::io(path))?;
     let mut reader = csv::Reader::from_reader(file);
     let headers = reader.headers().map_err(|e| refuse(e.to_string()))?.clone();
     let column = |names: &[&str]| {
         let named = |name: &&str| {
-            headers
-                .iter()
-                .position(|h| h.trim_start_matches('\u{feff}').trim() == *name)
+            headers.iter().position(|h| h.trim_start_matches('\u{feff}').trim() == *name)
         };
         names.iter().find_map(named)
     };
@@ -110,11 +95,7 @@ fn table(path: &Path, root: &Path) -> Result<Vec<ImageFile>> {
         )));
     };
     let path_column = column(&PATH_COLUMNS);
-    let by_stem = if path_column.is_none() {
-        stems(root)?
-    } else {
-        HashMap::new()
-    };
+    let by_stem = if path_column.is_none() { stems(root)? } else { HashMap::new() };
     let mut images = Vec::new();
     for (row, record) in reader.records().enumerate() {
         let record = record.map_err(|e| refuse(format!("row {}: {e}", row + 1)))?;
@@ -134,8 +115,5 @@ fn table(path: &Path, root: &Path) -> Result<Vec<ImageFile>> {
 }
 
 fn stems(root: &Path) -> Result<HashMap<String, PathBuf>> {
-    Ok(directory(root)?
-        .into_iter()
-        .map(|image| (image.id, image.path))
-        .collect())
+    Ok(directory(root)?.into_iter().map(|image| (image.id, image.path)).collect())
 }

@@ -51,19 +51,12 @@ impl Plan<'_> {
     /// Everything that decides the captions, for the journal's header and the record. What happens to broken images is
     /// not among it: a run that ended at one may go on without it.
     pub fn settings(&self, captioner: &Captioner) -> Map<String, Value> {
-        let images = self
-            .images
-            .iter()
-            .fold(Digest::new("images", 2), |all, image| {
-                let path = image.path.as_os_str().as_encoded_bytes();
-                all.field("id", &image.id).field("path", path)
-            });
+        let images = self.images.iter().fold(Digest::new("images", 2), |all, image| {
+            let path = image.path.as_os_str().as_encoded_bytes();
+            all.field("id", &image.id).field("path", path)
+        });
         let options = captioner.options();
-        let device = if options.device.is_cpu() {
-            "cpu"
-        } else {
-            "cuda"
-        };
+        let device = if options.device.is_cpu() { "cpu" } else { "cuda" };
         let identity = captioner.identity();
         let settings = json!({
             "checkpoint_sha256": identity.checkpoint_sha256,
@@ -141,9 +134,7 @@ pub fn caption_images(
 ) -> Result<(Vec<Outcome>, Summary)> {
     plan.generation.check()?;
     if plan.batch_size == 0 {
-        return Err(Error::Setting(
-            "the batch size is 0; it must be at least 1".into(),
-        ));
+        return Err(Error::Setting("the batch size is 0; it must be at least 1".into()));
     }
     let prompt = captioner.tokenizer().encode(plan.prompt)?;
     let journal_path = journal;
@@ -153,18 +144,10 @@ pub fn caption_images(
     let mut report = |outcomes: &[Outcome], newest: usize| {
         let (done, total) = (outcomes.len(), plan.images.len());
         let newest = &outcomes[done - newest..];
-        let position = Position {
-            done,
-            total,
-            newest,
-        };
+        let position = Position { done, total, newest };
         if watch(position).is_break() && done < total {
             let journal = journal_path.into();
-            return Err(Error::Interrupted {
-                done,
-                total,
-                journal,
-            });
+            return Err(Error::Interrupted { done, total, journal });
         }
         Ok(())
     };
@@ -183,15 +166,8 @@ pub fn caption_images(
         let waiting = Instant::now();
         let decoded: Vec<DecodedImage> = prefetch.by_ref().take(images.len()).collect();
         stages.preprocess += waiting.elapsed().as_secs_f64();
-        let batch = batch::caption(
-            captioner,
-            plan,
-            images,
-            decoded,
-            &prompt,
-            &mut cache,
-            &mut stages,
-        )?;
+        let batch =
+            batch::caption(captioner, plan, images, decoded, &prompt, &mut cache, &mut stages)?;
         journal.push(&batch)?;
         outcomes.extend(batch);
         report(&outcomes, images.len())?;

@@ -36,10 +36,7 @@ impl Attention {
 
     /// Keys and values, each [batch, heads, length, d_kv].
     pub fn keys_values(&self, x: &Tensor) -> Result<(Tensor, Tensor)> {
-        Ok((
-            heads(&self.k.forward(x)?, self.heads)?,
-            heads(&self.v.forward(x)?, self.heads)?,
-        ))
+        Ok((heads(&self.k.forward(x)?, self.heads)?, heads(&self.v.forward(x)?, self.heads)?))
     }
 
     /// Attends and projects back: [batch, queries, d_model].

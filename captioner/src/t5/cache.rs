@@ -50,10 +50,7 @@ impl Cache {
     /// A prompt that is not there.
     pub fn keep_prompts(&mut self, prompts: &[u32]) -> Result<()> {
         let per = self.rows_per_prompt as u32;
-        let rows: Vec<u32> = prompts
-            .iter()
-            .flat_map(|p| p * per..(p + 1) * per)
-            .collect();
+        let rows: Vec<u32> = prompts.iter().flat_map(|p| p * per..(p + 1) * per).collect();
         self.reorder(&rows)?;
         let Some(first) = self.layers.first() else {
             return Ok(());
@@ -63,11 +60,7 @@ impl Cache {
             layer.cross_keys = layer.cross_keys.index_select(&ids, 0)?;
             layer.cross_values = layer.cross_values.index_select(&ids, 0)?;
         }
-        self.mask = self
-            .mask
-            .as_ref()
-            .map(|m| m.index_select(&ids, 0))
-            .transpose()?;
+        self.mask = self.mask.as_ref().map(|m| m.index_select(&ids, 0)).transpose()?;
         Ok(())
     }
 }
@@ -78,10 +71,7 @@ fn select_filled(x: &Tensor, rows: &[u32], length: usize) -> Result<Tensor> {
     let ids = Tensor::new(rows, x.device())?;
     let out = Tensor::zeros((rows.len(), heads, max, dim), x.dtype(), x.device())?;
     if length > 0 {
-        let filled = x
-            .narrow(2, 0, length)?
-            .contiguous()?
-            .index_select(&ids, 0)?;
+        let filled = x.narrow(2, 0, length)?.contiguous()?.index_select(&ids, 0)?;
         out.slice_set(&filled, 2, 0)?;
     }
     Ok(out)

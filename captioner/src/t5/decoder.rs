@@ -32,11 +32,7 @@ struct Block {
 impl Block {
     fn load(layer: &Scope, config: &T5Config) -> Result<Self> {
         let norm = |n: usize| {
-            RmsNorm::load(
-                &layer.pp(n).pp("layer_norm"),
-                config.d_model,
-                config.layer_norm_epsilon,
-            )
+            RmsNorm::load(&layer.pp(n).pp("layer_norm"), config.d_model, config.layer_norm_epsilon)
         };
         Ok(Self {
             self_norm: norm(0)?,
@@ -82,9 +78,7 @@ impl Decoder {
                 config.layer_norm_epsilon,
             )?,
             lm_head,
-            logit_scale: config
-                .scales_logits()
-                .then(|| (config.d_model as f64).powf(-0.5)),
+            logit_scale: config.scales_logits().then(|| (config.d_model as f64).powf(-0.5)),
         })
     }
 
@@ -114,13 +108,7 @@ impl Decoder {
                 })
             })
             .collect::<Result<_>>()?;
-        Ok(Cache {
-            layers,
-            mask: mask.cloned(),
-            rows_per_prompt,
-            length: 0,
-            max_length,
-        })
+        Ok(Cache { layers, mask: mask.cloned(), rows_per_prompt, length: 0, max_length })
     }
 
     /// embedded [rows, d_model], the newest token of every row → logits [rows, vocabulary].
@@ -142,14 +130,10 @@ impl Decoder {
             let (k, v) = block.self_attention.keys_values(&normed)?;
             layer.self_keys.slice_set(&k.contiguous()?, 2, at)?;
             layer.self_values.slice_set(&v.contiguous()?, 2, at)?;
-            let (keys, values) = (
-                layer.self_keys.narrow(2, 0, at + 1)?,
-                layer.self_values.narrow(2, 0, at + 1)?,
-            );
+            let (keys, values) =
+                (layer.self_keys.narrow(2, 0, at + 1)?, layer.self_values.narrow(2, 0, at + 1)?);
             let q = block.self_attention.queries(&normed)?;
-            x = (x + block
-                .self_attention
-                .attend(&q, &keys, &values, Some(&bias), None)?)?;
+            x = (x + block.self_attention.attend(&q, &keys, &values, Some(&bias), None)?)?;
             x = (&x + self.cross(block, layer, &x, cache)?)?;
             x = (&x + block.feed_forward.forward(&x)?)?;
         }

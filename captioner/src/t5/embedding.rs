@@ -13,9 +13,7 @@ pub struct Embedding {
 impl Embedding {
     /// From `shared.weight`; never quantised.
     pub fn load(scope: &Scope, vocab: usize, width: usize) -> Result<Self> {
-        Ok(Self {
-            weight: scope.matrix(&[vocab, width])?,
-        })
+        Ok(Self { weight: scope.matrix(&[vocab, width])? })
     }
 
     /// Vectors [ids, d_model].
@@ -50,9 +48,6 @@ impl Embedding {
         width: usize,
         precision: Precision,
     ) -> Result<Matrix> {
-        scope
-            .pp("shared")
-            .with_precision(precision)
-            .matrix(&[vocab, width])
+        scope.pp("shared").with_precision(precision).matrix(&[vocab, width])
     }
 }

@@ -24,10 +24,7 @@ impl FeedForward {
         let dense = scope.pp("DenseReluDense");
         let (wi, gate) = if config.is_gated() {
             let gate = Linear::load_unbiased(&dense.pp("wi_1"), model, wide)?;
-            (
-                Linear::load_unbiased(&dense.pp("wi_0"), model, wide)?,
-                Some(gate),
-            )
+            (Linear::load_unbiased(&dense.pp("wi_0"), model, wide)?, Some(gate))
         } else {
             (Linear::load_unbiased(&dense.pp("wi"), model, wide)?, None)
         };

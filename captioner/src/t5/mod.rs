@@ -41,11 +41,7 @@ impl T5 {
         let shared = Embedding::load(&scope.pp("shared"), config.vocab_size, config.d_model)?;
         let encoder = Encoder::load(&scope.pp("encoder"), config)?;
         let decoder = Decoder::load(scope, config, decoder_precision)?;
-        Ok(Self {
-            shared,
-            encoder,
-            decoder,
-        })
+        Ok(Self { shared, encoder, decoder })
     }
 
     /// Encodes embedded prompts [batch, length, d_model] and projects the cross-attention keys and values: a cache ready
@@ -61,8 +57,7 @@ impl T5 {
         max_length: usize,
     ) -> Result<Cache> {
         let hidden = self.encoder.forward(embedded, mask)?;
-        self.decoder
-            .start(&hidden, mask, rows_per_prompt, max_length)
+        self.decoder.start(&hidden, mask, rows_per_prompt, max_length)
     }
 
     /// Logits [rows, vocabulary] after one more token in each row.

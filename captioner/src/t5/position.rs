@@ -32,23 +32,13 @@ impl PositionBias {
     /// Bias [heads, queries, keys] for queries at `first..first + queries` and keys at `0..keys`.
     pub fn forward(&self, first: usize, queries: usize, keys: usize) -> Result<Tensor> {
         let bucket = |q: usize, k: usize| {
-            bucket(
-                k as i64 - q as i64,
-                self.bidirectional,
-                self.buckets,
-                self.max_distance,
-            )
+            bucket(k as i64 - q as i64, self.bidirectional, self.buckets, self.max_distance)
         };
-        let ids: Vec<u32> = (first..first + queries)
-            .flat_map(|q| (0..keys).map(move |k| bucket(q, k)))
-            .collect();
+        let ids: Vec<u32> =
+            (first..first + queries).flat_map(|q| (0..keys).map(move |k| bucket(q, k))).collect();
         let ids = Tensor::new(ids, self.table.device())?;
         let heads = self.table.dim(1)?;
-        Ok(self
-            .table
-            .index_select(&ids, 0)?
-            .t()?
-            .reshape((heads, queries, keys))?)
+        Ok(self.table.index_select(&ids, 0)?.t()?.reshape((heads, queries, keys))?)
     }
 }
 
@@ -57,11 +47,7 @@ impl PositionBias {
 fn bucket(relative: i64, bidirectional: bool, buckets: usize, max_distance: usize) -> u32 {
     let (offset, buckets, distance) = if bidirectional {
         let half = buckets / 2;
-        (
-            if relative > 0 { half } else { 0 },
-            half,
-            relative.unsigned_abs() as usize,
-        )
+        (if relative > 0 { half } else { 0 }, half, relative.unsigned_abs() as usize)
     } else {
         (0, buckets, (-relative).max(0) as usize)
     };
@@ -84,26 +70,19 @@ mod tests {
     #[test]
     fn buckets_are_those_of_transformers() {
         let at = |both: bool, ds: &[i64]| {
-            ds.iter()
-                .map(|d| bucket(*d, both, 32, 128))
-                .collect::<Vec<_>>()
+            ds.iter().map(|d| bucket(*d, both, 32, 128)).collect::<Vec<_>>()
         };
-        let distances = [
-            0, -1, -7, -8, -9, -11, -12, -15, -16, -17, -22, -23, -31, -32, -64, -127, -128, -500,
-        ];
+        let distances =
+            [0, -1, -7, -8, -9, -11, -12, -15, -16, -17, -22, -23, -31, -32, -64, -127, -128, -500];
         assert_eq!(at(true, &distances), BIDIRECTIONAL_BACK);
         assert_eq!(at(true, &distances.map(|d| -d)), BIDIRECTIONAL_AHEAD);
         assert_eq!(at(false, &distances), CAUSAL);
         assert_eq!(at(false, &[1, 5, 200]), [0, 0, 0]);
     }
 
-    const BIDIRECTIONAL_BACK: [u32; 18] = [
-        0, 1, 7, 8, 8, 8, 9, 9, 10, 10, 10, 11, 11, 12, 14, 15, 15, 15,
-    ];
-    const BIDIRECTIONAL_AHEAD: [u32; 18] = [
-        0, 17, 23, 24, 24, 24, 25, 25, 26, 26, 26, 27, 27, 28, 30, 31, 31, 31,
-    ];
-    const CAUSAL: [u32; 18] = [
-        0, 1, 7, 8, 9, 11, 12, 15, 16, 16, 18, 18, 21, 21, 26, 31, 31, 31,
-    ];
+    const BIDIRECTIONAL_BACK: [u32; 18] =
+        [0, 1, 7, 8, 8, 8, 9, 9, 10, 10, 10, 11, 11, 12, 14, 15, 15, 15];
+    const BIDIRECTIONAL_AHEAD: [u32; 18] =
+        [0, 17, 23, 24, 24, 24, 25, 25, 26, 26, 26, 27, 27, 28, 30, 31, 31, 31];
+    const CAUSAL: [u32; 18] = [0, 1, 7, 8, 9, 11, 12, 15, 16, 16, 18, 18, 21, 21, 26, 31, 31, 31];
 }

@@ -41,9 +41,7 @@ impl Entry {
         // advice: a refusal changes nothing.
         unsafe {
             let advice = memmap2::UncheckedAdvice::DontNeed;
-            let _ = self
-                .map
-                .unchecked_advise_range(advice, self.start, self.end - self.start);
+            let _ = self.map.unchecked_advise_range(advice, self.start, self.end - self.start);
         }
     }
 }
@@ -92,10 +90,7 @@ impl TensorFiles {
         let mut shards: Vec<&str> = index.weight_map.values().map(String::as_str).collect();
         shards.sort_unstable();
         shards.dedup();
-        if let Some(bad) = shards
-            .iter()
-            .find(|s| Path::new(s).file_name() != Some(s.as_ref()))
-        {
+        if let Some(bad) = shards.iter().find(|s| Path::new(s).file_name() != Some(s.as_ref())) {
             return Err(Error::checkpoint(
                 index_path,
                 format!("shard name {bad:?} is not a plain file name"),
@@ -104,11 +99,7 @@ impl TensorFiles {
         if shards.is_empty() {
             return Err(Error::checkpoint(index_path, "lists no shard"));
         }
-        let absent: Vec<&str> = shards
-            .iter()
-            .copied()
-            .filter(|s| !dir.join(s).exists())
-            .collect();
+        let absent: Vec<&str> = shards.iter().copied().filter(|s| !dir.join(s).exists()).collect();
         if !absent.is_empty() {
             let reason = format!(
                 "{} of {} shards are not here: {}",
@@ -138,18 +129,12 @@ impl TensorFiles {
                 }
             }
         }
-        Ok(Self {
-            paths: paths.to_vec(),
-            entries,
-        })
+        Ok(Self { paths: paths.to_vec(), entries })
     }
 
     /// No files at all.
     pub fn none() -> Self {
-        Self {
-            paths: Vec::new(),
-            entries: BTreeMap::new(),
-        }
+        Self { paths: Vec::new(), entries: BTreeMap::new() }
     }
 
     /// The tensor called `name`.
@@ -169,10 +154,7 @@ impl TensorFiles {
 
     /// Bytes of all tensors together.
     pub fn total_bytes(&self) -> u64 {
-        self.entries
-            .values()
-            .map(|e| (e.end - e.start) as u64)
-            .sum()
+        self.entries.values().map(|e| (e.end - e.start) as u64).sum()
     }
 
     /// SHA-256 of every tensor, in parallel. Pages read for this are given back.
@@ -202,9 +184,7 @@ impl Digests {
         self.0
             .iter()
             .filter(|(name, _)| keep(name))
-            .fold(Digest::new("tensors", 1), |all, (name, digest)| {
-                all.field(name, digest)
-            })
+            .fold(Digest::new("tensors", 1), |all, (name, digest)| all.field(name, digest))
             .finish()
     }
 }

@@ -64,13 +64,7 @@ impl<'a> Loader<'a> {
         device: Device,
         progress: &'a dyn Fn(LoadProgress),
     ) -> Self {
-        Self {
-            files,
-            adapter,
-            device,
-            progress,
-            account: RefCell::default(),
-        }
+        Self { files, adapter, device, progress, account: RefCell::default() }
     }
 
     /// Builds with `build`, after a rehearsal that must end without a missing, misshapen or unexpected tensor.
@@ -83,22 +77,12 @@ impl<'a> Loader<'a> {
         precision: Precision,
         build: impl Fn(&Scope) -> Result<T>,
     ) -> Result<T> {
-        let root = Scope {
-            loader: self,
-            prefix: String::new(),
-            precision,
-        };
-        *self.account.borrow_mut() = Account {
-            rehearsing: true,
-            ..Account::default()
-        };
+        let root = Scope { loader: self, prefix: String::new(), precision };
+        *self.account.borrow_mut() = Account { rehearsing: true, ..Account::default() };
         build(&root)?;
         let problems = self.problems();
         if !problems.is_empty() {
-            return Err(Error::Tensors {
-                path: dir.into(),
-                problems,
-            });
+            return Err(Error::Tensors { path: dir.into(), problems });
         }
         *self.account.borrow_mut() = Account::default();
         build(&root)
@@ -112,22 +96,10 @@ impl<'a> Loader<'a> {
         &self,
         build: impl Fn(&Scope) -> Result<T>,
     ) -> Result<Vec<(String, Vec<usize>)>> {
-        *self.account.borrow_mut() = Account {
-            rehearsing: true,
-            inventory: Some(Vec::new()),
-            ..Account::default()
-        };
-        build(&Scope {
-            loader: self,
-            prefix: String::new(),
-            precision: Precision::F32,
-        })?;
-        Ok(self
-            .account
-            .borrow_mut()
-            .inventory
-            .take()
-            .unwrap_or_default())
+        *self.account.borrow_mut() =
+            Account { rehearsing: true, inventory: Some(Vec::new()), ..Account::default() };
+        build(&Scope { loader: self, prefix: String::new(), precision: Precision::F32 })?;
+        Ok(self.account.borrow_mut().inventory.take().unwrap_or_default())
     }
 
     fn problems(&self) -> Vec<String> {
@@ -167,24 +139,18 @@ impl<'a> Loader<'a> {
             return None;
         };
         if entry.shape != shape {
-            account
-                .problems
-                .push(format!("{name} is {:?}, expected {shape:?}", entry.shape));
+            account.problems.push(format!("{name} is {:?}, expected {shape:?}", entry.shape));
             return None;
         }
         if HostMatrix::from_entry(entry, 1, 1).is_none() {
-            account.problems.push(format!(
-                "{name} is {:?}; expected F32, F16 or BF16",
-                entry.dtype
-            ));
+            account
+                .problems
+                .push(format!("{name} is {:?}; expected F32, F16 or BF16", entry.dtype));
             return None;
         }
         if !account.rehearsing {
             account.done += entry.bytes().len() as u64;
-            (self.progress)(LoadProgress {
-                done: account.done,
-                total: self.files.total_bytes(),
-            });
+            (self.progress)(LoadProgress { done: account.done, total: self.files.total_bytes() });
         }
         Some(entry)
     }
@@ -205,11 +171,7 @@ impl<'a> Scope<'a> {
         } else {
             format!("{}.{name}", self.prefix)
         };
-        Scope {
-            loader: self.loader,
-            prefix,
-            precision: self.precision,
-        }
+        Scope { loader: self.loader, prefix, precision: self.precision }
     }
 
     /// The same place, keeping its matrices in another precision.
@@ -226,11 +188,7 @@ impl<'a> Scope<'a> {
     /// Whether the files have a tensor of this name here; in an inventory everything is there.
     pub fn has(&self, name: &str) -> bool {
         self.loader.account.borrow().inventory.is_some()
-            || self
-                .loader
-                .files
-                .get(&format!("{}.{name}", self.prefix))
-                .is_some()
+            || self.loader.files.get(&format!("{}.{name}", self.prefix)).is_some()
     }
 
     /// A vector or small table: f32 on the CPU, the compute type on a device.
@@ -262,11 +220,7 @@ impl<'a> Scope<'a> {
         let (rows, cols) = (shape[0], shape[1..].iter().product());
         let change = self.loader.adapter.and_then(|a| a.get(&self.prefix));
         if change.is_some() {
-            self.loader
-                .account
-                .borrow_mut()
-                .adapted
-                .insert(self.prefix.clone());
+            self.loader.account.borrow_mut().adapted.insert(self.prefix.clone());
         }
         let entry = self.loader.entry(&format!("{}.weight", self.prefix), shape);
         if self.loader.rehearsing() {
@@ -277,15 +231,10 @@ impl<'a> Scope<'a> {
                     .problems
                     .push(format!("adapter of {}: {problem}", self.prefix));
             }
-            return Ok(Matrix::Host(Arc::new(HostMatrix::from_f32(
-                Vec::new(),
-                0,
-                0,
-            ))));
+            return Ok(Matrix::Host(Arc::new(HostMatrix::from_f32(Vec::new(), 0, 0))));
         }
-        let stored = entry
-            .and_then(|e| HostMatrix::from_entry(e, rows, cols))
-            .ok_or_else(|| {
+        let stored =
+            entry.and_then(|e| HostMatrix::from_entry(e, rows, cols)).ok_or_else(|| {
                 Error::checkpoint(
                     &self.prefix,
                     "the tensor files changed while they were being loaded; run again",
@@ -314,11 +263,7 @@ impl<'a> Scope<'a> {
         if self.device().is_cpu() {
             return Ok(tensor);
         }
-        let dtype = if self.precision == Precision::Bf16 {
-            DType::BF16
-        } else {
-            DType::F32
-        };
+        let dtype = if self.precision == Precision::Bf16 { DType::BF16 } else { DType::F32 };
         Ok(tensor.to_dtype(dtype)?.to_device(self.device())?)
     }
 }

@@ -32,11 +32,7 @@ pub enum Precision {
 
 /// Elements in a mapped file or in memory.
 pub enum Buffer<T> {
-    Mapped {
-        map: Arc<Mmap>,
-        start: usize,
-        len: usize,
-    },
+    Mapped { map: Arc<Mmap>, start: usize, len: usize },
     Owned(Vec<T>),
 }
 
@@ -58,11 +54,7 @@ impl<T: Element> Buffer<T> {
         let bytes = entry.bytes();
         let len = bytes.len() / size_of::<T>();
         if (bytes.as_ptr() as usize).is_multiple_of(align_of::<T>()) {
-            return Self::Mapped {
-                map: entry.map.clone(),
-                start: entry.start,
-                len,
-            };
+            return Self::Mapped { map: entry.map.clone(), start: entry.start, len };
         }
         let mut owned = Vec::<T>::with_capacity(len);
         // SAFETY: `owned` has room for `len` elements of T and any bit pattern is a T.
@@ -126,11 +118,7 @@ impl HostMatrix {
     /// Owned f32 values; `values.len()` is `rows * cols`.
     pub fn from_f32(values: Vec<f32>, rows: usize, cols: usize) -> Self {
         debug_assert_eq!(values.len(), rows * cols);
-        Self {
-            rows,
-            cols,
-            data: Data::F32(Buffer::Owned(values)),
-        }
+        Self { rows, cols, data: Data::F32(Buffer::Owned(values)) }
     }
 
     /// Rounded to what `precision` keeps; untouched where nothing needs rounding.
@@ -151,11 +139,7 @@ impl HostMatrix {
                 out.convert_from_f32_slice(wide);
             },
         );
-        Self {
-            rows: self.rows,
-            cols: self.cols,
-            data: Data::Bf16(Buffer::Owned(out)),
-        }
+        Self { rows: self.rows, cols: self.cols, data: Data::Bf16(Buffer::Owned(out)) }
     }
 
     /// Symmetric 8-bit quantisation with scale = max|w| / 127 per block, as GGML's Q8_0.
@@ -171,25 +155,17 @@ impl HostMatrix {
                 || vec![0f32; self.cols],
                 |wide, (row, (quants, scales))| {
                     self.widen(row, 0, wide);
-                    for ((w, q), scale) in wide
-                        .chunks(Q8_BLOCK)
-                        .zip(quants.chunks_mut(Q8_BLOCK))
-                        .zip(scales)
+                    for ((w, q), scale) in
+                        wide.chunks(Q8_BLOCK).zip(quants.chunks_mut(Q8_BLOCK)).zip(scales)
                     {
                         let largest = w.iter().fold(0f32, |m, v| m.max(v.abs()));
                         *scale = largest / 127.0;
                         let inverse = if largest > 0.0 { 127.0 / largest } else { 0.0 };
-                        q.iter_mut()
-                            .zip(w)
-                            .for_each(|(q, w)| *q = (w * inverse).round() as i8);
+                        q.iter_mut().zip(w).for_each(|(q, w)| *q = (w * inverse).round() as i8);
                     }
                 },
             );
-        Self {
-            rows: self.rows,
-            cols: self.cols,
-            data: Data::Q8 { scales, quants },
-        }
+        Self { rows: self.rows, cols: self.cols, data: Data::Q8 { scales, quants } }
     }
 
     /// Number of outputs.
@@ -235,9 +211,7 @@ impl HostMatrix {
                 let scales = &scales[row * blocks + from / Q8_BLOCK..];
                 let quants = quants[range].chunks(Q8_BLOCK);
                 for ((out, quants), scale) in out.chunks_mut(Q8_BLOCK).zip(quants).zip(scales) {
-                    out.iter_mut()
-                        .zip(quants)
-                        .for_each(|(o, q)| *o = f32::from(*q) * scale);
+                    out.iter_mut().zip(quants).for_each(|(o, q)| *o = f32::from(*q) * scale);
                 }
             }
         }

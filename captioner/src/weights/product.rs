@@ -36,11 +36,7 @@ pub fn product(x: &[f32], w: &HostMatrix, epilogue: impl Fn(&mut [f32]) + Sync) 
     if m == 0 {
         return Vec::new();
     }
-    let mut out = if m <= SKINNY {
-        skinny(x, w, m)
-    } else {
-        packed(x, w, m)
-    };
+    let mut out = if m <= SKINNY { skinny(x, w, m) } else { packed(x, w, m) };
     out.par_chunks_mut(w.rows()).for_each(&epilogue);
     out
 }
@@ -50,20 +46,17 @@ fn skinny(x: &[f32], w: &HostMatrix, m: usize) -> Vec<f32> {
     let level = Level::current();
     // Transposed, [rows, m]: a thread then owns the consecutive piece that belongs to its outputs.
     let mut transposed = vec![0f32; w.rows() * m];
-    transposed
-        .par_chunks_mut(ROWS * m)
-        .enumerate()
-        .for_each(|(chunk, out)| {
-            let mut row = chunk * ROWS;
-            for out in out.chunks_mut(2 * m) {
-                if out.len() == 2 * m {
-                    all_rows(level, weight_rows::<2>(w, row), x, out);
-                } else {
-                    all_rows(level, weight_rows::<1>(w, row), x, out);
-                }
-                row += 2;
+    transposed.par_chunks_mut(ROWS * m).enumerate().for_each(|(chunk, out)| {
+        let mut row = chunk * ROWS;
+        for out in out.chunks_mut(2 * m) {
+            if out.len() == 2 * m {
+                all_rows(level, weight_rows::<2>(w, row), x, out);
+            } else {
+                all_rows(level, weight_rows::<1>(w, row), x, out);
             }
-        });
+            row += 2;
+        }
+    });
     if m == 1 {
         return transposed;
     }
@@ -86,13 +79,7 @@ fn all_rows<const R: usize>(level: Level, rows: Rows<R>, x: &[f32], out: &mut [f
         match m - i {
             1 => put(level, rows, [x(i)], out, &mut i),
             2 | 3 => put(level, rows, [x(i), x(i + 1)], out, &mut i),
-            _ => put(
-                level,
-                rows,
-                [x(i), x(i + 1), x(i + 2), x(i + 3)],
-                out,
-                &mut i,
-            ),
+            _ => put(level, rows, [x(i), x(i + 1), x(i + 2), x(i + 3)], out, &mut i),
         }
     }
 }
@@ -142,34 +129,31 @@ fn packed(x: &[f32], w: &HostMatrix, m: usize) -> Vec<f32> {
     for first in (0..n).step_by(group) {
         let outputs = group.min(n - first);
         let weights = pack(w, first, outputs, level, panels);
-        out.par_chunks_mut(chunk * stride)
-            .enumerate()
-            .for_each(|(index, out)| {
-                let rows = out.len() / stride;
-                let mut block = vec![0f32; rows * COLUMNS];
-                for left in (0..weights.shape.outputs).step_by(COLUMNS) {
-                    let columns = left..weights.shape.outputs.min(left + COLUMNS);
-                    for from in (0..k).step_by(DEPTH) {
-                        let depth = DEPTH.min(k - from);
-                        level.product(Product {
-                            input: &slabs[m * from + index * chunk * depth..],
-                            input_stride: depth,
-                            rows,
-                            weights: &weights,
-                            columns: columns.clone(),
-                            inner: from..from + depth,
-                            output: &mut block,
-                            output_stride: COLUMNS,
-                            proceed: from > 0,
-                            finish: Finish::Keep,
-                        });
-                    }
-                    for (out, block) in out.chunks_mut(stride).zip(block.chunks(COLUMNS)) {
-                        out[first + left..first + columns.end]
-                            .copy_from_slice(&block[..columns.len()]);
-                    }
+        out.par_chunks_mut(chunk * stride).enumerate().for_each(|(index, out)| {
+            let rows = out.len() / stride;
+            let mut block = vec![0f32; rows * COLUMNS];
+            for left in (0..weights.shape.outputs).step_by(COLUMNS) {
+                let columns = left..weights.shape.outputs.min(left + COLUMNS);
+                for from in (0..k).step_by(DEPTH) {
+                    let depth = DEPTH.min(k - from);
+                    level.product(Product {
+                        input: &slabs[m * from + index * chunk * depth..],
+                        input_stride: depth,
+                        rows,
+                        weights: &weights,
+                        columns: columns.clone(),
+                        inner: from..from + depth,
+                        output: &mut block,
+                        output_stride: COLUMNS,
+                        proceed: from > 0,
+                        finish: Finish::Keep,
+                    });
                 }
-            });
+                for (out, block) in out.chunks_mut(stride).zip(block.chunks(COLUMNS)) {
+                    out[first + left..first + columns.end].copy_from_slice(&block[..columns.len()]);
+                }
+            }
+        });
         panels = weights.values;
     }
     if stride != n {
@@ -185,23 +169,19 @@ fn packed(x: &[f32], w: &HostMatrix, m: usize) -> Vec<f32> {
 /// all of them into the same few sets of a cache.
 fn slabs(x: &[f32], m: usize, k: usize) -> Vec<f32> {
     let mut out = vec![0f32; m * k];
-    out.par_chunks_mut(m * DEPTH)
-        .enumerate()
-        .for_each(|(slab, out)| {
-            let from = slab * DEPTH;
-            let depth = DEPTH.min(k - from);
-            for (out, x) in out.chunks_mut(depth).zip(x.chunks(k)) {
-                out.copy_from_slice(&x[from..from + depth]);
-            }
-        });
+    out.par_chunks_mut(m * DEPTH).enumerate().for_each(|(slab, out)| {
+        let from = slab * DEPTH;
+        let depth = DEPTH.min(k - from);
+        for (out, x) in out.chunks_mut(depth).zip(x.chunks(k)) {
+            out.copy_from_slice(&x[from..from + depth]);
+        }
+    });
     out
 }
 
 /// As even a division as whole tiles allow, into a multiple of the threads where there are that many tiles.
 fn rows_per_task(m: usize, tile: usize) -> usize {
-    let tasks = m
-        .div_ceil(CHUNK_ROWS)
-        .next_multiple_of(rayon::current_num_threads());
+    let tasks = m.div_ceil(CHUNK_ROWS).next_multiple_of(rayon::current_num_threads());
     m.div_ceil(tasks).next_multiple_of(tile)
 }
 
@@ -221,11 +201,7 @@ fn pack(w: &HostMatrix, first: usize, outputs: usize, level: Level, mut values: 
                 pack_lanes(w, rows, &mut out[lane..], width, level);
             }
         });
-    Matrix {
-        values,
-        bias: Buffer::zeros(shape.outputs),
-        shape,
-    }
+    Matrix { values, bias: Buffer::zeros(shape.outputs), shape }
 }
 
 /// Packs sixteen outputs, or what is left of them with zeros in place of the rest.

@@ -16,25 +16,16 @@ fn numbers(count: usize, seed: u64) -> Vec<f32> {
 }
 
 fn reference(x: &[f32], w: &[f32], k: usize) -> Vec<f64> {
-    let dot = |x: &[f32], w: &[f32]| {
-        x.iter()
-            .zip(w)
-            .map(|(a, b)| f64::from(*a) * f64::from(*b))
-            .sum()
-    };
-    x.chunks(k)
-        .flat_map(|x| w.chunks(k).map(move |w| dot(x, w)))
-        .collect()
+    let dot =
+        |x: &[f32], w: &[f32]| x.iter().zip(w).map(|(a, b)| f64::from(*a) * f64::from(*b)).sum();
+    x.chunks(k).flat_map(|x| w.chunks(k).map(move |w| dot(x, w))).collect()
 }
 
 fn assert_close(ours: &[f32], theirs: &[f64], k: usize, what: &str) {
     assert_eq!(ours.len(), theirs.len(), "{what}");
     let tolerance = 1e-6 * (k as f64).sqrt() + 1e-6;
     for (i, (a, b)) in ours.iter().zip(theirs).enumerate() {
-        assert!(
-            (f64::from(*a) - b).abs() < tolerance,
-            "{what}: element {i} is {a}, not {b}"
-        );
+        assert!((f64::from(*a) - b).abs() < tolerance, "{what}: element {i} is {a}, not {b}");
     }
 }
 
@@ -48,12 +39,7 @@ fn products_are_right_in_every_form_and_for_every_number_of_rows() {
                 let matrix = HostMatrix::from_f32(w.clone(), n, k).rounded(precision);
                 let ours = product(&x, &matrix, |_| {});
                 let exact = reference(&x, &matrix.to_f32(), k);
-                assert_close(
-                    &ours,
-                    &exact,
-                    k,
-                    &format!("[{m}, {k}]·[{n}, {k}]ᵀ {precision:?}"),
-                );
+                assert_close(&ours, &exact, k, &format!("[{m}, {k}]·[{n}, {k}]ᵀ {precision:?}"));
             }
         }
     }
@@ -78,16 +64,11 @@ fn the_epilogue_sees_whole_rows_once() {
 fn eight_bits_are_within_half_a_step() {
     let (n, k) = (9, 100);
     let w = numbers(n * k, 11);
-    let q8 = HostMatrix::from_f32(w.clone(), n, k)
-        .rounded(Precision::Q8)
-        .to_f32();
+    let q8 = HostMatrix::from_f32(w.clone(), n, k).rounded(Precision::Q8).to_f32();
     for (row, (w, q)) in w.chunks(k).zip(q8.chunks(k)).enumerate() {
         for (w, q) in w.chunks(Q8_BLOCK).zip(q.chunks(Q8_BLOCK)) {
             let step = w.iter().fold(0f32, |m, v| m.max(v.abs())) / 127.0;
-            assert!(
-                w.iter().zip(q).all(|(w, q)| (w - q).abs() <= step * 0.5001),
-                "row {row}"
-            );
+            assert!(w.iter().zip(q).all(|(w, q)| (w - q).abs() <= step * 0.5001), "row {row}");
         }
     }
 }

@@ -25,18 +25,12 @@ fn adapter_scales_follow_peft() {
     let base = logits(&load(&tiny("base"), None, Precision::F32).unwrap());
     assert!(largest_difference(&plain, &base) > 1e-3);
 
-    let doubled = adapted(&adapter(
-        |c| c["alpha_pattern"] = json!({ "q": 32 }),
-        |_| {},
-    ));
+    let doubled = adapted(&adapter(|c| c["alpha_pattern"] = json!({ "q": 32 }), |_| {}));
     let by_hand = adapted(&adapter(|_| {}, |all| scaled(all, ".q.lora_B.weight", 2.0)));
     assert!(largest_difference(&doubled, &by_hand) < 1e-4);
 
     let rslora = adapted(&adapter(|c| c["use_rslora"] = json!(true), |_| {}));
-    let by_hand = adapted(&adapter(
-        |_| {},
-        |all| scaled(all, "lora_B.weight", 8f64.sqrt()),
-    ));
+    let by_hand = adapted(&adapter(|_| {}, |all| scaled(all, "lora_B.weight", 8f64.sqrt())));
     assert!(largest_difference(&rslora, &by_hand) < 1e-3);
 
     // Rank 4 for the keys of one block: half of the factors, scale 16/4 instead of 16/8.
@@ -114,10 +108,7 @@ fn adapters_that_do_not_fit_list_every_problem() {
         },
     );
     let message = refusal(&tiny("base"), Some(dir.path()));
-    assert!(
-        message.contains("language_model.nowhere, which is no matrix"),
-        "{message}"
-    );
+    assert!(message.contains("language_model.nowhere, which is no matrix"), "{message}");
     assert!(
         message.contains("SelfAttention.q: B·A is [48, 41], the weight is [48, 40]"),
         "{message}"

@@ -9,9 +9,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 pub fn tiny(part: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("../fixtures/tiny-blip2")
-        .join(part)
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../fixtures/tiny-blip2").join(part)
 }
 
 pub type Tensors = HashMap<String, Tensor>;
@@ -30,12 +28,8 @@ pub fn tensors_in(dir: &Path) -> Tensors {
 /// The tiny checkpoint in one file, after `change`.
 pub fn checkpoint(change: impl FnOnce(&mut Tensors)) -> TempDir {
     let dir = tempfile::tempdir().unwrap();
-    for name in [
-        "config.json",
-        "generation_config.json",
-        "processor_config.json",
-        "tokenizer.json",
-    ] {
+    for name in ["config.json", "generation_config.json", "processor_config.json", "tokenizer.json"]
+    {
         std::fs::copy(tiny("base").join(name), dir.path().join(name)).unwrap();
     }
     let mut tensors = tensors_in(&tiny("base"));
@@ -53,11 +47,8 @@ pub fn edit_json(path: &Path, change: impl FnOnce(&mut Value)) {
 /// The tiny adapter with another configuration and other tensors.
 pub fn adapter(config: impl FnOnce(&mut Value), change: impl FnOnce(&mut Tensors)) -> TempDir {
     let dir = tempfile::tempdir().unwrap();
-    std::fs::copy(
-        tiny("adapter/adapter_config.json"),
-        dir.path().join("adapter_config.json"),
-    )
-    .unwrap();
+    std::fs::copy(tiny("adapter/adapter_config.json"), dir.path().join("adapter_config.json"))
+        .unwrap();
     edit_json(&dir.path().join("adapter_config.json"), config);
     let mut tensors = tensors_in(&tiny("adapter"));
     change(&mut tensors);
@@ -66,15 +57,7 @@ pub fn adapter(config: impl FnOnce(&mut Value), change: impl FnOnce(&mut Tensors
 }
 
 pub fn load(dir: &Path, adapter: Option<&Path>, precision: Precision) -> Result<Captioner> {
-    Captioner::load(
-        dir,
-        adapter,
-        LoadOptions {
-            precision,
-            device: Device::Cpu,
-        },
-        &|_| {},
-    )
+    Captioner::load(dir, adapter, LoadOptions { precision, device: Device::Cpu }, &|_| {})
 }
 
 pub fn refusal(dir: &Path, adapter: Option<&Path>) -> String {
@@ -92,35 +75,22 @@ pub fn refusal(dir: &Path, adapter: Option<&Path>) -> String {
 pub fn logits(captioner: &Captioner) -> Vec<f32> {
     let pixels =
         candle_core::safetensors::load(tiny("ref_base.safetensors"), &Device::Cpu).unwrap();
-    let queries = captioner
-        .queries(&captioner.image_tokens(&pixels["pixel_values"]).unwrap())
-        .unwrap();
+    let queries =
+        captioner.queries(&captioner.image_tokens(&pixels["pixel_values"]).unwrap()).unwrap();
     let prompt = captioner.tokenizer().encode("a dog").unwrap();
-    let (embedded, mask) = captioner
-        .embed(
-            &captioner.project(&queries).unwrap(),
-            &[prompt.clone(), prompt],
-        )
-        .unwrap();
+    let (embedded, mask) =
+        captioner.embed(&captioner.project(&queries).unwrap(), &[prompt.clone(), prompt]).unwrap();
     let t5 = captioner.language_model();
     let mut cache = t5.start(&embedded, mask.as_ref(), 1, 3).unwrap();
     let mut all = Vec::new();
     for ids in [[0, 0], [50, 60], [70, 80]] {
         all.extend(
-            t5.step(&ids, &mut cache)
-                .unwrap()
-                .flatten_all()
-                .unwrap()
-                .to_vec1::<f32>()
-                .unwrap(),
+            t5.step(&ids, &mut cache).unwrap().flatten_all().unwrap().to_vec1::<f32>().unwrap(),
         );
     }
     all
 }
 
 pub fn largest_difference(a: &[f32], b: &[f32]) -> f32 {
-    a.iter()
-        .zip(b)
-        .map(|(a, b)| (a - b).abs())
-        .fold(0.0, f32::max)
+    a.iter().zip(b).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max)
 }

@@ -25,11 +25,7 @@ fn noise(width: usize, height: usize, seed: u32) -> RgbImage {
             (state >> 24) as u8
         })
         .collect();
-    RgbImage {
-        width,
-        height,
-        data,
-    }
+    RgbImage { width, height, data }
 }
 
 #[derive(serde::Deserialize)]
@@ -47,11 +43,7 @@ fn bicubic_equals_pillow_on_odd_sizes() {
         serde_json::from_slice(&std::fs::read(fixtures().join("resize.json")).unwrap()).unwrap();
     assert!(cases.len() >= 20);
     for case in cases {
-        let ours = resize_bicubic(
-            &noise(case.width, case.height, case.seed),
-            case.side,
-            case.side,
-        );
+        let ours = resize_bicubic(&noise(case.width, case.height, case.seed), case.side, case.side);
         assert_eq!(
             sha256(&ours.data),
             case.sha256,
@@ -78,11 +70,7 @@ fn pixels_of_every_format_equal_pillows() {
     for (name, theirs) in &cases {
         let ours = decode(&std::fs::read(fixtures().join("images").join(name)).unwrap())
             .unwrap_or_else(|e| panic!("{name}: {e}"));
-        assert_eq!(
-            (ours.width, ours.height),
-            (theirs.width, theirs.height),
-            "{name}"
-        );
+        assert_eq!((ours.width, ours.height), (theirs.width, theirs.height), "{name}");
         match &theirs.rgb {
             None => assert_eq!(sha256(&ours.data), theirs.sha256, "{name}"),
             // JPEG decoders round differently; two levels is what the standard's accuracy test allows and a bit.
@@ -92,14 +80,8 @@ fn pixels_of_every_format_equal_pillows() {
             }
         }
     }
-    let formats = [
-        "animated.gif",
-        "grey16.png",
-        "rgba16.png",
-        "rotated.jpg",
-        "cmyk.jpg",
-        "lossless.webp",
-    ];
+    let formats =
+        ["animated.gif", "grey16.png", "rgba16.png", "rotated.jpg", "cmyk.jpg", "lossless.webp"];
     assert!(formats.iter().all(|name| cases.contains_key(*name)));
 }
 
@@ -127,19 +109,12 @@ fn decompression_bombs_are_refused_before_decoding() {
 #[test]
 fn broken_files_are_errors_with_a_reason() {
     assert!(decode(b"").unwrap_err().contains("empty"));
-    assert!(
-        decode(b"no image at all")
-            .unwrap_err()
-            .contains("JPEG, PNG, WebP")
-    );
+    assert!(decode(b"no image at all").unwrap_err().contains("JPEG, PNG, WebP"));
     for name in ["rgb.png", "rotated.jpg", "lossless.webp", "animated.gif"] {
         let bytes = std::fs::read(fixtures().join("images").join(name)).unwrap();
         let cut = decode(&bytes[..bytes.len() / 2]);
         // A JPEG may end early and still show something, as in Pillow with LOAD_TRUNCATED_IMAGES.
-        assert!(
-            cut.is_err() || name.ends_with("jpg"),
-            "{name} cut in half was accepted"
-        );
+        assert!(cut.is_err() || name.ends_with("jpg"), "{name} cut in half was accepted");
     }
 }
 

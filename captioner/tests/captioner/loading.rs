@@ -21,8 +21,7 @@ fn half_precision_files_widen_exactly() {
         let round = |t: &Tensor| t.to_dtype(dtype).unwrap();
         let stored = checkpoint(|all| all.values_mut().for_each(|t| *t = round(t)));
         let widened = checkpoint(|all| {
-            all.values_mut()
-                .for_each(|t| *t = round(t).to_dtype(DType::F32).unwrap())
+            all.values_mut().for_each(|t| *t = round(t).to_dtype(DType::F32).unwrap())
         });
         let stored = logits(&load(stored.path(), None, Precision::F32).unwrap());
         let widened = logits(&load(widened.path(), None, Precision::F32).unwrap());
@@ -47,25 +46,17 @@ fn lower_precisions_stay_near_and_are_not_the_same() {
 
 #[test]
 fn rounding_to_bf16_changes_nothing_in_a_bf16_checkpoint() {
-    let stored = checkpoint(|all| {
-        all.values_mut()
-            .for_each(|t| *t = t.to_dtype(DType::BF16).unwrap())
-    });
+    let stored =
+        checkpoint(|all| all.values_mut().for_each(|t| *t = t.to_dtype(DType::BF16).unwrap()));
     let a = logits(&load(stored.path(), None, Precision::F32).unwrap());
-    assert_eq!(
-        a,
-        logits(&load(stored.path(), None, Precision::Bf16).unwrap())
-    );
+    assert_eq!(a, logits(&load(stored.path(), None, Precision::Bf16).unwrap()));
 }
 
 #[test]
 fn aliases_and_buffers_of_old_checkpoints_are_no_problem() {
     let dir = checkpoint(|all| {
         let shared = all["language_model.shared.weight"].clone();
-        all.insert(
-            "language_model.encoder.embed_tokens.weight".into(),
-            shared.clone(),
-        );
+        all.insert("language_model.encoder.embed_tokens.weight".into(), shared.clone());
         all.insert("language_model.decoder.embed_tokens.weight".into(), shared);
         let ids = Tensor::zeros((1, 4), DType::I64, &Device::Cpu).unwrap();
         all.insert("qformer.embeddings.position_ids".into(), ids);
@@ -83,10 +74,7 @@ fn tied_checkpoints_use_the_embedding_as_output_layer() {
         all.insert("language_model.lm_head.weight".into(), shared);
     });
     let tied = logits(&load(tied.path(), None, Precision::F32).unwrap());
-    assert_eq!(
-        tied,
-        logits(&load(copied.path(), None, Precision::F32).unwrap())
-    );
+    assert_eq!(tied, logits(&load(copied.path(), None, Precision::F32).unwrap()));
 }
 
 #[test]
@@ -94,9 +82,7 @@ fn logits_are_scaled_as_the_configuration_says() {
     let plain = logits(&load(&tiny("base"), None, Precision::F32).unwrap());
     let with = |change: fn(&mut Value)| {
         let dir = checkpoint(|_| {});
-        edit_json(&dir.path().join("config.json"), |config| {
-            change(&mut config["text_config"])
-        });
+        edit_json(&dir.path().join("config.json"), |config| change(&mut config["text_config"]));
         logits(&load(dir.path(), None, Precision::F32).unwrap())
     };
     let scaled = with(|text| text["scale_decoder_outputs"] = json!(true));
@@ -104,15 +90,11 @@ fn logits_are_scaled_as_the_configuration_says() {
     assert!(largest_difference(&scaled, &expected) < 1e-4);
     // Old files say it through tie_word_embeddings.
     let old_tied = with(|text| {
-        text.as_object_mut()
-            .unwrap()
-            .remove("scale_decoder_outputs");
+        text.as_object_mut().unwrap().remove("scale_decoder_outputs");
     });
     assert_eq!(old_tied, scaled);
     let old_untied = with(|text| {
-        text.as_object_mut()
-            .unwrap()
-            .remove("scale_decoder_outputs");
+        text.as_object_mut().unwrap().remove("scale_decoder_outputs");
         text["tie_word_embeddings"] = json!(false);
     });
     assert_eq!(old_untied, plain);
@@ -129,15 +111,10 @@ fn a_stated_activation_wins_over_the_projections_name() {
         c["text_config"]["dense_act_fn"] = Value::Null
     });
     let base = logits(&load(&tiny("base"), None, Precision::F32).unwrap());
-    assert_eq!(
-        logits(&load(derived.path(), None, Precision::F32).unwrap()),
-        base
-    );
+    assert_eq!(logits(&load(derived.path(), None, Precision::F32).unwrap()), base);
     assert!(
-        largest_difference(
-            &logits(&load(exact.path(), None, Precision::F32).unwrap()),
-            &base
-        ) > 1e-5
+        largest_difference(&logits(&load(exact.path(), None, Precision::F32).unwrap()), &base)
+            > 1e-5
     );
 }
 
@@ -149,42 +126,24 @@ fn empty_sub_configurations_mean_the_published_model() {
     std::fs::write(dir.path().join("config.json"), config.to_string()).unwrap();
     let config = fgd_captioner::config::Config::read(dir.path()).unwrap();
     assert_eq!(
-        (
-            config.vision_config.hidden_size,
-            config.vision_config.num_hidden_layers
-        ),
+        (config.vision_config.hidden_size, config.vision_config.num_hidden_layers),
         (1408, 39)
     );
     assert_eq!(
-        (
-            config.vision_config.intermediate_size,
-            config.vision_config.image_size
-        ),
+        (config.vision_config.intermediate_size, config.vision_config.image_size),
         (6144, 224)
     );
     assert_eq!(
-        (
-            config.qformer_config.hidden_size,
-            config.qformer_config.num_hidden_layers
-        ),
+        (config.qformer_config.hidden_size, config.qformer_config.num_hidden_layers),
         (768, 12)
     );
     assert_eq!(
-        (
-            config.text_config.vocab_size,
-            config.text_config.num_decoder_layers()
-        ),
+        (config.text_config.vocab_size, config.text_config.num_decoder_layers()),
         (32128, 6)
     );
-    assert_eq!(
-        (config.num_query_tokens, config.image_token_index),
-        (32, None)
-    );
+    assert_eq!((config.num_query_tokens, config.image_token_index), (32, None));
     let special = SpecialTokens::read(dir.path(), &config).unwrap();
-    assert_eq!(
-        (special.decoder_start, special.eos, special.pad),
-        (0, vec![1], 0)
-    );
+    assert_eq!((special.decoder_start, special.eos, special.pad), (0, vec![1], 0));
 }
 
 #[test]
@@ -194,10 +153,7 @@ fn a_checkpoint_without_image_token_prepends_the_same_queries() {
         c.as_object_mut().unwrap().remove("image_token_index");
     });
     let base = logits(&load(&tiny("base"), None, Precision::F32).unwrap());
-    assert_eq!(
-        logits(&load(old.path(), None, Precision::F32).unwrap()),
-        base
-    );
+    assert_eq!(logits(&load(old.path(), None, Precision::F32).unwrap()), base);
 }
 
 #[test]
@@ -217,10 +173,8 @@ fn identities_tell_what_differs() {
 #[test]
 fn progress_reaches_the_whole() {
     let seen = std::cell::RefCell::new(Vec::new());
-    Captioner::load(&tiny("base"), None, LoadOptions::default(), &|p| {
-        seen.borrow_mut().push(p)
-    })
-    .unwrap();
+    Captioner::load(&tiny("base"), None, LoadOptions::default(), &|p| seen.borrow_mut().push(p))
+        .unwrap();
     let seen = seen.into_inner();
     assert!(seen.is_sorted_by_key(|p| p.done));
     assert_eq!(seen.last().map(|p| p.done), seen.last().map(|p| p.total));

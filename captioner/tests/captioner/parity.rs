@@ -14,11 +14,8 @@ fn tiny() -> PathBuf {
 }
 
 /// The three ways to the same kind of model, with the name of their reference dump.
-const MODELS: [(&str, &str); 3] = [
-    ("base", "ref_base"),
-    ("adapter", "ref_lora"),
-    ("merged", "ref_merged"),
-];
+const MODELS: [(&str, &str); 3] =
+    [("base", "ref_base"), ("adapter", "ref_lora"), ("merged", "ref_merged")];
 
 fn load(model: &str) -> Captioner {
     let adapter = tiny().join("adapter");
@@ -36,16 +33,7 @@ fn dump(name: &str) -> HashMap<String, Tensor> {
 
 fn largest_difference(a: &Tensor, b: &Tensor) -> f32 {
     assert_eq!(a.dims(), b.dims());
-    (a - b)
-        .unwrap()
-        .abs()
-        .unwrap()
-        .flatten_all()
-        .unwrap()
-        .max(0)
-        .unwrap()
-        .to_scalar()
-        .unwrap()
+    (a - b).unwrap().abs().unwrap().flatten_all().unwrap().max(0).unwrap().to_scalar().unwrap()
 }
 
 fn ids_of(t: &Tensor) -> Vec<Vec<u32>> {
@@ -57,13 +45,8 @@ fn pixels_equal_the_python_processor_to_the_bit() {
     let captioner = load("base");
     let bytes = std::fs::read(tiny().join("img.png")).unwrap();
     let ours = captioner.preprocessor().pixels(&bytes).unwrap();
-    let theirs: Vec<f32> = dump("ref_base")["pixel_values"]
-        .get(0)
-        .unwrap()
-        .flatten_all()
-        .unwrap()
-        .to_vec1()
-        .unwrap();
+    let theirs: Vec<f32> =
+        dump("ref_base")["pixel_values"].get(0).unwrap().flatten_all().unwrap().to_vec1().unwrap();
     let bits = |v: &[f32]| v.iter().map(|x| x.to_bits()).collect::<Vec<_>>();
     assert_eq!(bits(&ours), bits(&theirs));
 }
@@ -74,10 +57,7 @@ fn every_stage_and_the_teacher_forced_logits_agree() {
         let (captioner, reference) = (load(model), dump(reference));
         let check = |name: &str, ours: &Tensor, tolerance: f32| {
             let difference = largest_difference(ours, &reference[name]);
-            assert!(
-                difference <= tolerance,
-                "{model} {name}: differs by {difference}"
-            );
+            assert!(difference <= tolerance, "{model} {name}: differs by {difference}");
         };
         let tokens = captioner.image_tokens(&reference["pixel_values"]).unwrap();
         check("vision_last_hidden", &tokens, 1e-4);
@@ -88,9 +68,7 @@ fn every_stage_and_the_teacher_forced_logits_agree() {
 
         let prompt = captioner.tokenizer().encode(PROMPT).unwrap();
         assert_eq!(prompt, ids_of(&reference["input_ids"])[0][4..]);
-        let (embedded, mask) = captioner
-            .embed(&projected, &[prompt.clone(), prompt])
-            .unwrap();
+        let (embedded, mask) = captioner.embed(&projected, &[prompt.clone(), prompt]).unwrap();
         assert!(mask.is_none());
         let t5 = captioner.language_model();
         let encoded = t5.encoder.forward(&embedded, None).unwrap();
@@ -102,10 +80,7 @@ fn every_stage_and_the_teacher_forced_logits_agree() {
         let mut cache = t5.start(&embedded, None, 1, steps).unwrap();
         let logits: Vec<Tensor> = (0..steps)
             .map(|i| {
-                t5.step(&[forced[0][i], forced[1][i]], &mut cache)
-                    .unwrap()
-                    .unsqueeze(1)
-                    .unwrap()
+                t5.step(&[forced[0][i], forced[1][i]], &mut cache).unwrap().unsqueeze(1).unwrap()
             })
             .collect();
         // The adapter, random and strong, magnifies rounding: transformers' own logits with and without merging it are 3.5e-4
@@ -150,10 +125,7 @@ impl Case {
 
 /// Past the first end token transformers pads, with 0 or 1 depending on the search.
 fn up_to_eos(ids: &[u32]) -> Vec<u32> {
-    let end = ids
-        .iter()
-        .position(|id| *id == 1)
-        .map_or(ids.len(), |at| at + 1);
+    let end = ids.iter().position(|id| *id == 1).map_or(ids.len(), |at| at + 1);
     ids[..end].to_vec()
 }
 
@@ -161,33 +133,20 @@ fn up_to_eos(ids: &[u32]) -> Vec<u32> {
 fn generated_ids_equal_transformers_for_every_setting_and_batch() {
     let cases: Vec<Case> =
         serde_json::from_slice(&std::fs::read(tiny().join("generate.json")).unwrap()).unwrap();
-    let models: HashMap<&str, Captioner> = MODELS
-        .iter()
-        .map(|(model, _)| (*model, load(model)))
-        .collect();
+    let models: HashMap<&str, Captioner> =
+        MODELS.iter().map(|(model, _)| (*model, load(model))).collect();
     let pixels = dump("pixels")["pixel_values"].clone();
     let mut seen = 0;
     for case in cases {
         let captioner = &models[case.model.as_str()];
-        let queries = captioner
-            .queries(&captioner.image_tokens(&pixels).unwrap())
-            .unwrap();
-        let prompts: Vec<Vec<u32>> = case
-            .prompts
-            .iter()
-            .map(|p| captioner.tokenizer().encode(p).unwrap())
-            .collect();
+        let queries = captioner.queries(&captioner.image_tokens(&pixels).unwrap()).unwrap();
+        let prompts: Vec<Vec<u32>> =
+            case.prompts.iter().map(|p| captioner.tokenizer().encode(p).unwrap()).collect();
         let config = case.config();
         let label = format!("{} {:?} {:?}", case.model, case.settings, case.prompts);
-        let batch = captioner
-            .caption(&queries, &prompts, &[0; 4], &config)
-            .unwrap();
+        let batch = captioner.caption(&queries, &prompts, &[0; 4], &config).unwrap();
         for (i, caption) in batch.iter().enumerate() {
-            assert_eq!(
-                caption.sequence.ids,
-                up_to_eos(&case.ids[i][1..]),
-                "{label} image {i}"
-            );
+            assert_eq!(caption.sequence.ids, up_to_eos(&case.ids[i][1..]), "{label} image {i}");
             assert_eq!(caption.text, case.text[i].trim(), "{label} image {i}");
             if let (Some(ours), Some(theirs)) = (caption.sequence.score, &case.scores) {
                 let tolerance = 1e-4 * (1.0 + theirs[i].abs());
@@ -198,13 +157,8 @@ fn generated_ids_equal_transformers_for_every_setting_and_batch() {
                 );
             }
             let one = queries.narrow(0, i, 1).unwrap();
-            let alone = captioner
-                .caption(&one, &prompts[i..=i], &[0], &config)
-                .unwrap();
-            assert_eq!(
-                alone[0].sequence.ids, caption.sequence.ids,
-                "{label} image {i} alone"
-            );
+            let alone = captioner.caption(&one, &prompts[i..=i], &[0], &config).unwrap();
+            assert_eq!(alone[0].sequence.ids, caption.sequence.ids, "{label} image {i} alone");
             seen += 1;
         }
     }
@@ -231,15 +185,9 @@ fn the_reference_dumps_own_ids_agree() {
             ("beam5_early_ids", beams(5, EarlyStopping::Always)),
         ];
         for (name, config) in searches {
-            let ours = captioner
-                .caption(&queries, &prompts, &[0, 0], &config)
-                .unwrap();
+            let ours = captioner.caption(&queries, &prompts, &[0, 0], &config).unwrap();
             for (caption, theirs) in ours.iter().zip(ids_of(&reference[name])) {
-                assert_eq!(
-                    caption.sequence.ids,
-                    up_to_eos(&theirs[1..]),
-                    "{model} {name}"
-                );
+                assert_eq!(caption.sequence.ids, up_to_eos(&theirs[1..]), "{model} {name}");
             }
         }
     }

@@ -7,9 +7,7 @@ use fgd_captioner::{
 };
 
 fn directory(variable: &str) -> PathBuf {
-    std::env::var_os(variable)
-        .map(PathBuf::from)
-        .unwrap_or_else(|| panic!("{variable} is not set"))
+    std::env::var_os(variable).map(PathBuf::from).unwrap_or_else(|| panic!("{variable} is not set"))
 }
 
 /// The tokenizer.json of T5 (32,100 pieces, Precompiled normalizer), as it ships for instance in the Python package
@@ -19,24 +17,14 @@ fn directory(variable: &str) -> PathBuf {
 fn the_real_t5_tokenizer_gives_the_known_ids() {
     let dir = directory("FGD_T5_TOKENIZER_DIR");
     let tokenizer = PromptTokenizer::read(&dir, None).unwrap();
-    let ids = tokenizer
-        .encode("Translate to German: A photo of a cat.")
-        .unwrap();
-    assert_eq!(
-        ids,
-        [30355, 15, 12, 2968, 10, 71, 1202, 13, 3, 9, 1712, 5, 1]
-    );
+    let ids = tokenizer.encode("Translate to German: A photo of a cat.").unwrap();
+    assert_eq!(ids, [30355, 15, 12, 2968, 10, 71, 1202, 13, 3, 9, 1712, 5, 1]);
     assert_eq!(tokenizer.encode("").unwrap(), [1]);
     assert_eq!(
-        tokenizer
-            .decode(&[2335, 1556, 28, 1782, 30, 8, 2608, 1])
-            .unwrap(),
+        tokenizer.decode(&[2335, 1556, 28, 1782, 30, 8, 2608, 1]).unwrap(),
         "woman playing with dog on the beach"
     );
-    assert_eq!(
-        tokenizer.decode(&[3, 7, 152, 67, 839, 1]).unwrap(),
-        "san diego"
-    );
+    assert_eq!(tokenizer.decode(&[3, 7, 152, 67, 839, 1]).unwrap(), "san diego");
     let prompt = tokenizer.encode(DEFAULT_PROMPT).unwrap();
     assert_eq!(tokenizer.decode(&prompt).unwrap(), DEFAULT_PROMPT);
 }
@@ -47,29 +35,20 @@ fn the_real_t5_tokenizer_gives_the_known_ids() {
 #[ignore = "needs FGD_BLIP2_DIR, blip2-flan-t5-xl with demo.jpg beside it"]
 fn the_published_checkpoint_gives_the_known_captions() {
     let dir = directory("FGD_BLIP2_DIR");
-    let options = LoadOptions {
-        precision: Precision::F32,
-        ..LoadOptions::default()
-    };
+    let options = LoadOptions { precision: Precision::F32, ..LoadOptions::default() };
     let captioner = Captioner::load(&dir, None, options, &|_| {}).unwrap();
     let image = std::fs::read(dir.join("demo.jpg")).unwrap();
     let pixels = captioner.preprocessor().pixels(&image).unwrap();
-    let tokens = captioner
-        .image_tokens(&captioner.pixels(&[&pixels]).unwrap())
-        .unwrap();
+    let tokens = captioner.image_tokens(&captioner.pixels(&[&pixels]).unwrap()).unwrap();
     let queries = captioner.queries(&tokens).unwrap();
     let known: [(&str, &[u32]); 2] = [
         ("", &[2335, 1556, 28, 1782, 30, 8, 2608, 1]),
-        (
-            "Question: which city is this? Answer:",
-            &[3, 7, 152, 67, 839, 1],
-        ),
+        ("Question: which city is this? Answer:", &[3, 7, 152, 67, 839, 1]),
     ];
     for (prompt, ids) in known {
         let prompt = captioner.tokenizer().encode(prompt).unwrap();
-        let captions = captioner
-            .caption(&queries, &[prompt], &[0], &GenerationConfig::default())
-            .unwrap();
+        let captions =
+            captioner.caption(&queries, &[prompt], &[0], &GenerationConfig::default()).unwrap();
         assert_eq!(captions[0].sequence.ids, ids);
     }
 }

@@ -13,10 +13,7 @@ fn every_wrong_tensor_is_listed_at_once() {
         all.remove("query_tokens");
         all.remove("language_model.decoder.block.1.layer.1.EncDecAttention.k.weight");
         let zeros = |shape: &[usize]| Tensor::zeros(shape, DType::F32, &Device::Cpu).unwrap();
-        all.insert(
-            "vision_model.encoder.layers.0.mlp.fc1.bias".into(),
-            zeros(&[7]),
-        );
+        all.insert("vision_model.encoder.layers.0.mlp.fc1.bias".into(), zeros(&[7]));
         all.insert("vision_model.something.weight".into(), zeros(&[2]));
         let ids = Tensor::zeros((32, 6), DType::I64, &Device::Cpu).unwrap();
         all.insert(
@@ -44,27 +41,15 @@ fn unsupported_models_are_refused_by_name() {
     let edits: [(Edit, &str); 5] = [
         (|c| c["model_type"] = json!("blip"), "\"blip\""),
         (|c| c["text_config"]["model_type"] = json!("opt"), "\"opt\""),
-        (
-            |c| c["vision_config"]["hidden_act"] = json!("quick_gelu"),
-            "quick_gelu",
-        ),
-        (
-            |c| c["vision_config"]["hidden_size"] = json!(0),
-            "hidden_size is 0",
-        ),
-        (
-            |c| c["qformer_config"]["num_attention_heads"] = json!(5),
-            "not a multiple of 5",
-        ),
+        (|c| c["vision_config"]["hidden_act"] = json!("quick_gelu"), "quick_gelu"),
+        (|c| c["vision_config"]["hidden_size"] = json!(0), "hidden_size is 0"),
+        (|c| c["qformer_config"]["num_attention_heads"] = json!(5), "not a multiple of 5"),
     ];
     for (edit, expected) in edits {
         let dir = checkpoint(|_| {});
         edit_json(&dir.path().join("config.json"), edit);
         let message = refusal(dir.path(), None);
-        assert!(
-            message.contains(expected) && message.contains("config.json"),
-            "{message}"
-        );
+        assert!(message.contains(expected) && message.contains("config.json"), "{message}");
     }
 }
 
@@ -79,18 +64,10 @@ fn absent_files_are_named() {
     std::fs::write(dir.path().join("pytorch_model.bin"), b"").unwrap();
     assert!(refusal(dir.path(), None).contains("convert it to safetensors"));
     let index = json!({ "weight_map": { "a": "model-1.safetensors", "b": "model-2.safetensors" } });
-    std::fs::write(
-        dir.path().join("model.safetensors.index.json"),
-        index.to_string(),
-    )
-    .unwrap();
+    std::fs::write(dir.path().join("model.safetensors.index.json"), index.to_string()).unwrap();
     assert!(refusal(dir.path(), None).contains("2 of 2 shards are not here"));
     let index = json!({ "weight_map": { "a": "../model.safetensors" } });
-    std::fs::write(
-        dir.path().join("model.safetensors.index.json"),
-        index.to_string(),
-    )
-    .unwrap();
+    std::fs::write(dir.path().join("model.safetensors.index.json"), index.to_string()).unwrap();
     assert!(refusal(dir.path(), None).contains("not a plain file name"));
     assert!(refusal(&tiny("adapter"), None).contains("config.json"));
 }
@@ -103,10 +80,7 @@ fn files_cut_anywhere_are_errors() {
     for length in [0, 1, 7, 8, 9, 100, whole.len() / 2, whole.len() - 1] {
         std::fs::write(&path, &whole[..length]).unwrap();
         let message = refusal(dir.path(), None);
-        assert!(
-            message.contains("model.safetensors"),
-            "{length} bytes: {message}"
-        );
+        assert!(message.contains("model.safetensors"), "{length} bytes: {message}");
     }
 }
 
@@ -147,33 +121,14 @@ fn senseless_settings_are_refused() {
             other => panic!("{config:?} gave {other:?}"),
         };
     let plain = GenerationConfig::default;
+    assert!(refuse(GenerationConfig { num_beams: 0, ..plain() }).contains("num_beams"));
+    assert!(refuse(GenerationConfig { max_new_tokens: 0, ..plain() }).contains("max_new_tokens"));
     assert!(
-        refuse(GenerationConfig {
-            num_beams: 0,
-            ..plain()
-        })
-        .contains("num_beams")
+        refuse(GenerationConfig { repetition_penalty: 0.0, ..plain() })
+            .contains("repetition_penalty")
     );
     assert!(
-        refuse(GenerationConfig {
-            max_new_tokens: 0,
-            ..plain()
-        })
-        .contains("max_new_tokens")
-    );
-    assert!(
-        refuse(GenerationConfig {
-            repetition_penalty: 0.0,
-            ..plain()
-        })
-        .contains("repetition_penalty")
-    );
-    assert!(
-        refuse(GenerationConfig {
-            length_penalty: f64::NAN,
-            ..plain()
-        })
-        .contains("length_penalty")
+        refuse(GenerationConfig { length_penalty: f64::NAN, ..plain() }).contains("length_penalty")
     );
     let prompt = captioner.tokenizer().encode("a <image> of a dog");
     assert!(matches!(prompt, Err(Error::Setting(m)) if m.contains("image token")));
@@ -183,19 +138,11 @@ fn senseless_settings_are_refused() {
 fn devices_are_named_or_refused() {
     assert!(fgd_captioner::parse_device("cpu").is_ok());
     for name in ["", "gpu", "cuda:x", "cpu:1"] {
-        assert!(
-            matches!(fgd_captioner::parse_device(name), Err(Error::Setting(_))),
-            "{name:?}"
-        );
+        assert!(matches!(fgd_captioner::parse_device(name), Err(Error::Setting(_))), "{name:?}");
     }
     #[cfg(not(feature = "cuda"))]
     {
-        let message = fgd_captioner::parse_device("cuda:0")
-            .unwrap_err()
-            .to_string();
-        assert!(
-            message.contains("cuda feature") && message.contains("--device cpu"),
-            "{message}"
-        );
+        let message = fgd_captioner::parse_device("cuda:0").unwrap_err().to_string();
+        assert!(message.contains("cuda feature") && message.contains("--device cpu"), "{message}");
     }
 }

@@ -11,22 +11,14 @@ use super::checkpoint::*;
 /// Captions five times the same image under five ids, two at a time, and stops once `enough` are done.
 fn captions(journal: &Path, enough: usize) -> Result<Vec<Outcome>> {
     let captioner = load(&tiny("base"), None, Precision::F32)?;
-    let image = |id: u32| ImageFile {
-        id: id.to_string(),
-        path: tiny("img.png"),
-    };
+    let image = |id: u32| ImageFile { id: id.to_string(), path: tiny("img.png") };
     let images: Vec<ImageFile> = (0..5).map(image).collect();
     let plan = Plan {
         images: &images,
         prompt: DEFAULT_PROMPT,
         generation: GenerationConfig {
             max_new_tokens: 8,
-            sampling: Some(Sampling {
-                temperature: 1.0,
-                top_k: None,
-                top_p: None,
-                seed: 3,
-            }),
+            sampling: Some(Sampling { temperature: 1.0, top_k: None, top_p: None, seed: 3 }),
             ..GenerationConfig::default()
         },
         batch_size: 2,
@@ -34,11 +26,7 @@ fn captions(journal: &Path, enough: usize) -> Result<Vec<Outcome>> {
         decode_threads: 1,
     };
     let (outcomes, _) = caption_images(&captioner, &plan, journal, None, &mut |position| {
-        if position.done >= enough {
-            ControlFlow::Break(())
-        } else {
-            ControlFlow::Continue(())
-        }
+        if position.done >= enough { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     })?;
     Ok(outcomes)
 }
@@ -73,8 +61,5 @@ fn a_journal_of_an_older_version_is_refused_by_name() {
     assert_ne!(older, text);
     std::fs::write(&journal, older).unwrap();
     let message = captions(&journal, usize::MAX).unwrap_err().to_string();
-    assert!(
-        message.contains("older version") && message.contains("--restart"),
-        "{message}"
-    );
+    assert!(message.contains("older version") && message.contains("--restart"), "{message}");
 }

@@ -28,17 +28,11 @@ impl Folder {
 }
 
 fn pairs(file: &CaptionFile) -> Vec<(&str, &str)> {
-    file.captions
-        .iter()
-        .map(|Caption { id, text, .. }| (id.as_str(), text.as_str()))
-        .collect()
+    file.captions.iter().map(|Caption { id, text, .. }| (id.as_str(), text.as_str())).collect()
 }
 
 fn kinds(file: &CaptionFile) -> Vec<(FindingKind, Option<u64>)> {
-    file.findings
-        .iter()
-        .map(|finding| (finding.kind, finding.row))
-        .collect()
+    file.findings.iter().map(|finding| (finding.kind, finding.row)).collect()
 }
 
 const EXPECTED: [(&str, &str); 2] = [("7", "a \"red\" bus, café"), ("8", "two dogs")];
@@ -47,36 +41,20 @@ const EXPECTED: [(&str, &str); 2] = [("7", "a \"red\" bus, café"), ("8", "two d
 fn formats_agree() {
     let folder = Folder::new();
     for (name, format, content) in [
-        (
-            "a.csv",
-            Format::Csv,
-            "image_id,caption\n7,\"a \"\"red\"\" bus, café\"\n8,two dogs\n",
-        ),
+        ("a.csv", Format::Csv, "image_id,caption\n7,\"a \"\"red\"\" bus, café\"\n8,two dogs\n"),
         (
             "b.csv",
             Format::Csv,
             "\u{feff}Caption;Image ID\r\n\"a \"\"red\"\" bus, café\";7\r\ntwo dogs;8",
         ),
-        (
-            "c.tsv",
-            Format::Tsv,
-            "id\ttext\n7\t\"a \"\"red\"\" bus, café\"\n\n8\ttwo dogs\n",
-        ),
-        (
-            "d.txt",
-            Format::Csv,
-            "7,\"a \"\"red\"\" bus, café\"\n8,two dogs\n",
-        ),
+        ("c.tsv", Format::Tsv, "id\ttext\n7\t\"a \"\"red\"\" bus, café\"\n\n8\ttwo dogs\n"),
+        ("d.txt", Format::Csv, "7,\"a \"\"red\"\" bus, café\"\n8,two dogs\n"),
         (
             "e.json",
             Format::Json,
             r#"[{"id": 7, "caption": "a \"red\" bus, café"}, {"id": "8", "caption": "two dogs"}]"#,
         ),
-        (
-            "f.json",
-            Format::Json,
-            r#"{"7": "a \"red\" bus, café", "8": ["two dogs"]}"#,
-        ),
+        ("f.json", Format::Json, r#"{"7": "a \"red\" bus, café", "8": ["two dogs"]}"#),
         (
             "g.json",
             Format::Json,
@@ -101,11 +79,7 @@ fn formats_agree() {
         let file = folder.read(name, content).unwrap();
         assert_eq!(pairs(&file), EXPECTED, "{name}");
         assert_eq!(file.format, format, "{name}");
-        assert!(
-            is_valid(&file.findings) && is_valid(&lint(&file)),
-            "{name}: {:?}",
-            file.findings
-        );
+        assert!(is_valid(&file.findings) && is_valid(&lint(&file)), "{name}: {:?}", file.findings);
     }
 }
 
@@ -117,11 +91,7 @@ fn gzip_is_read_under_any_name() {
     let bytes = encoder.finish().unwrap();
     for name in ["a.tsv.gz", "a.tsv", "a"] {
         let file = folder.read(name, &bytes).unwrap();
-        assert_eq!(
-            (pairs(&file), file.format),
-            (vec![("7", "a bus")], Format::Tsv),
-            "{name}"
-        );
+        assert_eq!((pairs(&file), file.format), (vec![("7", "a bus")], Format::Tsv), "{name}");
     }
 }
 
@@ -144,28 +114,19 @@ fn parquet_with_numbers_and_other_columns() {
         ],
     );
     let file = read(&path, &ReadOptions::default()).unwrap();
-    assert_eq!(
-        pairs(&file),
-        [("7.0", "a bus"), ("8.0", ""), ("9.0", "a cat")]
-    );
+    assert_eq!(pairs(&file), [("7.0", "a bus"), ("8.0", ""), ("9.0", "a cat")]);
     assert_eq!(kinds(&file), [(FindingKind::NullCaption, Some(2))]);
     assert!(file.column_names().eq(["width"]));
     let widths = file.column("width").unwrap();
     assert_eq!(widths[2].as_deref(), Some("1024"));
     assert_eq!(lint(&file), [], "the null was reported by reading");
-    let options = ReadOptions {
-        caption_column: Some("width".into()),
-        ..ReadOptions::default()
-    };
+    let options = ReadOptions { caption_column: Some("width".into()), ..ReadOptions::default() };
     let message = read(&path, &options).unwrap_err().to_string();
     assert!(message.contains("`width` holds i64"), "{message}");
 
     let whole = std::fs::read(&path).unwrap();
     for end in [4, 20, whole.len() / 2, whole.len() - 1] {
-        let message = folder
-            .read("cut.parquet", &whole[..end])
-            .unwrap_err()
-            .to_string();
+        let message = folder.read("cut.parquet", &whole[..end]).unwrap_err().to_string();
         assert!(message.contains("not a readable Parquet file"), "{message}");
     }
 }
@@ -190,10 +151,9 @@ fn a_flipped_byte_in_a_parquet_footer_never_panics() {
             damaged[at] ^= mask;
             match folder.read("b.parquet", &damaged) {
                 Ok(file) => drop(lint(&file)),
-                Err(error) => assert!(
-                    error.to_string().contains("b.parquet"),
-                    "byte {at}: {error}"
-                ),
+                Err(error) => {
+                    assert!(error.to_string().contains("b.parquet"), "byte {at}: {error}")
+                }
             }
         }
     }
@@ -216,12 +176,7 @@ fn several_references_per_image() {
         let texts: Vec<Vec<&str>> = references
             .captions
             .iter()
-            .map(|captions| {
-                captions
-                    .iter()
-                    .map(|&at| file.captions[at].text.as_str())
-                    .collect()
-            })
+            .map(|captions| captions.iter().map(|&at| file.captions[at].text.as_str()).collect())
             .collect();
         assert_eq!(texts, [vec!["one", "two"], vec!["three"]], "{name}");
     }
@@ -230,34 +185,16 @@ fn several_references_per_image() {
 #[test]
 fn rows_lines_and_other_columns() {
     let file = Folder::new()
-        .read(
-            "a.csv",
-            "image_id,Usage,caption\n\n7,Public,\"a\nb\"\n\n8,Private,c\n9,Public,\n",
-        )
+        .read("a.csv", "image_id,Usage,caption\n\n7,Public,\"a\nb\"\n\n8,Private,c\n9,Public,\n")
         .unwrap();
-    let places: Vec<_> = file
-        .captions
-        .iter()
-        .map(|caption| (caption.row, caption.line))
-        .collect();
+    let places: Vec<_> = file.captions.iter().map(|caption| (caption.row, caption.line)).collect();
     assert_eq!(places, [(1, Some(3)), (2, Some(6)), (3, Some(7))]);
-    let usage: Vec<_> = file
-        .column("Usage")
-        .unwrap()
-        .into_iter()
-        .flatten()
-        .collect();
+    let usage: Vec<_> = file.column("Usage").unwrap().into_iter().flatten().collect();
     assert_eq!(usage, ["Public", "Private", "Public"]);
-    let found: Vec<_> = lint(&file)
-        .iter()
-        .map(|finding| (finding.kind, finding.row))
-        .collect();
+    let found: Vec<_> = lint(&file).iter().map(|finding| (finding.kind, finding.row)).collect();
     assert_eq!(
         found,
-        [
-            (FindingKind::EmbeddedNewline, Some(1)),
-            (FindingKind::EmptyCaption, Some(3))
-        ]
+        [(FindingKind::EmbeddedNewline, Some(1)), (FindingKind::EmptyCaption, Some(3))]
     );
 }
 
@@ -278,17 +215,11 @@ fn every_problem_of_a_csv_is_reported_with_its_row() {
     );
     let not_utf8 = &file.findings[3].message;
     let offset = content.iter().position(|&byte| byte == 0xe9).unwrap();
-    assert!(
-        not_utf8.contains(&format!("0xE9 at offset {offset} (line 5)")),
-        "{not_utf8}"
-    );
+    assert!(not_utf8.contains(&format!("0xE9 at offset {offset} (line 5)")), "{not_utf8}");
     assert_eq!(file.captions.len(), 7);
     assert_eq!(file.captions[2].text, "\"open");
     assert_eq!(
-        lint(&file)
-            .iter()
-            .map(|f| (f.kind, f.row))
-            .collect::<Vec<_>>(),
+        lint(&file).iter().map(|f| (f.kind, f.row)).collect::<Vec<_>>(),
         [(FindingKind::SurroundingSpace, Some(7))]
     );
 }
@@ -324,11 +255,7 @@ fn every_problem_of_json_is_reported() {
             (FindingKind::NotUtf8, Some(4)),
         ]
     );
-    assert!(
-        file.findings[0].message.contains("line 2"),
-        "{}",
-        file.findings[0].message
-    );
+    assert!(file.findings[0].message.contains("line 2"), "{}", file.findings[0].message);
     assert_eq!(file.captions.last().unwrap().row, 4);
 }
 
@@ -338,39 +265,20 @@ fn hopeless_files_get_one_clear_sentence() {
     for (name, content, says) in [
         ("a.csv", "", "empty"),
         ("a.csv", "\n \n", "empty"),
-        (
-            "a.csv",
-            "foo,bar\n1,2\n",
-            "no column of ids was found among the columns `foo`, `bar`",
-        ),
+        ("a.csv", "foo,bar\n1,2\n", "no column of ids was found among the columns `foo`, `bar`"),
         ("a.csv", "image_id,bar\n1,2\n", "--caption-column"),
         ("a.json", "[{\"a\": 1}]", "no column of ids"),
-        (
-            "a.json",
-            "{\"image_id\": {\"0\": 1}, \"caption\": {\"0\": \"a\"}}",
-            "column by column",
-        ),
-        (
-            "a.json",
-            "{\"image_id\": [1], \"caption\": [\"a\"]}",
-            "column by column",
-        ),
+        ("a.json", "{\"image_id\": {\"0\": 1}, \"caption\": {\"0\": \"a\"}}", "column by column"),
+        ("a.json", "{\"image_id\": [1], \"caption\": [\"a\"]}", "column by column"),
         ("a.json", "[", "line 1 column 1"),
         ("a.json", "3", "list of records"),
         ("a.jsonl", "image_id,caption\n", "line 1 is not JSON"),
         ("a.parquet", "PAR1PAR1", "Parquet"),
         ("a.csv", "PK\u{3}\u{4}", "Excel"),
     ] {
-        let message = folder
-            .read(name, content)
-            .map(|_| ())
-            .unwrap_err()
-            .to_string();
+        let message = folder.read(name, content).map(|_| ()).unwrap_err().to_string();
         assert!(message.contains(says), "{content:?}: {message}");
-        assert!(
-            message.contains(name) && !message.contains('\n'),
-            "{message}"
-        );
+        assert!(message.contains(name) && !message.contains('\n'), "{message}");
     }
     let file = folder.read("a.csv", "image_id,caption\n").unwrap();
     assert_eq!(kinds(&file), [(FindingKind::HeaderOnly, None)]);
@@ -392,11 +300,8 @@ fn committed_malformed_files_show_what_their_readme_says() {
                 .iter()
                 .chain(&lint(&file))
                 .map(|finding| {
-                    let severity = if finding.severity == Severity::Error {
-                        "error"
-                    } else {
-                        "note"
-                    };
+                    let severity =
+                        if finding.severity == Severity::Error { "error" } else { "note" };
                     format!("{severity} {}", finding.kind)
                 })
                 .collect(),

@@ -13,12 +13,8 @@ const ROWS: usize = 12;
 
 /// A sound file of each format, to be damaged.
 fn sound(extension: &str) -> Vec<u8> {
-    let rows = (0..ROWS).map(|n| {
-        (
-            100_000 + n,
-            format!("a \"{n}\" on a blue door, with café tables"),
-        )
-    });
+    let rows =
+        (0..ROWS).map(|n| (100_000 + n, format!("a \"{n}\" on a blue door, with café tables")));
     let text: String = match extension {
         "csv" => rows.fold("image_id,caption\n".into(), |text, (id, caption)| {
             format!("{text}{id},\"{}\"\n", caption.replace('"', "\"\""))
@@ -83,10 +79,7 @@ impl Damage {
             }
             Damage::Repeat => bytes.extend_from_within(..),
             Damage::DropHeader => {
-                let end = bytes
-                    .iter()
-                    .position(|&byte| byte == b'\n')
-                    .map_or(0, |end| end + 1);
+                let end = bytes.iter().position(|&byte| byte == b'\n').map_or(0, |end| end + 1);
                 bytes.drain(..end);
             }
             Damage::Gzip { keep } => {
@@ -104,11 +97,7 @@ impl Damage {
 /// Exchanges two words wherever they stand.
 fn swap(bytes: &mut Vec<u8>, a: &str, b: &str) {
     let text = String::from_utf8_lossy(bytes);
-    *bytes = text
-        .replace(a, "\u{1}")
-        .replace(b, a)
-        .replace('\u{1}', b)
-        .into_bytes();
+    *bytes = text.replace(a, "\u{1}").replace(b, a).replace('\u{1}', b).into_bytes();
 }
 
 fn damage() -> impl Strategy<Value = Damage> {
@@ -138,10 +127,7 @@ fn damage() -> impl Strategy<Value = Damage> {
 }
 
 fn file_of(bytes: &[u8], extension: &str) -> tempfile::NamedTempFile {
-    let mut file = tempfile::Builder::new()
-        .suffix(&format!(".{extension}"))
-        .tempfile()
-        .unwrap();
+    let mut file = tempfile::Builder::new().suffix(&format!(".{extension}")).tempfile().unwrap();
     file.write_all(bytes).unwrap();
     file
 }
@@ -152,10 +138,7 @@ fn read_bytes(bytes: &[u8], extension: &str) -> CaptionFile {
 
 /// Everything that the command line does with a file before it computes; returns what there is to say.
 fn everything_said(path: &Path, references: &CaptionFile) -> Vec<String> {
-    let options = ReadOptions {
-        max_bytes: 1 << 20,
-        ..ReadOptions::default()
-    };
+    let options = ReadOptions { max_bytes: 1 << 20, ..ReadOptions::default() };
     let mut said = Vec::new();
     match read(path, &options) {
         Err(error) => said.push(error.to_string()),
@@ -163,42 +146,29 @@ fn everything_said(path: &Path, references: &CaptionFile) -> Vec<String> {
             let alignment = align(&file, references);
             assert_eq!(alignment.ids.len(), alignment.candidate.len());
             assert_eq!(alignment.ids.len(), alignment.references.len());
-            assert!(
-                alignment
-                    .candidate
-                    .iter()
-                    .all(|&index| index < file.captions.len())
-            );
+            assert!(alignment.candidate.iter().all(|&index| index < file.captions.len()));
             for name in file.column_names() {
                 let cells = file.column(name).unwrap();
                 assert_eq!(cells.len(), file.captions.len(), "{name}");
             }
             let against_itself = align(references, &file);
             assert_eq!(group(&file).ids.len(), group(&file).captions.len());
-            let findings = [
-                file.findings.clone(),
-                lint(&file),
-                alignment.findings,
-                against_itself.findings,
-            ];
+            let findings =
+                [file.findings.clone(), lint(&file), alignment.findings, against_itself.findings];
             said.extend(findings.iter().flatten().map(Finding::to_string));
             if !file.captions.is_empty() {
                 let whole = alignment.ids.len() == references.captions.len();
-                let explained = findings
-                    .iter()
-                    .flatten()
-                    .any(|finding| finding.severity == Severity::Error);
+                let explained =
+                    findings.iter().flatten().any(|finding| finding.severity == Severity::Error);
                 assert!(whole || explained, "images were left out without a word");
             }
         }
     }
     match read_template(path, &options) {
         Err(error) => said.push(error.to_string()),
-        Ok(template) => said.extend(
-            check_template(references, &template)
-                .iter()
-                .map(Finding::to_string),
-        ),
+        Ok(template) => {
+            said.extend(check_template(references, &template).iter().map(Finding::to_string))
+        }
     }
     said
 }

@@ -31,10 +31,8 @@ fn csv_cells_are_text_for_spreadsheets() {
 
 #[test]
 fn json_lines_keep_every_cell() {
-    let lines: Vec<Map<String, Value>> = written("a.jsonl")
-        .lines()
-        .map(|line| serde_json::from_str(line).unwrap())
-        .collect();
+    let lines: Vec<Map<String, Value>> =
+        written("a.jsonl").lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert_eq!(
         Value::from(lines[0].clone()),
         serde_json::json!({"=id": 1, "caption": "=1+1", "score": -0.5, "kept": true})
@@ -53,21 +51,12 @@ fn parquet_is_read_as_the_kinds_that_are_declared() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a.parquet");
     TableFile::create(&path).unwrap().write(&table()).unwrap();
-    let columns = [
-        ("score", Kind::Text),
-        ("=id", Kind::Number),
-        ("none", Kind::Flag),
-    ];
+    let columns = [("score", Kind::Text), ("=id", Kind::Number), ("none", Kind::Flag)];
     let read = read_parquet(&path, &columns).unwrap();
-    assert_eq!(
-        read.column("=id"),
-        Some(&Cells::numbers([1.0, 2.0, 3.0, 4.0, 5.0]))
-    );
+    assert_eq!(read.column("=id"), Some(&Cells::numbers([1.0, 2.0, 3.0, 4.0, 5.0])));
     assert_eq!(read.column("none"), Some(&Cells::Flag(vec![None; 5])));
     assert_eq!(read.column("score").map(Cells::len), Some(5));
-    let wrong = read_parquet(&path, &[("score", Kind::Count)])
-        .unwrap_err()
-        .to_string();
+    let wrong = read_parquet(&path, &[("score", Kind::Count)]).unwrap_err().to_string();
     assert!(wrong.contains("a.parquet: column score: "), "{wrong}");
     std::fs::write(&path, "PAR1 and nothing else PAR1").unwrap();
     assert!(read_parquet(&path, &columns).is_err());
@@ -81,10 +70,7 @@ fn a_failure_leaves_the_old_file() {
     let mut twice = table();
     twice.push("caption", Cells::text([""; 5]));
     let message = TableFile::create(&path).unwrap().write(&twice).unwrap_err();
-    assert!(
-        message.to_string().contains("a.csv: cannot be written"),
-        "{message}"
-    );
+    assert!(message.to_string().contains("a.csv: cannot be written"), "{message}");
     assert_eq!(std::fs::read_to_string(&path).unwrap(), "old");
     let other = TableFile::create(&folder.path().join("a.txt")).unwrap_err();
     assert!(other.to_string().contains(".parquet"), "{other}");

@@ -101,15 +101,10 @@ impl EmbeddingCache {
     /// # Errors
     /// The folder cannot be made, or the file is no cache.
     pub fn open(folder: &Path) -> Result<Self, CacheError> {
-        std::fs::create_dir_all(folder).map_err(|source| CacheError::Io {
-            path: folder.into(),
-            source,
-        })?;
+        std::fs::create_dir_all(folder)
+            .map_err(|source| CacheError::Io { path: folder.into(), source })?;
         let path = Self::file(folder);
-        let database = |source| CacheError::Database {
-            path: path.clone(),
-            source,
-        };
+        let database = |source| CacheError::Database { path: path.clone(), source };
         // SQLite does not wait for another process while it switches a file to its log.
         let lock = folder.join("embeddings.lock");
         let guard = File::create(&lock)
@@ -123,10 +118,7 @@ impl EmbeddingCache {
 
     fn failed(&self) -> impl Fn(rusqlite::Error) -> CacheError + use<> {
         let path = self.path.clone();
-        move |source| CacheError::Database {
-            path: path.clone(),
-            source,
-        }
+        move |source| CacheError::Database { path: path.clone(), source }
     }
 
     /// The place of the encoder of this `key`, a digest of everything that an embedding depends on besides the caption;
@@ -205,9 +197,7 @@ impl EmbeddingCache {
                 .map_err(&failed)?;
             for (caption, row) in captions.iter().zip(embeddings.rows()) {
                 let bytes: Vec<u8> = row.iter().flat_map(|value| value.to_le_bytes()).collect();
-                insert
-                    .execute(params![encoder.0, digest(caption), bytes])
-                    .map_err(&failed)?;
+                insert.execute(params![encoder.0, digest(caption), bytes]).map_err(&failed)?;
             }
         }
         transaction.commit().map_err(&failed)
@@ -228,11 +218,7 @@ impl EmbeddingCache {
             .map_err(self.failed())?;
         let rows = select
             .query_map([], |row| {
-                Ok(Holding {
-                    encoder: row.get(0)?,
-                    embeddings: row.get(1)?,
-                    bytes: row.get(2)?,
-                })
+                Ok(Holding { encoder: row.get(0)?, embeddings: row.get(1)?, bytes: row.get(2)? })
             })
             .map_err(self.failed())?;
         rows.collect::<Result<_, _>>().map_err(self.failed())
@@ -253,10 +239,7 @@ pub fn clear(folder: &Path) -> Result<bool, CacheError> {
             Ok(()) => found = true,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
             Err(source) => {
-                return Err(CacheError::Io {
-                    path: path.into(),
-                    source,
-                });
+                return Err(CacheError::Io { path: path.into(), source });
             }
         }
     }

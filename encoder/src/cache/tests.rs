@@ -9,17 +9,12 @@ fn gives_back_to_the_bit_what_was_put_and_only_to_the_same_encoder() {
     let small = cache.encoder("small", "").unwrap();
     let large = cache.encoder("large", "").unwrap();
     let embeddings = array![[0.1_f32, -0.0], [f32::MIN_POSITIVE, 3.5]];
-    cache
-        .put(small, &["a cat", "a dog"], embeddings.view())
-        .unwrap();
+    cache.put(small, &["a cat", "a dog"], embeddings.view()).unwrap();
 
     let found = cache.get(small, &["a dog", "a bird", "a cat"], 2).unwrap();
     assert_eq!(found[0].as_ref().unwrap(), &embeddings.row(1));
     assert!(found[1].is_none());
-    assert_eq!(
-        found[2].as_ref().unwrap()[1].to_bits(),
-        (-0.0_f32).to_bits()
-    );
+    assert_eq!(found[2].as_ref().unwrap()[1].to_bits(), (-0.0_f32).to_bits());
     assert!(cache.get(large, &["a cat"], 2).unwrap()[0].is_none());
     assert!(cache.get(small, &["a cat"], 3).unwrap()[0].is_none());
 }

@@ -101,10 +101,8 @@ impl<A: Arithmetic> Packed<A> {
             x = after;
             sum.reserve(rows.len());
             let sums = &mut sum[..rows.len()];
-            for (position, (id, row)) in caption
-                .iter()
-                .zip(sums.chunks_exact_mut(stride))
-                .enumerate()
+            for (position, (id, row)) in
+                caption.iter().zip(sums.chunks_exact_mut(stride)).enumerate()
             {
                 let word = &self.model.words[*id as usize * dim..][..dim];
                 let place = &self.model.positions[position * dim..][..dim];
@@ -113,8 +111,7 @@ impl<A: Arithmetic> Packed<A> {
                     *value = word[i] + self.model.token_type[i] + place[i];
                 }
             }
-            self.level
-                .layer_norm(&self.model.embedding_norm, sums, rows);
+            self.level.layer_norm(&self.model.embedding_norm, sums, rows);
         }
     }
 
@@ -168,8 +165,7 @@ impl<A: Arithmetic> Packed<A> {
             finish: Finish::Residual(x),
         };
         self.arithmetic.product(product, &mut work.product);
-        self.level
-            .layer_norm(&layer.attention_norm, &work.sum[..rows * dim], x);
+        self.level.layer_norm(&layer.attention_norm, &work.sum[..rows * dim], x);
     }
 
     /// Takes the token vectors in the rows of `x` through the two linear layers.
@@ -210,8 +206,7 @@ impl<A: Arithmetic> Packed<A> {
             };
             self.arithmetic.product(product, &mut work.product);
         }
-        self.level
-            .layer_norm(&layer.output_norm, &work.sum[..rows * dim], x);
+        self.level.layer_norm(&layer.output_norm, &work.sum[..rows * dim], x);
     }
 }
 
@@ -226,23 +221,14 @@ impl<A: Arithmetic> Engine for Packed<A> {
 
     fn embed(&self, chunk: &Chunk, embeddings: &mut [f32]) -> Result<(), EncoderError> {
         let (rows, dim) = (chunk.rows(), round_up(self.spec.dim));
-        let mut work = self
-            .idle
-            .lock()
-            .ok()
-            .and_then(|mut idle| idle.pop())
-            .unwrap_or_default();
+        let mut work = self.idle.lock().ok().and_then(|mut idle| idle.pop()).unwrap_or_default();
         // Taken out so that a block of it and the rest of the working memory can be lent at once.
         let mut x = std::mem::take(&mut work.x);
         x.reserve(rows * dim);
         self.look_up(chunk, &mut x[..rows * dim], &mut work.sum);
         let blocks: Vec<Block> = chunk.blocks(BLOCK_ROWS).collect();
         for block in &blocks {
-            work.reserve(
-                block.rows.len(),
-                dim,
-                3 * self.spec.heads * self.model.head_width,
-            );
+            work.reserve(block.rows.len(), dim, 3 * self.spec.heads * self.model.head_width);
         }
         for layer in &self.model.layers {
             for block in &blocks {

@@ -109,8 +109,7 @@ impl Heads {
             [3 * all, parts[0].inputs],
             |output, input| get(parts[output / all], self.source(output % all), Some(input)),
             |output| {
-                self.source(output % all)
-                    .map_or(0.0, |source| parts[output / all].bias[source])
+                self.source(output % all).map_or(0.0, |source| parts[output / all].bias[source])
             },
         )
     }

@@ -54,10 +54,8 @@ impl Default for BertConfig {
 impl BertConfig {
     /// Refuses what is not a BERT encoder, by the name of the field, and sizes that cannot be.
     pub fn check(&self, path: &Path) -> Result<Activation, EncoderError> {
-        let unsupported = |reason: String| EncoderError::Unsupported {
-            path: path.to_path_buf(),
-            reason,
-        };
+        let unsupported =
+            |reason: String| EncoderError::Unsupported { path: path.to_path_buf(), reason };
         let is_bert = match (&self.model_type, &self.architectures) {
             (Some(model_type), _) => model_type == "bert",
             (None, Some(names)) => names.iter().any(|name| name.starts_with("Bert")),
@@ -70,9 +68,7 @@ impl BertConfig {
             )));
         }
         if self.is_decoder {
-            return Err(unsupported(
-                "is_decoder is true; only encoders are computed here".into(),
-            ));
+            return Err(unsupported("is_decoder is true; only encoders are computed here".into()));
         }
         if let Some(kind) = &self.position_embedding_type
             && kind != "absolute"
@@ -87,11 +83,7 @@ impl BertConfig {
             ("num_attention_heads", self.num_attention_heads, 1 << 10),
             ("intermediate_size", self.intermediate_size, 1 << 17),
             ("vocab_size", self.vocab_size, 1 << 24),
-            (
-                "max_position_embeddings",
-                self.max_position_embeddings,
-                1 << 20,
-            ),
+            ("max_position_embeddings", self.max_position_embeddings, 1 << 20),
             ("type_vocab_size", self.type_vocab_size, 1 << 10),
         ];
         for (field, value, limit) in sizes {
@@ -108,10 +100,7 @@ impl BertConfig {
             )));
         }
         if !(self.layer_norm_eps.is_finite() && self.layer_norm_eps >= 0.0) {
-            return Err(unsupported(format!(
-                "layer_norm_eps is {}",
-                self.layer_norm_eps
-            )));
+            return Err(unsupported(format!("layer_norm_eps is {}", self.layer_norm_eps)));
         }
         Activation::named(&self.hidden_act).ok_or_else(|| {
             unsupported(format!(
@@ -145,10 +134,8 @@ pub(super) struct ShardIndex {
 
 /// Reads one JSON file that has to be there.
 pub(super) fn read<T: DeserializeOwned>(path: &Path) -> Result<T, EncoderError> {
-    let bytes = fs::read(path).map_err(|source| EncoderError::Io {
-        path: path.to_path_buf(),
-        source,
-    })?;
+    let bytes =
+        fs::read(path).map_err(|source| EncoderError::Io { path: path.to_path_buf(), source })?;
     serde_json::from_slice(&bytes).map_err(|error| EncoderError::Corrupt {
         path: path.to_path_buf(),
         reason: error.to_string(),

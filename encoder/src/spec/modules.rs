@@ -51,21 +51,15 @@ pub(super) fn read(dir: &Path) -> Result<Modules, EncoderError> {
         Err(error) => return Err(error),
     };
     refuse_default_prompt(dir)?;
-    let unsupported = |reason: String| EncoderError::Unsupported {
-        path: file.clone(),
-        reason,
-    };
-    let kinds: Vec<&str> = modules
-        .iter()
-        .map(|module| module.kind.rsplit('.').next().unwrap_or_default())
-        .collect();
+    let unsupported = |reason: String| EncoderError::Unsupported { path: file.clone(), reason };
+    let kinds: Vec<&str> =
+        modules.iter().map(|module| module.kind.rsplit('.').next().unwrap_or_default()).collect();
     let normalize = match kinds[..] {
         ["Transformer", "Pooling"] => false,
         ["Transformer", "Pooling", "Normalize"] => true,
         _ => {
-            let extra = kinds
-                .iter()
-                .find(|kind| !["Transformer", "Pooling", "Normalize"].contains(kind));
+            let extra =
+                kinds.iter().find(|kind| !["Transformer", "Pooling", "Normalize"].contains(kind));
             return Err(unsupported(match extra {
                 Some(kind) => format!(
                     "the module {kind} is not computed here; only Transformer, Pooling, Normalize are"
@@ -118,11 +112,7 @@ fn read_pooling(path: &Path) -> Result<(Pooling, Option<usize>), EncoderError> {
         .iter()
         .filter(|(_, value)| value.as_bool() == Some(true))
         .filter_map(|(key, _)| key.strip_prefix("pooling_mode_"))
-        .map(|mode| {
-            mode.trim_end_matches("_tokens")
-                .trim_end_matches("_token")
-                .to_string()
-        })
+        .map(|mode| mode.trim_end_matches("_tokens").trim_end_matches("_token").to_string())
         .collect();
     match fields.get("pooling_mode") {
         Some(Value::String(mode)) => modes.push(mode.clone()),

@@ -41,40 +41,22 @@ fn error_after(file: &str, from: &str, to: &str) -> String {
     assert!(text.contains(from), "{file} has no {from}");
     fs::write(&path, text.replace(from, to)).expect("a writable copy");
     let message = load(directory.path()).err().expect("an error").to_string();
-    assert!(
-        !message.contains('\n') && message.contains(file),
-        "{message}"
-    );
+    assert!(!message.contains('\n') && message.contains(file), "{message}");
     message
 }
 
 #[test]
 fn what_is_not_computed_here_is_refused_by_name() {
     for (file, from, to, named) in [
-        (
-            "config.json",
-            r#""model_type": "bert""#,
-            r#""model_type": "roberta""#,
-            "roberta",
-        ),
-        (
-            "config.json",
-            r#""hidden_act": "gelu""#,
-            r#""hidden_act": "silu""#,
-            "silu",
-        ),
+        ("config.json", r#""model_type": "bert""#, r#""model_type": "roberta""#, "roberta"),
+        ("config.json", r#""hidden_act": "gelu""#, r#""hidden_act": "silu""#, "silu"),
         (
             "config.json",
             r#""num_attention_heads": 4"#,
             r#""num_attention_heads": 3"#,
             "num_attention_heads",
         ),
-        (
-            "config.json",
-            r#""hidden_size": 40"#,
-            r#""hidden_size": 0"#,
-            "hidden_size",
-        ),
+        ("config.json", r#""hidden_size": 40"#, r#""hidden_size": 0"#, "hidden_size"),
         ("modules.json", "models.Normalize", "models.Dense", "Dense"),
         (
             "1_Pooling/config.json",
@@ -88,12 +70,7 @@ fn what_is_not_computed_here_is_refused_by_name() {
             r#""word_embedding_dimension": 41"#,
             "41",
         ),
-        (
-            "tokenizer.json",
-            r#""version": "1.0""#,
-            r#""version": 1"#,
-            "tokenizer.json",
-        ),
+        ("tokenizer.json", r#""version": "1.0""#, r#""version": 1"#, "tokenizer.json"),
     ] {
         let message = error_after(file, from, to);
         assert!(message.contains(named), "{message}");
@@ -107,41 +84,24 @@ fn all_unusable_tensors_are_listed_at_once() {
         let path = directory.path().join("config.json");
         let text = fs::read_to_string(&path).expect("a text file");
         let text = text.replace(r#""num_hidden_layers": 3"#, r#""num_hidden_layers": 4"#);
-        fs::write(
-            &path,
-            text.replace(r#""vocab_size": "#, r#""vocab_size": 1"#),
-        )
-        .expect("a writable copy");
+        fs::write(&path, text.replace(r#""vocab_size": "#, r#""vocab_size": 1"#))
+            .expect("a writable copy");
         load(directory.path()).err().expect("an error").to_string()
     };
-    assert!(
-        message.contains("embeddings.word_embeddings.weight has shape"),
-        "{message}"
-    );
-    assert!(
-        message.contains("encoder.layer.3.output.dense.bias is missing"),
-        "{message}"
-    );
+    assert!(message.contains("embeddings.word_embeddings.weight has shape"), "{message}");
+    assert!(message.contains("encoder.layer.3.output.dense.bias is missing"), "{message}");
     assert!(message.contains("17 of the encoder's tensors"), "{message}");
 }
 
 #[test]
 fn missing_files_are_named() {
-    for name in [
-        "config.json",
-        "tokenizer.json",
-        "model.safetensors",
-        "1_Pooling/config.json",
-    ] {
+    for name in ["config.json", "tokenizer.json", "model.safetensors", "1_Pooling/config.json"] {
         let directory = copy();
         fs::remove_file(directory.path().join(name)).expect("a file of the copy");
         let message = load(directory.path()).err().expect("an error").to_string();
         assert!(message.contains(name), "{message}");
     }
-    let message = load(Path::new("no/such/directory"))
-        .err()
-        .expect("an error")
-        .to_string();
+    let message = load(Path::new("no/such/directory")).err().expect("an error").to_string();
     assert!(message.contains("no/such/directory"), "{message}");
 }
 

@@ -29,9 +29,7 @@ impl Golden {
 }
 
 fn fixture(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("../fixtures/encoder")
-        .join(name)
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../fixtures/encoder").join(name)
 }
 
 fn load(name: &str, options: &Options) -> Encoder {
@@ -40,11 +38,7 @@ fn load(name: &str, options: &Options) -> Encoder {
 }
 
 fn options(engine: EngineKind, device: &str) -> Options {
-    Options {
-        engine,
-        device: device.into(),
-        max_length: None,
-    }
+    Options { engine, device: device.into(), max_length: None }
 }
 
 fn assert_close(encoder: &Encoder, captions: &[&str], golden: &[Vec<f32>], tolerance: f32) {
@@ -52,10 +46,7 @@ fn assert_close(encoder: &Encoder, captions: &[&str], golden: &[Vec<f32>], toler
     assert_eq!(rows.dim(), (captions.len(), encoder.dim()));
     for ((row, want), caption) in rows.rows().into_iter().zip(golden).zip(captions) {
         for (got, want) in row.iter().zip(want) {
-            assert!(
-                (got - want).abs() <= tolerance,
-                "{caption:?}: {got}, not {want}"
-            );
+            assert!((got - want).abs() <= tolerance, "{caption:?}: {got}, not {want}");
         }
     }
 }
@@ -80,12 +71,7 @@ fn token_counts_are_those_before_truncation() {
     let golden = Golden::read();
     let spec = Spec::read(&fixture("tiny-cls")).expect("the fixture is sound");
     let tokens = Tokens::load(&spec).expect("the tokenizer loads");
-    assert_eq!(
-        tokens
-            .counts(&golden.captions())
-            .expect("captions tokenise"),
-        golden.token_counts
-    );
+    assert_eq!(tokens.counts(&golden.captions()).expect("captions tokenise"), golden.token_counts);
 }
 
 #[test]
@@ -110,21 +96,15 @@ fn same_in_any_company(encoder: &Encoder) {
     let together = encoder.encode(&all, &|_| ()).expect("captions encode");
     let reversed: Vec<&str> = all.iter().rev().copied().collect();
     for threads in [1, 3] {
-        let pool = rayon::ThreadPoolBuilder::new()
-            .num_threads(threads)
-            .build()
-            .expect("threads start");
-        let rows = pool
-            .install(|| encoder.encode(&reversed, &|_| ()))
-            .expect("captions encode");
+        let pool =
+            rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("threads start");
+        let rows = pool.install(|| encoder.encode(&reversed, &|_| ())).expect("captions encode");
         for (i, row) in rows.rows().into_iter().rev().enumerate() {
             assert_eq!(row, together.row(i), "{:?} with {threads} threads", all[i]);
         }
     }
     for (i, caption) in all.iter().enumerate().step_by(7) {
-        let alone = encoder
-            .encode(&[caption], &|_| ())
-            .expect("a caption encodes");
+        let alone = encoder.encode(&[caption], &|_| ()).expect("a caption encodes");
         assert_eq!(alone.row(0), together.row(i), "{caption:?} alone");
     }
 }
@@ -142,18 +122,12 @@ fn progress_counts_every_caption_once_and_no_caption_is_no_work() {
     assert_eq!(done.into_inner(), captions.len());
     assert_eq!(rows.row(0), rows.row(4));
     assert_ne!(rows.row(0), rows.row(1));
-    assert_eq!(
-        encoder.encode(&[], &|_| ()).expect("nothing encodes").dim(),
-        (0, encoder.dim())
-    );
+    assert_eq!(encoder.encode(&[], &|_| ()).expect("nothing encodes").dim(), (0, encoder.dim()));
 }
 
 #[test]
 fn a_shorter_limit_cuts_on_the_right() {
-    let options = Options {
-        max_length: Some(6),
-        ..Options::default()
-    };
+    let options = Options { max_length: Some(6), ..Options::default() };
     let encoder = load("tiny-mean", &options);
     let rows = encoder
         .encode(&["a dog runs on the beach", "a dog runs on"], &|_| ())
@@ -161,14 +135,8 @@ fn a_shorter_limit_cuts_on_the_right() {
     assert_eq!(rows.row(0), rows.row(1));
     for wrong in [0, 2, 65] {
         let spec = Spec::read(&fixture("tiny-mean")).expect("the fixture is sound");
-        let options = Options {
-            max_length: Some(wrong),
-            ..Options::default()
-        };
-        assert!(matches!(
-            Encoder::load(&spec, &options),
-            Err(EncoderError::Option { .. })
-        ));
+        let options = Options { max_length: Some(wrong), ..Options::default() };
+        assert!(matches!(Encoder::load(&spec, &options), Err(EncoderError::Option { .. })));
     }
 }
 
@@ -191,11 +159,7 @@ fn packed_is_what_an_independent_engine_computes() {
     for name in ["tiny-mean", "tiny-cls"] {
         let candle = load(name, &options(EngineKind::Candle, "cpu"));
         let reference = candle.encode(&captions, &|_| ()).expect("captions encode");
-        let rows: Vec<Vec<f32>> = reference
-            .rows()
-            .into_iter()
-            .map(|row| row.to_vec())
-            .collect();
+        let rows: Vec<Vec<f32>> = reference.rows().into_iter().map(|row| row.to_vec()).collect();
         assert_close(&load(name, &Options::default()), &captions, &rows, 2e-6);
     }
 }
@@ -209,15 +173,8 @@ fn devices_that_cannot_be_used_are_refused_by_name() {
         refused.extend(devices.map(|device| (EngineKind::Candle, device)));
     }
     for (engine, device) in refused {
-        let error = Encoder::load(&spec, &options(engine, device))
-            .err()
-            .expect("no such device");
-        assert!(
-            error
-                .to_string()
-                .starts_with(&format!("--device = {device}: ")),
-            "{error}"
-        );
+        let error = Encoder::load(&spec, &options(engine, device)).err().expect("no such device");
+        assert!(error.to_string().starts_with(&format!("--device = {device}: ")), "{error}");
     }
 }
 
@@ -225,22 +182,13 @@ fn devices_that_cannot_be_used_are_refused_by_name() {
 fn int12_is_near_f32_and_not_the_same() {
     let golden = Golden::read();
     let encoder = load("tiny-mean", &options(EngineKind::Int12, "cpu"));
-    assert!(
-        encoder.engine().starts_with("int12/"),
-        "{}",
-        encoder.engine()
-    );
-    let rows = encoder
-        .encode(&golden.captions(), &|_| ())
-        .expect("captions encode");
+    assert!(encoder.engine().starts_with("int12/"), "{}", encoder.engine());
+    let rows = encoder.encode(&golden.captions(), &|_| ()).expect("captions encode");
     let mut largest = 0f32;
     for (row, want) in rows.rows().into_iter().zip(&golden.mean) {
         let cosine: f32 = row.iter().zip(want).map(|(a, b)| a * b).sum();
         assert!(cosine > 0.9999, "{cosine}");
-        largest = row
-            .iter()
-            .zip(want)
-            .fold(largest, |m, (a, b)| m.max((a - b).abs()));
+        largest = row.iter().zip(want).fold(largest, |m, (a, b)| m.max((a - b).abs()));
     }
     assert!(largest > 1e-6, "12 bits cannot be this near: {largest}");
 }

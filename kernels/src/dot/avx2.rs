@@ -69,12 +69,8 @@ macro_rules! dot_kernel {
 }
 
 dot_kernel!(dot_f32, f32, |p: *const f32| _mm256_loadu_ps(p), |w: f32| w);
-dot_kernel!(
-    dot_f16,
-    f16,
-    |p: *const f16| _mm256_cvtph_ps(_mm_loadu_si128(p.cast())),
-    |w: f16| w.to_f32()
-);
+dot_kernel!(dot_f16, f16, |p: *const f16| _mm256_cvtph_ps(_mm_loadu_si128(p.cast())), |w: f16| w
+    .to_f32());
 dot_kernel!(
     dot_bf16,
     bf16,

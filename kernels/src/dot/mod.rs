@@ -113,10 +113,7 @@ mod tests {
                 Rows::F32([&w[0], &w[1]]),
                 Rows::F16([&halves[0], &halves[1]]),
                 Rows::Bf16([&brains[0], &brains[1]]),
-                Rows::Q8 {
-                    scales: [&scales[0], &scales[1]],
-                    quants: [&quants[0], &quants[1]],
-                },
+                Rows::Q8 { scales: [&scales[0], &scales[1]], quants: [&quants[0], &quants[1]] },
             ];
             for rows in forms {
                 let slow = Level::PORTABLE.run(Dot { rows, xs });
@@ -127,11 +124,7 @@ mod tests {
                     }
                     // One x alone is summed in the same order as among four.
                     let alone = level.run(Dot { rows, xs: [xs[2]] });
-                    assert_eq!(
-                        alone.map(|d| d[0]),
-                        fast.map(|d| d[2]),
-                        "{level}, length {k}"
-                    );
+                    assert_eq!(alone.map(|d| d[0]), fast.map(|d| d[2]), "{level}, length {k}");
                 }
             }
         }
@@ -140,9 +133,6 @@ mod tests {
     #[test]
     #[should_panic(expected = "rows are equally long")]
     fn rows_of_other_lengths_are_refused() {
-        Level::current().run(Dot {
-            rows: Rows::F32([&[0.0; 64]]),
-            xs: [&[0.0; 8]],
-        });
+        Level::current().run(Dot { rows: Rows::F32([&[0.0; 64]]), xs: [&[0.0; 8]] });
     }
 }

@@ -44,11 +44,7 @@ impl Codes {
                 _ => words.push(word([first, code])),
             }
         });
-        Matrix {
-            values: Codes { words, scales },
-            bias: shape.bias(bias),
-            shape,
-        }
+        Matrix { values: Codes { words, scales }, bias: shape.bias(bias), shape }
     }
 }
 
@@ -74,9 +70,7 @@ pub(super) unsafe fn quantize<I: Isa>(
     inputs: &mut Inputs,
 ) {
     let words_per_row = length / 2;
-    inputs
-        .words
-        .resize(inputs.words.len().max(rows * words_per_row), 0);
+    inputs.words.resize(inputs.words.len().max(rows * words_per_row), 0);
     inputs.scales.resize(inputs.scales.len().max(rows), 0.0);
     for row in 0..rows {
         let words = &mut inputs.words[row * words_per_row..][..words_per_row];
@@ -91,11 +85,7 @@ pub(super) unsafe fn quantize<I: Isa>(
             }
             let largest = largest.largest();
             inputs.scales[row] = largest / LARGEST;
-            let factor = if largest > 0.0 {
-                LARGEST / largest
-            } else {
-                0.0
-            };
+            let factor = if largest > 0.0 { LARGEST / largest } else { 0.0 };
             let factor = isa.splat(factor);
             for at in (0..length).step_by(LANES) {
                 let scaled = isa.load(x.add(at)).mul(factor);

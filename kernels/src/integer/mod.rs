@@ -92,9 +92,7 @@ unsafe fn rows<I: Isa, const V: usize>(
 ) {
     let groups = panel.words.len() / (V * LANES);
     let tiles = p.rows.div_ceil(I::ROWS).max(1);
-    let mut ahead = panel
-        .ahead
-        .chunks((panel.ahead.len() / LANES).div_ceil(tiles).max(1) * LANES);
+    let mut ahead = panel.ahead.chunks((panel.ahead.len() / LANES).div_ceil(tiles).max(1) * LANES);
     let mut row = 0;
     while row < p.rows {
         for line in ahead.next().unwrap_or_default().chunks(LANES) {

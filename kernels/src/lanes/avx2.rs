@@ -52,10 +52,7 @@ impl Isa for Avx2 {
         // SAFETY: see above.
         unsafe {
             let high = from.add(8);
-            I32(
-                _mm256_loadu_si256(from.cast()),
-                _mm256_loadu_si256(high.cast()),
-            )
+            I32(_mm256_loadu_si256(from.cast()), _mm256_loadu_si256(high.cast()))
         }
     }
 
@@ -114,10 +111,7 @@ impl Lanes for F32 {
     fn mul_add(self, times: Self, plus: Self) -> Self {
         // SAFETY: see above.
         unsafe {
-            F32(
-                _mm256_fmadd_ps(self.0, times.0, plus.0),
-                _mm256_fmadd_ps(self.1, times.1, plus.1),
-            )
+            F32(_mm256_fmadd_ps(self.0, times.0, plus.0), _mm256_fmadd_ps(self.1, times.1, plus.1))
         }
     }
 

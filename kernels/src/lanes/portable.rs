@@ -104,9 +104,7 @@ impl Lanes for F32 {
 
     #[inline(always)]
     fn exp2_whole(self) -> Self {
-        F32(self
-            .0
-            .map(|n| f32::from_bits(((n as i32 + 127) << 23) as u32)))
+        F32(self.0.map(|n| f32::from_bits(((n as i32 + 127) << 23) as u32)))
     }
 }
 

@@ -9,11 +9,7 @@ pub fn nightly(series: &Series, rule: &Rule) -> Vec<bool> {
     let mut runs: Vec<Run> = Vec::new();
     let mut alarms = Vec::new();
     for [first, second] in &series.nights {
-        let value = if is_suspicious(&runs, *first, 0, rule) {
-            first.min(*second)
-        } else {
-            *first
-        };
+        let value = if is_suspicious(&runs, *first, 0, rule) { first.min(*second) } else { *first };
         let judgement = judge(&runs, value, 0, rule);
         alarms.push(judgement.finding == Finding::Regressed);
         let standing = judgement.standing;

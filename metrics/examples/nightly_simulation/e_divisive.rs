@@ -61,9 +61,7 @@ fn split(values: &[f64]) -> Option<(usize, f64)> {
     }
     let distance_to = |value: f64, of: &[f64]| of.iter().map(|v| (v - value).abs()).sum::<f64>();
     let (mut within, mut across) = (0.0, 0.0);
-    let mut beyond: f64 = (0..n)
-        .map(|i| distance_to(values[i], &values[i + 1..]))
-        .sum();
+    let mut beyond: f64 = (0..n).map(|i| distance_to(values[i], &values[i + 1..])).sum();
     let mut best: Option<(usize, f64)> = None;
     for (index, value) in values.iter().enumerate().take(n - SHORTEST) {
         let to_first = distance_to(*value, &values[..index]);

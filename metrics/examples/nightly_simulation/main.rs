@@ -28,10 +28,7 @@ struct Tally {
 impl Tally {
     fn add(mut self, alarms: &[bool], changed: usize, first: usize) -> Self {
         let before = first..changed.min(NIGHTS);
-        self.alarms += alarms[before.clone()]
-            .iter()
-            .filter(|alarm| **alarm)
-            .count();
+        self.alarms += alarms[before.clone()].iter().filter(|alarm| **alarm).count();
         self.quiet_nights += before.len();
         for (count, nights) in self.within.iter_mut().zip([2, 7, NIGHTS]) {
             let after = changed.min(NIGHTS)..(changed + nights).min(NIGHTS);
@@ -59,34 +56,20 @@ fn main() {
         "", "fgd nightly", "last run + 5%", "last run + 10%", "E-divisive"
     );
     let head = "false   2   7 end";
-    println!(
-        "{:34} {head}   {head}   {head}   {head}",
-        "noise, spread, change"
-    );
+    println!("{:34} {head}   {head}   {head}   {head}", "noise, spread, change");
     for scenario in scenarios() {
-        let all: Vec<Series> = (0..SERIES)
-            .map(|seed| simulate::series(&scenario, seed))
-            .collect();
+        let all: Vec<Series> = (0..SERIES).map(|seed| simulate::series(&scenario, seed)).collect();
         let tally = |alarms: &(dyn Fn(u64, &Series) -> Vec<bool> + Sync)| {
-            let found: Vec<Vec<bool>> = (all.par_iter().enumerate())
-                .map(|(seed, s)| alarms(seed as u64, s))
-                .collect();
-            let tally = found
-                .iter()
-                .zip(&all)
-                .fold(Tally::default(), |tally, (alarms, series)| {
-                    tally.add(alarms, series.changed, first)
-                });
+            let found: Vec<Vec<bool>> =
+                (all.par_iter().enumerate()).map(|(seed, s)| alarms(seed as u64, s)).collect();
+            let tally = found.iter().zip(&all).fold(Tally::default(), |tally, (alarms, series)| {
+                tally.add(alarms, series.changed, first)
+            });
             tally.text(scenario.change != Change::None)
         };
         println!(
             "{:34} {}   {}   {}   {}",
-            format!(
-                "{:?}, {:.0}%, {:?}",
-                scenario.noise,
-                100.0 * scenario.spread,
-                scenario.change
-            ),
+            format!("{:?}, {:.0}%, {:?}", scenario.noise, 100.0 * scenario.spread, scenario.change),
             tally(&|_, series| detectors::nightly(series, &rule)),
             tally(&|_, series| detectors::ratio_to_last(series, 0.05)),
             tally(&|_, series| detectors::ratio_to_last(series, 0.10)),
@@ -108,11 +91,7 @@ fn scenarios() -> impl Iterator<Item = Scenario> {
         (Noise::Bimodal, None),
         (Noise::Bimodal, Step(0.10)),
     ];
-    [0.02, 0.05].into_iter().flat_map(move |spread| {
-        kinds.map(|(noise, change)| Scenario {
-            change,
-            noise,
-            spread,
-        })
-    })
+    [0.02, 0.05]
+        .into_iter()
+        .flat_map(move |spread| kinds.map(|(noise, change)| Scenario { change, noise, spread }))
 }

@@ -68,20 +68,13 @@ pub fn series(scenario: &Scenario, seed: u64) -> Series {
         let noise = measured(scenario, &mut rng);
         noise.map(|noise| level + (1.0 + noise).max(0.2).ln())
     });
-    Series {
-        nights: nights.collect(),
-        changed,
-    }
+    Series { nights: nights.collect(), changed }
 }
 
 /// The noise of two measurements in one night.
 fn measured(scenario: &Scenario, rng: &mut ChaCha8Rng) -> [f64; 2] {
     let spread = scenario.spread;
-    let jitter = if scenario.noise == Noise::Bimodal {
-        0.4 * spread
-    } else {
-        spread
-    };
+    let jitter = if scenario.noise == Noise::Bimodal { 0.4 * spread } else { spread };
     let half = jitter * 0.5f64.sqrt();
     let night = half * normal(rng);
     let mut both = [night + half * normal(rng), night + half * normal(rng)];
@@ -100,11 +93,7 @@ fn measured(scenario: &Scenario, rng: &mut ChaCha8Rng) -> [f64; 2] {
             // Two levels of weights 0.7 and 0.3, so far apart that the whole has the spread.
             let gap = spread * (1.0f64 - 0.16).sqrt() / 0.21f64.sqrt();
             let slow = rng.random_bool(0.3);
-            let again = if rng.random_bool(0.5) {
-                slow
-            } else {
-                rng.random_bool(0.3)
-            };
+            let again = if rng.random_bool(0.5) { slow } else { rng.random_bool(0.3) };
             both[0] += gap * f64::from(u8::from(slow));
             both[1] += gap * f64::from(u8::from(again));
         }

@@ -53,10 +53,7 @@ impl Psi {
             value += l * pole;
             slope += l * pole * pole;
         }
-        Self {
-            value: 1.0 - value / n,
-            slope: -slope / n,
-        }
+        Self { value: 1.0 - value / n, slope: -slope / n }
     }
 }
 
@@ -108,17 +105,11 @@ mod tests {
         for (d, n) in [(1, 2.0), (30, 31.0), (30, 80.0), (384, 1e3), (384, 1e5)] {
             let s = spectrum(d);
             let (contour, residues) = (fidelity(&s, [n, n]), by_residues(&s, n));
-            assert!(
-                (contour / residues - 1.0).abs() < 1e-9,
-                "d {d}, n {n}: {contour} {residues}"
-            );
+            assert!((contour / residues - 1.0).abs() < 1e-9, "d {d}, n {n}: {contour} {residues}");
         }
         let s: Vec<f64> = (0..60).map(|i| 10f64.powf(-f64::from(i) / 8.6)).collect();
         let (contour, residues) = (fidelity(&s, [90.0, 90.0]), by_residues(&s, 90.0));
-        assert!(
-            (contour / residues - 1.0).abs() < 1e-9,
-            "{contour} {residues}"
-        );
+        assert!((contour / residues - 1.0).abs() < 1e-9, "{contour} {residues}");
     }
 
     #[test]
@@ -134,16 +125,10 @@ mod tests {
     fn the_first_order_is_the_closed_form() {
         let s = spectrum(20);
         let (n, m) = (1e5, 3e5);
-        let sum: f64 = s
-            .iter()
-            .map(|a| s.iter().map(|b| a * b / (a + b)).sum::<f64>())
-            .sum();
+        let sum: f64 = s.iter().map(|a| s.iter().map(|b| a * b / (a + b)).sum::<f64>()).sum();
         // A quarter: the fidelity enters the distance twice.
         let first_order = 0.25 * (1.0 / n + 1.0 / m) * sum;
         let excess = fidelity(&s, [n, m]) - s.iter().sum::<f64>();
-        assert!(
-            (excess / first_order - 1.0).abs() < 1e-3,
-            "{excess} for {first_order}"
-        );
+        assert!((excess / first_order - 1.0).abs() < 1e-3, "{excess} for {first_order}");
     }
 }

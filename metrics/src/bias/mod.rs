@@ -69,11 +69,7 @@ pub fn analytic_bias(
     let dependence = match sampling {
         Sampling::Independent => None,
         Sampling::Paired { image_of } => {
-            let pairs = Pairs {
-                candidates: a,
-                references: b,
-                image_of,
-            };
+            let pairs = Pairs { candidates: a, references: b, image_of };
             let counts = pairs.references_per_image()?;
             Some(Dependence::within_images(transport, &pairs, &counts))
         }
@@ -107,11 +103,7 @@ impl Dependence {
         } else {
             Array2::zeros(second.covariance.dim())
         };
-        Self {
-            cross: sums.cross / (m * (n - 1.0) / n),
-            between,
-            pairs_between,
-        }
+        Self { cross: sums.cross / (m * (n - 1.0) / n), between, pairs_between }
     }
 }
 
@@ -129,10 +121,7 @@ impl Sums {
         let rows_of = rows_by_image(pairs.image_of, counts);
         let repeated = counts.iter().any(|&count| count > 1);
         let d = pairs.candidates.ncols();
-        let zeros = || Self {
-            cross: Array2::zeros((d, d)),
-            references: Array2::zeros((d, d)),
-        };
+        let zeros = || Self { cross: Array2::zeros((d, d)), references: Array2::zeros((d, d)) };
         let images = counts.len();
         let part = images.div_ceil(PARTS).max(1);
         let parts: Vec<Self> = (0..images)
@@ -189,12 +178,7 @@ fn second_order(transport: &Transport, dependence: Option<Dependence>) -> Bias {
     let mut variance = outer(s) * (1.0 / (n - 1.0) + 1.0 / (m - 1.0));
     variance.diag_mut().mapv_inplace(|v| 2.0 * v);
     let (independent, _) = excess(&variance, s);
-    if let Some(Dependence {
-        cross,
-        between,
-        pairs_between,
-    }) = dependence
-    {
+    if let Some(Dependence { cross, between, pairs_between }) = dependence {
         // The images are the sample: with references in clusters their number sets the degrees of freedom.
         let loss = n / (n - 1.0);
         variance *= (1.0 / (n - 1.0) + loss / m) / (1.0 / (n - 1.0) + 1.0 / (m - 1.0));
@@ -218,11 +202,7 @@ fn second_order(transport: &Transport, dependence: Option<Dependence>) -> Bias {
     let diagonal = 0.25 * (1.0 / (n - 1.0) + 1.0 / (m - 1.0));
     let all_orders = 2.0 * (fidelity - s.sum()) + diagonal * s.sum();
     // What captions of one image share changes the first order by this factor, and, so we take it, the others too.
-    let sharing = if independent > 0.0 {
-        of_covariances / independent
-    } else {
-        0.0
-    };
+    let sharing = if independent > 0.0 { of_covariances / independent } else { 0.0 };
     let bias = of_means + sharing * all_orders;
     Bias {
         bias,
@@ -235,19 +215,15 @@ fn second_order(transport: &Transport, dependence: Option<Dependence>) -> Bias {
 
 /// Mean and variance of ½ Σᵢⱼ Eᵢⱼ²/(sᵢ + sⱼ) for a symmetric E of normal entries with these variances.
 fn excess(variance: &Array2<f64>, s: &Array1<f64>) -> (f64, f64) {
-    variance
-        .indexed_iter()
-        .fold((0.0, 0.0), |(mean, spread), ((i, j), &v)| {
-            let term = v.max(0.0) / (s[i] + s[j]);
-            let share = if i == j { 0.5 } else { 1.0 };
-            (mean + 0.5 * term, spread + share * term * term)
-        })
+    variance.indexed_iter().fold((0.0, 0.0), |(mean, spread), ((i, j), &v)| {
+        let term = v.max(0.0) / (s[i] + s[j]);
+        let share = if i == j { 0.5 } else { 1.0 };
+        (mean + 0.5 * term, spread + share * term * term)
+    })
 }
 
 fn outer(a: &Array1<f64>) -> Array2<f64> {
-    a.view()
-        .insert_axis(Axis(1))
-        .dot(&a.view().insert_axis(Axis(0)))
+    a.view().insert_axis(Axis(1)).dot(&a.view().insert_axis(Axis(0)))
 }
 
 /// Covariances of xᵢxⱼ with yᵢyⱼ for normal x and y of this cross-covariance.
@@ -278,19 +254,12 @@ pub struct SampleSizeWarning {
 /// Three significant digits, without an exponent as far as a reader can count zeros.
 fn plain(number: f64) -> String {
     let exponent = number.abs().log10().floor();
-    let decimals = if exponent.is_finite() {
-        2.0 - exponent
-    } else {
-        2.0
-    };
+    let decimals = if exponent.is_finite() { 2.0 - exponent } else { 2.0 };
     format!("{number:.*}", decimals.clamp(0.0, 7.0) as usize)
 }
 
 fn percent(share: Option<f64>) -> String {
-    share.map_or_else(
-        || "more than all".to_owned(),
-        |share| format!("{:.0}%", 100.0 * share),
-    )
+    share.map_or_else(|| "more than all".to_owned(), |share| format!("{:.0}%", 100.0 * share))
 }
 
 fn advice(needed: Option<u64>) -> String {
@@ -302,19 +271,11 @@ fn advice(needed: Option<u64>) -> String {
 
 /// Warns where the bias exceeds a tenth of the corrected distance; `images` is the size of the smaller sample.
 pub fn sample_size_advice(bias: &Bias, images: usize) -> Option<SampleSizeWarning> {
-    let Bias {
-        bias, corrected, ..
-    } = *bias;
+    let Bias { bias, corrected, .. } = *bias;
     let share = (corrected > 0.0).then(|| bias / corrected);
     if share.is_some_and(|share| share <= TOLERATED_SHARE) {
         return None;
     }
     let needed = share.map(|share| (images as f64 * share / TOLERATED_SHARE).ceil() as u64);
-    Some(SampleSizeWarning {
-        images,
-        bias,
-        corrected,
-        share,
-        needed,
-    })
+    Some(SampleSizeWarning { images, bias, corrected, share, needed })
 }

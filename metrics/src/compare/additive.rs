@@ -73,10 +73,7 @@ fn of_sums(a: &Statistics, b: &Statistics, resampling: &Resampling) -> Differenc
     let (value_a, value_b) = (a.value(), b.value());
     let redrawn = |counts: &[u32]| {
         let value = |system: &Statistics| {
-            let sums = system
-                .columns()
-                .iter()
-                .map(|column| weighted(column, counts));
+            let sums = system.columns().iter().map(|column| weighted(column, counts));
             system.of_sums(&sums.collect::<Vec<_>>(), images)
         };
         value(a) - value(b)
@@ -85,10 +82,7 @@ fn of_sums(a: &Statistics, b: &Statistics, resampling: &Resampling) -> Differenc
     let both: Vec<f64> = a.sums().iter().zip(b.sums()).map(|(a, b)| a + b).collect();
     let exchanged = |apart: &[f64]| {
         let value = |sign: f64| {
-            let sums = both
-                .iter()
-                .zip(apart)
-                .map(|(both, d)| 0.5 * (both + sign * d));
+            let sums = both.iter().zip(apart).map(|(both, d)| 0.5 * (both + sign * d));
             a.of_sums(&sums.collect::<Vec<_>>(), images)
         };
         value(1.0) - value(-1.0)
@@ -100,10 +94,7 @@ fn of_sums(a: &Statistics, b: &Statistics, resampling: &Resampling) -> Differenc
     let p_value = exchange_p_value(&columns, magnitude, exchanged, resampling);
     let without = minus(&a.leave_one_out(), &b.leave_one_out());
     let mean = without.iter().sum::<f64>() / images;
-    let influence: Vec<f64> = without
-        .iter()
-        .map(|v| (images - 1.0) * (mean - v))
-        .collect();
+    let influence: Vec<f64> = without.iter().map(|v| (images - 1.0) * (mean - v)).collect();
     resampled(value_a - value_b, &influence, redrawn, p_value, resampling)
 }
 
@@ -137,9 +128,7 @@ fn minus(a: &[f64], b: &[f64]) -> Vec<f64> {
 }
 
 fn weighted(values: &[f64], counts: &[u32]) -> f64 {
-    (counts.iter().zip(values))
-        .map(|(&n, value)| f64::from(n) * value)
-        .sum()
+    (counts.iter().zip(values)).map(|(&n, value)| f64::from(n) * value).sum()
 }
 
 /// Standard error of a statistic from the centred influence of each image.
@@ -168,16 +157,8 @@ pub fn outcomes(a: &[f64], b: &[f64], lower_is_better: bool) -> Result<Outcomes,
     let count =
         |holds: fn(&f64, &f64) -> bool| a.iter().zip(b).filter(|(a, b)| holds(a, b)).count();
     let (lower, higher) = (count(|a, b| a < b), count(|a, b| a > b));
-    let (wins, losses) = if lower_is_better {
-        (lower, higher)
-    } else {
-        (higher, lower)
-    };
-    Ok(Outcomes {
-        wins,
-        ties: a.len() - lower - higher,
-        losses,
-    })
+    let (wins, losses) = if lower_is_better { (lower, higher) } else { (higher, lower) };
+    Ok(Outcomes { wins, ties: a.len() - lower - higher, losses })
 }
 
 /// Whether the values of two systems can be compared at all.
@@ -191,20 +172,14 @@ pub(super) fn check(a: &[f64], b: &[f64]) -> Result<(), MetricError> {
     }
     enough(a.len())?;
     if a.iter().chain(b).any(|v| !v.is_finite()) {
-        return Err(MetricError::NotFinite {
-            what: "values per image",
-        });
+        return Err(MetricError::NotFinite { what: "values per image" });
     }
     Ok(())
 }
 
 fn enough(images: usize) -> Result<(), MetricError> {
     if images < 2 {
-        return Err(MetricError::TooFew {
-            what: "images",
-            n: images,
-            needed: 2,
-        });
+        return Err(MetricError::TooFew { what: "images", n: images, needed: 2 });
     }
     Ok(())
 }

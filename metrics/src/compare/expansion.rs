@@ -93,10 +93,8 @@ impl Expansion {
             .for_each(|(((rows, mut centred), mut balanced), slopes)| {
                 let block = rows.mapv(f64::from) - &side.mean;
                 let image = block.dot(&side.balance);
-                for ((value, row), image) in slopes
-                    .iter_mut()
-                    .zip(block.outer_iter())
-                    .zip(image.outer_iter())
+                for ((value, row), image) in
+                    slopes.iter_mut().zip(block.outer_iter()).zip(image.outer_iter())
                 {
                     *value = side.pull.dot(&row) + side.scale * row.dot(&row)
                         - self.scale * image.dot(&image);

@@ -61,11 +61,7 @@ fn difference(
     let mean = centred.iter().sum::<f64>() / centred.len() as f64;
     centred.iter_mut().for_each(|value| *value -= mean);
     let se = influence_error(&centred);
-    let p_value = if mean == 0.0 {
-        1.0
-    } else {
-        libm::erfc(mean.abs() / se / SQRT_2)
-    };
+    let p_value = if mean == 0.0 { 1.0 } else { libm::erfc(mean.abs() / se / SQRT_2) };
     Ok(PairDifference {
         first,
         second,
@@ -88,11 +84,7 @@ mod tests {
         let mut rng = ChaCha8Rng::seed_from_u64(11);
         let hard: Vec<f64> = (0..400).map(|_| rng.random::<f64>()).collect();
         [0.0, 0.02, 0.5]
-            .map(|shift| {
-                hard.iter()
-                    .map(|h| h + shift + 0.3 * rng.random::<f64>())
-                    .collect()
-            })
+            .map(|shift| hard.iter().map(|h| h + shift + 0.3 * rng.random::<f64>()).collect())
             .to_vec()
     }
 
@@ -121,9 +113,6 @@ mod tests {
 
     #[test]
     fn one_image_shows_nothing() {
-        assert!(matches!(
-            all_differences(&[&[1.0], &[2.0]]),
-            Err(MetricError::TooFew { .. })
-        ));
+        assert!(matches!(all_differences(&[&[1.0], &[2.0]]), Err(MetricError::TooFew { .. })));
     }
 }

@@ -46,11 +46,7 @@ pub struct Resampling {
 
 impl Default for Resampling {
     fn default() -> Self {
-        Resampling {
-            replicates: 1_000,
-            randomisations: 10_000,
-            seed: 0,
-        }
+        Resampling { replicates: 1_000, randomisations: 10_000, seed: 0 }
     }
 }
 

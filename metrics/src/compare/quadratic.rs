@@ -59,10 +59,7 @@ impl<'a> Quadratic<'a> {
         let mut quadratic = Quadratic {
             expansion,
             by_image,
-            steps: [
-                &candidates.centred / images as f32,
-                sums / by_image.total() as f32,
-            ],
+            steps: [&candidates.centred / images as f32, sums / by_image.total() as f32],
             candidates: transposed(candidates.balanced.view()),
             references: transposed(references.balanced.select(Axis(0), &by_image.order).view()),
             images,
@@ -73,19 +70,11 @@ impl<'a> Quadratic<'a> {
         let leading = rank.min(LEADING);
         let [x, y] = &quadratic.steps;
         // The share of the covariances' own means is no bias: ddof = 1 has taken it already.
-        let apart: f64 = x
-            .iter()
-            .zip(y)
-            .map(|(&x, &y)| f64::from(x - y).powi(2))
-            .sum();
+        let apart: f64 = x.iter().zip(y).map(|(&x, &y)| f64::from(x - y).powi(2)).sum();
         quadratic.bias = apart + quadratic.image_terms(rank).iter().sum::<f64>();
         let of_means = quadratic.of_means(x, y);
         let of_entries = quadratic.image_terms(leading);
-        quadratic.diagonal = of_means
-            .iter()
-            .zip(of_entries)
-            .map(|(m, e)| m + e)
-            .collect();
+        quadratic.diagonal = of_means.iter().zip(of_entries).map(|(m, e)| m + e).collect();
         quadratic.candidates = quadratic.candidates.slice(s![..leading, ..]).to_owned();
         quadratic.references = quadratic.references.slice(s![..leading, ..]).to_owned();
         quadratic
@@ -109,10 +98,7 @@ impl<'a> Quadratic<'a> {
             .map(|block| self.of_entries(block, counts))
             .collect();
         for block in blocks {
-            total
-                .iter_mut()
-                .zip(block)
-                .for_each(|(sum, term)| *sum += term);
+            total.iter_mut().zip(block).for_each(|(sum, term)| *sum += term);
         }
         for (value, counts) in total.iter_mut().zip(counts.outer_iter()) {
             let on: f64 = (counts.iter().zip(&self.diagonal))
@@ -161,11 +147,7 @@ impl<'a> Quadratic<'a> {
         let mut pairs = Vec::new();
         for image in images.clone() {
             let mut rows = vec![(1.0, &self.candidates, image)];
-            rows.extend(
-                self.by_image
-                    .slots(image)
-                    .map(|slot| (-share, &self.references, slot)),
-            );
+            rows.extend(self.by_image.slots(image).map(|slot| (-share, &self.references, slot)));
             for (at, &u) in rows.iter().enumerate() {
                 pairs.extend(rows[..=at].iter().map(|&v| (image, u, v)));
             }
@@ -178,10 +160,8 @@ impl<'a> Quadratic<'a> {
         let norms = products.sum_axis(Axis(0));
 
         let excess = |image: usize| share * self.by_image.count(image) as f64 - 1.0;
-        let mut sums: Vec<f64> = images
-            .clone()
-            .map(|image| 0.25 * excess(image).powi(2) * trace)
-            .collect();
+        let mut sums: Vec<f64> =
+            images.clone().map(|image| 0.25 * excess(image).powi(2) * trace).collect();
         for (pair, &(image, (factor, u, at_u), (other, v, at_v))) in pairs.iter().enumerate() {
             let sum = &mut sums[image - images.start];
             let value = factor * other * f64::from(values[pair]);
@@ -200,22 +180,11 @@ impl<'a> Quadratic<'a> {
         let mut sums = Array2::<f32>::zeros((counts.nrows(), block.len()));
         for images in tiles(self.images) {
             let tile = self.tile(block.clone(), images.clone());
-            general_mat_mul(
-                1.0,
-                &counts.slice(s![.., images]),
-                &tile.t(),
-                1.0,
-                &mut sums,
-            );
+            general_mat_mul(1.0, &counts.slice(s![.., images]), &tile.t(), 1.0, &mut sums);
         }
         let weights: Vec<f64> = block.map(|entry| self.weight(entry)).collect();
         (sums.outer_iter())
-            .map(|row| {
-                row.iter()
-                    .zip(&weights)
-                    .map(|(&v, w)| w * f64::from(v).powi(2))
-                    .sum()
-            })
+            .map(|row| row.iter().zip(&weights).map(|(&v, w)| w * f64::from(v).powi(2)).sum())
             .collect()
     }
 
@@ -227,11 +196,7 @@ impl<'a> Quadratic<'a> {
             let (i, j) = place(entry);
             let (xi, xj) = (self.candidates.row(i), self.candidates.row(j));
             let (yi, yj) = (self.references.row(i), self.references.row(j));
-            let spread = if i == j {
-                self.expansion.spectrum[i] as f32
-            } else {
-                0.0
-            };
+            let spread = if i == j { self.expansion.spectrum[i] as f32 } else { 0.0 };
             for (value, image) in row.iter_mut().zip(images.clone()) {
                 let slots = self.by_image.slots(image);
                 let excess = share * slots.len() as f32 - 1.0;
@@ -261,14 +226,9 @@ fn place(entry: usize) -> (usize, usize) {
 }
 
 fn blocks(entries: usize) -> Vec<Range<usize>> {
-    (0..entries)
-        .step_by(ENTRIES)
-        .map(|start| start..entries.min(start + ENTRIES))
-        .collect()
+    (0..entries).step_by(ENTRIES).map(|start| start..entries.min(start + ENTRIES)).collect()
 }
 
 fn tiles(images: usize) -> impl Iterator<Item = Range<usize>> {
-    (0..images)
-        .step_by(IMAGES)
-        .map(move |start| start..images.min(start + IMAGES))
+    (0..images).step_by(IMAGES).map(move |start| start..images.min(start + IMAGES))
 }

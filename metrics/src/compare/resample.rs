@@ -64,9 +64,7 @@ pub(super) fn exchange_p_value(
     let sums: Vec<f64> = columns.iter().map(|column| column.iter().sum()).collect();
     let observed = difference(&sums).abs() - ROUNDING * magnitude;
     let is_extreme = |signs: &[u64]| {
-        let sums: Vec<f64> = (columns.iter())
-            .map(|column| signed_sum(column, signs))
-            .collect();
+        let sums: Vec<f64> = (columns.iter()).map(|column| signed_sum(column, signs)).collect();
         difference(&sums).abs() >= observed
     };
     if differing.len() <= ENUMERATED {
@@ -91,11 +89,7 @@ fn signed_sum(terms: &[f64], signs: &[u64]) -> f64 {
     (terms.chunks(64).zip(signs))
         .map(|(terms, word)| -> f64 {
             let sign_bit = |i: usize| (word >> i & 1) << 63;
-            terms
-                .iter()
-                .enumerate()
-                .map(|(i, t)| f64::from_bits(t.to_bits() ^ sign_bit(i)))
-                .sum()
+            terms.iter().enumerate().map(|(i, t)| f64::from_bits(t.to_bits() ^ sign_bit(i))).sum()
         })
         .sum()
 }
@@ -111,26 +105,14 @@ pub(super) fn bca(value: f64, mut replicates: Vec<f64>, influence: &[f64]) -> Es
     let share = (below + not_above) as f64 / (2.0 * replicates.len() as f64);
     let edge = 0.5 / replicates.len() as f64;
     let correction = normal::quantile(share.clamp(edge, 1.0 - edge));
-    let (squares, cubes) = (influence.iter()).fold((0.0, 0.0), |(squares, cubes), v| {
-        (squares + v * v, cubes + v.powi(3))
-    });
-    let acceleration = if squares > 0.0 {
-        cubes / (6.0 * squares.powf(1.5))
-    } else {
-        0.0
-    };
+    let (squares, cubes) = (influence.iter())
+        .fold((0.0, 0.0), |(squares, cubes), v| (squares + v * v, cubes + v.powi(3)));
+    let acceleration = if squares > 0.0 { cubes / (6.0 * squares.powf(1.5)) } else { 0.0 };
     let bound = |p: f64| {
         let z = correction + normal::quantile(p);
-        quantile(
-            &replicates,
-            normal::cdf(correction + z / (1.0 - acceleration * z)),
-        )
+        quantile(&replicates, normal::cdf(correction + z / (1.0 - acceleration * z)))
     };
-    Estimate {
-        value,
-        se,
-        ci95: [bound(0.025), bound(0.975)],
-    }
+    Estimate { value, se, ci95: [bound(0.025), bound(0.975)] }
 }
 
 /// The basic interval (Davison & Hinkley 1997, section 5.2) of a value from how far replicates fluctuate
@@ -138,10 +120,7 @@ pub(super) fn bca(value: f64, mut replicates: Vec<f64>, influence: &[f64]) -> Es
 pub(super) fn basic(value: f64, mut fluctuations: Vec<f64>) -> Estimate {
     let se = standard_deviation(&fluctuations);
     fluctuations.sort_unstable_by(f64::total_cmp);
-    let ci95 = [
-        value - quantile(&fluctuations, 0.975),
-        value - quantile(&fluctuations, 0.025),
-    ];
+    let ci95 = [value - quantile(&fluctuations, 0.975), value - quantile(&fluctuations, 0.025)];
     Estimate { value, se, ci95 }
 }
 

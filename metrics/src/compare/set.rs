@@ -47,12 +47,7 @@ pub fn set_difference(
 ) -> Result<Difference, MetricError> {
     resampling.check()?;
     for candidates in [a, b] {
-        Pairs {
-            candidates,
-            references,
-            image_of,
-        }
-        .references_per_image()?;
+        Pairs { candidates, references, image_of }.references_per_image()?;
     }
     let images = a.nrows();
     if b.nrows() != images {
@@ -62,21 +57,15 @@ pub fn set_difference(
         )));
     }
     if images < 2 {
-        return Err(MetricError::TooFew {
-            what: "images",
-            n: images,
-            needed: 2,
-        });
+        return Err(MetricError::TooFew { what: "images", n: images, needed: 2 });
     }
     let by_image = ByImage::new(images, image_of);
     let [of_a, of_b, of_references] = [a, b, references].map(Moments::from_rows);
     let mut pooled = of_a.clone();
     pooled.merge(&of_b)?;
     let around = |candidates: &Moments| Expansion::new(candidates, &of_references);
-    let ((of_a, of_b), pooled) = rayon::join(
-        || rayon::join(|| around(&of_a), || around(&of_b)),
-        || around(&pooled),
-    );
+    let ((of_a, of_b), pooled) =
+        rayon::join(|| rayon::join(|| around(&of_a), || around(&of_b)), || around(&pooled));
     let (of_a, of_b, pooled) = (of_a?, of_b?, pooled?);
     let first = System::new(&of_a, a, references, &by_image);
     let second = System::new(&of_b, b, references, &by_image);
@@ -148,37 +137,23 @@ impl Linear {
                 .collect(),
             references: (0..images)
                 .map(|image| {
-                    by_image
-                        .of(image)
-                        .iter()
-                        .map(|&reference| of_reference(reference))
-                        .sum()
+                    by_image.of(image).iter().map(|&reference| of_reference(reference)).sum()
                 })
                 .collect(),
-            counts: (0..images)
-                .map(|image| by_image.count(image) as f64)
-                .collect(),
+            counts: (0..images).map(|image| by_image.count(image) as f64).collect(),
         }
     }
 
     /// Influence of every image on the difference, of mean 0.
     fn influence(&self) -> Vec<f64> {
         let per_image = self.counts.iter().sum::<f64>() / self.counts.len() as f64;
-        self.candidates
-            .iter()
-            .zip(&self.references)
-            .map(|(x, y)| x + y / per_image)
-            .collect()
+        self.candidates.iter().zip(&self.references).map(|(x, y)| x + y / per_image).collect()
     }
 
     /// Change of the difference in a replicate; the mean over references has a denominator that is drawn too.
     fn change(&self, counts: &[u32]) -> f64 {
         let weighted = |terms: &[f64]| -> f64 {
-            counts
-                .iter()
-                .zip(terms)
-                .map(|(&n, term)| f64::from(n) * term)
-                .sum()
+            counts.iter().zip(terms).map(|(&n, term)| f64::from(n) * term).sum()
         };
         weighted(&self.candidates) / counts.len() as f64
             + weighted(&self.references) / weighted(&self.counts)
@@ -200,10 +175,7 @@ impl Replicates {
     ) -> Self {
         let images = linear.candidates.len();
         let batch = (BATCH_ENTRIES / images).clamp(1, resampling.replicates);
-        let mut all = Replicates {
-            linear: Vec::new(),
-            quadratic: Vec::new(),
-        };
+        let mut all = Replicates { linear: Vec::new(), quadratic: Vec::new() };
         for start in (0..resampling.replicates).step_by(batch) {
             let drawn: Vec<Vec<u32>> = (start..resampling.replicates.min(start + batch))
                 .into_par_iter()
@@ -211,10 +183,8 @@ impl Replicates {
                 .collect();
             let counts = Array2::from_shape_fn((drawn.len(), images), |(r, i)| drawn[r][i] as f32);
             let (first, second) = (first.off_diagonal(&counts), second.off_diagonal(&counts));
-            all.linear
-                .extend(drawn.iter().map(|counts| linear.change(counts)));
-            all.quadratic
-                .extend(first.iter().zip(second).map(|(a, b)| a - b));
+            all.linear.extend(drawn.iter().map(|counts| linear.change(counts)));
+            all.quadratic.extend(first.iter().zip(second).map(|(a, b)| a - b));
         }
         all
     }
@@ -227,16 +197,8 @@ impl Replicates {
     /// Both orders together, the first without the excess of its estimated variance `first_order`.
     fn fluctuations(&self, first_order: f64) -> Vec<f64> {
         let excess = 2.0 * self.second_order();
-        let shrunk = if first_order > excess {
-            (1.0 - excess / first_order).sqrt()
-        } else {
-            0.0
-        };
-        self.linear
-            .iter()
-            .zip(&self.quadratic)
-            .map(|(l, q)| shrunk * l + q)
-            .collect()
+        let shrunk = if first_order > excess { (1.0 - excess / first_order).sqrt() } else { 0.0 };
+        self.linear.iter().zip(&self.quadratic).map(|(l, q)| shrunk * l + q).collect()
     }
 }
 
@@ -247,11 +209,7 @@ pub(super) fn exchange_terms(
     b: ArrayView2<'_, f32>,
 ) -> Vec<f64> {
     let slopes = |rows| pooled.coordinates(&pooled.candidates, rows).slopes;
-    slopes(a)
-        .iter()
-        .zip(slopes(b))
-        .map(|(a, b)| a - b)
-        .collect()
+    slopes(a).iter().zip(slopes(b)).map(|(a, b)| a - b).collect()
 }
 
 fn centred(mut values: Vec<f64>) -> Vec<f64> {

@@ -36,30 +36,21 @@ impl Factor {
         let largest = sigma.diag().iter().fold(0.0, |max: f64, &v| max.max(v));
         let l = pivoted_cholesky(sigma, largest);
         if l.ncols() < sigma.nrows() {
-            let residual = (&sigma - &l.dot(&l.t()))
-                .iter()
-                .fold(0.0, |max: f64, v| max.max(v.abs()));
+            let residual =
+                (&sigma - &l.dot(&l.t())).iter().fold(0.0, |max: f64, v| max.max(v.abs()));
             let rounding = 10.0 * sigma.nrows() as f64 * f64::EPSILON * largest;
             if residual > rounding {
                 return Self::clip_eigenvalues(sigma, solver);
             }
         }
-        Ok(Self {
-            l,
-            trace: sigma.diag().sum(),
-            clipped: 0.0,
-        })
+        Ok(Self { l, trace: sigma.diag().sum(), clipped: 0.0 })
     }
 
     /// Factor of the covariance Σ wᵢ (xᵢ − μ)(xᵢ − μ)ᵀ of few rows `[n, d]`: the scaled rows themselves, `[d, n]`.
     pub fn of_rows(rows: ArrayView2<f32>, mean: ArrayView1<f64>, weights: &[f64]) -> Self {
         let l = centred(rows, mean, Some(weights)).reversed_axes();
         let trace = l.iter().map(|v| v * v).sum();
-        Self {
-            l,
-            trace,
-            clipped: 0.0,
-        }
+        Self { l, trace, clipped: 0.0 }
     }
 
     /// The factor, `[d, r]`, where `r` is at least the rank of Σ.
@@ -90,11 +81,7 @@ impl Factor {
             )));
         }
         let roots: Array1<f64> = eigen.values.mapv(|v| v.max(0.0).sqrt());
-        Ok(Self {
-            l: eigen.vectors * &roots,
-            trace,
-            clipped,
-        })
+        Ok(Self { l: eigen.vectors * &roots, trace, clipped })
     }
 }
 
@@ -149,10 +136,7 @@ impl Kernel for Dot<'_> {
                 sums[c] = isa.mul_add(a[c], b[c], sums[c]);
             }
         }
-        let rest = a_rest
-            .iter()
-            .zip(b_rest)
-            .fold(0.0, |sum, (&a, &b)| isa.mul_add(a, b, sum));
+        let rest = a_rest.iter().zip(b_rest).fold(0.0, |sum, (&a, &b)| isa.mul_add(a, b, sum));
         sums.iter().sum::<f64>() + rest
     }
 }

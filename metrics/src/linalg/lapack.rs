@@ -30,10 +30,7 @@ impl Decompose for Lapack {
 
     fn symmetric_eigen(&self, matrix: ArrayView2<f64>) -> Result<SymmetricEigen, MetricError> {
         if matrix.is_empty() {
-            return Ok(SymmetricEigen {
-                values: Array1::zeros(0),
-                vectors: Array2::zeros((0, 0)),
-            });
+            return Ok(SymmetricEigen { values: Array1::zeros(0), vectors: Array2::zeros((0, 0)) });
         }
         let (values, vectors) = matrix
             .eigh(UPLO::Lower)

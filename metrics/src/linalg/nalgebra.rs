@@ -22,23 +22,15 @@ impl Decompose for Nalgebra {
         if matrix.is_empty() {
             return Ok(Array1::zeros(0));
         }
-        let svd = SVD::try_new_unordered(
-            to_nalgebra(matrix),
-            false,
-            false,
-            f64::EPSILON,
-            MAX_ITERATIONS,
-        )
-        .ok_or(MetricError::NoConvergence("singular value decomposition"))?;
+        let svd =
+            SVD::try_new_unordered(to_nalgebra(matrix), false, false, f64::EPSILON, MAX_ITERATIONS)
+                .ok_or(MetricError::NoConvergence("singular value decomposition"))?;
         Ok(svd.singular_values.iter().copied().collect())
     }
 
     fn symmetric_eigen(&self, matrix: ArrayView2<f64>) -> Result<SymmetricEigen, MetricError> {
         if matrix.is_empty() {
-            return Ok(SymmetricEigen {
-                values: Array1::zeros(0),
-                vectors: Array2::zeros((0, 0)),
-            });
+            return Ok(SymmetricEigen { values: Array1::zeros(0), vectors: Array2::zeros((0, 0)) });
         }
         let eigen = NaSymmetricEigen::try_new(to_nalgebra(matrix), f64::EPSILON, MAX_ITERATIONS)
             .ok_or(MetricError::NoConvergence("eigenvalue decomposition"))?;

@@ -75,11 +75,7 @@ impl Columns {
             let entries = column.iter_mut().flat_map(|lane| &mut lane.0);
             entries.zip(row).for_each(|(entry, v)| *entry = v / scale);
         }
-        Self {
-            lanes,
-            height,
-            count,
-        }
+        Self { lanes, height, count }
     }
 
     pub(super) fn column(&self, k: usize) -> &[Lane] {
@@ -144,12 +140,7 @@ impl Columns {
             }
             product
         };
-        Step {
-            y,
-            row: entries.clone(),
-            entries,
-            product,
-        }
+        Step { y, row: entries.clone(), entries, product }
     }
 }
 
@@ -178,21 +169,11 @@ impl Kernel for Columnwise<'_> {
 
     #[inline(always)]
     fn run<I: Isa>(self, isa: I) {
-        let Columnwise {
-            job,
-            columns,
-            pending: [pending_y, pending_h],
-            y,
-            entries,
-            product,
-        } = self;
+        let Columnwise { job, columns, pending: [pending_y, pending_h], y, entries, product } =
+            self;
         // Rows above the step's own are done with: their entries of u and x are zero.
         let start = job.row / LANE;
-        let (u, x, left) = (
-            &job.pending_u[start..],
-            &job.pending_x[start..],
-            &job.u[start..],
-        );
+        let (u, x, left) = (&job.pending_u[start..], &job.pending_x[start..], &job.u[start..]);
         let product = &mut product[start..];
         let mut at = 0;
         for group in columns.chunks_mut(GROUP * job.height) {
@@ -249,11 +230,7 @@ fn add_four<I: Isa>(
 ) {
     for (sum, ((a, b), (c, d))) in product.iter_mut().zip(a.iter().zip(b).zip(c.iter().zip(d))) {
         for i in 0..LANE {
-            let two = isa.mul_add(
-                b.0[i],
-                weights[1],
-                isa.mul_add(a.0[i], weights[0], sum.0[i]),
-            );
+            let two = isa.mul_add(b.0[i], weights[1], isa.mul_add(a.0[i], weights[0], sum.0[i]));
             sum.0[i] = isa.mul_add(d.0[i], weights[3], isa.mul_add(c.0[i], weights[2], two));
         }
     }

@@ -37,10 +37,7 @@ impl Reflection {
             squares.iter_mut().zip(v.0).for_each(|(s, v)| *s += v * v);
         }
         let reflection = Self::new(alpha, squares.iter().sum());
-        vector[lane..]
-            .iter_mut()
-            .flat_map(|v| &mut v.0)
-            .for_each(|v| *v *= reflection.scale);
+        vector[lane..].iter_mut().flat_map(|v| &mut v.0).for_each(|v| *v *= reflection.scale);
         vector[lane].0[c] = 1.0;
         reflection
     }
@@ -48,17 +45,9 @@ impl Reflection {
     /// `rest` is the sum of squares of all entries but the first, `alpha`.
     fn new(alpha: f64, rest: f64) -> Self {
         if rest == 0.0 {
-            return Self {
-                tau: 0.0,
-                image: alpha,
-                scale: 0.0,
-            };
+            return Self { tau: 0.0, image: alpha, scale: 0.0 };
         }
         let beta = -(alpha * alpha + rest).sqrt().copysign(alpha);
-        Self {
-            tau: (beta - alpha) / beta,
-            image: beta,
-            scale: 1.0 / (alpha - beta),
-        }
+        Self { tau: (beta - alpha) / beta, image: beta, scale: 1.0 / (alpha - beta) }
     }
 }

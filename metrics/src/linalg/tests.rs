@@ -21,14 +21,9 @@ fn check(solver: &dyn Decompose) {
         let values = solver.singular_values(a.view()).expect("a finite matrix");
         let squares = a.iter().map(|v| v * v).sum::<f64>();
         assert_eq!(values.len(), m.min(n));
-        assert!(
-            (values.mapv(|v| v * v).sum() - squares).abs() < 1e-12,
-            "{m}×{n}"
-        );
+        assert!((values.mapv(|v| v * v).sum() - squares).abs() < 1e-12, "{m}×{n}");
     }
-    let known = solver
-        .singular_values(arr2(&[[3.0, 0.0], [4.0, 5.0]]).view())
-        .expect("finite");
+    let known = solver.singular_values(arr2(&[[3.0, 0.0], [4.0, 5.0]]).view()).expect("finite");
     assert!((known.sum() - 4.0 * 5_f64.sqrt()).abs() < 1e-13);
     let a = matrix(8, 8);
     let symmetric = &a + &a.t();
@@ -93,16 +88,10 @@ fn a_slightly_indefinite_matrix_is_clipped_and_says_so() {
 
 #[test]
 fn an_indefinite_matrix_is_an_error() {
-    for sigma in [
-        arr2(&[[1.0, 2.0], [2.0, 1.0]]),
-        arr2(&[[0.0, 1.0], [1.0, 0.0]]),
-        arr2(&[[-1.0]]),
-    ] {
+    for sigma in [arr2(&[[1.0, 2.0], [2.0, 1.0]]), arr2(&[[0.0, 1.0], [1.0, 0.0]]), arr2(&[[-1.0]])]
+    {
         let factor = Factor::of_covariance(sigma.view(), &Nalgebra);
-        assert!(
-            matches!(factor, Err(MetricError::NotACovariance(_))),
-            "{sigma}"
-        );
+        assert!(matches!(factor, Err(MetricError::NotACovariance(_))), "{sigma}");
     }
 }
 

@@ -5,11 +5,8 @@ use rand_chacha::ChaCha8Rng;
 use super::*;
 use crate::paired::Pairs;
 
-const KERNELS: [Kernel; 3] = [
-    Kernel::Rbf { bandwidth: 1.0 },
-    Kernel::Cubic { gamma: 1.0 },
-    Kernel::Distance,
-];
+const KERNELS: [Kernel; 3] =
+    [Kernel::Rbf { bandwidth: 1.0 }, Kernel::Cubic { gamma: 1.0 }, Kernel::Distance];
 
 fn rows(rng: &mut ChaCha8Rng, n: usize, centre: f32) -> Array2<f32> {
     Array2::from_shape_simple_fn((n, 3), || rng.random_range(-1.0..1.0f32) + centre)
@@ -34,11 +31,7 @@ fn calibration(mut draw: impl FnMut(&mut ChaCha8Rng) -> Vec<Estimate>) -> Vec<f6
 fn standard_error_is_the_spread_over_samples() {
     let ratios = calibration(|rng| {
         let (x, y) = (rows(rng, 80, 0.6), rows(rng, 120, 0.0));
-        mmd2_all(
-            &TwoSamples::independent(x.view(), y.view()).unwrap(),
-            &KERNELS,
-        )
-        .unwrap()
+        mmd2_all(&TwoSamples::independent(x.view(), y.view()).unwrap(), &KERNELS).unwrap()
     });
     assert!(ratios.iter().all(|r| (r - 1.0).abs() < 0.15), "{ratios:?}");
 }
@@ -53,11 +46,7 @@ fn standard_error_of_paired_rows_is_that_of_images() {
         let x = Array2::from_shape_fn((80, 3), |(i, c)| {
             0.8 * y[[i, c]] + rng.random_range(0.2..0.8f32)
         });
-        let pairs = Pairs {
-            candidates: x.view(),
-            references: y.view(),
-            image_of: &image_of,
-        };
+        let pairs = Pairs { candidates: x.view(), references: y.view(), image_of: &image_of };
         let independent = TwoSamples::independent(x.view(), y.view()).unwrap();
         as_if_independent += mmd2(&independent, Kernel::Distance).unwrap().se;
         let found = mmd2_all(&TwoSamples::by_image(&pairs).unwrap(), &KERNELS).unwrap();
@@ -65,10 +54,7 @@ fn standard_error_of_paired_rows_is_that_of_images() {
         found
     });
     assert!(ratios.iter().all(|r| (r - 1.0).abs() < 0.15), "{ratios:?}");
-    assert!(
-        paired < 0.8 * as_if_independent,
-        "{paired} {as_if_independent}"
-    );
+    assert!(paired < 0.8 * as_if_independent, "{paired} {as_if_independent}");
 }
 
 #[test]
@@ -84,10 +70,7 @@ fn threads_do_not_change_a_bit() {
     let (x, y) = (rows(&mut rng, 300, 0.3), rows(&mut rng, 500, 0.0));
     let samples = TwoSamples::independent(x.view(), y.view()).unwrap();
     let with = |threads: usize| {
-        let pool = rayon::ThreadPoolBuilder::new()
-            .num_threads(threads)
-            .build()
-            .unwrap();
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
         pool.install(|| mmd2_all(&samples, &KERNELS).unwrap())
     };
     assert_eq!(with(1), with(3));

@@ -39,11 +39,7 @@ pub struct Moments {
 impl Moments {
     /// Moments of the empty set in `d` dimensions.
     pub fn new(d: usize) -> Self {
-        Self {
-            n: 0,
-            mean: Array1::zeros(d),
-            comoment: Array2::zeros((d, d)),
-        }
+        Self { n: 0, mean: Array1::zeros(d), comoment: Array2::zeros((d, d)) }
     }
 
     /// Moments of the rows of a matrix `[n, d]`.
@@ -75,13 +71,9 @@ impl Moments {
         if mean.iter().chain(&covariance).any(|v| !v.is_finite()) {
             return Err(MetricError::NotFinite { what: "moments" });
         }
-        let scale = covariance
-            .diag()
-            .iter()
-            .fold(0.0, |max: f64, v| max.max(v.abs()));
-        let asymmetry = (&covariance - &covariance.t())
-            .iter()
-            .fold(0.0, |max: f64, v| max.max(v.abs()));
+        let scale = covariance.diag().iter().fold(0.0, |max: f64, v| max.max(v.abs()));
+        let asymmetry =
+            (&covariance - &covariance.t()).iter().fold(0.0, |max: f64, v| max.max(v.abs()));
         if asymmetry > 1e-6 * scale {
             return Err(MetricError::NotACovariance(format!(
                 "it differs from its transpose by {asymmetry:.3e}"
@@ -137,12 +129,7 @@ impl Moments {
     /// `n ≤ ddof`, or embeddings that were not finite.
     pub fn covariance(&self, ddof: u8) -> Result<Array2<f64>, MetricError> {
         let degrees = degrees_of_freedom(self.n, ddof)?;
-        if self
-            .mean
-            .iter()
-            .chain(&self.comoment)
-            .any(|v| !v.is_finite())
-        {
+        if self.mean.iter().chain(&self.comoment).any(|v| !v.is_finite()) {
             return Err(MetricError::NotFinite { what: "embeddings" });
         }
         Ok(&self.comoment / degrees)
@@ -152,10 +139,7 @@ impl Moments {
         if self.dim() == d {
             Ok(())
         } else {
-            Err(MetricError::DimensionMismatch {
-                left: self.dim(),
-                right: d,
-            })
+            Err(MetricError::DimensionMismatch { left: self.dim(), right: d })
         }
     }
 
@@ -163,11 +147,7 @@ impl Moments {
         if rows.nrows() <= BLOCK_ROWS {
             let mean = column_means(rows);
             let comoment = comoment_about(rows, mean.view(), None);
-            self.absorb(&Self {
-                n: rows.nrows() as u64,
-                mean,
-                comoment,
-            });
+            self.absorb(&Self { n: rows.nrows() as u64, mean, comoment });
             return;
         }
         let shift = column_means(rows.slice(s![..BLOCK_ROWS, ..]));
@@ -198,11 +178,7 @@ impl Moments {
             let scaled = n as f64 * a;
             row.zip_mut_with(&off, |m, &b| *m -= scaled * b);
         }
-        Self {
-            n: n as u64,
-            mean: shift + off,
-            comoment,
-        }
+        Self { n: n as u64, mean: shift + off, comoment }
     }
 
     fn absorb(&mut self, other: &Moments) {
@@ -217,11 +193,8 @@ impl Moments {
         let n = a + b;
         let delta = &other.mean - &self.mean;
         let weight = a * (b / n);
-        for ((mut row, other_row), &d) in self
-            .comoment
-            .outer_iter_mut()
-            .zip(other.comoment.outer_iter())
-            .zip(&delta)
+        for ((mut row, other_row), &d) in
+            self.comoment.outer_iter_mut().zip(other.comoment.outer_iter()).zip(&delta)
         {
             let scaled = d * weight;
             row.zip_mut_with(&other_row, |m, &o| *m += o);

@@ -40,10 +40,7 @@ impl Products {
         let mut row_major = Vec::new();
         let level = Level::current();
         for start in (0..rows.nrows()).step_by(PACKED_ROWS) {
-            let part = rows.slice(ndarray::s![
-                start..rows.nrows().min(start + PACKED_ROWS),
-                ..
-            ]);
+            let part = rows.slice(ndarray::s![start..rows.nrows().min(start + PACKED_ROWS), ..]);
             let height = part.nrows();
             let values = match part.to_slice() {
                 Some(values) => values,
@@ -54,13 +51,7 @@ impl Products {
                 }
             };
             let panels = &mut panels[..count * height];
-            level.run(Pack {
-                values,
-                shift: &padded,
-                panels,
-                d,
-                sums: &mut products.sums,
-            });
+            level.run(Pack { values, shift: &padded, panels, d, sums: &mut products.sums });
             if let Some(weights) = weights {
                 scale(panels, &weights[start..start + height]);
             }
@@ -76,10 +67,7 @@ impl Products {
         let own = self.tiles.as_flattened_mut().as_flattened_mut();
         let others = other.tiles.as_flattened().as_flattened();
         own.iter_mut().zip(others).for_each(|(a, b)| *a += b);
-        self.sums
-            .iter_mut()
-            .zip(&other.sums)
-            .for_each(|(a, b)| *a += b);
+        self.sums.iter_mut().zip(&other.sums).for_each(|(a, b)| *a += b);
     }
 
     /// Σ (x − s), `[d]`.
@@ -111,13 +99,7 @@ impl<T: Copy + Into<f64>> Kernel for Pack<'_, T> {
 
     #[inline(always)]
     fn run<I: Isa>(self, _: I) {
-        let Pack {
-            values,
-            d,
-            shift,
-            panels,
-            sums,
-        } = self;
+        let Pack { values, d, shift, panels, sums } = self;
         let height = values.len() / d.max(1);
         for first in (0..height).step_by(READ_ROWS) {
             let rows = &values[first * d..d * height.min(first + READ_ROWS)];

@@ -8,10 +8,7 @@ fn mean_and_covariance_of_three_points() {
     let moments = Moments::from_rows(rows.view());
     assert_eq!(moments.n(), 3);
     assert_eq!(moments.mean(), arr1(&[3.0, 4.0]));
-    assert_eq!(
-        moments.covariance(1).expect("3 rows"),
-        arr2(&[[4.0, 6.0], [6.0, 12.0]])
-    );
+    assert_eq!(moments.covariance(1).expect("3 rows"), arr2(&[[4.0, 6.0], [6.0, 12.0]]));
 }
 
 #[test]
@@ -36,10 +33,7 @@ fn a_shift_far_from_the_mean_costs_few_digits() {
     let exact = comoment_about(rows.view(), mean.view(), None);
     let moments = Moments::from_rows(rows.view());
     for (value, exact) in moments.comoment().iter().zip(&exact) {
-        assert!(
-            (value - exact).abs() < 1e-12 * exact.abs(),
-            "{value} {exact}"
-        );
+        assert!((value - exact).abs() < 1e-12 * exact.abs(), "{value} {exact}");
     }
     let doubled = Moments::from_rows(rows.mapv(f64::from).view());
     assert_eq!(moments, doubled);
@@ -55,40 +49,20 @@ fn a_large_offset_costs_no_digits() {
 #[test]
 fn what_cannot_be_computed_is_an_error() {
     let mut moments = Moments::new(2);
-    assert!(matches!(
-        moments.covariance(0),
-        Err(MetricError::TooFew { n: 0, .. })
-    ));
-    moments
-        .push_rows(arr2(&[[1.0, 2.0]]).view())
-        .expect("2 columns");
-    assert!(matches!(
-        moments.covariance(1),
-        Err(MetricError::TooFew {
-            n: 1,
-            needed: 2,
-            ..
-        })
-    ));
+    assert!(matches!(moments.covariance(0), Err(MetricError::TooFew { n: 0, .. })));
+    moments.push_rows(arr2(&[[1.0, 2.0]]).view()).expect("2 columns");
+    assert!(matches!(moments.covariance(1), Err(MetricError::TooFew { n: 1, needed: 2, .. })));
     assert!(moments.push_rows(arr2(&[[1.0]]).view()).is_err());
     assert!(moments.merge(&Moments::new(3)).is_err());
-    moments
-        .push_rows(arr2(&[[f32::NAN, 2.0]]).view())
-        .expect("2 columns");
-    assert!(matches!(
-        moments.covariance(1),
-        Err(MetricError::NotFinite { .. })
-    ));
+    moments.push_rows(arr2(&[[f32::NAN, 2.0]]).view()).expect("2 columns");
+    assert!(matches!(moments.covariance(1), Err(MetricError::NotFinite { .. })));
 }
 
 #[test]
 fn a_matrix_that_is_no_covariance_is_refused() {
     let from = |sigma: Array2<f64>| Moments::from_mean_covariance(9, Array1::zeros(2), sigma, 1);
     assert!(from(arr2(&[[1.0, 0.5], [0.5, 1.0]])).is_ok());
-    assert!(matches!(
-        from(arr2(&[[1.0, 0.5], [0.4, 1.0]])),
-        Err(MetricError::NotACovariance(_))
-    ));
+    assert!(matches!(from(arr2(&[[1.0, 0.5], [0.4, 1.0]])), Err(MetricError::NotACovariance(_))));
     assert!(from(arr2(&[[1.0, f64::NAN], [0.5, 1.0]])).is_err());
     assert!(from(Array2::eye(3)).is_err());
 }

@@ -23,11 +23,8 @@ fn references_of_an_image_are_averaged_first() {
 fn inconsistent_pairs_say_what_is_wrong() {
     let rows = Array2::<f32>::ones((2, 3));
     let message = |candidates: &Array2<f32>, references: &Array2<f32>, image_of: &[usize]| {
-        let pairs = Pairs {
-            candidates: candidates.view(),
-            references: references.view(),
-            image_of,
-        };
+        let pairs =
+            Pairs { candidates: candidates.view(), references: references.view(), image_of };
         fgd_paired(&pairs).expect_err("inconsistent").to_string()
     };
     assert!(message(&rows, &rows, &[0]).contains("image_of has 1 entries"));

@@ -35,10 +35,8 @@ impl Radii {
             },
             |_, nearest| squared.extend(nearest.iter().map(|n| n.radii(k))),
         );
-        let widest = squared
-            .iter()
-            .map(|r| r.iter().copied().fold(0.0, f64::max))
-            .collect::<Vec<_>>();
+        let widest =
+            squared.iter().map(|r| r.iter().copied().fold(0.0, f64::max)).collect::<Vec<_>>();
         if widest.iter().any(|r| r.is_infinite()) {
             return Err(MetricError::TooFew {
                 what: "rows left when a group of images is left out",
@@ -59,10 +57,7 @@ struct Nearest {
 
 impl Nearest {
     fn new(k: usize) -> Self {
-        Nearest {
-            k,
-            by_group: vec![f64::INFINITY; GROUPS * k],
-        }
+        Nearest { k, by_group: vec![f64::INFINITY; GROUPS * k] }
     }
 
     fn offer(&mut self, distance: f64, group: usize) {
@@ -76,20 +71,13 @@ impl Nearest {
     }
 
     fn radii(&self, k: usize) -> [f64; CASES] {
-        let mut all: Vec<(f64, usize)> = self
-            .by_group
-            .iter()
-            .enumerate()
-            .map(|(at, &distance)| (distance, at / k))
-            .collect();
+        let mut all: Vec<(f64, usize)> =
+            self.by_group.iter().enumerate().map(|(at, &distance)| (distance, at / k)).collect();
         all.sort_by(|a, b| a.0.total_cmp(&b.0));
         let mut radii = [all[k - 1].0; CASES];
         for (group, radius) in radii[1..].iter_mut().enumerate() {
             let kept = all.iter().filter(|&&(_, of)| of != group);
-            *radius = kept
-                .clone()
-                .nth(k - 1)
-                .map_or(f64::INFINITY, |&(distance, _)| distance);
+            *radius = kept.clone().nth(k - 1).map_or(f64::INFINITY, |&(distance, _)| distance);
         }
         radii
     }
@@ -128,13 +116,7 @@ impl Hits {
             x,
             y,
             Part::Full,
-            |rows| {
-                (
-                    vec![[0; CASES]; rows.len()],
-                    vec![0u32; y.len()],
-                    vec![0u32; y.len()],
-                )
-            },
+            |rows| (vec![[0; CASES]; rows.len()], vec![0u32; y.len()], vec![0u32; y.len()]),
             |(balls, recalled, covered), tile| {
                 for i in tile.rows.clone() {
                     let without_x = cases_with(in_x[i]);
@@ -158,14 +140,8 @@ impl Hits {
             },
             |_, (balls, recalled, covered)| {
                 hits.balls.extend(balls);
-                hits.recalled
-                    .iter_mut()
-                    .zip(recalled)
-                    .for_each(|(all, part)| *all |= part);
-                hits.covered
-                    .iter_mut()
-                    .zip(covered)
-                    .for_each(|(all, part)| *all |= part);
+                hits.recalled.iter_mut().zip(recalled).for_each(|(all, part)| *all |= part);
+                hits.covered.iter_mut().zip(covered).for_each(|(all, part)| *all |= part);
             },
         );
         hits
@@ -178,7 +154,6 @@ fn cases_with(group: usize) -> u32 {
 }
 
 fn cases_inside(distance: f64, radii: &[f64; CASES]) -> u32 {
-    (radii.iter().enumerate()).fold(0, |mask, (case, &radius)| {
-        mask | u32::from(distance < radius) << case
-    })
+    (radii.iter().enumerate())
+        .fold(0, |mask, (case, &radius)| mask | u32::from(distance < radius) << case)
 }

@@ -11,10 +11,7 @@ fn rows(n: usize, seed: u64, centre: f32) -> Array2<f32> {
 }
 
 fn distance(a: ArrayView1<'_, f32>, b: ArrayView1<'_, f32>) -> f64 {
-    a.iter()
-        .zip(b)
-        .map(|(&a, &b)| (f64::from(a) - f64::from(b)).powi(2))
-        .sum()
+    a.iter().zip(b).map(|(&a, &b)| (f64::from(a) - f64::from(b)).powi(2)).sum()
 }
 
 /// The definition on the rows that are kept, one pair at a time.
@@ -36,21 +33,12 @@ fn naive(
     };
     let (n, m) = (keep_x.len() as f64, keep_y.len() as f64);
     let balls = |i: usize| {
-        keep_y
-            .iter()
-            .filter(|&&j| distance(x.row(i), y.row(j)) < radius(y, keep_y, j))
-            .count()
+        keep_y.iter().filter(|&&j| distance(x.row(i), y.row(j)) < radius(y, keep_y, j)).count()
     };
-    let recalled = |j: usize| {
-        keep_x
-            .iter()
-            .any(|&i| distance(x.row(i), y.row(j)) < radius(x, keep_x, i))
-    };
-    let covered = |j: usize| {
-        keep_x
-            .iter()
-            .any(|&i| distance(x.row(i), y.row(j)) < radius(y, keep_y, j))
-    };
+    let recalled =
+        |j: usize| keep_x.iter().any(|&i| distance(x.row(i), y.row(j)) < radius(x, keep_x, i));
+    let covered =
+        |j: usize| keep_x.iter().any(|&i| distance(x.row(i), y.row(j)) < radius(y, keep_y, j));
     [
         keep_x.iter().filter(|&&i| balls(i) > 0).count() as f64 / n,
         keep_y.iter().filter(|&&j| recalled(j)).count() as f64 / m,
@@ -64,35 +52,23 @@ fn naive(
 fn jackknife_is_that_of_the_definition() {
     let (x, y) = (rows(50, 1, 0.3), rows(100, 2, 0.0));
     let image_of: Vec<usize> = (0..100).map(|j| j % 50).collect();
-    let pairs = Pairs {
-        candidates: x.view(),
-        references: y.view(),
-        image_of: &image_of,
-    };
+    let pairs = Pairs { candidates: x.view(), references: y.view(), image_of: &image_of };
     let found = prdc(&TwoSamples::by_image(&pairs).unwrap(), 3).unwrap();
     let groups = group_of_label(50);
     let expected = |metric: usize| {
         jackknife(|left_out| {
             let keep_x: Vec<usize> = (0..50).filter(|&i| Some(groups[i]) != left_out).collect();
-            let keep_y: Vec<usize> = (0..100)
-                .filter(|&j| Some(groups[image_of[j]]) != left_out)
-                .collect();
+            let keep_y: Vec<usize> =
+                (0..100).filter(|&j| Some(groups[image_of[j]]) != left_out).collect();
             naive(&x, &y, &keep_x, &keep_y, 3)[metric]
         })
     };
-    for (metric, found) in [found.precision, found.recall, found.density, found.coverage]
-        .into_iter()
-        .enumerate()
+    for (metric, found) in
+        [found.precision, found.recall, found.density, found.coverage].into_iter().enumerate()
     {
         let expected = expected(metric);
-        assert!(
-            (found.value - expected.value).abs() < 1e-12,
-            "{metric}: {found:?} {expected:?}"
-        );
-        assert!(
-            (found.se - expected.se).abs() < 1e-12,
-            "{metric}: {found:?} {expected:?}"
-        );
+        assert!((found.value - expected.value).abs() < 1e-12, "{metric}: {found:?} {expected:?}");
+        assert!((found.se - expected.se).abs() < 1e-12, "{metric}: {found:?} {expected:?}");
         assert!(found.se > 0.0);
     }
 }
@@ -102,14 +78,7 @@ fn a_set_covers_itself() {
     let x = rows(60, 3, 0.0);
     let samples = TwoSamples::independent(x.view(), x.view()).unwrap();
     let found = prdc(&samples, 5).unwrap();
-    assert_eq!(
-        [
-            found.precision.value,
-            found.recall.value,
-            found.coverage.value
-        ],
-        [1.0; 3]
-    );
+    assert_eq!([found.precision.value, found.recall.value, found.coverage.value], [1.0; 3]);
 }
 
 #[test]
@@ -124,10 +93,7 @@ fn threads_do_not_change_a_bit() {
     let (x, y) = (rows(300, 1, 0.3), rows(200, 2, 0.0));
     let samples = TwoSamples::independent(x.view(), y.view()).unwrap();
     let with = |threads: usize| {
-        let pool = rayon::ThreadPoolBuilder::new()
-            .num_threads(threads)
-            .build()
-            .unwrap();
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
         pool.install(|| prdc(&samples, 5).unwrap())
     };
     assert_eq!(with(1), with(3));
@@ -137,15 +103,6 @@ fn threads_do_not_change_a_bit() {
 fn too_few_rows_are_refused() {
     let (x, y) = (rows(30, 1, 0.3), rows(9, 2, 0.0));
     let samples = TwoSamples::independent(x.view(), y.view()).unwrap();
-    assert!(matches!(
-        prdc(&samples, 4),
-        Err(MetricError::TooFew {
-            what: "references",
-            ..
-        })
-    ));
-    assert!(matches!(
-        prdc(&samples, 0),
-        Err(MetricError::InvalidSetting(_))
-    ));
+    assert!(matches!(prdc(&samples, 4), Err(MetricError::TooFew { what: "references", .. })));
+    assert!(matches!(prdc(&samples, 0), Err(MetricError::InvalidSetting(_))));
 }

@@ -51,10 +51,7 @@ pub fn change_points(values: &[f64], threshold: f64) -> Vec<ChangePoint> {
             Some(change) => {
                 let place = start_near + change.at;
                 starts[at] = place;
-                found.push(ChangePoint {
-                    at: place,
-                    ..change
-                });
+                found.push(ChangePoint { at: place, ..change });
                 at += 1;
             }
             None => {
@@ -86,10 +83,7 @@ fn strongest(values: &[f64]) -> Option<ChangePoint> {
         let expected = first * (total + 1.0) / 2.0;
         let statistic = (expected - sum) / (first * (total - first) * spread).sqrt();
         if best.is_none_or(|best| statistic.abs() > best.statistic.abs()) {
-            best = Some(ChangePoint {
-                at: index + 1,
-                statistic,
-            });
+            best = Some(ChangePoint { at: index + 1, statistic });
         }
     }
     best
@@ -103,9 +97,7 @@ fn ranks(values: &[f64]) -> (Vec<f64>, f64) {
     let mut ties = 0.0;
     let mut start = 0;
     while start < order.len() {
-        let same = order[start..]
-            .iter()
-            .take_while(|&&i| values[i] == values[order[start]]);
+        let same = order[start..].iter().take_while(|&&i| values[i] == values[order[start]]);
         let count = same.count();
         let rank = start as f64 + (count as f64 + 1.0) / 2.0;
         for &index in &order[start..start + count] {

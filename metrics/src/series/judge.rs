@@ -65,9 +65,7 @@ pub fn judge(runs: &[Run], tonight: f64, from: usize, rule: &Rule) -> Judgement 
     let mut judgement = Judgement {
         finding: Finding::InsufficientHistory,
         reason: Reason::TooFew(
-            (runs.iter())
-                .filter(|run| run.standing == Standing::Accepted)
-                .count(),
+            (runs.iter()).filter(|run| run.standing == Standing::Accepted).count(),
         ),
         standing: Standing::Accepted,
         baseline: baseline(runs, from + trend.level_from, rule),
@@ -83,10 +81,7 @@ pub fn judge(runs: &[Run], tonight: f64, from: usize, rule: &Rule) -> Judgement 
     let beyond = excess > base.above;
     let better = |value: f64| value < base.level - base.below;
     (judgement.finding, judgement.reason) = if let Some(worse) = trend.worse {
-        (
-            Finding::Regressed,
-            Reason::LevelChanged(shifted(worse, from)),
-        )
+        (Finding::Regressed, Reason::LevelChanged(shifted(worse, from)))
     } else if beyond && last != Some(Standing::Accepted) {
         (Finding::Regressed, Reason::TwoNights)
     } else if beyond && excess > (1.0 + rule.severe).ln().max(2.0 * base.furthest) {
@@ -96,10 +91,7 @@ pub fn judge(runs: &[Run], tonight: f64, from: usize, rule: &Rule) -> Judgement 
     } else if better(tonight) && runs.last().is_some_and(|run| better(run.value)) {
         (Finding::Improved, Reason::TwoNights)
     } else if let Some(change) = trend.better.filter(|c| values.len() - c.at <= NEWS) {
-        (
-            Finding::Improved,
-            Reason::LevelChanged(shifted(change, from)),
-        )
+        (Finding::Improved, Reason::LevelChanged(shifted(change, from)))
     } else {
         (Finding::Unchanged, Reason::Ordinary)
     };
@@ -111,11 +103,7 @@ pub fn judge(runs: &[Run], tonight: f64, from: usize, rule: &Rule) -> Judgement 
     if judgement.finding == Finding::Regressed {
         judgement.since = Some(match judgement.reason {
             Reason::LevelChanged(change) => change.at,
-            _ => {
-                1 + (runs.iter())
-                    .rposition(|run| run.standing == Standing::Accepted)
-                    .unwrap_or(0)
-            }
+            _ => 1 + (runs.iter()).rposition(|run| run.standing == Standing::Accepted).unwrap_or(0),
         });
     }
     judgement
@@ -150,11 +138,7 @@ pub fn segments(values: &[f64], rule: &Rule) -> Trend {
     let changes = change_points(values, rule.change_statistic);
     let levels = levels(values, &changes);
     let floor = (1.0 + rule.floor).ln();
-    let mut trend = Trend {
-        level_from: 0,
-        worse: None,
-        better: None,
-    };
+    let mut trend = Trend { level_from: 0, worse: None, better: None };
     let Some(&(_, mut held)) = levels.first() else {
         return trend;
     };

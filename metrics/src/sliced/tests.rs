@@ -15,10 +15,7 @@ fn equal_sizes_are_matched_in_order() {
 fn unequal_sizes_are_matched_by_quantile() {
     let (x, y) = ([3.0, -1.0, 0.5], [1.0, -2.0]);
     let repeat = |values: &[f64], times: usize| {
-        values
-            .iter()
-            .flat_map(|&v| vec![v; times])
-            .collect::<Vec<_>>()
+        values.iter().flat_map(|&v| vec![v; times]).collect::<Vec<_>>()
     };
     let written_out = Slice::new(&repeat(&x, 2), &repeat(&y, 3));
     assert!((Slice::new(&x, &y).distance - written_out.distance).abs() < 1e-15);
@@ -33,11 +30,7 @@ fn potentials_solve_the_dual() {
         let slice = Slice::new(&x, &y);
         let dual =
             slice.of_x.iter().sum::<f64>() / 5.0 + slice.of_y.iter().sum::<f64>() / f64::from(m);
-        assert!(
-            (dual - slice.distance).abs() < 1e-12,
-            "{dual} {}",
-            slice.distance
-        );
+        assert!((dual - slice.distance).abs() < 1e-12, "{dual} {}", slice.distance);
         for (x, of_x) in x.iter().zip(&slice.of_x) {
             for (y, of_y) in y.iter().zip(&slice.of_y) {
                 assert!(of_x + of_y <= (x - y).powi(2) + 1e-12);
@@ -52,19 +45,13 @@ fn a_shift_is_seen_from_every_direction() {
     let x = Array2::from_shape_fn((40, 3), |(i, j)| ((i * 7 + j * 5) % 11) as f32);
     let y = &x + &array![3.0f32, 0.0, 0.0];
     let image_of: Vec<usize> = (0..40).collect();
-    let pairs = crate::paired::Pairs {
-        candidates: x.view(),
-        references: y.view(),
-        image_of: &image_of,
-    };
+    let pairs =
+        crate::paired::Pairs { candidates: x.view(), references: y.view(), image_of: &image_of };
     let samples = TwoSamples::by_image(&pairs).unwrap();
     let found = sliced_wasserstein2(&samples, 2_000, 1).unwrap();
     assert!((found.value - 3.0).abs() < 4.0 * found.se, "{found:?}");
     // (θ·v)² has standard deviation |v|² √(4/45) = 2.68 in three dimensions.
-    assert!(
-        (found.se - 2.68 / 2_000f64.sqrt()).abs() < 0.1 * found.se,
-        "{found:?}"
-    );
+    assert!((found.se - 2.68 / 2_000f64.sqrt()).abs() < 0.1 * found.se, "{found:?}");
 }
 
 /// Along one and the same set of directions, the claimed error against the spread over fresh samples.
@@ -77,12 +64,8 @@ fn standard_error_is_the_spread_over_samples() {
     let found: Vec<Estimate> = (0..250)
         .map(|_| (rows(150, 1.0), rows(210, 2.0)))
         .map(|(x, y)| {
-            sliced_wasserstein2(
-                &TwoSamples::independent(x.view(), y.view()).unwrap(),
-                400,
-                1,
-            )
-            .unwrap()
+            sliced_wasserstein2(&TwoSamples::independent(x.view(), y.view()).unwrap(), 400, 1)
+                .unwrap()
         })
         .collect();
     let n = found.len() as f64;
@@ -98,10 +81,7 @@ fn threads_do_not_change_a_bit() {
     let y = Array2::from_shape_fn((70, 4), |(i, j)| ((i * 3 + j * 8) % 19) as f32);
     let samples = TwoSamples::independent(x.view(), y.view()).unwrap();
     let with = |threads: usize| {
-        let pool = rayon::ThreadPoolBuilder::new()
-            .num_threads(threads)
-            .build()
-            .unwrap();
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
         pool.install(|| sliced_wasserstein2(&samples, 50, 3).unwrap())
     };
     assert_eq!(with(1), with(3));
@@ -111,8 +91,5 @@ fn threads_do_not_change_a_bit() {
 fn one_direction_has_no_spread() {
     let x = Array2::<f32>::eye(3);
     let samples = TwoSamples::independent(x.view(), x.view()).unwrap();
-    assert!(matches!(
-        sliced_wasserstein2(&samples, 1, 0),
-        Err(MetricError::InvalidSetting(_))
-    ));
+    assert!(matches!(sliced_wasserstein2(&samples, 1, 0), Err(MetricError::InvalidSetting(_))));
 }

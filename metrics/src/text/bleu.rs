@@ -49,10 +49,8 @@ impl Metric for Bleu {
 /// equally close ones. A caption too short to hold an n-gram scores 1e-6 or so on that order for itself, because of
 /// the constants above, so per-caption BLEU-4 of captions under four words is not to be read.
 pub fn bleu(corpus: &Corpus) -> [Scores; MAX_ORDER] {
-    let rows: Vec<[f64; COLUMNS]> = corpus
-        .par_images()
-        .map(|(candidate, references)| row(candidate, references))
-        .collect();
+    let rows: Vec<[f64; COLUMNS]> =
+        corpus.par_images().map(|(candidate, references)| row(candidate, references)).collect();
     [
         Statistics::pooled(&rows, value::<1>).into(),
         Statistics::pooled(&rows, value::<2>).into(),
@@ -67,18 +65,13 @@ fn row(candidate: &[WordId], references: &[Vec<WordId>]) -> [f64; COLUMNS] {
     row[1] = closest_length(candidate.len(), references) as f64;
 
     let candidate_profile = profile(candidate);
-    let references: Vec<_> = references
-        .iter()
-        .map(|reference| profile(reference))
-        .collect();
+    let references: Vec<_> = references.iter().map(|reference| profile(reference)).collect();
     for (order, counts) in candidate_profile.iter().enumerate() {
         let matched: u32 = counts
             .iter()
             .map(|&(ngram, count)| {
-                let allowed = references
-                    .iter()
-                    .map(|reference| count_of(&reference[order], ngram))
-                    .max();
+                let allowed =
+                    references.iter().map(|reference| count_of(&reference[order], ngram)).max();
                 count.min(allowed.unwrap_or(0))
             })
             .sum();
@@ -89,10 +82,8 @@ fn row(candidate: &[WordId], references: &[Vec<WordId>]) -> [f64; COLUMNS] {
 }
 
 fn closest_length(length: usize, references: &[Vec<WordId>]) -> usize {
-    let closest = references
-        .iter()
-        .map(Vec::len)
-        .min_by_key(|&other| (other.abs_diff(length), other));
+    let closest =
+        references.iter().map(Vec::len).min_by_key(|&other| (other.abs_diff(length), other));
     closest.unwrap_or(0)
 }
 
@@ -102,11 +93,7 @@ fn value<const N: usize>(sums: &[f64]) -> f64 {
         .map(|order| (sums[2 + order] + TINY) / (sums[2 + MAX_ORDER + order] + SMALL))
         .product();
     let ratio = (sums[0] + TINY) / (sums[1] + SMALL);
-    let brevity = if ratio < 1.0 {
-        (1.0 - 1.0 / ratio).exp()
-    } else {
-        1.0
-    };
+    let brevity = if ratio < 1.0 { (1.0 - 1.0 / ratio).exp() } else { 1.0 };
     precisions.powf(1.0 / N as f64) * brevity
 }
 
@@ -139,10 +126,7 @@ mod tests {
     fn empty_captions_score_zero() {
         for (candidate, reference) in [("", "a b c d"), ("", ""), ("a b c d", "")] {
             for scores in bleu(&corpus(candidate, &[reference])) {
-                assert!(
-                    (0.0..1e-3).contains(&scores.corpus),
-                    "{candidate:?} {reference:?}"
-                );
+                assert!((0.0..1e-3).contains(&scores.corpus), "{candidate:?} {reference:?}");
             }
         }
     }

@@ -54,9 +54,7 @@ impl Metric for Cider {
 /// values depend on the corpus: the same caption scores differently in another one, and in a corpus of one image every
 /// n-gram is in every document, weighs nothing, and the score is 0.
 pub fn cider(corpus: &Corpus) -> Scores {
-    score(corpus, |candidate, reference| {
-        cosines(candidate, reference, |a, b| a * b)
-    })
+    score(corpus, |candidate, reference| cosines(candidate, reference, |a, b| a * b))
 }
 
 /// CIDEr-D, in [0, 10]; the corpus value is the mean. What pycocoevalcap calls "CIDEr".
@@ -87,9 +85,7 @@ fn score(corpus: &Corpus, similarity: fn(&Vector, &Vector) -> f64) -> Scores {
 /// Sum over n of the cosines of two captions, their products of weights taken by `product`.
 fn cosines(candidate: &Vector, reference: &Vector, product: fn(f64, f64) -> f64) -> f64 {
     let orders = candidate.orders.iter().zip(&reference.orders);
-    orders
-        .map(|(a, b)| a.dot(b, product) / nonzero(a.norm) / nonzero(b.norm))
-        .sum()
+    orders.map(|(a, b)| a.dot(b, product) / nonzero(a.norm) / nonzero(b.norm)).sum()
 }
 
 /// A norm of zero means that all weights are zero, and with them the dot product: no division, then.
@@ -136,22 +132,16 @@ struct Weights {
 
 impl Weights {
     fn new(references: &[Vec<Vec<WordId>>]) -> Self {
-        let documents: Vec<Vec<Ngram>> = references
-            .par_iter()
-            .map(|captions| distinct(captions))
-            .collect();
+        let documents: Vec<Vec<Ngram>> =
+            references.par_iter().map(|captions| distinct(captions)).collect();
         let mut frequency: HashMap<Ngram, u32> = HashMap::new();
         for ngram in documents.into_iter().flatten() {
             *frequency.entry(ngram).or_default() += 1;
         }
         let unseen = (references.len() as f64).ln();
-        let idf = frequency
-            .into_iter()
-            .map(|(ngram, count)| (ngram, unseen - f64::from(count).ln()));
-        Self {
-            idf: idf.collect(),
-            unseen,
-        }
+        let idf =
+            frequency.into_iter().map(|(ngram, count)| (ngram, unseen - f64::from(count).ln()));
+        Self { idf: idf.collect(), unseen }
     }
 
     fn vector(&self, words: &[WordId]) -> Vector {
@@ -169,11 +159,7 @@ impl Weights {
                 (ngram, f64::from(count) * idf)
             })
             .collect();
-        let norm = weights
-            .iter()
-            .map(|(_, weight)| weight * weight)
-            .sum::<f64>()
-            .sqrt();
+        let norm = weights.iter().map(|(_, weight)| weight * weight).sum::<f64>().sqrt();
         Order { weights, norm }
     }
 }
@@ -196,10 +182,8 @@ mod tests {
     use super::*;
 
     fn corpus(candidates: &[&str], references: &[&str]) -> Corpus {
-        let references: Vec<Vec<&str>> = references
-            .iter()
-            .map(|&reference| vec![reference])
-            .collect();
+        let references: Vec<Vec<&str>> =
+            references.iter().map(|&reference| vec![reference]).collect();
         Corpus::new(candidates, &references).expect("a valid corpus")
     }
 
@@ -215,10 +199,7 @@ mod tests {
 
     #[test]
     fn repetition_is_punished_by_cider_d_only() {
-        let gamed = [
-            "a bus bus bus bus bus bus bus bus bus bus on a wet street",
-            REFERENCES[1],
-        ];
+        let gamed = ["a bus bus bus bus bus bus bus bus bus bus on a wet street", REFERENCES[1]];
         let corpus = corpus(&gamed, &REFERENCES);
         assert!(cider(&corpus).per_caption[0] > 3.0 * cider_d(&corpus).per_caption[0]);
     }

@@ -57,18 +57,11 @@ impl Corpus {
         R: AsRef<str> + Sync,
     {
         check(candidates, references)?;
-        let candidates: Vec<Vec<String>> = candidates
-            .par_iter()
-            .map(|caption| tokenize(caption.as_ref()))
-            .collect();
+        let candidates: Vec<Vec<String>> =
+            candidates.par_iter().map(|caption| tokenize(caption.as_ref())).collect();
         let references: Vec<Vec<Vec<String>>> = references
             .par_iter()
-            .map(|captions| {
-                captions
-                    .iter()
-                    .map(|caption| tokenize(caption.as_ref()))
-                    .collect()
-            })
+            .map(|captions| captions.iter().map(|caption| tokenize(caption.as_ref())).collect())
             .collect();
         Self::from_tokens(&candidates, &references)
     }
@@ -87,19 +80,12 @@ impl Corpus {
     {
         check(candidates, references)?;
         let mut vocabulary = Vocabulary::default();
-        let candidates = candidates
-            .iter()
-            .map(|words| vocabulary.ids(words))
-            .collect();
+        let candidates = candidates.iter().map(|words| vocabulary.ids(words)).collect();
         let references = references
             .iter()
             .map(|captions| captions.iter().map(|words| vocabulary.ids(words)).collect())
             .collect();
-        Ok(Self {
-            words: vocabulary.words,
-            candidates,
-            references,
-        })
+        Ok(Self { words: vocabulary.words, candidates, references })
     }
 
     /// Number of images, which is the number of candidates; never zero.
@@ -174,16 +160,10 @@ mod tests {
     #[test]
     fn impossible_corpora_are_refused() {
         let none: [&str; 0] = [];
-        assert_eq!(
-            Corpus::new(&none, &Vec::<Vec<&str>>::new()).err(),
-            Some(CorpusError::Empty)
-        );
+        assert_eq!(Corpus::new(&none, &Vec::<Vec<&str>>::new()).err(), Some(CorpusError::Empty));
         assert_eq!(
             Corpus::new(&["a"], &Vec::<Vec<&str>>::new()).err(),
-            Some(CorpusError::Unpaired {
-                candidates: 1,
-                references: 0
-            })
+            Some(CorpusError::Unpaired { candidates: 1, references: 0 })
         );
         assert_eq!(
             Corpus::new(&["a", "b"], &[vec!["a"], vec![]]).err(),

@@ -15,10 +15,7 @@ pub(crate) struct Variety;
 
 impl Metric for Variety {
     fn group(&self) -> Option<Group> {
-        Some(Group::new(
-            "diversity",
-            "distinct-n, vocabulary, length and repetition",
-        ))
+        Some(Group::new("diversity", "distinct-n, vocabulary, length and repetition"))
     }
 
     fn definitions(&self) -> &'static [Definition] {
@@ -101,12 +98,7 @@ pub struct Diversity {
 pub fn diversity(corpus: &Corpus, side: Side) -> Diversity {
     let captions: Vec<&[WordId]> = match side {
         Side::Candidates => corpus.candidates().iter().map(Vec::as_slice).collect(),
-        Side::References => corpus
-            .references()
-            .iter()
-            .flatten()
-            .map(Vec::as_slice)
-            .collect(),
+        Side::References => corpus.references().iter().flatten().map(Vec::as_slice).collect(),
     };
     let (distinct_1, vocabulary) = distinct(&captions, 1);
     let (distinct_2, _) = distinct(&captions, 2);
@@ -114,10 +106,7 @@ pub fn diversity(corpus: &Corpus, side: Side) -> Diversity {
         captions: captions.len(),
         distinct: [distinct_1, distinct_2],
         vocabulary,
-        words: share(
-            captions.iter().map(|words| words.len()).sum(),
-            captions.len(),
-        ),
+        words: share(captions.iter().map(|words| words.len()).sum(), captions.len()),
     }
 }
 
@@ -136,11 +125,7 @@ fn distinct(captions: &[&[WordId]], n: usize) -> (f64, usize) {
 }
 
 fn share(part: usize, whole: usize) -> f64 {
-    if whole == 0 {
-        0.0
-    } else {
-        part as f64 / whole as f64
-    }
+    if whole == 0 { 0.0 } else { part as f64 / whole as f64 }
 }
 
 #[cfg(test)]
@@ -149,10 +134,7 @@ mod tests {
 
     fn describe(captions: &[&str]) -> Diversity {
         let references = vec![vec!["a b"]; captions.len()];
-        diversity(
-            &Corpus::new(captions, &references).expect("a valid corpus"),
-            Side::Candidates,
-        )
+        diversity(&Corpus::new(captions, &references).expect("a valid corpus"), Side::Candidates)
     }
 
     #[test]

@@ -42,9 +42,7 @@ pub(super) fn count_of(counts: &Counts, ngram: Ngram) -> u32 {
 }
 
 fn pack(words: &[WordId]) -> Ngram {
-    words
-        .iter()
-        .fold(0, |ngram, &word| (ngram << 32) | (Ngram::from(word) + 1))
+    words.iter().fold(0, |ngram, &word| (ngram << 32) | (Ngram::from(word) + 1))
 }
 
 #[cfg(test)]

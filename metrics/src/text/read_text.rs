@@ -21,10 +21,7 @@ pub(crate) struct TextRecall;
 
 impl Metric for TextRecall {
     fn group(&self) -> Option<Group> {
-        Some(Group::new(
-            "ocr",
-            "Recall of text that the references read from the picture",
-        ))
+        Some(Group::new("ocr", "Recall of text that the references read from the picture"))
     }
 
     fn definitions(&self) -> &'static [Definition] {
@@ -79,16 +76,12 @@ where
         .par_iter()
         .zip(references)
         .map(|(candidate, references)| {
-            let sought: Vec<Vec<String>> = references
-                .iter()
-                .map(|text| written(text.as_ref()))
-                .collect();
+            let sought: Vec<Vec<String>> =
+                references.iter().map(|text| written(text.as_ref())).collect();
             best(candidate.as_ref(), &sought)
         })
         .collect();
-    let captions: Vec<usize> = (0..rows.len())
-        .filter(|&index| rows[index].is_some())
-        .collect();
+    let captions: Vec<usize> = (0..rows.len()).filter(|&index| rows[index].is_some()).collect();
     let rows: Vec<[f64; 2]> = rows.into_iter().flatten().collect();
     let recall =
         (!rows.is_empty()).then(|| Statistics::pooled(&rows, |sums| sums[0] / sums[1]).into());
@@ -105,17 +98,12 @@ fn best(candidate: &str, sought: &[Vec<String>]) -> Option<[f64; 2]> {
         .iter()
         .filter(|words| !words.is_empty())
         .map(|words| [found(&said, words), words.len() as f64]);
-    rows.max_by(|a, b| {
-        (a[0] * b[1])
-            .total_cmp(&(b[0] * a[1]))
-            .then(a[1].total_cmp(&b[1]))
-    })
+    rows.max_by(|a, b| (a[0] * b[1]).total_cmp(&(b[0] * a[1])).then(a[1].total_cmp(&b[1])))
 }
 
 fn found(said: &[String], sought: &[String]) -> f64 {
     let mut left: HashMap<&str, usize> = HashMap::new();
-    said.iter()
-        .for_each(|word| *left.entry(word).or_default() += 1);
+    said.iter().for_each(|word| *left.entry(word).or_default() += 1);
     let mut found = 0;
     for word in sought {
         if let Some(count) = left.get_mut(word.as_str()).filter(|count| **count > 0) {
@@ -129,10 +117,7 @@ fn found(said: &[String], sought: &[String]) -> f64 {
 /// The words that a caption quotes, then those that it writes in capitals outside of quotations; lower-cased.
 fn written(caption: &str) -> Vec<String> {
     let (quoted, rest) = quotations(caption);
-    let mut words: Vec<String> = quoted
-        .iter()
-        .flat_map(|quotation| tokenize(quotation))
-        .collect();
+    let mut words: Vec<String> = quoted.iter().flat_map(|quotation| tokenize(quotation)).collect();
     if rest.chars().any(char::is_lowercase) {
         words.extend(capitals(&rest).into_iter().flat_map(tokenize));
     }
@@ -166,12 +151,8 @@ fn quotations(caption: &str) -> (Vec<String>, String) {
 
 /// Where the quotation that opens at `at` closes, if one does.
 fn closing(text: &[char], at: usize) -> Option<usize> {
-    let find = |mark: char| {
-        text[at + 1..]
-            .iter()
-            .position(|&c| c == mark)
-            .map(|offset| at + 1 + offset)
-    };
+    let find =
+        |mark: char| text[at + 1..].iter().position(|&c| c == mark).map(|offset| at + 1 + offset);
     match text[at] {
         '“' | '„' => find('”').or_else(|| find('“')),
         '«' => find('»'),
@@ -206,14 +187,8 @@ mod tests {
 
     #[test]
     fn quoted_and_capital_words_are_sought() {
-        assert_eq!(
-            written("A sign says \"Wet Paint\" near a BBC van."),
-            ["wet", "paint", "bbc"]
-        );
-        assert_eq!(
-            written("“Au «bon» coin” and a 6\" nail, 7\" long"),
-            ["au", "bon", "coin"]
-        );
+        assert_eq!(written("A sign says \"Wet Paint\" near a BBC van."), ["wet", "paint", "bbc"]);
+        assert_eq!(written("“Au «bon» coin” and a 6\" nail, 7\" long"), ["au", "bon", "coin"]);
         assert_eq!(written("A man with a T-shirt. I am"), [""; 0]);
         assert_eq!(written("ALL IN CAPITALS"), [""; 0]);
         assert_eq!(written("an \"unclosed quotation"), [""; 0]);
@@ -229,10 +204,7 @@ mod tests {
     #[test]
     fn the_best_reference_counts() {
         assert_eq!(
-            recall(
-                "open shop",
-                &["a \"closed\" shop", "an \"open\" shop", "no text"]
-            ),
+            recall("open shop", &["a \"closed\" shop", "an \"open\" shop", "no text"]),
             Some(1.0)
         );
     }
@@ -242,10 +214,7 @@ mod tests {
         let text = read_text(&["a dog", "stop"], &[vec!["a dog"], vec!["STOP and go"]])
             .expect("a valid corpus");
         assert_eq!(text.captions, [1]);
-        assert_eq!(
-            text.recall.map(|scores| scores.per_caption),
-            Some(vec![1.0])
-        );
+        assert_eq!(text.recall.map(|scores| scores.per_caption), Some(vec![1.0]));
         assert_eq!(recall("a dog", &["a dog"]), None);
     }
 }

@@ -64,11 +64,7 @@ fn longest_common_subsequence(a: &[WordId], b: &[WordId]) -> usize {
         let mut diagonal = 0;
         for (j, other) in b.iter().enumerate() {
             let above = row[j + 1];
-            row[j + 1] = if word == other {
-                diagonal + 1
-            } else {
-                above.max(row[j])
-            };
+            row[j + 1] = if word == other { diagonal + 1 } else { above.max(row[j]) };
             diagonal = above;
         }
     }
@@ -81,10 +77,7 @@ mod tests {
 
     #[test]
     fn subsequences_keep_the_order_and_may_have_gaps() {
-        assert_eq!(
-            longest_common_subsequence(&[1, 2, 3, 4], &[1, 9, 3, 2, 4]),
-            3
-        );
+        assert_eq!(longest_common_subsequence(&[1, 2, 3, 4], &[1, 9, 3, 2, 4]), 3);
         assert_eq!(longest_common_subsequence(&[1, 2], &[]), 0);
     }
 
@@ -94,10 +87,7 @@ mod tests {
         // "the gunman kill police" (2/4); equal lengths make F equal to P and R whatever beta is.
         let corpus = Corpus::new(
             &["police kill the gunman", "the gunman kill police"],
-            &[
-                vec!["police killed the gunman"],
-                vec!["police killed the gunman"],
-            ],
+            &[vec!["police killed the gunman"], vec!["police killed the gunman"]],
         );
         let scores = rouge_l(&corpus.expect("a valid corpus"));
         assert!((scores.per_caption[0] - 0.75).abs() < 1e-12);

@@ -37,10 +37,7 @@ impl Scores {
     pub fn estimate(&self) -> Result<Estimate, Unavailable> {
         match self.se {
             Some(se) => Ok(Estimate::non_negative(self.corpus, se)),
-            None => Err(Unavailable::TooFew {
-                n: self.per_caption.len(),
-                needed: 2,
-            }),
+            None => Err(Unavailable::TooFew { n: self.per_caption.len(), needed: 2 }),
         }
     }
 }

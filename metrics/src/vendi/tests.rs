@@ -14,10 +14,7 @@ fn orthogonal_captions_count_one_each() {
 fn one_caption_repeated_is_one() {
     let rows = Array2::from_shape_fn((30, 4), |(_, j)| j as f32 + 1.0);
     let score = vendi_score(rows.view()).unwrap();
-    assert!(
-        (score.value - 1.0).abs() < 1e-9 && score.se < 1e-6,
-        "{score:?}"
-    );
+    assert!((score.value - 1.0).abs() < 1e-9 && score.se < 1e-6, "{score:?}");
 }
 
 /// The delta-method error against the spread of the score over fresh samples.
@@ -45,9 +42,6 @@ fn a_row_of_zeros_is_refused() {
     rows.row_mut(2).fill(0.0);
     assert_eq!(
         vendi_score(rows.view()),
-        Err(MetricError::ZeroVector {
-            what: "embeddings",
-            row: 2
-        })
+        Err(MetricError::ZeroVector { what: "embeddings", row: 2 })
     );
 }

@@ -14,12 +14,7 @@ fn bounded(value: f64, share: f64) -> Measure {
 }
 
 fn headline(name: &str, unit: &str, higher_is_better: bool, measured: Measure) -> Headline {
-    Headline {
-        name: name.into(),
-        unit: unit.into(),
-        higher_is_better,
-        measured,
-    }
+    Headline { name: name.into(), unit: unit.into(), higher_is_better, measured }
 }
 
 fn bench(results: BenchResults) -> Record {
@@ -51,14 +46,8 @@ fn results() -> BenchResults {
         }),
         peak_memory_bytes: Some(184_549_376),
         load_seconds: Some(0.21),
-        overhead: Overhead {
-            seconds_per_query: 4.1e-7,
-            late_p99_seconds: None,
-        },
-        validity: Validity {
-            valid: true,
-            ..Validity::default()
-        },
+        overhead: Overhead { seconds_per_query: 4.1e-7, late_p99_seconds: None },
+        validity: Validity { valid: true, ..Validity::default() },
         ..BenchResults::default()
     }
 }
@@ -70,14 +59,8 @@ fn latency(scale: f64) -> QueryLatency {
         mean: 0.0101 * scale,
         max: 0.0312 * scale,
         percentiles: vec![
-            Percentile {
-                percentile: 50.0,
-                seconds: bounded(0.0098 * scale, 0.004),
-            },
-            Percentile {
-                percentile: 90.0,
-                seconds: bounded(0.0123 * scale, 0.011),
-            },
+            Percentile { percentile: 50.0, seconds: bounded(0.0098 * scale, 0.004) },
+            Percentile { percentile: 90.0, seconds: bounded(0.0123 * scale, 0.011) },
             Percentile {
                 percentile: 99.0,
                 seconds: Measure {
@@ -132,11 +115,7 @@ fn stage(
         gflop_per_second: Some(speed),
         gb_per_second: Some(bytes / 1e9 / seconds_per_unit),
         attainable_gflop_per_second: Some(attainable),
-        bound_by: Some(if attainable < 171.2 {
-            BoundBy::Memory
-        } else {
-            BoundBy::Arithmetic
-        }),
+        bound_by: Some(if attainable < 171.2 { BoundBy::Memory } else { BoundBy::Arithmetic }),
     }
 }
 
@@ -175,11 +154,7 @@ pub fn server() -> Record {
             "highest_rate",
             "queries/s",
             true,
-            Measure {
-                low: Some(120.0),
-                high: Some(126.0),
-                ..Measure::exact(120.0)
-            },
+            Measure { low: Some(120.0), high: Some(126.0), ..Measure::exact(120.0) },
         )],
         queries: Queries {
             failed: 2,
@@ -200,10 +175,7 @@ pub fn server() -> Record {
                 point(120.0, 0.101, ServerOutcome::Undecided),
             ],
         }),
-        overhead: Overhead {
-            seconds_per_query: 4.1e-7,
-            late_p99_seconds: Some(7.2e-5),
-        },
+        overhead: Overhead { seconds_per_query: 4.1e-7, late_p99_seconds: Some(7.2e-5) },
         validity: Validity {
             valid: false,
             reasons: vec![
@@ -237,12 +209,7 @@ pub fn sweep() -> Record {
     };
     bench(BenchResults {
         scenario: Scenario::Sweep,
-        headlines: vec![headline(
-            "throughput",
-            "captions/s",
-            true,
-            bounded(161.0, 0.01),
-        )],
+        headlines: vec![headline("throughput", "captions/s", true, bounded(161.0, 0.01))],
         sweep: vec![
             cell(1, 1, 61.0),
             cell(1, 8, 78.5),

@@ -23,11 +23,7 @@ pub fn captioning() -> CaptionResults {
         cached_features: 1024,
         load_seconds: 41.52,
         seconds: 118.4,
-        stages: CaptionStages {
-            preprocess: 1.31,
-            vision: 48.2,
-            language: 67.9,
-        },
+        stages: CaptionStages { preprocess: 1.31, vision: 48.2, language: 67.9 },
         images_per_second: Measure::exact(21.73),
         tokens_per_second: Measure::exact(456.2),
         caption_ms: Some(CaptionMilliseconds {
@@ -60,14 +56,8 @@ pub fn caption() -> Record {
     record.checkpoint = Some(checkpoint());
     record.inputs = vec![input("images", "photos", 3771)];
     record.settings = [
-        (
-            "prompt".to_string(),
-            json!("Provide a detailed caption for this photo."),
-        ),
-        (
-            "generation".to_string(),
-            json!({ "max_new_tokens": 30, "num_beams": 1 }),
-        ),
+        ("prompt".to_string(), json!("Provide a detailed caption for this photo.")),
+        ("generation".to_string(), json!({ "max_new_tokens": 30, "num_beams": 1 })),
     ]
     .into();
     record.comparability = Comparability {

@@ -62,18 +62,11 @@ pub fn compare_few() -> Record {
             system("new", few(-0.0101, 0.0571)),
         ],
         differences: vec![
-            untested(
-                "fgd_paired",
-                ("refs-moments", "old"),
-                Measure::missing(reason),
-            ),
+            untested("fgd_paired", ("refs-moments", "old"), Measure::missing(reason)),
             untested(
                 "fgd_set",
                 ("refs-moments", "old"),
-                Measure {
-                    reason: Some(reason.into()),
-                    ..Measure::exact(-0.0301)
-                },
+                Measure { reason: Some(reason.into()), ..Measure::exact(-0.0301) },
             ),
             Difference {
                 warning: Some(FEW.into()),
@@ -189,16 +182,8 @@ pub fn compare() -> Record {
             },
         ],
         contrasts: vec![
-            contrast(
-                "000042.jpg",
-                ["two dogs running on a beach", "a cat", HOSTILE],
-                true,
-            ),
-            contrast(
-                "000043.jpg",
-                ["a street sign", "", "a bus 🚌 in the rain"],
-                false,
-            ),
+            contrast("000042.jpg", ["two dogs running on a beach", "a cat", HOSTILE], true),
+            contrast("000043.jpg", ["a street sign", "", "a bus 🚌 in the rain"], false),
         ],
         gates: vec![
             Gate {

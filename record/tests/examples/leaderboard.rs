@@ -66,12 +66,7 @@ pub fn leaderboard() -> Record {
                     },
                     Finding {
                         severity: Severity::Error,
-                        ..finding(
-                            "empty-caption",
-                            Some(9),
-                            "000007.jpg",
-                            "the caption is empty",
-                        )
+                        ..finding("empty-caption", Some(9), "000007.jpg", "the caption is empty")
                     },
                 ],
             },

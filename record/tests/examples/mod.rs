@@ -69,11 +69,7 @@ fn record(results: Results, submission: &str) -> Record {
             input("submission", submission, 3771),
             input("references", "references.csv", 3771),
         ],
-        settings: [
-            ("unpaired".to_string(), json!(false)),
-            ("worst".to_string(), json!(3)),
-        ]
-        .into(),
+        settings: [("unpaired".to_string(), json!(false)), ("worst".to_string(), json!(3))].into(),
         comparability: Comparability {
             key: "b1946ac92492d234".into(),
             encoder_sha256: Some("a1".repeat(32)),
@@ -146,11 +142,7 @@ pub fn scores(level: f64) -> ScoreResults {
             0.001_05,
             [1.0 - (paired + half) / 2.0, 1.0 - (paired - half) / 2.0],
         ),
-        distances: Some(distribution(
-            0.0,
-            0.05,
-            &[310, 1104, 1022, 640, 360, 190, 85, 38, 15, 7],
-        )),
+        distances: Some(distribution(0.0, 0.05, &[310, 1104, 1022, 640, 360, 190, 85, 38, 15, 7])),
         ..ScoreResults::default()
     }
 }
@@ -175,22 +167,13 @@ fn distribution(low: f64, step: f64, counts: &[u64]) -> Distribution {
 }
 
 fn metric(label: &str, measure: Measure, higher_is_better: Option<bool>) -> Metric {
-    Metric {
-        measure,
-        label: label.into(),
-        higher_is_better,
-    }
+    Metric { measure, label: label.into(), higher_is_better }
 }
 
 fn part(value: &str, n: u64, level: f64) -> SlicePart {
     SlicePart {
         value: value.into(),
-        results: ScoreResults {
-            n,
-            references: n,
-            distances: None,
-            ..scores(level)
-        },
+        results: ScoreResults { n, references: n, distances: None, ..scores(level) },
     }
 }
 

@@ -117,10 +117,7 @@ pub fn night() -> Record {
             step("caption tuned", StepOutcome::Failed),
             step("bench encoder single", StepOutcome::NotRun),
         ],
-        trends: vec![
-            trend("encoder single", "latency_p50", "s"),
-            trend(HOSTILE, "fgd_paired", ""),
-        ],
+        trends: vec![trend("encoder single", "latency_p50", "s"), trend(HOSTILE, "fgd_paired", "")],
     };
     record(Results::Nightly(Box::new(results)), "captioners")
 }

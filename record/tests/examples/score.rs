@@ -21,31 +21,16 @@ pub fn score() -> Record {
         metrics: [
             (
                 "cider_d".to_string(),
-                metric(
-                    "CIDEr-D",
-                    Measure::estimated(0.8127, 0.019, [0.775, 0.850]),
-                    Some(true),
-                ),
+                metric("CIDEr-D", Measure::estimated(0.8127, 0.019, [0.775, 0.850]), Some(true)),
             ),
-            (
-                "bleu_4".to_string(),
-                metric("BLEU-4", Measure::exact(0.2213), Some(true)),
-            ),
+            ("bleu_4".to_string(), metric("BLEU-4", Measure::exact(0.2213), Some(true))),
             (
                 "vendi".to_string(),
-                metric(
-                    "Vendi score",
-                    Measure::estimated(412.3, 11.0, [388.0, 447.0]),
-                    None,
-                ),
+                metric("Vendi score", Measure::estimated(412.3, 11.0, [388.0, 447.0]), None),
             ),
             (
                 "ocr_recall".to_string(),
-                metric(
-                    "OCR recall",
-                    Measure::missing("no reference quotes any text"),
-                    Some(true),
-                ),
+                metric("OCR recall", Measure::missing("no reference quotes any text"), Some(true)),
             ),
         ]
         .into(),
@@ -57,11 +42,7 @@ pub fn score() -> Record {
                 part("=1+1", 3126, 0.0004),
             ],
         }],
-        influences: Some(distribution(
-            -0.25,
-            0.1,
-            &[3, 44, 1402, 1711, 480, 101, 21, 6, 2, 1],
-        )),
+        influences: Some(distribution(-0.25, 0.1, &[3, 44, 1402, 1711, 480, 101, 21, 6, 2, 1])),
         texts: Some(TextStatistics {
             lengths: distribution(0.0, 5.0, &[12, 880, 1905, 720, 200, 50, 4]),
             reference_lengths: Some(distribution(0.0, 5.0, &[5, 610, 1650, 1004, 380, 102, 20])),
@@ -69,12 +50,7 @@ pub fn score() -> Record {
             repetitive: 0.0016,
         }),
         worst: vec![
-            worst(
-                "000123.jpg",
-                17,
-                HOSTILE,
-                "A man riding a horse on a beach.",
-            ),
+            worst("000123.jpg", 17, HOSTILE, "A man riding a horse on a beach."),
             worst(
                 "000777.jpg",
                 61,
@@ -87,24 +63,9 @@ pub fn score() -> Record {
     };
     let mut record = record(Results::Score(Box::new(results)), "submission.csv");
     record.findings = vec![
-        finding(
-            "repetition",
-            Some(61),
-            "000777.jpg",
-            "\"a\" is repeated 32 times",
-        ),
-        finding(
-            "repetition",
-            Some(90),
-            "000801.jpg",
-            "\"the\" is repeated 9 times",
-        ),
-        finding(
-            "embedded-newline",
-            Some(17),
-            "000123.jpg",
-            "the caption holds a newline",
-        ),
+        finding("repetition", Some(61), "000777.jpg", "\"a\" is repeated 32 times"),
+        finding("repetition", Some(90), "000801.jpg", "\"the\" is repeated 9 times"),
+        finding("embedded-newline", Some(17), "000123.jpg", "the caption holds a newline"),
     ];
     record
 }

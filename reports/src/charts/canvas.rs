@@ -28,11 +28,8 @@ pub const MUTED: RGBColor = RGBColor(0x59, 0x63, 0x6E);
 /// Lines of the grid.
 pub const GRID: RGBColor = RGBColor(0xD8, 0xDE, 0xE4);
 /// Series, of the palette of Okabe & Ito, which the colour-blind can tell apart.
-pub const SERIES: [RGBColor; 3] = [
-    RGBColor(0x00, 0x72, 0xB2),
-    RGBColor(0xE6, 0x9F, 0x00),
-    RGBColor(0x00, 0x9E, 0x73),
-];
+pub const SERIES: [RGBColor; 3] =
+    [RGBColor(0x00, 0x72, 0xB2), RGBColor(0xE6, 0x9F, 0x00), RGBColor(0x00, 0x9E, 0x73)];
 
 /// The plane that pictures are drawn on.
 pub type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
@@ -110,25 +107,18 @@ impl Canvas {
 
 /// A text inside an element.
 fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;")
-        .replace('<', "&lt;")
-        .replace('>', "&gt;")
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
 }
 
 /// A range with room around its values. `None` where a value is not finite or there is none.
 pub fn range(values: impl Iterator<Item = f64>) -> Option<(f64, f64)> {
-    let (low, high) = values.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), v| {
-        (low.min(v), high.max(v))
-    });
+    let (low, high) =
+        values.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), v| (low.min(v), high.max(v)));
     let spread = high - low;
     if !spread.is_finite() || low.abs().max(high.abs()) > 1e12 {
         return None;
     }
-    let room = if spread > 1e-12 {
-        0.06 * spread
-    } else {
-        0.5 * high.abs().max(1e-3)
-    };
+    let room = if spread > 1e-12 { 0.06 * spread } else { 0.5 * high.abs().max(1e-3) };
     Some((low - room, high + room))
 }
 

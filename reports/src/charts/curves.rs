@@ -57,12 +57,7 @@ pub fn draw(series: &[Series], x: &Axis, y: &Axis) -> Option<Canvas> {
             let (px, py) = chart.backend_coord(&(left, *at));
             let line = [(px, py), ((WIDTH - SIDE) as i32, py)];
             area.draw(&PathElement::new(line, GRID.stroke_width(1)))?;
-            label(
-                area,
-                name,
-                (px - 6, py),
-                Pos::new(HPos::Right, VPos::Center),
-            )?;
+            label(area, name, (px - 6, py), Pos::new(HPos::Right, VPos::Center))?;
         }
         let mut taken: Vec<i32> = Vec::new();
         for (at, (series, points)) in series.iter().zip(&placed).enumerate() {
@@ -163,10 +158,7 @@ mod tests {
         let names = |ticks: Vec<(f64, String)>| ticks.into_iter().map(|(_, name)| name).collect();
         let plain: Vec<String> = names(ticks(&Axis::default(), -2.0, 103.0));
         assert_eq!(plain, ["0", "20", "40", "60", "80", "100"]);
-        assert_eq!(
-            names(logarithmic_ticks(0.0, 2.0)),
-            ["1", "3", "10", "30", "100"]
-        );
+        assert_eq!(names(logarithmic_ticks(0.0, 2.0)), ["1", "3", "10", "30", "100"]);
     }
 
     #[test]

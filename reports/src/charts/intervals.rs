@@ -15,9 +15,7 @@ pub fn draw(rows: &[Interval], with_zero: bool, axis: &str) -> Option<Canvas> {
     let ends = rows.iter().filter_map(|row| row.interval).flatten();
     let (low, high) = range(values.chain(ends).chain(with_zero.then_some(0.0)))?;
     let height = TOP + ROW * rows.len() as u32 + X_AXIS;
-    Canvas::draw(height, |area| {
-        draw_rows(area, rows, (low, high), with_zero, axis)
-    })
+    Canvas::draw(height, |area| draw_rows(area, rows, (low, high), with_zero, axis))
 }
 
 fn draw_rows<'a>(

@@ -18,31 +18,16 @@ use canvas::Canvas;
 /// Draws a figure; `None` where its numbers leave nothing to draw. `id` must be unique in the page.
 pub fn draw(figure: &Figure, id: &str) -> Option<String> {
     let drawn = match &figure.plot {
-        Plot::Intervals {
-            rows,
-            with_zero,
-            axis,
-        } => intervals::draw(rows, *with_zero, axis),
+        Plot::Intervals { rows, with_zero, axis } => intervals::draw(rows, *with_zero, axis),
         Plot::Parts { names, rows } => parts::draw(names, rows),
-        Plot::Histogram {
-            edges,
-            shares,
-            overlay,
-            median,
-            axis,
-        } => histogram::draw(edges, shares, overlay.as_deref(), *median, axis),
-        Plot::Extrapolation {
-            points,
-            intercept,
-            ci95,
-            slope,
-        } => extrapolation::draw(points, *intercept, *ci95, *slope),
+        Plot::Histogram { edges, shares, overlay, median, axis } => {
+            histogram::draw(edges, shares, overlay.as_deref(), *median, axis)
+        }
+        Plot::Extrapolation { points, intercept, ci95, slope } => {
+            extrapolation::draw(points, *intercept, *ci95, *slope)
+        }
         Plot::Curves { series, x, y } => curves::draw(series, x, y),
-        Plot::Trend {
-            points,
-            changes,
-            unit,
-        } => trend::draw(points, changes, unit),
+        Plot::Trend { points, changes, unit } => trend::draw(points, changes, unit),
     };
     drawn.map(|canvas: Canvas| canvas.finish(id, &figure.title, &figure.caption))
 }

@@ -14,9 +14,8 @@ const Y_AXIS: u32 = 76;
 /// Draws the points at equal distances. `changes` are nights with which a level began.
 pub fn draw(points: &[TrendPoint], changes: &[String], unit: &str) -> Option<Canvas> {
     let ends = |pair: Option<[f64; 2]>| pair.into_iter().flatten();
-    let all = points
-        .iter()
-        .flat_map(|p| p.value.into_iter().chain(ends(p.range)).chain(ends(p.band)));
+    let all =
+        points.iter().flat_map(|p| p.value.into_iter().chain(ends(p.range)).chain(ends(p.band)));
     let (low, high) = range(all)?;
     let right = points.len() as f64 - 0.5;
     Canvas::draw(HEIGHT, |area| {
@@ -72,12 +71,7 @@ pub fn draw(points: &[TrendPoint], changes: &[String], unit: &str) -> Option<Can
         named.dedup_by_key(|(index, _)| *index);
         for (index, side) in named {
             let (x, y) = chart.backend_coord(&(index as f64, low));
-            label(
-                area,
-                &day(&points[index].night),
-                (x, y + 8),
-                Pos::new(side, VPos::Top),
-            )?;
+            label(area, &day(&points[index].night), (x, y + 8), Pos::new(side, VPos::Top))?;
         }
         Ok(())
     })
@@ -89,12 +83,9 @@ fn runs<T: Copy>(
     of: impl Fn(&TrendPoint) -> Option<T>,
 ) -> Vec<Vec<(f64, T)>> {
     let places = points.iter().enumerate();
-    let values: Vec<_> = places
-        .map(|(at, point)| Some((at as f64, of(point)?)))
-        .collect();
+    let values: Vec<_> = places.map(|(at, point)| Some((at as f64, of(point)?))).collect();
     let runs = values.split(Option::is_none).filter(|run| !run.is_empty());
-    runs.map(|run| run.iter().flatten().copied().collect())
-        .collect()
+    runs.map(|run| run.iter().flatten().copied().collect()).collect()
 }
 
 /// The shape between the lower and the upper ends.

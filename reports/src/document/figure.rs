@@ -120,38 +120,23 @@ pub struct Interval {
 
 impl Figure {
     pub(crate) fn new(title: &str, caption: impl Into<String>, plot: Plot) -> Self {
-        Self {
-            title: visible(title),
-            caption: caption.into(),
-            plot,
-            numbers: None,
-        }
+        Self { title: visible(title), caption: caption.into(), plot, numbers: None }
     }
 }
 
 impl Series {
     /// Points joined by a line.
     pub(crate) fn line(name: impl Into<String>, points: Vec<(f64, f64)>) -> Self {
-        Self {
-            name: name.into(),
-            points,
-            line: true,
-        }
+        Self { name: name.into(), points, line: true }
     }
 }
 
 impl Axis {
     pub(crate) fn linear(name: impl AsRef<str>) -> Self {
-        Self {
-            name: visible(name.as_ref()),
-            ..Self::default()
-        }
+        Self { name: visible(name.as_ref()), ..Self::default() }
     }
 
     pub(crate) fn logarithmic(name: impl AsRef<str>) -> Self {
-        Self {
-            logarithmic: true,
-            ..Self::linear(name)
-        }
+        Self { logarithmic: true, ..Self::linear(name) }
     }
 }

@@ -116,10 +116,7 @@ pub struct Field {
 /// Blocks are added in reading order; texts become [`visible`], and what is empty is left out.
 impl Document {
     pub(crate) fn new(title: &str) -> Self {
-        Self {
-            title: visible(title),
-            ..Self::default()
-        }
+        Self { title: visible(title), ..Self::default() }
     }
 
     pub(crate) fn line(&mut self, text: impl AsRef<str>) {
@@ -159,10 +156,9 @@ impl Document {
         let blocks = self.blocks.iter_mut().chain(&mut self.appendix);
         blocks.flat_map(|block| match block {
             Block::Table(table) => vec![table],
-            Block::Figures { figures } => figures
-                .iter_mut()
-                .filter_map(|figure| figure.numbers.as_mut())
-                .collect(),
+            Block::Figures { figures } => {
+                figures.iter_mut().filter_map(|figure| figure.numbers.as_mut()).collect()
+            }
             _ => Vec::new(),
         })
     }
@@ -178,20 +174,13 @@ impl Document {
 
 impl Entry {
     pub(crate) fn new(title: &str, detail: impl AsRef<str>) -> Self {
-        Self {
-            title: visible(title),
-            detail: visible(detail.as_ref()),
-            ..Self::default()
-        }
+        Self { title: visible(title), detail: visible(detail.as_ref()), ..Self::default() }
     }
 
     /// Adds a labelled text. An empty one is named, or a reader would take it for a defect of the report.
     pub(crate) fn field(mut self, label: &str, text: &str) -> Self {
         let text = if text.is_empty() { "(empty)" } else { text };
-        self.fields.push(Field {
-            label: visible(label),
-            text: visible(text),
-        });
+        self.fields.push(Field { label: visible(label), text: visible(text) });
         self
     }
 }

@@ -74,11 +74,7 @@ pub fn interval(measure: &Measure) -> String {
 /// A number with its sign, for differences and influences.
 pub fn signed(number: Option<f64>, se: Option<f64>) -> String {
     let text = value(number, se);
-    if number.is_some_and(|n| n > 0.0) {
-        format!("+{text}")
-    } else {
-        text
-    }
+    if number.is_some_and(|n| n > 0.0) { format!("+{text}") } else { text }
 }
 
 /// A count with separators: `21,367`.

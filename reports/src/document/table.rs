@@ -71,11 +71,7 @@ impl Table {
 
 impl<T: Copy> Columns<T> {
     fn column<C: Into<Cell>>(mut self, name: &str, number: bool, cell: impl Fn(T) -> C) -> Self {
-        self.table.columns.push(Column {
-            name: visible(name),
-            number,
-            optional: false,
-        });
+        self.table.columns.push(Column { name: visible(name), number, optional: false });
         for (row, thing) in self.table.rows.iter_mut().zip(&self.things) {
             row.push(cell(*thing).into());
         }
@@ -145,19 +141,12 @@ impl From<&String> for Cell {
 impl Cell {
     /// A text of our own making, and the number it sorts by.
     pub(crate) fn new(text: impl Into<String>, sort: Option<f64>) -> Self {
-        Self {
-            text: text.into(),
-            sort,
-            ..Self::default()
-        }
+        Self { text: text.into(), sort, ..Self::default() }
     }
 
     /// The name of something that may have a page.
     pub(crate) fn subject(name: &str) -> Self {
-        Self {
-            subject: Some(name.to_string()),
-            ..Self::from(name)
-        }
+        Self { subject: Some(name.to_string()), ..Self::from(name) }
     }
 
     pub(crate) fn tone(self, tone: Tone) -> Self {

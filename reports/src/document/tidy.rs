@@ -46,8 +46,5 @@ impl From<Option<u64>> for Value {
 
 /// A number without uncertainty, if it is there.
 pub(crate) fn plain(value: impl Into<Option<f64>>) -> Measure {
-    Measure {
-        value: value.into(),
-        ..Measure::default()
-    }
+    Measure { value: value.into(), ..Measure::default() }
 }

@@ -5,11 +5,7 @@ use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 /// A text padded with blanks to a width in columns of the terminal.
 pub fn padded(text: &str, width: usize, right: bool) -> String {
     let blanks = " ".repeat(width.saturating_sub(text.width()));
-    if right {
-        format!("{blanks}{text}")
-    } else {
-        format!("{text}{blanks}")
-    }
+    if right { format!("{blanks}{text}") } else { format!("{text}{blanks}") }
 }
 
 /// A text cut to a width, with an ellipsis where something was cut.

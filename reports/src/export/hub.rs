@@ -140,16 +140,10 @@ pub fn eval_results(record: &Record, dataset: &Dataset) -> Result<String, Export
         Some([low, high]) => format!(", 95% interval {low} to {high}"),
         None => String::new(),
     };
-    let notes = format!(
-        "fgd_paired, lower is better{interval}; {}",
-        record.signature
-    );
+    let notes = format!("fgd_paired, lower is better{interval}; {}", record.signature);
     let task = dataset.task_id.as_deref().unwrap_or("default");
-    let mut yaml = format!(
-        "- dataset:\n    id: {}\n    task_id: {}\n",
-        quoted(&dataset.id),
-        quoted(task)
-    );
+    let mut yaml =
+        format!("- dataset:\n    id: {}\n    task_id: {}\n", quoted(&dataset.id), quoted(task));
     if let Some(revision) = &dataset.revision {
         yaml.push_str(&format!("    revision: {}\n", quoted(revision)));
     }

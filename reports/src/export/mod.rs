@@ -48,11 +48,7 @@ struct NamedMeasure<'a> {
 
 /// The numbers of a system that are there, the set distance with its bias removed.
 fn numbers(scores: &ScoreResults) -> impl Iterator<Item = NamedMeasure<'_>> {
-    let set = (
-        "fgd_set",
-        "fgd_set, bias removed",
-        scores.fgd_set.without_bias(),
-    );
+    let set = ("fgd_set", "fgd_set, bias removed", scores.fgd_set.without_bias());
     let further = scores.metrics.iter();
     let further = further
         .map(|(name, metric)| (name.as_str(), metric.label.as_str(), metric.measure.clone()));
@@ -63,10 +59,6 @@ fn numbers(scores: &ScoreResults) -> impl Iterator<Item = NamedMeasure<'_>> {
     ]
     .into_iter()
     .chain(further)
-    .map(|(name, label, measure)| NamedMeasure {
-        name,
-        label,
-        measure,
-    })
+    .map(|(name, label, measure)| NamedMeasure { name, label, measure })
     .filter(|number| number.measure.value.is_some())
 }

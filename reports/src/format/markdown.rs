@@ -13,11 +13,7 @@ pub fn render(document: &Document) -> String {
         match block {
             Block::Line { text } => out.push_str(&format!("{}\n", escaped(text))),
             Block::Notice { tone, text } => {
-                let mark = if *tone == Tone::Warning {
-                    "**Warning.** "
-                } else {
-                    ""
-                };
+                let mark = if *tone == Tone::Warning { "**Warning.** " } else { "" };
                 out.push_str(&format!("> {mark}{}\n", escaped(text)));
             }
             Block::Table(table) => push_table(&mut out, table),
@@ -64,10 +60,7 @@ fn push_entry(out: &mut String, number: usize, entry: &Entry) {
         "" => String::new(),
         detail => format!(" ({})", escaped(detail)),
     };
-    out.push_str(&format!(
-        "{number}. **{}**{detail}\n",
-        escaped(&entry.title)
-    ));
+    out.push_str(&format!("{number}. **{}**{detail}\n", escaped(&entry.title)));
     for field in &entry.fields {
         let (label, text) = (escaped(&field.label), escaped(&field.text));
         out.push_str(&format!("    - {label}: {text}\n"));

@@ -17,10 +17,7 @@ const NARROWEST_OPTIONAL: usize = 24;
 
 /// The document for a terminal.
 pub fn render(document: &Document, style: &Style) -> String {
-    let style = &Style {
-        width: style.width.max(20),
-        ..*style
-    };
+    let style = &Style { width: style.width.max(20), ..*style };
     let mut out = String::new();
     push_paragraph(&mut out, &document.title, "", Tone::Strong, style);
     let mut before: Option<&Block> = None;
@@ -87,10 +84,7 @@ fn push_entry(out: &mut String, number: usize, entry: &Entry, style: &Style) {
         let mut label = clipped(&field.label, label_width);
         for line in wrapped(&field.text, style.width.saturating_sub(indent)) {
             let padded = padded(&std::mem::take(&mut label), label_width, false);
-            push_line(
-                out,
-                &format!("     {}  {line}", paint(&padded, Tone::Dim, style)),
-            );
+            push_line(out, &format!("     {}  {line}", paint(&padded, Tone::Dim, style)));
         }
     }
 }
@@ -155,9 +149,8 @@ fn layout(table: &Table, texts: &[Vec<String>], width: usize) -> Option<Vec<usiz
             return Some(widths);
         };
         // The widest column of text gives way first, then the last column that is optional.
-        let widest = (0..widths.len())
-            .filter(|at| widths[*at] > floors[*at])
-            .max_by_key(|at| widths[*at]);
+        let widest =
+            (0..widths.len()).filter(|at| widths[*at] > floors[*at]).max_by_key(|at| widths[*at]);
         if let Some(widest) = widest {
             widths[widest] = widths[widest].saturating_sub(excess).max(floors[widest]);
         } else {
@@ -179,9 +172,7 @@ fn floor(column: &Column, cells: &[&str], width: usize) -> usize {
     let words = cells.iter().flat_map(|cell| {
         let indent = cell.width() - cell.trim_start().width();
         let first = cell.trim_start().split(' ').next().unwrap_or("");
-        cell.split(' ')
-            .map(UnicodeWidthStr::width)
-            .chain([indent + first.width()])
+        cell.split(' ').map(UnicodeWidthStr::width).chain([indent + first.width()])
     });
     let longest = words.max().unwrap_or(0);
     longest.clamp(NARROWEST, LONG_WORD).min(width)

@@ -16,9 +16,7 @@ impl Kind for CaptionResults {
             document.notice(Tone::Plain, text);
         }
         let failures = Table::of("Without a caption", &self.failures)
-            .text("image", |failure| {
-                Cell::from(&failure.image_id).tone(Tone::Bad)
-            })
+            .text("image", |failure| Cell::from(&failure.image_id).tone(Tone::Bad))
             .text("reason", |failure| &failure.reason);
         document.table(failures);
         document.signed(record, provenance::tables(record, None))
@@ -41,11 +39,7 @@ impl Kind for CaptionResults {
     }
 
     fn subjects(&self, record: &Record) -> Vec<Subject<'_>> {
-        vec![Subject {
-            name: record.system_name(),
-            captioning: Some(self),
-            ..Subject::default()
-        }]
+        vec![Subject { name: record.system_name(), captioning: Some(self), ..Subject::default() }]
     }
 }
 
@@ -58,9 +52,7 @@ fn subject(checkpoint: Option<&CheckpointInfo>, results: &CaptionResults) -> Str
         Some((adapter, _)) => format!(" with adapter {adapter}"),
         None => String::new(),
     };
-    let CheckpointInfo {
-        id, dtype, device, ..
-    } = checkpoint;
+    let CheckpointInfo { id, dtype, device, .. } = checkpoint;
     format!("{images} · checkpoint {id}{adapter} ({dtype} on {device})")
 }
 
@@ -79,10 +71,9 @@ fn figures(results: &CaptionResults) -> Table {
     }
     row("tokens", Cell::count(results.tokens), "of all captions");
     let meaning = "of this run, loading excluded";
-    for (name, rate) in [
-        ("images/s", &results.images_per_second),
-        ("tokens/s", &results.tokens_per_second),
-    ] {
+    for (name, rate) in
+        [("images/s", &results.images_per_second), ("tokens/s", &results.tokens_per_second)]
+    {
         row(name, strong(Cell::significant(rate.value)), meaning);
     }
     if let Some(ms) = &results.caption_ms {
@@ -97,11 +88,7 @@ fn figures(results: &CaptionResults) -> Table {
     }
     row("batch", Cell::count(results.batch), "images per step");
     let meaning = "images whose vision part came from the cache; they cost less";
-    row(
-        "features cached",
-        Cell::count(results.cached_features),
-        meaning,
-    );
+    row("features cached", Cell::count(results.cached_features), meaning);
     row("seconds", Cell::significant(results.seconds), "");
     let stages = &results.stages;
     for (name, seconds) in [
@@ -112,20 +99,12 @@ fn figures(results: &CaptionResults) -> Table {
         let share = (results.seconds > 0.0).then(|| percent(seconds / results.seconds));
         row(name, Cell::significant(seconds), &share.unwrap_or_default());
     }
-    row(
-        "seconds to load",
-        Cell::significant(results.load_seconds),
-        "",
-    );
+    row("seconds to load", Cell::significant(results.load_seconds), "");
     row("peak memory, GiB", gibibytes(results.peak_memory_bytes), "");
     Table::of("Captioning", &rows)
-        .text("what", |(what, number, _)| {
-            Cell::from(*what).tone(number.tone)
-        })
+        .text("what", |(what, number, _)| Cell::from(*what).tone(number.tone))
         .number("value", |(_, number, _)| number.clone())
-        .text("how to read it", |(_, _, meaning)| {
-            Cell::from(meaning).tone(Tone::Dim)
-        })
+        .text("how to read it", |(_, _, meaning)| Cell::from(meaning).tone(Tone::Dim))
         .optional()
         .into()
 }

@@ -14,21 +14,9 @@ pub fn texts(texts: &TextStatistics) -> Table {
     let share = |share: f64| Cell::new(format!("{:.1}%", 100.0 * share), Some(share));
     let references = texts.reference_lengths.as_ref();
     let rows = [
-        (
-            "words, median",
-            median(&texts.lengths),
-            references.map_or(MISSING.into(), median),
-        ),
-        (
-            "equal to another caption",
-            share(texts.duplicates),
-            Cell::default(),
-        ),
-        (
-            "a word or phrase runs away",
-            share(texts.repetitive),
-            Cell::default(),
-        ),
+        ("words, median", median(&texts.lengths), references.map_or(MISSING.into(), median)),
+        ("equal to another caption", share(texts.duplicates), Cell::default()),
+        ("a word or phrase runs away", share(texts.repetitive), Cell::default()),
     ];
     Table::of("Captions as texts", &rows)
         .text("what", |(what, _, _)| *what)
@@ -67,17 +55,10 @@ pub fn findings(findings: &[Finding]) -> Table {
         Severity::Error => Tone::Bad,
         Severity::Note => Tone::Plain,
     };
-    Table::of(
-        "Notes on the files",
-        kinds.iter().map(|(_, all)| (all[0], all.len() as u64)),
-    )
-    .text("finding", |(first, _)| {
-        Cell::from(&first.kind).tone(tone(first))
-    })
-    .number("times", |(_, times)| Cell::count(times))
-    .text("file", |(first, _)| &first.input)
-    .text("the first", |(first, _)| {
-        format!("{}{}", place(first), first.message)
-    })
-    .into()
+    Table::of("Notes on the files", kinds.iter().map(|(_, all)| (all[0], all.len() as u64)))
+        .text("finding", |(first, _)| Cell::from(&first.kind).tone(tone(first)))
+        .number("times", |(_, times)| Cell::count(times))
+        .text("file", |(first, _)| &first.input)
+        .text("the first", |(first, _)| format!("{}{}", place(first), first.message))
+        .into()
 }

@@ -22,10 +22,7 @@ impl Kind for CompareResults {
         provenance::encoder_notices(&mut document, record);
         document.table(gates::table(&self.gates, ["condition", "holds", "because"]));
         document.table(systems(self));
-        let sets = self
-            .systems
-            .iter()
-            .map(|s| (s.name.as_str(), &s.scores.fgd_set));
+        let sets = self.systems.iter().map(|s| (s.name.as_str(), &s.scores.fgd_set));
         set::notices(&mut document, sets);
         differences::table(&mut document, &self.differences);
         let scores = self.systems.iter().map(|s| (s.name.as_str(), &s.scores));
@@ -93,16 +90,12 @@ fn systems(results: &CompareResults) -> Table {
     let further = grouped(metrics.map(|(name, metric)| (name, &metric.label)));
     let mut table = Table::of("Systems", &results.systems)
         .text("system", |s| Cell::subject(&s.name))
-        .number("fgd_paired", |s| {
-            Cell::with_interval(&s.scores.fgd_paired).strong()
-        })
+        .number("fgd_paired", |s| Cell::with_interval(&s.scores.fgd_paired).strong())
         .number("fgd_set", |s| set::cell(&s.scores.fgd_set));
     for part in &set::PARTS {
         table = table.number(part.name, |s| part.cell(&s.scores)).optional();
     }
-    table = table.number("mean_cosine", |s| {
-        Cell::with_interval(&s.scores.mean_cosine)
-    });
+    table = table.number("mean_cosine", |s| Cell::with_interval(&s.scores.mean_cosine));
     for (name, labels) in &further {
         let cell = |scores: &ScoreResults| match scores.metrics.get(*name) {
             Some(metric) => Cell::with_interval(&metric.measure),
@@ -130,9 +123,7 @@ fn slices(document: &mut Document, results: &CompareResults) {
             let slice = system.scores.slices.iter().find(|s| s.column == *column);
             table = table.number(&system.name, |(value, _)| {
                 let part = slice.and_then(|s| s.parts.iter().find(|p| p.value == *value));
-                part.map_or(MISSING.into(), |part| {
-                    Cell::with_interval(&part.results.fgd_paired)
-                })
+                part.map_or(MISSING.into(), |part| Cell::with_interval(&part.results.fgd_paired))
             });
         }
         document.table(table);

@@ -26,9 +26,7 @@ fn verdict(difference: &Difference) -> Cell {
 
 /// Pairwise differences, and below them what must be known of them.
 pub fn table(document: &mut Document, differences: &[Difference]) {
-    let tested = differences
-        .iter()
-        .filter(|d| d.p_value.is_some() && !d.test.is_empty());
+    let tested = differences.iter().filter(|d| d.p_value.is_some() && !d.test.is_empty());
     let mut tests: Vec<&str> = tested.map(|d| d.test.as_str()).collect();
     tests.sort_unstable();
     tests.dedup();
@@ -99,11 +97,7 @@ fn notices(document: &mut Document, differences: &[Difference]) {
 
 /// Differences within groups of images.
 pub fn by_group(differences: &[Difference]) -> Table {
-    let slices = || {
-        differences
-            .iter()
-            .flat_map(|d| d.slices.iter().map(move |slice| (d, slice)))
-    };
+    let slices = || differences.iter().flat_map(|d| d.slices.iter().map(move |slice| (d, slice)));
     let remark = match slices().any(|(_, slice)| slice.warning.is_some()) {
         true => "* no more images than dimensions: the interval is only indicative.",
         false => "",
@@ -112,14 +106,10 @@ pub fn by_group(differences: &[Difference]) -> Table {
         .text("metric", |(d, _)| &d.metric)
         .text("system", |(d, _)| Cell::subject(&d.system))
         .text("versus", |(d, _)| Cell::subject(&d.versus))
-        .text("group", |(_, slice)| {
-            format!("{} = {}", slice.column, slice.value)
-        })
+        .text("group", |(_, slice)| format!("{} = {}", slice.column, slice.value))
         .number("images", |(_, slice)| Cell::count(slice.n))
         .optional()
-        .number("difference", |(_, slice)| {
-            estimated(&slice.estimate, &slice.warning)
-        })
+        .number("difference", |(_, slice)| estimated(&slice.estimate, &slice.warning))
         .remark(remark)
         .into()
 }

@@ -34,15 +34,7 @@ fn intervals(
     rows.truncate(MOST_ROWS);
     let caption = format!("Points are values, lines their 95% intervals.{rest}");
     let axis = axis.to_string();
-    Some(Figure::new(
-        title,
-        caption,
-        Plot::Intervals {
-            rows,
-            with_zero,
-            axis,
-        },
-    ))
+    Some(Figure::new(title, caption, Plot::Intervals { rows, with_zero, axis }))
 }
 
 /// The distances of one system.
@@ -58,15 +50,10 @@ pub fn distances(results: &ScoreResults) -> Option<Figure> {
 
 /// The distances of several systems, and what the paired one is made of.
 pub fn systems<'a>(systems: impl Iterator<Item = (&'a str, &'a ScoreResults)>) -> Vec<Figure> {
-    let systems: Vec<(String, &ScoreResults)> = systems
-        .map(|(name, scores)| (visible(name), scores))
-        .collect();
-    let paired = systems
-        .iter()
-        .map(|(name, scores)| row(name, &scores.fgd_paired));
-    let set = systems
-        .iter()
-        .map(|(name, scores)| row(name, &scores.fgd_set.without_bias()));
+    let systems: Vec<(String, &ScoreResults)> =
+        systems.map(|(name, scores)| (visible(name), scores)).collect();
+    let paired = systems.iter().map(|(name, scores)| row(name, &scores.fgd_paired));
+    let set = systems.iter().map(|(name, scores)| row(name, &scores.fgd_set.without_bias()));
     let figures = [
         intervals("fgd_paired", LOWER, false, paired),
         intervals("fgd_set, bias removed", LOWER, false, set),
@@ -77,16 +64,8 @@ pub fn systems<'a>(systems: impl Iterator<Item = (&'a str, &'a ScoreResults)>) -
 
 /// The paired distance per group.
 pub fn slice(slice: &Slice) -> Option<Figure> {
-    let rows = slice
-        .parts
-        .iter()
-        .map(|part| row(&part.value, &part.results.fgd_paired));
-    intervals(
-        &format!("fgd_paired by {}", slice.column),
-        LOWER,
-        false,
-        rows,
-    )
+    let rows = slice.parts.iter().map(|part| row(&part.value, &part.results.fgd_paired));
+    intervals(&format!("fgd_paired by {}", slice.column), LOWER, false, rows)
 }
 
 /// Differences, one picture per metric.

@@ -23,10 +23,7 @@ impl Kind for LeaderboardResults {
             document.line(split_line(split));
         }
         document.table(standings(self));
-        let sets = self
-            .standings
-            .iter()
-            .map(|s| (s.name.as_str(), &s.scores.fgd_set));
+        let sets = self.standings.iter().map(|s| (s.name.as_str(), &s.scores.fgd_set));
         set::notices(&mut document, sets);
         let scores = self.standings.iter().map(|s| (s.name.as_str(), &s.scores));
         document.figures(figures::systems(scores));
@@ -65,27 +62,14 @@ impl Kind for LeaderboardResults {
 /// The ranks of a submission, over all images and over the parts of the split.
 fn ranks(rows: &mut numbers::Numbers, results: &LeaderboardResults, standing: &Standing) {
     let [best, worst] = standing.rank_range;
-    let rank = Measure {
-        low: Some(best as f64),
-        high: Some(worst as f64),
-        ..plain(standing.rank as f64)
-    };
+    let rank =
+        Measure { low: Some(best as f64), high: Some(worst as f64), ..plain(standing.rank as f64) };
     let row = || numbers::Number::of(&standing.name);
     rows.push(row().n(results.n).measure("rank", &rank));
     let split = results.split.as_ref();
     for (group, n, rank, measure) in [
-        (
-            "public",
-            split.map(|s| s.public),
-            standing.public_rank,
-            &standing.public,
-        ),
-        (
-            "private",
-            split.map(|s| s.private),
-            standing.private_rank,
-            &standing.private,
-        ),
+        ("public", split.map(|s| s.public), standing.public_rank, &standing.public),
+        ("private", split.map(|s| s.private), standing.private_rank, &standing.private),
     ] {
         let row = || row().n(n).within("split", group);
         if let Some(rank) = rank {
@@ -186,9 +170,7 @@ fn rejected(rejected: &[Rejected]) -> Table {
         findings.collect::<Vec<_>>().join("; ")
     };
     Table::of("Not ranked", rejected)
-        .text("submission", |submission| {
-            Cell::from(&submission.name).tone(Tone::Bad)
-        })
+        .text("submission", |submission| Cell::from(&submission.name).tone(Tone::Bad))
         .text("reason", |submission| &submission.reason)
         .text("the first findings", first)
         .into()

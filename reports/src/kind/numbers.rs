@@ -26,37 +26,23 @@ pub struct Number<'a> {
 impl<'a> Number<'a> {
     /// A row of a system.
     pub fn of(system: &'a str) -> Self {
-        Self {
-            system,
-            ..Self::default()
-        }
+        Self { system, ..Self::default() }
     }
 
     /// So many things lie behind the number.
     pub fn n(self, n: impl Into<Option<u64>>) -> Self {
-        Self {
-            n: n.into(),
-            ..self
-        }
+        Self { n: n.into(), ..self }
     }
 
     /// The number is of one group of the images.
     pub fn within(self, slice: &'a str, group: &'a str) -> Self {
-        Self {
-            slice,
-            group,
-            ..self
-        }
+        Self { slice, group, ..self }
     }
 
     /// The number, and what it is.
     pub fn measure(self, metric: &'a str, measure: &Measure) -> Self {
         let measure = measure.clone();
-        Self {
-            metric,
-            measure,
-            ..self
-        }
+        Self { metric, measure, ..self }
     }
 }
 
@@ -65,10 +51,7 @@ pub struct Numbers(Tidy);
 
 impl Numbers {
     pub fn new() -> Self {
-        Numbers(Tidy {
-            header: &HEADER,
-            rows: Vec::new(),
-        })
+        Numbers(Tidy { header: &HEADER, rows: Vec::new() })
     }
 
     pub fn push(&mut self, row: Number<'_>) {
@@ -76,12 +59,8 @@ impl Numbers {
         let texts = [row.system, row.versus, row.slice, row.group, row.metric].map(Value::from);
         let numbers = [measure.value, measure.se, measure.low, measure.high].map(Value::from);
         let values = texts.into_iter().chain(numbers).chain([row.n.into()]);
-        let values = values
-            .chain(row.p.map(Value::from))
-            .chain(row.outcomes.map(Value::from));
-        self.0
-            .rows
-            .push(values.chain([(&measure.reason).into()]).collect());
+        let values = values.chain(row.p.map(Value::from)).chain(row.outcomes.map(Value::from));
+        self.0.rows.push(values.chain([(&measure.reason).into()]).collect());
     }
 
     /// The numbers of a system, over all images and per group.
@@ -104,10 +83,7 @@ impl Numbers {
         let set = &results.fgd_set;
         push("fgd_set", &set.raw());
         push("fgd_set_bias", &plain(set.bias));
-        let corrected = Measure {
-            reason: set.warning.clone(),
-            ..set.without_bias()
-        };
+        let corrected = Measure { reason: set.warning.clone(), ..set.without_bias() };
         push("fgd_set_corrected", &corrected);
         if let Some(parts) = &results.decomposition {
             push("mean_shift", &plain(parts.mean_shift));
@@ -142,11 +118,7 @@ impl Numbers {
         push(all, "captions", &plain(results.captions as f64));
         push(all, "failures", &plain(results.failures.len() as f64));
         push(all, "tokens", &plain(results.tokens as f64));
-        push(
-            all,
-            "cached_features",
-            &plain(results.cached_features as f64),
-        );
+        push(all, "cached_features", &plain(results.cached_features as f64));
         push(all, "seconds", &plain(results.seconds));
         push(all, "load_seconds", &plain(results.load_seconds));
         let memory = results.peak_memory_bytes.map(|bytes| bytes as f64);
@@ -160,10 +132,7 @@ impl Numbers {
     /// Differences between systems, over all `n` images and per group.
     pub fn differences(&mut self, differences: &[Difference], n: u64) {
         for difference in differences {
-            let row = Number {
-                versus: &difference.versus,
-                ..Number::of(&difference.system)
-            };
+            let row = Number { versus: &difference.versus, ..Number::of(&difference.system) };
             let whole = Number {
                 p: [difference.p_value, difference.p_holm],
                 outcomes: [difference.wins, difference.ties, difference.losses],

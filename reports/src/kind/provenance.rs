@@ -8,10 +8,8 @@ use crate::document::{Cell, Document, Table, Tone};
 /// The tables of a record's origin, or of one of its systems: of the systems' files only its own, or the pages of a
 /// leaderboard would grow with the square of the submissions.
 pub fn tables(record: &Record, system: Option<&str>) -> [Table; 2] {
-    let mut rows: Vec<(&str, String)> = vec![
-        ("finished", record.created.clone()),
-        ("program", program(&record.tool)),
-    ];
+    let mut rows: Vec<(&str, String)> =
+        vec![("finished", record.created.clone()), ("program", program(&record.tool))];
     rows.extend(machine(&record.host));
     rows.extend(record.encoder.iter().flat_map(encoder));
     let systems = super::of(record).subjects(record).into_iter();
@@ -39,14 +37,7 @@ fn program(tool: &Tool) -> String {
 }
 
 fn machine(host: &Host) -> Vec<(&'static str, String)> {
-    let Host {
-        cpu,
-        cores,
-        threads,
-        simd,
-        os,
-        ..
-    } = host;
+    let Host { cpu, cores, threads, simd, os, .. } = host;
     let mut rows = vec![
         ("processor", cpu.clone()),
         ("cores", format!("{cores}, {threads} threads used, {simd}")),
@@ -90,12 +81,7 @@ fn checkpoint(info: &CheckpointInfo) -> String {
         Some((adapter, sha256)) => format!(", adapter {adapter} (SHA-256 {sha256})"),
         None => String::new(),
     };
-    let CheckpointInfo {
-        dtype,
-        device,
-        sha256,
-        ..
-    } = info;
+    let CheckpointInfo { dtype, device, sha256, .. } = info;
     format!("{id}{adapter}, {dtype} on {device}, SHA-256 {sha256}")
 }
 
@@ -104,15 +90,12 @@ fn files(record: &Record, system: Option<&str>) -> Table {
         matches!(input.role.as_str(), "submission" | "record")
             && system.is_some_and(|system| system != input.name)
     };
-    Table::of(
-        "Files",
-        record.inputs.iter().filter(|input| !is_of_another(input)),
-    )
-    .text("used as", |input| &input.role)
-    .text("name", |input| &input.name)
-    .number("rows", |input| Cell::count(input.rows))
-    .text("SHA-256", |input| &input.sha256)
-    .into()
+    Table::of("Files", record.inputs.iter().filter(|input| !is_of_another(input)))
+        .text("used as", |input| &input.role)
+        .text("name", |input| &input.name)
+        .number("rows", |input| Cell::count(input.rows))
+        .text("SHA-256", |input| &input.sha256)
+        .into()
 }
 
 /// What reports call an input.

@@ -29,29 +29,17 @@ impl Kind for ScoreResults {
         let key = &record.comparability.key;
         let table = Table::of(&format!("Systems with comparability key {key}"), [self])
             .text("system", |_| Cell::subject(&record.system_name()))
-            .number("fgd_paired", |s| {
-                Cell::with_interval(&s.fgd_paired).strong()
-            })
+            .number("fgd_paired", |s| Cell::with_interval(&s.fgd_paired).strong())
             .number("fgd_set", |s| Cell::measure(&s.fgd_set.raw()))
             .number("mean_cosine", |s| Cell::with_interval(&s.mean_cosine))
             .text("encoder", |_| Cell::from(&encoder).tone(tone))
             .remark("fgd_paired and fgd_set: lower is better; ± is half of the 95% interval.")
             .sortable();
-        Listing {
-            page: None,
-            entry: IndexEntry::Row {
-                heading: "Scores",
-                table: table.into(),
-            },
-        }
+        Listing { page: None, entry: IndexEntry::Row { heading: "Scores", table: table.into() } }
     }
 
     fn subjects(&self, record: &Record) -> Vec<Subject<'_>> {
-        vec![Subject {
-            name: record.system_name(),
-            scores: Some(self),
-            ..Subject::default()
-        }]
+        vec![Subject { name: record.system_name(), scores: Some(self), ..Subject::default() }]
     }
 
     /// The record's only system stands for the record, findings included.

@@ -48,10 +48,7 @@ pub fn notices<'a>(
     let said = systems.flat_map(|(name, set)| {
         let missing = set.value.is_none();
         let warning = set.warning.iter().map(|text| (Tone::Warning, false, text));
-        let reason = set
-            .reason
-            .iter()
-            .map(move |text| (Tone::Plain, missing, text));
+        let reason = set.reason.iter().map(move |text| (Tone::Plain, missing, text));
         warning.chain(reason).map(move |said| (said, name))
     });
     for ((tone, missing, text), names) in grouped(said) {

@@ -60,10 +60,7 @@ fn histogram(
         median,
         axis: axis.to_string(),
     };
-    Some(Figure {
-        numbers: Some(numbers.into()),
-        ..Figure::new(title, caption, plot)
-    })
+    Some(Figure { numbers: Some(numbers.into()), ..Figure::new(title, caption, plot) })
 }
 
 /// Counts as shares of their sum; `None` where a record from elsewhere does not fit together.

@@ -47,10 +47,9 @@ pub fn body(record: &Record, name: &str, results: &ScoreResults) -> Document {
 fn subject(results: &ScoreResults, record: &Record) -> String {
     let references = counted(results.references, "reference");
     let what = match results.pairing {
-        Pairing::Paired => format!(
-            "{}, each against its own of {references}",
-            counted(results.n, "image")
-        ),
+        Pairing::Paired => {
+            format!("{}, each against its own of {references}", counted(results.n, "image"))
+        }
         Pairing::Unpaired => format!(
             "{} against {references} of other images (distances between the two sets only)",
             counted(results.n, "caption")
@@ -77,11 +76,7 @@ fn scores(results: &ScoreResults) -> Table {
         meaning: meaning.to_string(),
         tone,
     };
-    let number = |value, se| Measure {
-        value,
-        se,
-        ..Measure::default()
-    };
+    let number = |value, se| Measure { value, se, ..Measure::default() };
     let paired = &results.fgd_paired;
     let meaning = "lower is better: mean squared distance of a caption to its reference";
     let mut rows = vec![row("fgd_paired", paired, meaning, Tone::Strong)];
@@ -109,12 +104,7 @@ fn scores(results: &ScoreResults) -> Table {
         let meaning = "what this number of captions alone adds";
         rows.push(row("  bias", &bias, meaning, Tone::Plain));
         let meaning = "bias removed: the number to compare";
-        rows.push(row(
-            "  corrected",
-            &set.without_bias(),
-            meaning,
-            Tone::Strong,
-        ));
+        rows.push(row("  corrected", &set.without_bias(), meaning, Tone::Strong));
     }
     if let Some(infinity) = &results.fgd_infinity {
         let meaning = format!(
@@ -124,12 +114,7 @@ fn scores(results: &ScoreResults) -> Table {
         rows.push(row("fgd_infinity", &infinity.value, &meaning, Tone::Plain));
     }
     let meaning = "higher is better: mean similarity of a caption to its reference";
-    rows.push(row(
-        "mean_cosine",
-        &results.mean_cosine,
-        meaning,
-        Tone::Plain,
-    ));
+    rows.push(row("mean_cosine", &results.mean_cosine, meaning, Tone::Plain));
     Table::of("Scores", &rows)
         .text("metric", |row| Cell::from(row.name).tone(row.tone))
         .number("value", |row| Cell::measure(&row.measure).tone(row.tone))
@@ -138,9 +123,7 @@ fn scores(results: &ScoreResults) -> Table {
             let share = |row: &ScoreRow| row.share.map_or_else(Cell::default, Cell::percent);
             table.number("share", share).optional()
         })
-        .text("how to read it", |row| {
-            Cell::from(&row.meaning).tone(Tone::Dim)
-        })
+        .text("how to read it", |row| Cell::from(&row.meaning).tone(Tone::Dim))
         .optional()
         .into()
 }
@@ -163,10 +146,7 @@ fn notices(document: &mut Document, results: &ScoreResults) {
     for (reason, names) in
         grouped(names.filter_map(|(name, reason)| Some((reason.as_ref()?, name))))
     {
-        document.notice(
-            Tone::Plain,
-            format!("{MISSING} {}: {reason}", names.join(", ")),
-        );
+        document.notice(Tone::Plain, format!("{MISSING} {}: {reason}", names.join(", ")));
     }
 }
 
@@ -180,9 +160,7 @@ fn further(results: &ScoreResults) -> Table {
     Table::of("Further metrics", results.metrics.values())
         .text("metric", |metric| &metric.label)
         .number("value", |metric| Cell::measure(&metric.measure))
-        .number("95% interval", |metric| {
-            Cell::new(interval(&metric.measure), metric.measure.se)
-        })
+        .number("95% interval", |metric| Cell::new(interval(&metric.measure), metric.measure.se))
         .text("how to read it", |metric| {
             Cell::from(direction(metric.higher_is_better)).tone(Tone::Dim)
         })
@@ -195,14 +173,10 @@ fn slice(slice: &Slice) -> Table {
     Table::of(&format!("By {}", visible(&slice.column)), &slice.parts)
         .text(&slice.column, |part| &part.value)
         .number("images", |part| Cell::count(part.results.n))
-        .number("fgd_paired", |part| {
-            Cell::with_interval(&part.results.fgd_paired).strong()
-        })
+        .number("fgd_paired", |part| Cell::with_interval(&part.results.fgd_paired).strong())
         .number("fgd_set", |part| set::cell(&part.results.fgd_set))
         .optional()
-        .number("mean_cosine", |part| {
-            Cell::measure(&part.results.mean_cosine)
-        })
+        .number("mean_cosine", |part| Cell::measure(&part.results.mean_cosine))
         .optional()
         .sortable()
         .into()

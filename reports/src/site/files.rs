@@ -26,9 +26,7 @@ impl Files {
             let kind = kind::of(record);
             let name = kind.listing(record).page;
             let prefix = record.results.kind();
-            let own = name
-                .as_ref()
-                .map(|name| file_name(prefix, name, &mut taken));
+            let own = name.as_ref().map(|name| file_name(prefix, name, &mut taken));
             let (prefix, systems) = kind.pages(record);
             let mut file = |system: String| {
                 let file = file_name(prefix, &system, &mut taken);
@@ -42,26 +40,17 @@ impl Files {
 
     /// Lets the cells of a document lead to the pages of their subjects.
     pub fn link(&self, document: &mut Document) {
-        document
-            .tables_mut()
-            .for_each(|table| self.link_table(table));
+        document.tables_mut().for_each(|table| self.link_table(table));
     }
 
     /// The same for a single table.
     pub fn link_table(&self, table: &mut Table) {
-        table
-            .rows
-            .iter_mut()
-            .flatten()
-            .for_each(|cell| self.link_cell(cell));
+        table.rows.iter_mut().flatten().for_each(|cell| self.link_cell(cell));
     }
 
     fn link_cell(&self, cell: &mut Cell) {
         let Some(subject) = &cell.subject else { return };
-        let own = self
-            .own
-            .as_ref()
-            .filter(|_| self.name.as_ref() == Some(subject));
+        let own = self.own.as_ref().filter(|_| self.name.as_ref() == Some(subject));
         if let Some(file) = self.pages.get(subject).or(own) {
             cell.href = Some(file.clone());
         }

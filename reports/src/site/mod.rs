@@ -47,10 +47,8 @@ pub fn write(records: &[Record], dir: &Path) -> Result<PathBuf, SiteError> {
         return Err(SiteError::Empty);
     }
     let save = |name: &str, text: &str| file::write(&dir.join(name), text.as_bytes());
-    std::fs::create_dir_all(dir).map_err(|source| FileError::Io {
-        path: dir.to_path_buf(),
-        source,
-    })?;
+    std::fs::create_dir_all(dir)
+        .map_err(|source| FileError::Io { path: dir.to_path_buf(), source })?;
     save("site.css", include_str!("../../assets/site.css"))?;
     save("site.js", include_str!("../../assets/site.js"))?;
     let templates = Templates::new();

@@ -14,10 +14,7 @@ pub struct Templates(Environment<'static>);
 const TEMPLATES: [(&str, &str); 4] = [
     ("base.html", include_str!("../../templates/base.html")),
     ("blocks.html", include_str!("../../templates/blocks.html")),
-    (
-        "document.html",
-        include_str!("../../templates/document.html"),
-    ),
+    ("document.html", include_str!("../../templates/document.html")),
     ("index.html", include_str!("../../templates/index.html")),
 ];
 
@@ -38,10 +35,7 @@ impl Templates {
     /// The page of one document, whose cells lead to the files.
     pub fn page(&self, mut document: Document, files: &Files) -> Result<String, SiteError> {
         files.link(&mut document);
-        self.render(
-            "document.html",
-            context! { section => section(&document, "c") },
-        )
+        self.render("document.html", context! { section => section(&document, "c") })
     }
 
     /// The page that leads to all others.
@@ -52,9 +46,6 @@ impl Templates {
     fn render(&self, page: &str, context: Value) -> Result<String, SiteError> {
         let template = self.0.get_template(page);
         let rendered = template.and_then(|template| template.render(context));
-        rendered.map_err(|source| SiteError::Template {
-            page: page.to_string(),
-            source,
-        })
+        rendered.map_err(|source| SiteError::Template { page: page.to_string(), source })
     }
 }

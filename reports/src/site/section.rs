@@ -56,6 +56,5 @@ fn view(block: &Block, id: &str) -> Value {
 
 /// Whether a text can stand in a `data:` address.
 fn is_base64(text: &str) -> bool {
-    text.bytes()
-        .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'/' | b'='))
+    text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'/' | b'='))
 }

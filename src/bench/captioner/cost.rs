@@ -47,11 +47,8 @@ impl Costs {
     }
 
     fn of(config: &Config, prompt: usize, bytes: f64, decoder_bytes: f64) -> Self {
-        let (vision, queries, text) = (
-            &config.vision_config,
-            &config.qformer_config,
-            &config.text_config,
-        );
+        let (vision, queries, text) =
+            (&config.vision_config, &config.qformer_config, &config.text_config);
         let length = (config.num_query_tokens + prompt) as f64;
         Self {
             vision: vision_part(vision, bytes),
@@ -80,19 +77,13 @@ impl Costs {
     pub fn step(&self, rows: usize, token: usize) -> Cost {
         let decoder = &self.decoder;
         let per_row = decoder.weights + decoder.to_prompt + token as f64 * decoder.to_token;
-        Cost {
-            flop: 2.0 * rows as f64 * per_row,
-            bytes: decoder.bytes,
-        }
+        Cost { flop: 2.0 * rows as f64 * per_row, bytes: decoder.bytes }
     }
 }
 
 impl Part {
     fn cost(&self, images: u64) -> Cost {
-        Cost {
-            flop: 2.0 * self.multiply_adds * images as f64,
-            bytes: self.bytes,
-        }
+        Cost { flop: 2.0 * self.multiply_adds * images as f64, bytes: self.bytes }
     }
 }
 
@@ -179,17 +170,9 @@ mod tests {
     fn the_weights_are_those_of_the_published_checkpoint() {
         let costs = Costs::of(&flan_t5_xl(), 9, 1.0, 1.0);
         // ViT-g/14 without its last layer has about 986 million parameters, nearly all in these matrices.
-        assert!(
-            (costs.vision.bytes / 986e6 - 1.0).abs() < 0.01,
-            "{}",
-            costs.vision.bytes
-        );
+        assert!((costs.vision.bytes / 986e6 - 1.0).abs() < 0.01, "{}", costs.vision.bytes);
         // The Q-Former has about 105 million without word embeddings.
-        assert!(
-            (costs.qformer.bytes / 105e6 - 1.0).abs() < 0.02,
-            "{}",
-            costs.qformer.bytes
-        );
+        assert!((costs.qformer.bytes / 105e6 - 1.0).abs() < 0.02, "{}", costs.qformer.bytes);
         // flan-t5-xl: 2.85 billion, two embeddings of 66 million of which the shared one is not multiplied.
         let text = costs.encoder.bytes - 768.0 * 2048.0 + costs.decoder.bytes;
         assert!((text / (2.85e9 - 66e6) - 1.0).abs() < 0.01, "{text}");
@@ -212,10 +195,7 @@ mod tests {
         let costs = Costs::of(&flan_t5_xl(), 9, 2.0, 2.0);
         // 257 tokens × 986 million weights × 2, and attention.
         let vision = costs.vision(1).flop;
-        assert!(
-            (vision / (2.0 * 257.0 * 986e6) - 1.0).abs() < 0.03,
-            "{vision:e}"
-        );
+        assert!((vision / (2.0 * 257.0 * 986e6) - 1.0).abs() < 0.03, "{vision:e}");
         assert_eq!(costs.vision(3).flop, 3.0 * vision);
         assert_eq!(costs.vision(3).bytes, costs.vision(1).bytes);
     }

@@ -42,13 +42,7 @@ impl CaptionerTarget {
             .device
             .is_cpu()
             .then(|| Costs::new(&captioner, prompt.len(), bytes_per_weight));
-        Ok(Self {
-            captioner,
-            images,
-            prompt,
-            generation,
-            costs,
-        })
+        Ok(Self { captioner, images, prompt, generation, costs })
     }
 
     fn answer(&self, items: &[usize]) -> Result<Answer, String> {
@@ -60,13 +54,7 @@ impl CaptionerTarget {
         let mut done = |stage, cost| {
             let seconds = start.elapsed().as_secs_f64();
             start = Instant::now();
-            work.push(Work {
-                stage,
-                unit: "image",
-                count,
-                seconds,
-                cost,
-            });
+            work.push(Work { stage, unit: "image", count, seconds, cost });
         };
         let pixels: Vec<Vec<f32>> = items
             .par_iter()
@@ -76,32 +64,18 @@ impl CaptionerTarget {
         let pixels: Vec<&[f32]> = pixels.iter().map(Vec::as_slice).collect();
         let pixels = captioner.pixels(&pixels).map_err(say)?;
         let tokens = captioner.image_tokens(&pixels).map_err(say)?;
-        done(
-            "vision",
-            self.costs.as_ref().map(|costs| costs.vision(count)),
-        );
+        done("vision", self.costs.as_ref().map(|costs| costs.vision(count)));
         let queries = captioner.queries(&tokens).map_err(say)?;
-        done(
-            "Q-Former",
-            self.costs.as_ref().map(|costs| costs.qformer(count)),
-        );
+        done("Q-Former", self.costs.as_ref().map(|costs| costs.qformer(count)));
         let prompts = vec![self.prompt.clone(); items.len()];
         let projected = captioner.project(&queries).map_err(say)?;
         let (embedded, mask) = captioner.embed(&projected, &prompts).map_err(say)?;
         let model = captioner.language_model();
         let config = &self.generation;
         let cache = model
-            .start(
-                &embedded,
-                mask.as_ref(),
-                config.num_beams,
-                config.max_new_tokens,
-            )
+            .start(&embedded, mask.as_ref(), config.num_beams, config.max_new_tokens)
             .map_err(say)?;
-        done(
-            "encoder",
-            self.costs.as_ref().map(|costs| costs.encoder(count)),
-        );
+        done("encoder", self.costs.as_ref().map(|costs| costs.encoder(count)));
         let mut steps = TimedSteps::new(model, cache);
         let seeds = vec![0; items.len()];
         let generated = generate::generate(&mut steps, &seeds, config, captioner.special_tokens())
@@ -112,10 +86,7 @@ impl CaptionerTarget {
             written += caption.ids.len() as u64;
             std::hint::black_box(captioner.tokenizer().decode(&caption.ids).map_err(say)?);
         }
-        Ok(Answer {
-            tokens: Some(written),
-            work,
-        })
+        Ok(Answer { tokens: Some(written), work })
     }
 }
 

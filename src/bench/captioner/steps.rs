@@ -20,11 +20,7 @@ pub struct TimedSteps<'a> {
 
 impl<'a> TimedSteps<'a> {
     pub fn new(model: &'a T5, cache: Cache) -> Self {
-        Self {
-            model,
-            cache,
-            begun: Vec::new(),
-        }
+        Self { model, cache, begun: Vec::new() }
     }
 
     /// The first token and the further ones, each with the choice that follows its logits. Call it when the search is over.
@@ -39,10 +35,7 @@ impl<'a> TimedSteps<'a> {
             Work {
                 stage,
                 unit,
-                count: steps
-                    .clone()
-                    .map(|at| (rows(at) / beams.max(1)) as u64)
-                    .sum(),
+                count: steps.clone().map(|at| (rows(at) / beams.max(1)) as u64).sum(),
                 seconds: steps.clone().map(seconds).sum(),
                 cost: costs.map(|costs| {
                     steps.fold(Cost::default(), |mut sum, at| {

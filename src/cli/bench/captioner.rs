@@ -29,12 +29,7 @@ pub struct Args {
     #[arg(long, value_name = "TEXT", default_value = DEFAULT_PROMPT, env = "FGD_PROMPT")]
     prompt: String,
     /// Tokens of every caption.
-    #[arg(
-        long,
-        value_name = "N",
-        default_value_t = 30,
-        env = "FGD_MAX_NEW_TOKENS"
-    )]
+    #[arg(long, value_name = "N", default_value_t = 30, env = "FGD_MAX_NEW_TOKENS")]
     max_new_tokens: usize,
     /// Beams per image; 1 is greedy.
     #[arg(long, value_name = "N", default_value_t = 1, env = "FGD_NUM_BEAMS")]

@@ -34,12 +34,7 @@ pub struct LoadArgs {
     #[arg(long, value_name = "N", env = "FGD_MIN_QUERIES")]
     min_queries: Option<u64>,
     /// Seconds after which a run ends whatever is missing; it is then INVALID.
-    #[arg(
-        long,
-        value_name = "S",
-        default_value_t = 600.0,
-        env = "FGD_MAX_DURATION"
-    )]
+    #[arg(long, value_name = "S", default_value_t = 600.0, env = "FGD_MAX_DURATION")]
     max_duration: f64,
     /// Seconds of queries before the measurement; a tenth of the duration by default.
     #[arg(long, value_name = "S", env = "FGD_WARM_UP")]
@@ -54,20 +49,10 @@ pub struct LoadArgs {
     #[arg(long, value_name = "S", env = "FGD_LATENCY_BOUND")]
     latency_bound: Option<f64>,
     /// Sweep: the batch sizes.
-    #[arg(
-        long,
-        value_name = "LIST",
-        value_delimiter = ',',
-        env = "FGD_BATCH_SIZES"
-    )]
+    #[arg(long, value_name = "LIST", value_delimiter = ',', env = "FGD_BATCH_SIZES")]
     batch_sizes: Vec<usize>,
     /// Sweep: the numbers of threads; all from 1, doubling, by default.
-    #[arg(
-        long,
-        value_name = "LIST",
-        value_delimiter = ',',
-        env = "FGD_THREAD_COUNTS"
-    )]
+    #[arg(long, value_name = "LIST", value_delimiter = ',', env = "FGD_THREAD_COUNTS")]
     thread_counts: Vec<usize>,
     /// Seed of made-up items, of their order and of the arrivals.
     #[arg(long, value_name = "N", default_value_t = 0, env = "FGD_SEED")]

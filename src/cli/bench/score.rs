@@ -19,10 +19,7 @@ pub struct Args {
 impl Args {
     /// What is asked, and where the result goes.
     pub(super) fn split(self) -> (Request, DestinationArgs) {
-        let request = ScoreRequest {
-            score: self.pair.request(),
-            load: self.load.load(),
-        };
+        let request = ScoreRequest { score: self.pair.request(), load: self.load.load() };
         (Request::Score(request), self.destination)
     }
 }

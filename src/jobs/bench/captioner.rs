@@ -84,22 +84,14 @@ pub fn run(request: &CaptionerRequest, session: &Session) -> Result<Record, JobE
 
     let adapter = request.adapter.as_deref();
     let checkpoint = Checkpoint::resolve(&request.checkpoint, adapter, session)?;
-    let options = LoadOptions {
-        precision: request.dtype,
-        device,
-    };
+    let options = LoadOptions { precision: request.dtype, device };
     let loading = Instant::now();
     let captioner = checkpoint.load(options, session)?;
     let load_seconds = loading.elapsed().as_secs_f64();
     let info = checkpoint.info(&captioner, &request.device);
     let bytes_per_weight = bytes_per_weight(&checkpoint.base.dir, &captioner)?;
-    let mut target = CaptionerTarget::new(
-        captioner,
-        images,
-        &request.prompt,
-        generation,
-        bytes_per_weight,
-    )?;
+    let mut target =
+        CaptionerTarget::new(captioner, images, &request.prompt, generation, bytes_per_weight)?;
     let subject = Subject {
         target: BenchTarget::Captioner,
         item: "image",
@@ -123,9 +115,7 @@ pub fn run(request: &CaptionerRequest, session: &Session) -> Result<Record, JobE
         checkpoint: Some(info),
         inputs,
         items_sha256,
-        settings: settings
-            .map(|(name, value)| (name.to_owned(), value))
-            .into(),
+        settings: settings.map(|(name, value)| (name.to_owned(), value)).into(),
     };
     measure(&mut target, &subject, &request.load, description, session)
 }
@@ -161,18 +151,12 @@ fn bytes_per_weight(dir: &Path, captioner: &Captioner) -> Result<f64, JobError> 
     let mut bytes = 0;
     for entry in std::fs::read_dir(dir)? {
         let path = entry?.path();
-        if path
-            .extension()
-            .is_some_and(|extension| extension == "safetensors")
-        {
+        if path.extension().is_some_and(|extension| extension == "safetensors") {
             bytes += path.metadata()?.len();
         }
     }
     let shapes = tensors_of(captioner.config())?;
-    let weights: usize = shapes
-        .iter()
-        .map(|(_, shape)| shape.iter().product::<usize>())
-        .sum();
+    let weights: usize = shapes.iter().map(|(_, shape)| shape.iter().product::<usize>()).sum();
     // Files hold numbers of two or four bytes.
     Ok(match bytes as f64 / (weights.max(1) as f64) < 3.0 {
         true => 2.0,

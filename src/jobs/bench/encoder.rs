@@ -39,10 +39,7 @@ pub fn run(request: &EncoderRequest, session: &Session) -> Result<Record, JobErr
     let began = Instant::now();
     let host = host::describe();
     let (captions, inputs) = captions(request)?;
-    request
-        .load
-        .check(captions.len())
-        .map_err(JobError::Usage)?;
+    request.load.check(captions.len()).map_err(JobError::Usage)?;
     let items_sha256 = items_sha256(captions.iter().map(|caption| caption.as_bytes()));
 
     let embedder = session.uncached_embedder(&request.encoding)?;
@@ -78,10 +75,7 @@ fn captions(request: &EncoderRequest) -> Result<(Vec<String>, Vec<Input>), JobEr
     check_items(request.items)?;
     let Some(path) = &request.captions else {
         let count = request.items.unwrap_or(MADE_UP);
-        return Ok((
-            distinct(workload::captions(count, request.load.seed)),
-            Vec::new(),
-        ));
+        return Ok((distinct(workload::captions(count, request.load.seed)), Vec::new()));
     };
     let file = fgd_captions::read(path, &request.reading)?;
     let input = input("captions", path, file.sha256, file.captions.len() as u64);

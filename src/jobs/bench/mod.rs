@@ -123,10 +123,7 @@ fn measure(
         findings: Vec::new(),
         timings: timings.collect(),
     };
-    Ok(provenance::record(
-        origin,
-        Results::Bench(Box::new(results)),
-    ))
+    Ok(provenance::record(origin, Results::Bench(Box::new(results))))
 }
 
 /// Runs the scenario and everything that is measured around it.
@@ -138,11 +135,7 @@ fn put_under_load(
     session: &Session,
 ) -> Result<BenchResults, JobError> {
     let items = target.items();
-    let samples_file = load
-        .samples
-        .as_deref()
-        .map(file::Output::create)
-        .transpose()?;
+    let samples_file = load.samples.as_deref().map(file::Output::create).transpose()?;
     let limits = load.limits(subject);
     let clock = WallClock::new();
     let overhead = queries::overhead(&clock);
@@ -234,9 +227,8 @@ fn comparability(
     let mut comparability = provenance::comparability(encoder, description.items_sha256.clone());
     comparability.metric_version = DEFINITION_VERSION;
     let length = ["duration", "min-queries", "warm-up"];
-    let load: Vec<_> = (settings.iter())
-        .filter(|(flag, _)| !length.contains(&flag.as_str()))
-        .collect();
+    let load: Vec<_> =
+        (settings.iter()).filter(|(flag, _)| !length.contains(&flag.as_str())).collect();
     let parts = serde_json::json!([
         results.target,
         DEFINITION_VERSION,
@@ -262,20 +254,12 @@ fn items_sha256<'a>(items: impl Iterator<Item = &'a [u8]>) -> String {
 
 /// A file or folder as it stands in the record.
 fn input(role: &str, path: &Path, sha256: String, rows: u64) -> Input {
-    Input {
-        role: role.into(),
-        name: stem(path),
-        path: path.display().to_string(),
-        sha256,
-        rows,
-    }
+    Input { role: role.into(), name: stem(path), path: path.display().to_string(), sha256, rows }
 }
 
 fn check_items(items: Option<usize>) -> Result<(), JobError> {
     match items {
-        Some(0) => Err(JobError::usage(
-            "--items 0: a query needs something to ask about",
-        )),
+        Some(0) => Err(JobError::usage("--items 0: a query needs something to ask about")),
         _ => Ok(()),
     }
 }

@@ -29,17 +29,11 @@ pub fn run(request: &ScoreRequest, session: &Session) -> Result<Record, JobError
     let host = host::describe();
     request.load.check(1).map_err(JobError::Usage)?;
     let job = &request.score;
-    let Pair {
-        submission,
-        references,
-    } = Pair::open(job)?;
-    let has_captions = [&submission, &references]
-        .iter()
-        .any(|system| matches!(system, System::Captions(_)));
+    let Pair { submission, references } = Pair::open(job)?;
+    let has_captions =
+        [&submission, &references].iter().any(|system| matches!(system, System::Captions(_)));
     let encoder = match has_captions {
-        true => Some(provenance::encoder_info(
-            &session.uncached_embedder(&job.encoding)?,
-        )),
+        true => Some(provenance::encoder_info(&session.uncached_embedder(&job.encoding)?)),
         false => None,
     };
     let (path, references_path) = (&job.submission, &job.references.path);

@@ -55,13 +55,8 @@ impl Checkpoint {
                 "{name}: is an adapter that names no base; give the base as the checkpoint and this as its adapter"
             )));
         };
-        session
-            .progress
-            .say(&format!("{name} is an adapter of {base}"));
-        Ok(Self {
-            base: hub::resolve(&base, Kind::Checkpoint, settings)?,
-            adapter: Some(alone),
-        })
+        session.progress.say(&format!("{name} is an adapter of {base}"));
+        Ok(Self { base: hub::resolve(&base, Kind::Checkpoint, settings)?, adapter: Some(alone) })
     }
 
     /// Reads the weights and merges the adapter.

@@ -68,14 +68,10 @@ pub fn prepare(output: &Path, restart: bool) -> Result<(), JobError> {
         return Err(JobError::usage(FileError::Directory(output.into())));
     }
     let journal = beside(output, "journal.jsonl");
-    std::fs::OpenOptions::new()
-        .create(true)
-        .append(true)
-        .open(&journal)
-        .map_err(|error| {
-            let what = format!("{}: cannot be written", journal.display());
-            JobError::because(what, error)
-        })?;
+    std::fs::OpenOptions::new().create(true).append(true).open(&journal).map_err(|error| {
+        let what = format!("{}: cannot be written", journal.display());
+        JobError::because(what, error)
+    })?;
     if restart {
         std::fs::remove_file(&journal)?;
     }
@@ -206,10 +202,9 @@ fn comparability(settings: &BTreeMap<String, Value>, dtype: &str) -> Comparabili
         .iter()
         .filter(|(name, _)| !name.starts_with("checkpoint") && !name.starts_with("adapter"));
     let key = shared
-        .fold(
-            Digest::new("captions' comparability", METRIC_VERSION),
-            |key, (name, value)| key.field(name, value.to_string()),
-        )
+        .fold(Digest::new("captions' comparability", METRIC_VERSION), |key, (name, value)| {
+            key.field(name, value.to_string())
+        })
         .finish();
     Comparability {
         key: key[..16].to_owned(),
@@ -230,11 +225,7 @@ fn finished(record: &Path, settings: &BTreeMap<String, Value>) -> Option<Caption
 }
 
 fn show(position: Position, bar: &dyn Bar) {
-    let Position {
-        done,
-        total,
-        newest,
-    } = position;
+    let Position { done, total, newest } = position;
     if done > 0 && newest.is_empty() {
         bar.say(&format!("going on after {done} of {total} images"));
     }
@@ -262,7 +253,5 @@ fn csv_of(outcomes: &[Outcome]) -> Result<Vec<u8>, csv::Error> {
             writer.write_record([&outcome.id, caption])?;
         }
     }
-    writer
-        .into_inner()
-        .map_err(|error| error.into_error().into())
+    writer.into_inner().map_err(|error| error.into_error().into())
 }

@@ -16,10 +16,7 @@ pub fn agreed(
     let common = match (references, scored.saved.first()) {
         // With records alone, the references only have to be those of the records.
         (Some(hash), Some((_, first))) if scored.saved.len() == scored.contenders.len() => {
-            Comparability {
-                references_sha256: Some(hash),
-                ..first.clone()
-            }
+            Comparability { references_sha256: Some(hash), ..first.clone() }
         }
         (Some(hash), _) => provenance::comparability(scored.encoder.as_ref(), hash),
         (None, Some((_, first))) => first.clone(),
@@ -40,8 +37,7 @@ pub fn agreed(
 /// What keeps a record from being compared, in words.
 fn unlike(saved: &Comparability, common: &Comparability) -> Option<String> {
     let short = |hash: &Option<String>| -> String {
-        hash.as_deref()
-            .map_or("none".into(), |hash| hash.chars().take(8).collect())
+        hash.as_deref().map_or("none".into(), |hash| hash.chars().take(8).collect())
     };
     if saved.metric_version != common.metric_version {
         return Some(format!(
@@ -73,10 +69,7 @@ mod tests {
     fn a_record_of_another_encoder_is_told_apart() {
         let common = provenance::comparability(None, "a".into());
         assert_eq!(unlike(&common, &common), None);
-        let other = Comparability {
-            encoder_sha256: Some("0123456789".into()),
-            ..common.clone()
-        };
+        let other = Comparability { encoder_sha256: Some("0123456789".into()), ..common.clone() };
         assert!(unlike(&other, &common).unwrap().contains("01234567"));
         let other = provenance::comparability(None, "b".into());
         assert_eq!(unlike(&other, &common).unwrap(), "other references");

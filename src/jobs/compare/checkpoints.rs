@@ -13,9 +13,7 @@ use crate::jobs::options::Named;
 use crate::jobs::{JobError, Session};
 
 /// Extensions of files that stand for a system; what has none of them may be the id of a model.
-const FILES: [&str; 9] = [
-    "csv", "tsv", "json", "jsonl", "parquet", "gz", "npy", "npz", "txt",
-];
+const FILES: [&str; 9] = ["csv", "tsv", "json", "jsonl", "parquet", "gz", "npy", "npz", "txt"];
 
 /// `CHECKPOINT` or `CHECKPOINT+ADAPTER`, each a directory or a hub id.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,10 +45,7 @@ impl Name {
     }
 
     fn alone(base: &str) -> Self {
-        Self {
-            base: base.to_owned(),
-            adapter: None,
-        }
+        Self { base: base.to_owned(), adapter: None }
     }
 }
 
@@ -61,17 +56,13 @@ fn is_model(text: &str) -> bool {
 /// `org/name`, with an optional `@revision`.
 fn is_hub_id(text: &str) -> bool {
     let id = text.split_once('@').map_or(text, |(id, _)| id);
-    let is_file = Path::new(id).extension().is_some_and(|extension| {
-        FILES
-            .iter()
-            .any(|known| extension.eq_ignore_ascii_case(known))
-    });
+    let is_file = Path::new(id)
+        .extension()
+        .is_some_and(|extension| FILES.iter().any(|known| extension.eq_ignore_ascii_case(known)));
     let is_name = |part: &str| {
         !part.is_empty()
             && !part.starts_with('.')
-            && part
-                .chars()
-                .all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.'))
+            && part.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.'))
     };
     !is_file
         && id
@@ -91,9 +82,7 @@ pub fn caption_all(
     let device = &request.encoding.device;
     let mut captioning = request.captioning.clone();
     captioning.check(device)?;
-    let images = images
-        .select(&captions::group(references).ids)
-        .map_err(JobError::usage)?;
+    let images = images.select(&captions::group(references).ids).map_err(JobError::usage)?;
     std::fs::create_dir_all(&request.work).map_err(|error| {
         let what = format!("{}: cannot be made a folder", request.work.display());
         JobError::because(what, error)
@@ -136,11 +125,8 @@ fn file_name(system: &str) -> String {
     if system.chars().all(is_plain) && !system.starts_with('.') {
         return format!("{system}.csv");
     }
-    let plain: String = system
-        .chars()
-        .map(|c| if is_plain(c) { c } else { '-' })
-        .take(60)
-        .collect();
+    let plain: String =
+        system.chars().map(|c| if is_plain(c) { c } else { '-' }).take(60).collect();
     let hash = format!("{:x}", Sha256::digest(system));
     format!("{}-{}.csv", plain.trim_start_matches('.'), &hash[..8])
 }
@@ -165,14 +151,7 @@ mod tests {
         assert_eq!(of(&format!("{plus}+{base}")), pair(&plus, &base));
         assert_eq!(of(&format!("{base}+org/lora")), pair(&base, "org/lora"));
         assert_eq!(of("org/blip2@main"), pair("org/blip2@main", ""));
-        for file in [
-            "runs/x.csv",
-            "x.csv",
-            "runs/x.jsonl.gz",
-            "../x/y",
-            "a b/c",
-            "x",
-        ] {
+        for file in ["runs/x.csv", "x.csv", "runs/x.jsonl.gz", "../x/y", "a b/c", "x"] {
             assert_eq!(of(file), None, "{file}");
         }
     }

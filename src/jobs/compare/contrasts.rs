@@ -39,10 +39,7 @@ pub fn contrasts(systems: &[Contender], count: usize, images: Option<&Images>) -
         .into_iter()
         .map(|(_, image)| Contrast {
             image_id: texts.ids[image].clone(),
-            references: references[image]
-                .iter()
-                .map(|&text| text.to_owned())
-                .collect(),
+            references: references[image].iter().map(|&text| text.to_owned()).collect(),
             captions: with_captions
                 .iter()
                 .map(|(system, texts, distances, _)| ContrastCaption {

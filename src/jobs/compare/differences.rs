@@ -157,10 +157,7 @@ fn difference(
         difference.losses = Some(outcomes.losses as u64);
     }
     // Within groups there are estimates and no tests, so nothing is exchanged.
-    let estimates_only = Resampling {
-        randomisations: 1,
-        ..*resampling
-    };
+    let estimates_only = Resampling { randomisations: 1, ..*resampling };
     for grouping in groupings {
         for (group, images) in &grouping.groups {
             difference.slices.push(DifferenceSlice {

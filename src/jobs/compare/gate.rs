@@ -127,26 +127,17 @@ impl Gate {
                 known: known(systems).join(", "),
             });
         }
-        let verdicts: Vec<(Option<bool>, String)> = self
-            .held
-            .iter()
-            .map(|&index| self.verdict(systems[index], systems))
-            .collect();
-        let crossed: Vec<&(Option<bool>, String)> = verdicts
-            .iter()
-            .filter(|(passed, _)| *passed != Some(true))
-            .collect();
+        let verdicts: Vec<(Option<bool>, String)> =
+            self.held.iter().map(|&index| self.verdict(systems[index], systems)).collect();
+        let crossed: Vec<&(Option<bool>, String)> =
+            verdicts.iter().filter(|(passed, _)| *passed != Some(true)).collect();
         let passed = match &crossed[..] {
             [] => Some(true),
             _ if crossed.iter().any(|(passed, _)| passed.is_some()) => Some(false),
             _ => None,
         };
         // What was crossed is the news; only where nothing was, everything is told.
-        let told = if crossed.is_empty() {
-            verdicts.iter().collect()
-        } else {
-            crossed
-        };
+        let told = if crossed.is_empty() { verdicts.iter().collect() } else { crossed };
         let explanations: Vec<&str> = told.iter().map(|(_, text)| text.as_str()).collect();
         Ok(record::Gate {
             condition: self.condition.clone(),
@@ -181,10 +172,7 @@ impl Gate {
         };
         let passed = self.relation.holds(value_of_system, bound);
         let sign = self.relation.sign(passed);
-        (
-            Some(passed),
-            format!("{name}: {value_of_system:.6} {sign} {shown}"),
-        )
+        (Some(passed), format!("{name}: {value_of_system:.6} {sign} {shown}"))
     }
 }
 

@@ -125,10 +125,8 @@ pub fn run(request: &Request, session: &mut Session) -> Result<Record, JobError>
     results.gates = checked(&gates, &scored)?;
     results.systems = (scored.contenders.into_iter().zip(opened.systems))
         .map(|(contender, system)| {
-            let (checkpoint, captioning) = system
-                .captioned
-                .map(|captioned| (captioned.checkpoint, captioned.results))
-                .unzip();
+            let (checkpoint, captioning) =
+                system.captioned.map(|captioned| (captioned.checkpoint, captioned.results)).unzip();
             record::System {
                 name: contender.name,
                 scores: contender.scores,
@@ -179,12 +177,7 @@ impl Scores {
                     Given::Saved(_) => 0,
                 });
                 let embedding = Embedding::new(session, &request.encoding, rows.sum());
-                Some(Scorer::new(
-                    embedding,
-                    references,
-                    false,
-                    &request.measuring,
-                )?)
+                Some(Scorer::new(embedding, references, false, &request.measuring)?)
             }
             // Records alone have their numbers already.
             None => None,
@@ -196,44 +189,29 @@ impl Scores {
                     let key = saved.comparability.clone();
                     scored.saved.push((scored.contenders.len(), key));
                     scored.encoder = scored.encoder.take().or(saved.encoder.clone());
-                    Contender {
-                        name,
-                        scores: saved.scores.clone(),
-                        rows: Err(NoRows::Record),
-                    }
+                    Contender { name, scores: saved.scores.clone(), rows: Err(NoRows::Record) }
                 }
                 Given::File(file) => {
                     let scorer = scorer.as_mut().ok_or_else(systems::no_references)?;
                     let shared = Some(scored.groupings.as_slice()).filter(|g| !g.is_empty());
-                    let score = scorer
-                        .score(file, shared)
-                        .map_err(|error| refused(error, system))?;
+                    let score =
+                        scorer.score(file, shared).map_err(|error| refused(error, system))?;
                     scored.findings.extend(for_record(&score.findings, &name));
                     let rows = match score.images {
-                        Some(ImageScores {
-                            set,
-                            per_caption,
-                            groupings,
-                        }) => {
+                        Some(ImageScores { set, per_caption, groupings }) => {
                             scored.groupings = groupings;
                             Ok(PerImage { set, per_caption })
                         }
                         None if file.is_moments() => Err(NoRows::Moments),
                         None => Err(NoRows::ReferenceMoments),
                     };
-                    Contender {
-                        name,
-                        scores: score.results,
-                        rows,
-                    }
+                    Contender { name, scores: score.results, rows }
                 }
             };
             scored.contenders.push(contender);
         }
         // A record's own encoder is held against that of this run by its key.
-        scored.encoder = scorer
-            .and_then(|scorer| scorer.embedding.encoder())
-            .or(scored.encoder);
+        scored.encoder = scorer.and_then(|scorer| scorer.embedding.encoder()).or(scored.encoder);
         Ok(scored)
     }
 }

@@ -125,15 +125,8 @@ impl Inputs {
             });
         }
         let of_checkpoints = systems.iter().filter(|system| system.captioned.is_some());
-        refuse_invalid(
-            of_checkpoints.map(|s| (&*s.path, &s.given)),
-            references.as_ref(),
-        )?;
-        Ok(Self {
-            systems,
-            references,
-            images,
-        })
+        refuse_invalid(of_checkpoints.map(|s| (&*s.path, &s.given)), references.as_ref())?;
+        Ok(Self { systems, references, images })
     }
 
     /// The systems' files, and the images that checkpoints captioned.
@@ -144,10 +137,7 @@ impl Inputs {
                 Given::Saved(saved) => Ok(saved.input.clone()),
             })
             .collect::<Result<Vec<_>, JobError>>()?;
-        let captioned = self
-            .systems
-            .iter()
-            .find_map(|system| system.captioned.as_ref());
+        let captioned = self.systems.iter().find_map(|system| system.captioned.as_ref());
         inputs.extend(captioned.map(|captioned| captioned.images.clone()));
         Ok(inputs)
     }
@@ -175,9 +165,7 @@ impl Given {
 /// The record in a `.json` file; `None` where it holds captions instead.
 fn open_saved(system: &Named) -> Result<Option<SavedScore>, JobError> {
     let path = &system.path;
-    let is_json = path
-        .extension()
-        .is_some_and(|e| e.eq_ignore_ascii_case("json"));
+    let is_json = path.extension().is_some_and(|e| e.eq_ignore_ascii_case("json"));
     if !is_json {
         return Ok(None);
     }

@@ -53,9 +53,7 @@ impl Field {
         session: &mut Session,
     ) -> Result<Self, JobError> {
         let mut field = Self::default();
-        let bar = session
-            .progress
-            .begin("scoring", request.submissions.len() as u64);
+        let bar = session.progress.begin("scoring", request.submissions.len() as u64);
         let embedding = Embedding::silent(session, &request.encoding);
         let (unpaired, measuring) = (request.unpaired, &request.measuring);
         let mut scorer = Scorer::new(embedding, references, unpaired, measuring)?;
@@ -79,11 +77,7 @@ impl Field {
     ) -> Result<Entry, Out> {
         let name = &submission.name;
         let rejected = |reason: String| {
-            Out::Rejected(Rejected {
-                name: name.clone(),
-                reason,
-                findings: Vec::new(),
-            })
+            Out::Rejected(Rejected { name: name.clone(), reason, findings: Vec::new() })
         };
         let system = System::open(&submission.path, &request.reading)
             .map_err(|error| rejected(error.to_string()))?;
@@ -98,22 +92,14 @@ impl Field {
             ScoreError::Job(error) => Out::Failed(error),
         })?;
         let Some(images) = score.images else {
-            return Err(rejected(
-                "moments have no rows: they are compared as they are".into(),
-            ));
+            return Err(rejected("moments have no rows: they are compared as they are".into()));
         };
-        let parts = self
-            .parts(images, &score.results.fgd_set, request.unpaired)
-            .map_err(rejected)?;
-        self.inputs
-            .push(system.input("submission", name, &submission.path)?);
+        let parts =
+            self.parts(images, &score.results.fgd_set, request.unpaired).map_err(rejected)?;
+        self.inputs.push(system.input("submission", name, &submission.path)?);
         let notes = for_record(&score.findings, name);
         self.findings.extend(notes.into_iter().take(FINDINGS_KEPT));
-        Ok(Entry {
-            name: name.clone(),
-            scores: score.results,
-            parts,
-        })
+        Ok(Entry { name: name.clone(), scores: score.results, parts })
     }
 
     /// The numbers whose mean ranks the submission, or why there are none.

@@ -64,9 +64,7 @@ pub fn run(request: &Request, session: &mut Session) -> Result<Record, JobError>
         for rejected in &field.rejected {
             progress.say(&format!("{}: {}", rejected.name, rejected.reason));
         }
-        return Err(JobError::invalid(
-            "not one of the submissions can be ranked",
-        ));
+        return Err(JobError::invalid("not one of the submissions can be ranked"));
     }
     let sha256 = references.references_sha256(&of_references);
     let comparability = provenance::comparability(field.encoder.as_ref(), sha256);
@@ -132,9 +130,7 @@ fn parts(request: &Request, references: &System) -> Result<Option<Parts>, JobErr
             split::by_column(file, &captions::group(file), column)
         }
         _ => {
-            return Err(JobError::usage(
-                "--split COLUMN needs references that are captions",
-            ));
+            return Err(JobError::usage("--split COLUMN needs references that are captions"));
         }
     };
     let public = public.map_err(JobError::usage)?;
@@ -142,9 +138,5 @@ fn parts(request: &Request, references: &System) -> Result<Option<Parts>, JobErr
         SplitBy::Share(_) => ("seed".into(), Some(seed)),
         SplitBy::Column(column) => (column, None),
     };
-    Ok(Some(Parts {
-        source,
-        seed,
-        public,
-    }))
+    Ok(Some(Parts { source, seed, public }))
 }

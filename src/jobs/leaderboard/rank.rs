@@ -97,9 +97,7 @@ pub fn rank(
 
     let mut order: Vec<usize> = (0..entries.len()).collect();
     order.sort_by(|&a, &b| {
-        means[a]
-            .total_cmp(&means[b])
-            .then_with(|| entries[a].name.cmp(&entries[b].name))
+        means[a].total_cmp(&means[b]).then_with(|| entries[a].name.cmp(&entries[b].name))
     });
     let differences = order
         .windows(2)
@@ -107,18 +105,15 @@ pub fn rank(
             neighbour_difference(&entries, ranked_by, &pairs, neighbours[1], neighbours[0])
         })
         .collect::<Result<Vec<_>, _>>()?;
-    let split = parts
-        .zip(of_parts.as_ref())
-        .map(|(parts, [public, private])| Split {
-            source: parts.source.clone(),
-            seed: parts.seed,
-            public: parts.public.iter().filter(|&&public| public).count() as u64,
-            private: parts.public.iter().filter(|&&public| !public).count() as u64,
-            rank_correlation: kendall(&public.ranks, &private.ranks),
-        });
-    let (n, references) = entries
-        .first()
-        .map_or((0, 0), |entry| (entry.scores.n, entry.scores.references));
+    let split = parts.zip(of_parts.as_ref()).map(|(parts, [public, private])| Split {
+        source: parts.source.clone(),
+        seed: parts.seed,
+        public: parts.public.iter().filter(|&&public| public).count() as u64,
+        private: parts.public.iter().filter(|&&public| !public).count() as u64,
+        rank_correlation: kendall(&public.ranks, &private.ranks),
+    });
+    let (n, references) =
+        entries.first().map_or((0, 0), |entry| (entry.scores.n, entry.scores.references));
     let mut entries: Vec<Option<Entry>> = entries.into_iter().map(Some).collect();
     let standings = order
         .into_iter()
@@ -158,25 +153,18 @@ struct Part {
 fn part(entries: &[Entry], parts: &Parts, public: bool) -> Part {
     let values = |entry: &Entry| -> Vec<f64> {
         let of_image = entry.parts.iter().zip(&parts.public);
-        of_image
-            .filter(|(_, part)| **part == public)
-            .map(|(&distance, _)| distance)
-            .collect()
+        of_image.filter(|(_, part)| **part == public).map(|(&distance, _)| distance).collect()
     };
-    let mut part = Part {
-        measures: Vec::new(),
-        ranks: Vec::new(),
-    };
+    let mut part = Part { measures: Vec::new(), ranks: Vec::new() };
     let mut means = Vec::new();
     for entry in entries {
         let values = values(entry);
         means.push(mean(&values));
         part.measures.push(match Estimate::of_mean(&values) {
             Ok(estimate) => Measure::estimated(estimate.value, estimate.se, estimate.ci95),
-            Err(unavailable) => Measure {
-                reason: Some(unavailable.to_string()),
-                ..Measure::exact(mean(&values))
-            },
+            Err(unavailable) => {
+                Measure { reason: Some(unavailable.to_string()), ..Measure::exact(mean(&values)) }
+            }
         });
     }
     part.ranks = ranks(&means);
@@ -243,18 +231,12 @@ mod tests {
     use crate::jobs::leaderboard::ranks::ALPHA;
 
     fn entry(name: &str, distances: Vec<f64>) -> Entry {
-        Entry {
-            name: name.into(),
-            scores: ScoreResults::default(),
-            parts: distances,
-        }
+        Entry { name: name.into(), scores: ScoreResults::default(), parts: distances }
     }
 
     /// Distances that wave about `level`; two levels far apart are significant, equal ones are not.
     fn around(level: f64, phase: usize) -> Vec<f64> {
-        (0..60)
-            .map(|i| level + 0.01 * ((i + phase) % 7) as f64)
-            .collect()
+        (0..60).map(|i| level + 0.01 * ((i + phase) % 7) as f64).collect()
     }
 
     #[test]
@@ -265,32 +247,13 @@ mod tests {
             entry("first", around(0.1, 0)),
         ];
         let found = rank(entries, RankedBy::Paired, None, "key").unwrap();
-        let rows: Vec<_> = found
-            .standings
-            .iter()
-            .map(|s| (s.name.as_str(), s.rank, s.rank_range))
-            .collect();
-        assert_eq!(
-            rows,
-            [
-                ("first", 1, [1, 2]),
-                ("second", 2, [1, 2]),
-                ("last", 3, [3, 3])
-            ]
-        );
+        let rows: Vec<_> =
+            found.standings.iter().map(|s| (s.name.as_str(), s.rank, s.rank_range)).collect();
+        assert_eq!(rows, [("first", 1, [1, 2]), ("second", 2, [1, 2]), ("last", 3, [3, 3])]);
         let neighbours: Vec<_> = (found.differences.iter())
-            .map(|d| {
-                (
-                    d.system.as_str(),
-                    d.versus.as_str(),
-                    d.estimate.value.unwrap() > 0.0,
-                )
-            })
+            .map(|d| (d.system.as_str(), d.versus.as_str(), d.estimate.value.unwrap() > 0.0))
             .collect();
-        assert_eq!(
-            neighbours,
-            [("second", "first", true), ("last", "second", true)]
-        );
+        assert_eq!(neighbours, [("second", "first", true), ("last", "second", true)]);
         assert!(found.differences[0].p_holm.unwrap() > ALPHA);
         assert!(found.differences[1].p_holm.unwrap() < ALPHA);
     }
@@ -299,11 +262,7 @@ mod tests {
     fn equal_submissions_share_a_rank() {
         let entries = vec![entry("b", around(0.1, 0)), entry("a", around(0.1, 0))];
         let found = rank(entries, RankedBy::Paired, None, "key").unwrap();
-        let rows: Vec<_> = found
-            .standings
-            .iter()
-            .map(|s| (s.name.as_str(), s.rank))
-            .collect();
+        let rows: Vec<_> = found.standings.iter().map(|s| (s.name.as_str(), s.rank)).collect();
         assert_eq!(rows, [("a", 1), ("b", 1)]);
     }
 
@@ -313,11 +272,7 @@ mod tests {
         let mut turns = around(0.1, 0);
         turns[20..].iter_mut().for_each(|distance| *distance += 1.0);
         let entries = vec![entry("turns", turns), entry("steady", around(0.3, 1))];
-        let parts = Parts {
-            source: "seed".into(),
-            seed: Some(1),
-            public,
-        };
+        let parts = Parts { source: "seed".into(), seed: Some(1), public };
         let found = rank(entries, RankedBy::Paired, Some(&parts), "key").unwrap();
         assert_eq!(found.split.as_ref().unwrap().rank_correlation, Some(-1.0));
         assert_eq!(found.split.unwrap().private, 40);
@@ -328,9 +283,7 @@ mod tests {
     #[test]
     fn pseudo_values_have_the_mean_and_the_error_of_the_set_distance() {
         let centred = |n: usize, scale: f64| -> Vec<f64> {
-            (0..n)
-                .map(|i| scale * (i as f64 - (n - 1) as f64 / 2.0))
-                .collect()
+            (0..n).map(|i| scale * (i as f64 - (n - 1) as f64 / 2.0)).collect()
         };
         let (candidates, references) = (centred(400, 0.001), centred(900, 0.0003));
         let found = Estimate::of_mean(&pseudo_values(0.05, &candidates, &references)).unwrap();
@@ -338,11 +291,7 @@ mod tests {
         let variance =
             |of: &[f64]| of.iter().map(|v| v * v).sum::<f64>() / (of.len() as f64).powi(2);
         let expected = (variance(&candidates) + variance(&references)).sqrt();
-        assert!(
-            (found.se / expected - 1.0).abs() < 1e-3,
-            "{} {expected}",
-            found.se
-        );
+        assert!((found.se / expected - 1.0).abs() < 1e-3, "{} {expected}", found.se);
     }
 
     #[test]

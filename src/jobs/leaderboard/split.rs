@@ -80,10 +80,8 @@ pub fn by_seed<'a>(
         hasher.update(id);
         hasher.finalize().into()
     };
-    let mut order: Vec<([u8; 32], usize)> = ids
-        .enumerate()
-        .map(|(image, id)| (hash(id), image))
-        .collect();
+    let mut order: Vec<([u8; 32], usize)> =
+        ids.enumerate().map(|(image, id)| (hash(id), image)).collect();
     order.sort_unstable();
     let count = (share * order.len() as f64).round() as usize;
     let mut public = vec![false; order.len()];
@@ -130,10 +128,7 @@ pub fn has_usage(references: &CaptionFile) -> bool {
 fn checked(public: Vec<bool>) -> Result<Vec<bool>, SplitError> {
     let count = public.iter().filter(|&&public| public).count();
     if count < 2 || public.len() - count < 2 {
-        return Err(SplitError::Empty {
-            public: count,
-            private: public.len() - count,
-        });
+        return Err(SplitError::Empty { public: count, private: public.len() - count });
     }
     Ok(public)
 }
@@ -159,21 +154,12 @@ mod tests {
         back.reverse();
         assert_eq!(forth, back);
         assert_eq!(forth.iter().filter(|&&public| public).count(), 60);
-        assert_ne!(
-            forth,
-            by_seed(ids.iter().map(String::as_str), 0.3, 8).unwrap()
-        );
+        assert_ne!(forth, by_seed(ids.iter().map(String::as_str), 0.3, 8).unwrap());
     }
 
     #[test]
     fn a_part_without_images_is_refused() {
         let found = by_seed(["a", "b", "c"].into_iter(), 0.1, 0);
-        assert_eq!(
-            found,
-            Err(SplitError::Empty {
-                public: 0,
-                private: 3
-            })
-        );
+        assert_eq!(found, Err(SplitError::Empty { public: 0, private: 3 }));
     }
 }

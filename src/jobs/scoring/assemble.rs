@@ -42,13 +42,7 @@ pub fn assemble(
                 "moments have no rows: they are compared as they are".into(),
             ));
         }
-        (
-            Embeddings { embeddings: a, .. },
-            Embeddings {
-                embeddings: b,
-                path,
-            },
-        ) => {
+        (Embeddings { embeddings: a, .. }, Embeddings { embeddings: b, path }) => {
             if !unpaired && a.nrows() != b.nrows() {
                 return Err(ScoreError::Mismatch(format!(
                     "{}: {} rows of references for {} rows of the submission: paired embeddings need \
@@ -88,10 +82,7 @@ pub fn assemble(
                 Captions(file) => checked(file, Vec::new())?,
                 _ => Vec::new(),
             };
-            AlignedSet {
-                findings,
-                ..without_ids(unpaired_set(submission, references, embedding)?)
-            }
+            AlignedSet { findings, ..without_ids(unpaired_set(submission, references, embedding)?) }
         }
     };
     check_dimensions(&assembled.set)?;
@@ -102,12 +93,7 @@ pub fn assemble(
 }
 
 fn without_ids(set: EvalSet) -> AlignedSet {
-    AlignedSet {
-        set,
-        findings: Vec::new(),
-        candidate_rows: Vec::new(),
-        reference_rows: Vec::new(),
-    }
+    AlignedSet { set, findings: Vec::new(), candidate_rows: Vec::new(), reference_rows: Vec::new() }
 }
 
 /// All findings of a submission, or the error that lists them if one of them is an error.
@@ -118,11 +104,7 @@ pub fn checked(file: &CaptionFile, more: Vec<Finding>) -> Result<Vec<Finding>, S
     if !file.captions.is_empty() {
         findings.extend(more);
     }
-    if captions::is_valid(&findings) {
-        Ok(findings)
-    } else {
-        Err(ScoreError::Invalid(findings))
-    }
+    if captions::is_valid(&findings) { Ok(findings) } else { Err(ScoreError::Invalid(findings)) }
 }
 
 fn unpaired_set(
@@ -166,8 +148,7 @@ fn paired(
         .iter()
         .enumerate()
         .flat_map(|(image, rows)| {
-            rows.iter()
-                .map(move |&row| (image, references.captions[row].text.clone()))
+            rows.iter().map(move |&row| (image, references.captions[row].text.clone()))
         })
         .unzip();
     // One call for both sides: identical captions are encoded once, and work is shared out evenly.

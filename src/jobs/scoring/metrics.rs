@@ -37,10 +37,7 @@ impl Choice {
     pub fn of(names: &[String], seed: u64) -> Result<Self, UnknownGroup> {
         let group =
             |name: &String| table::group(name).ok_or_else(|| UnknownGroup { name: name.clone() });
-        Ok(Self {
-            groups: names.iter().map(group).collect::<Result<_, _>>()?,
-            seed,
-        })
+        Ok(Self { groups: names.iter().map(group).collect::<Result<_, _>>()?, seed })
     }
 
     /// The metrics to compute, in the order of the table.
@@ -64,12 +61,8 @@ pub(super) fn put(results: &mut ScoreResults, name: &'static str, measure: Measu
             };
         }
         FGD_INFINITY => {
-            results.fgd_infinity = Some(Infinity {
-                value: measure,
-                slope: 0.0,
-                r2: 0.0,
-                points: Vec::new(),
-            });
+            results.fgd_infinity =
+                Some(Infinity { value: measure, slope: 0.0, r2: 0.0, points: Vec::new() });
         }
         _ => {
             let definition = metric(name);
@@ -86,10 +79,7 @@ pub(super) fn put(results: &mut ScoreResults, name: &'static str, measure: Measu
 /// Every number of a score by name, computed or missing: the distances, then further metrics. The set distance comes as it is
 /// defined, with its bias and without an interval.
 pub fn numbers(scores: &ScoreResults) -> Vec<(&str, Measure)> {
-    let set = Measure {
-        value: scores.fgd_set.value,
-        ..Measure::default()
-    };
+    let set = Measure { value: scores.fgd_set.value, ..Measure::default() };
     let mut all = vec![
         (FGD_PAIRED, scores.fgd_paired.clone()),
         (FGD_SET, set),
@@ -104,9 +94,7 @@ pub fn numbers(scores: &ScoreResults) -> Vec<(&str, Measure)> {
 
 /// The value of a metric: `None` if the score has no such metric, `Some(None)` if it could not be computed.
 pub fn value(scores: &ScoreResults, name: &str) -> Option<Option<f64>> {
-    let found = numbers(scores)
-        .into_iter()
-        .find(|(known, _)| *known == name);
+    let found = numbers(scores).into_iter().find(|(known, _)| *known == name);
     found.map(|(_, measure)| measure.value)
 }
 

@@ -114,17 +114,10 @@ impl<'a> Scorer<'a> {
                 _ => Vec::new(),
             };
             let results = moments_only::score(system, self.references, &mut self.embedding)?;
-            return Ok(SystemScore {
-                results,
-                findings,
-                images: None,
-            });
+            return Ok(SystemScore { results, findings, images: None });
         }
         let assembled = assemble(system, self.references, self.unpaired, &mut self.embedding)?;
-        let SetScore {
-            mut results,
-            per_caption,
-        } = numbers::score(&assembled.set, &self.choice)?;
+        let SetScore { mut results, per_caption } = numbers::score(&assembled.set, &self.choice)?;
         let groupings = match shared {
             Some(groupings) => groupings.to_vec(),
             None => self.groupings(system, &assembled)?,
@@ -136,15 +129,15 @@ impl<'a> Scorer<'a> {
         Ok(SystemScore {
             results,
             findings: assembled.findings,
-            images: Some(ImageScores {
-                set: assembled.set,
-                per_caption,
-                groupings,
-            }),
+            images: Some(ImageScores { set: assembled.set, per_caption, groupings }),
         })
     }
 
-    fn groupings(&self, system: &System, assembled: &AlignedSet) -> Result<Vec<Grouping>, JobError> {
+    fn groupings(
+        &self,
+        system: &System,
+        assembled: &AlignedSet,
+    ) -> Result<Vec<Grouping>, JobError> {
         let of_column = |column: &String| match (system, self.references) {
             (System::Captions(system), System::Captions(references)) => {
                 group(assembled, system, references, column).map_err(JobError::usage)

@@ -131,11 +131,7 @@ impl SetScore {
                     infinity.points = points.map(|at| (at.n as u64, at.value)).collect();
                 }
             }
-            Detail::Captions {
-                lengths,
-                duplicates,
-                runaway,
-            } => {
+            Detail::Captions { lengths, duplicates, runaway } => {
                 self.results.texts = Some(TextStatistics {
                     lengths: distribution(&lengths),
                     reference_lengths: None,
@@ -153,20 +149,13 @@ fn measure(found: &Value) -> Measure {
         return Measure::estimated(found.value, estimate.se, estimate.ci95);
     }
     let exact = Measure::exact(found.value);
-    Measure {
-        reason: exact
-            .reason
-            .or(found.reason.as_ref().map(ToString::to_string)),
-        ..exact
-    }
+    Measure { reason: exact.reason.or(found.reason.as_ref().map(ToString::to_string)), ..exact }
 }
 
 /// The set distance as it stands in a record.
 fn set_measure(statistics: &SetStatistics) -> SetMeasure {
-    let mut measure = SetMeasure {
-        value: Some(statistics.distance.value),
-        ..SetMeasure::default()
-    };
+    let mut measure =
+        SetMeasure { value: Some(statistics.distance.value), ..SetMeasure::default() };
     match &statistics.bias {
         Ok(bias) => {
             measure.bias = Some(bias.bias);
@@ -182,12 +171,8 @@ fn set_measure(statistics: &SetStatistics) -> SetMeasure {
         "the two sets are nearly equal, so the distance is skewed and its interval only indicative"
             .to_owned()
     });
-    let warnings: Vec<String> = statistics
-        .warning
-        .iter()
-        .map(ToString::to_string)
-        .chain(nearly_equal)
-        .collect();
+    let warnings: Vec<String> =
+        statistics.warning.iter().map(ToString::to_string).chain(nearly_equal).collect();
     measure.warning = (!warnings.is_empty()).then(|| warnings.join("; "));
     measure
 }
@@ -205,11 +190,7 @@ fn distribution(values: &[f64]) -> Distribution {
     let mut sorted = values.to_vec();
     sorted.sort_by(f64::total_cmp);
     let (low, high) = (sorted[0], sorted[sorted.len() - 1]);
-    let width = if high > low {
-        (high - low) / BINS as f64
-    } else {
-        1.0
-    };
+    let width = if high > low { (high - low) / BINS as f64 } else { 1.0 };
     let mut counts = vec![0; BINS];
     for value in &sorted {
         let bin = ((value - low) / width) as usize;
@@ -217,10 +198,7 @@ fn distribution(values: &[f64]) -> Distribution {
     }
     let quantile = |share: f64| {
         let place = share * (sorted.len() - 1) as f64;
-        let (below, above) = (
-            sorted[place.floor() as usize],
-            sorted[place.ceil() as usize],
-        );
+        let (below, above) = (sorted[place.floor() as usize], sorted[place.ceil() as usize]);
         below + (above - below) * place.fract()
     };
     Distribution {

@@ -18,12 +18,8 @@ pub const READS_TEXT: &str = "ocr";
 pub const LENGTH: &str = "length";
 
 /// Upper ends of the groups of lengths, in words.
-const LENGTHS: [(usize, &str); 4] = [
-    (8, "01-08 words"),
-    (16, "09-16 words"),
-    (24, "17-24 words"),
-    (usize::MAX, "25+ words"),
-];
+const LENGTHS: [(usize, &str); 4] =
+    [(8, "01-08 words"), (16, "09-16 words"), (24, "17-24 words"), (usize::MAX, "25+ words")];
 
 /// Why a slice could not be made.
 #[derive(Debug, thiserror::Error)]
@@ -79,16 +75,10 @@ pub fn score_groups(
         .iter()
         .map(|(value, images)| {
             let results = score(&set.subset(images), choice)?.results;
-            Ok(SlicePart {
-                value: value.clone(),
-                results,
-            })
+            Ok(SlicePart { value: value.clone(), results })
         })
         .collect::<Result<_, MetricError>>()?;
-    Ok(Slice {
-        column: grouping.column.clone(),
-        parts,
-    })
+    Ok(Slice { column: grouping.column.clone(), parts })
 }
 
 /// Groups the images by `column`, which [`slice()`] explains.
@@ -99,11 +89,8 @@ pub fn group(
     column: &str,
 ) -> Result<Grouping, SliceError> {
     let set = &assembled.set;
-    let texts = set
-        .texts
-        .as_ref()
-        .filter(|_| set.image_of.is_some())
-        .ok_or(SliceError::NoCaptions)?;
+    let texts =
+        set.texts.as_ref().filter(|_| set.image_of.is_some()).ok_or(SliceError::NoCaptions)?;
     let values: Vec<String> = if let Some(cells) = references.column(column) {
         values_of(&cells, &assembled.reference_rows)
     } else if let Some(cells) = submission.column(column) {
@@ -123,10 +110,7 @@ pub fn group(
         }
         values
     } else {
-        let known: Vec<&str> = references
-            .column_names()
-            .chain(submission.column_names())
-            .collect();
+        let known: Vec<&str> = references.column_names().chain(submission.column_names()).collect();
         return Err(SliceError::Column {
             column: column.to_owned(),
             known: if known.is_empty() {
@@ -140,17 +124,11 @@ pub fn group(
     for (image, value) in values.into_iter().enumerate() {
         groups.entry(value).or_default().push(image);
     }
-    Ok(Grouping {
-        column: column.to_owned(),
-        groups,
-    })
+    Ok(Grouping { column: column.to_owned(), groups })
 }
 
 fn length_group(words: usize) -> &'static str {
-    LENGTHS
-        .iter()
-        .find(|(most, _)| words <= *most)
-        .map_or("25+ words", |(_, name)| name)
+    LENGTHS.iter().find(|(most, _)| words <= *most).map_or("25+ words", |(_, name)| name)
 }
 
 /// The value of each image, whose caption stands in one of `rows`.

@@ -52,24 +52,15 @@ pub enum SystemError {
 impl System {
     /// Reads what `path` holds: `.npy` and `.npz` by their names, captions otherwise.
     pub fn open(path: &Path, options: &ReadOptions) -> Result<Self, SystemError> {
-        let extension = path
-            .extension()
-            .map(|extension| extension.to_ascii_lowercase());
-        match extension
-            .as_deref()
-            .and_then(|extension| extension.to_str())
-        {
+        let extension = path.extension().map(|extension| extension.to_ascii_lowercase());
+        match extension.as_deref().and_then(|extension| extension.to_str()) {
             Some("npy") => Ok(Self::Embeddings {
                 path: path.into(),
                 embeddings: arrays::read_embeddings(path)?,
             }),
             Some("npz") => {
                 let (moments, n) = read_moments(path)?;
-                Ok(Self::Moments {
-                    path: path.into(),
-                    moments: Box::new(moments),
-                    n,
-                })
+                Ok(Self::Moments { path: path.into(), moments: Box::new(moments), n })
             }
             _ => Ok(Self::Captions(captions::read(path, options)?)),
         }
@@ -175,9 +166,7 @@ pub fn stem(path: &Path) -> String {
         true => path.file_name(),
         false => path.file_stem(),
     };
-    name.unwrap_or(path.as_os_str())
-        .to_string_lossy()
-        .into_owned()
+    name.unwrap_or(path.as_os_str()).to_string_lossy().into_owned()
 }
 
 /// Reads a `.npz` file of moments and how many embeddings they were made of, where the file says so; they carry `n = 2`, the
@@ -188,9 +177,7 @@ pub fn stem(path: &Path) -> String {
 pub fn read_moments(path: &Path) -> Result<(Moments, Option<u64>), ArrayError> {
     let MeanCovariance { mu, sigma, n } = arrays::read_moments(path)?;
     let moments = Moments::from_mean_covariance(n.unwrap_or(2), mu, sigma, 1);
-    let moments = moments.map_err(|error| ArrayError::Format {
-        path: path.into(),
-        reason: error.to_string(),
-    })?;
+    let moments = moments
+        .map_err(|error| ArrayError::Format { path: path.into(), reason: error.to_string() })?;
     Ok((moments, n))
 }

@@ -15,12 +15,8 @@ pub(super) const STANDINGS: [(&str, Standing); 3] = [
 ];
 
 /// The outcomes in the order of their numbers.
-pub(super) const OUTCOMES: [Outcome; 4] = [
-    Outcome::Measured,
-    Outcome::Failed,
-    Outcome::NotRun,
-    Outcome::NotValid,
-];
+pub(super) const OUTCOMES: [Outcome; 4] =
+    [Outcome::Measured, Outcome::Failed, Outcome::NotRun, Outcome::NotValid];
 
 /// The kinds by their names.
 pub(super) const KINDS: [(&str, Kind); 2] = [("quality", Kind::Quality), ("speed", Kind::Speed)];
@@ -32,20 +28,14 @@ pub(super) fn number_of<T: PartialEq>(all: &[T], one: &T) -> i64 {
 pub(super) fn outcome(row: &Row, column: usize) -> rusqlite::Result<Outcome> {
     let number: i64 = row.get(column)?;
     let known = usize::try_from(number).ok().and_then(|at| OUTCOMES.get(at));
-    known
-        .copied()
-        .ok_or_else(|| unknown(column, "outcome", number))
+    known.copied().ok_or_else(|| unknown(column, "outcome", number))
 }
 
 /// The standing and its name.
 pub(super) fn standing(row: &Row, column: usize) -> rusqlite::Result<(&'static str, Standing)> {
     let number: i64 = row.get(column)?;
-    let known = usize::try_from(number)
-        .ok()
-        .and_then(|at| STANDINGS.get(at));
-    known
-        .copied()
-        .ok_or_else(|| unknown(column, "standing", number))
+    let known = usize::try_from(number).ok().and_then(|at| STANDINGS.get(at));
+    known.copied().ok_or_else(|| unknown(column, "standing", number))
 }
 
 pub(super) fn verdict(row: &Row, column: usize) -> rusqlite::Result<NightlyVerdict> {

@@ -150,10 +150,7 @@ pub fn fingerprint(host: &Host) -> String {
     let digest = Digest::new("machine", 1)
         .field("cpu", &host.cpu)
         .field("cores", host.cores.to_string())
-        .field(
-            "core limit",
-            or_none(host.cgroup_cpus.map(|cpus| cpus.to_string())),
-        )
+        .field("core limit", or_none(host.cgroup_cpus.map(|cpus| cpus.to_string())))
         .field("GiB", or_none(gibibytes(host.memory_bytes)))
         .field("GiB limit", or_none(gibibytes(host.cgroup_memory_bytes)))
         .field("simd", &host.simd)

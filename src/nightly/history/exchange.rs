@@ -117,14 +117,9 @@ fn at(path: &Path, index: usize, error: impl std::fmt::Display) -> HistoryError 
 }
 
 fn wrong(path: &Path, problem: &str) -> HistoryError {
-    HistoryError::Exchange {
-        path: path.into(),
-        problem: problem.into(),
-    }
+    HistoryError::Exchange { path: path.into(), problem: problem.into() }
 }
 
 fn unwritable(error: impl std::fmt::Display) -> HistoryError {
-    HistoryError::Row {
-        problem: error.to_string(),
-    }
+    HistoryError::Row { problem: error.to_string() }
 }

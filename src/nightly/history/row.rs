@@ -107,10 +107,7 @@ impl Row {
             .map(|(_, standing)| *standing)
             .ok_or_else(|| row_error(format!("unknown standing `{}`", self.standing)))?;
         let finite = |value: Option<f64>| value.is_none_or(f64::is_finite);
-        if ![self.value, self.low, self.high, self.first]
-            .into_iter()
-            .all(finite)
-        {
+        if ![self.value, self.low, self.high, self.first].into_iter().all(finite) {
             return Err(row_error("a figure is not finite".into()));
         }
         let inputs = u64::from_str_radix(&self.inputs, 16)

@@ -17,18 +17,13 @@ const BUSY: Duration = Duration::from_secs(60);
 /// Opens the file, or makes it.
 pub(super) fn open(path: &Path) -> Result<Connection, HistoryError> {
     let failed = |source: rusqlite::Error| match source.sqlite_error_code() {
-        Some(ErrorCode::NotADatabase) => HistoryError::Foreign {
-            path: path.into(),
-            what: "is not an SQLite file".into(),
-        },
-        Some(ErrorCode::DatabaseCorrupt) => HistoryError::Corrupt {
-            path: path.into(),
-            problem: source.to_string(),
-        },
-        _ => HistoryError::Sqlite {
-            path: path.into(),
-            source,
-        },
+        Some(ErrorCode::NotADatabase) => {
+            HistoryError::Foreign { path: path.into(), what: "is not an SQLite file".into() }
+        }
+        Some(ErrorCode::DatabaseCorrupt) => {
+            HistoryError::Corrupt { path: path.into(), problem: source.to_string() }
+        }
+        _ => HistoryError::Sqlite { path: path.into(), source },
     };
     let is_new = std::fs::metadata(path).map_or(true, |data| data.len() == 0);
     if !is_new {
@@ -38,9 +33,7 @@ pub(super) fn open(path: &Path) -> Result<Connection, HistoryError> {
     let connection = Connection::open(path).map_err(failed)?;
     connection.busy_timeout(BUSY).map_err(failed)?;
     if is_new {
-        connection
-            .pragma_update(None, "application_id", APPLICATION)
-            .map_err(failed)?;
+        connection.pragma_update(None, "application_id", APPLICATION).map_err(failed)?;
     }
     (connection.pragma_update(None, "journal_mode", "wal")).map_err(failed)?;
     (connection.pragma_update(None, "synchronous", "full")).map_err(failed)?;
@@ -52,23 +45,18 @@ fn look(path: &Path, failed: &dyn Fn(rusqlite::Error) -> HistoryError) -> Result
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags).map_err(failed)?;
     connection.busy_timeout(BUSY).map_err(failed)?;
-    let application: i64 = connection
-        .pragma_query_value(None, "application_id", |row| row.get(0))
-        .map_err(failed)?;
+    let application: i64 =
+        connection.pragma_query_value(None, "application_id", |row| row.get(0)).map_err(failed)?;
     if application != APPLICATION {
         return Err(HistoryError::Foreign {
             path: path.into(),
             what: "is an SQLite file of another program".into(),
         });
     }
-    let found: String = connection
-        .pragma_query_value(None, "quick_check", |row| row.get(0))
-        .map_err(failed)?;
+    let found: String =
+        connection.pragma_query_value(None, "quick_check", |row| row.get(0)).map_err(failed)?;
     if found != "ok" {
-        return Err(HistoryError::Corrupt {
-            path: path.into(),
-            problem: found,
-        });
+        return Err(HistoryError::Corrupt { path: path.into(), problem: found });
     }
     Ok(())
 }

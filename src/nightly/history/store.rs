@@ -75,18 +75,11 @@ impl History {
     /// # Errors
     /// A file of another or of a later program, or a damaged one.
     pub fn open_file(path: &Path) -> Result<Self, HistoryError> {
-        let mut history = Self {
-            connection: open(path)?,
-            path: path.into(),
-        };
+        let mut history = Self { connection: open(path)?, path: path.into() };
         let known = MIGRATIONS.len();
         let found = version(&history.connection).map_err(history.failed())?;
         if found > known {
-            return Err(HistoryError::Newer {
-                path: history.path,
-                found,
-                known,
-            });
+            return Err(HistoryError::Newer { path: history.path, found, known });
         }
         if found < known {
             history.transaction(|database| {
@@ -102,10 +95,7 @@ impl History {
 
     fn failed(&self) -> impl Fn(rusqlite::Error) -> HistoryError + use<> {
         let path = self.path.clone();
-        move |source| HistoryError::Sqlite {
-            path: path.clone(),
-            source,
-        }
+        move |source| HistoryError::Sqlite { path: path.clone(), source }
     }
 
     /// All or nothing.
@@ -168,9 +158,8 @@ impl History {
     }
 
     fn read_pasts(&self, suite: &str, nights: &[Night]) -> rusqlite::Result<Vec<Past>> {
-        let place: HashMap<i64, usize> = (nights.iter().enumerate())
-            .map(|(index, night)| (night.id(), index))
-            .collect();
+        let place: HashMap<i64, usize> =
+            (nights.iter().enumerate()).map(|(index, night)| (night.id(), index)).collect();
         let mut pasts: HashMap<i64, Past> = HashMap::new();
         let sql =
             "SELECT id, suite, system, metric, kind, definition, host, engine, dtype, threads,
@@ -178,11 +167,7 @@ impl History {
         let mut statement = self.connection.prepare_cached(sql)?;
         let mut rows = statement.query([suite])?;
         while let Some(row) = rows.next()? {
-            let past = Past {
-                series: series(row, 1)?,
-                points: Vec::new(),
-                levels: Vec::new(),
-            };
+            let past = Past { series: series(row, 1)?, points: Vec::new(), levels: Vec::new() };
             pasts.insert(row.get(0)?, past);
         }
         let sql =

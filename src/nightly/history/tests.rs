@@ -33,20 +33,12 @@ fn entry(metric: &str, value: Option<f64>) -> Entry {
             unit: "s".into(),
             higher_is_better: Some(false),
         },
-        outcome: if value.is_some() {
-            Outcome::Measured
-        } else {
-            Outcome::Failed
-        },
+        outcome: if value.is_some() { Outcome::Measured } else { Outcome::Failed },
         value,
         low: value.map(|v| v - 0.5),
         high: value.map(|v| v + 0.5),
         first: None,
-        standing: if value == Some(9.0) {
-            Standing::Regressed
-        } else {
-            Standing::Accepted
-        },
+        standing: if value == Some(9.0) { Standing::Regressed } else { Standing::Accepted },
         verdict: NightlyVerdict::Unchanged,
         reason: String::new(),
         inputs: -7,
@@ -56,9 +48,7 @@ fn entry(metric: &str, value: Option<f64>) -> Entry {
 
 fn filled(history: &mut History) {
     for (day, value) in [(1, Some(1.0)), (2, None), (3, Some(9.0)), (4, Some(9.0))] {
-        history
-            .record(&night(day), &[entry("p50", value), entry("p90", value)])
-            .unwrap();
+        history.record(&night(day), &[entry("p50", value), entry("p90", value)]).unwrap();
     }
 }
 
@@ -80,9 +70,7 @@ fn every_question_is_answered() {
     let history = &mut History::open_file(&path).unwrap();
     filled(history);
     // A night that is written again replaces itself.
-    history
-        .record(&night(1), &[entry("p50", Some(1.5))])
-        .unwrap();
+    history.record(&night(1), &[entry("p50", Some(1.5))]).unwrap();
     let nights = history.nights("s").unwrap();
     assert_eq!(nights, [1, 2, 3, 4].map(night));
     let pasts = history.pasts("s", &nights).unwrap();
@@ -94,17 +82,10 @@ fn every_question_is_answered() {
     assert_eq!(pasts[0].series, entry("p50", None).series);
     assert!(history.nights("t").unwrap().is_empty());
 
-    history
-        .accept(&pasts[0].series, &night(3), "2026-01-05", "a new machine")
-        .unwrap();
+    history.accept(&pasts[0].series, &night(3), "2026-01-05", "a new machine").unwrap();
     let pasts = history.pasts("s", &nights).unwrap();
     assert_eq!(pasts[0].levels, [2]);
-    assert!(
-        pasts[0]
-            .points
-            .iter()
-            .all(|point| point.standing == Standing::Accepted)
-    );
+    assert!(pasts[0].points.iter().all(|point| point.standing == Standing::Accepted));
     assert_eq!(pasts[1].points[3].standing, Standing::Regressed);
     assert_eq!(rows(history).len(), 8);
     let again = History::open_file(&path).unwrap();
@@ -117,9 +98,7 @@ fn exported_rows_come_back_in_both_forms() {
     let mut history = History::open_file(&folder.path().join("one.sqlite")).unwrap();
     filled(&mut history);
     let series = entry("p90", None).series;
-    history
-        .accept(&series, &night(3), "2026-01-05", "known")
-        .unwrap();
+    history.accept(&series, &night(3), "2026-01-05", "known").unwrap();
     let before = rows(&history);
     for name in ["history.jsonl", "history.parquet"] {
         let path = folder.path().join(name);
@@ -141,10 +120,8 @@ fn a_bad_row_imports_nothing_and_is_named() {
     let folder = tempfile::tempdir().unwrap();
     let mut history = History::open_file(&folder.path().join("h.sqlite")).unwrap();
     filled(&mut history);
-    let good: Vec<String> = rows(&history)
-        .iter()
-        .map(|row| serde_json::to_string(row).unwrap())
-        .collect();
+    let good: Vec<String> =
+        rows(&history).iter().map(|row| serde_json::to_string(row).unwrap()).collect();
     let path = folder.path().join("bad.jsonl");
     let wrong = good[1].replace("\"accepted\"", "\"perhaps\"");
     std::fs::write(&path, format!("{}\n{wrong}\n", good[0])).unwrap();
@@ -159,10 +136,7 @@ fn a_bad_row_imports_nothing_and_is_named() {
 
 fn refused(path: &Path) -> String {
     let before = std::fs::read(path).unwrap();
-    let error = History::open_file(path)
-        .map(|_| ())
-        .unwrap_err()
-        .to_string();
+    let error = History::open_file(path).map(|_| ()).unwrap_err().to_string();
     assert_eq!(std::fs::read(path).unwrap(), before, "the file was touched");
     error
 }
@@ -171,11 +145,7 @@ fn refused(path: &Path) -> String {
 fn files_of_others_and_damaged_ones_are_refused_and_left_alone() {
     let folder = tempfile::tempdir().unwrap();
     let text = folder.path().join("notes.txt");
-    std::fs::write(
-        &text,
-        "not a database, but a text that is long enough to look at",
-    )
-    .unwrap();
+    std::fs::write(&text, "not a database, but a text that is long enough to look at").unwrap();
     assert!(refused(&text).contains("is not an SQLite file"));
 
     let foreign = folder.path().join("foreign.sqlite");
@@ -187,9 +157,8 @@ fn files_of_others_and_damaged_ones_are_refused_and_left_alone() {
     let path = folder.path().join("history.sqlite");
     let mut history = History::open_file(&path).unwrap();
     for day in 1..28 {
-        let entries: Vec<Entry> = (0..50)
-            .map(|metric| entry(&format!("m{metric}"), Some(f64::from(day))))
-            .collect();
+        let entries: Vec<Entry> =
+            (0..50).map(|metric| entry(&format!("m{metric}"), Some(f64::from(day)))).collect();
         history.record(&night(day), &entries).unwrap();
     }
     drop(history);
@@ -208,9 +177,6 @@ fn a_history_of_a_later_program_is_not_opened() {
     let connection = rusqlite::Connection::open(&path).unwrap();
     connection.pragma_update(None, "user_version", 99).unwrap();
     drop(connection);
-    let error = History::open_file(&path)
-        .map(|_| ())
-        .unwrap_err()
-        .to_string();
+    let error = History::open_file(&path).map(|_| ()).unwrap_err().to_string();
     assert!(error.contains("update fgd"), "{error}");
 }

@@ -17,9 +17,7 @@ pub(super) fn tonight(
     fresh: bool,
     progress: &dyn Progress,
 ) -> Result<(NightFolder, Night), NightlyError> {
-    let unfinished = NightFolder::all(&workspace.state)
-        .pop()
-        .filter(|night| !night.is_finished());
+    let unfinished = NightFolder::all(&workspace.state).pop().filter(|night| !night.is_finished());
     if let Some(folder) = unfinished.filter(|night| !fresh && night.is_resumable(now))
         && let Some(night) = folder.night()
     {
@@ -53,9 +51,7 @@ pub(super) fn close_abandoned(
     fresh: bool,
     progress: &dyn Progress,
 ) -> Result<(), NightlyError> {
-    let left = NightFolder::all(&workspace.state)
-        .into_iter()
-        .filter(|night| !night.is_finished());
+    let left = NightFolder::all(&workspace.state).into_iter().filter(|night| !night.is_finished());
     for folder in left.filter(|night| fresh || !night.is_resumable(now)) {
         if let Some(night) = folder.night() {
             progress.say(&format!(
@@ -64,11 +60,7 @@ pub(super) fn close_abandoned(
             ));
             let nights = history.nights(&workspace.suite.name)?;
             let pasts = history.pasts(&workspace.suite.name, &nights)?;
-            let timeline = Timeline {
-                nights: &nights,
-                pasts: &pasts,
-                tonight: &night,
-            };
+            let timeline = Timeline { nights: &nights, pasts: &pasts, tonight: &night };
             let why = "the night was killed and not gone on with";
             let (suite, outcome) = (&workspace.suite, Outcome::NotRun);
             let systems = suite.systems.iter().flat_map(|system| {
@@ -79,10 +71,8 @@ pub(super) fn close_abandoned(
                 .benchmarks
                 .iter()
                 .flat_map(|benchmark| speed::missing(&timeline, suite, benchmark, outcome, why));
-            let entries: Vec<_> = systems
-                .chain(benchmarks)
-                .map(|assessment| assessment.entry)
-                .collect();
+            let entries: Vec<_> =
+                systems.chain(benchmarks).map(|assessment| assessment.entry).collect();
             history.record(&night, &entries)?;
         }
         folder.finish()?;
@@ -105,12 +95,7 @@ pub(super) fn print_plan(workspace: &Workspace, progress: &dyn Progress) {
             steps.push(format!("leaderboard {}", data.name));
         }
     }
-    steps.extend(
-        suite
-            .benchmarks
-            .iter()
-            .map(|benchmark| format!("bench {}", benchmark.name)),
-    );
+    steps.extend(suite.benchmarks.iter().map(|benchmark| format!("bench {}", benchmark.name)));
     progress.say(&format!(
         "suite {}: {} · changed systems are compared with their accepted captions, slow benchmarks measured again",
         suite.name,

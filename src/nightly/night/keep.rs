@@ -98,11 +98,7 @@ mod tests {
 
     fn date(file: &Path, age: u64) {
         let then = SystemTime::now() - Duration::from_secs(age);
-        let file = File::options()
-            .append(true)
-            .create(true)
-            .open(file)
-            .unwrap();
+        let file = File::options().append(true).create(true).open(file).unwrap();
         file.set_modified(then).unwrap();
     }
 
@@ -110,12 +106,8 @@ mod tests {
     fn captions_stay_as_long_as_a_kept_night_has_used_them() {
         let folder = tempfile::tempdir().unwrap();
         let state = folder.path();
-        let nights = [
-            ("2026-01-01", 300),
-            ("2026-01-02", 200),
-            ("2026-01-03", 100),
-        ]
-        .map(|(started, age)| begin(state, started, age));
+        let nights = [("2026-01-01", 300), ("2026-01-02", 200), ("2026-01-03", 100)]
+            .map(|(started, age)| begin(state, started, age));
         // Made by the first night and used again by the last, and used by the first alone.
         for (key, age) in [("used", 90), ("unused", 290)] {
             let place = state.join("captions").join(key);

@@ -32,11 +32,7 @@ pub use keep::accept_captions;
 ///
 /// # Errors
 /// Another run is at work; the history or a folder cannot be used. A step that fails is no error: its figures are missing.
-pub fn run(
-    workspace: &Workspace,
-    fresh: bool,
-    session: &Session,
-) -> Result<Record, NightlyError> {
+pub fn run(workspace: &Workspace, fresh: bool, session: &Session) -> Result<Record, NightlyError> {
     let began = Instant::now();
     let machine = host::describe();
     let now = provenance::now();
@@ -73,11 +69,7 @@ pub fn run(
         planner,
         hashes,
         executor,
-        timeline: Timeline {
-            nights: &nights,
-            pasts: &pasts,
-            tonight: &tonight,
-        },
+        timeline: Timeline { nights: &nights, pasts: &pasts, tonight: &tonight },
         assessments: Vec::new(),
         leaderboards: Vec::new(),
         benches: Vec::new(),
@@ -89,13 +81,7 @@ pub fn run(
     run.run_benchmarks()?;
     let gates = check_gates(workspace, &scores);
     run.hashes.save();
-    let NightRun {
-        assessments,
-        leaderboards,
-        benches,
-        executor,
-        ..
-    } = run;
+    let NightRun { assessments, leaderboards, benches, executor, .. } = run;
     let steps = executor.steps;
 
     let entries: Vec<_> = assessments.iter().map(|one| one.entry.clone()).collect();
@@ -107,19 +93,11 @@ pub fn run(
     let mut findings: Vec<_> = assessments.into_iter().map(|one| one.finding).collect();
     findings.sort_by_key(|finding| (finding.verdict, !finding.gated));
     let crossed = gates.iter().any(|gate| gate.passed == Some(false));
-    let worst = findings
-        .iter()
-        .map(|finding| finding.verdict)
-        .min()
-        .unwrap_or_default();
+    let worst = findings.iter().map(|finding| finding.verdict).min().unwrap_or_default();
     let results = NightlyResults {
         suite: suite.name.clone(),
         night: tonight.started.clone(),
-        verdict: if crossed {
-            NightlyVerdict::Regressed
-        } else {
-            worst
-        },
+        verdict: if crossed { NightlyVerdict::Regressed } else { worst },
         findings,
         gates,
         steps,
@@ -143,12 +121,8 @@ pub fn run(
 
 /// The suite's conditions. One that cannot be decided because a system has failed is not crossed: the failure is told.
 fn check_gates(workspace: &Workspace, scores: &[NightScore]) -> Vec<record::Gate> {
-    let names: Vec<String> = workspace
-        .suite
-        .systems
-        .iter()
-        .map(|system| system.name.clone())
-        .collect();
+    let names: Vec<String> =
+        workspace.suite.systems.iter().map(|system| system.name.clone()).collect();
     let none = ScoreResults::default();
     let numbers: Vec<(&str, &ScoreResults)> = names
         .iter()
@@ -180,9 +154,7 @@ fn record_of(
 ) -> Result<Record, NightlyError> {
     let (suite, file) = (&workspace.suite, &workspace.file);
     let sha256 = file_sha256(file)?;
-    let gates = Digest::new("gates of a suite", 1)
-        .field("gates", json(&suite.gates))
-        .finish();
+    let gates = Digest::new("gates of a suite", 1).field("gates", json(&suite.gates)).finish();
     let origin = Origin {
         host,
         encoder: None,
@@ -202,8 +174,5 @@ fn record_of(
         findings: Vec::new(),
         timings: BTreeMap::from([("total".to_owned(), began.elapsed().as_secs_f64())]),
     };
-    Ok(provenance::record(
-        origin,
-        Results::Nightly(Box::new(results)),
-    ))
+    Ok(provenance::record(origin, Results::Nightly(Box::new(results))))
 }

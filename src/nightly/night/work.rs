@@ -28,11 +28,7 @@ pub(super) struct NightScore<'a> {
 
 impl NightScore<'_> {
     fn captions<'a>(&'a self, name: &'a str) -> Captions<'a> {
-        Captions {
-            name,
-            path: &self.captions,
-            sha256: &self.sha256,
-        }
+        Captions { name, path: &self.captions, sha256: &self.sha256 }
     }
 }
 
@@ -108,11 +104,7 @@ impl<'a> NightRun<'a> {
             Ok(sha256) => sha256,
             Err(error) => return Ok(StepResult::Failed(error.to_string())),
         };
-        let file = Captions {
-            name: &system.name,
-            path: &captions,
-            sha256: &sha256,
-        };
+        let file = Captions { name: &system.name, path: &captions, sha256: &sha256 };
         let step = self.planner.score(system, file);
         Ok(self.executor.record(&step)?.map(|record| NightScore {
             system,
@@ -146,11 +138,7 @@ impl<'a> NightRun<'a> {
             let Ok(sha256) = self.hashes.sha256(&accepted) else {
                 continue;
             };
-            let accepted = Captions {
-                name: "accepted",
-                path: &accepted,
-                sha256: &sha256,
-            };
+            let accepted = Captions { name: "accepted", path: &accepted, sha256: &sha256 };
             let tonight = score.captions("tonight");
             let step = self.planner.compare(score.system, accepted, tonight);
             let why = match self.executor.record(&step)? {
@@ -175,12 +163,10 @@ impl<'a> NightRun<'a> {
     pub fn rank(&mut self, scores: &[NightScore]) -> Result<(), NightlyError> {
         let suite = &self.workspace.suite;
         for data in &suite.data {
-            let of_data = scores
-                .iter()
-                .filter(|score| suite.data_of(score.system).name == data.name);
-            let captions: Vec<Captions> = of_data
-                .map(|score| score.captions(&score.system.name))
-                .collect();
+            let of_data =
+                scores.iter().filter(|score| suite.data_of(score.system).name == data.name);
+            let captions: Vec<Captions> =
+                of_data.map(|score| score.captions(&score.system.name)).collect();
             if captions.len() > 1 {
                 let step = self.planner.leaderboard(data, &captions);
                 if let StepResult::Done(record) = self.executor.record(&step)? {
@@ -198,9 +184,7 @@ impl<'a> NightRun<'a> {
             let missing = |timeline: &Timeline, outcome, why: &str| {
                 speed::missing(timeline, suite, benchmark, outcome, why)
             };
-            let result = self
-                .executor
-                .record(&self.planner.bench(benchmark, false))?;
+            let result = self.executor.record(&self.planner.bench(benchmark, false))?;
             let assessments = match result {
                 StepResult::Done(record) => {
                     let assessments = match invalid(&record) {
@@ -232,13 +216,7 @@ impl<'a> NightRun<'a> {
             }
         }
         let timeline = &self.timeline;
-        Ok(speed::judge_run(
-            timeline,
-            suite,
-            benchmark,
-            record,
-            again.as_ref(),
-        ))
+        Ok(speed::judge_run(timeline, suite, benchmark, record, again.as_ref()))
     }
 }
 
@@ -247,8 +225,7 @@ fn invalid(record: &Record) -> Option<String> {
     let Results::Bench(results) = &record.results else {
         return None;
     };
-    let reasons: Vec<&str> = (results.validity.reasons.iter())
-        .map(|remark| remark.reason.as_str())
-        .collect();
+    let reasons: Vec<&str> =
+        (results.validity.reasons.iter()).map(|remark| remark.reason.as_str()).collect();
     (!results.validity.valid).then(|| format!("the run does not count: {}", reasons.join("; ")))
 }

@@ -18,22 +18,9 @@ pub(super) fn nearest<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> O
 /// What is wrong with a suite, if anything is.
 pub(super) fn wrong_with(suite: &Suite) -> Option<String> {
     let named = [
-        (
-            "data set",
-            suite
-                .data
-                .iter()
-                .map(|d| d.name.as_str())
-                .collect::<Vec<_>>(),
-        ),
-        (
-            "system",
-            suite.systems.iter().map(|s| s.name.as_str()).collect(),
-        ),
-        (
-            "benchmark",
-            suite.benchmarks.iter().map(|b| b.name.as_str()).collect(),
-        ),
+        ("data set", suite.data.iter().map(|d| d.name.as_str()).collect::<Vec<_>>()),
+        ("system", suite.systems.iter().map(|s| s.name.as_str()).collect()),
+        ("benchmark", suite.benchmarks.iter().map(|b| b.name.as_str()).collect()),
         ("suite", vec![suite.name.as_str()]),
     ];
     for (what, names) in &named {
@@ -54,18 +41,15 @@ pub(super) fn wrong_with(suite: &Suite) -> Option<String> {
     if suite.systems.is_empty() && suite.benchmarks.is_empty() {
         return Some("nothing to do: it has neither a [[system]] nor a [[benchmark]]".into());
     }
-    (suite
-        .systems
-        .iter()
-        .find_map(|system| wrong_system(suite, system)))
-    .or_else(|| suite.benchmarks.iter().find_map(wrong_benchmark))
-    .or_else(|| wrong_gates(suite))
-    .or_else(|| suite.notify.iter().find_map(wrong_notification))
-    .or_else(|| (suite.threads == Some(0)).then(|| "threads = 0: give at least one".into()))
-    .or_else(|| {
-        (suite.retention.nights == 0)
-            .then(|| "[retention] nights = 0: tonight's records would go at once".into())
-    })
+    (suite.systems.iter().find_map(|system| wrong_system(suite, system)))
+        .or_else(|| suite.benchmarks.iter().find_map(wrong_benchmark))
+        .or_else(|| wrong_gates(suite))
+        .or_else(|| suite.notify.iter().find_map(wrong_notification))
+        .or_else(|| (suite.threads == Some(0)).then(|| "threads = 0: give at least one".into()))
+        .or_else(|| {
+            (suite.retention.nights == 0)
+                .then(|| "[retention] nights = 0: tonight's records would go at once".into())
+        })
 }
 
 /// Names become file names and stand in front of an equals sign.
@@ -111,11 +95,8 @@ fn wrong_system(suite: &Suite, system: &System) -> Option<String> {
 }
 
 fn wrong_benchmark(benchmark: &Benchmark) -> Option<String> {
-    let targets = [
-        benchmark.encoder.is_some(),
-        benchmark.captioner.is_some(),
-        benchmark.score.is_some(),
-    ];
+    let targets =
+        [benchmark.encoder.is_some(), benchmark.captioner.is_some(), benchmark.score.is_some()];
     let problem = match targets.iter().filter(|is_given| **is_given).count() {
         1 => benchmark.request().check().err()?,
         _ => {
@@ -127,11 +108,7 @@ fn wrong_benchmark(benchmark: &Benchmark) -> Option<String> {
 
 fn wrong_gates(suite: &Suite) -> Option<String> {
     let gates = &suite.gates;
-    let systems: Vec<String> = suite
-        .systems
-        .iter()
-        .map(|system| system.name.clone())
-        .collect();
+    let systems: Vec<String> = suite.systems.iter().map(|system| system.name.clone()).collect();
     for condition in &gates.conditions {
         if let Err(error) = Gate::parse(condition, &systems) {
             return Some(format!("[gates] conditions: {error}"));
@@ -140,22 +117,14 @@ fn wrong_gates(suite: &Suite) -> Option<String> {
     let rule = gates.speed.rule();
     let positive = |value: f64| value.is_finite() && value > 0.0;
     if !(gates.alpha > 0.0 && gates.alpha < 1.0) {
-        Some(format!(
-            "[gates] alpha = {}: lies between 0 and 1",
-            gates.alpha
-        ))
+        Some(format!("[gates] alpha = {}: lies between 0 and 1", gates.alpha))
     } else if !(gates.tolerance.is_finite() && gates.tolerance >= 0.0) {
         Some("[gates] tolerance: is not negative".into())
     } else if rule.min_runs < 3 || rule.window < rule.min_runs {
         Some("[gates.speed]: min_runs is at least 3 and window at least min_runs".into())
-    } else if ![
-        rule.deviations,
-        rule.floor,
-        rule.severe,
-        rule.change_statistic,
-    ]
-    .into_iter()
-    .all(positive)
+    } else if ![rule.deviations, rule.floor, rule.severe, rule.change_statistic]
+        .into_iter()
+        .all(positive)
     {
         Some("[gates.speed]: deviations, floor, severe and change_statistic are positive".into())
     } else {

@@ -28,9 +28,7 @@ fn parse(text: &str) -> Option<Duration> {
         _ => return None,
     };
     let number: f64 = text[..text.len() - 1].trim().parse().ok()?;
-    Duration::try_from_secs_f64(number * seconds)
-        .ok()
-        .filter(|span| !span.is_zero())
+    Duration::try_from_secs_f64(number * seconds).ok().filter(|span| !span.is_zero())
 }
 
 #[cfg(test)]

@@ -15,9 +15,7 @@ fn known<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error>
     let known: Vec<String> = groups().map(|group| format!("`{}`", group.name)).collect();
     // In the words of serde, so that the reader finds the nearest name.
     let expected = known.join(", ");
-    Err(D::Error::custom(format!(
-        "unknown variant `{name}`, expected one of {expected}"
-    )))
+    Err(D::Error::custom(format!("unknown variant `{name}`, expected one of {expected}")))
 }
 
 pub(super) fn names<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {

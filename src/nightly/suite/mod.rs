@@ -293,9 +293,7 @@ impl Suite {
 
     /// Folder of the site, from the suite's own folder.
     pub fn site(&self) -> PathBuf {
-        self.report
-            .clone()
-            .unwrap_or_else(|| self.state.join("site"))
+        self.report.clone().unwrap_or_else(|| self.state.join("site"))
     }
 
     /// SQLite file of the history, from the suite's own folder.

@@ -40,10 +40,8 @@ pub enum SuiteError {
 
 /// Reads a suite file.
 pub fn read(path: &Path) -> Result<Suite, SuiteError> {
-    let text = std::fs::read_to_string(path).map_err(|source| SuiteError::Io {
-        path: path.into(),
-        source,
-    })?;
+    let text = std::fs::read_to_string(path)
+        .map_err(|source| SuiteError::Io { path: path.into(), source })?;
     parse(&text, path)
 }
 
@@ -62,10 +60,7 @@ pub(super) fn parse(text: &str, path: &Path) -> Result<Suite, SuiteError> {
     })?;
     match wrong_with(&suite) {
         None => Ok(suite),
-        Some(message) => Err(SuiteError::Meaning {
-            path: path.into(),
-            message,
-        }),
+        Some(message) => Err(SuiteError::Meaning { path: path.into(), message }),
     }
 }
 
@@ -106,9 +101,8 @@ const RETIRED: [(&str, &str, &str); 6] = [
 /// serde lists what it expected in backticks; the nearest of these is said first.
 fn with_nearest(message: &str) -> String {
     let message = message.trim().replace('\n', " ");
-    let known = message
-        .strip_prefix("unknown field")
-        .or_else(|| message.strip_prefix("unknown variant"));
+    let known =
+        message.strip_prefix("unknown field").or_else(|| message.strip_prefix("unknown variant"));
     let Some((found, expected)) = known.and_then(|rest| rest.split_once(", ")) else {
         return message;
     };
@@ -120,11 +114,7 @@ fn with_nearest(message: &str) -> String {
     if let Some((key, _, instead)) = retired {
         return format!("`{key}` is no key any more: {instead}");
     }
-    let what = if message.starts_with("unknown field") {
-        "key"
-    } else {
-        "value"
-    };
+    let what = if message.starts_with("unknown field") { "key" } else { "value" };
     match nearest(found, words.iter().copied()) {
         Some(word) => format!("unknown {what} `{found}`: did you mean `{word}`?"),
         None => format!("unknown {what} `{found}`: there are {}", words.join(", ")),

@@ -4,18 +4,13 @@ use super::read::parse;
 use super::*;
 
 fn error(text: &str) -> String {
-    parse(text, Path::new("suite.toml"))
-        .unwrap_err()
-        .to_string()
+    parse(text, Path::new("suite.toml")).unwrap_err().to_string()
 }
 
 #[test]
 fn the_example_is_a_suite_and_shows_every_key() {
     let suite = parse(EXAMPLE, Path::new("example.toml")).unwrap();
-    assert_eq!(
-        suite.gates.speed.rule(),
-        fgd_metrics::series::Rule::default()
-    );
+    assert_eq!(suite.gates.speed.rule(), fgd_metrics::series::Rule::default());
     // Every key that the shapes know stands in the example, commented out or not.
     let probe = |table: &str| {
         let text = format!("{EXAMPLE}\n{table}\nzzzzzz = 1\n");
@@ -28,25 +23,14 @@ fn the_example_is_a_suite_and_shows_every_key() {
         Err(error) => error.message().to_owned(),
         Ok(_) => panic!("an unknown key passes"),
     };
-    let tables = [
-        "[[data]]",
-        "[[system]]",
-        "[[benchmark]]",
-        "[[notify]]",
-        "[retention]",
-    ];
+    let tables = ["[[data]]", "[[system]]", "[[benchmark]]", "[[notify]]", "[retention]"];
     let mut messages: Vec<String> = vec![top];
     for table in &tables[..4] {
         messages.push(probe(table));
     }
     for table in ["gates", "gates.speed", "history", "retention"] {
         let text = format!("name = \"x\"\n[{table}]\nzzzzzz = 1\n");
-        messages.push(
-            toml::from_str::<Suite>(&text)
-                .unwrap_err()
-                .message()
-                .to_owned(),
-        );
+        messages.push(toml::from_str::<Suite>(&text).unwrap_err().message().to_owned());
     }
     for message in messages {
         let keys: Vec<&str> = message.split('`').skip(3).step_by(2).collect();
@@ -105,11 +89,7 @@ fn parts_that_do_not_fit_are_refused() {
     );
     assert!(error("name = \"a/x\"").contains("letters, digits"));
     assert!(with("submission = \"a\"\ncaptioning = { batch_size = 1 }").contains("`captioning`"));
-    let bench = |text: &str| {
-        error(&format!(
-            "name = \"x\"\n[[benchmark]]\nname = \"b\"\n{text}"
-        ))
-    };
+    let bench = |text: &str| error(&format!("name = \"x\"\n[[benchmark]]\nname = \"b\"\n{text}"));
     assert!(bench("").contains("benchmark `b`: give it one of [benchmark.encoder]"));
     assert!(bench("encoder = {}\nscore = { score = { submission = \"a\", references = { path = \"r\" } } }").contains("one of"));
     assert!(bench("captioner = {}").contains("a `checkpoint`"));
@@ -120,70 +100,35 @@ fn parts_that_do_not_fit_are_refused() {
 #[test]
 fn every_enumerated_value_has_a_place_and_a_neighbour() {
     let of_system = |text: &str| error(&format!("name = \"x\"\n[[system]]\nname = \"s\"\n{text}"));
-    let of_encoder = |text: &str| {
-        error(&format!(
-            "name = \"x\"\n[[benchmark]]\nname = \"b\"\n{text}"
-        ))
-    };
+    let of_encoder =
+        |text: &str| error(&format!("name = \"x\"\n[[benchmark]]\nname = \"b\"\n{text}"));
     for (found, place, meant) in [
         (error("name = \"x\"\nengine = \"packd\""), "2:10", "packed"),
-        (
-            error("name = \"x\"\nmetrics = [\"bleu\", \"cidr\"]"),
-            "2:20",
-            "cider",
-        ),
+        (error("name = \"x\"\nmetrics = [\"bleu\", \"cidr\"]"), "2:20", "cider"),
         (of_system("captioning.dtype = \"bf61\""), "4:20", "bf16"),
         (
             of_system("[system.captioning.generation]\nearly_stopping = \"hueristic\""),
             "5:18",
             "heuristic",
         ),
-        (
-            of_encoder("encoder.load.scenario = \"ofline\""),
-            "4:25",
-            "offline",
-        ),
+        (of_encoder("encoder.load.scenario = \"ofline\""), "4:25", "offline"),
     ] {
-        assert!(
-            found.starts_with(&format!("suite.toml:{place}: unknown value")),
-            "{found}"
-        );
-        assert!(
-            found.ends_with(&format!("did you mean `{meant}`?")),
-            "{found}"
-        );
+        assert!(found.starts_with(&format!("suite.toml:{place}: unknown value")), "{found}");
+        assert!(found.ends_with(&format!("did you mean `{meant}`?")), "{found}");
     }
 }
 
 #[test]
 fn keys_that_are_no_more_say_what_to_write_instead() {
     for (text, instead) in [
-        (
-            "[[system]]\nname = \"s\"\narguments = []",
-            "[system.captioning]",
-        ),
-        (
-            "[[data]]\nname = \"d\"\nreferences = \"r\"\narguments = []",
-            "[data.reading]",
-        ),
-        (
-            "[[benchmark]]\nname = \"b\"\narguments = []",
-            "[benchmark.encoder]",
-        ),
-        (
-            "[[benchmark]]\nname = \"b\"\ntarget = \"encoder\"",
-            "[benchmark.encoder]",
-        ),
-        (
-            "[[benchmark]]\nname = \"b\"\nscenario = \"single\"",
-            "load = {",
-        ),
+        ("[[system]]\nname = \"s\"\narguments = []", "[system.captioning]"),
+        ("[[data]]\nname = \"d\"\nreferences = \"r\"\narguments = []", "[data.reading]"),
+        ("[[benchmark]]\nname = \"b\"\narguments = []", "[benchmark.encoder]"),
+        ("[[benchmark]]\nname = \"b\"\ntarget = \"encoder\"", "[benchmark.encoder]"),
+        ("[[benchmark]]\nname = \"b\"\nscenario = \"single\"", "load = {"),
         ("[history]\npostgres = \"URL\"", "fgd nightly export"),
     ] {
         let found = error(&format!("name = \"x\"\n{text}\n"));
-        assert!(
-            found.contains("is no key any more") && found.contains(instead),
-            "{found}"
-        );
+        assert!(found.contains("is no key any more") && found.contains(instead), "{found}");
     }
 }

@@ -69,21 +69,15 @@ impl Header {
             }
             rest = after.trim();
         }
-        Some(Self {
-            descr: descr?,
-            fortran_order: fortran_order?,
-            shape: shape?,
-        })
+        Some(Self { descr: descr?, fortran_order: fortran_order?, shape: shape? })
     }
 
     /// Writes the header as version 1.0.
     pub fn write(&self, out: &mut impl Write) -> io::Result<()> {
         let order = if self.fortran_order { "True" } else { "False" };
         let shape: String = self.shape.iter().map(|size| format!("{size}, ")).collect();
-        let mut text = format!(
-            "{{'descr': {}, 'fortran_order': {order}, 'shape': ({shape}), }}",
-            self.descr
-        );
+        let mut text =
+            format!("{{'descr': {}, 'fortran_order': {order}, 'shape': ({shape}), }}", self.descr);
         let unpadded = MAGIC.len() + 4 + text.len() + 1;
         let padding = unpadded.next_multiple_of(ALIGNMENT) - unpadded;
         text.extend(std::iter::repeat_n(' ', padding));
@@ -97,9 +91,7 @@ impl Header {
 
     /// How many numbers the array has; `None` for more than can be counted.
     pub fn numbers(&self) -> Option<u64> {
-        self.shape
-            .iter()
-            .try_fold(1u64, |product, &size| product.checked_mul(size))
+        self.shape.iter().try_fold(1u64, |product, &size| product.checked_mul(size))
     }
 
     /// The plain number type, such as `f4`, and whether its bytes are in little-endian order; `None` for records, text and the
@@ -156,22 +148,15 @@ fn parse_bool(text: &str) -> Option<bool> {
 
 /// A tuple or list of sizes.
 fn parse_shape(text: &str) -> Option<Vec<u64>> {
-    let tuple = text
-        .strip_prefix('(')
-        .and_then(|text| text.strip_suffix(')'));
-    let list = || {
-        text.strip_prefix('[')
-            .and_then(|text| text.strip_suffix(']'))
-    };
+    let tuple = text.strip_prefix('(').and_then(|text| text.strip_suffix(')'));
+    let list = || text.strip_prefix('[').and_then(|text| text.strip_suffix(']'));
     let sizes = tuple.or_else(list)?.trim();
     let sizes = sizes.strip_suffix(',').unwrap_or(sizes).trim();
     if sizes.is_empty() {
         return Some(Vec::new());
     }
-    let sizes: Vec<u64> = sizes
-        .split(',')
-        .map(|size| size.trim().parse().ok())
-        .collect::<Option<_>>()?;
+    let sizes: Vec<u64> =
+        sizes.split(',').map(|size| size.trim().parse().ok()).collect::<Option<_>>()?;
     (sizes.len() <= MOST_DIMENSIONS).then_some(sizes)
 }
 
@@ -184,11 +169,7 @@ mod tests {
     use super::*;
 
     fn header(descr: &str, shape: &[u64]) -> Header {
-        Header {
-            descr: descr.into(),
-            fortran_order: false,
-            shape: shape.into(),
-        }
+        Header { descr: descr.into(), fortran_order: false, shape: shape.into() }
     }
 
     #[test]
@@ -218,10 +199,7 @@ mod tests {
             "{\"descr\": \">i8\", \"fortran_order\": True, \"shape\": (), \"more\": {1: (2, 3)}}",
         );
         let double = double.unwrap();
-        assert_eq!(
-            (double.number_type(), double.fortran_order),
-            (Some(("i8", false)), true)
-        );
+        assert_eq!((double.number_type(), double.fortran_order), (Some(("i8", false)), true));
         let record =
             "{'descr': [('a, )', '<f4'), ('b', '|S3')], 'fortran_order': False, 'shape': (2,)}";
         let record = Header::parse(record).unwrap();

@@ -47,16 +47,10 @@ pub enum ArrayError {
 
 impl ArrayError {
     fn io(path: &Path) -> impl Fn(io::Error) -> Self {
-        move |source| Self::Io {
-            path: path.into(),
-            source,
-        }
+        move |source| Self::Io { path: path.into(), source }
     }
 
     fn format(path: &Path) -> impl Fn(String) -> Self {
-        move |reason| Self::Format {
-            path: path.into(),
-            reason,
-        }
+        move |reason| Self::Format { path: path.into(), reason }
     }
 }

@@ -74,26 +74,14 @@ impl EmbeddingRows {
         if rows == 0 || dim == 0 {
             return Err(format("holds no embedding".into()));
         }
-        if header
-            .numbers()
-            .is_none_or(|numbers| numbers > MOST_NUMBERS)
-        {
-            return Err(format(format!(
-                "{rows} rows of {dim} numbers are more than a file holds"
-            )));
+        if header.numbers().is_none_or(|numbers| numbers > MOST_NUMBERS) {
+            return Err(format(format!("{rows} rows of {dim} numbers are more than a file holds")));
         }
         let dim = usize::try_from(dim)
             .ok()
             .filter(|&dim| dim <= 1 << 20)
             .ok_or_else(|| format(format!("{dim} dimensions are more than an encoder has")))?;
-        Ok(Self {
-            path: path.into(),
-            reader,
-            float,
-            rows,
-            dim,
-            next: 0,
-        })
+        Ok(Self { path: path.into(), reader, float, rows, dim, next: 0 })
     }
 
     /// Rows in the file.
@@ -113,9 +101,7 @@ impl EmbeddingRows {
     pub fn skip(&mut self, rows: u64) -> Result<(), ArrayError> {
         let rows = rows.min(self.rows - self.next);
         let bytes = rows * (self.float.width() * self.dim) as u64;
-        self.reader
-            .seek_relative(bytes as i64)
-            .map_err(ArrayError::io(&self.path))?;
+        self.reader.seek_relative(bytes as i64).map_err(ArrayError::io(&self.path))?;
         self.next += rows;
         Ok(())
     }
@@ -132,15 +118,13 @@ impl EmbeddingRows {
             return Ok(None);
         }
         let mut bytes = vec![0; count * self.dim * width];
-        self.reader
-            .read_exact(&mut bytes)
-            .map_err(|error| match error.kind() {
-                io::ErrorKind::UnexpectedEof => ArrayError::format(&self.path)(format!(
-                    "cut short: its header promises {} rows",
-                    self.rows
-                )),
-                _ => ArrayError::io(&self.path)(error),
-            })?;
+        self.reader.read_exact(&mut bytes).map_err(|error| match error.kind() {
+            io::ErrorKind::UnexpectedEof => ArrayError::format(&self.path)(format!(
+                "cut short: its header promises {} rows",
+                self.rows
+            )),
+            _ => ArrayError::io(&self.path)(error),
+        })?;
         let values = match self.float {
             Float::Half => convert(&bytes, |b| half::f16::from_le_bytes(b).to_f32()),
             Float::Single => convert(&bytes, f32::from_le_bytes),
@@ -223,10 +207,7 @@ mod tests {
         while let Some(piece) = read.next_piece().expect("whole rows") {
             assert!(piece.len() * size_of::<f32>() <= PIECE);
             let start: usize = pieces.iter().sum();
-            assert_eq!(
-                piece,
-                all.slice(ndarray::s![start..start + piece.nrows(), ..])
-            );
+            assert_eq!(piece, all.slice(ndarray::s![start..start + piece.nrows(), ..]));
             pieces.push(piece.nrows());
         }
         assert!(pieces.len() > 1, "{pieces:?}");

@@ -41,11 +41,7 @@ pub fn read_moments(path: &Path) -> Result<MeanCovariance, ArrayError> {
     let mut array = |name: &str| {
         read_array(&mut archive, name).map_err(|problem| format(format!("array `{name}`{problem}")))
     };
-    let missing = |name| {
-        format(format!(
-            "no array `{name}`; pytorch-fid writes `mu` and `sigma`"
-        ))
-    };
+    let missing = |name| format(format!("no array `{name}`; pytorch-fid writes `mu` and `sigma`"));
     let (mu_shape, mu) = array("mu")?.ok_or_else(|| missing("mu"))?;
     let (sigma_shape, sigma) = array("sigma")?.ok_or_else(|| missing("sigma"))?;
     let d = mu.len();
@@ -106,10 +102,7 @@ fn read_array(
         Some(("i8", true)) => convert(&read(8)?, |b| i64::from_le_bytes(b) as f64),
         Some(("i8", false)) => convert(&read(8)?, |b| i64::from_be_bytes(b) as f64),
         _ => {
-            return Err(format!(
-                " is of type {}; save it as float64",
-                header.shown_type()
-            ));
+            return Err(format!(" is of type {}; save it as float64", header.shown_type()));
         }
     };
     if values.iter().any(|value| !value.is_finite()) {
@@ -175,11 +168,8 @@ mod tests {
         let options = SimpleFileOptions::default().compression_method(method);
         for (name, descr, shape, bytes) in arrays {
             archive.start_file(file_name(name), options).unwrap();
-            let header = Header {
-                descr: (*descr).into(),
-                fortran_order: false,
-                shape: shape.to_vec(),
-            };
+            let header =
+                Header { descr: (*descr).into(), fortran_order: false, shape: shape.to_vec() };
             header.write(&mut archive).unwrap();
             archive.write_all(bytes).unwrap();
         }
@@ -235,36 +225,21 @@ mod tests {
         };
         for (arrays, message) in [
             (vec![mu.clone()], "no array `sigma`; pytorch-fid writes"),
-            (
-                vec![mu.clone(), sigma("'<f8'", &[1, 2], 1.0)],
-                "array `sigma`: cut short",
-            ),
-            (
-                vec![mu.clone(), sigma("'<f8'", &[1], 1.0)],
-                "do not belong together",
-            ),
+            (vec![mu.clone(), sigma("'<f8'", &[1, 2], 1.0)], "array `sigma`: cut short"),
+            (vec![mu.clone(), sigma("'<f8'", &[1], 1.0)], "do not belong together"),
             (
                 vec![mu.clone(), sigma("'|S8'", &[1, 1], 1.0)],
                 "is of type '|S8'; save it as float64",
             ),
-            (
-                vec![mu.clone(), sigma("'<f8'", &[1, 1], f64::NAN)],
-                "array `sigma` holds a value",
-            ),
-            (
-                vec![mu.clone(), sigma("'<f8'", &[1 << 40, 1 << 40], 1.0)],
-                "is too large",
-            ),
+            (vec![mu.clone(), sigma("'<f8'", &[1, 1], f64::NAN)], "array `sigma` holds a value"),
+            (vec![mu.clone(), sigma("'<f8'", &[1 << 40, 1 << 40], 1.0)], "is too large"),
         ] {
             let text = of(&arrays);
             assert!(text.contains(message), "{text}");
         }
         let n = ("n", "'<f8'", &[][..], 1f64.to_le_bytes().to_vec());
         let text = of(&[mu, sigma("'<f8'", &[1, 1], 1.0), n]);
-        assert!(
-            text.ends_with("`n` is not a whole number of at least 2"),
-            "{text}"
-        );
+        assert!(text.ends_with("`n` is not a whole number of at least 2"), "{text}");
         assert!(read(b"neither").unwrap_err().contains("not a .npz file"));
     }
 }

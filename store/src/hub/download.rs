@@ -25,11 +25,7 @@ pub(super) fn download(
         builder = builder.with_endpoint(endpoint.clone());
     }
     let api = builder.build().map_err(failed)?;
-    let repo = api.repo(Repo::with_revision(
-        id.into(),
-        RepoType::Model,
-        revision.into(),
-    ));
+    let repo = api.repo(Repo::with_revision(id.into(), RepoType::Model, revision.into()));
     let info = repo.info().map_err(failed)?;
     let listed: BTreeSet<&str> = info.siblings.iter().map(|s| s.rfilename.as_str()).collect();
 

@@ -91,9 +91,6 @@ pub enum HubError {
 
 impl From<crate::digest::DigestError> for HubError {
     fn from(error: crate::digest::DigestError) -> Self {
-        Self::Io {
-            path: error.path,
-            source: error.source,
-        }
+        Self::Io { path: error.path, source: error.source }
     }
 }

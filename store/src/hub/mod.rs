@@ -65,11 +65,9 @@ impl Kind {
     /// Files that are fetched where the repository has them.
     fn optional(self) -> &'static [&'static str] {
         match self {
-            Self::Encoder => &[
-                "modules.json",
-                "1_Pooling/config.json",
-                "sentence_bert_config.json",
-            ],
+            Self::Encoder => {
+                &["modules.json", "1_Pooling/config.json", "sentence_bert_config.json"]
+            }
             Self::Checkpoint => &[
                 "generation_config.json",
                 "preprocessor_config.json",
@@ -123,19 +121,12 @@ impl Settings {
     pub fn from_variables(variable: impl Fn(&str) -> Option<OsString>, progress: bool) -> Self {
         let text = |name| variable(name).and_then(|value| value.into_string().ok());
         let folder = |name| variable(name).map(PathBuf::from);
-        let home = || {
-            folder("HOME")
-                .unwrap_or_default()
-                .join(".cache/huggingface")
-        };
+        let home = || folder("HOME").unwrap_or_default().join(".cache/huggingface");
         let cache = folder("HF_HUB_CACHE")
             .unwrap_or_else(|| folder("HF_HOME").unwrap_or_else(home).join("hub"));
         Self {
             offline: text("HF_HUB_OFFLINE").is_some_and(|value| {
-                matches!(
-                    value.to_ascii_lowercase().as_str(),
-                    "1" | "true" | "yes" | "on"
-                )
+                matches!(value.to_ascii_lowercase().as_str(), "1" | "true" | "yes" | "on")
             }),
             token: text("HF_TOKEN").or_else(|| Cache::new(cache.clone()).token()),
             endpoint: text("HF_ENDPOINT"),
@@ -154,9 +145,7 @@ pub fn resolve(name: &str, kind: Kind, settings: &Settings) -> Result<Model, Hub
     if dir.is_dir() {
         return local(dir, kind);
     }
-    let (id, revision) = name
-        .split_once('@')
-        .unwrap_or((name, default_revision(name)));
+    let (id, revision) = name.split_once('@').unwrap_or((name, default_revision(name)));
     if !is_hub_id(id) || revision.is_empty() {
         return Err(HubError::Name { name: name.into() });
     }
@@ -179,23 +168,16 @@ pub fn resolve(name: &str, kind: Kind, settings: &Settings) -> Result<Model, Hub
 }
 
 fn default_revision(id: &str) -> &'static str {
-    if id == GTE_SMALL {
-        GTE_SMALL_REVISION
-    } else {
-        "main"
-    }
+    if id == GTE_SMALL { GTE_SMALL_REVISION } else { "main" }
 }
 
 fn is_hub_id(id: &str) -> bool {
     let word = |part: &str| {
         !part.is_empty()
             && !part.starts_with('.')
-            && part
-                .chars()
-                .all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.'))
+            && part.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.'))
     };
-    id.split_once('/')
-        .is_some_and(|(org, name)| word(org) && word(name))
+    id.split_once('/').is_some_and(|(org, name)| word(org) && word(name))
 }
 
 fn local(dir: &Path, kind: Kind) -> Result<Model, HubError> {
@@ -207,10 +189,8 @@ fn local(dir: &Path, kind: Kind) -> Result<Model, HubError> {
             missing: missing.join(", "),
         });
     }
-    let canonical = dir.canonicalize().map_err(|source| HubError::Io {
-        path: dir.into(),
-        source,
-    })?;
+    let canonical =
+        dir.canonicalize().map_err(|source| HubError::Io { path: dir.into(), source })?;
     Ok(from_snapshot_path(&canonical).unwrap_or_else(|| Model {
         id: canonical
             .file_name()
@@ -240,17 +220,11 @@ fn missing_files(dir: &Path, id: &str, kind: Kind) -> Vec<String> {
     if id == GTE_SMALL {
         wanted.extend(["modules.json", "1_Pooling/config.json"]);
     }
-    let mut missing: Vec<String> = wanted
-        .into_iter()
-        .filter(|name| !dir.join(name).is_file())
-        .map(str::to_owned)
-        .collect();
+    let mut missing: Vec<String> =
+        wanted.into_iter().filter(|name| !dir.join(name).is_file()).map(str::to_owned).collect();
     let (single, index) = kind.weights();
     if !dir.join(single).is_file() {
-        match index
-            .map(|name| dir.join(name))
-            .filter(|path| path.is_file())
-        {
+        match index.map(|name| dir.join(name)).filter(|path| path.is_file()) {
             Some(path) => missing.extend(
                 shards(&path)
                     .unwrap_or_default()
@@ -278,9 +252,7 @@ fn shards(index: &Path) -> Option<BTreeSet<String>> {
 }
 
 fn snapshot(id: &str, revision: &str, settings: &Settings) -> Option<(PathBuf, String)> {
-    let repository = settings
-        .cache
-        .join(format!("models--{}", id.replace('/', "--")));
+    let repository = settings.cache.join(format!("models--{}", id.replace('/', "--")));
     let commit = std::fs::read_to_string(repository.join("refs").join(revision))
         .map_or_else(|_| revision.to_owned(), |text| text.trim().to_owned());
     let dir = repository.join("snapshots").join(&commit);

@@ -47,11 +47,7 @@ impl AdapterConfig {
     pub fn rank_and_scale(&self, module: &str) -> (usize, f64) {
         let rank = matching(&self.ranks, module).map_or(self.rank, |rank| rank as usize);
         let alpha = matching(&self.alphas, module).unwrap_or(self.alpha);
-        let divisor = if self.use_rslora {
-            (rank as f64).sqrt()
-        } else {
-            rank as f64
-        };
+        let divisor = if self.use_rslora { (rank as f64).sqrt() } else { rank as f64 };
         (rank, alpha / divisor)
     }
 }
@@ -111,10 +107,7 @@ const REWRITING_INITS: [&str; 6] = ["pissa", "olora", "corda", "loftq", "lora_ga
 
 fn refusal(config: &File) -> Option<String> {
     if config.peft_type != "LORA" {
-        return Some(format!(
-            "peft_type {:?} is not supported; only LORA is",
-            config.peft_type
-        ));
+        return Some(format!("peft_type {:?} is not supported; only LORA is", config.peft_type));
     }
     for key in UNSUPPORTED {
         if config.rest.get(key).is_some_and(is_set) {
@@ -127,11 +120,7 @@ fn refusal(config: &File) -> Option<String> {
         None | Some("none") => {}
         Some(bias) => return Some(format!("bias {bias:?} is not supported; only \"none\" is")),
     }
-    let init = config
-        .rest
-        .get("init_lora_weights")
-        .and_then(Value::as_str)
-        .unwrap_or_default();
+    let init = config.rest.get("init_lora_weights").and_then(Value::as_str).unwrap_or_default();
     if REWRITING_INITS.iter().any(|name| init.starts_with(name)) {
         return Some(format!(
             "init_lora_weights {init:?} rewrites the base weights and is not supported; merge with PEFT first"
@@ -155,24 +144,17 @@ fn patterns(map: &Map<String, Value>, path: &Path) -> Result<Vec<(Regex, f64)>> 
     map.iter()
         .map(|(key, value)| {
             let refuse = |reason: String| {
-                Error::checkpoint(
-                    path,
-                    format!("pattern {key:?}: {reason}").replace('\n', " "),
-                )
+                Error::checkpoint(path, format!("pattern {key:?}: {reason}").replace('\n', " "))
             };
             let regex =
                 Regex::new(&format!(r"^(.*\.)?({key})$")).map_err(|e| refuse(e.to_string()))?;
-            let number = value
-                .as_f64()
-                .ok_or_else(|| refuse(format!("{value} is not a number")))?;
+            let number =
+                value.as_f64().ok_or_else(|| refuse(format!("{value} is not a number")))?;
             Ok((regex, number))
         })
         .collect()
 }
 
 fn matching(patterns: &[(Regex, f64)], module: &str) -> Option<f64> {
-    patterns
-        .iter()
-        .find(|(regex, _)| regex.is_match(module))
-        .map(|(_, value)| *value)
+    patterns.iter().find(|(regex, _)| regex.is_match(module)).map(|(_, value)| *value)
 }

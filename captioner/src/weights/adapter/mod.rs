@@ -41,18 +41,11 @@ impl Adapter {
         let config = AdapterConfig::read(dir)?;
         let tensors_path = dir.join(TENSORS);
         if !tensors_path.exists() {
-            return Err(Error::checkpoint(
-                dir,
-                format!("no {TENSORS} beside {CONFIG}"),
-            ));
+            return Err(Error::checkpoint(dir, format!("no {TENSORS} beside {CONFIG}")));
         }
         let files = TensorFiles::open(std::slice::from_ref(&tensors_path))?;
         let changes = read_changes(&files, &config, &tensors_path)?;
-        Ok(Self {
-            files,
-            changes,
-            base: config.base,
-        })
+        Ok(Self { files, changes, base: config.base })
     }
 
     /// Whether `dir` holds an adapter and no checkpoint of its own.
@@ -84,10 +77,9 @@ impl Adapter {
         let tensors = self.files.digests().combine(kept);
         let changes = self.changes.iter().filter(|(module, _)| keep(module));
         changes
-            .fold(
-                Digest::new("adapter", 1).field("tensors", tensors),
-                |all, (module, change)| all.field(module, change.scale.to_le_bytes()),
-            )
+            .fold(Digest::new("adapter", 1).field("tensors", tensors), |all, (module, change)| {
+                all.field(module, change.scale.to_le_bytes())
+            })
             .finish()
     }
 }
@@ -96,12 +88,8 @@ impl Change {
     /// Why it does not fit a matrix of this size, if it does not.
     pub fn mismatch(&self, rows: usize, cols: usize) -> Option<String> {
         let (a, b) = (self.a.dims(), self.b.dims());
-        (a[1] != cols || b[0] != rows).then(|| {
-            format!(
-                "B·A is [{}, {}], the weight is [{rows}, {cols}]",
-                b[0], a[1]
-            )
-        })
+        (a[1] != cols || b[0] != rows)
+            .then(|| format!("B·A is [{}, {}], the weight is [{rows}, {cols}]", b[0], a[1]))
     }
 
     /// Adds s·B·A to row-major values.
@@ -109,9 +97,7 @@ impl Change {
     /// # Errors
     /// Factors that do not fit each other.
     pub fn add_to(&self, values: &mut [f32]) -> Result<()> {
-        let product = (self.b.matmul(&self.a)? * self.scale)?
-            .flatten_all()?
-            .to_vec1::<f32>()?;
+        let product = (self.b.matmul(&self.a)? * self.scale)?.flatten_all()?.to_vec1::<f32>()?;
         values.iter_mut().zip(product).for_each(|(w, d)| *w += d);
         Ok(())
     }
@@ -119,10 +105,7 @@ impl Change {
 
 /// `base_model.model.MODULE.lora_A.weight` → (MODULE, "lora_A"); a named adapter has its name before `weight`.
 fn split_name(name: &str) -> Option<(&str, &str)> {
-    let name = name
-        .strip_prefix("base_model.model.")
-        .unwrap_or(name)
-        .strip_suffix(".weight")?;
+    let name = name.strip_prefix("base_model.model.").unwrap_or(name).strip_suffix(".weight")?;
     ["lora_A", "lora_B"].into_iter().find_map(|which| {
         let (module, tail) = name.rsplit_once(&format!(".{which}"))?;
         (tail.is_empty() || tail.matches('.').count() == 1 && tail.starts_with('.'))
@@ -145,11 +128,7 @@ fn read_changes(
         match factor(files, name)? {
             Ok(tensor) => {
                 let pair = pairs.entry(module).or_default();
-                *(if which == "lora_A" {
-                    &mut pair.0
-                } else {
-                    &mut pair.1
-                }) = Some(tensor);
+                *(if which == "lora_A" { &mut pair.0 } else { &mut pair.1 }) = Some(tensor);
             }
             Err(problem) => problems.push(problem),
         }
@@ -174,10 +153,7 @@ fn read_changes(
     if problems.is_empty() {
         Ok(changes)
     } else {
-        Err(Error::Tensors {
-            path: tensors_path.into(),
-            problems,
-        })
+        Err(Error::Tensors { path: tensors_path.into(), problems })
     }
 }
 
@@ -186,17 +162,12 @@ fn factor(files: &TensorFiles, name: &str) -> Result<std::result::Result<Tensor,
         return Ok(Err(format!("missing {name}")));
     };
     let [rows, cols] = entry.shape[..] else {
-        return Ok(Err(format!(
-            "{name} is {:?}, expected two dimensions",
-            entry.shape
-        )));
+        return Ok(Err(format!("{name} is {:?}, expected two dimensions", entry.shape)));
     };
     match HostMatrix::from_entry(entry, rows, cols) {
-        Some(matrix) if rows > 0 => Ok(Ok(Tensor::from_vec(
-            matrix.to_f32(),
-            (rows, cols),
-            &Device::Cpu,
-        )?)),
+        Some(matrix) if rows > 0 => {
+            Ok(Ok(Tensor::from_vec(matrix.to_f32(), (rows, cols), &Device::Cpu)?))
+        }
         _ => Ok(Err(format!(
             "{name} is {:?} {:?}; expected F32, F16 or BF16",
             entry.dtype, entry.shape

@@ -33,10 +33,8 @@ fn sample(images: usize, d: usize, seed: u64, per_image: impl Fn(usize) -> usize
         }
         rows.mapv(|v| v as f32)
     };
-    let image_of: Vec<usize> = (0..images)
-        .flat_map(|image| std::iter::repeat_n(image, per_image(image)))
-        .rev()
-        .collect();
+    let image_of: Vec<usize> =
+        (0..images).flat_map(|image| std::iter::repeat_n(image, per_image(image))).rev().collect();
     let of_references = meaning.select(Axis(0), &image_of) + 0.5 * noise(image_of.len());
     Sample {
         a: unit(&meaning + 0.6 * noise(images), 0.5, 1.2),
@@ -68,9 +66,7 @@ impl Sample {
             .collect();
         let references = self.references.select(Axis(0), &references);
         [&self.a, &self.b].map(|rows| {
-            fgd_set(rows.select(Axis(0), &images).view(), references.view())
-                .unwrap()
-                .value
+            fgd_set(rows.select(Axis(0), &images).view(), references.view()).unwrap().value
         })
     }
 }
@@ -81,34 +77,17 @@ fn mean(values: &[f64]) -> f64 {
 
 fn deviation(values: &[f64]) -> f64 {
     let centre = mean(values);
-    mean(
-        &values
-            .iter()
-            .map(|v| (v - centre).powi(2))
-            .collect::<Vec<_>>(),
-    )
-    .sqrt()
+    mean(&values.iter().map(|v| (v - centre).powi(2)).collect::<Vec<_>>()).sqrt()
 }
 
 #[test]
 fn observed_is_the_difference_of_the_two_distances() {
     let sample = sample(80, 12, 1, |_| 1);
-    let distance = |rows: &Array2<f32>| {
-        fgd_set(rows.view(), sample.references.view())
-            .unwrap()
-            .value
-    };
+    let distance =
+        |rows: &Array2<f32>| fgd_set(rows.view(), sample.references.view()).unwrap().value;
     let expected = distance(&sample.a) - distance(&sample.b);
-    let found = sample.difference(&Resampling {
-        replicates: 10,
-        randomisations: 10,
-        seed: 1,
-    });
-    assert!(
-        (found.observed - expected).abs() < 1e-12,
-        "{} {expected}",
-        found.observed
-    );
+    let found = sample.difference(&Resampling { replicates: 10, randomisations: 10, seed: 1 });
+    assert!((found.observed - expected).abs() < 1e-12, "{} {expected}", found.observed);
 }
 
 /// The promise of the module: replicates by expansion, all of it, are replicates by decomposition to third order.
@@ -131,12 +110,7 @@ fn expansion_error(sample: &Sample) -> f64 {
     let expansions = [&sample.a, &sample.b]
         .map(|rows| Expansion::new(&Moments::from_rows(rows.view()), &references).unwrap());
     let of = |at: usize, rows: &Array2<f32>| {
-        System::new(
-            &expansions[at],
-            rows.view(),
-            sample.references.view(),
-            &by_image,
-        )
+        System::new(&expansions[at], rows.view(), sample.references.view(), &by_image)
     };
     let (first, second) = (of(0, &sample.a), of(1, &sample.b));
     let linear = Linear::new(&first, &second, &by_image);
@@ -163,11 +137,7 @@ fn expansion_error(sample: &Sample) -> f64 {
 /// Near equality, where the second order is a good part: claimed errors against the spread over fresh samples.
 #[test]
 fn standard_errors_are_the_spread_over_samples() {
-    let resampling = Resampling {
-        replicates: 100,
-        randomisations: 1,
-        seed: 0,
-    };
+    let resampling = Resampling { replicates: 100, randomisations: 1, seed: 0 };
     let found: Vec<Difference> = (0..300)
         .map(|draw| {
             let mut sample = sample(120, 8, 100 + draw, |_| 1);
@@ -177,10 +147,7 @@ fn standard_errors_are_the_spread_over_samples() {
         })
         .collect();
     let spread = deviation(&found.iter().map(|f| f.influence.value).collect::<Vec<_>>());
-    for se in [
-        |f: &Difference| f.influence.se,
-        |f: &Difference| f.bootstrap.se,
-    ] {
+    for se in [|f: &Difference| f.influence.se, |f: &Difference| f.bootstrap.se] {
         let claimed = mean(&found.iter().map(|f| se(f).powi(2)).collect::<Vec<_>>()).sqrt();
         assert!((claimed / spread - 1.0).abs() < 0.15, "{claimed} {spread}");
     }
@@ -190,10 +157,8 @@ fn standard_errors_are_the_spread_over_samples() {
 #[test]
 fn second_order_holds_the_bias_of_one_distance() {
     let sample = sample(400, 10, 3, |image| 1 + image % 2);
-    let (of_a, of_references) = (
-        Moments::from_rows(sample.a.view()),
-        Moments::from_rows(sample.references.view()),
-    );
+    let (of_a, of_references) =
+        (Moments::from_rows(sample.a.view()), Moments::from_rows(sample.references.view()));
     let expansion = Expansion::new(&of_a, &of_references).unwrap();
     let by_image = ByImage::new(400, &sample.image_of);
     let candidates = expansion.coordinates(&expansion.candidates, sample.a.view());
@@ -203,10 +168,7 @@ fn second_order_holds_the_bias_of_one_distance() {
         .map(|replicate| sample.replicate(&draw_counts(400, 9, replicate))[0] - expansion.value)
         .collect();
     let standard_error = deviation(&exact) / (600.0f64).sqrt();
-    assert!(
-        quadratic.bias > 5.0 * standard_error,
-        "the test has no power"
-    );
+    assert!(quadratic.bias > 5.0 * standard_error, "the test has no power");
     // Third order is left: a few percent of the bias at this size.
     let tolerance = 4.0 * standard_error + 0.05 * quadratic.bias;
     assert!(
@@ -239,11 +201,8 @@ fn exchanges_move_the_difference_as_the_linear_statistic_says() {
                 b.row_mut(image).assign(&row);
             }
         }
-        let distance = |rows: &Array2<f32>| {
-            fgd_set(rows.view(), sample.references.view())
-                .unwrap()
-                .value
-        };
+        let distance =
+            |rows: &Array2<f32>| fgd_set(rows.view(), sample.references.view()).unwrap().value;
         exact.push(distance(&a) - distance(&b));
         linear.push(sum / 600.0);
     }
@@ -259,51 +218,29 @@ fn exchanges_move_the_difference_as_the_linear_statistic_says() {
 /// Fewer images than dimensions, and captions that are all the same: rank-deficient, but numbers.
 #[test]
 fn missing_rank_is_no_obstacle() {
-    let resampling = Resampling {
-        replicates: 20,
-        randomisations: 50,
-        seed: 3,
-    };
+    let resampling = Resampling { replicates: 20, randomisations: 50, seed: 3 };
     let mut sample = sample(15, 40, 9, |image| 1 + image % 2);
     let distance = |rows: &Array2<f32>, sample: &Sample| {
-        fgd_set(rows.view(), sample.references.view())
-            .unwrap()
-            .value
+        fgd_set(rows.view(), sample.references.view()).unwrap().value
     };
     for _ in 0..2 {
         let expected = distance(&sample.a, &sample) - distance(&sample.b, &sample);
         let found = sample.difference(&resampling);
-        assert!(
-            (found.observed - expected).abs() < 1e-9,
-            "{} {expected}",
-            found.observed
-        );
+        assert!((found.observed - expected).abs() < 1e-9, "{} {expected}", found.observed);
         assert!(
             found.bootstrap.ci95.iter().all(|v| v.is_finite()) && found.influence.se.is_finite()
         );
         let constant = sample.a.row(0).to_owned();
-        sample
-            .a
-            .outer_iter_mut()
-            .for_each(|mut row| row.assign(&constant));
+        sample.a.outer_iter_mut().for_each(|mut row| row.assign(&constant));
     }
 }
 
 #[test]
 fn the_order_of_the_systems_changes_the_sign_only() {
     let sample = sample(120, 6, 6, |_| 2);
-    let resampling = Resampling {
-        replicates: 50,
-        randomisations: 200,
-        seed: 3,
-    };
+    let resampling = Resampling { replicates: 50, randomisations: 200, seed: 3 };
     let forth = sample.difference(&resampling);
-    let back = Sample {
-        a: sample.b,
-        b: sample.a,
-        ..sample
-    }
-    .difference(&resampling);
+    let back = Sample { a: sample.b, b: sample.a, ..sample }.difference(&resampling);
     assert!((forth.observed + back.observed).abs() < 1e-12);
     assert!((forth.bias + back.bias).abs() < 1e-9);
     assert!((forth.bootstrap.se - back.bootstrap.se).abs() < 1e-9);
@@ -314,11 +251,7 @@ fn the_order_of_the_systems_changes_the_sign_only() {
 fn a_system_does_not_differ_from_itself() {
     let mut sample = sample(60, 5, 7, |_| 1);
     sample.b = sample.a.clone();
-    let found = sample.difference(&Resampling {
-        replicates: 20,
-        randomisations: 50,
-        seed: 3,
-    });
+    let found = sample.difference(&Resampling { replicates: 20, randomisations: 50, seed: 3 });
     assert_eq!((found.observed, found.bias, found.p_value), (0.0, 0.0, 1.0));
     assert_eq!((found.bootstrap.se, found.influence.se), (0.0, 0.0));
 }
@@ -326,16 +259,9 @@ fn a_system_does_not_differ_from_itself() {
 #[test]
 fn threads_do_not_change_a_bit() {
     let sample = sample(700, 20, 8, |image| 1 + image % 2);
-    let resampling = Resampling {
-        replicates: 64,
-        randomisations: 300,
-        seed: 3,
-    };
+    let resampling = Resampling { replicates: 64, randomisations: 300, seed: 3 };
     let with = |threads: usize| {
-        let pool = rayon::ThreadPoolBuilder::new()
-            .num_threads(threads)
-            .build()
-            .unwrap();
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
         pool.install(|| {
             let [paired, other] = [&sample.a, &sample.b].map(|rows| {
                 Statistics::mean(rows.column(0).iter().map(|&v| f64::from(v)).collect())

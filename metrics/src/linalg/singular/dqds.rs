@@ -27,11 +27,7 @@ pub(super) fn singular_values(diagonal: &[f64], above: &[f64]) -> Option<Vec<f64
         values: Vec::with_capacity(diagonal.len()),
         sweeps: SWEEPS * diagonal.len(),
     };
-    let mut blocks = vec![Block {
-        low: 0,
-        high: diagonal.len(),
-        shift: Shift::default(),
-    }];
+    let mut blocks = vec![Block { low: 0, high: diagonal.len(), shift: Shift::default() }];
     while let Some(block) = blocks.pop() {
         blocks.extend(state.work_off(block)?);
     }
@@ -87,11 +83,7 @@ struct State {
 impl State {
     /// Finds the eigenvalues of a block from its end; returns the parts where it falls apart.
     fn work_off(&mut self, block: Block) -> Option<Vec<Block>> {
-        let Block {
-            low,
-            mut high,
-            mut shift,
-        } = block;
+        let Block { low, mut high, mut shift } = block;
         let mut swept: Option<Swept> = None;
         let mut fresh = true;
         loop {
@@ -104,8 +96,7 @@ impl State {
                     high -= 1;
                 } else if high - low == 2 || self.negligible(high - 3, high - 2, shift) {
                     let [larger, smaller] = self.last_two(high);
-                    self.values
-                        .extend([larger, smaller].map(|v| shift.above(v)));
+                    self.values.extend([larger, smaller].map(|v| shift.above(v)));
                     high -= 2;
                 } else {
                     break;
@@ -115,9 +106,7 @@ impl State {
             if high <= low {
                 return Some(Vec::new());
             }
-            let split = (low..high - 1)
-                .rev()
-                .find(|&i| self.negligible(i, i, shift));
+            let split = (low..high - 1).rev().find(|&i| self.negligible(i, i, shift));
             if let Some(middle) = split.map(|i| i + 1) {
                 let part = |low, high| Block { low, high, shift };
                 return Some(vec![part(low, middle), part(middle, high)]);
@@ -192,11 +181,7 @@ impl State {
         let distance = corner - smaller;
         let residual = e[high - 3] * q[high - 2] * tie / (distance * distance + tie);
         let tau = smaller - residual.sqrt();
-        if tau > 0.0 {
-            tau
-        } else {
-            0.25 * swept.smallest
-        }
+        if tau > 0.0 { tau } else { 0.25 * swept.smallest }
     }
 
     /// One sweep from (q, e) to the next; stops where d is negative or not a number.
@@ -227,11 +212,7 @@ impl State {
             }
         }
         next_q[e.len()] = d;
-        Swept {
-            smallest,
-            before,
-            last: d,
-        }
+        Swept { smallest, before, last: d }
     }
 }
 

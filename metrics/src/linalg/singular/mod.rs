@@ -17,11 +17,7 @@ use super::reflection::Reflection;
 /// Singular values of a finite matrix, largest first; `None` if they do not converge.
 pub(super) fn singular_values(matrix: ArrayView2<f64>) -> Option<Array1<f64>> {
     // Rows are contiguous, so they stand for columns: the transpose has the same singular values.
-    let tall = if matrix.nrows() <= matrix.ncols() {
-        matrix
-    } else {
-        matrix.reversed_axes()
-    };
+    let tall = if matrix.nrows() <= matrix.ncols() { matrix } else { matrix.reversed_axes() };
     let largest = tall.iter().fold(0.0, |max: f64, v| max.max(v.abs()));
     if largest == 0.0 {
         return Some(Array1::zeros(tall.nrows()));
@@ -56,27 +52,17 @@ fn bidiagonal(mut columns: Columns) -> (Vec<f64>, Vec<f64>) {
         let next = columns.column(k + 1);
         let along = dot(&step.y, &step.entries);
         let scale = of_row.tau * of_row.scale;
-        for (i, (x, (&u, &first))) in (step.product.iter_mut())
-            .zip(left.iter().zip(next))
-            .enumerate()
+        for (i, (x, (&u, &first))) in
+            (step.product.iter_mut()).zip(left.iter().zip(next)).enumerate()
         {
             for c in 0..LANE {
                 let row = i * LANE + c;
                 let reflected = x.0[c] - u.0[c] * along;
                 let first = first.0[c] - u.0[c] * step.y[0];
-                x.0[c] = if row > k {
-                    scale * (reflected - of_row.image * first)
-                } else {
-                    0.0
-                };
+                x.0[c] = if row > k { scale * (reflected - of_row.image * first) } else { 0.0 };
             }
         }
-        pending = Pending {
-            u: left.clone(),
-            y: step.y,
-            x: step.product,
-            h: step.row,
-        };
+        pending = Pending { u: left.clone(), y: step.y, x: step.product, h: step.row };
     }
     (diagonal, above)
 }

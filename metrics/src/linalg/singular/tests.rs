@@ -10,9 +10,8 @@ use crate::linalg::{Decompose, Nalgebra};
 fn matrix(rows: usize, columns: usize, decay: f64, seed: u64) -> Array2<f64> {
     let mut state = seed.wrapping_mul(2).wrapping_add(1);
     Array2::from_shape_fn((rows, columns), |(_, j)| {
-        state = state
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1_442_695_040_888_963_407);
+        state =
+            state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         ((state >> 11) as f64 / (1_u64 << 52) as f64 - 1.0) * decay.powi(j as i32)
     })
 }
@@ -20,19 +19,13 @@ fn matrix(rows: usize, columns: usize, decay: f64, seed: u64) -> Array2<f64> {
 /// Holds every value to nalgebra's, within what rounding of the largest allows.
 fn agrees(a: &Array2<f64>) {
     let ours = singular_values(a.view()).expect("converges");
-    let mut theirs = Nalgebra
-        .singular_values(a.view())
-        .expect("converges")
-        .to_vec();
+    let mut theirs = Nalgebra.singular_values(a.view()).expect("converges").to_vec();
     theirs.sort_unstable_by(|a, b| b.total_cmp(a));
     assert_eq!(ours.len(), theirs.len());
     let largest = theirs.first().copied().unwrap_or(0.0);
     let rounding = 4.0 * f64::EPSILON * (a.nrows().max(a.ncols()) as f64).max(8.0) * largest;
     for (ours, theirs) in ours.iter().zip(&theirs) {
-        assert!(
-            (ours - theirs).abs() <= rounding,
-            "{ours} {theirs} of {largest}"
-        );
+        assert!((ours - theirs).abs() <= rounding, "{ours} {theirs} of {largest}");
     }
 }
 
@@ -62,9 +55,7 @@ fn structure() {
     agrees(&Array2::eye(20));
     agrees(&Array2::zeros((6, 4)));
     agrees(&Array2::ones((30, 30)));
-    agrees(&Array2::from_diag(&ndarray::Array1::from_iter(
-        (0..40).map(|i| 0.1_f64.powi(i)),
-    )));
+    agrees(&Array2::from_diag(&ndarray::Array1::from_iter((0..40).map(|i| 0.1_f64.powi(i)))));
     let mut triangle = Array2::ones((25, 25));
     triangle.indexed_iter_mut().for_each(|((i, j), v)| {
         if i > j {
@@ -102,18 +93,8 @@ fn the_kernels_agree() {
         let row = vectors.slice(ndarray::s![i..=i, ..]);
         Columns::of_rows(row, 1.0).column(0).to_vec()
     });
-    let job = Job {
-        height: u.len(),
-        row: 9,
-        pending_u: &u,
-        pending_x: &x,
-        u: &left,
-        tau: 1.3,
-    };
-    let pending: [&[f64]; 2] = [
-        &[0.1, 0.2, 0.3, -0.4, 0.5, 0.6],
-        &[0.6, 0.5, -0.4, 0.3, 0.2, 0.1],
-    ];
+    let job = Job { height: u.len(), row: 9, pending_u: &u, pending_x: &x, u: &left, tau: 1.3 };
+    let pending: [&[f64]; 2] = [&[0.1, 0.2, 0.3, -0.4, 0.5, 0.6], &[0.6, 0.5, -0.4, 0.3, 0.2, 0.1]];
     let outcome = |level: Level| {
         let mut columns = (0..6)
             .flat_map(|k| Columns::of_rows(rows.view(), 1.0).column(k).to_vec())

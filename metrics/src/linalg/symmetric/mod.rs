@@ -28,10 +28,7 @@ pub(super) fn symmetric_eigen(matrix: ArrayView2<f64>) -> Option<SymmetricEigen>
     let reduced = rayon::scope(|_| tridiagonal(matrix, scale));
     let (values, rotations) = ql::values(reduced.diagonal, reduced.beside)?;
     Some(SymmetricEigen {
-        values: values
-            .into_iter()
-            .map(|v| v * scale)
-            .collect::<Array1<f64>>(),
+        values: values.into_iter().map(|v| v * scale).collect::<Array1<f64>>(),
         vectors: strips::vectors(&reduced.reflections, &rotations, matrix.nrows()),
     })
 }
@@ -74,24 +71,13 @@ fn tridiagonal(matrix: ArrayView2<f64>, scale: f64) -> Tridiagonal {
         // A − h wᵀ − w hᵀ with w = p − (τ/2)(pᵀh) h and p = τ A h.
         let mut w = columns.pass(k, &pending, &left, tau).y;
         let along: f64 = w.iter().zip(&h).map(|(p, h)| p * h).sum();
-        w.iter_mut()
-            .zip(&h)
-            .for_each(|(p, h)| *p -= 0.5 * tau * along * h);
+        w.iter_mut().zip(&h).for_each(|(p, h)| *p -= 0.5 * tau * along * h);
         let mut x = vec![Lane::ZERO; columns.height];
         for (row, &w) in (k + 1..n).zip(&w) {
             x[row / LANE].0[row % LANE] = w;
         }
-        reduced.reflections.push(Reflector {
-            tau,
-            start: k + 1,
-            h: h.clone(),
-        });
-        pending = Pending {
-            u: left,
-            y: w,
-            x,
-            h,
-        };
+        reduced.reflections.push(Reflector { tau, start: k + 1, h: h.clone() });
+        pending = Pending { u: left, y: w, x, h };
     }
     reduced
 }
@@ -118,10 +104,7 @@ mod tests {
             values.sort_unstable_by(f64::total_cmp);
             values
         };
-        let theirs = Nalgebra
-            .symmetric_eigen(a.view())
-            .expect("converges")
-            .values;
+        let theirs = Nalgebra.symmetric_eigen(a.view()).expect("converges").values;
         for (ours, theirs) in sorted(&values).iter().zip(sorted(&theirs)) {
             assert!((ours - theirs).abs() <= rounding, "{ours} {theirs}");
         }

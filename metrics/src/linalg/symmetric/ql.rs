@@ -46,10 +46,7 @@ fn chase(d: &mut [f64], e: &mut [f64], low: usize, end: usize) -> Chase {
             // The matrix falls apart here; the next iteration finds it so.
             d[i + 1] -= carried;
             e[end] = 0.0;
-            return Chase {
-                top: end - 1,
-                turns,
-            };
+            return Chase { top: end - 1, turns };
         }
         (s, c) = (f / r, bulge / r);
         bulge = d[i + 1] - carried;
@@ -62,8 +59,5 @@ fn chase(d: &mut [f64], e: &mut [f64], low: usize, end: usize) -> Chase {
     d[low] -= carried;
     e[low] = bulge;
     e[end] = 0.0;
-    Chase {
-        top: end - 1,
-        turns,
-    }
+    Chase { top: end - 1, turns }
 }

@@ -16,24 +16,19 @@ type Row = [f64; WIDTH];
 /// Eigenvectors in columns, `[n, n]`: the transpose of what the reflections, then the rotations make of the unit matrix.
 pub(super) fn vectors(reflections: &[Reflector], chases: &[Chase], n: usize) -> Array2<f64> {
     let mut rows = Array2::zeros((n, n));
-    rows.axis_chunks_iter_mut(Axis(1), WIDTH)
-        .into_par_iter()
-        .enumerate()
-        .for_each(|(at, mut target)| {
+    rows.axis_chunks_iter_mut(Axis(1), WIDTH).into_par_iter().enumerate().for_each(
+        |(at, mut target)| {
             let mut strip = vec![[0.0; WIDTH]; n];
             let width = target.ncols();
             for (c, row) in strip[at * WIDTH..].iter_mut().take(width).enumerate() {
                 row[c] = 1.0;
             }
-            Level::current().run(Apply {
-                reflections,
-                chases,
-                strip: &mut strip,
-            });
+            Level::current().run(Apply { reflections, chases, strip: &mut strip });
             for (mut target, row) in target.outer_iter_mut().zip(&strip) {
                 target.assign(&ndarray::aview1(row).slice(s![..width]));
             }
-        });
+        },
+    );
     rows.reversed_axes()
 }
 
@@ -49,11 +44,7 @@ impl Kernel for Apply<'_> {
 
     #[inline(always)]
     fn run<I: Isa>(self, isa: I) {
-        let Apply {
-            reflections,
-            chases,
-            strip,
-        } = self;
+        let Apply { reflections, chases, strip } = self;
         for Reflector { tau, start, h } in reflections {
             let rows = &mut strip[*start..];
             let mut along = [0.0; WIDTH];
@@ -90,25 +81,14 @@ mod tests {
 
     #[test]
     fn all_levels_agree() {
-        let reflections = [Reflector {
-            tau: 0.7,
-            start: 2,
-            h: vec![1.0, -0.5, 0.25],
-        }];
-        let chases = [Chase {
-            top: 3,
-            turns: vec![[0.6, 0.8], [0.8, -0.6]],
-        }];
+        let reflections = [Reflector { tau: 0.7, start: 2, h: vec![1.0, -0.5, 0.25] }];
+        let chases = [Chase { top: 3, turns: vec![[0.6, 0.8], [0.8, -0.6]] }];
         let strip: Vec<Row> = (0..5)
             .map(|i| std::array::from_fn(|c| ((i * 13 + c * 7) % 17) as f64 / 5.0 - 1.5))
             .collect();
         let run = |level: Level| {
             let mut strip = strip.clone();
-            level.run(Apply {
-                reflections: &reflections,
-                chases: &chases,
-                strip: &mut strip,
-            });
+            level.run(Apply { reflections: &reflections, chases: &chases, strip: &mut strip });
             strip.as_flattened().to_vec()
         };
         let plain = run(Level::PORTABLE);

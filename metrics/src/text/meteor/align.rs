@@ -65,16 +65,9 @@ fn options(
             Stage::Exact => other == word,
             Stage::Stem => stems && other != word && stem(other) == stem(word),
         };
-        let found = candidate
-            .iter()
-            .enumerate()
-            .filter(|&(_, &other)| alike(other));
+        let found = candidate.iter().enumerate().filter(|&(_, &other)| alike(other));
         found
-            .map(|(position, _)| Match {
-                candidate: position,
-                reference: at,
-                stage,
-            })
+            .map(|(position, _)| Match { candidate: position, reference: at, stage })
             .collect::<Vec<_>>()
     };
     (0..reference.len())
@@ -85,10 +78,7 @@ fn options(
 /// The matches that are the only possibility for both of their words; the search takes them as given.
 fn fixed(options: &[Vec<Match>], candidate_length: usize) -> Vec<Option<Match>> {
     let mut uses = vec![0; candidate_length];
-    options
-        .iter()
-        .flatten()
-        .for_each(|option| uses[option.candidate] += 1);
+    options.iter().flatten().for_each(|option| uses[option.candidate] += 1);
     let only = |options: &Vec<Match>| match options[..] {
         [single] if uses[single.candidate] == 1 => Some(single),
         _ => None,
@@ -129,18 +119,8 @@ impl Path {
 
 fn search(options: &[Vec<Match>], fixed: &[Option<Match>], candidate_length: usize) -> Vec<Match> {
     let mut used = vec![false; candidate_length];
-    fixed
-        .iter()
-        .flatten()
-        .for_each(|option| used[option.candidate] = true);
-    let start = Path {
-        matches: Vec::new(),
-        used,
-        exact: 0,
-        chunks: 0,
-        distance: 0,
-        next: None,
-    };
+    fixed.iter().flatten().for_each(|option| used[option.candidate] = true);
+    let start = Path { matches: Vec::new(), used, exact: 0, chunks: 0, distance: 0, next: None };
     let mut paths = vec![start];
     for (options, fixed) in options.iter().zip(fixed) {
         paths.sort_by_key(Path::rank);
@@ -195,14 +175,7 @@ mod tests {
         // "the" (0) occurs twice in the candidate; the one beside "cat" (1) keeps a single chunk.
         let alignment = exact(&[0, 9, 0, 1], &[0, 1]);
         assert_eq!(alignment.chunks, 1);
-        assert_eq!(
-            alignment
-                .matches
-                .iter()
-                .map(|pair| pair.candidate)
-                .collect::<Vec<_>>(),
-            [2, 3]
-        );
+        assert_eq!(alignment.matches.iter().map(|pair| pair.candidate).collect::<Vec<_>>(), [2, 3]);
     }
 
     #[test]

@@ -31,12 +31,7 @@ impl Metric for Meteor {
     }
 
     fn definitions(&self) -> &'static [Definition] {
-        const {
-            &[Definition::higher(
-                "meteor_exact_stem",
-                "METEOR (exact+stem)",
-            )]
-        }
+        const { &[Definition::higher("meteor_exact_stem", "METEOR (exact+stem)")] }
     }
 
     fn evaluate(&self, sample: &Sample) -> Result<Evaluation, MetricError> {
@@ -73,14 +68,7 @@ pub fn meteor(corpus: &Corpus) -> Scores {
 const COLUMNS: usize = 6;
 
 fn value(sums: &[f64]) -> f64 {
-    let &[
-        matched_candidate,
-        matched_reference,
-        candidate,
-        reference,
-        matches,
-        chunks,
-    ] = sums
+    let &[matched_candidate, matched_reference, candidate, reference, matches, chunks] = sums
     else {
         return 0.0;
     };
@@ -108,22 +96,13 @@ impl Lexicon {
             .iter()
             .map(|word| {
                 let next = numbers.len() as u32;
-                *numbers
-                    .entry(stemmer.stem(word).into_owned())
-                    .or_insert(next)
+                *numbers.entry(stemmer.stem(word).into_owned()).or_insert(next)
             })
             .collect();
         let weight = |word: &String| {
-            if is_function_word(word) {
-                1.0 - DELTA
-            } else {
-                DELTA
-            }
+            if is_function_word(word) { 1.0 - DELTA } else { DELTA }
         };
-        Self {
-            stems,
-            weights: words.iter().map(weight).collect(),
-        }
+        Self { stems, weights: words.iter().map(weight).collect() }
     }
 
     fn best(&self, candidate: &[WordId], references: &[Vec<WordId>]) -> [f64; COLUMNS] {

@@ -35,13 +35,10 @@ pub(super) fn keeps_period(word: &[char], next: Option<&[char]>) -> bool {
 
 /// Single letters with periods between them: `u.s`, `p.m`; also `ph.d`.
 fn initialism(word: &[char]) -> bool {
-    let alternate = word.iter().enumerate().all(|(i, c)| {
-        if i % 2 == 0 {
-            c.is_ascii_alphabetic()
-        } else {
-            *c == '.'
-        }
-    });
+    let alternate = word
+        .iter()
+        .enumerate()
+        .all(|(i, c)| if i % 2 == 0 { c.is_ascii_alphabetic() } else { *c == '.' });
     let doctor = matches!(word, ['P' | 'p', 'h' | 'H', '.', 'D' | 'd']);
     (word.len() > 2 && word.len() % 2 == 1 && alternate) || doctor
 }

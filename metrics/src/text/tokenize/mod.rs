@@ -45,10 +45,7 @@ use word::Word;
 /// ```
 pub fn tokenize(caption: &str) -> Vec<String> {
     let text = decode(caption);
-    let mut scanner = Scanner {
-        text: &text,
-        words: Vec::new(),
-    };
+    let mut scanner = Scanner { text: &text, words: Vec::new() };
     let mut position = 0;
     while position < text.len() {
         position += scanner.step(position);
@@ -62,16 +59,11 @@ fn decode(caption: &str) -> Vec<char> {
         ["&amp;", "&lt;", "&gt;", "&quot;", "&nbsp;"]
             .iter()
             .zip(["&", "<", ">", "\"", " "])
-            .fold(caption.to_owned(), |text, (entity, character)| {
-                text.replace(entity, character)
-            })
+            .fold(caption.to_owned(), |text, (entity, character)| text.replace(entity, character))
     } else {
         caption.to_owned()
     };
-    decoded
-        .chars()
-        .filter(|&c| classes::is_visible(c))
-        .collect()
+    decoded.chars().filter(|&c| classes::is_visible(c)).collect()
 }
 
 struct Scanner<'a> {
@@ -92,11 +84,7 @@ impl Scanner<'_> {
         }
         if let Some(length) = emoticon(rest) {
             let face: String = rest[..length].iter().collect();
-            self.words.push(
-                face.to_lowercase()
-                    .replace('(', "-lrb-")
-                    .replace(')', "-rrb-"),
-            );
+            self.words.push(face.to_lowercase().replace('(', "-lrb-").replace(')', "-rrb-"));
             return length;
         }
         if word::starts(rest) {
@@ -131,11 +119,7 @@ impl Scanner<'_> {
         let replacement = match rest[0] {
             '!' | '?' => {
                 let length = run(|c| matches!(c, '!' | '?'));
-                return if length > 1 {
-                    self.push(&rest[..length])
-                } else {
-                    1
-                };
+                return if length > 1 { self.push(&rest[..length]) } else { 1 };
             }
             '*' => {
                 let length = run(|c| c == '*');
@@ -168,8 +152,7 @@ impl Scanner<'_> {
 
     /// Adds a word in lower case; returns its length in characters of the text.
     fn push(&mut self, word: &[char]) -> usize {
-        self.words
-            .push(word.iter().collect::<String>().to_lowercase());
+        self.words.push(word.iter().collect::<String>().to_lowercase());
         word.len()
     }
 
@@ -182,44 +165,28 @@ impl Scanner<'_> {
 
 /// Tokens that are recognised as a whole before anything else: addresses, markup, handles.
 fn whole(rest: &[char]) -> Option<usize> {
-    address(rest)
-        .or_else(|| markup(rest))
-        .or_else(|| handle(rest))
+    address(rest).or_else(|| markup(rest)).or_else(|| handle(rest))
 }
 
 /// `http://…`, `www.…` and `host.com/…` up to white space, closing punctuation not included.
 fn address(rest: &[char]) -> Option<usize> {
     let starts = |prefix: &str| {
         rest.len() > prefix.len()
-            && rest
-                .iter()
-                .zip(prefix.chars())
-                .all(|(c, p)| c.eq_ignore_ascii_case(&p))
+            && rest.iter().zip(prefix.chars()).all(|(c, p)| c.eq_ignore_ascii_case(&p))
     };
     if !["http://", "https://", "www."].into_iter().any(starts) && !host_with_path(rest) {
         return None;
     }
-    let end = rest
-        .iter()
-        .position(|&c| is_space(c) || "\"<>(){}|".contains(c))
-        .unwrap_or(rest.len());
-    let trailing = rest[..end]
-        .iter()
-        .rev()
-        .take_while(|&&c| ".,;:!?'".contains(c))
-        .count();
+    let end =
+        rest.iter().position(|&c| is_space(c) || "\"<>(){}|".contains(c)).unwrap_or(rest.len());
+    let trailing = rest[..end].iter().rev().take_while(|&&c| ".,;:!?'".contains(c)).count();
     Some(end - trailing)
 }
 
 fn host_with_path(rest: &[char]) -> bool {
-    let length = rest
-        .iter()
-        .take_while(|&&c| is_word_char(c) || c == '.')
-        .count();
+    let length = rest.iter().take_while(|&&c| is_word_char(c) || c == '.').count();
     let host: String = rest[..length].iter().collect();
-    let known = [".com", ".net", ".org", ".edu"]
-        .into_iter()
-        .any(|domain| host.ends_with(domain));
+    let known = [".com", ".net", ".org", ".edu"].into_iter().any(|domain| host.ends_with(domain));
     known && rest.get(length) == Some(&'/')
 }
 

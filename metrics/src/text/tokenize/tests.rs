@@ -8,18 +8,9 @@ fn check(caption: &str, words: &str) {
 
 #[test]
 fn punctuation_goes_and_case_is_folded() {
-    check(
-        "A man, a plan: a canal; Panama!",
-        "a man a plan a canal panama",
-    );
-    check(
-        "wait... what?! really?? wow!!",
-        "wait what ?! really ?? wow !!",
-    );
-    check(
-        "“curly” „low“ «guillemets» 'single' `back`",
-        "curly „ low guillemets single back",
-    );
+    check("A man, a plan: a canal; Panama!", "a man a plan a canal panama");
+    check("wait... what?! really?? wow!!", "wait what ?! really ?? wow !!");
+    check("“curly” „low“ «guillemets» 'single' `back`", "curly „ low guillemets single back");
     check(" \t\n", "");
     check("--- -- - — –", "");
 }
@@ -30,14 +21,8 @@ fn clitics_are_words() {
         "don't can’t cannot gonna 'tis it's they're I'm",
         "do n't ca n't can not gon na 't is it 's they 're i 'm",
     );
-    check(
-        "the teachers' room, John's and the boss's",
-        "the teachers room john 's and the boss 's",
-    );
-    check(
-        "rock 'n' roll of the '80s with 'em",
-        "rock 'n' roll of the '80s with 'em",
-    );
+    check("the teachers' room, John's and the boss's", "the teachers room john 's and the boss 's");
+    check("rock 'n' roll of the '80s with 'em", "rock 'n' roll of the '80s with 'em");
     check(
         "O'Neill's o'clock d'or ma'am ol' Dunkin' Donuts",
         "o'neill 's o'clock d'or ma'am ol' dunkin' donuts",
@@ -50,15 +35,9 @@ fn joints_stay_inside_words() {
         "x-ray km/h AT&T 3.14 10:30 1,000 -40 24/7 snake_case",
         "x-ray km/h at&t 3.14 10:30 1,000 -40 24/7 snake_case",
     );
-    check(
-        "a- -a rock&roll a=b a+b 5*3",
-        "a a rock & roll a = b a + b 5 * 3",
-    );
+    check("a- -a rock&roll a=b a+b 5*3", "a a rock & roll a = b a + b 5 * 3");
     check("colors—black a--b 1990–2000", "colors black a b 1990 2000");
-    check(
-        "C++ C# US$5 20% 50°C 3.5mm 10x10",
-        "c++ c# us$ 5 20 % 50 ° c 3.5 mm 10x10",
-    );
+    check("C++ C# US$5 20% 50°C 3.5mm 10x10", "c++ c# us$ 5 20 % 50 ° c 3.5 mm 10x10");
 }
 
 #[test]
@@ -67,14 +46,8 @@ fn periods_stay_with_abbreviations() {
         "Mr. Smith of St. Ives, the U.S. at 5 p.m. etc.",
         "mr. smith of st. ives the u.s. at 5 p.m. etc.",
     );
-    check(
-        "No. 5, no. Vol. 3. Ill. is ill.",
-        "no. 5 no vol 3 ill. is ill",
-    );
-    check(
-        "plan B. vitamin C. The J. A. Miner",
-        "plan b. vitamin c the j. a. miner",
-    );
+    check("No. 5, no. Vol. 3. Ill. is ill.", "no. 5 no vol 3 ill. is ill");
+    check("plan B. vitamin C. The J. A. Miner", "plan b. vitamin c the j. a. miner");
     check("node.js Lulu.com file.txt", "node.js lulu.com file.txt");
 }
 

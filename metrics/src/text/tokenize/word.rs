@@ -10,14 +10,8 @@ pub(super) struct Word {
 }
 
 /// Words that are written in one and counted as two, with the length of the first.
-const CONTRACTIONS: [(&str, usize); 6] = [
-    ("cannot", 3),
-    ("gonna", 3),
-    ("gotta", 3),
-    ("wanna", 3),
-    ("gimme", 3),
-    ("lemme", 3),
-];
+const CONTRACTIONS: [(&str, usize); 6] =
+    [("cannot", 3), ("gonna", 3), ("gotta", 3), ("wanna", 3), ("gimme", 3), ("lemme", 3)];
 
 /// Clitics without their apostrophe.
 const CLITICS: [&str; 6] = ["s", "m", "d", "ll", "re", "ve"];
@@ -63,10 +57,7 @@ pub(super) fn scan(text: &[char]) -> Word {
     if let Some(word) = negation(text, length) {
         return word;
     }
-    Word {
-        length: length + period(text, length),
-        split: None,
-    }
+    Word { length: length + period(text, length), split: None }
 }
 
 /// A word that begins with an apostrophe: a clitic directly after a word, `'em` and the like, a decade (`'90s`).
@@ -112,10 +103,7 @@ fn is_letter(c: char) -> bool {
 
 /// Lower case with straight apostrophes.
 pub(super) fn lower(text: &[char]) -> String {
-    text.iter()
-        .map(|&c| if is_apostrophe(c) { '\'' } else { c })
-        .collect::<String>()
-        .to_lowercase()
+    text.iter().map(|&c| if is_apostrophe(c) { '\'' } else { c }).collect::<String>().to_lowercase()
 }
 
 /// `3`, `-40`, `.5`, `1,000.50`, `10:30`.
@@ -238,10 +226,7 @@ fn underscored(text: &[char]) -> usize {
 
 /// `name@host.org`.
 fn email(text: &[char]) -> usize {
-    let local = text
-        .iter()
-        .take_while(|&&c| is_word_char(c) || "._-".contains(c))
-        .count();
+    let local = text.iter().take_while(|&&c| is_word_char(c) || "._-".contains(c)).count();
     if !is_word_char(text[0]) || text.get(local) != Some(&'@') {
         return 0;
     }
@@ -268,10 +253,7 @@ fn apostrophised(text: &[char]) -> usize {
     let tail = run(&text[head + 1..]);
     let length = head + 1 + tail;
     let word = lower(&text[..length]);
-    if CLITICS
-        .iter()
-        .any(|clitic| word.ends_with(&format!("'{clitic}")))
-    {
+    if CLITICS.iter().any(|clitic| word.ends_with(&format!("'{clitic}"))) {
         return 0;
     }
     let elided =
@@ -293,10 +275,7 @@ fn contraction(text: &[char]) -> Option<Word> {
     }
     let word = lower(&text[..length]);
     let (_, split) = CONTRACTIONS.into_iter().find(|(whole, _)| *whole == word)?;
-    Some(Word {
-        length,
-        split: Some(split),
-    })
+    Some(Word { length, split: Some(split) })
 }
 
 /// `don't` is `do n't`; `isnt` is not touched.
@@ -309,10 +288,7 @@ fn negation(text: &[char], length: usize) -> Option<Word> {
         && matches!(t, 't' | 'T')
         && matches!(text[length - 1], 'n' | 'N')
         && text.get(length + 2).is_none_or(|&c| !is_word_char(c));
-    negated.then(|| Word {
-        length: length + 2,
-        split: (length > 1).then_some(length - 1),
-    })
+    negated.then(|| Word { length: length + 2, split: (length > 1).then_some(length - 1) })
 }
 
 /// 1 if the period after the word belongs to it: initials, initialisms and abbreviations.
@@ -323,9 +299,6 @@ fn period(text: &[char], length: usize) -> usize {
     let after = &text[length + 1..];
     usize::from(keeps_period(
         &text[..length],
-        after
-            .iter()
-            .position(|&c| !is_space(c))
-            .map(|at| &after[at..]),
+        after.iter().position(|&c| !is_space(c)).map(|at| &after[at..]),
     ))
 }

@@ -31,13 +31,7 @@ fn curve(latency: &QueryLatency) -> Option<Figure> {
         return None;
     }
     let last = points.last().map_or(1.0, |(x, _)| *x);
-    let ticks = [
-        (2.0, "p50"),
-        (10.0, "p90"),
-        (100.0, "p99"),
-        (1e3, "p99.9"),
-        (1e4, "p99.99"),
-    ];
+    let ticks = [(2.0, "p50"), (10.0, "p90"), (100.0, "p99"), (1e3, "p99.9"), (1e4, "p99.99")];
     let ticks = ticks.into_iter().filter(|(x, _)| *x <= last);
     let caption = format!(
         "The time within which a share of the queries was answered, from {} to {} {unit}.",
@@ -71,11 +65,7 @@ fn percentiles(latency: &QueryLatency) -> Option<Figure> {
     if rows.is_empty() {
         return None;
     }
-    let plot = Plot::Intervals {
-        rows,
-        with_zero: false,
-        axis: format!("latency, {unit}"),
-    };
+    let plot = Plot::Intervals { rows, with_zero: false, axis: format!("latency, {unit}") };
     let caption = "Points are percentiles, lines their 99% intervals by order statistics.";
     Some(Figure::new("Percentiles of the latency", caption, plot))
 }
@@ -101,11 +91,7 @@ fn arrivals(server: &Server) -> Option<Figure> {
         x: Axis::linear("queries per second"),
         y: Axis::logarithmic(format!("p99 latency, {unit}")),
     };
-    Some(Figure::new(
-        "Latency against the rate of arrivals",
-        caption,
-        plot,
-    ))
+    Some(Figure::new("Latency against the rate of arrivals", caption, plot))
 }
 
 /// Throughput against batch size, a line for each number of threads.
@@ -115,11 +101,7 @@ fn throughput(cells: &[SweepCell], item: &str) -> Option<Figure> {
         numbers.dedup();
         numbers
     };
-    let measured = || {
-        cells
-            .iter()
-            .filter(|c| c.batch > 0 && c.items_per_second.value.is_some())
-    };
+    let measured = || cells.iter().filter(|c| c.batch > 0 && c.items_per_second.value.is_some());
     let batches = sorted(measured().map(|cell| cell.batch).collect());
     let threads = sorted(measured().map(|cell| cell.threads).collect());
     if batches.len() < 2 {
@@ -135,10 +117,7 @@ fn throughput(cells: &[SweepCell], item: &str) -> Option<Figure> {
     let ticks = batches.iter().map(|batch| (*batch as f64, count(*batch)));
     let plot = Plot::Curves {
         series: series.collect(),
-        x: Axis {
-            ticks: ticks.collect(),
-            ..Axis::logarithmic("batch size")
-        },
+        x: Axis { ticks: ticks.collect(), ..Axis::logarithmic("batch size") },
         y: Axis::linear(format!("{items}/s")),
     };
     let caption = format!("How many {items} were answered per second, in queries of so many.");

@@ -60,10 +60,7 @@ impl Kind for BenchResults {
             .sortable();
         Listing {
             page: Some(name),
-            entry: IndexEntry::Row {
-                heading: "Benchmarks",
-                table: table.into(),
-            },
+            entry: IndexEntry::Row { heading: "Benchmarks", table: table.into() },
         }
     }
 
@@ -123,10 +120,9 @@ fn ran_on(record: &Record) -> String {
 
 fn overhead(results: &BenchResults) -> String {
     let late = match results.overhead.late_p99_seconds {
-        Some(late) => format!(
-            ", and woke up at most {} late for 99% of the arrivals",
-            duration(late)
-        ),
+        Some(late) => {
+            format!(", and woke up at most {} late for 99% of the arrivals", duration(late))
+        }
         None => String::new(),
     };
     let whose = match results.target {
@@ -145,10 +141,7 @@ fn overhead(results: &BenchResults) -> String {
 
 fn validity(document: &mut Document, validity: &Validity) {
     for warning in &validity.warnings {
-        document.notice(
-            Tone::Warning,
-            format!("{}: {}", warning.reason, warning.change),
-        );
+        document.notice(Tone::Warning, format!("{}: {}", warning.reason, warning.change));
     }
     if validity.valid {
         document.notice(Tone::Good, "VALID");
@@ -157,9 +150,6 @@ fn validity(document: &mut Document, validity: &Validity) {
         document.notice(Tone::Bad, format!("INVALID for {reasons}"));
     }
     for against in &validity.reasons {
-        document.notice(
-            Tone::Plain,
-            format!("{}: {}", against.reason, against.change),
-        );
+        document.notice(Tone::Plain, format!("{}: {}", against.reason, against.change));
     }
 }

@@ -5,19 +5,14 @@ use fgd_record::{BenchResults, Measure, Record};
 use crate::document::number::plural;
 use crate::document::{Tidy, Value, plain};
 
-const HEADER: [&str; 10] = [
-    "system", "target", "scenario", "part", "name", "value", "low99", "high99", "unit", "reason",
-];
+const HEADER: [&str; 10] =
+    ["system", "target", "scenario", "part", "name", "value", "low99", "high99", "unit", "reason"];
 
 /// All numbers; what was not measured has no row.
 pub fn rows(record: &Record, results: &BenchResults) -> Tidy {
     let mut rows = Vec::new();
     let system = record.system_name();
-    let start = [
-        system.as_str(),
-        results.target.name(),
-        results.scenario.name(),
-    ];
+    let start = [system.as_str(), results.target.name(), results.scenario.name()];
     let mut push = |part: &str, name: &str, measure: &Measure, unit: &str| {
         let texts = start.into_iter().chain([part, name]).map(Value::from);
         let numbers = [measure.value, measure.low, measure.high].map(Value::from);
@@ -25,12 +20,7 @@ pub fn rows(record: &Record, results: &BenchResults) -> Tidy {
         rows.push(texts.chain(numbers).chain(end).collect());
     };
     for headline in &results.headlines {
-        push(
-            "headline",
-            &headline.name,
-            &headline.measured,
-            &headline.unit,
-        );
+        push("headline", &headline.name, &headline.measured, &headline.unit);
     }
     if let Some(latency) = &results.latency {
         push("latency", "min", &plain(latency.min), "s");
@@ -46,12 +36,7 @@ pub fn rows(record: &Record, results: &BenchResults) -> Tidy {
         for (at, point) in server.points.iter().enumerate() {
             let part = format!("arrivals {}", at + 1);
             push(&part, "rate", &plain(point.rate), "queries/s");
-            push(
-                &part,
-                "answered",
-                &plain(point.answered_per_second),
-                "queries/s",
-            );
+            push(&part, "answered", &plain(point.answered_per_second), "queries/s");
             push(&part, "p99", &point.p99_seconds, "s");
         }
     }
@@ -60,12 +45,7 @@ pub fn rows(record: &Record, results: &BenchResults) -> Tidy {
         let part = format!("{} threads, batch {}", cell.threads, cell.batch);
         push(&part, "throughput", &cell.items_per_second, &per_second);
         if cell.tokens_per_second.is_some() {
-            push(
-                &part,
-                "tokens_per_second",
-                &plain(cell.tokens_per_second),
-                "tokens/s",
-            );
+            push(&part, "tokens_per_second", &plain(cell.tokens_per_second), "tokens/s");
         }
         push(&part, "p50", &cell.p50_seconds, "s");
     }
@@ -86,42 +66,19 @@ pub fn rows(record: &Record, results: &BenchResults) -> Tidy {
         }
     }
     if let Some(ceilings) = &results.ceilings {
-        push(
-            "ceiling",
-            "fma",
-            &plain(ceilings.fma_gflop_per_second),
-            "GFLOP/s",
-        );
-        push(
-            "ceiling",
-            "gemm",
-            &plain(ceilings.gemm_gflop_per_second),
-            "GFLOP/s",
-        );
-        push(
-            "ceiling",
-            "read",
-            &plain(ceilings.read_gb_per_second),
-            "GB/s",
-        );
+        push("ceiling", "fma", &plain(ceilings.fma_gflop_per_second), "GFLOP/s");
+        push("ceiling", "gemm", &plain(ceilings.gemm_gflop_per_second), "GFLOP/s");
+        push("ceiling", "read", &plain(ceilings.read_gb_per_second), "GB/s");
     }
     let (queries, overhead) = (&results.queries, &results.overhead);
     push("run", "queries", &plain(queries.issued as f64), "");
     push("run", "failed", &plain(queries.failed as f64), "");
     push("run", "seconds", &plain(queries.seconds), "s");
-    push(
-        "run",
-        "overhead",
-        &plain(overhead.seconds_per_query),
-        "s/query",
-    );
+    push("run", "overhead", &plain(overhead.seconds_per_query), "s/query");
     if overhead.late_p99_seconds.is_some() {
         push("run", "late_p99", &plain(overhead.late_p99_seconds), "s");
     }
     let valid = f64::from(u8::from(results.validity.valid));
     push("run", "valid", &plain(valid), "");
-    Tidy {
-        header: &HEADER,
-        rows,
-    }
+    Tidy { header: &HEADER, rows }
 }

@@ -161,15 +161,11 @@ pub fn stages(stages: &[Stage]) -> Table {
     let ceilings = "What a stage lacks to 100% of its ceiling is what is left to gain.";
     let unknown = format!("{} of the time is in none of these.", percent(rest));
     let remarks = [(counts_work, ceilings), (rest > 0.005, &unknown)];
-    let remarks = remarks
-        .into_iter()
-        .filter_map(|(holds, text)| holds.then_some(text));
+    let remarks = remarks.into_iter().filter_map(|(holds, text)| holds.then_some(text));
     Table::of("Stages", stages)
         .text("where the time goes", |stage| &stage.name)
         .number("share", |stage| Cell::percent(stage.share))
-        .number("ms", |stage| {
-            Cell::significant(stage.seconds_per_unit * 1e3)
-        })
+        .number("ms", |stage| Cell::significant(stage.seconds_per_unit * 1e3))
         .text("per", |stage| &stage.unit)
         .when(counts_work, |table| {
             table
@@ -178,9 +174,7 @@ pub fn stages(stages: &[Stage]) -> Table {
                 .number("GFLOP/s", |stage| Cell::significant(stage.gflop_per_second))
                 .number("GB/s", |stage| Cell::significant(stage.gb_per_second))
                 .optional()
-                .number("of ceiling", |stage| {
-                    Cell::percent(stage.share_of_ceiling())
-                })
+                .number("of ceiling", |stage| Cell::percent(stage.share_of_ceiling()))
                 .text("bound by", |stage| match stage.bound_by {
                     Some(BoundBy::Arithmetic) => "arithmetic",
                     Some(BoundBy::Memory) => "reading weights",

@@ -33,13 +33,7 @@ impl Kind for NightlyResults {
 
     fn numbers(&self, _record: &Record) -> Tidy {
         let row = |finding: &NightlyFinding| {
-            let NightlyFinding {
-                system,
-                metric,
-                kind,
-                unit,
-                ..
-            } = finding;
+            let NightlyFinding { system, metric, kind, unit, .. } = finding;
             let [low, high] = finding.band.map_or([None, None], |band| band.map(Some));
             vec![
                 self.suite.as_str().into(),
@@ -58,10 +52,7 @@ impl Kind for NightlyResults {
                 finding.reason.as_str().into(),
             ]
         };
-        Tidy {
-            header: &HEADER,
-            rows: self.findings.iter().map(row).collect(),
-        }
+        Tidy { header: &HEADER, rows: self.findings.iter().map(row).collect() }
     }
 
     /// A page for the history of each system and benchmark.
@@ -106,10 +97,7 @@ fn title(finding: &NightlyFinding) -> String {
 
 fn verdict(document: &mut Document, results: &NightlyResults) {
     let (mut regressed, invalid) = (of(results, Regressed), of(results, Invalid));
-    let crossed = results
-        .gates
-        .iter()
-        .filter(|gate| gate.passed == Some(false));
+    let crossed = results.gates.iter().filter(|gate| gate.passed == Some(false));
     regressed.extend(crossed.map(|gate| gate.condition.clone()));
     let tone = match (regressed.is_empty(), invalid.is_empty()) {
         (false, _) => Tone::Bad,
@@ -160,10 +148,7 @@ fn findings<'a>(findings: impl Iterator<Item = &'a NightlyFinding>) -> Table {
 }
 
 fn steps(steps: &[NightlyStep]) -> Table {
-    let name = |step: &NightlyStep| Cell {
-        href: step.record.clone(),
-        ..Cell::subject(&step.name)
-    };
+    let name = |step: &NightlyStep| Cell { href: step.record.clone(), ..Cell::subject(&step.name) };
     let ended = |step: &NightlyStep| match step.outcome {
         StepOutcome::Done => "done".into(),
         StepOutcome::Cached => Cell::from("done before").tone(Tone::Dim),
@@ -173,9 +158,7 @@ fn steps(steps: &[NightlyStep]) -> Table {
     Table::of("Steps", steps)
         .text("step", name)
         .text("ended", ended)
-        .number("seconds", |step| {
-            Cell::new(format!("{:.1}", step.seconds), Some(step.seconds))
-        })
+        .number("seconds", |step| Cell::new(format!("{:.1}", step.seconds), Some(step.seconds)))
         .text("why", |step| step.message.as_deref().unwrap_or_default())
         .into()
 }

@@ -44,9 +44,7 @@ fn changes_of_level(trend: &Trend) -> Table {
             commit.get(..12).unwrap_or(commit)
         })
         .text("machine", |level| &level.host)
-        .number("change", |level| {
-            Cell::new(change(level.change), Some(level.change))
-        })
+        .number("change", |level| Cell::new(change(level.change), Some(level.change)))
         .text("accepted", |level| {
             Cell::from(if level.accepted { "yes" } else { "no" }).tone(Tone::Dim)
         })

@@ -11,10 +11,7 @@ fn names() -> Vec<String> {
 fn scores(paired: f64) -> ScoreResults {
     ScoreResults {
         fgd_paired: Measure::exact(paired),
-        fgd_set: SetMeasure {
-            value: Some(paired / 2.0),
-            ..SetMeasure::default()
-        },
+        fgd_set: SetMeasure { value: Some(paired / 2.0), ..SetMeasure::default() },
         ..ScoreResults::default()
     }
 }
@@ -73,17 +70,10 @@ fn what_is_not_understood_is_refused() {
         "fgd_paired<nan",
     ] {
         let error = Gate::parse(condition, &names()).unwrap_err();
-        assert!(
-            error
-                .to_string()
-                .starts_with(&format!("--gate {condition}: ")),
-            "{error}"
-        );
+        assert!(error.to_string().starts_with(&format!("--gate {condition}: ")), "{error}");
     }
     let gate = Gate::parse("cider<1", &names()).unwrap();
     let one = scores(0.1);
-    let error = gate
-        .check(&[("a", &one), ("b", &one), ("c", &one)])
-        .unwrap_err();
+    let error = gate.check(&[("a", &one), ("b", &one), ("c", &one)]).unwrap_err();
     assert!(error.to_string().contains("`cider`"), "{error}");
 }
