@@ -50,9 +50,9 @@ impl Kernel for Activate<'_> {
     #[inline(always)]
     fn run<I: Isa>(self, isa: I) {
         match self.activation {
-            Activation::Gelu => each(isa, self.values, gelu),
-            Activation::GeluTanh => each(isa, self.values, gelu_tanh),
-            Activation::Relu => each(isa, self.values, relu),
+            Activation::Gelu => each::<I, Gelu>(isa, self.values),
+            Activation::GeluTanh => each::<I, GeluTanh>(isa, self.values),
+            Activation::Relu => each::<I, Relu>(isa, self.values),
         }
     }
 }
@@ -64,21 +64,42 @@ impl Kernel for Exp<'_> {
 
     #[inline(always)]
     fn run<I: Isa>(self, isa: I) {
-        each(isa, self.0, exp);
+        each::<I, Power>(isa, self.0);
     }
 }
 
+/// A function of one vector. A type rather than a function pointer: the call to one would be compiled without the
+/// instruction set.
+trait Function {
+    fn of<I: Isa>(isa: I, x: I::F32) -> I::F32;
+}
+
+macro_rules! functions {
+    ($($name:ident = $function:ident),*) => {
+        $(struct $name;
+
+        impl Function for $name {
+            #[inline(always)]
+            fn of<I: Isa>(isa: I, x: I::F32) -> I::F32 {
+                $function(isa, x)
+            }
+        })*
+    };
+}
+
+functions!(Gelu = gelu, GeluTanh = gelu_tanh, Relu = relu, Power = exp);
+
 #[inline(always)]
-fn each<I: Isa>(isa: I, values: &mut [f32], f: impl Fn(I, I::F32) -> I::F32) {
+fn each<I: Isa, F: Function>(isa: I, values: &mut [f32]) {
     let (vectors, rest) = values.as_chunks_mut::<LANES>();
     for vector in vectors {
         // SAFETY: sixteen floats are read and written.
-        unsafe { f(isa, isa.load(vector.as_ptr())).store(vector.as_mut_ptr()) };
+        unsafe { F::of(isa, isa.load(vector.as_ptr())).store(vector.as_mut_ptr()) };
     }
     let mut last = [0.0; LANES];
     last[..rest.len()].copy_from_slice(rest);
     // SAFETY: as above.
-    last = f(isa, unsafe { isa.load(last.as_ptr()) }).to_array();
+    last = F::of(isa, unsafe { isa.load(last.as_ptr()) }).to_array();
     rest.copy_from_slice(&last[..rest.len()]);
 }
 
