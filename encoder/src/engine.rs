@@ -64,7 +64,7 @@ pub struct Options {
     pub engine: EngineKind,
     /// `cpu`; with the candle engine also `cuda:N`.
     pub device: String,
-    /// Cut captions at this many tokens, special tokens included, instead of at [`Spec::max_length`].
+    /// Cut captions at this many tokens, special tokens included, instead of at [`Spec::max_length`](crate::Spec::max_length).
     pub max_length: Option<usize>,
 }
 

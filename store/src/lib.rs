@@ -1,6 +1,6 @@
 //! Where things are kept, for every crate that reads or writes files.
 //!
-//! [`hub`] turns model names into directories; [`arrays`] reads and writes `.npy` and `.npz`; [`file`] writes whatever must appear
+//! [`hub`] turns model names into directories; [`arrays`] reads and writes `.npy` and `.npz`; [`mod@file`] writes whatever must appear
 //! whole or not at all, [`spreadsheet`] what people open in one; [`digest`] names what was made of what, so that it is found again.
 //!
 //! ```

@@ -1,8 +1,8 @@
 //! Several systems on the same images: do they differ, and where?
 //!
-//! [`systems`] reads what stands for each, [`checkpoints`] captions the images where that is a checkpoint, a
-//! [`Scorer`] scores them all, [`agreement`] says whether their numbers may stand side by side, and [`differences`],
-//! [`contrasts`] and [`gate`]s what follows from them.
+//! `systems` reads what stands for each, `checkpoints` captions the images where that is a checkpoint, a [`Scorer`] scores
+//! them all, `agreement` says whether their numbers may stand side by side, and [`mod@differences`], [`mod@contrasts`] and
+//! [`gate`]s what follows from them.
 
 mod agreement;
 mod checkpoints;

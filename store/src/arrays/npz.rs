@@ -21,7 +21,7 @@ const MOST_NUMBERS: u64 = 1 << 28;
 /// What a file of moments holds.
 #[derive(Debug, Clone, PartialEq)]
 pub struct MeanCovariance {
-    /// Mean [d].
+    /// Mean `[d]`.
     pub mu: Array1<f64>,
     /// Covariance [d × d] with n − 1 in the denominator.
     pub sigma: Array2<f64>,
@@ -115,7 +115,7 @@ fn convert<const N: usize>(bytes: &[u8], read: impl Fn([u8; N]) -> f64) -> Vec<f
     bytes.as_chunks().0.iter().map(|b| read(*b)).collect()
 }
 
-/// Writes moments so that pytorch-fid and [`read_moments`] read them: the mean `mu` [d], the covariance `sigma` [d × d] with
+/// Writes moments so that pytorch-fid and [`read_moments`] read them: the mean `mu` `[d]`, the covariance `sigma` [d × d] with
 /// n − 1 in the denominator.
 ///
 /// # Errors
