@@ -14,6 +14,7 @@ use fgd_metrics::compare::{
     PairDifference, all_differences, detectable_difference, images_needed, outcomes,
 };
 use fgd_metrics::estimate::Estimate;
+use fgd_metrics::metric::{FGD_PAIRED, FGD_SET};
 use fgd_record::{Difference, LeaderboardResults, Measure, ScoreResults, Split, Standing};
 
 use super::ranks::{kendall, rank_ranges, ranks};
@@ -31,8 +32,8 @@ impl RankedBy {
     /// Its name.
     pub fn name(self) -> &'static str {
         match self {
-            Self::Paired => "fgd_paired",
-            Self::Set => "fgd_set",
+            Self::Paired => FGD_PAIRED,
+            Self::Set => FGD_SET,
         }
     }
 }

@@ -16,6 +16,7 @@ use std::time::Duration;
 
 use fgd_captions::ReadOptions;
 use fgd_encoder::EngineKind;
+use fgd_metrics::metric::FGD_PAIRED;
 use fgd_metrics::series::Rule;
 use serde::{Deserialize, Serialize};
 
@@ -224,7 +225,7 @@ impl Default for Gates {
     fn default() -> Self {
         Self {
             conditions: Vec::new(),
-            metrics: vec!["fgd_paired".into()],
+            metrics: vec![FGD_PAIRED.into()],
             alpha: 0.05,
             tolerance: 1e-6,
             fail_on_invalid: false,
