@@ -38,6 +38,8 @@ use differences::{Contender, NoRows, PerImage, differences};
 use gate::Gate;
 use systems::{Given, Inputs};
 
+pub(crate) use agreement::unlike;
+
 /// What `fgd compare` is asked.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
