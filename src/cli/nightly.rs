@@ -101,7 +101,7 @@ pub fn run(args: &Args, output: &Output, session: &Session) -> anyhow::Result<Ex
         Command::Init { suite } => init(suite, output),
         Command::Run { suite, dry_run: true, .. } => dry_run(suite, session),
         Command::Run { suite, fresh, dry_run: false, result } => {
-            let sink = Sink::open(result.output.as_deref())?;
+            let sink = result.open()?;
             let workspace = open(suite)?;
             let record = night::run(&workspace, *fresh, session).map_err(JobError::from)?;
             let exit = exit_of(&record);
@@ -117,7 +117,7 @@ pub fn run(args: &Args, output: &Output, session: &Session) -> anyhow::Result<Ex
             Ok(status.last.as_ref().map_or(Exit::Success, exit_of))
         }
         Command::Report { suite, result } => {
-            let sink = Sink::open(result.output.as_deref())?;
+            let sink = result.open()?;
             let workspace = open(suite)?;
             let (record, index) = report(&workspace)?;
             output.say(format!("the report is in {}", index.display()));

@@ -8,13 +8,10 @@ use std::time::{Duration, Instant};
 use fgd_record::{NightlyResults, NightlyVerdict, Record, Results};
 use serde_json::{Value, json};
 
-use super::process::{Ending, signal_group};
+use super::process;
 use super::suite::{Notification, Occasion, Suite};
 use crate::jobs::Progress;
 use crate::settings;
-
-/// How often a command is looked at.
-const POLL: Duration = Duration::from_millis(20);
 
 /// Tells everybody who wants to know; `before` is what the night before came to. Nobody to be reached is a reason to say so,
 /// not to fail.
@@ -114,18 +111,13 @@ fn pipe(command: &[String], message: &Value, patience: Duration) -> Result<(), S
         // Beside it, for one that does not read. It has been told all the same.
         std::thread::spawn(move || input.write_all(text.as_bytes()));
     }
-    let until = Instant::now() + patience;
-    loop {
-        if let Some(status) = child.try_wait().map_err(told)? {
-            return status.success().then_some(()).ok_or_else(|| format!("{program}: {status}"));
-        }
-        if Instant::now() >= until {
-            signal_group(child.id(), Ending::Killed);
-            child.wait().map_err(told)?;
-            let seconds = patience.as_secs_f64();
-            return Err(format!("{program}: not done after {seconds} s, and ended; raise timeout"));
-        }
-        std::thread::sleep(POLL);
+    match process::wait(&mut child, Some(Instant::now() + patience)).map_err(told)? {
+        Some(status) if status.success() => Ok(()),
+        Some(status) => Err(format!("{program}: {status}")),
+        None => Err(format!(
+            "{program}: not done after {} s, and ended; raise timeout",
+            patience.as_secs_f64()
+        )),
     }
 }
 

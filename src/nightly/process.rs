@@ -7,7 +7,7 @@
 use std::fs::File;
 use std::io::{Read, Write};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -82,17 +82,28 @@ pub fn run(
         // One that does not wait, or is dead already, is no trouble here: its end says more.
         let _ = input.write_all(START);
     }
+    let Some(status) = wait(&mut child, deadline).map_err(failed)? else {
+        return Ok(Termination::OutOfTime);
+    };
+    Ok(match status.code() {
+        Some(0 | NOT_VALID) => Termination::Done,
+        Some(code) => Termination::Failed(with_tail(log, &format!("exit code {code}"))),
+        None => Termination::Failed(with_tail(log, &killed(&status))),
+    })
+}
+
+/// Waits for a process, and ends it at the deadline with what it started, if it leads a group of its own: then there is no
+/// status.
+pub(super) fn wait(
+    child: &mut Child,
+    deadline: Option<Instant>,
+) -> std::io::Result<Option<ExitStatus>> {
     loop {
-        if let Some(status) = child.try_wait().map_err(failed)? {
-            return Ok(match status.code() {
-                Some(0 | NOT_VALID) => Termination::Done,
-                Some(code) => Termination::Failed(with_tail(log, &format!("exit code {code}"))),
-                None => Termination::Failed(with_tail(log, &killed(&status))),
-            });
+        if let Some(status) = child.try_wait()? {
+            return Ok(Some(status));
         }
         if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
-            end(&mut child).map_err(failed)?;
-            return Ok(Termination::OutOfTime);
+            return end(child).map(|()| None);
         }
         sleep(POLL);
     }
@@ -124,19 +135,20 @@ fn end(child: &mut Child) -> std::io::Result<()> {
         sleep(POLL);
     }
     signal_group(child.id(), Ending::Killed);
+    child.kill()?;
     child.wait().map(|_| ())
 }
 
 /// How a group of processes is ended.
 #[derive(Clone, Copy)]
-pub(super) enum Ending {
+enum Ending {
     Asked,
     Killed,
 }
 
 /// Sends a signal to a process and what it started.
 #[cfg(unix)]
-pub(super) fn signal_group(leader: u32, ending: Ending) {
+fn signal_group(leader: u32, ending: Ending) {
     use nix::sys::signal::{Signal, killpg};
     let signal = match ending {
         Ending::Asked => Signal::SIGTERM,
@@ -148,7 +160,7 @@ pub(super) fn signal_group(leader: u32, ending: Ending) {
 }
 
 #[cfg(not(unix))]
-pub(super) fn signal_group(_leader: u32, _ending: Ending) {}
+fn signal_group(_leader: u32, _ending: Ending) {}
 
 impl Worker {
     /// A running process; `None` where the system does not tell.
@@ -251,6 +263,19 @@ mod tests {
         leader.wait().unwrap();
         assert!(worker.is_at_work(), "what the leader started is not seen");
         assert!(worker.end() && !worker.is_at_work());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_process_that_does_not_end_is_ended() {
+        use std::os::unix::process::CommandExt;
+        let sleep =
+            |seconds: &str| Command::new("sleep").arg(seconds).process_group(0).spawn().unwrap();
+        let soon = || Some(Instant::now() + Duration::from_millis(100));
+        let (mut long, mut short) = (sleep("600"), sleep("0"));
+        assert_eq!(wait(&mut long, soon()).unwrap(), None);
+        assert!(long.try_wait().unwrap().is_some());
+        assert!(wait(&mut short, None).unwrap().unwrap().success());
     }
 
     #[test]

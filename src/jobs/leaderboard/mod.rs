@@ -9,11 +9,12 @@ use std::collections::BTreeMap;
 use std::time::Instant;
 
 use fgd_captions::{self as captions, ReadOptions};
-use fgd_record::{Record, Results};
+use fgd_record::{Record, Rejected, Results};
 use serde::{Deserialize, Serialize};
 
 use super::options::{Encoding, Measuring, Named, References};
 use super::provenance::{self, Origin};
+use super::scoring::findings::of_references;
 use super::scoring::system::{System, stem};
 use super::{JobError, Session};
 use crate::host;
@@ -61,10 +62,14 @@ pub fn run(request: &Request, session: &mut Session) -> Result<Record, JobError>
     let progress = session.progress.clone();
     let field = Field::score(request, &references, session)?;
     if field.entries.is_empty() {
-        for rejected in &field.rejected {
-            progress.say(&format!("{}: {}", rejected.name, rejected.reason));
-        }
-        return Err(JobError::invalid("not one of the submissions can be ranked"));
+        let why = |rejected: &Rejected| format!("{}: {}", rejected.name, rejected.reason);
+        let reasons: Vec<String> = field.rejected.iter().map(why).collect();
+        return Err(JobError::Invalid {
+            message: format!("not one of the submissions can be ranked: {}", reasons.join("; ")),
+            findings: (field.rejected.into_iter())
+                .map(|rejected| (rejected.name.into(), rejected.findings))
+                .collect(),
+        });
     }
     let sha256 = references.references_sha256(&of_references);
     let comparability = provenance::comparability(field.encoder.as_ref(), sha256);
@@ -81,6 +86,11 @@ pub fn run(request: &Request, session: &mut Session) -> Result<Record, JobError>
             request.submissions.len()
         ));
     }
+    let mut findings = field.findings;
+    findings.extend(of_references(&references));
+    for finding in findings.iter().filter(|finding| finding.input == "references") {
+        progress.say(&format!("{}: note: {}", path.display(), finding.message));
+    }
     let mut inputs = field.inputs;
     inputs.push(of_references);
     let mut settings = request.measuring.settings();
@@ -94,7 +104,7 @@ pub fn run(request: &Request, session: &mut Session) -> Result<Record, JobError>
             inputs,
             settings,
             comparability,
-            findings: field.findings,
+            findings,
             timings: BTreeMap::from([("total".to_owned(), start.elapsed().as_secs_f64())]),
         },
         Results::Leaderboard(Box::new(results)),
