@@ -1,6 +1,6 @@
 //! The output policy: data to stdout or a file, everything else to stderr, bars only on a terminal.
 
-use std::fmt::{self, Write as _};
+use std::fmt;
 use std::io::{IsTerminal, Write};
 use std::path::Path;
 use std::sync::Mutex;

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use super::options::{Encoding, Measuring, Named, References};
 use super::provenance::{self, Origin};
-use super::scoring::findings::of_references;
+use super::scoring::findings::notes_on;
 use super::scoring::system::{System, stem};
 use super::{JobError, Session};
 use crate::host;
@@ -87,7 +87,7 @@ pub fn run(request: &Request, session: &mut Session) -> Result<Record, JobError>
         ));
     }
     let mut findings = field.findings;
-    findings.extend(of_references(&references));
+    findings.extend(notes_on(&references));
     for finding in findings.iter().filter(|finding| finding.input == "references") {
         progress.say(&format!("{}: note: {}", path.display(), finding.message));
     }
