@@ -277,3 +277,59 @@ pub struct TrendChange {
     /// Whether the new level was accepted.
     pub accepted: bool,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn finding(metric: &str, verdict: NightlyVerdict) -> NightlyFinding {
+        NightlyFinding {
+            system: "base".into(),
+            metric: metric.into(),
+            verdict,
+            ..NightlyFinding::default()
+        }
+    }
+
+    fn night(findings: Vec<NightlyFinding>, failures: &[(&str, &str, bool)]) -> NightlyResults {
+        let failure = |&(subject, reason, allowed): &(&str, &str, bool)| NightlyFailure {
+            subject: subject.into(),
+            reason: reason.into(),
+            allowed,
+        };
+        let failures = failures.iter().map(failure).collect();
+        NightlyResults { findings, failures, ..NightlyResults::default() }
+    }
+
+    #[test]
+    fn only_a_whole_night_without_trouble_is_no_regression() {
+        use NightlyVerdict::{InsufficientHistory, Invalid, Moved, Regressed, Unchanged};
+        let fine = || finding("cider", Unchanged);
+        let headline =
+            |findings, failures: &[(&str, &str, bool)]| night(findings, failures).headline();
+        assert_eq!(headline(vec![fine()], &[]), "NO REGRESSION");
+        assert_eq!(
+            headline(vec![finding("cider", InsufficientHistory)], &[]),
+            "NOTHING TO COMPARE WITH YET"
+        );
+        let gone =
+            ("score base", "exit code 1: reading; error: base.csv: there is no such file", false);
+        assert_eq!(
+            headline(vec![fine(), finding("fgd_paired", Invalid)], &[gone]),
+            "FAILED: score base (base.csv: there is no such file)"
+        );
+        assert_eq!(
+            headline(vec![finding("cider", Regressed), finding("bleu", Moved)], &[gone]),
+            "REGRESSED: base cider. FAILED: score base (base.csv: there is no such file). \
+             MOVED WITHOUT A GATE: base bleu"
+        );
+        let allowed = ("score base", "known", true);
+        assert_eq!(
+            headline(vec![fine()], &[allowed]),
+            "NO REGRESSION. allowed to fail: score base"
+        );
+        assert!(!night(vec![], &[allowed]).has_failed() && night(vec![], &[gone]).has_failed());
+        let many: Vec<_> = (0..9).map(|_| finding("cider", Regressed)).collect();
+        assert!(headline(many, &[]).ends_with("base cider and 3 more"));
+    }
+}

@@ -55,6 +55,11 @@ enum Target {
         #[command(flatten)]
         files: Files,
     },
+    /// The headline chart as SVG.
+    Chart {
+        #[command(flatten)]
+        files: Files,
+    },
     /// A comment for a pull request in Markdown, with a mark by which the next run finds it.
     Comment {
         #[command(flatten)]
@@ -117,6 +122,7 @@ pub fn run(args: &Args, output: &Output, settings: &Settings) -> anyhow::Result<
     let (Target::ModelCard { files, .. }
     | Target::EvalResults { files, .. }
     | Target::Badge { files }
+    | Target::Chart { files }
     | Target::Comment { files, .. }
     | Target::Bmf { files }) = &args.target
     else {
@@ -128,8 +134,9 @@ pub fn run(args: &Args, output: &Output, settings: &Settings) -> anyhow::Result<
         Target::ModelCard { dataset, .. } => export::model_card(&record, &dataset.dataset()),
         Target::EvalResults { dataset, .. } => export::eval_results(&record, &dataset.dataset()),
         Target::Badge { .. } => Ok(export::badge(&record)),
+        Target::Chart { .. } => export::chart(&record),
         Target::Comment { name, .. } => Ok(export::comment(&record, name)),
-        Target::Bmf { .. } | Target::Hub { .. } => Ok(export::bmf(&record)),
+        _ => Ok(export::bmf(&record)),
     };
     let text = text.map_err(|error| usage(format!("{}: {error}", files.record.display())))?;
     sink.write(text.as_bytes())?;

@@ -28,6 +28,20 @@ fn a_badge_says_the_number_and_what_it_is_not() {
 }
 
 #[test]
+fn the_headline_chart_is_a_picture_of_its_own() {
+    let place = Place::new();
+    let file = place.path("record.json");
+    let mut command = place.fgd();
+    command.arg("compare").arg(captions("good.csv")).arg(captions("other.csv"));
+    command.arg("--references").arg(captions("references.csv"));
+    command.arg("--encoder").arg(crate::program::fixture("encoder/tiny-mean"));
+    command.arg("-o").arg(&file).assert().success();
+    let output = place.fgd().args(["export", "chart"]).arg(&file).output().unwrap();
+    let svg = stdout(&output);
+    assert!(svg.starts_with("<svg") && svg.contains("good") && svg.ends_with("</svg>\n"), "{svg}");
+}
+
+#[test]
 fn a_comment_is_found_again_by_its_mark() {
     let place = Place::new();
     let file = record(&place);
@@ -90,11 +104,8 @@ fn a_card_is_committed_to_the_hub_with_a_token_only() {
     let endpoint = format!("http://{}", listener.local_addr().unwrap());
     let server = std::thread::spawn(move || {
         let mut seen = Vec::new();
-        for (stream, body) in listener
-            .incoming()
-            .flatten()
-            .zip(["---\nlicense: mit\n---\n# Old\n", "{\"commitUrl\": \"the/commit\"}"])
-        {
+        let answers = ["---\nlicense: mit\n---\n# Old\n", "{\"commitUrl\": \"the/commit\"}"];
+        for (body, stream) in answers.into_iter().zip(listener.incoming().flatten()) {
             let mut reader = BufReader::new(stream.try_clone().unwrap());
             let (mut head, mut length) = (String::new(), 0);
             while reader.read_line(&mut head).unwrap() > 2 {

@@ -3,6 +3,7 @@
 mod badge;
 mod bencher;
 mod card;
+mod chart;
 mod comment;
 mod hub;
 
@@ -11,6 +12,7 @@ use fgd_record::{Measure, ScoreResults};
 pub use badge::badge;
 pub use bencher::bmf;
 pub use card::card;
+pub use chart::chart;
 pub use comment::{comment, mark};
 pub use hub::{Dataset, eval_results, model_card};
 
@@ -34,6 +36,12 @@ pub enum ExportError {
     NotFgd {
         /// The encoder.
         encoder: String,
+    },
+    /// The record has no picture.
+    #[error("a record of `fgd {kind}` without a picture has no chart to export")]
+    NoChart {
+        /// The record's kind.
+        kind: &'static str,
     },
     /// The card that is there cannot be written into.
     #[error("the model card that is there is left alone: {0}")]

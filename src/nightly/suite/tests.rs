@@ -145,14 +145,14 @@ fn what_a_check_finds_has_its_line_and_the_nearest_word() {
             "10:9",
             "`token` is for a `webhook`",
         ),
-        (of_suite("device = \"gpu\""), "8:10", "unknown value `gpu`: there are cpu, cuda:0"),
+        (of_suite("device = \"gpu\""), "8:10", "did you mean `cpu`?"),
         (of_suite("device = \"cdua:1\""), "8:10", "did you mean `cuda:0`?"),
         (of_suite("data = \"e\""), "8:8", "there is no data set `e`"),
         (error(&format!("device = \"cuda:0\"\n{system}")), "1:10", "engine = \"candle\""),
         (error(&format!("threads = 0\n{system}")), "1:11", "at least one"),
         (
-            of_benchmark("encoder = { encoding = { device = \"cup\" } }"),
-            "4:36",
+            of_benchmark("encoder = { encoding = { device = \"cpuu\" } }"),
+            "4:35",
             "did you mean `cpu`?",
         ),
         (
