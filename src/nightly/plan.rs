@@ -220,7 +220,8 @@ impl<'a> Planner<'a> {
         }
     }
 
-    fn references(&self, data: &DataSet) -> References {
+    /// The references of a data set, as jobs are told of them.
+    pub fn references(&self, data: &DataSet) -> References {
         References {
             path: data.references.clone(),
             id_column: data.reference_id_column.clone(),

@@ -29,6 +29,31 @@ fn other_references_begin_a_series_by_name() {
 }
 
 #[test]
+fn references_of_more_images_begin_a_series_and_fail_nothing() {
+    let suite = Nightly::new(&small(""));
+    let cut = |name: &str, lines: usize| {
+        let text = std::fs::read_to_string(captions(name)).unwrap();
+        let lines: Vec<&str> = text.lines().take(lines).collect();
+        std::fs::write(suite.path(name), lines.join("\n")).unwrap();
+    };
+    // No caption of the fixture goes over several lines among the first.
+    for (lines, verdict) in [(101, "insufficient_history"), (121, "new_series"), (121, "unchanged")]
+    {
+        cut("references.csv", lines);
+        cut("good.csv", lines);
+        let (code, record, stderr) = suite.run();
+        assert_eq!(code, 0, "{stderr}");
+        assert_eq!(finding(&record, "good", "fgd_paired")["verdict"], verdict, "{stderr}");
+    }
+    // What was accepted are the captions of the new images, and they are held.
+    let poor = std::fs::read_to_string(captions("poor.csv")).unwrap();
+    let lines: Vec<&str> = poor.lines().take(121).collect();
+    std::fs::write(suite.path("good.csv"), lines.join("\n")).unwrap();
+    let (code, _, stderr) = suite.run();
+    assert_eq!(code, 3, "{stderr}");
+}
+
+#[test]
 fn a_figure_that_moved_without_a_gate_is_shown_until_it_is_accepted() {
     // The gate is on CIDEr alone, so nothing tests the distance.
     let text = small("[gates]\nmetrics = [\"cider\"]\n")

@@ -81,6 +81,7 @@ pub fn run(workspace: &Workspace, fresh: bool, session: &Session) -> Result<Reco
         assessments: Vec::new(),
         leaderboards: Vec::new(),
         benches: Vec::new(),
+        outgrown: Vec::new(),
     };
     let scores = run.score_systems()?;
     let changed = run.compare_changed(&scores)?;
@@ -91,12 +92,12 @@ pub fn run(workspace: &Workspace, fresh: bool, session: &Session) -> Result<Reco
     run.assessments.extend(gone);
     let gates = check_gates(workspace, &scores);
     run.hashes.save();
-    let NightRun { assessments, leaderboards, benches, executor, .. } = run;
+    let NightRun { assessments, leaderboards, benches, executor, outgrown, .. } = run;
     let steps = executor.steps;
 
     let entries: Vec<_> = assessments.iter().map(|one| one.entry.clone()).collect();
     history.record(&tonight, &entries)?;
-    keep_accepted(workspace, &scores, &assessments)?;
+    keep_accepted(workspace, &scores, &assessments, &outgrown)?;
     let nights = history.nights(&suite.name)?;
     let pasts = history.pasts(&suite.name, &nights)?;
     let rule = suite.gates.speed.rule();

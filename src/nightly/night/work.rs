@@ -1,6 +1,6 @@
 //! The work of a night: score, compare, rank, benchmark; whatever fails is judged as missing.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use fgd_record::{NightlyVerdict, Record, Results};
 use fgd_store::digest::HashMemo;
@@ -43,6 +43,8 @@ pub(super) struct NightRun<'a> {
     pub assessments: Vec<Assessment>,
     pub leaderboards: Vec<Record>,
     pub benches: Vec<Record>,
+    /// Systems whose accepted captions are of other images than tonight's references.
+    pub outgrown: Vec<String>,
 }
 
 impl<'a> NightRun<'a> {
@@ -150,6 +152,10 @@ impl<'a> NightRun<'a> {
             let Ok(sha256) = self.hashes.sha256(&accepted) else {
                 continue;
             };
+            if self.is_outgrown(score.system, &accepted) {
+                self.begin_anew(name);
+                continue;
+            }
             let accepted = Captions { name: "accepted", path: &accepted, sha256: &sha256 };
             let tonight = score.captions("tonight");
             let step = self.planner.compare(score.system, accepted, tonight);
@@ -169,6 +175,30 @@ impl<'a> NightRun<'a> {
             }
         }
         Ok(comparisons)
+    }
+
+    /// Whether the references ask for images that the accepted captions lack: then no test can hold one to the other.
+    fn is_outgrown(&self, system: &System, accepted: &Path) -> bool {
+        let data = self.workspace.suite.data_of(system);
+        let references = self.planner.references(data);
+        let reading = references.reading(&data.reading);
+        let references = fgd_captions::read(&self.planner.path(&references.path), &reading);
+        let accepted = fgd_captions::read(accepted, &data.reading);
+        let (Ok(references), Ok(accepted)) = (references, accepted) else {
+            return false;
+        };
+        !fgd_captions::is_valid(&fgd_captions::align(&accepted, &references).findings)
+    }
+
+    /// A system whose references are of other images begins a series that nothing of before can be held against.
+    fn begin_anew(&mut self, system: &str) {
+        self.outgrown.push(system.to_owned());
+        let why = "; the images are not those of the accepted captions, so tonight's are accepted";
+        let of_system = self.assessments.iter_mut().filter(|one| one.finding.system == system);
+        for one in of_system.filter(|one| one.finding.verdict == NightlyVerdict::NewSeries) {
+            let reason = format!("{}{why}", one.finding.reason);
+            one.say(NightlyVerdict::NewSeries, reason);
+        }
     }
 
     /// Ranks the systems of each data set that has several.
