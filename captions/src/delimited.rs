@@ -1,5 +1,7 @@
 //! Comma- and tab-separated caption files.
 
+use std::collections::HashSet;
+
 use csv::{ByteRecord, ReaderBuilder};
 
 use super::Format;
@@ -172,9 +174,9 @@ impl Reading<'_> {
         layout: Layout,
     ) -> Vec<(usize, usize)> {
         let mut others = Vec::new();
+        let mut known = HashSet::with_capacity(fields.len());
         for (at, name) in fields.iter().enumerate() {
-            let repeated = fields[..at].contains(name);
-            if repeated {
+            if !known.insert(name) {
                 let message =
                     format!("more than one column is called `{}`; the first is used", shown(name));
                 self.rows.find(Finding::note(FindingKind::ColumnNames, message));

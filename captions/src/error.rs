@@ -38,6 +38,14 @@ pub enum ReadProblem {
         /// The limit in bytes.
         limit: u64,
     },
+    /// What is held in memory would be out of proportion to the file.
+    #[error(
+        "it unpacks to more than {limit} bytes, out of all proportion to its size; if it really holds captions, write them as plain CSV"
+    )]
+    Unpacks {
+        /// The limit in bytes, from the file's own size.
+        limit: u64,
+    },
     /// The content is not text and not a format that holds captions.
     #[error("{what}; {advice}")]
     Binary {

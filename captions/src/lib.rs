@@ -39,6 +39,7 @@ mod image_id;
 mod json;
 mod json_lines;
 mod lint;
+mod pages;
 mod parquet;
 mod quotes;
 mod record;
@@ -166,7 +167,7 @@ fn try_read(
     let content = &source.bytes[source.skip..];
     let format = options.format.unwrap_or_else(|| format::detect(path, content));
     let picker = column::Picker::new(options, wanted);
-    let mut rows = Builder::new(source.findings);
+    let mut rows = Builder::new(source.findings, source::most_held(source.raw_bytes));
     let format = match format {
         Format::Csv | Format::Tsv => {
             delimited::read(content, source.skip, format, &picker, &mut rows)?
@@ -175,7 +176,7 @@ fn try_read(
         Format::Jsonl => json_lines::read(content, source.skip, &picker, &mut rows)?,
         Format::Parquet => parquet::read(source.bytes, options.max_bytes, &picker, &mut rows)?,
     };
-    let rows = rows.finish();
+    let rows = rows.finish()?;
     Ok(CaptionFile {
         path: path.to_owned(),
         sha256: source.sha256,

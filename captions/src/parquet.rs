@@ -1,8 +1,7 @@
 //! Caption files in Apache Parquet.
 //!
-//! A damaged footer is an error like any other. Damage inside the pages is too where the reader notices it, but a page header that
-//! claims billions of values makes the reader allocate them, and a failed allocation ends the process (polars does not check the
-//! optional checksums of pages).
+//! A damaged footer is an error like any other, and so is damage inside the pages: what they claim is looked at
+//! ([`pages`]) before polars allocates it. (polars does not check the optional checksums of pages.)
 
 use std::io::Cursor;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -18,8 +17,9 @@ use super::builder::Builder;
 use super::column::{Layout, Picker};
 use super::error::ReadProblem;
 use super::finding::{Finding, FindingKind};
+use super::{pages, source};
 
-/// Reads a whole file whose columns decompress to at most `max_bytes`.
+/// Reads a whole file whose columns decompress to at most `max_bytes`, and to no more than is in proportion to its size.
 pub(super) fn read(
     bytes: Vec<u8>,
     max_bytes: u64,
@@ -27,15 +27,21 @@ pub(super) fn read(
     rows: &mut Builder,
 ) -> Result<Format, ReadProblem> {
     // The Parquet reader has assertions about the file's inner offsets, so a damaged file may panic in it.
-    let read = catch_unwind(AssertUnwindSafe(|| frame(bytes, max_bytes, picker, rows)));
-    let (table, layout) = read.unwrap_or_else(|_| {
-        Err(ReadProblem::Parquet("its inner structure is damaged".to_owned()))
+    let limit = source::most_held(bytes.len() as u64).min(max_bytes);
+    let read = catch_unwind(AssertUnwindSafe(|| frame(bytes, limit, picker, rows)));
+    let read = read
+        .unwrap_or_else(|_| Err(ReadProblem::Parquet("its inner structure is damaged".to_owned())));
+    let (table, layout) = read.map_err(|problem| match problem {
+        ReadProblem::Unpacks { limit } if limit == max_bytes => {
+            ReadProblem::TooLarge { what: "the decompressed content is", limit }
+        }
+        other => other,
     })?;
     let (ids, captions) =
         (&table.columns()[layout.id], layout.caption.map(|at| &table.columns()[at]));
     rows.name_columns(Some(ids.name()), captions.map(|captions| captions.name().as_str()));
 
-    let ids = texts(ids, "image ids")?;
+    let ids = texts(ids, "image ids", limit)?;
     let mut source_rows: Vec<IdxSize> = Vec::with_capacity(table.height());
     let mut push = |rows: &mut Builder, index: usize, caption: Option<String>| {
         let row = index as u64 + 1;
@@ -52,7 +58,8 @@ pub(super) fn read(
             let lists = captions.list().map_err(damaged)?;
             for index in 0..lists.len() {
                 let list = lists.get_as_series(index);
-                let list = list.map(|list| texts(&list.into_column(), "captions")).transpose()?;
+                let list =
+                    list.map(|list| texts(&list.into_column(), "captions", limit)).transpose()?;
                 match list {
                     Some(list) if !list.is_empty() => {
                         list.into_iter().for_each(|caption| push(rows, index, caption));
@@ -62,7 +69,7 @@ pub(super) fn read(
             }
         }
         Some(captions) => {
-            for (index, caption) in texts(captions, "captions")?.into_iter().enumerate() {
+            for (index, caption) in texts(captions, "captions", limit)?.into_iter().enumerate() {
                 push(rows, index, caption);
             }
         }
@@ -79,13 +86,13 @@ pub(super) fn read(
 /// The columns that are kept, id and caption among them.
 fn frame(
     bytes: Vec<u8>,
-    max_bytes: u64,
+    limit: u64,
     picker: &Picker<'_>,
     rows: &mut Builder,
 ) -> Result<(DataFrame, Layout), ReadProblem> {
-    let mut reader = ParquetReader::new(Cursor::new(bytes));
-    let metadata = reader.get_metadata().map_err(damaged)?;
-    check_sizes(metadata, max_bytes)?;
+    let mut reader = ParquetReader::new(Cursor::new(bytes.as_slice()));
+    let metadata = reader.get_metadata().map_err(damaged)?.clone();
+    check_sizes(&metadata, limit)?;
     let schema = reader.schema().map_err(damaged)?;
     let names: Vec<String> = schema.iter_names().map(|name| name.to_string()).collect();
     let all = picker.pick(&names)?;
@@ -98,6 +105,9 @@ fn frame(
             rows.columns_left_out();
         }
     }
+    let root = |name: &str| names.iter().position(|known| known == name);
+    let is_read = |name: &str| root(name).is_some_and(|at| kept.contains(&at));
+    pages::check(&bytes, &metadata, is_read, limit)?;
     let position = |at: usize| kept.iter().position(|&kept| kept == at);
     let layout = Layout {
         id: position(all.id).expect("the id column is kept"),
@@ -109,7 +119,7 @@ fn frame(
 
 /// Refuses what would not fit, and what a damaged footer claims: the reader allocates what it is told, and a failed allocation
 /// ends the process.
-fn check_sizes(metadata: &FileMetadata, max_bytes: u64) -> Result<(), ReadProblem> {
+fn check_sizes(metadata: &FileMetadata, limit: u64) -> Result<(), ReadProblem> {
     let mut rows = 0u64;
     let mut bytes = 0u64;
     for group in &metadata.row_groups {
@@ -128,11 +138,8 @@ fn check_sizes(metadata: &FileMetadata, max_bytes: u64) -> Result<(), ReadProble
             "its footer contradicts itself about the rows".to_owned(),
         ));
     }
-    if rows.max(bytes) > max_bytes {
-        return Err(ReadProblem::TooLarge {
-            what: "the decompressed content is",
-            limit: max_bytes,
-        });
+    if rows.max(bytes) > limit {
+        return Err(ReadProblem::Unpacks { limit });
     }
     Ok(())
 }
@@ -155,7 +162,12 @@ fn others(table: &DataFrame, layout: Layout) -> PolarsResult<DataFrame> {
     DataFrame::new(table.height(), others.map(|(_, column)| column.clone()).collect())
 }
 
-fn texts(column: &Column, wanted: &'static str) -> Result<Vec<Option<String>>, ReadProblem> {
+/// The texts of a column. They may share one in the file, so that together they are longer than `limit` bytes.
+fn texts(
+    column: &Column,
+    wanted: &'static str,
+    limit: u64,
+) -> Result<Vec<Option<String>>, ReadProblem> {
     let holds_text = match column.dtype() {
         DataType::String | DataType::Null => true,
         dtype if dtype.is_categorical() => true,
@@ -171,6 +183,9 @@ fn texts(column: &Column, wanted: &'static str) -> Result<Vec<Option<String>>, R
     }
     let texts = column.cast(&DataType::String).map_err(damaged)?;
     let texts = texts.str().map_err(damaged)?;
+    if texts.iter().flatten().map(|text| text.len() as u64).sum::<u64>() > limit {
+        return Err(ReadProblem::Unpacks { limit });
+    }
     Ok(texts.iter().map(|text| text.map(str::to_owned)).collect())
 }
 

@@ -13,6 +13,17 @@ use super::finding::{Finding, FindingKind};
 const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
 const UTF8_BOM: [u8; 3] = [0xef, 0xbb, 0xbf];
 
+/// Most bytes that a compressed file of `raw` bytes may decompress to. Captions compress to a fifth, lists of records to a
+/// thirtieth; what goes far beyond is made to fill the memory.
+fn most_unpacked(raw: u64) -> u64 {
+    raw.saturating_mul(32).saturating_add(32 << 20)
+}
+
+/// Most bytes of memory that the rows read from a file of `raw` bytes may take: a row of a few letters takes a hundred bytes.
+pub(super) fn most_held(raw: u64) -> u64 {
+    raw.saturating_mul(128).saturating_add(256 << 20)
+}
+
 /// What stands in a file.
 pub(super) struct Source {
     /// The decompressed content, byte order mark included.
@@ -27,7 +38,8 @@ pub(super) struct Source {
     pub findings: Vec<Finding>,
 }
 
-/// Reads, hashes and, where the content is gzip, decompresses a file of at most `max_bytes` before and after decompression.
+/// Reads, hashes and, where the content is gzip, decompresses a file of at most `max_bytes` before and after decompression, and
+/// of at most [`most_unpacked`] after it.
 pub(super) fn load(path: &Path, max_bytes: u64) -> Result<Source, ReadProblem> {
     let metadata = fs::metadata(path).map_err(from_io)?;
     if metadata.is_dir() {
@@ -45,11 +57,15 @@ pub(super) fn load(path: &Path, max_bytes: u64) -> Result<Source, ReadProblem> {
     let mut bytes = Vec::new();
     if gzipped {
         let decoder = MultiGzDecoder::new(&mut raw);
-        if let Err(reason) = decoder.take(max_bytes + 1).read_to_end(&mut bytes) {
+        let limit = most_unpacked(metadata.len());
+        if let Err(reason) = decoder.take(max_bytes.min(limit) + 1).read_to_end(&mut bytes) {
             return Err(ReadProblem::Gzip { bytes: bytes.len(), reason });
         }
         if bytes.len() as u64 > max_bytes {
             return Err(too_large("the decompressed content is"));
+        }
+        if bytes.len() as u64 > limit {
+            return Err(ReadProblem::Unpacks { limit });
         }
         io::copy(&mut raw, &mut io::sink()).map_err(from_io)?;
     } else {
@@ -206,6 +222,9 @@ mod tests {
         assert!(matches!(load_bytes(&bomb, 4096), Err(ReadProblem::TooLarge { .. })));
         assert!(matches!(load_bytes(&[b'a'; 101], 100), Err(ReadProblem::TooLarge { .. })));
         assert!(load_bytes(&[b'a'; 100], 100).is_ok());
+        let bomb = gzip(&vec![b'a'; 33 << 20]);
+        assert!(matches!(load_bytes(&bomb, 1 << 30), Err(ReadProblem::Unpacks { .. })));
+        assert!(load_bytes(&gzip(&vec![b'a'; 31 << 20]), 1 << 30).is_ok());
     }
 
     #[test]
