@@ -97,7 +97,7 @@ pub fn too_long(file: &CaptionFile, tokens: &[usize], max: usize) -> Vec<Finding
     let long = file.captions.iter().zip(tokens).filter(|(_, tokens)| **tokens > max);
     long.map(|(caption, tokens)| {
         let message =
-            format!("the caption has {tokens} tokens; the encoder reads the first {max} and ignores the rest");
+            format!("the caption has at least {tokens} tokens; the encoder reads the first {max} and ignores the rest");
         Finding::note(FindingKind::TooLong, message).at(caption.row).of(&caption.id)
     })
     .collect()

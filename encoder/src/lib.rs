@@ -26,6 +26,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod beginning;
 pub mod cache;
 #[cfg(feature = "candle")]
 mod candle;
