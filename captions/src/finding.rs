@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use fgd_store::terminal::visible;
 use serde::{Serialize, Serializer};
 
 /// Whether a finding stops the score.
@@ -210,22 +211,12 @@ pub fn group_findings(findings: &[Finding]) -> Vec<FindingGroup<'_>> {
     groups
 }
 
-/// A piece of a user's file as it may stand in a message: short, and without control characters that a terminal would obey.
+/// A piece of a user's file as it may stand in a message: short, and without what a terminal would obey.
 pub(super) fn shown(text: &str) -> String {
     const LONGEST: usize = 60;
-    let mut shown: String = text
-        .chars()
-        .take(LONGEST)
-        .flat_map(|c| {
-            let escaped = c.is_control().then(|| c.escape_default());
-            let plain = escaped.is_none().then_some(c);
-            escaped.into_iter().flatten().chain(plain)
-        })
-        .collect();
-    if text.chars().nth(LONGEST).is_some() {
-        shown.push('…');
-    }
-    shown
+    let end = text.char_indices().nth(LONGEST).map_or(text.len(), |(at, _)| at);
+    let more = if end < text.len() { "…" } else { "" };
+    visible(&text[..end]) + more
 }
 
 #[cfg(test)]
@@ -244,7 +235,7 @@ mod tests {
     fn messages_are_safe_on_a_terminal() {
         let finding =
             Finding::error(FindingKind::ExtraId, "not asked for").at(3).of("\u{1b}[31mred");
-        assert_eq!(finding.to_string(), "row 3, id \\u{1b}[31mred: not asked for");
+        assert_eq!(finding.to_string(), "row 3, id ␛[31mred: not asked for");
         assert_eq!(shown(&"é".repeat(100)).chars().count(), 61);
     }
 

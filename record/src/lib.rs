@@ -33,6 +33,7 @@
 mod bench;
 mod caption;
 mod compare;
+pub mod json;
 mod leaderboard;
 mod measure;
 mod nightly;
@@ -185,11 +186,12 @@ impl Record {
             .unwrap_or_else(|| "submission".into())
     }
 
-    /// The record's JSON document: pretty, one trailing newline, the same bytes for the same record.
+    /// The record's JSON document: pretty, one trailing newline, the same bytes for the same record, and nothing in
+    /// it that a terminal obeys ([`json::inert`]).
     pub fn to_json(&self) -> String {
         let mut text = serde_json::to_string_pretty(self)
             .expect("a record holds only finite numbers, strings and maps with string keys");
         text.push('\n');
-        text
+        json::inert(text)
     }
 }

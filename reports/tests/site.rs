@@ -160,7 +160,7 @@ fn records_from_elsewhere_that_do_not_fit_together_are_drawn_without_a_panic() {
 #[test]
 fn a_crowded_leaderboard_has_all_rows_and_pictures_of_the_first() {
     let files = site(&[examples::crowded(500)], "crowded");
-    assert_eq!(files.len(), 500 + 3);
+    assert_eq!(files.len(), 500 + 4);
     let index = &files["index.html"];
     let linked = index.matches("<a href=\"system-").count();
     assert_eq!(linked, 500);

@@ -11,7 +11,7 @@ use super::files::{CaptionArgs, ReportArgs, ResultArgs};
 use super::findings;
 use super::inputs::{ReferenceColumns, named};
 use super::metrics::MetricArgs;
-use super::output::{Output, Sink};
+use super::output::{Output, Sink, complain};
 use crate::jobs::Session;
 use crate::jobs::compare::{self, Request};
 
@@ -92,7 +92,7 @@ pub fn run(args: Args, output: &Output, session: &mut Session) -> anyhow::Result
     let crossed = results.gates.iter().filter(|gate| gate.passed != Some(true));
     let mut exit = Exit::Success;
     for gate in crossed {
-        eprintln!("gate crossed: {}: {}", gate.condition, gate.explanation);
+        complain(format!("gate crossed: {}: {}", gate.condition, gate.explanation));
         exit = Exit::Regression;
     }
     Ok(exit)

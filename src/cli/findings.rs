@@ -4,7 +4,7 @@ use std::path::Path;
 
 use fgd_record::{Finding, Record, Severity};
 
-use super::output::Output;
+use super::output::{Output, complain};
 
 /// Notes of one kind that are written out before the rest is only counted. Errors are never cut.
 const NOTES_SHOWN: usize = 5;
@@ -22,7 +22,7 @@ pub fn print_of(record: &Record, output: &Output) {
 /// Writes findings to stderr: all errors, and notes up to a few of each kind unless `all`.
 pub fn print(findings: &[Finding], file: &Path, all: bool, output: &Output) {
     for finding in findings.iter().filter(|f| f.severity == Severity::Error) {
-        eprintln!("{}", line(finding, file));
+        complain(line(finding, file));
     }
     let mut shown: Vec<(&str, usize)> = Vec::new();
     for note in findings.iter().filter(|f| f.severity == Severity::Note) {

@@ -36,6 +36,7 @@ use std::sync::Arc;
 
 use clap::builder::FalseyValueParser;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+use fgd_store::terminal::visible;
 
 use crate::jobs::{JobError, Session};
 use crate::settings::Settings;
@@ -129,8 +130,13 @@ pub fn run_from(program: PathBuf, arguments: impl IntoIterator<Item = OsString>)
     let cli = match parsed.and_then(|matches| Cli::from_arg_matches(&matches)) {
         Ok(cli) => cli,
         Err(error) => {
-            // A closed pipe while help is printed is no failure either.
-            let _ = error.print();
+            // A closed pipe while help is printed is no failure either. What is wrong quotes the arguments, and they may be names
+            // of foreign files.
+            let plain = error.render().to_string();
+            match error.use_stderr() && plain.lines().any(|line| visible(line) != line) {
+                true => plain.lines().for_each(output::complain),
+                false => drop(error.print()),
+            }
             return if error.use_stderr() { Exit::Usage } else { Exit::Success };
         }
     };
@@ -145,11 +151,21 @@ pub fn run_from(program: PathBuf, arguments: impl IntoIterator<Item = OsString>)
                 }
             }
             if code != Exit::Success {
-                eprintln!("error: {error:#}");
+                output::complain(format!("error: {error:#}"));
             }
             code
         }
     }
+}
+
+/// Tells of a panic that nobody caught: a defect of this program, which it survives as any error.
+pub fn panicked(panic: &(dyn std::any::Any + Send)) -> Exit {
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    let text = text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("a panic");
+    output::complain(format!(
+        "error: a defect of fgd ({text}); please report it with the command, and what RUST_BACKTRACE=1 adds"
+    ));
+    Exit::Failure
 }
 
 fn run(cli: Cli, output: &Output, program: PathBuf) -> anyhow::Result<Exit> {
@@ -200,7 +216,9 @@ fn start_logging(verbose: u8) {
     // A second start (in a test) keeps the first one's settings.
     let _ = tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_writer(std::io::stderr)
+        .with_writer(|| output::Log)
+        .with_ansi(false)
+        .log_internal_errors(false)
         .without_time()
         .with_target(false)
         .try_init();

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::ValueEnum;
 use clap::builder::FalseyValueParser;
+use fgd_store::terminal::visible;
 
 use super::exit::Exit;
 use super::files::CaptionArgs;
@@ -58,7 +59,7 @@ pub fn run(args: Args, output: &Output) -> anyhow::Result<Exit> {
             };
             let summary = format!(
                 "{}: {}, {} captions, {}, {}\n",
-                found.submission,
+                visible(&found.submission),
                 if found.valid { "valid" } else { "INVALID" },
                 found.captions,
                 plural(found.errors, "error", "errors"),
@@ -67,7 +68,7 @@ pub fn run(args: Args, output: &Output) -> anyhow::Result<Exit> {
             sink.write(summary.as_bytes())?;
         }
         ListFormat::Json => {
-            let document = serde_json::to_string_pretty(&found)?;
+            let document = fgd_record::json::inert(serde_json::to_string_pretty(&found)?);
             sink.write(format!("{document}\n").as_bytes())?;
         }
     }

@@ -13,11 +13,11 @@ mod text;
 mod tidy;
 
 use fgd_record::Record;
+pub(crate) use fgd_store::terminal::visible;
 use serde::Serialize;
 
 pub use figure::{Axis, Figure, Interval, Plot, Series};
 pub use table::{Cell, Column, Table};
-pub use text::visible;
 pub use tidy::{Tidy, Value};
 
 pub(crate) use tidy::plain;

@@ -1,6 +1,7 @@
-//! CSV: numbers in full, and no text that a spreadsheet would run as a formula.
+//! CSV: numbers in full, and no text that a spreadsheet would run as a formula or a terminal obey.
 
 use fgd_store::spreadsheet::defused;
+use fgd_store::terminal::visible;
 
 use crate::document::{Tidy, Value};
 
@@ -13,7 +14,7 @@ pub fn render(tidy: &Tidy) -> String {
     writer.write_record(tidy.header).expect(IN_MEMORY);
     for row in &tidy.rows {
         let cells = row.iter().map(|value| match value {
-            Value::Text(text) => defused(text).into_owned(),
+            Value::Text(text) => defused(&visible(text)).into_owned(),
             Value::Number(number) => number.map(|n| n.to_string()).unwrap_or_default(),
         });
         writer.write_record(cells).expect(IN_MEMORY);

@@ -12,7 +12,8 @@ mod section;
 use std::path::{Path, PathBuf};
 
 use fgd_record::Record;
-use fgd_store::file::{self, FileError};
+use fgd_store::file::FileError;
+use fgd_store::folder::Together;
 
 use crate::kind;
 use files::Files;
@@ -38,7 +39,7 @@ pub enum SiteError {
 }
 
 /// Writes the site of the records into a folder, which is made where it is missing, and answers the
-/// path of its `index.html`. Files of an earlier site of the same names are replaced, each whole or not at all.
+/// path of its `index.html`. The pages of an earlier site stay until all new ones are written, and then go.
 ///
 /// # Errors
 /// [`SiteError::Empty`] without a record, [`SiteError::Write`] where a file can not be written.
@@ -46,9 +47,8 @@ pub fn write(records: &[Record], dir: &Path) -> Result<PathBuf, SiteError> {
     if records.is_empty() {
         return Err(SiteError::Empty);
     }
-    let save = |name: &str, text: &str| file::write(&dir.join(name), text.as_bytes());
-    std::fs::create_dir_all(dir)
-        .map_err(|source| FileError::Io { path: dir.to_path_buf(), source })?;
+    let mut pages = Together::begin(dir)?;
+    let mut save = |name: &str, text: &str| pages.write(name, text.as_bytes());
     save("site.css", include_str!("../../assets/site.css"))?;
     save("site.js", include_str!("../../assets/site.js"))?;
     let templates = Templates::new();
@@ -65,5 +65,6 @@ pub fn write(records: &[Record], dir: &Path) -> Result<PathBuf, SiteError> {
         }
     }
     save("index.html", &templates.index(records, &files)?)?;
+    pages.commit()?;
     Ok(dir.join("index.html"))
 }
