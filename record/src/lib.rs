@@ -40,6 +40,7 @@ mod nightly;
 mod provenance;
 mod roofline;
 mod score;
+mod secrets;
 
 use std::collections::BTreeMap;
 

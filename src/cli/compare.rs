@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use clap::builder::FalseyValueParser;
 use fgd_record::Results;
 
 use super::captioning::CaptioningArgs;
@@ -47,6 +48,9 @@ pub struct Args {
     /// Show the N images on which the systems differ most.
     #[arg(long, value_name = "N", default_value_t = 10, env = "FGD_CONTRASTS")]
     contrasts: usize,
+    /// Leave the texts of the references out of everything that is written: a report on hidden references can be shown.
+    #[arg(long, env = "FGD_HIDE_REFERENCES", value_parser = FalseyValueParser::new())]
+    hide_references: bool,
     /// Bootstrap replicates behind every interval of a difference.
     #[arg(long, value_name = "N", default_value_t = 1000, env = "FGD_REPLICATES")]
     replicates: usize,
@@ -76,6 +80,7 @@ pub fn run(args: Args, output: &Output, session: &mut Session) -> anyhow::Result
         work: args.work.unwrap_or_else(|| work_folder(args.report.folder())),
         gate: args.gate,
         contrasts: args.contrasts,
+        hide_references: args.hide_references,
         replicates: args.replicates,
         captioning: args.captioning.captioning(args.metrics.seed),
         reading: args.captions.options(),

@@ -11,7 +11,7 @@ use super::inputs::{ReferenceColumns, named};
 use super::metrics::MetricArgs;
 use super::output::{Output, Sink};
 use crate::jobs::Session;
-use crate::jobs::leaderboard::{self, Request};
+use crate::jobs::leaderboard::{self, Boards, Request};
 
 /// Arguments of `fgd leaderboard`.
 #[derive(Debug, clap::Args)]
@@ -31,6 +31,14 @@ pub struct Args {
     /// column of the references that says Public or Private. A column `Usage` is used by itself.
     #[arg(long, value_name = "public=SHARE|COLUMN", env = "FGD_SPLIT")]
     split: Option<String>,
+    /// Show the public part of the split only, in everything that is written: ranks, numbers and pages are those of the
+    /// public images, as if there were no others.
+    #[arg(long, env = "FGD_PUBLIC_ONLY", value_parser = FalseyValueParser::new())]
+    public_only: bool,
+    /// With --public-only: write the record of all images, private part included, to this file as JSON. `fgd report` makes
+    /// tables and a site of it when the contest is over.
+    #[arg(long, value_name = "FILE", requires = "public_only", env = "FGD_PRIVATE_RECORD")]
+    private_record: Option<PathBuf>,
     #[command(flatten)]
     metrics: MetricArgs,
     #[command(flatten)]
@@ -47,16 +55,22 @@ pub struct Args {
 pub fn run(args: Args, output: &Output, session: &mut Session) -> anyhow::Result<Exit> {
     let sink = Sink::open(args.result.output.as_deref())?;
     args.report.prepare()?;
+    let private = args.private_record.as_deref().map(|path| Sink::open(Some(path))).transpose()?;
     let request = Request {
         submissions: named(&args.submissions)?,
         references: args.columns.of(args.references),
         unpaired: args.unpaired,
         split: args.split,
+        public_only: args.public_only,
         reading: args.captions.options(),
         encoding: args.encoder.encoding(),
         measuring: args.metrics.measuring(),
     };
-    let record = leaderboard::run(&request, session)?;
+    let Boards { whole, public } = leaderboard::boards(&request, session)?;
+    if let Some(private) = private {
+        private.write(whole.to_json().as_bytes())?;
+    }
+    let record = public.unwrap_or(whole);
     args.result.write(sink, &record, output)?;
     args.report.write(std::slice::from_ref(&record), output)?;
     Ok(Exit::Success)

@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use clap::builder::FalseyValueParser;
+
 use super::exit::Exit;
 use super::files::ResultArgs;
 use super::findings;
@@ -22,6 +24,9 @@ pub struct Args {
     /// Show the N captions that hurt most.
     #[arg(long, value_name = "N", default_value_t = 0, env = "FGD_WORST")]
     worst: usize,
+    /// Leave the texts of the references out of everything that is written: a record of hidden references can be shown.
+    #[arg(long, env = "FGD_HIDE_REFERENCES", value_parser = FalseyValueParser::new())]
+    hide_references: bool,
     #[command(flatten)]
     metrics: MetricArgs,
     #[command(flatten)]
@@ -34,6 +39,7 @@ pub fn run(args: Args, output: &Output, session: &mut Session) -> anyhow::Result
     let request = Request {
         per_caption: args.per_caption,
         worst: args.worst,
+        hide_references: args.hide_references,
         measuring: args.metrics.measuring(),
         ..args.pair.request()
     };

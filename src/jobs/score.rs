@@ -32,6 +32,9 @@ pub struct Request {
     /// Show this many of the captions that hurt most.
     #[serde(default)]
     pub worst: usize,
+    /// Leave the texts of the references out of the record.
+    #[serde(default)]
+    pub hide_references: bool,
     /// Write one row per image: `.csv`, `.parquet` or `.jsonl`.
     #[serde(default)]
     pub per_caption: Option<PathBuf>,
@@ -91,7 +94,7 @@ pub fn run(request: &Request, session: &mut Session) -> Result<Record, JobError>
     let references_sha256 = references.references_sha256(&inputs[1]);
     let mut settings = request.measuring.settings();
     settings.insert("unpaired".to_owned(), request.unpaired.into());
-    Ok(provenance::record(
+    let mut record = provenance::record(
         Origin {
             host,
             comparability: provenance::comparability(encoder.as_ref(), references_sha256),
@@ -108,7 +111,11 @@ pub fn run(request: &Request, session: &mut Session) -> Result<Record, JobError>
             ]),
         },
         Results::Score(Box::new(results)),
-    ))
+    );
+    if request.hide_references {
+        record.hide_references();
+    }
+    Ok(record)
 }
 
 /// A submission and its references, read.

@@ -20,7 +20,8 @@ impl Kind for LeaderboardResults {
         ));
         provenance::encoder_notices(&mut document, record);
         if let Some(split) = &self.split {
-            document.line(split_line(split));
+            let both = self.standings.iter().any(|standing| standing.private.is_some());
+            document.line(if both { split_line(split) } else { public_line(split) });
         }
         document.table(standings(self));
         let sets = self.standings.iter().map(|s| (s.name.as_str(), &s.scores.fgd_set));
@@ -102,6 +103,15 @@ fn split_line(split: &Split) -> String {
     )
 }
 
+/// What a record of the public part alone is.
+fn public_line(split: &Split) -> String {
+    format!(
+        "the public part: {} of {}; the others decide in the end",
+        split.public,
+        counted(split.public + split.private, "image")
+    )
+}
+
 /// A range of ranks: `2`, or `2–4` where the systems in it are not separable.
 fn rank_range(standing: &Standing) -> Cell {
     let [best, worst] = standing.rank_range;
@@ -141,7 +151,7 @@ fn standings(results: &LeaderboardResults) -> Table {
             };
             cell.strong()
         })
-        .when(results.split.is_some(), |table| {
+        .when(results.standings.iter().any(|s| s.private.is_some()), |table| {
             table
                 .number("public", |s| part(&s.public))
                 .number("private", |s| part(&s.private))

@@ -57,6 +57,8 @@ pub struct Request {
     pub gate: Vec<String>,
     /// Show this many images on which the systems differ most.
     pub contrasts: usize,
+    /// Leave the texts of the references out of the record.
+    pub hide_references: bool,
     /// Bootstrap replicates behind every interval of a difference.
     pub replicates: usize,
     /// How checkpoints caption.
@@ -79,6 +81,7 @@ impl Default for Request {
             work: "fgd-compare.work".into(),
             gate: Vec::new(),
             contrasts: 10,
+            hide_references: false,
             replicates: 1000,
             captioning: Captioning::default(),
             reading: ReadOptions::default(),
@@ -136,7 +139,7 @@ pub fn run(request: &Request, session: &mut Session) -> Result<Record, JobError>
         })
         .collect();
     timings.insert("total".into(), start.elapsed().as_secs_f64());
-    Ok(provenance::record(
+    let mut record = provenance::record(
         Origin {
             host,
             encoder: scored.encoder,
@@ -148,7 +151,11 @@ pub fn run(request: &Request, session: &mut Session) -> Result<Record, JobError>
             timings,
         },
         Results::Compare(Box::new(results)),
-    ))
+    );
+    if request.hide_references {
+        record.hide_references();
+    }
+    Ok(record)
 }
 
 /// The systems with their numbers: image by image where there are captions or embeddings, of the set as a whole where

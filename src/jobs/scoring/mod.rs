@@ -133,6 +133,20 @@ impl<'a> Scorer<'a> {
         })
     }
 
+    /// The score on some images of a set that was scored (indices of candidates, ascending), as if there were no others.
+    ///
+    /// # Errors
+    /// Images that have no distance.
+    pub fn part(&self, of: &ImageScores, images: &[usize]) -> Result<SetScore, MetricError> {
+        let set = of.set.subset(images);
+        let mut score = numbers::score(&set, &self.choice)?;
+        for grouping in &of.groupings {
+            let slice = score_groups(&set, &grouping.within(images), &self.choice)?;
+            score.results.slices.push(slice);
+        }
+        Ok(score)
+    }
+
     fn groupings(
         &self,
         system: &System,
