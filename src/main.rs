@@ -11,6 +11,7 @@ fn main() -> ExitCode {
     if std::env::var_os("RUST_BACKTRACE").is_none() {
         std::panic::set_hook(Box::new(|_| {}));
     }
+    cli::mapped::tell();
     let program = std::env::current_exe().unwrap_or_else(|_| "fgd".into());
     let run = AssertUnwindSafe(|| cli::run_from(program, std::env::args_os()));
     catch_unwind(run).unwrap_or_else(|panic| cli::panicked(&*panic)).into()

@@ -40,6 +40,23 @@ pub fn align(submission: &CaptionFile, references: &CaptionFile) -> Alignment {
     alignment
 }
 
+/// The captions of a submission whose ids were given before: one caption per image is scored. A file in which half of the images
+/// have several captions is one of references, which is noted instead.
+pub fn duplicates(submission: &CaptionFile) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let images = first_of_each_id(submission, &mut findings).len();
+    let again: HashSet<&str> =
+        findings.iter().filter_map(|finding| finding.id.as_deref()).collect();
+    if again.len() * 2 < images || again.is_empty() {
+        return findings;
+    }
+    let message = format!(
+        "{} of {images} images have several captions, as references do; a submission has one per image",
+        again.len()
+    );
+    vec![Finding::note(FindingKind::DuplicateId, message)]
+}
+
 /// What became of the ids that are wanted.
 pub(super) struct Matching {
     /// For each wanted id the index of the first caption with it.

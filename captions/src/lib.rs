@@ -56,7 +56,7 @@ use serde::{Deserialize, Serialize};
 
 use builder::Builder;
 
-pub use align::{Alignment, align};
+pub use align::{Alignment, align, duplicates};
 pub use error::{ReadError, ReadProblem};
 pub use finding::{Finding, FindingGroup, FindingKind, Severity, group_findings, is_valid};
 pub use format::Format;

@@ -21,6 +21,7 @@ mod interrupt;
 mod job;
 mod leaderboard;
 mod man;
+pub mod mapped;
 mod metrics;
 mod moments;
 mod nightly;

@@ -50,12 +50,15 @@ pub fn run(request: &Request) -> Result<Validation, JobError> {
     let file = captions::read(&request.submission, &request.reading).map_err(unreadable)?;
     let mut found = file.findings.clone();
     found.extend(captions::lint(&file));
-    if let Some(template) = &request.template {
-        let template = captions::read_template(template, &request.reading)?;
-        // A file without rows lacks every image; saying so once is enough.
-        if !file.captions.is_empty() {
-            found.extend(captions::check_template(&file, &template));
+    match &request.template {
+        Some(template) => {
+            let template = captions::read_template(template, &request.reading)?;
+            // A file without rows lacks every image; saying so once is enough.
+            if !file.captions.is_empty() {
+                found.extend(captions::check_template(&file, &template));
+            }
         }
+        None => found.extend(captions::duplicates(&file)),
     }
     let errors = errors(&found);
     Ok(Validation {

@@ -2,16 +2,17 @@
 
 use std::io::Write;
 use std::process::{Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use fgd_record::{NightlyResults, NightlyVerdict, Record, Results};
 use serde_json::{Value, json};
 
+use super::process;
 use super::suite::{Notification, Occasion, Suite};
 use crate::jobs::Progress;
 use crate::settings;
 
-/// How long a webhook may take.
+/// How long a webhook or a command may take.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Tells everybody who wants to know. Nobody to be reached is a reason to say so, not to fail.
@@ -77,11 +78,15 @@ fn pipe(command: &[String], message: &Value) -> Result<(), String> {
         .spawn()
         .map_err(told)?;
     if let Some(mut input) = child.stdin.take() {
-        // A program that does not read its input has been told all the same.
-        let _ = input.write_all(format!("{message}\n").as_bytes());
+        // A program that does not read its input has been told all the same; it must not keep the night waiting either.
+        let line = format!("{message}\n");
+        std::thread::spawn(move || input.write_all(line.as_bytes()));
     }
-    let status = child.wait().map_err(told)?;
-    status.success().then_some(()).ok_or_else(|| format!("{program}: {status}"))
+    match process::wait(&mut child, Some(Instant::now() + PATIENCE)).map_err(told)? {
+        Some(status) if status.success() => Ok(()),
+        Some(status) => Err(format!("{program}: {status}")),
+        None => Err(format!("{program}: ended, as it took more than {} s", PATIENCE.as_secs())),
+    }
 }
 
 fn post(name: &str, token: Option<&str>, message: &Value) -> Result<(), String> {

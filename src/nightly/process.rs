@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -65,17 +65,27 @@ pub fn run(
         let _ = child.wait();
         return Err(error.into());
     }
+    let Some(status) = wait(&mut child, deadline).map_err(failed)? else {
+        return Ok(Termination::OutOfTime);
+    };
+    Ok(match status.code() {
+        Some(0 | NOT_VALID) => Termination::Done,
+        Some(code) => Termination::Failed(with_tail(log, &format!("exit code {code}"))),
+        None => Termination::Failed(with_tail(log, &killed(&status))),
+    })
+}
+
+/// Waits for a process, and ends it at the deadline: then there is no status.
+pub(super) fn wait(
+    child: &mut Child,
+    deadline: Option<Instant>,
+) -> std::io::Result<Option<ExitStatus>> {
     loop {
-        if let Some(status) = child.try_wait().map_err(failed)? {
-            return Ok(match status.code() {
-                Some(0 | NOT_VALID) => Termination::Done,
-                Some(code) => Termination::Failed(with_tail(log, &format!("exit code {code}"))),
-                None => Termination::Failed(with_tail(log, &killed(&status))),
-            });
+        if let Some(status) = child.try_wait()? {
+            return Ok(Some(status));
         }
         if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
-            end(&mut child).map_err(failed)?;
-            return Ok(Termination::OutOfTime);
+            return end(child).map(|()| None);
         }
         sleep(POLL);
     }
@@ -184,6 +194,16 @@ mod tests {
         assert!(child.try_wait().unwrap().is_none(), "another process was ended");
         worker.end();
         assert!(!child.wait().unwrap().success());
+    }
+
+    #[test]
+    fn a_process_that_does_not_end_is_ended() {
+        let sleep = |seconds: &str| Command::new("sleep").arg(seconds).spawn().unwrap();
+        let soon = || Some(Instant::now() + Duration::from_millis(100));
+        let (mut long, mut short) = (sleep("600"), sleep("0"));
+        assert_eq!(wait(&mut long, soon()).unwrap(), None);
+        assert!(long.try_wait().unwrap().is_some());
+        assert!(wait(&mut short, None).unwrap().unwrap().success());
     }
 
     #[test]

@@ -12,7 +12,7 @@ mod error;
 use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::fs::File;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use hf_hub::Cache;
 
@@ -251,12 +251,19 @@ fn shards(index: &Path) -> Option<BTreeSet<String>> {
     )
 }
 
+/// The folder of a revision and its commit. Neither a revision nor what a file of the cache calls its commit may lead out of the
+/// repository's folder.
 fn snapshot(id: &str, revision: &str, settings: &Settings) -> Option<(PathBuf, String)> {
+    let inside =
+        |path: &str| Path::new(path).components().all(|part| matches!(part, Component::Normal(_)));
+    if !inside(revision) {
+        return None;
+    }
     let repository = settings.cache.join(format!("models--{}", id.replace('/', "--")));
     let commit = std::fs::read_to_string(repository.join("refs").join(revision))
         .map_or_else(|_| revision.to_owned(), |text| text.trim().to_owned());
     let dir = repository.join("snapshots").join(&commit);
-    dir.is_dir().then_some((dir, commit))
+    (inside(&commit) && dir.is_dir()).then_some((dir, commit))
 }
 
 fn cached(id: &str, revision: &str, kind: Kind, settings: &Settings) -> Option<Model> {
