@@ -5,6 +5,8 @@ mod program;
 #[path = "../schema/mod.rs"]
 mod schema;
 
+#[cfg(unix)]
+mod hostile;
 mod malformed;
 mod moments;
 mod numbers;

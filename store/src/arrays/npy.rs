@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 
 use ndarray::{Array2, ArrayView2};
 
-use super::ArrayError;
 use super::header::Header;
+use super::{ArrayError, MOST_DIMENSIONS};
 
 /// Bytes of one piece while streaming.
 const PIECE: usize = 8 << 20;
@@ -79,7 +79,7 @@ impl EmbeddingRows {
         }
         let dim = usize::try_from(dim)
             .ok()
-            .filter(|&dim| dim <= 1 << 20)
+            .filter(|&dim| dim <= MOST_DIMENSIONS)
             .ok_or_else(|| format(format!("{dim} dimensions are more than an encoder has")))?;
         Ok(Self { path: path.into(), reader, float, rows, dim, next: 0 })
     }
