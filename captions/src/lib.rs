@@ -61,7 +61,7 @@ pub use error::{ReadError, ReadProblem};
 pub use finding::{Finding, FindingGroup, FindingKind, Severity, group_findings, is_valid};
 pub use format::Format;
 pub use image_id::key as image_key;
-pub use lint::{accept_empty, lint, too_long};
+pub use lint::{accept_empty, lint, placeholders, too_long};
 pub use references::{References, group};
 pub use repetition::is_runaway;
 pub use table::{Cells, Kind, Table, TableError, TableFile, TableFormat, read_parquet};

@@ -118,6 +118,26 @@ fn nulls(file: &CaptionFile) -> Vec<Finding> {
 }
 
 fn constant(file: &CaptionFile) -> Option<Finding> {
+    let (text, count) = most_common(file)?;
+    let all = file.captions.len();
+    let message = format!("{count} of {all} captions are the same: `{}`", shown(text));
+    Some(Finding::note(FindingKind::ConstantCaption, message))
+}
+
+/// Notes references of which more than half are one text: that is a file of placeholders. The note does not show the text, which
+/// a contest may hide.
+pub fn placeholders(references: &CaptionFile) -> Option<Finding> {
+    let (_, count) = most_common(references)?;
+    let message = format!(
+        "{count} of {} references are the same text: these look like placeholders, as in sample_submission.csv; check that this is \
+         the file of references",
+        references.captions.len()
+    );
+    Some(Finding::note(FindingKind::ConstantCaption, message))
+}
+
+/// The text of more than half of the captions, and of how many.
+fn most_common(file: &CaptionFile) -> Option<(&str, usize)> {
     let mut counts: HashMap<&str, usize> = HashMap::new();
     for caption in &file.captions {
         *counts.entry(caption.text.trim()).or_default() += 1;
@@ -125,10 +145,8 @@ fn constant(file: &CaptionFile) -> Option<Finding> {
     counts.remove("");
     let (text, count) = counts.into_iter().max_by_key(|&(_, count)| count)?;
     let all = file.captions.len();
-    (all >= CONSTANT_FEWEST && count as f64 > CONSTANT_SHARE * all as f64).then(|| {
-        let message = format!("{count} of {all} captions are the same: `{}`", shown(text));
-        Finding::note(FindingKind::ConstantCaption, message)
-    })
+    let is_most = all >= CONSTANT_FEWEST && count as f64 > CONSTANT_SHARE * all as f64;
+    is_most.then_some((text, count))
 }
 
 #[cfg(test)]

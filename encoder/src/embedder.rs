@@ -115,6 +115,8 @@ impl Embedder {
     ) -> Result<Self, EmbedError> {
         let model = hub::resolve(name, Kind::Encoder, hub)?;
         let spec = Spec::read(&model.dir)?;
+        // Here too: with everything in the cache no encoder is loaded, and the limit would label what it did not make.
+        options.check_length(&spec)?;
         let mut hashes = match keep {
             Keep::Folder(folder) => HashMemo::open(&EmbeddingCache::hashes(folder)),
             Keep::Process | Keep::Nowhere => HashMemo::default(),
@@ -228,9 +230,7 @@ impl Embedder {
 
     /// Most tokens of a caption that count.
     pub fn max_length(&self) -> usize {
-        self.options
-            .max_length
-            .map_or(self.spec.max_length, |limit| limit.min(self.spec.max_length))
+        self.options.max_length.unwrap_or(self.spec.max_length)
     }
 
     /// Captions that were encoded rather than found in the cache, so far.

@@ -57,8 +57,8 @@ pub use compare::{
 pub use leaderboard::{LeaderboardResults, Rejected, Split, Standing};
 pub use measure::{Measure, SetMeasure};
 pub use nightly::{
-    NightlyFinding, NightlyResults, NightlyStep, NightlyVerdict, StepOutcome, Trend, TrendChange,
-    TrendPoint,
+    NightlyFailure, NightlyFinding, NightlyResults, NightlyStep, NightlyVerdict, StepOutcome,
+    Trend, TrendChange, TrendPoint,
 };
 pub use provenance::{
     CheckpointInfo, Comparability, Deviation, EncoderInfo, Finding, Host, Input, Severity, Tool,

@@ -70,7 +70,7 @@ pub struct Args {
 
 /// Runs `fgd compare`.
 pub fn run(args: Args, output: &Output, session: &mut Session) -> anyhow::Result<Exit> {
-    let sink = Sink::open(args.result.output.as_deref())?;
+    let sink = args.result.open()?;
     args.report.prepare()?;
     let request = Request {
         systems: named(&args.systems)?,

@@ -8,6 +8,7 @@ use fgd_captions::{Format as CaptionFormat, ReadOptions};
 use fgd_record::Record;
 use fgd_reports::{Format, Style, render, site};
 
+use super::exit::usage;
 use super::output::{Output, Sink};
 
 /// How caption files are read.
@@ -64,20 +65,32 @@ impl From<ResultFormat> for Format {
     }
 }
 
+impl ResultFormat {
+    /// The format that the extension of a file says; `None` where it says none.
+    fn of(path: &Path) -> Option<Self> {
+        match path.extension()?.to_ascii_lowercase().to_str()? {
+            "json" => Some(Self::Json),
+            "csv" => Some(Self::Csv),
+            "md" => Some(Self::Md),
+            _ => None,
+        }
+    }
+}
+
 /// How the result looks.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Output")]
 pub struct FormatArgs {
-    /// Form of the result.
-    #[arg(long, value_enum, default_value_t = ResultFormat::Text, env = "FGD_FORMAT")]
-    pub format: ResultFormat,
+    /// Form of the result; that of the extension of --output, or text, by default.
+    #[arg(long, value_enum, env = "FGD_FORMAT")]
+    pub format: Option<ResultFormat>,
 }
 
 impl FormatArgs {
-    /// The record in the form that was asked for.
+    /// The record in the form that was asked for, in text otherwise.
     pub fn render(&self, record: &Record, color: bool, output: &Output) -> String {
         let style = Style { color, width: output.width() };
-        render(record, self.format.into(), &style)
+        render(record, self.format.unwrap_or(ResultFormat::Text).into(), &style)
     }
 }
 
@@ -88,12 +101,42 @@ pub struct ResultArgs {
     /// How it looks.
     #[command(flatten)]
     pub form: FormatArgs,
-    /// Write the result to a file instead of stdout.
+    /// Write the result to a file instead of stdout: .json, .csv and .md in that format, others as text.
     #[arg(short, long, value_name = "FILE", env = "FGD_OUTPUT")]
     pub output: Option<PathBuf>,
 }
 
 impl ResultArgs {
+    /// Opens the place of the result before the work starts.
+    ///
+    /// # Errors
+    /// A place that cannot be written; a format that is not that of the file's extension.
+    pub fn open(&self) -> anyhow::Result<Sink> {
+        if let Some(path) = self.output.as_deref() {
+            if let Some((asked, said)) = self.form.format.zip(ResultFormat::of(path))
+                && asked != said
+            {
+                return Err(usage(format!(
+                    "-o {}: its extension says {}, and --format {}: leave --format away, or change one of them",
+                    path.display(),
+                    Format::from(said),
+                    Format::from(asked),
+                )));
+            }
+            if path.extension().is_some_and(|e| e.eq_ignore_ascii_case("html")) {
+                let path = path.display();
+                return Err(usage(format!("-o {path}: a page is a report: write --report {path}")));
+            }
+        }
+        Sink::open(self.output.as_deref())
+    }
+
+    /// What the result is written in: what --format says, what the file's extension says, or text.
+    pub fn format(&self) -> ResultFormat {
+        let said = self.output.as_deref().and_then(ResultFormat::of);
+        self.form.format.or(said).unwrap_or(ResultFormat::Text)
+    }
+
     /// Writes the record in the form that was asked for.
     pub fn write(&self, sink: Sink, record: &Record, output: &Output) -> anyhow::Result<()> {
         sink.write(self.render(record, output).as_bytes())
@@ -102,7 +145,8 @@ impl ResultArgs {
     /// The record in the form that was asked for.
     pub fn render(&self, record: &Record, output: &Output) -> String {
         let color = self.output.is_none() && output.color();
-        self.form.render(record, color, output)
+        let form = FormatArgs { format: Some(self.format()) };
+        form.render(record, color, output)
     }
 }
 

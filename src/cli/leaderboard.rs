@@ -7,16 +7,16 @@ use clap::builder::FalseyValueParser;
 use super::encoder::EncoderArgs;
 use super::exit::Exit;
 use super::files::{CaptionArgs, ReportArgs, ResultArgs};
-use super::inputs::{ReferenceColumns, named};
+use super::inputs::{ReferenceColumns, named, with_folders};
 use super::metrics::MetricArgs;
-use super::output::{Output, Sink};
+use super::output::Output;
 use crate::jobs::Session;
 use crate::jobs::leaderboard::{self, Boards, Request};
 
 /// Arguments of `fgd leaderboard`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// The submissions: files of captions, or .npy embeddings, each with an optional name.
+    /// The submissions: files of captions, or .npy embeddings, each with an optional name; or folders of such files.
     #[arg(required = true, value_name = "[NAME=]SUBMISSION")]
     submissions: Vec<String>,
     /// The references: captions or .npy embeddings of the same images, or of others with --unpaired.
@@ -53,11 +53,11 @@ pub struct Args {
 
 /// Runs `fgd leaderboard`.
 pub fn run(args: Args, output: &Output, session: &mut Session) -> anyhow::Result<Exit> {
-    let sink = Sink::open(args.result.output.as_deref())?;
+    let sink = args.result.open()?;
     args.report.prepare()?;
     let private = args.private_record.as_deref().map(|path| Sink::open(Some(path))).transpose()?;
     let request = Request {
-        submissions: named(&args.submissions)?,
+        submissions: named(&with_folders(&args.submissions, &args.references)?)?,
         references: args.columns.of(args.references),
         unpaired: args.unpaired,
         split: args.split,

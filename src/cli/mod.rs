@@ -16,6 +16,7 @@ pub mod exit;
 mod export;
 mod files;
 mod findings;
+mod hints;
 mod inputs;
 mod interrupt;
 mod job;
@@ -127,10 +128,15 @@ impl Command {
 /// Runs the whole command line inside this process. `program` is what starts `fgd` from outside, for the processes that
 /// a command starts; the first of `arguments` is the name it was called by.
 pub fn run_from(program: PathBuf, arguments: impl IntoIterator<Item = OsString>) -> Exit {
-    let parsed = Cli::command().try_get_matches_from(arguments);
+    let arguments: Vec<OsString> = arguments.into_iter().collect();
+    let parsed = Cli::command().try_get_matches_from(&arguments);
     let cli = match parsed.and_then(|matches| Cli::from_arg_matches(&matches)) {
         Ok(cli) => cli,
         Err(error) => {
+            if let Some(line) = hints::of_unknown_flag(&error, &arguments) {
+                output::complain(format!("error: {line}"));
+                return Exit::Usage;
+            }
             // A closed pipe while help is printed is no failure either. What is wrong quotes the arguments, and they may be names
             // of foreign files.
             let plain = error.render().to_string();
@@ -153,6 +159,9 @@ pub fn run_from(program: PathBuf, arguments: impl IntoIterator<Item = OsString>)
             }
             if code != Exit::Success {
                 output::complain(format!("error: {error:#}"));
+            }
+            if let Some(line) = hints::of_other_images(&error, &arguments) {
+                output::complain(line);
             }
             code
         }
@@ -186,7 +195,7 @@ fn run(cli: Cli, output: &Output, program: PathBuf) -> anyhow::Result<Exit> {
     session.interrupt = interrupt::on_signal();
     let session = &mut session;
     match cli.command {
-        Command::Validate(args) => validate::run(args, output),
+        Command::Validate(args) => validate::run(args),
         Command::Score(args) => score::run(args, output, session),
         Command::Caption(args) => caption::run(args, output, session),
         Command::Compare(args) => compare::run(args, output, session),

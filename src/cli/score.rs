@@ -8,7 +8,7 @@ use super::exit::Exit;
 use super::files::ResultArgs;
 use super::findings;
 use super::metrics::MetricArgs;
-use super::output::{Output, Sink};
+use super::output::Output;
 use super::pair::PairArgs;
 use crate::jobs::Session;
 use crate::jobs::score::{self, Request};
@@ -35,7 +35,7 @@ pub struct Args {
 
 /// Runs `fgd score`.
 pub fn run(args: Args, output: &Output, session: &mut Session) -> anyhow::Result<Exit> {
-    let sink = Sink::open(args.result.output.as_deref())?;
+    let sink = args.result.open()?;
     let request = Request {
         per_caption: args.per_caption,
         worst: args.worst,

@@ -9,7 +9,7 @@ use fgd_store::terminal::visible;
 use super::exit::Exit;
 use super::files::CaptionArgs;
 use super::findings;
-use super::output::{Output, Sink};
+use super::output::Sink;
 use crate::jobs::validate::{self, Request};
 
 /// Arguments of `fgd validate`.
@@ -43,7 +43,7 @@ enum ListFormat {
 }
 
 /// Runs `fgd validate`.
-pub fn run(args: Args, output: &Output) -> anyhow::Result<Exit> {
+pub fn run(args: Args) -> anyhow::Result<Exit> {
     let sink = Sink::open(args.output.as_deref())?;
     let request = Request {
         submission: args.submission,
@@ -53,19 +53,21 @@ pub fn run(args: Args, output: &Output) -> anyhow::Result<Exit> {
     let found = validate::run(&request)?;
     match args.format {
         ListFormat::Text => {
-            findings::print(&found.findings, &request.submission, args.all, output);
+            let (errors, notes) = findings::lines(&found.findings, &request.submission, args.all);
             let plural = |count: usize, one: &'static str, more: &'static str| {
                 format!("{count} {}", if count == 1 { one } else { more })
             };
             let summary = format!(
-                "{}: {}, {} captions, {}, {}\n",
-                visible(&found.submission),
+                "{}: {}, {} captions, {}, {}",
+                found.submission,
                 if found.valid { "valid" } else { "INVALID" },
                 found.captions,
                 plural(found.errors, "error", "errors"),
                 plural(found.notes, "note", "notes"),
             );
-            sink.write(summary.as_bytes())?;
+            let lines = errors.into_iter().chain(notes).chain([summary]);
+            let text: String = lines.map(|line| format!("{}\n", visible(&line))).collect();
+            sink.write(text.as_bytes())?;
         }
         ListFormat::Json => {
             let document = fgd_record::json::inert(serde_json::to_string_pretty(&found)?);

@@ -24,7 +24,7 @@ pub struct Embedding<'a> {
 impl<'a> Embedding<'a> {
     /// Gets ready to embed about `total` captions.
     pub fn new(session: &'a mut Session, encoding: &'a Encoding, total: u64) -> Self {
-        let bar = session.progress.begin("embedding", total);
+        let bar = session.progress.begin("embedding", "captions", total);
         Self { bar, ..Self::silent(session, encoding) }
     }
 

@@ -136,7 +136,7 @@ fn of_embeddings(file: &Path, shard: Shard, session: &Session) -> Result<Moments
     let range = shard.range(rows.rows());
     let mut moments = Moments::new(rows.dim());
     let mut left = range.end - range.start;
-    let bar = session.progress.begin("reading", left);
+    let bar = session.progress.begin("reading", "rows", left);
     rows.skip(range.start)?;
     while left > 0 {
         let Some(piece) = rows.next_piece()? else {

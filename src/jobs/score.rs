@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::embedding::Embedding;
 use super::options::{Encoding, Measuring, References};
 use super::provenance::{self, Origin};
-use super::scoring::findings::for_record;
+use super::scoring::findings::{for_record, of_references};
 use super::scoring::numbers::worst;
 use super::scoring::system::{System, stem};
 use super::scoring::{ImageScores, ScoreError, Scorer, per_caption};
@@ -92,6 +92,8 @@ pub fn run(request: &Request, session: &mut Session) -> Result<Record, JobError>
     }
     let total = start.elapsed().as_secs_f64();
     let references_sha256 = references.references_sha256(&inputs[1]);
+    let mut findings = for_record(&score.findings, "submission");
+    findings.extend(of_references(&references));
     let mut settings = request.measuring.settings();
     settings.insert("unpaired".to_owned(), request.unpaired.into());
     let mut record = provenance::record(
@@ -102,7 +104,7 @@ pub fn run(request: &Request, session: &mut Session) -> Result<Record, JobError>
             checkpoint: None,
             inputs,
             settings,
-            findings: for_record(&score.findings, "submission"),
+            findings,
             timings: BTreeMap::from([
                 ("read".to_owned(), read),
                 ("embed".to_owned(), embed),

@@ -14,8 +14,8 @@ use crate::settings::Settings;
 pub trait Progress: Send + Sync {
     /// A sentence about the job.
     fn say(&self, line: &str);
-    /// Begins to count `total` things that `what` happens to.
-    fn begin(&self, what: &'static str, total: u64) -> Box<dyn Bar>;
+    /// Begins to count: `what` is done to `total` of `unit`, such as embedding to captions.
+    fn begin(&self, what: &'static str, unit: &'static str, total: u64) -> Box<dyn Bar>;
 }
 
 /// A count that grows until it is dropped.
@@ -34,7 +34,7 @@ pub struct Silent;
 
 impl Progress for Silent {
     fn say(&self, _: &str) {}
-    fn begin(&self, _: &'static str, _: u64) -> Box<dyn Bar> {
+    fn begin(&self, _: &'static str, _: &'static str, _: u64) -> Box<dyn Bar> {
         Box::new(Silent)
     }
 }

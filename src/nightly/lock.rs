@@ -11,6 +11,9 @@ use serde::{Deserialize, Serialize};
 
 use super::process::Worker;
 
+/// File of the notes.
+const NOTES: &str = "lock.json";
+
 /// The lock of a state folder, held until it is dropped.
 #[derive(Debug)]
 pub struct Lock {
@@ -57,7 +60,7 @@ impl Lock {
     /// Takes the lock of a state folder. Answers who held it before, if that one died with it.
     pub fn take(state: &Path, started: &str) -> Result<(Self, Option<Holder>), LockError> {
         let path = state.join("lock");
-        let notes = state.join("lock.json");
+        let notes = state.join(NOTES);
         let failed = |source| FileError::Io { path: path.clone(), source };
         let file = OpenOptions::new()
             .create(true)
@@ -65,8 +68,7 @@ impl Lock {
             .write(true)
             .open(&path)
             .map_err(failed)?;
-        let before: Option<Holder> =
-            std::fs::read_to_string(&notes).ok().and_then(|text| serde_json::from_str(&text).ok());
+        let before = noted(state);
         match file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
@@ -78,11 +80,21 @@ impl Lock {
             pid: std::process::id(),
             host: hostname(),
             started: started.into(),
-            worker: None,
+            // On record until somebody has seen that it is gone.
+            worker: before.as_ref().and_then(|before| before.worker.clone()),
         };
         let lock = Self { _file: file, notes, holder };
         lock.note()?;
         Ok((lock, before))
+    }
+
+    /// Who is at work in a state folder now; nothing is taken or written.
+    pub fn holder(state: &Path) -> Option<Holder> {
+        let file = File::open(state.join("lock")).ok()?;
+        match file.try_lock() {
+            Err(TryLockError::WouldBlock) => noted(state),
+            _ => None,
+        }
     }
 
     /// Notes which step is at work, or that none is.
@@ -99,8 +111,15 @@ impl Lock {
 
 impl Drop for Lock {
     fn drop(&mut self) {
-        let _ = std::fs::remove_file(&self.notes);
+        if self.holder.worker.is_none() {
+            let _ = std::fs::remove_file(&self.notes);
+        }
     }
+}
+
+fn noted(state: &Path) -> Option<Holder> {
+    let text = std::fs::read_to_string(state.join(NOTES)).ok()?;
+    serde_json::from_str(&text).ok()
 }
 
 fn hostname() -> String {

@@ -64,7 +64,7 @@ impl Checkpoint {
     /// # Errors
     /// Files that are missing, damaged, or not of a model that is supported.
     pub fn load(&self, options: LoadOptions, session: &Session) -> Result<Captioner, JobError> {
-        let bar = session.progress.begin("loading", 0);
+        let bar = session.progress.begin("loading", "bytes", 0);
         let adapter = self.adapter.as_ref().map(|model| model.dir.as_path());
         let captioner = Captioner::load(&self.base.dir, adapter, options, &|progress| {
             bar.set(progress.done, progress.total);

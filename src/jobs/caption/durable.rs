@@ -109,7 +109,7 @@ impl Run<'_> {
             decode_threads: DECODE_THREADS,
         };
         let total = self.images.len() as u64;
-        let bar = session.progress.begin("captioning", total);
+        let bar = session.progress.begin("captioning", "images", total);
         let mut watch = |position: Position| {
             show(position, &*bar);
             match (session.interrupt)() {

@@ -27,7 +27,7 @@ use super::caption::Captioning;
 use super::embedding::Embedding;
 use super::options::{Encoding, Measuring, Named, References};
 use super::provenance::{self, Origin};
-use super::scoring::findings::for_record;
+use super::scoring::findings::{for_record, of_references};
 use super::scoring::slices::Grouping;
 use super::scoring::system::stem;
 use super::scoring::{ImageScores, ScoreError, Scorer};
@@ -37,6 +37,8 @@ use contrasts::contrasts;
 use differences::{Contender, NoRows, PerImage, differences};
 use gate::Gate;
 use systems::{Given, Inputs};
+
+pub(crate) use agreement::unlike;
 
 /// What `fgd compare` is asked.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -113,10 +115,11 @@ pub fn run(request: &Request, session: &mut Session) -> Result<Record, JobError>
 
     let clock = Instant::now();
     let scored = Scores::all(request, &opened, session)?;
-    let mut references_sha256 = None;
+    let (mut references_sha256, mut findings) = (None, scored.findings.clone());
     if let (Some(references), Some(given)) = (&opened.references, &request.references) {
         let input = references.input("references", &stem(&given.path), &given.path)?;
         references_sha256 = Some(references.references_sha256(&input));
+        findings.extend(of_references(references));
         inputs.push(input);
     }
     let comparability = agreement::agreed(&scored, references_sha256, &opened.systems)?;
@@ -147,7 +150,7 @@ pub fn run(request: &Request, session: &mut Session) -> Result<Record, JobError>
             inputs,
             settings: settings(request, &results),
             comparability,
-            findings: scored.findings,
+            findings,
             timings,
         },
         Results::Compare(Box::new(results)),

@@ -57,7 +57,8 @@ impl Field {
         session: &mut Session,
     ) -> Result<Self, JobError> {
         let mut field = Self::default();
-        let bar = session.progress.begin("scoring", request.submissions.len() as u64);
+        let bar =
+            session.progress.begin("scoring", "submissions", request.submissions.len() as u64);
         let embedding = Embedding::silent(session, &request.encoding);
         let (unpaired, measuring) = (request.unpaired, &request.measuring);
         let mut scorer = Scorer::new(embedding, references, unpaired, measuring)?;

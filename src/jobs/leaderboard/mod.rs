@@ -9,11 +9,13 @@ use std::collections::BTreeMap;
 use std::time::Instant;
 
 use fgd_captions::{self as captions, ReadOptions};
-use fgd_record::{Record, Results, Split};
+use fgd_record::{Record, Rejected, Results, Split};
+use fgd_record::{Record, Rejected, Results};
 use serde::{Deserialize, Serialize};
 
 use super::options::{Encoding, Measuring, Named, References};
 use super::provenance::{self, Origin};
+use super::scoring::findings;
 use super::scoring::system::{System, stem};
 use super::{JobError, Session};
 use crate::host;
@@ -89,10 +91,14 @@ pub fn boards(request: &Request, session: &mut Session) -> Result<Boards, JobErr
     let progress = session.progress.clone();
     let field = Field::score(request, &references, public, session)?;
     if field.entries.is_empty() {
-        for rejected in &field.rejected {
-            progress.say(&format!("{}: {}", rejected.name, rejected.reason));
-        }
-        return Err(JobError::invalid("not one of the submissions can be ranked"));
+        let why = |rejected: &Rejected| format!("{}: {}", rejected.name, rejected.reason);
+        let reasons: Vec<String> = field.rejected.iter().map(why).collect();
+        return Err(JobError::Invalid {
+            message: format!("not one of the submissions can be ranked: {}", reasons.join("; ")),
+            findings: (field.rejected.into_iter())
+                .map(|rejected| (rejected.name.into(), rejected.findings))
+                .collect(),
+        });
     }
     if !field.rejected.is_empty() {
         progress.say(&format!(
@@ -106,6 +112,10 @@ pub fn boards(request: &Request, session: &mut Session) -> Result<Boards, JobErr
         true => RankedBy::Set,
         false => RankedBy::Paired,
     };
+    let mut findings = field.findings;
+    let about = findings::of_references(&references);
+    about.iter().for_each(|f| progress.say(&format!("{}: note: {}", path.display(), f.message)));
+    findings.extend(about);
     let mut inputs = field.inputs;
     inputs.push(of_references);
     let mut settings = request.measuring.settings();
@@ -118,7 +128,7 @@ pub fn boards(request: &Request, session: &mut Session) -> Result<Boards, JobErr
         checkpoint: None,
         inputs,
         settings,
-        findings: field.findings,
+        findings,
         timings: BTreeMap::from([("total".to_owned(), start.elapsed().as_secs_f64())]),
     };
 

@@ -1,12 +1,23 @@
 //! Findings of the linter on their way into a record.
 
-use fgd_captions::{Finding, Severity};
+use fgd_captions::{self as captions, Finding, Severity};
 use fgd_record as record;
+
+use super::system::System;
 
 /// How many of them are errors.
 pub fn errors(findings: &[Finding]) -> usize {
     let errors = findings.iter().filter(|f| f.severity == Severity::Error);
     errors.count()
+}
+
+/// What is to be known of references that are no error: that they look like placeholders.
+pub fn of_references(references: &System) -> Vec<record::Finding> {
+    let found = match references {
+        System::Captions(file) => captions::placeholders(file),
+        _ => None,
+    };
+    for_record(found.as_slice(), "references")
 }
 
 /// `1 error`, `3 errors`.

@@ -9,10 +9,11 @@ use crate::jobs::request::Request;
 use crate::nightly::assessment::Assessment;
 use crate::nightly::execute::{Executor, StepResult};
 use crate::nightly::history::{Outcome, hash};
+use crate::nightly::place::NightFolder;
 use crate::nightly::plan::{Captions, Planner};
 use crate::nightly::suite::{Benchmark, System};
 use crate::nightly::timeline::Timeline;
-use crate::nightly::{NightlyError, Workspace, place, quality, speed};
+use crate::nightly::{NightlyError, Workspace, place, quality, site, speed};
 
 /// Why a figure is missing that the night ended before.
 const OVER: &str = "the time budget was over before it";
@@ -57,7 +58,10 @@ impl<'a> NightRun<'a> {
             let assessments = match self.score(system)? {
                 StepResult::Done(score) => {
                     let (record, inputs) = (&score.record, score.inputs);
-                    let found = quality::judge(&self.timeline, record, names, inputs, &suite.gates);
+                    let before = self.record_before(&score);
+                    let (timeline, gates) = (&self.timeline, &suite.gates);
+                    let found =
+                        quality::judge(timeline, record, names, inputs, before.as_ref(), gates);
                     scores.push(score);
                     found
                 }
@@ -67,6 +71,14 @@ impl<'a> NightRun<'a> {
             self.assessments.extend(assessments);
         }
         Ok(scores)
+    }
+
+    /// The record of a system's score in the last finished night that still has it.
+    fn record_before(&self, score: &NightScore) -> Option<Record> {
+        let nights = NightFolder::all(&self.workspace.state);
+        let before = nights.iter().rev().filter(|night| night.is_finished());
+        let files = before.map(|night| night.file(&format!("score {}", score.system.name), "json"));
+        files.into_iter().find_map(|file| site::read_record(&file).ok())
     }
 
     fn score(&mut self, system: &'a System) -> Result<StepResult<NightScore<'a>>, NightlyError> {
@@ -220,12 +232,13 @@ impl<'a> NightRun<'a> {
     }
 }
 
-/// Why a benchmark does not count, by its own record.
+/// Why a benchmark does not count and what would change that, by its own record.
 fn invalid(record: &Record) -> Option<String> {
     let Results::Bench(results) = &record.results else {
         return None;
     };
-    let reasons: Vec<&str> =
-        (results.validity.reasons.iter()).map(|remark| remark.reason.as_str()).collect();
+    let reasons: Vec<String> = (results.validity.reasons.iter())
+        .map(|remark| format!("{}: {}", remark.reason, remark.change))
+        .collect();
     (!results.validity.valid).then(|| format!("the run does not count: {}", reasons.join("; ")))
 }

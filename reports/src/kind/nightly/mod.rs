@@ -4,9 +4,12 @@ mod trends;
 
 use std::collections::BTreeSet;
 
-use fgd_record::NightlyVerdict::{Improved, InsufficientHistory, Invalid, Regressed, Unchanged};
+use fgd_record::NightlyVerdict::{
+    Improved, InsufficientHistory, Invalid, Moved, NewSeries, Regressed, Unchanged,
+};
 use fgd_record::{
-    NightlyFinding, NightlyResults, NightlyStep, NightlyVerdict, Record, StepOutcome,
+    NightlyFailure, NightlyFinding, NightlyResults, NightlyStep, NightlyVerdict, Record,
+    StepOutcome,
 };
 
 use super::{Kind, gates, provenance};
@@ -25,6 +28,7 @@ impl Kind for NightlyResults {
         document.line(format!("night of {night} · {cpu} · {}", counts(self)));
         verdict(&mut document, self);
         document.table(gates::table(&self.gates, ["gate", "holds", "why"]));
+        document.entries("Failed", self.failures.iter().map(failure));
         document.entries("News", self.findings.iter().filter(is_news).map(reason));
         document.table(findings(self.findings.iter()));
         document.table(steps(&self.steps));
@@ -76,8 +80,8 @@ impl Kind for NightlyResults {
 
 fn counts(results: &NightlyResults) -> String {
     let mut parts = vec![counted(results.findings.len() as u64, "figure")];
-    for verdict in [Regressed, Invalid, Improved, InsufficientHistory, Unchanged] {
-        match of(results, verdict).len() {
+    for verdict in NightlyVerdict::ALL {
+        match results.findings.iter().filter(|f| f.verdict == verdict).count() {
             0 => {}
             count => parts.push(format!("{count} {}", verdict.name())),
         }
@@ -85,34 +89,23 @@ fn counts(results: &NightlyResults) -> String {
     parts.join(" · ")
 }
 
-/// The figures of a verdict.
-fn of(results: &NightlyResults, verdict: NightlyVerdict) -> Vec<String> {
-    let findings = results.findings.iter().filter(|f| f.verdict == verdict);
-    findings.map(title).collect()
-}
-
 fn title(finding: &NightlyFinding) -> String {
     format!("{} {}", finding.system, finding.metric)
 }
 
 fn verdict(document: &mut Document, results: &NightlyResults) {
-    let (mut regressed, invalid) = (of(results, Regressed), of(results, Invalid));
-    let crossed = results.gates.iter().filter(|gate| gate.passed == Some(false));
-    regressed.extend(crossed.map(|gate| gate.condition.clone()));
-    let tone = match (regressed.is_empty(), invalid.is_empty()) {
-        (false, _) => Tone::Bad,
-        (true, false) => Tone::Warning,
-        (true, true) => Tone::Good,
+    let tone = match results.verdict {
+        Regressed => Tone::Bad,
+        _ if results.has_failed() => Tone::Bad,
+        Invalid | Moved | NewSeries => Tone::Warning,
+        _ => Tone::Good,
     };
-    let mut text = match results.verdict {
-        _ if !regressed.is_empty() => format!("REGRESSED: {}", regressed.join(", ")),
-        Improved => format!("IMPROVED: {}", of(results, Improved).join(", ")),
-        _ => "NO REGRESSION".to_string(),
-    };
-    if !invalid.is_empty() {
-        text += &format!(". WITHOUT A FIGURE: {}", invalid.join(", "));
-    }
-    document.notice(tone, text);
+    document.notice(tone, results.headline());
+}
+
+fn failure(failure: &NightlyFailure) -> Entry {
+    let detail = if failure.allowed { "allowed to fail" } else { "failed" };
+    Entry::new(&failure.subject, detail).field("why", &failure.reason)
 }
 
 /// Whether something is not as it was, or was measured twice.
@@ -129,7 +122,7 @@ fn reason(finding: &NightlyFinding) -> Entry {
 fn findings<'a>(findings: impl Iterator<Item = &'a NightlyFinding>) -> Table {
     let tone = |verdict| match verdict {
         Regressed => Tone::Bad,
-        Invalid => Tone::Warning,
+        Invalid | Moved | NewSeries => Tone::Warning,
         Improved => Tone::Good,
         InsufficientHistory => Tone::Dim,
         Unchanged => Tone::Plain,
