@@ -142,7 +142,7 @@ impl CaptionFile {
     }
 }
 
-/// Reads a caption file.
+/// Reads a caption file; `-` is standard input.
 ///
 /// # Errors
 /// Only when nothing can be read: see [`ReadError`]. Problems of single rows are in [`CaptionFile::findings`].
@@ -163,7 +163,10 @@ fn try_read(
     options: &ReadOptions,
     wanted: column::Wanted,
 ) -> Result<CaptionFile, ReadProblem> {
-    let source = source::load(path, options.max_bytes)?;
+    let source = match path == Path::new("-") {
+        true => source::standard_input(options.max_bytes)?,
+        false => source::load(path, options.max_bytes)?,
+    };
     let content = &source.bytes[source.skip..];
     let format = options.format.unwrap_or_else(|| format::detect(path, content));
     let picker = column::Picker::new(options, wanted);

@@ -99,6 +99,14 @@ pub(super) fn load(path: &Path, max_bytes: u64) -> Result<Source, ReadProblem> {
     })
 }
 
+/// Reads standard input as [`load`] reads a file: through one that is gone afterwards.
+pub(super) fn standard_input(max_bytes: u64) -> Result<Source, ReadProblem> {
+    let mut file = tempfile::NamedTempFile::new().map_err(from_io)?;
+    let mut input = io::stdin().lock().take(max_bytes.saturating_add(1));
+    io::copy(&mut input, &mut file).map_err(from_io)?;
+    load(file.path(), max_bytes)
+}
+
 /// Hashes and counts what is read through it.
 struct Hashing<R> {
     inner: R,

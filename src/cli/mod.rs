@@ -204,7 +204,7 @@ fn run(cli: Cli, output: &Output, program: PathBuf) -> anyhow::Result<Exit> {
         Command::Nightly(args) => nightly::run(&args, output, session),
         Command::Job(args) => job::run(&args, session),
         Command::Report(args) => report::run(&args, output),
-        Command::Export(args) => export::run(&args, output),
+        Command::Export(args) => export::run(&args, output, &session.settings),
         Command::Embed(args) => embed::run(args, output, session),
         Command::Moments(args) => moments::run(args, output, session),
         Command::Merge(args) => moments::merge(&args, output),

@@ -1,6 +1,6 @@
 //! The output policy: data to stdout or a file, everything else to stderr, bars only on a terminal.
 
-use std::fmt::{self, Write as _};
+use std::fmt;
 use std::io::{IsTerminal, Write};
 use std::path::Path;
 use std::sync::Mutex;
@@ -10,10 +10,10 @@ use std::time::{Duration, Instant};
 use clap::ValueEnum;
 use fgd_store::file;
 use fgd_store::terminal::visible;
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use indicatif::{
     HumanBytes, HumanDuration, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle,
 };
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::jobs::{Bar, Progress};
 

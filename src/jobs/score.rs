@@ -1,7 +1,7 @@
 //! How good is one submission, and which captions hurt?
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use fgd_captions::{ReadOptions, TableFile};
@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::embedding::Embedding;
 use super::options::{Encoding, Measuring, References};
 use super::provenance::{self, Origin};
-use super::scoring::findings::{for_record, of_references};
+use super::scoring::findings::{for_record, notes_on};
 use super::scoring::numbers::worst;
 use super::scoring::system::{System, stem};
 use super::scoring::{ImageScores, ScoreError, Scorer, per_caption};
@@ -93,7 +93,7 @@ pub fn run(request: &Request, session: &mut Session) -> Result<Record, JobError>
     let total = start.elapsed().as_secs_f64();
     let references_sha256 = references.references_sha256(&inputs[1]);
     let mut findings = for_record(&score.findings, "submission");
-    findings.extend(of_references(&references));
+    findings.extend(notes_on(&references));
     let mut settings = request.measuring.settings();
     settings.insert("unpaired".to_owned(), request.unpaired.into());
     let mut record = provenance::record(
@@ -134,6 +134,12 @@ impl Pair {
     /// # Errors
     /// Files that cannot be read; references with errors.
     pub fn open(request: &Request) -> Result<Self, JobError> {
+        let input = Path::new("-");
+        if request.submission == input && request.references.path == input {
+            return Err(JobError::usage(
+                "standard input (-) is one file: the submission or the references, not both",
+            ));
+        }
         Ok(Self {
             submission: System::open_submission(&request.submission, &request.reading)?,
             references: System::open_references(&request.references, &request.reading)?,

@@ -279,16 +279,6 @@ mod tests {
     }
 
     #[test]
-    fn a_process_that_does_not_end_is_ended() {
-        let sleep = |seconds: &str| Command::new("sleep").arg(seconds).spawn().unwrap();
-        let soon = || Some(Instant::now() + Duration::from_millis(100));
-        let (mut long, mut short) = (sleep("600"), sleep("0"));
-        assert_eq!(wait(&mut long, soon()).unwrap(), None);
-        assert!(long.try_wait().unwrap().is_some());
-        assert!(wait(&mut short, None).unwrap().unwrap().success());
-    }
-
-    #[test]
     fn the_end_of_a_log_is_its_reason() {
         let folder = tempfile::tempdir().unwrap();
         let log = folder.path().join("log");

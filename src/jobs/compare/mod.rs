@@ -27,7 +27,7 @@ use super::caption::Captioning;
 use super::embedding::Embedding;
 use super::options::{Encoding, Measuring, Named, References};
 use super::provenance::{self, Origin};
-use super::scoring::findings::{for_record, of_references};
+use super::scoring::findings::{for_record, notes_on};
 use super::scoring::slices::Grouping;
 use super::scoring::system::stem;
 use super::scoring::{ImageScores, ScoreError, Scorer};
@@ -119,7 +119,7 @@ pub fn run(request: &Request, session: &mut Session) -> Result<Record, JobError>
     if let (Some(references), Some(given)) = (&opened.references, &request.references) {
         let input = references.input("references", &stem(&given.path), &given.path)?;
         references_sha256 = Some(references.references_sha256(&input));
-        findings.extend(of_references(references));
+        findings.extend(notes_on(references));
         inputs.push(input);
     }
     let comparability = agreement::agreed(&scored, references_sha256, &opened.systems)?;

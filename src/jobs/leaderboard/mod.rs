@@ -10,12 +10,11 @@ use std::time::Instant;
 
 use fgd_captions::{self as captions, ReadOptions};
 use fgd_record::{Record, Rejected, Results, Split};
-use fgd_record::{Record, Rejected, Results};
 use serde::{Deserialize, Serialize};
 
 use super::options::{Encoding, Measuring, Named, References};
 use super::provenance::{self, Origin};
-use super::scoring::findings;
+use super::scoring::findings::notes_on;
 use super::scoring::system::{System, stem};
 use super::{JobError, Session};
 use crate::host;
@@ -113,7 +112,7 @@ pub fn boards(request: &Request, session: &mut Session) -> Result<Boards, JobErr
         false => RankedBy::Paired,
     };
     let mut findings = field.findings;
-    let about = findings::of_references(&references);
+    let about = notes_on(&references);
     about.iter().for_each(|f| progress.say(&format!("{}: note: {}", path.display(), f.message)));
     findings.extend(about);
     let mut inputs = field.inputs;

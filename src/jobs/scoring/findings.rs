@@ -12,7 +12,7 @@ pub fn errors(findings: &[Finding]) -> usize {
 }
 
 /// What is to be known of references that are no error: that they look like placeholders.
-pub fn of_references(references: &System) -> Vec<record::Finding> {
+pub fn notes_on(references: &System) -> Vec<record::Finding> {
     let found = match references {
         System::Captions(file) => captions::placeholders(file),
         _ => None,

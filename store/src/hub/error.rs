@@ -79,6 +79,14 @@ pub enum HubError {
         /// The file.
         path: PathBuf,
     },
+    /// A repository cannot be read or written to.
+    #[error("{id}: {problem}")]
+    Repository {
+        /// Hub id.
+        id: String,
+        /// What is wrong, and what to do.
+        problem: String,
+    },
     /// A file could not be read.
     #[error("{}: {source}", path.display())]
     Io {

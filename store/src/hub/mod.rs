@@ -8,6 +8,7 @@
 
 mod download;
 mod error;
+mod repository;
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;
@@ -17,6 +18,7 @@ use std::path::{Component, Path, PathBuf};
 use hf_hub::Cache;
 
 pub use error::HubError;
+pub use repository::Repository;
 
 /// The encoder that FGD is named after.
 pub const GTE_SMALL: &str = "thenlper/gte-small";
