@@ -20,7 +20,8 @@ fn everything(folder: &Path) -> String {
 }
 
 fn reference_texts() -> Vec<String> {
-    let file = fgd_captions::read(captions("references.csv").as_ref(), &Default::default()).unwrap();
+    let file =
+        fgd_captions::read(captions("references.csv").as_ref(), &Default::default()).unwrap();
     // Shorter ones may be said by a system too.
     file.captions.into_iter().map(|caption| caption.text).filter(|text| text.len() > 30).collect()
 }
@@ -48,8 +49,25 @@ fn a_public_board_tells_nothing_of_the_private_part() {
     let (references, encoder) = (captions("references.csv"), encoder());
     let (site, private) = (at("site"), at("private.json"));
     let fixed = [
-        "leaderboard", &good, &poor, &other, "--references", &references, "--encoder", &encoder, "--split",
-        "public=0.3", "--seed", "20261125", "--slice", "text", "--public-only", "--private-record", &private, "--report", &site,
+        "leaderboard",
+        &good,
+        &poor,
+        &other,
+        "--references",
+        &references,
+        "--encoder",
+        &encoder,
+        "--split",
+        "public=0.3",
+        "--seed",
+        "20261125",
+        "--slice",
+        "text",
+        "--public-only",
+        "--private-record",
+        &private,
+        "--report",
+        &site,
     ];
     let public = record(&fixed);
     let whole: Value = serde_json::from_slice(&std::fs::read(&private).unwrap()).unwrap();
@@ -81,14 +99,22 @@ fn a_public_board_tells_nothing_of_the_private_part() {
     secret.retain(|digits| digits.len() >= 5 && !open.contains(digits));
     assert!(secret.len() > 20, "{secret:?}");
     // Five digits of a number, as no page rounds further than it must to show one.
-    let leaked: Vec<&String> = secret.iter().filter(|digits| shown.contains(digits.as_str())).collect();
+    let leaked: Vec<&String> =
+        secret.iter().filter(|digits| shown.contains(digits.as_str())).collect();
     assert!(leaked.is_empty(), "{leaked:?}");
     assert!(!shown.contains("20261125"), "the seed tells which images are public");
     for text in reference_texts() {
         assert!(!shown.contains(&text), "{text}");
     }
     let (code, _, said) = crate::systems::run(&[
-        "leaderboard", &good, &poor, "--references", &references, "--encoder", &encoder, "--public-only",
+        "leaderboard",
+        &good,
+        &poor,
+        "--references",
+        &references,
+        "--encoder",
+        &encoder,
+        "--public-only",
     ]);
     assert_eq!(code, 2, "{said}");
 }
@@ -100,7 +126,16 @@ fn hidden_references_are_in_no_byte_of_a_comparison() {
     let (good, poor) = (captions("good.csv"), captions("poor.csv"));
     let (references, encoder) = (captions("references.csv"), encoder());
     let fixed = [
-        "compare", &good, &poor, "--references", &references, "--encoder", &encoder, "--contrasts", "40", "--report",
+        "compare",
+        &good,
+        &poor,
+        "--references",
+        &references,
+        "--encoder",
+        &encoder,
+        "--contrasts",
+        "40",
+        "--report",
         site.to_str().unwrap(),
     ];
     let quotes = |record: Value| -> Vec<String> {
@@ -108,5 +143,8 @@ fn hidden_references_are_in_no_byte_of_a_comparison() {
         reference_texts().into_iter().filter(|text| shown.contains(text.as_str())).collect()
     };
     assert!(quotes(record(&fixed)).len() > 10);
-    assert_eq!(quotes(record(&[&fixed[..], &["--hide-references"]].concat())), Vec::<String>::new());
+    assert_eq!(
+        quotes(record(&[&fixed[..], &["--hide-references"]].concat())),
+        Vec::<String>::new()
+    );
 }
