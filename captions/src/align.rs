@@ -40,14 +40,14 @@ pub fn align(submission: &CaptionFile, references: &CaptionFile) -> Alignment {
     alignment
 }
 
-/// The captions of a submission whose ids were given before: one caption per image is scored. A file in which half of the images
-/// have several captions is one of references, which is noted instead.
+/// The captions of a submission whose ids were given before: one caption per image is scored. A file in which most images have
+/// several captions is one of references, which is noted instead.
 pub fn duplicates(submission: &CaptionFile) -> Vec<Finding> {
     let mut findings = Vec::new();
     let images = first_of_each_id(submission, &mut findings).len();
     let again: HashSet<&str> =
         findings.iter().filter_map(|finding| finding.id.as_deref()).collect();
-    if again.len() * 2 < images || again.is_empty() {
+    if again.len() < 3 || again.len() * 2 <= images {
         return findings;
     }
     let message = format!(

@@ -150,7 +150,9 @@ impl Embedder {
                 embedder.trouble = Some(error);
             }
         }
-        hashes.save();
+        if matches!(keep, Keep::Folder(_)) {
+            hashes.save();
+        }
         Ok(embedder)
     }
 
@@ -296,7 +298,8 @@ impl Embedder {
         match cache.get(key, captions, self.spec.dim) {
             Ok(found) => found,
             Err(error) => {
-                self.give_up(&key.clone(), error);
+                let key = key.clone();
+                self.give_up(&key, error);
                 vec![None; captions.len()]
             }
         }

@@ -92,7 +92,8 @@ pub fn input(corpus: &[Vec<u8>], seed: u64, index: u64) -> Vec<u8> {
 
 fn mutate(bytes: &mut Vec<u8>, corpus: &[Vec<u8>], random: &mut Random) {
     let at = place(bytes.len(), random);
-    let length = 1 + random.below(1 << random.below(8));
+    let power = random.below(8);
+    let length = 1 + random.below(1 << power);
     let end = (at + length).min(bytes.len());
     match random.below(13) {
         0 if !bytes.is_empty() => bytes[at.min(end - 1)] ^= 1 << random.below(8),

@@ -5,6 +5,7 @@
 //! unwritable place; [`Output::commit`] comes after it. What a killed process left beside is swept when the next one writes to
 //! the same folder: a temporary file is locked as long as somebody writes it.
 
+use std::ffi::OsStr;
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
@@ -12,7 +13,10 @@ use std::path::{Path, PathBuf};
 use tempfile::NamedTempFile;
 
 /// How temporary files and folders begin.
-pub(super) const PREFIX: &str = ".fgd-";
+pub(super) const PREFIX: &str = ".fgd-tmp-";
+
+/// Letters and digits that tempfile puts behind it. What is called otherwise is not ours, and is never swept.
+const RANDOM: usize = 6;
 
 /// Links that are followed before they are taken for a circle, as Linux does.
 const MOST_LINKS: usize = 40;
@@ -210,8 +214,12 @@ pub(super) fn is_ours(file: &File, path: &Path) -> bool {
 /// Removes what killed processes left in a folder: temporary files and folders that nobody has locked.
 pub(super) fn sweep(folder: &Path) {
     let Ok(entries) = std::fs::read_dir(folder) else { return };
-    let is_temporary =
-        |name: &std::ffi::OsStr| name.as_encoded_bytes().starts_with(PREFIX.as_bytes());
+    let is_temporary = |name: &OsStr| {
+        let random = name.to_str().and_then(|name| name.strip_prefix(PREFIX));
+        random.is_some_and(|random| {
+            random.len() == RANDOM && random.bytes().all(|byte| byte.is_ascii_alphanumeric())
+        })
+    };
     for entry in entries.flatten().filter(|entry| is_temporary(&entry.file_name())) {
         let Ok(kind) = entry.file_type() else { continue };
         let path = entry.path();
@@ -291,13 +299,13 @@ mod tests {
         let path = folder.path().join("a");
         let mut output = Output::create(&path).unwrap();
         output.write_all(b"half").unwrap();
-        std::fs::write(folder.path().join(".fgd-killed"), "half").unwrap();
-        std::fs::create_dir_all(folder.path().join(".fgd-folder/inner")).unwrap();
-        std::fs::write(folder.path().join(".other"), "").unwrap();
+        std::fs::write(folder.path().join(".fgd-tmp-killed"), "half").unwrap();
+        std::fs::create_dir_all(folder.path().join(".fgd-tmp-folder/inner")).unwrap();
+        std::fs::create_dir(folder.path().join(".fgd-cache")).unwrap();
         write(&folder.path().join("b"), b"whole").unwrap();
         output.commit().unwrap();
         assert_eq!(std::fs::read(&path).unwrap(), b"half");
-        assert_eq!(names(folder.path()), [".other", "a", "b"]);
+        assert_eq!(names(folder.path()), [".fgd-cache", "a", "b"]);
     }
 
     #[test]

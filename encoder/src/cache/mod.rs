@@ -281,9 +281,10 @@ pub fn clear(folder: &Path) -> Result<bool, CacheError> {
     let users = lock(folder, "embeddings.users", |_| Ok(()))?;
     if users.try_lock().is_err() {
         let cache = EmbeddingCache::open(folder)?;
+        let found = !cache.holdings()?.is_empty();
         let empty = "DELETE FROM embedding; DELETE FROM encoder; VACUUM;";
         cache.connection.execute_batch(empty).map_err(cache.failed())?;
-        return Ok(true);
+        return Ok(found);
     }
     let mut found = false;
     for suffix in ["", "-wal", "-shm"] {

@@ -104,7 +104,7 @@ impl Field {
         let Some(images) = score.images else {
             return Err(rejected("moments have no rows: they are compared as they are".into()));
         };
-        let public = public.map(|public| {
+        let public = public.map(|public| -> Result<Entry, Out> {
             let part = scorer.part(&images, public).map_err(|error| rejected(error.to_string()))?;
             let distances = part.per_caption.distance();
             let parts =

@@ -14,7 +14,7 @@ use super::super::corpus::WordId;
 const BEAM: usize = 40;
 
 /// Positions of one word that are tried for its twin, the nearest; no caption has a word so often.
-const MOST_OPTIONS: usize = 128;
+const MOST_OPTIONS: usize = 64;
 
 /// How two words are alike.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -153,6 +153,8 @@ impl Path {
 
 /// A way for a path to go on: its place among the paths, and the match that it takes.
 struct Step {
+    /// Its place among all ways.
+    order: usize,
     path: usize,
     option: Option<Match>,
     standing: Standing,
@@ -168,12 +170,16 @@ fn search(options: &[Vec<Match>], fixed: &[Option<Match>], candidate_length: usi
     let mut trail: Vec<(Match, Option<usize>)> = Vec::new();
     for (at, (choices, fixed)) in options.iter().zip(fixed).enumerate() {
         let mut steps = steps(&paths, choices, *fixed);
-        // Stable, as METEOR's own is: of equals the one that was found first stays. Chunks are all closed at the end.
-        steps.sort_by_key(|step| match at + 1 == options.len() {
-            true => step.standing.skip().rank(),
-            false => step.standing.rank(),
-        });
-        steps.truncate(BEAM);
+        // As METEOR does: of equals the one that was found first stays. Chunks are all closed at the end.
+        let key = |step: &Step| match at + 1 == options.len() {
+            true => (step.standing.skip().rank(), step.order),
+            false => (step.standing.rank(), step.order),
+        };
+        if steps.len() > BEAM {
+            steps.select_nth_unstable_by_key(BEAM, key);
+            steps.truncate(BEAM);
+        }
+        steps.sort_unstable_by_key(key);
         let walked = steps.into_iter().map(|step| {
             let Path { used, last, .. } = &paths[step.path];
             let mut path = Path { standing: step.standing, used: used.clone(), last: *last };
@@ -198,22 +204,25 @@ fn search(options: &[Vec<Match>], fixed: &[Option<Match>], candidate_length: usi
 
 /// Every way for the paths to go on over the next word of the reference.
 fn steps(paths: &[Path], options: &[Match], fixed: Option<Match>) -> Vec<Step> {
-    let mut steps = Vec::new();
+    let mut steps: Vec<Step> = Vec::with_capacity(paths.len() * (options.len() + 1));
+    let mut push = |path, option, standing| {
+        steps.push(Step { order: steps.len(), path, option, standing });
+    };
     for (path, Path { standing, .. }) in paths.iter().enumerate() {
         let mut standing = *standing;
         if let Some(option) = fixed {
             standing.distance += option.distance();
-            steps.push(Step { path, option: fixed, standing: standing.take(option) });
+            push(path, fixed, standing.take(option));
             continue;
         }
         for &option in options.iter().filter(|option| !paths[path].has(option.candidate)) {
-            steps.push(Step { path, option: Some(option), standing: standing.take(option) });
+            push(path, Some(option), standing.take(option));
             // METEOR 1.5 charges a match's distance to the paths that come after it in this list, those that
             // pass the match by included, not to the one that takes it. It decides ties, and published values
             // depend on it, so it is done alike.
             standing.distance += option.distance();
         }
-        steps.push(Step { path, option: None, standing: standing.skip() });
+        push(path, None, standing.skip());
     }
     steps
 }
