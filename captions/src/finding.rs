@@ -74,8 +74,34 @@ pub enum FindingKind {
     IdZeroPadding,
     /// Integer ids that were written as floats, such as `100000.0`.
     IdFloat,
+    /// Ids that differ only by Unicode normalisation or characters that nobody sees.
+    IdUnicode,
+    /// Ids that differ only by upper and lower case.
+    IdCase,
+    /// Ids that differ only by what a data set puts before the number, such as `COCO_val2014_`.
+    IdPrefix,
     /// The template's own caption, left in place.
     PlaceholderCaption,
+    /// The file is a known document, or goes column by column.
+    Document,
+    /// More than one column could hold the ids or the captions.
+    ColumnChoice,
+    /// Records that the document itself marks as not to be used.
+    LeftOut,
+    /// Lists that a program printed into cells.
+    ListCells,
+    /// Lists of the words of a caption where lists of captions are expected.
+    WordList,
+    /// Captions that stand in quotes.
+    QuotedCaptions,
+    /// A caption that is its image's id or file name.
+    CaptionIsId,
+    /// U+FFFD, which stands for what could not be decoded.
+    ReplacementCharacter,
+    /// Characters that are no text, such as NUL.
+    ControlCharacter,
+    /// Every caption is one of the references of its image.
+    EqualsReferences,
 }
 
 impl FindingKind {
@@ -110,7 +136,20 @@ impl FindingKind {
             Self::IdExtension => "id-extension",
             Self::IdZeroPadding => "id-zero-padding",
             Self::IdFloat => "id-float",
+            Self::IdUnicode => "id-unicode",
+            Self::IdCase => "id-case",
+            Self::IdPrefix => "id-prefix",
             Self::PlaceholderCaption => "placeholder-caption",
+            Self::Document => "document",
+            Self::ColumnChoice => "column-choice",
+            Self::LeftOut => "left-out",
+            Self::ListCells => "list-cells",
+            Self::WordList => "word-list",
+            Self::QuotedCaptions => "quoted-captions",
+            Self::CaptionIsId => "caption-is-id",
+            Self::ReplacementCharacter => "replacement-character",
+            Self::ControlCharacter => "control-character",
+            Self::EqualsReferences => "equals-references",
         }
     }
 }

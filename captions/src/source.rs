@@ -9,6 +9,7 @@ use sha2::{Digest, Sha256};
 
 use super::error::ReadProblem;
 use super::finding::{Finding, FindingKind};
+use super::foreign;
 
 const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
 const UTF8_BOM: [u8; 3] = [0xef, 0xbb, 0xbf];
@@ -89,7 +90,7 @@ pub(super) fn load(path: &Path, max_bytes: u64) -> Result<Source, ReadProblem> {
     if bytes[skip..].iter().all(u8::is_ascii_whitespace) {
         return Err(ReadProblem::Empty);
     }
-    refuse_binary(&bytes)?;
+    foreign::refuse(&bytes)?;
     Ok(Source {
         bytes,
         skip,
@@ -133,52 +134,6 @@ fn from_io(error: io::Error) -> ReadProblem {
         io::ErrorKind::IsADirectory => ReadProblem::Directory,
         _ => ReadProblem::Io(error),
     }
-}
-
-/// Names what people hand in by mistake. Parquet, the one binary format that holds captions, passes.
-fn refuse_binary(bytes: &[u8]) -> Result<(), ReadProblem> {
-    const AS_TEXT: &str = "save the captions as CSV in UTF-8";
-    let known: [(&[u8], &str, &str); 9] = [
-        (
-            b"PK\x03\x04",
-            "this is a zip archive or an Excel workbook",
-            "unpack it, or save the sheet as CSV",
-        ),
-        (b"\xd0\xcf\x11\xe0", "this is an old Excel or Word document", "save the sheet as CSV"),
-        (b"\x89PNG", "this is a PNG image", "give the file of its captions"),
-        (b"\xff\xd8\xff", "this is a JPEG image", "give the file of its captions"),
-        (b"%PDF", "this is a PDF document", AS_TEXT),
-        (
-            b"\x28\xb5\x2f\xfd",
-            "this is compressed with zstd",
-            "decompress it, or compress it with gzip",
-        ),
-        (b"BZh", "this is compressed with bzip2", "decompress it, or compress it with gzip"),
-        (
-            b"\xff\xfe",
-            "this is UTF-16 text",
-            "convert it, for example with `iconv -f UTF-16 -t UTF-8`",
-        ),
-        (
-            b"\xfe\xff",
-            "this is UTF-16 text",
-            "convert it, for example with `iconv -f UTF-16 -t UTF-8`",
-        ),
-    ];
-    for (magic, what, advice) in known {
-        if bytes.starts_with(magic) {
-            return Err(ReadProblem::Binary { what, advice });
-        }
-    }
-    let parquet = bytes.starts_with(super::format::PARQUET_MAGIC);
-    let head = &bytes[..bytes.len().min(1 << 13)];
-    if !parquet && head.contains(&0) {
-        return Err(ReadProblem::Binary {
-            what: "this is a binary file, or text in UTF-16 or UTF-32",
-            advice: AS_TEXT,
-        });
-    }
-    Ok(())
 }
 
 #[cfg(test)]
@@ -239,7 +194,7 @@ mod tests {
     fn has_a_sentence_for_what_is_not_a_caption_file() {
         assert!(matches!(load_bytes(b"", 9), Err(ReadProblem::Empty)));
         assert!(matches!(load_bytes(b"\xef\xbb\xbf \n", 9), Err(ReadProblem::Empty)));
-        for binary in [&b"\x89PNG\r\n"[..], b"PK\x03\x04..", b"a\0b", b"\xff\xfea\0"] {
+        for binary in [&b"\x89PNG\r\n"[..], b"PK\x03\x04..", b"a\0b\0", b"\xff\xfea\0"] {
             assert!(matches!(load_bytes(binary, 99), Err(ReadProblem::Binary { .. })));
         }
         let dir = tempfile::tempdir().unwrap();

@@ -1,6 +1,7 @@
 //! The flags that say how caption files are read, and where the result goes.
 
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 
 use anyhow::Context;
 use clap::{Args, ValueEnum};
@@ -15,6 +16,9 @@ use super::output::{Output, Sink};
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Caption files")]
 pub struct CaptionArgs {
+    /// Where ids and captions are in nested records: keys with dots between them, lists gone through, [KEY=VALUE] to keep some.
+    #[arg(long, value_name = "image=PATH,caption=PATH", env = "FGD_FIELDS", conflicts_with_all = ["id_column", "caption_column"])]
+    pub fields: Option<Fields>,
     /// Column that holds the image ids; found by its name otherwise.
     #[arg(long, value_name = "NAME", env = "FGD_ID_COLUMN")]
     pub id_column: Option<String>,
@@ -33,11 +37,48 @@ impl CaptionArgs {
     /// The options for the reader.
     pub fn options(&self) -> ReadOptions {
         ReadOptions {
-            id_column: self.id_column.clone(),
-            caption_column: self.caption_column.clone(),
+            id_column: Fields::image(&self.fields).or_else(|| self.id_column.clone()),
+            caption_column: Fields::caption(&self.fields).or_else(|| self.caption_column.clone()),
             max_bytes: self.max_bytes,
             format: self.input_format,
+            ..ReadOptions::default()
         }
+    }
+}
+
+/// Where ids and captions are in a record; at least one of the two.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fields {
+    image: Option<String>,
+    caption: Option<String>,
+}
+
+impl Fields {
+    /// The path of the ids, if it is given.
+    pub fn image(fields: &Option<Self>) -> Option<String> {
+        fields.as_ref()?.image.clone()
+    }
+
+    /// The path of the captions, if it is given.
+    pub fn caption(fields: &Option<Self>) -> Option<String> {
+        fields.as_ref()?.caption.clone()
+    }
+}
+
+impl FromStr for Fields {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let mut fields = Self { image: None, caption: None };
+        for part in text.split(',') {
+            let field = match part.trim().split_once('=') {
+                Some(("image" | "id", path)) if !path.is_empty() => (&mut fields.image, path),
+                Some(("caption" | "text", path)) if !path.is_empty() => (&mut fields.caption, path),
+                _ => return Err(format!("`{part}` is not image=PATH or caption=PATH")),
+            };
+            *field.0 = Some(field.1.to_owned());
+        }
+        Ok(fields)
     }
 }
 

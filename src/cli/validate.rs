@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::ValueEnum;
 use clap::builder::FalseyValueParser;
+use fgd_captions::Role;
 use fgd_store::terminal::visible;
 
 use super::exit::Exit;
@@ -31,6 +32,9 @@ pub struct Args {
     output: Option<PathBuf>,
     #[command(flatten)]
     captions: CaptionArgs,
+    /// What the captions are: it decides between columns such as prediction and reference.
+    #[arg(long, value_enum, default_value_t, env = "FGD_ROLE")]
+    role: Role,
 }
 
 /// Form of the list of findings.
@@ -49,6 +53,7 @@ pub fn run(args: Args) -> anyhow::Result<Exit> {
         submission: args.submission,
         template: args.template,
         reading: args.captions.options(),
+        role: args.role,
     };
     let found = validate::run(&request)?;
     match args.format {
@@ -58,12 +63,13 @@ pub fn run(args: Args) -> anyhow::Result<Exit> {
                 format!("{count} {}", if count == 1 { one } else { more })
             };
             let summary = format!(
-                "{}: {}, {} captions, {}, {}",
+                "{}: {}, {} captions, {}, {}; read as {}",
                 found.submission,
                 if found.valid { "valid" } else { "INVALID" },
                 found.captions,
                 plural(found.errors, "error", "errors"),
                 plural(found.notes, "note", "notes"),
+                found.format,
             );
             let lines = errors.into_iter().chain(notes).chain([summary]);
             let text: String = lines.map(|line| format!("{}\n", visible(&line))).collect();

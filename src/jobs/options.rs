@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use fgd_captions::ReadOptions;
+use fgd_captions::{ReadOptions, Role};
 use fgd_encoder::EngineKind;
 use fgd_store::hub::GTE_SMALL;
 use serde::{Deserialize, Serialize};
@@ -58,6 +58,14 @@ pub struct References {
 }
 
 impl References {
+    /// Whether a column is taken over from the submissions that is a path into nested records.
+    pub fn borrows_path(&self, submissions: &ReadOptions) -> bool {
+        let is_path =
+            |name: &Option<String>| name.as_ref().is_some_and(|name| name.contains(['.', '[']));
+        (self.id_column.is_none() && is_path(&submissions.id_column))
+            || (self.caption_column.is_none() && is_path(&submissions.caption_column))
+    }
+
     /// How the file is read, given how the submissions are.
     pub fn reading(&self, submissions: &ReadOptions) -> ReadOptions {
         let or =
@@ -65,6 +73,7 @@ impl References {
         ReadOptions {
             id_column: or(&self.id_column, &submissions.id_column),
             caption_column: or(&self.caption_column, &submissions.caption_column),
+            role: Role::References,
             ..submissions.clone()
         }
     }

@@ -140,10 +140,16 @@ impl Pair {
                 "standard input (-) is one file: the submission or the references, not both",
             ));
         }
-        Ok(Self {
-            submission: System::open_submission(&request.submission, &request.reading)?,
-            references: System::open_references(&request.references, &request.reading)?,
-        })
+        let reading = ReadOptions {
+            without_ids: request.unpaired || !System::is_captions(&request.references.path),
+            ..request.reading.clone()
+        };
+        let mut submission = System::open_submission(&request.submission, &reading)?;
+        let references = System::open_references(&request.references, &reading)?;
+        if !request.unpaired {
+            submission.settle(&references);
+        }
+        Ok(Self { submission, references })
     }
 }
 

@@ -77,6 +77,13 @@ impl Inputs {
             None if files.iter().all(|f| matches!(f, Ok(Given::Saved(_)))) => None,
             None => return Err(no_references()),
         };
+        if let Some(references) = &references {
+            for file in files.iter_mut().flatten() {
+                if let Given::File(system) = file {
+                    system.settle(references);
+                }
+            }
+        }
         let named = request.systems.iter().zip(&files);
         let read = named.filter_map(|(system, file)| Some((&*system.path, file.as_ref().ok()?)));
         refuse_invalid(read, references.as_ref())?;

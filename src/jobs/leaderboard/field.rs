@@ -1,5 +1,6 @@
 //! The submissions, scored one after the other: only numbers are kept of each, so that hundreds need the memory of one.
 
+use fgd_captions::ReadOptions;
 use fgd_record::{EncoderInfo, Finding, Input, Rejected, SetMeasure, Severity};
 
 use super::Request;
@@ -89,8 +90,12 @@ impl Field {
         let rejected = |reason: String| {
             Out::Rejected(Rejected { name: name.clone(), reason, findings: Vec::new() })
         };
-        let system = System::open(&submission.path, &request.reading)
+        let reading = ReadOptions { without_ids: request.unpaired, ..request.reading.clone() };
+        let mut system = System::open(&submission.path, &reading)
             .map_err(|error| rejected(error.to_string()))?;
+        if !request.unpaired {
+            system.settle(scorer.references);
+        }
         let score = scorer.score(&system, None).map_err(|error| match error {
             ScoreError::Invalid(found) => Out::Rejected(Rejected {
                 name: name.clone(),

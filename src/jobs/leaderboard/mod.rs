@@ -77,7 +77,8 @@ pub fn boards(request: &Request, session: &mut Session) -> Result<Boards, JobErr
     let start = Instant::now();
     let host = host::describe();
     let path = &request.references.path;
-    let references = System::open_references(&request.references, &request.reading)?;
+    let reading = ReadOptions { without_ids: request.unpaired, ..request.reading.clone() };
+    let references = System::open_references(&request.references, &reading)?;
     let of_references = references.input("references", &stem(path), path)?;
     let parts = parts(request, &references)?;
     let public = parts.as_ref().filter(|_| request.public_only);

@@ -72,7 +72,8 @@ pub struct ImageScores {
 pub struct Scorer<'a> {
     /// Embeds what is captions.
     pub embedding: Embedding<'a>,
-    references: &'a System,
+    /// What systems are scored against.
+    pub references: &'a System,
     unpaired: bool,
     slice: &'a [String],
     choice: Choice,

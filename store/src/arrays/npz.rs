@@ -44,11 +44,16 @@ pub fn read_moments(path: &Path) -> Result<MeanCovariance, ArrayError> {
     let most = most_unpacked(file.metadata().map_err(io)?.len());
     let mut archive = ZipArchive::new(BufReader::new(file))
         .map_err(|error| format(format!("not a .npz file ({error})")))?;
+    let names = names(&archive);
     let mut array = |name: &str| {
         read_array(&mut archive, name, most)
             .map_err(|problem| format(format!("array `{name}`{problem}")))
     };
-    let missing = |name| format(format!("no array `{name}`; pytorch-fid writes `mu` and `sigma`"));
+    let missing = |name| {
+        format(format!(
+            "no array `{name}`, only {names}; pytorch-fid writes `mu` and `sigma`: numpy.savez(FILE, mu=…, sigma=…)"
+        ))
+    };
     let (mu_shape, mu) = array("mu")?.ok_or_else(|| missing("mu"))?;
     let (sigma_shape, sigma) = array("sigma")?.ok_or_else(|| missing("sigma"))?;
     let d = mu.len();
@@ -69,6 +74,23 @@ pub fn read_moments(path: &Path) -> Result<MeanCovariance, ArrayError> {
         sigma: Array2::from_shape_vec((d, d), sigma).expect("the shape was checked above"),
         n,
     })
+}
+
+/// The names of the arrays that are there, for a message.
+fn names(archive: &ZipArchive<impl Read + Seek>) -> String {
+    const MOST: usize = 8;
+    let plain = |c: char| if c.is_control() { '?' } else { c };
+    let mut names: Vec<String> = archive
+        .file_names()
+        .take(MOST)
+        .map(|name| name.strip_suffix(".npy").unwrap_or(name).chars().take(60).map(plain).collect())
+        .map(|name: String| format!("`{name}`"))
+        .collect();
+    names.sort();
+    if archive.len() > MOST {
+        names.push(format!("{} more", archive.len() - MOST));
+    }
+    if names.is_empty() { "nothing at all".into() } else { names.join(", ") }
 }
 
 /// An array of the archive: its shape and its values. The order is of no concern, as a vector and a symmetric matrix read the
