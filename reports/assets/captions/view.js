@@ -13,14 +13,17 @@ function make(tag, properties = {}, ...children) {
 }
 
 const grouped = (count) => count.toLocaleString("en");
-const inShort = (value) => (Math.abs(value) >= 1000 ? value.toFixed(0) : Number(value.toPrecision(4)).toString());
+const inShort = (value) => value.toFixed(Math.abs(value) < 10 ? 4 : Math.abs(value) < 1000 ? 1 : 0);
 /** The address of an image in this page. */
 const linkTo = (id) => `#id=${encodeURIComponent(id)}`;
 
+let fields = 0;
+
 function select(label, options, value, onchange) {
-  const list = make("select", { onchange: (event) => onchange(event.target.value) });
+  const id = `choice-${fields++}`;
+  const list = make("select", { id, onchange: (event) => onchange(event.target.value) });
   for (const [key, text] of options) list.append(make("option", { value: key, selected: key === value }, text));
-  return make("label", {}, make("span", {}, label), list);
+  return make("div", { class: "field" }, make("label", { for: id }, label), list);
 }
 
 class CaptionView {
@@ -66,7 +69,7 @@ class CaptionView {
         }),
       );
     if (model.kinds.length > 0)
-      columns.push({ key: "findings", name: "findings", cell: (row) => this.list(model.findings.flatMap((of) => of.get(row) ?? [])) });
+      columns.push({ key: "findings", name: "findings", cell: (row) => this.list([...new Set(model.findings.flatMap((of) => of.get(row) ?? []))]) });
     for (const name of Object.keys(model.groups)) columns.push({ key: `group:${name}`, name, order: `group:${name}`, cell: (row) => model.groups[name][row] });
     if (!this.several) columns.push({ key: "row", name: "row", order: "row", number: true, optional: true, cell: (row) => grouped(model.systems[0].rows[row]) });
     return columns;
@@ -117,7 +120,7 @@ class CaptionView {
     this.host.replaceChildren(
       make("div", { class: "bar" }, searching, this.filters),
       this.chooser(), this.status, this.pagers[0].element,
-      make("div", { class: "scroll", role: "region", "aria-label": "All captions", tabindex: "0" }, table),
+      make("div", { class: "scroll", role: "group", "aria-label": "All captions", tabindex: "0" }, table),
       this.pagers[1].element, this.buildDialog(),
     );
     this.host.hidden = false;
@@ -249,6 +252,7 @@ class CaptionView {
   draw() {
     const { state } = this;
     const shown = this.columns.filter((column) => !this.hidden.has(column.key));
+    const focused = [...this.head.cells].findIndex((cell) => cell.contains(document.activeElement));
     this.head.replaceChildren(
       ...shown.map((column) => {
         const kind = column.number ? "number" : column.wide ? "wide" : "";
@@ -258,6 +262,7 @@ class CaptionView {
         return make("th", { scope: "col", class: kind, "aria-sort": sorted }, button);
       }),
     );
+    this.head.cells[focused]?.firstElementChild?.focus();
     const first = state.page * state.perPage;
     const rows = this.rows.slice(first, first + state.perPage).map((row) => {
       const cells = shown.map((column) =>

@@ -1,6 +1,6 @@
 //! Every caption of the systems beside each other, for reports: what [`Scorer`](super::Scorer) found, image by image.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use fgd_captions::Finding;
 use fgd_record::{CaptionNumbers, CaptionTable, ScoreResults, SystemCaptions};
@@ -99,8 +99,10 @@ impl Gathered {
     pub fn group_by(&mut self, grouping: &Grouping) {
         let mut column = vec![String::new(); self.table.ids.len()];
         for (value, places) in &grouping.groups {
-            for place in places.iter().filter(|place| **place < column.len()) {
-                column[*place].clone_from(value);
+            for place in places {
+                if let Some(cell) = column.get_mut(*place) {
+                    cell.clone_from(value);
+                }
             }
         }
         self.table.groups.insert(grouping.column.clone(), column);
@@ -138,11 +140,11 @@ fn rounded(value: f64) -> f64 {
 }
 
 /// By kind of finding, where in the table it stands.
-fn places_of(findings: &[Finding], rows: &[u64]) -> std::collections::BTreeMap<String, Vec<u64>> {
+fn places_of(findings: &[Finding], rows: &[u64]) -> BTreeMap<String, Vec<u64>> {
     let places: HashMap<u64, u64> = (0..).zip(rows).map(|(place, row)| (*row, place)).collect();
-    let mut found: std::collections::BTreeMap<String, Vec<u64>> = Default::default();
+    let mut found: BTreeMap<String, Vec<u64>> = Default::default();
     for finding in findings {
-        if let Some(place) = finding.row.and_then(|row| places.get(&(row as u64))) {
+        if let Some(place) = finding.row.and_then(|row| places.get(&row)) {
             let places = found.entry(finding.kind.name().to_owned()).or_default();
             if places.last() != Some(place) {
                 places.push(*place);
