@@ -32,6 +32,7 @@
 
 mod bench;
 mod caption;
+mod captions;
 mod compare;
 pub mod json;
 mod leaderboard;
@@ -51,6 +52,7 @@ pub use bench::{
     Scenario, Server, ServerOutcome, ServerPoint, SweepCell, Throughput, Validity,
 };
 pub use caption::{CaptionFailure, CaptionMilliseconds, CaptionResults, CaptionStages};
+pub use captions::{CaptionNumbers, CaptionTable, PRIVATE, PUBLIC, SPLIT, SystemCaptions};
 pub use compare::{
     CompareResults, Contrast, ContrastCaption, Difference, DifferenceSlice, Gate, System,
 };
@@ -103,6 +105,9 @@ pub struct Record {
     /// Kind of the job and its numbers: `kind` and `results` in the document.
     #[serde(flatten)]
     pub results: Results,
+    /// Every caption, where the job was asked to keep them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub captions: Option<CaptionTable>,
     /// Seconds spent, by step.
     pub timings: BTreeMap<String, f64>,
 }

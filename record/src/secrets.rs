@@ -12,6 +12,9 @@ impl Record {
                 worst.references.clear();
             }
         };
+        if let Some(captions) = &mut self.captions {
+            captions.references.clear();
+        }
         match &mut self.results {
             Results::Score(results) => hide(results),
             Results::Compare(results) => {

@@ -8,7 +8,7 @@ use fgd_record::Results;
 use super::captioning::CaptioningArgs;
 use super::encoder::EncoderArgs;
 use super::exit::Exit;
-use super::files::{CaptionArgs, ReportArgs, ResultArgs};
+use super::files::{CaptionArgs, KeepingArgs, ReportArgs, ResultArgs};
 use super::findings;
 use super::inputs::{ReferenceColumns, named};
 use super::metrics::MetricArgs;
@@ -66,6 +66,8 @@ pub struct Args {
     result: ResultArgs,
     #[command(flatten)]
     report: ReportArgs,
+    #[command(flatten)]
+    keeping: KeepingArgs,
 }
 
 /// Runs `fgd compare`.
@@ -77,7 +79,7 @@ pub fn run(args: Args, output: &Output, session: &mut Session) -> anyhow::Result
         references: args.references.map(|path| args.columns.of(path)),
         images: args.images,
         image_root: args.image_root,
-        work: args.work.unwrap_or_else(|| work_folder(args.report.folder())),
+        work: args.work.unwrap_or_else(|| work_folder(args.report.place())),
         gate: args.gate,
         contrasts: args.contrasts,
         hide_references: args.hide_references,
@@ -86,11 +88,12 @@ pub fn run(args: Args, output: &Output, session: &mut Session) -> anyhow::Result
         reading: args.captions.options(),
         encoding: args.encoder.encoding(),
         measuring: args.metrics.measuring(),
+        keeping: args.keeping.keeping(args.report.place().is_some()),
     };
     let record = compare::run(&request, session)?;
-    findings::print_of(&record, output);
     args.result.write(sink, &record, output)?;
     args.report.write(std::slice::from_ref(&record), output)?;
+    findings::print_of(&record, output);
     let Results::Compare(results) = &record.results else {
         return Ok(Exit::Failure);
     };

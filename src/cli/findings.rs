@@ -7,7 +7,7 @@ use fgd_record::{Finding, Input, Record, Severity};
 use super::output::{Output, complain};
 
 /// Notes of one kind that are written out before the rest is only counted. Errors are never cut.
-const NOTES_SHOWN: usize = 5;
+const NOTES_SHOWN: usize = 1;
 
 /// The findings of a record's files.
 pub fn print_of(record: &Record, output: &Output) {

@@ -6,7 +6,7 @@ use clap::builder::FalseyValueParser;
 
 use super::encoder::EncoderArgs;
 use super::exit::Exit;
-use super::files::{CaptionArgs, ReportArgs, ResultArgs};
+use super::files::{CaptionArgs, KeepingArgs, ReportArgs, ResultArgs};
 use super::inputs::{ReferenceColumns, named, with_folders};
 use super::metrics::MetricArgs;
 use super::output::Output;
@@ -49,6 +49,15 @@ pub struct Args {
     result: ResultArgs,
     #[command(flatten)]
     report: ReportArgs,
+    #[command(flatten)]
+    keeping: KeepingArgs,
+    /// The images, a directory or a CSV file with a column image_id and optionally path: for small pictures beside the
+    /// captions that --captions keeps.
+    #[arg(long, value_name = "DIR|LIST.csv", env = "FGD_IMAGES")]
+    images: Option<PathBuf>,
+    /// Where the paths (or ids) of LIST.csv start; its own directory by default.
+    #[arg(long, value_name = "DIR", env = "FGD_IMAGE_ROOT")]
+    image_root: Option<PathBuf>,
 }
 
 /// Runs `fgd leaderboard`.
@@ -65,6 +74,10 @@ pub fn run(args: Args, output: &Output, session: &mut Session) -> anyhow::Result
         reading: args.captions.options(),
         encoding: args.encoder.encoding(),
         measuring: args.metrics.measuring(),
+        // Its references are as a rule those that a contest hides: they are shown only where that is asked for.
+        keeping: args.keeping.keeping(false),
+        images: args.images,
+        image_root: args.image_root,
     };
     let Boards { whole, public } = leaderboard::boards(&request, session)?;
     if let Some(private) = private {

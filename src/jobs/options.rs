@@ -110,6 +110,22 @@ impl Measuring {
     }
 }
 
+/// What a record keeps of the captions, so that its report can list them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Keeping {
+    /// Whether it keeps every caption with its numbers.
+    pub captions: bool,
+    /// Of how many images it keeps a small picture, where images are at hand; those looked at first.
+    pub thumbnails: usize,
+}
+
+impl Default for Keeping {
+    fn default() -> Self {
+        Self { captions: false, thumbnails: 120 }
+    }
+}
+
 /// A file, directory or hub id with the name of its system.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -9,8 +9,10 @@ use fgd_record::{Record, Results};
 use serde::{Deserialize, Serialize};
 
 use super::embedding::Embedding;
-use super::options::{Encoding, Measuring, References};
+use super::images::Images;
+use super::options::{Encoding, Keeping, Measuring, References};
 use super::provenance::{self, Origin};
+use super::scoring::captions::Gathered;
 use super::scoring::findings::{for_record, notes_on};
 use super::scoring::numbers::worst;
 use super::scoring::system::{System, stem};
@@ -47,6 +49,15 @@ pub struct Request {
     /// Which numbers.
     #[serde(default)]
     pub measuring: Measuring,
+    /// What the record keeps of the captions.
+    #[serde(default)]
+    pub keeping: Keeping,
+    /// The images, for thumbnails beside the captions that are kept: a directory or a list.
+    #[serde(default)]
+    pub images: Option<PathBuf>,
+    /// Where the paths of the list start; its own directory by default.
+    #[serde(default)]
+    pub image_root: Option<PathBuf>,
 }
 
 /// Scores a submission.
@@ -58,6 +69,7 @@ pub fn run(request: &Request, session: &mut Session) -> Result<Record, JobError>
     let host = host::describe();
     let table_file = request.per_caption.as_deref().map(TableFile::create);
     let table_file = table_file.transpose().map_err(JobError::usage)?;
+    let images = Images::open(request.images.as_deref(), request.image_root.as_deref())?;
     let Pair { submission, references } = Pair::open(request)?;
     check_rows(request, &submission, &references)?;
     let inputs = vec![
@@ -84,7 +96,11 @@ pub fn run(request: &Request, session: &mut Session) -> Result<Record, JobError>
         progress.say(&format!("{encoded} captions encoded, {found} found in the cache"));
     }
     let mut results = score.results;
-    if let Some(ImageScores { set, per_caption, .. }) = &score.images {
+    let mut captions = Gathered::default();
+    if let Some(scores @ ImageScores { set, per_caption, .. }) = &score.images {
+        if request.keeping.captions {
+            captions.add(&inputs[0].name, scores, &results, &score.findings);
+        }
         results.worst = worst(set, per_caption, request.worst);
         if let Some(file) = table_file {
             file.write(&per_caption::table(set, per_caption))?;
@@ -96,6 +112,7 @@ pub fn run(request: &Request, session: &mut Session) -> Result<Record, JobError>
     findings.extend(notes_on(&references));
     let mut settings = request.measuring.settings();
     settings.insert("unpaired".to_owned(), request.unpaired.into());
+    let captions = captions.finish(images.as_ref(), request.keeping.thumbnails);
     let mut record = provenance::record(
         Origin {
             host,
@@ -114,6 +131,7 @@ pub fn run(request: &Request, session: &mut Session) -> Result<Record, JobError>
         },
         Results::Score(Box::new(results)),
     );
+    record.captions = captions;
     if request.hide_references {
         record.hide_references();
     }

@@ -11,5 +11,6 @@ mod malformed;
 mod moments;
 mod numbers;
 mod outputs;
+mod report;
 mod semantics;
 mod validate;

@@ -2,7 +2,7 @@
 
 use fgd_record::{LeaderboardResults, Measure, Record, Rejected, Split, Standing};
 
-use super::{Kind, Subject, captions, differences, figures, numbers, provenance, set};
+use super::{Kind, Subject, captions, differences, figures, numbers, provenance, set, verdict};
 use crate::document::number::{MISSING, counted};
 use crate::document::{Cell, Document, Table, Tidy, Tone, plain};
 
@@ -10,6 +10,7 @@ impl Kind for LeaderboardResults {
     fn document(&self, record: &Record) -> Document {
         let references = provenance::input_name(record, "references");
         let mut document = Document::new(&format!("Leaderboard, {references}"));
+        verdict::leaderboard(&mut document, self);
         document.line(format!(
             "{} on {}, {} · ranked by {} · {}",
             counted(self.standings.len() as u64, "submission"),
@@ -27,7 +28,10 @@ impl Kind for LeaderboardResults {
         let sets = self.standings.iter().map(|s| (s.name.as_str(), &s.scores.fgd_set));
         set::notices(&mut document, sets);
         let scores = self.standings.iter().map(|s| (s.name.as_str(), &s.scores));
-        document.figures(figures::systems(scores));
+        document.figures(
+            figures::systems(scores).into_iter().chain(figures::shake_up(&self.standings)),
+        );
+        document.captions(record, None);
         differences::table(&mut document, &self.differences);
         document.table(rejected(&self.rejected));
         document.table(captions::findings(&record.findings));
@@ -142,7 +146,6 @@ fn standings(results: &LeaderboardResults) -> Table {
     let part = |measure: &Option<Measure>| measure.as_ref().map_or(MISSING.into(), Cell::measure);
     Table::of("Ranking", &results.standings)
         .number("rank", |s| Cell::new(s.rank.to_string(), Some(s.rank as f64)))
-        .text("range", rank_range)
         .text("system", |s| Cell::subject(&s.name))
         .number(if by_set { "fgd_set" } else { "fgd_paired" }, |s| {
             let cell = match by_set {
@@ -151,6 +154,7 @@ fn standings(results: &LeaderboardResults) -> Table {
             };
             cell.strong()
         })
+        .text("range", rank_range)
         .when(results.standings.iter().any(|s| s.private.is_some()), |table| {
             table
                 .number("public", |s| part(&s.public))

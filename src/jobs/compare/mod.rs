@@ -25,8 +25,9 @@ use serde::{Deserialize, Serialize};
 
 use super::caption::Captioning;
 use super::embedding::Embedding;
-use super::options::{Encoding, Measuring, Named, References};
+use super::options::{Encoding, Keeping, Measuring, Named, References};
 use super::provenance::{self, Origin};
+use super::scoring::captions::Gathered;
 use super::scoring::findings::{for_record, notes_on};
 use super::scoring::slices::Grouping;
 use super::scoring::system::stem;
@@ -71,6 +72,8 @@ pub struct Request {
     pub encoding: Encoding,
     /// Which numbers.
     pub measuring: Measuring,
+    /// What the record keeps of the captions.
+    pub keeping: Keeping,
 }
 
 impl Default for Request {
@@ -89,6 +92,7 @@ impl Default for Request {
             reading: ReadOptions::default(),
             encoding: Encoding::default(),
             measuring: Measuring::default(),
+            keeping: Keeping::default(),
         }
     }
 }
@@ -142,6 +146,7 @@ pub fn run(request: &Request, session: &mut Session) -> Result<Record, JobError>
         })
         .collect();
     timings.insert("total".into(), start.elapsed().as_secs_f64());
+    let captions = scored.captions.finish(opened.images.as_ref(), request.keeping.thumbnails);
     let mut record = provenance::record(
         Origin {
             host,
@@ -155,6 +160,7 @@ pub fn run(request: &Request, session: &mut Session) -> Result<Record, JobError>
         },
         Results::Compare(Box::new(results)),
     );
+    record.captions = captions;
     if request.hide_references {
         record.hide_references();
     }
@@ -175,6 +181,8 @@ struct Scores {
     encoder: Option<EncoderInfo>,
     /// The key of each saved record, by the index of its system.
     saved: Vec<(usize, Comparability)>,
+    /// Every caption, where the record keeps them.
+    captions: Gathered,
 }
 
 impl Scores {
@@ -207,6 +215,10 @@ impl Scores {
                     let score =
                         scorer.score(file, shared).map_err(|error| refused(error, system))?;
                     scored.findings.extend(for_record(&score.findings, &name));
+                    if let Some(images) = score.images.as_ref().filter(|_| request.keeping.captions)
+                    {
+                        scored.captions.add(&name, images, &score.results, &score.findings);
+                    }
                     let rows = match score.images {
                         Some(ImageScores { set, per_caption, groupings }) => {
                             scored.groupings = groupings;

@@ -3,7 +3,6 @@
 
 use std::path::{Path, PathBuf};
 
-use fgd_captioner::run::list_images;
 use fgd_captions::{self as captions, Finding, ReadOptions};
 use fgd_record::{Comparability, EncoderInfo, Input, Record, RecordError, Results, ScoreResults};
 use fgd_store::digest::file_sha256;
@@ -87,13 +86,7 @@ impl Inputs {
         let named = request.systems.iter().zip(&files);
         let read = named.filter_map(|(system, file)| Some((&*system.path, file.as_ref().ok()?)));
         refuse_invalid(read, references.as_ref())?;
-        let images = match &request.images {
-            Some(source) => {
-                let list = list_images(source, request.image_root.as_deref())?;
-                Some(Images::new(list))
-            }
-            None => None,
-        };
+        let images = Images::open(request.images.as_deref(), request.image_root.as_deref())?;
 
         let checkpoints: Vec<(&Named, &checkpoints::Name)> = (request.systems.iter().zip(&files))
             .filter_map(|(system, file)| Some((system, file.as_ref().err()?)))

@@ -7,6 +7,7 @@ use super::Request;
 use super::rank::{Entry, Parts, pseudo_values};
 use crate::jobs::embedding::Embedding;
 use crate::jobs::options::Named;
+use crate::jobs::scoring::captions::Gathered;
 use crate::jobs::scoring::findings::{counted, errors, for_record};
 use crate::jobs::scoring::numbers::PerCaption;
 use crate::jobs::scoring::set::EvalSet;
@@ -34,6 +35,8 @@ pub struct Field {
     pub encoder: Option<EncoderInfo>,
     /// The images of the first submission, sorted; only needed where references are of other images.
     images: Option<Vec<String>>,
+    /// Every caption, where the record keeps them.
+    pub captions: Gathered,
 }
 
 /// Why a submission is not in the field: by its own fault, or because nothing works.
@@ -117,6 +120,9 @@ impl Field {
             Ok(Entry { name: name.clone(), scores: part.results, parts })
         });
         let public = public.transpose()?;
+        if request.keeping.captions {
+            self.captions.add(name, &images, &score.results, &score.findings);
+        }
         let parts =
             self.parts(images, &score.results.fgd_set, request.unpaired).map_err(rejected)?;
         self.inputs.push(system.input("submission", name, &submission.path)?);

@@ -6,13 +6,15 @@ mod ranks;
 pub mod split;
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::time::Instant;
 
 use fgd_captions::{self as captions, ReadOptions};
 use fgd_record::{Record, Rejected, Results, Split};
 use serde::{Deserialize, Serialize};
 
-use super::options::{Encoding, Measuring, Named, References};
+use super::images::Images;
+use super::options::{Encoding, Keeping, Measuring, Named, References};
 use super::provenance::{self, Origin};
 use super::scoring::findings::notes_on;
 use super::scoring::system::{System, stem};
@@ -48,6 +50,15 @@ pub struct Request {
     /// Which numbers.
     #[serde(default)]
     pub measuring: Measuring,
+    /// What the record keeps of the captions.
+    #[serde(default)]
+    pub keeping: Keeping,
+    /// The images, for thumbnails beside the captions that are kept: a directory or a list.
+    #[serde(default)]
+    pub images: Option<PathBuf>,
+    /// Where the paths of the list start; its own directory by default.
+    #[serde(default)]
+    pub image_root: Option<PathBuf>,
 }
 
 /// The two faces of a contest.
@@ -87,6 +98,7 @@ pub fn boards(request: &Request, session: &mut Session) -> Result<Boards, JobErr
             "--public-only needs a split: give --split public=SHARE, or --split COLUMN",
         ));
     }
+    let images = Images::open(request.images.as_deref(), request.image_root.as_deref())?;
 
     let progress = session.progress.clone();
     let field = Field::score(request, &references, public, session)?;
@@ -154,7 +166,14 @@ pub fn boards(request: &Request, session: &mut Session) -> Result<Boards, JobErr
     let public = public.transpose()?;
     let mut results = rank(field.entries, ranked_by, parts.as_ref(), &origin.comparability.key)?;
     results.rejected = field.rejected;
-    let whole = provenance::record(origin, Results::Leaderboard(Box::new(results)));
+    let mut captions = field.captions;
+    captions.order_by(results.standings.iter().map(|standing| standing.name.as_str()));
+    if let Some(parts) = &parts {
+        captions.group_by(&parts.grouping());
+    }
+    let mut whole = provenance::record(origin, Results::Leaderboard(Box::new(results)));
+    // The public board has none: which images are listed would tell which are public.
+    whole.captions = captions.finish(images.as_ref(), request.keeping.thumbnails);
     Ok(Boards { whole, public })
 }
 

@@ -9,16 +9,21 @@
 //! cancels in their difference. Near equality the first order overstates the error, so such pairs are rather called
 //! inseparable.
 
+use std::collections::BTreeMap;
+
 use fgd_metrics::MetricError;
 use fgd_metrics::compare::{
     PairDifference, all_differences, detectable_difference, images_needed, outcomes,
 };
 use fgd_metrics::estimate::Estimate;
 use fgd_metrics::metric::{FGD_PAIRED, FGD_SET};
-use fgd_record::{Difference, LeaderboardResults, Measure, ScoreResults, Split, Standing};
+use fgd_record::{
+    Difference, LeaderboardResults, Measure, PRIVATE, PUBLIC, SPLIT, ScoreResults, Split, Standing,
+};
 use fgd_store::digest::Digest;
 
 use super::ranks::{kendall, rank_ranges, ranks};
+use crate::jobs::scoring::slices::Grouping;
 
 /// The metric that ranks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -97,6 +102,16 @@ impl Parts {
             private: self.public.len() as u64 - public,
             rank_correlation: None,
         }
+    }
+
+    /// The parts as groups of images.
+    pub fn grouping(&self) -> Grouping {
+        let mut groups: BTreeMap<String, Vec<usize>> = BTreeMap::new();
+        for (image, public) in self.public.iter().enumerate() {
+            let part = if *public { PUBLIC } else { PRIVATE };
+            groups.entry(part.to_owned()).or_default().push(image);
+        }
+        Grouping { column: SPLIT.to_owned(), groups }
     }
 }
 

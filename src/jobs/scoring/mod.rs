@@ -6,6 +6,7 @@
 //! or for hundreds; every job that scores has one.
 
 pub mod assemble;
+pub mod captions;
 pub mod findings;
 pub mod metrics;
 pub mod moments_only;
