@@ -83,7 +83,7 @@ impl Inputs {
         let images = match &request.images {
             Some(source) => {
                 let list = list_images(source, request.image_root.as_deref())?;
-                Some(Images::new(list))
+                Some(Images::new(list.images))
             }
             None => None,
         };
