@@ -29,11 +29,11 @@ pub struct Args {
     references: Option<PathBuf>,
     #[command(flatten)]
     columns: ReferenceColumns,
-    /// The images, a directory or a CSV file with a column image_id and optionally path: for checkpoints, and for
-    /// thumbnails in the report.
-    #[arg(long, value_name = "DIR|LIST.csv", env = "FGD_IMAGES")]
+    /// The images, a directory or a list with a column image_id, path or both: for checkpoints, and for thumbnails in the
+    /// report.
+    #[arg(long, value_name = "DIR|LIST", env = "FGD_IMAGES")]
     images: Option<PathBuf>,
-    /// Where the paths (or ids) of LIST.csv start; its own directory by default.
+    /// Where the paths (or ids) of LIST start; its own directory by default.
     #[arg(long, value_name = "DIR", env = "FGD_IMAGE_ROOT")]
     image_root: Option<PathBuf>,
     /// Where checkpoints' captions, journals and records are kept: the same command goes on from there. By default

@@ -45,7 +45,7 @@ impl Images {
     /// # Errors
     /// A directory or list that cannot be read.
     pub fn open(source: Option<&Path>, root: Option<&Path>) -> Result<Option<Self>, JobError> {
-        source.map(|source| Ok(Self::new(list_images(source, root)?))).transpose()
+        source.map(|source| Ok(Self::new(list_images(source, root)?.images))).transpose()
     }
 
     /// Indexes a list of images.
