@@ -4,10 +4,10 @@ use std::path::Path;
 
 use fgd_record::{Finding, Input, Record, Severity};
 
-use super::output::Output;
+use super::output::{Output, complain};
 
 /// Notes of one kind that are written out before the rest is only counted. Errors are never cut.
-const NOTES_SHOWN: usize = 5;
+const NOTES_SHOWN: usize = 1;
 
 /// The findings of a record's files.
 pub fn print_of(record: &Record, output: &Output) {
@@ -23,7 +23,7 @@ pub fn print_of(record: &Record, output: &Output) {
 /// Writes findings to stderr: all errors, and notes up to a few of each kind unless `all`.
 pub fn print(findings: &[Finding], file: &Path, all: bool, output: &Output) {
     let (errors, notes) = lines(findings, file, all);
-    errors.iter().for_each(|line| eprintln!("{line}"));
+    errors.iter().for_each(complain);
     notes.iter().for_each(|line| output.say(line));
 }
 

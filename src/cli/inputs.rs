@@ -7,12 +7,16 @@ use anyhow::Context;
 use clap::Args;
 
 use super::exit::usage;
+use super::files::Fields;
 use crate::jobs::options::{Named, References};
 pub use crate::jobs::scoring::system::stem;
 
 /// The columns of the reference file, where they differ from those of the submissions.
 #[derive(Debug, Args)]
 pub struct ReferenceColumns {
+    /// --fields of the reference file, where they differ.
+    #[arg(long, value_name = "image=PATH,caption=PATH", env = "FGD_REFERENCE_FIELDS", conflicts_with_all = ["reference_id_column", "reference_caption_column"])]
+    reference_fields: Option<Fields>,
     /// Column of the reference file that holds the image ids, where --id-column does not say it.
     #[arg(long, value_name = "NAME", env = "FGD_REFERENCE_ID_COLUMN")]
     reference_id_column: Option<String>,
@@ -26,8 +30,9 @@ impl ReferenceColumns {
     pub fn of(self, path: PathBuf) -> References {
         References {
             path,
-            id_column: self.reference_id_column,
-            caption_column: self.reference_caption_column,
+            id_column: Fields::image(&self.reference_fields).or(self.reference_id_column),
+            caption_column: Fields::caption(&self.reference_fields)
+                .or(self.reference_caption_column),
         }
     }
 }

@@ -22,6 +22,7 @@ mod interrupt;
 mod job;
 mod leaderboard;
 mod man;
+pub mod mapped;
 mod metrics;
 mod moments;
 mod nightly;
@@ -37,6 +38,7 @@ use std::sync::Arc;
 
 use clap::builder::FalseyValueParser;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+use fgd_store::terminal::visible;
 
 use crate::jobs::{JobError, Session};
 use crate::settings::Settings;
@@ -132,11 +134,16 @@ pub fn run_from(program: PathBuf, arguments: impl IntoIterator<Item = OsString>)
         Ok(cli) => cli,
         Err(error) => {
             if let Some(line) = hints::of_unknown_flag(&error, &arguments) {
-                eprintln!("error: {line}");
+                output::complain(format!("error: {line}"));
                 return Exit::Usage;
             }
-            // A closed pipe while help is printed is no failure either.
-            let _ = error.print();
+            // A closed pipe while help is printed is no failure either. What is wrong quotes the arguments, and they may be names
+            // of foreign files.
+            let plain = error.render().to_string();
+            match error.use_stderr() && plain.lines().any(|line| visible(line) != line) {
+                true => plain.lines().for_each(output::complain),
+                false => drop(error.print()),
+            }
             return if error.use_stderr() { Exit::Usage } else { Exit::Success };
         }
     };
@@ -151,14 +158,24 @@ pub fn run_from(program: PathBuf, arguments: impl IntoIterator<Item = OsString>)
                 }
             }
             if code != Exit::Success {
-                eprintln!("error: {error:#}");
+                output::complain(format!("error: {error:#}"));
             }
             if let Some(line) = hints::of_other_images(&error, &arguments) {
-                eprintln!("{line}");
+                output::complain(line);
             }
             code
         }
     }
+}
+
+/// Tells of a panic that nobody caught: a defect of this program, which it survives as any error.
+pub fn panicked(panic: &(dyn std::any::Any + Send)) -> Exit {
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    let text = text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("a panic");
+    output::complain(format!(
+        "error: a defect of fgd ({text}); please report it with the command, and what RUST_BACKTRACE=1 adds"
+    ));
+    Exit::Failure
 }
 
 fn run(cli: Cli, output: &Output, program: PathBuf) -> anyhow::Result<Exit> {
@@ -209,7 +226,9 @@ fn start_logging(verbose: u8) {
     // A second start (in a test) keeps the first one's settings.
     let _ = tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_writer(std::io::stderr)
+        .with_writer(|| output::Log)
+        .with_ansi(false)
+        .log_internal_errors(false)
         .without_time()
         .with_target(false)
         .try_init();

@@ -9,9 +9,11 @@ use std::time::{Duration, Instant};
 
 use clap::ValueEnum;
 use fgd_store::file;
+use fgd_store::terminal::visible;
 use indicatif::{
     HumanBytes, HumanDuration, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle,
 };
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::jobs::{Bar, Progress};
 
@@ -78,8 +80,28 @@ impl Output {
     /// A sentence about the run, to stderr.
     pub fn say(&self, message: impl AsRef<str>) {
         if !self.quiet {
-            eprintln!("{}", message.as_ref());
+            complain(message);
         }
+    }
+}
+
+/// A line to stderr, whatever `--quiet` says: the only way there. It may quote foreign files, so it is made
+/// [`visible`]; and a stderr that is full or closed is no reason to lose a result.
+pub fn complain(line: impl AsRef<str>) {
+    let _ = writeln!(std::io::stderr(), "{}", visible(line.as_ref()));
+}
+
+/// Where the log goes: to stderr, as [`complain`] does, event by event.
+pub struct Log;
+
+impl Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        String::from_utf8_lossy(bytes).lines().for_each(complain);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
     }
 }
 
@@ -157,7 +179,7 @@ impl Bar for Drawn {
     }
 
     fn say(&self, line: &str) {
-        self.bar.suspend(|| eprintln!("{line}"));
+        self.bar.suspend(|| complain(line));
     }
 }
 

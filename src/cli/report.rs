@@ -24,14 +24,14 @@ pub struct Args {
 /// Runs `fgd report`.
 pub fn run(args: &Args, output: &Output) -> anyhow::Result<Exit> {
     let tables = matches!(args.result.format(), ResultFormat::Text | ResultFormat::Md);
-    if args.records.len() > 1 && !tables && args.report.folder().is_none() {
+    if args.records.len() > 1 && !tables && args.report.place().is_none() {
         return Err(usage(
-            "--format json and csv hold one record: give one, or --format text or md, or --report DIR",
+            "--format json and csv hold one record: give one, or --format text or md, or --report FILE.html|DIR",
         ));
     }
     let records = args.records.iter().map(|path| read(path)).collect::<anyhow::Result<Vec<_>>>()?;
     // A report alone needs no table, unless a place for one was given.
-    let only_report = args.report.folder().is_some() && args.result.output.is_none();
+    let only_report = args.report.place().is_some() && args.result.output.is_none();
     let sink = args.result.open()?;
     args.report.prepare()?;
     args.report.write(&records, output)?;

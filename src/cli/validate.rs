@@ -4,7 +4,8 @@ use std::path::PathBuf;
 
 use clap::ValueEnum;
 use clap::builder::FalseyValueParser;
-use fgd_reports::document::visible;
+use fgd_captions::Role;
+use fgd_store::terminal::visible;
 
 use super::exit::Exit;
 use super::files::CaptionArgs;
@@ -31,6 +32,9 @@ pub struct Args {
     output: Option<PathBuf>,
     #[command(flatten)]
     captions: CaptionArgs,
+    /// What the captions are: it decides between columns such as prediction and reference.
+    #[arg(long, value_enum, default_value_t, env = "FGD_ROLE")]
+    role: Role,
 }
 
 /// Form of the list of findings.
@@ -49,6 +53,7 @@ pub fn run(args: Args) -> anyhow::Result<Exit> {
         submission: args.submission,
         template: args.template,
         reading: args.captions.options(),
+        role: args.role,
     };
     let found = validate::run(&request)?;
     match args.format {
@@ -58,19 +63,20 @@ pub fn run(args: Args) -> anyhow::Result<Exit> {
                 format!("{count} {}", if count == 1 { one } else { more })
             };
             let summary = format!(
-                "{}: {}, {} captions, {}, {}",
+                "{}: {}, {} captions, {}, {}; read as {}",
                 found.submission,
                 if found.valid { "valid" } else { "INVALID" },
                 found.captions,
                 plural(found.errors, "error", "errors"),
                 plural(found.notes, "note", "notes"),
+                found.format,
             );
             let lines = errors.into_iter().chain(notes).chain([summary]);
             let text: String = lines.map(|line| format!("{}\n", visible(&line))).collect();
             sink.write(text.as_bytes())?;
         }
         ListFormat::Json => {
-            let document = serde_json::to_string_pretty(&found)?;
+            let document = fgd_record::json::inert(serde_json::to_string_pretty(&found)?);
             sink.write(format!("{document}\n").as_bytes())?;
         }
     }

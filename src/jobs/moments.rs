@@ -151,7 +151,8 @@ fn of_embeddings(file: &Path, shard: Shard, session: &Session) -> Result<Moments
 }
 
 fn of_captions(file: &Path, request: &Request, session: &mut Session) -> Result<Moments, JobError> {
-    let captions = fgd_captions::read(file, &request.reading)?;
+    let reading = ReadOptions { without_ids: true, ..request.reading.clone() };
+    let captions = fgd_captions::read(file, &reading)?;
     let range = request.shard.range(captions.captions.len() as u64);
     let texts = &texts(&captions)[range.start as usize..range.end as usize];
     let mut moments = Moments::new(session.embedder(&request.encoding)?.dim());

@@ -5,9 +5,12 @@ mod program;
 #[path = "../schema/mod.rs"]
 mod schema;
 
+#[cfg(unix)]
+mod hostile;
 mod malformed;
 mod moments;
 mod numbers;
 mod outputs;
+mod report;
 mod semantics;
 mod validate;

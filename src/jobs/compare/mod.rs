@@ -25,8 +25,9 @@ use serde::{Deserialize, Serialize};
 
 use super::caption::Captioning;
 use super::embedding::Embedding;
-use super::options::{Encoding, Measuring, Named, References};
+use super::options::{Encoding, Keeping, Measuring, Named, References};
 use super::provenance::{self, Origin};
+use super::scoring::captions::Gathered;
 use super::scoring::findings::{for_record, notes_on};
 use super::scoring::slices::Grouping;
 use super::scoring::system::stem;
@@ -59,6 +60,8 @@ pub struct Request {
     pub gate: Vec<String>,
     /// Show this many images on which the systems differ most.
     pub contrasts: usize,
+    /// Leave the texts of the references out of the record.
+    pub hide_references: bool,
     /// Bootstrap replicates behind every interval of a difference.
     pub replicates: usize,
     /// How checkpoints caption.
@@ -69,6 +72,8 @@ pub struct Request {
     pub encoding: Encoding,
     /// Which numbers.
     pub measuring: Measuring,
+    /// What the record keeps of the captions.
+    pub keeping: Keeping,
 }
 
 impl Default for Request {
@@ -81,11 +86,13 @@ impl Default for Request {
             work: "fgd-compare.work".into(),
             gate: Vec::new(),
             contrasts: 10,
+            hide_references: false,
             replicates: 1000,
             captioning: Captioning::default(),
             reading: ReadOptions::default(),
             encoding: Encoding::default(),
             measuring: Measuring::default(),
+            keeping: Keeping::default(),
         }
     }
 }
@@ -139,7 +146,8 @@ pub fn run(request: &Request, session: &mut Session) -> Result<Record, JobError>
         })
         .collect();
     timings.insert("total".into(), start.elapsed().as_secs_f64());
-    Ok(provenance::record(
+    let captions = scored.captions.finish(opened.images.as_ref(), request.keeping.thumbnails);
+    let mut record = provenance::record(
         Origin {
             host,
             encoder: scored.encoder,
@@ -151,7 +159,12 @@ pub fn run(request: &Request, session: &mut Session) -> Result<Record, JobError>
             timings,
         },
         Results::Compare(Box::new(results)),
-    ))
+    );
+    record.captions = captions;
+    if request.hide_references {
+        record.hide_references();
+    }
+    Ok(record)
 }
 
 /// The systems with their numbers: image by image where there are captions or embeddings, of the set as a whole where
@@ -168,6 +181,8 @@ struct Scores {
     encoder: Option<EncoderInfo>,
     /// The key of each saved record, by the index of its system.
     saved: Vec<(usize, Comparability)>,
+    /// Every caption, where the record keeps them.
+    captions: Gathered,
 }
 
 impl Scores {
@@ -200,6 +215,10 @@ impl Scores {
                     let score =
                         scorer.score(file, shared).map_err(|error| refused(error, system))?;
                     scored.findings.extend(for_record(&score.findings, &name));
+                    if let Some(images) = score.images.as_ref().filter(|_| request.keeping.captions)
+                    {
+                        scored.captions.add(&name, images, &score.results, &score.findings);
+                    }
                     let rows = match score.images {
                         Some(ImageScores { set, per_caption, groupings }) => {
                             scored.groupings = groupings;

@@ -61,7 +61,8 @@ pub fn assemble(
         }
         (Captions(candidates), Captions(references)) if !unpaired => {
             let mut alignment = captions::align(candidates, references);
-            let findings = checked(candidates, std::mem::take(&mut alignment.findings))?;
+            let mut findings = checked(candidates, std::mem::take(&mut alignment.findings))?;
+            findings.extend(captions::equals_references(candidates, references, Some(&alignment)));
             AlignedSet {
                 set: paired(candidates, references, &alignment, embedding)?,
                 findings,
@@ -78,10 +79,13 @@ pub fn assemble(
             )));
         }
         _ => {
-            let findings = match submission {
+            let mut findings = match submission {
                 Captions(file) => checked(file, Vec::new())?,
                 _ => Vec::new(),
             };
+            if let (Captions(file), Captions(references)) = (submission, references) {
+                findings.extend(captions::equals_references(file, references, None));
+            }
             AlignedSet { findings, ..without_ids(unpaired_set(submission, references, embedding)?) }
         }
     };

@@ -11,13 +11,24 @@ pub fn errors(findings: &[Finding]) -> usize {
     errors.count()
 }
 
-/// What is to be known of references that are no error: that they look like placeholders.
+/// What is to be known of references that is no error: how their file was read, how many captions the linter notes, and that they
+/// look like placeholders. It shows none of their texts.
 pub fn notes_on(references: &System) -> Vec<record::Finding> {
-    let found = match references {
-        System::Captions(file) => captions::placeholders(file),
-        _ => None,
-    };
-    for_record(found.as_slice(), "references")
+    let System::Captions(file) = references else { return Vec::new() };
+    let mut found = captions::without_texts(file, &captions::lint(file));
+    found.extend(captions::placeholders(file));
+    for_record(&found, "references")
+}
+
+/// The kinds of the errors and how many there are of each; what is wrong with the whole file in its own words.
+pub fn kinds(findings: &[Finding]) -> String {
+    let groups = captions::group_findings(findings);
+    let errors = groups.iter().filter(|group| group.severity == Severity::Error);
+    let told = errors.map(|group| match group.findings.as_slice() {
+        [only] if only.row.is_none() => format!("{}: {}", group.kind, only.message),
+        several => format!("{} {}", several.len(), group.kind),
+    });
+    told.collect::<Vec<_>>().join(", ")
 }
 
 /// `1 error`, `3 errors`.

@@ -9,7 +9,7 @@ use fgd_record::NightlyVerdict::{
 };
 use fgd_record::{
     NightlyFailure, NightlyFinding, NightlyResults, NightlyStep, NightlyVerdict, Record,
-    StepOutcome,
+    StepOutcome, Trend,
 };
 
 use super::{Kind, gates, provenance};
@@ -25,12 +25,12 @@ impl Kind for NightlyResults {
     fn document(&self, record: &Record) -> Document {
         let mut document = Document::new(&format!("Nightly {}, {}", self.suite, day(&self.night)));
         let (night, cpu) = (&self.night, &record.host.cpu);
-        document.line(format!("night of {night} · {cpu} · {}", counts(self)));
         verdict(&mut document, self);
+        document.line(format!("night of {night} · {cpu} · {}", counts(self)));
         document.table(gates::table(&self.gates, ["gate", "holds", "why"]));
         document.entries("Failed", self.failures.iter().map(failure));
         document.entries("News", self.findings.iter().filter(is_news).map(reason));
-        document.table(findings(self.findings.iter()));
+        document.table(findings(self.findings.iter(), &self.trends));
         document.table(steps(&self.steps));
         document.signed(record, provenance::tables(record, None))
     }
@@ -70,7 +70,7 @@ impl Kind for NightlyResults {
     fn page(&self, _record: &Record, system: &str) -> Option<Document> {
         let mut document = Document::new(&format!("{system} in suite {}", self.suite));
         let tonight = || self.findings.iter().filter(|f| f.system == system);
-        document.table(findings(tonight()));
+        document.table(findings(tonight(), &self.trends));
         document.entries("Why", tonight().map(reason));
         let trends = self.trends.iter().filter(|trend| trend.system == system);
         document.figures(trends.map(trends::figure));
@@ -100,7 +100,7 @@ fn verdict(document: &mut Document, results: &NightlyResults) {
         Invalid | Moved | NewSeries => Tone::Warning,
         _ => Tone::Good,
     };
-    document.notice(tone, results.headline());
+    document.verdict(tone, results.headline());
 }
 
 fn failure(failure: &NightlyFailure) -> Entry {
@@ -116,10 +116,14 @@ fn is_news(finding: &&NightlyFinding) -> bool {
 fn reason(finding: &NightlyFinding) -> Entry {
     let figure = followed(finding.value, &finding.unit);
     let detail = format!("{}, {figure}", finding.verdict.name());
-    Entry::new(&title(finding), detail).field("why", &finding.reason)
+    let entry = Entry::new(&title(finding), detail).field("why", &finding.reason);
+    match &finding.since {
+        Some(night) => entry.field("since", &day(night)),
+        None => entry,
+    }
 }
 
-fn findings<'a>(findings: impl Iterator<Item = &'a NightlyFinding>) -> Table {
+fn findings<'a>(findings: impl Iterator<Item = &'a NightlyFinding>, trends: &[Trend]) -> Table {
     let tone = |verdict| match verdict {
         Regressed => Tone::Bad,
         Invalid | Moved | NewSeries => Tone::Warning,
@@ -132,7 +136,10 @@ fn findings<'a>(findings: impl Iterator<Item = &'a NightlyFinding>) -> Table {
         .text("verdict", |f| Cell::from(f.verdict.name()).tone(tone(f.verdict)))
         .text("system", |f| Cell::subject(&f.system))
         .text("figure", |f| &f.metric)
-        .number("tonight", |f| figure(f.value, f).strong())
+        .number("tonight", |f| {
+            let trend = trends::values(trends, f);
+            Cell { trend, ..figure(f.value, f).strong() }
+        })
         .number("accepted", |f| figure(f.level, f))
         .number("change", |f| Cell::new(f.change.map_or(MISSING.into(), change), f.change))
         .remark("accepted: the accepted value of a quality, the median of the accepted runs of a speed.")
