@@ -35,6 +35,7 @@ pub(super) struct Builder {
     id_column: Option<String>,
     caption_column: Option<String>,
     document: Option<&'static str>,
+    ids_are_text: bool,
     needs_ids: bool,
 }
 
@@ -46,6 +47,7 @@ pub(super) struct Rows {
     pub id_column: Option<String>,
     pub caption_column: Option<String>,
     pub document: Option<&'static str>,
+    pub ids_are_text: bool,
 }
 
 /// A column that is neither id nor caption, as long as the last row that has a cell in it.
@@ -77,6 +79,7 @@ impl Builder {
             id_column: None,
             caption_column: None,
             document: None,
+            ids_are_text: false,
             needs_ids: true,
         }
     }
@@ -95,6 +98,11 @@ impl Builder {
     /// Says which known document the file is.
     pub fn document(&mut self, name: &'static str) {
         self.document = Some(name);
+    }
+
+    /// Says that an id is text in the file's own types, so that its digits are no number.
+    pub fn id_is_text(&mut self) {
+        self.ids_are_text = true;
     }
 
     pub fn is_empty(&self) -> bool {
@@ -206,6 +214,7 @@ impl Builder {
             id_column: self.id_column,
             caption_column: self.caption_column,
             document: self.document,
+            ids_are_text: self.ids_are_text,
         })
     }
 

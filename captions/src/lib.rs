@@ -139,6 +139,8 @@ pub struct CaptionFile {
     pub caption_column: Option<String>,
     /// What other program's document it is, where its shape says so.
     pub document: Option<&'static str>,
+    /// Whether ids are text by the file's own types, as strings of JSON and Parquet are; what stands in CSV has no type.
+    pub ids_are_text: bool,
     /// Whether the id column was asked for, not guessed.
     id_is_asked: bool,
     /// The captions in file order.
@@ -221,6 +223,7 @@ fn try_read(
         id_column: rows.id_column,
         caption_column: rows.caption_column,
         document: rows.document,
+        ids_are_text: rows.ids_are_text,
         id_is_asked: options.id_column.is_some(),
         captions: rows.captions,
         findings: rows.findings,

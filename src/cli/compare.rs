@@ -88,7 +88,7 @@ pub fn run(args: Args, output: &Output, session: &mut Session) -> anyhow::Result
         reading: args.captions.options(),
         encoding: args.encoder.encoding(),
         measuring: args.metrics.measuring(),
-        keeping: args.keeping.keeping(args.report.place().is_some()),
+        keeping: args.keeping.keeping(args.report.place().is_some() || args.result.is_page()),
     };
     let record = compare::run(&request, session)?;
     args.result.write(sink, &record, output)?;

@@ -145,7 +145,7 @@ pub struct ResultArgs {
     /// How it looks.
     #[command(flatten)]
     pub form: FormatArgs,
-    /// Write the result to a file instead of stdout: .json, .csv and .md in that format, others as text.
+    /// Write the result to a file instead of stdout: .json, .csv, .md and .html in that format, others as text.
     #[arg(short, long, value_name = "FILE", env = "FGD_OUTPUT")]
     pub output: Option<PathBuf>,
 }
@@ -167,9 +167,11 @@ impl ResultArgs {
                     Format::from(asked),
                 )));
             }
-            if path.extension().is_some_and(|e| e.eq_ignore_ascii_case("html")) {
-                let path = path.display();
-                return Err(usage(format!("-o {path}: a page is a report: write --report {path}")));
+            if let Some(asked) = self.form.format.filter(|_| is_page(path)) {
+                let (path, asked) = (path.display(), Format::from(asked));
+                return Err(usage(format!(
+                    "-o {path}: its extension says a page, and --format {asked}: leave --format away, or change one of them"
+                )));
             }
         }
         Sink::open(self.output.as_deref())
@@ -181,8 +183,16 @@ impl ResultArgs {
         self.form.format.or(said).unwrap_or(ResultFormat::Text)
     }
 
+    /// Whether the result is a page, as of `--report`.
+    pub fn is_page(&self) -> bool {
+        self.output.as_deref().is_some_and(is_page)
+    }
+
     /// Writes the record in the form that was asked for.
     pub fn write(&self, sink: Sink, record: &Record, output: &Output) -> anyhow::Result<()> {
+        if self.is_page() {
+            return sink.write(site::page(std::slice::from_ref(record))?.as_bytes());
+        }
         sink.write(self.render(record, output).as_bytes())
     }
 

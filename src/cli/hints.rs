@@ -27,7 +27,7 @@ const MEANT: [(&[&str], &str, &str); 7] = [
     (&["--json"], "format", "--format json, or -o FILE.json"),
     (&["--csv"], "format", "--format csv, or -o FILE.csv"),
     (&["--md", "--markdown"], "format", "--format md, or -o FILE.md"),
-    (&["--html", "--site"], "report", "--report DIR"),
+    (&["--html", "--site"], "report", "--report FILE.html, or --report DIR"),
     (&["--out", "--out-file", "--outfile", "--output-file"], "output", "-o FILE"),
     (&["--model"], "encoder", "--encoder DIR, or a hub id"),
 ];

@@ -11,7 +11,7 @@ use fgd_reports::document::visible;
 use super::exit::{Exit, usage};
 use super::files::ResultArgs;
 use super::job::exit_of;
-use super::output::{Output, Sink};
+use super::output::{Output, Sink, complain};
 use crate::jobs::{JobError, Session};
 use crate::nightly::history::exchange;
 use crate::nightly::place::NightFolder;
@@ -178,10 +178,10 @@ fn tell(record: &Record, exit: Exit, output: &Output) {
     let Results::Nightly(results) = &record.results else {
         return;
     };
-    let line = visible(&format!("nightly {}: {}", results.suite, results.headline()));
+    let line = format!("nightly {}: {}", results.suite, results.headline());
     match exit {
         Exit::Success => output.say(line),
-        _ => eprintln!("{line}"),
+        _ => complain(line),
     }
 }
 

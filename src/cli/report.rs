@@ -35,7 +35,9 @@ pub fn run(args: &Args, output: &Output) -> anyhow::Result<Exit> {
     let sink = args.result.open()?;
     args.report.prepare()?;
     args.report.write(&records, output)?;
-    if !only_report {
+    if args.result.is_page() {
+        sink.write(fgd_reports::site::page(&records)?.as_bytes())?;
+    } else if !only_report {
         let texts: Vec<String> =
             records.iter().map(|record| args.result.render(record, output)).collect();
         sink.write(texts.join("\n").as_bytes())?;

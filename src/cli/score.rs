@@ -53,7 +53,7 @@ pub fn run(args: Args, output: &Output, session: &mut Session) -> anyhow::Result
         worst: args.worst,
         hide_references: args.hide_references,
         measuring: args.metrics.measuring(),
-        keeping: args.keeping.keeping(args.report.place().is_some()),
+        keeping: args.keeping.keeping(args.report.place().is_some() || args.result.is_page()),
         images: args.images,
         image_root: args.image_root,
         ..args.pair.request()

@@ -102,6 +102,14 @@ fn the_extension_of_the_output_is_its_format() {
         let written = text(&place.path(name));
         assert!(written.trim_start().starts_with(begins), "{name}: {written}");
     }
+    assert_eq!(score(&["-o", "r.html"]).0, 0);
+    let page = text(&place.path("r.html"));
+    assert!(
+        page.contains("<!doctype html>") || page.contains("<!DOCTYPE html>"),
+        "{}",
+        &page[..200]
+    );
+    assert_eq!(score(&["-o", "s.html", "--format", "md"]).0, 2);
     let (code, said) = score(&["-o", "x.json", "--format", "csv"]);
     assert_eq!(code, 2, "{said}");
     assert!(said.contains("-o x.json") && said.contains("--format csv"), "{said}");

@@ -267,7 +267,10 @@ impl<'a> Records<'a> {
 
     fn id(&mut self, value: &Value) -> String {
         match value {
-            Value::String(id) => id.clone(),
+            Value::String(id) => {
+                self.rows.id_is_text();
+                id.clone()
+            }
             Value::Number(number) => number.to_string(),
             Value::Null => String::new(),
             Value::Array(list) if list.len() == 1 => self.id(&list[0]),

@@ -130,6 +130,7 @@ fn unpaired_set(
         texts: match (submission, references) {
             (System::Captions(submission), System::Captions(references)) => Some(Texts {
                 ids: submission.captions.iter().map(|c| c.id.clone()).collect(),
+                ids_are_text: submission.ids_are_text,
                 rows: submission.captions.iter().map(|c| c.row).collect(),
                 candidates: submission.captions.iter().map(|c| c.text.clone()).collect(),
                 references: references.captions.iter().map(|c| c.text.clone()).collect(),
@@ -169,6 +170,7 @@ fn paired(
         image_of: Some(image_of),
         texts: Some(Texts {
             ids: chosen.iter().map(|caption| caption.id.clone()).collect(),
+            ids_are_text: submission.ids_are_text,
             rows: chosen.iter().map(|caption| caption.row).collect(),
             candidates: chosen.iter().map(|caption| caption.text.clone()).collect(),
             references: reference_texts,
