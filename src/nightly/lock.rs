@@ -5,12 +5,15 @@
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use fgd_store::file::{FileError, write};
 use serde::{Deserialize, Serialize};
 
 use super::process::Worker;
 
+/// How long a lock that is held is waited for, three times.
+const LOOK: Duration = Duration::from_millis(30);
 /// File of the notes.
 const NOTES: &str = "lock.json";
 
@@ -69,12 +72,20 @@ impl Lock {
             .open(&path)
             .map_err(failed)?;
         let before = noted(state);
-        match file.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => {
-                return Err(LockError::Held { state: state.into(), holder: before });
+        // Whoever only looks whether there is a lock holds it for a moment.
+        let mut looks = 3;
+        loop {
+            match file.try_lock() {
+                Ok(()) => break,
+                Err(TryLockError::WouldBlock) if looks > 0 => {
+                    looks -= 1;
+                    std::thread::sleep(LOOK);
+                }
+                Err(TryLockError::WouldBlock) => {
+                    return Err(LockError::Held { state: state.into(), holder: before });
+                }
+                Err(TryLockError::Error(source)) => return Err(failed(source).into()),
             }
-            Err(TryLockError::Error(source)) => return Err(failed(source).into()),
         }
         let holder = Holder {
             pid: std::process::id(),
