@@ -12,7 +12,7 @@ use super::files::{CaptionArgs, KeepingArgs, ReportArgs, ResultArgs};
 use super::findings;
 use super::inputs::{ReferenceColumns, named};
 use super::metrics::MetricArgs;
-use super::output::{Output, Sink, complain};
+use super::output::{Output, complain};
 use crate::jobs::Session;
 use crate::jobs::compare::{self, Request};
 

@@ -9,7 +9,7 @@ use super::exit::Exit;
 use super::files::{CaptionArgs, KeepingArgs, ReportArgs, ResultArgs};
 use super::inputs::{ReferenceColumns, named, with_folders};
 use super::metrics::MetricArgs;
-use super::output::Output;
+use super::output::{Output, Sink};
 use crate::jobs::Session;
 use crate::jobs::leaderboard::{self, Boards, Request};
 

@@ -6,7 +6,7 @@ use anyhow::Context;
 use clap::Subcommand;
 use clap::builder::FalseyValueParser;
 use fgd_record::{Record, Results};
-use fgd_reports::document::visible;
+use fgd_store::terminal::visible;
 
 use super::exit::{Exit, usage};
 use super::files::ResultArgs;

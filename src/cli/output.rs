@@ -13,7 +13,6 @@ use fgd_store::terminal::visible;
 use indicatif::{
     HumanBytes, HumanDuration, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle,
 };
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::jobs::{Bar, Progress};
 
