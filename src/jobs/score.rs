@@ -112,7 +112,6 @@ pub fn run(request: &Request, session: &mut Session) -> Result<Record, JobError>
     findings.extend(notes_on(&references));
     let mut settings = request.measuring.settings();
     settings.insert("unpaired".to_owned(), request.unpaired.into());
-    let captions = captions.finish(images.as_ref(), request.keeping.thumbnails);
     let mut record = provenance::record(
         Origin {
             host,
@@ -131,7 +130,7 @@ pub fn run(request: &Request, session: &mut Session) -> Result<Record, JobError>
         },
         Results::Score(Box::new(results)),
     );
-    record.captions = captions;
+    record.captions = captions.finish(images.as_ref(), request.keeping.thumbnails);
     if request.hide_references {
         record.hide_references();
     }

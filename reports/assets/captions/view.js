@@ -118,7 +118,9 @@ class CaptionView {
     this.pagers = [this.pager("Pages above"), this.pager("Pages below")];
     const searching = make("label", { class: "search" }, make("span", {}, "Search captions, references and ids"), this.search);
     this.host.replaceChildren(
-      make("div", { class: "bar" }, searching, this.filters),
+      make("div", { class: "bar" }, searching),
+      // On a narrow screen the captions come before what chooses among them.
+      make("details", { open: matchMedia("(min-width: 40rem)").matches }, make("summary", {}, "Order and filters"), this.filters),
       this.chooser(), this.status, this.pagers[0].element,
       make("div", { class: "scroll", role: "group", "aria-label": "All captions", tabindex: "0" }, table),
       this.pagers[1].element, this.buildDialog(),
@@ -342,6 +344,8 @@ async function showCaptions(section) {
   const thumbnails = JSON.parse(section.querySelector("script.thumbnails")?.textContent ?? "{}");
   const view = new CaptionView(section.querySelector(".workbench"), model, thumbnails);
   section.querySelector(".plain").remove();
+  // The first word typed shall not wait for this.
+  setTimeout(() => model.texts);
   return view;
 }
 

@@ -72,7 +72,7 @@ impl Marks {
                 escaped(text)
             )
         };
-        format!("<g class=\"marks\">{}</g>", self.0.iter().map(mark).collect::<String>())
+        format!("<g class=\"marks\" fill=\"none\">{}</g>", self.0.iter().map(mark).collect::<String>())
     }
 }
 

@@ -1,7 +1,8 @@
 //! A static site made from records: open `index.html` from a disk, no server and no network needed.
 //!
 //! The index lists every run and shows leaderboards and nights whole; each system and each comparison has a
-//! page of its own. [`page`] puts all of it into one file to send around. Pages are written one at a time, so hundreds of systems need the memory of one.
+//! page of its own. [`page`] puts all of it into one file to send around. Pages are written one at a time, so hundreds of
+//! systems need the memory of one.
 //! The same records give the same bytes: nothing here asks the clock or draws at random.
 
 mod captions;

@@ -146,7 +146,6 @@ pub fn run(request: &Request, session: &mut Session) -> Result<Record, JobError>
         })
         .collect();
     timings.insert("total".into(), start.elapsed().as_secs_f64());
-    let captions = scored.captions.finish(opened.images.as_ref(), request.keeping.thumbnails);
     let mut record = provenance::record(
         Origin {
             host,
@@ -160,7 +159,7 @@ pub fn run(request: &Request, session: &mut Session) -> Result<Record, JobError>
         },
         Results::Compare(Box::new(results)),
     );
-    record.captions = captions;
+    record.captions = scored.captions.finish(opened.images.as_ref(), request.keeping.thumbnails);
     if request.hide_references {
         record.hide_references();
     }
