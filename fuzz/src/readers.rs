@@ -193,7 +193,9 @@ pub const TARGETS: [Target; 22] = [
         seeds: &["tiny-blip2/adapter/adapter_config.json"],
         run: |bytes| {
             let adapter = fixtures().join("tiny-blip2/adapter");
-            in_model(&adapter, "adapter_config.json", bytes, |dir| drop(Adapter::read(dir)));
+            in_model(&adapter, "adapter_config.json", bytes, |dir| {
+                drop(Adapter::read(dir, &TensorFiles::none()));
+            });
         },
         file: "adapter_config.json",
         commands: &[],
@@ -382,6 +384,6 @@ fn kept(bytes: &[u8]) {
     drop(fgd_encoder::cache::clear(&cache));
     at("hashes.json", bytes, HashMemo::open);
     let settings = serde_json::Map::new();
-    at("journal.jsonl", bytes, |path| drop(run::Journal::open(path, &settings)));
+    at("journal.jsonl", bytes, |path| drop(run::Journal::open(path, &settings, false)));
     at("images.csv", bytes, |path| drop(run::list_images(path, None)));
 }

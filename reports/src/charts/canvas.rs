@@ -72,7 +72,10 @@ impl Marks {
                 escaped(text)
             )
         };
-        format!("<g class=\"marks\" fill=\"none\">{}</g>", self.0.iter().map(mark).collect::<String>())
+        format!(
+            "<g class=\"marks\" fill=\"none\">{}</g>",
+            self.0.iter().map(mark).collect::<String>()
+        )
     }
 }
 
