@@ -82,6 +82,7 @@ fn names(archive: &ZipArchive<impl Read + Seek>) -> String {
     let plain = |c: char| if c.is_control() { '?' } else { c };
     let mut names: Vec<String> = archive
         .file_names()
+        .flatten()
         .take(MOST)
         .map(|name| name.strip_suffix(".npy").unwrap_or(name).chars().take(60).map(plain).collect())
         .map(|name: String| format!("`{name}`"))
