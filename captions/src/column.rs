@@ -228,9 +228,10 @@ impl<'a> Picker<'a> {
     pub fn id<S: AsRef<str>>(&self, names: &[S]) -> Option<usize> {
         match self.options.id_column.as_deref() {
             Some(asked) => named(names, asked),
-            None => tables::known(names)
-                .and_then(|table| named(names, table.id?))
-                .or_else(|| ID_NAMES.iter().find_map(|known| position(names, None, known))),
+            None => tables::known(names).and_then(|table| named(names, table.id?)).or_else(|| {
+                let names = all_normalised(names);
+                ID_NAMES.iter().find_map(|known| names.iter().position(|name| name == known))
+            }),
         }
     }
 
@@ -239,8 +240,12 @@ impl<'a> Picker<'a> {
         match self.options.caption_column.as_deref() {
             Some(asked) => named(names, asked).filter(|&at| Some(at) != id).into_iter().collect(),
             None => {
+                let mut names = all_normalised(names);
+                if let Some(id) = id {
+                    names[id].clear();
+                }
                 let known = self.options.role.names().into_iter().flatten();
-                known.into_iter().find_map(|known| called(names, id, known)).unwrap_or_default()
+                known.into_iter().find_map(|known| called(&names, known)).unwrap_or_default()
             }
         }
     }
@@ -322,21 +327,17 @@ pub(super) fn is_caption_name(name: &str) -> bool {
 /// The column of the name that is asked for, to the letter or else as names are compared.
 fn named<S: AsRef<str>>(names: &[S], asked: &str) -> Option<usize> {
     let exact = names.iter().position(|name| name.as_ref() == asked);
-    exact.or_else(|| position(names, None, &normalised(asked)))
+    let asked = normalised(asked);
+    exact.or_else(|| names.iter().position(|name| normalised(name.as_ref()) == asked))
 }
 
-fn position<S: AsRef<str>>(names: &[S], taken: Option<usize>, known: &str) -> Option<usize> {
-    (0..names.len()).find(|&at| Some(at) != taken && normalised(names[at].as_ref()) == known)
-}
-
-/// The column of this name, or else all columns of this name with a number behind it.
-fn called<S: AsRef<str>>(names: &[S], taken: Option<usize>, known: &str) -> Option<Vec<usize>> {
-    if let Some(at) = position(names, taken, known) {
+/// The column of this name, or else all columns of this name with a number behind it; the names are normalised.
+fn called(names: &[String], known: &str) -> Option<Vec<usize>> {
+    if let Some(at) = names.iter().position(|name| name == known) {
         return Some(vec![at]);
     }
-    let numbered: Vec<usize> = (0..names.len())
-        .filter(|at| Some(*at) != taken && is_numbered(&normalised(names[*at].as_ref()), known))
-        .collect();
+    let numbered: Vec<usize> =
+        (0..names.len()).filter(|&at| is_numbered(&names[at], known)).collect();
     (!numbered.is_empty()).then_some(numbered)
 }
 
@@ -347,6 +348,10 @@ fn is_numbered(name: &str, stem: &str) -> bool {
 
 fn normalised(name: &str) -> String {
     name.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
+}
+
+fn all_normalised<S: AsRef<str>>(names: &[S]) -> Vec<String> {
+    names.iter().map(|name| normalised(name.as_ref())).collect()
 }
 
 /// Names of columns for a message.

@@ -13,4 +13,5 @@ mod numbers;
 mod outputs;
 mod report;
 mod semantics;
+mod shapes;
 mod validate;
