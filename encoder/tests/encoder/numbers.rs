@@ -4,7 +4,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use fgd_encoder::{Embedder, Encoder, EncoderError, EngineKind, Options, Spec, Tokens};
+use fgd_encoder::{Embedder, Encoder, EncoderError, EngineKind, Keep, Options, Spec, Tokens};
 use serde::Deserialize;
 
 #[derive(Deserialize)]
@@ -150,7 +150,8 @@ fn a_limit_above_the_stated_one_is_what_labels_and_the_cache_say() {
     let long = "a dog runs on the beach and ".repeat(9);
     let embed = |max_length: Option<usize>| {
         let options = Options { max_length, ..Options::default() };
-        let mut embedder = Embedder::open(name, options, Some(cache.path()), &hub).expect("opens");
+        let mut embedder =
+            Embedder::open(name, options, Keep::Folder(cache.path()), &hub).expect("opens");
         let rows = embedder.embed(&[long.as_str()], &|_| ()).expect("embeds");
         (embedder.identity().max_length, rows.row(0).to_vec())
     };
@@ -160,7 +161,7 @@ fn a_limit_above_the_stated_one_is_what_labels_and_the_cache_say() {
     assert_ne!(within, beyond, "the cache handed out a vector of another limit");
     // Everything is in the cache, and a limit that no encoder could have kept is refused all the same.
     let options = Options { max_length: Some(65), ..Options::default() };
-    let refused = Embedder::open(name, options, Some(cache.path()), &hub).err();
+    let refused = Embedder::open(name, options, Keep::Folder(cache.path()), &hub).err();
     assert!(refused.expect("65 is refused").to_string().contains("up to 64 tokens"));
 }
 
