@@ -6,13 +6,13 @@
 use std::hint::black_box;
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use fgd_metrics::compare::{Resampling, paired_difference, set_difference};
+use fgd_metrics::compare::{Resampling, paired_difference};
 use fgd_metrics::frechet::{fgd_set, from_moments};
 use fgd_metrics::moments::Moments;
 use fgd_metrics::paired::{Pairs, fgd_paired};
+use fgd_metrics::samples::Sample;
 use fgd_metrics::statistics::set_statistics;
 use fgd_metrics::sufficient::Statistics;
-use fgd_metrics::transport::Sampling;
 use ndarray::{Array2, ArrayView2};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -73,15 +73,15 @@ fn statistics(criterion: &mut Criterion) {
         let references = embeddings(m, D, 6);
         let (a, b) = (candidates.view(), references.view());
         let image_of: Vec<usize> = (0..m).map(|j| j % CANDIDATES).collect();
-        let paired = Sampling::Paired { image_of: &image_of };
         group.throughput(Throughput::Elements((CANDIDATES + m) as u64));
         group.bench_function(BenchmarkId::new("alone", m), |bencher| {
             bencher.iter(|| fgd_set(black_box(a), black_box(b)));
         });
-        for (name, sampling) in [("independent", Sampling::Independent), ("paired", paired)] {
+        for (name, sampling) in [("independent", None), ("paired", Some(image_of.as_slice()))] {
             let id = BenchmarkId::new(format!("with its statistics, {name}"), m);
             group.bench_function(id, |bencher| {
-                bencher.iter(|| set_statistics(black_box(a), black_box(b), sampling));
+                let sample = Sample::of_embeddings(a, b, sampling);
+                bencher.iter(|| set_statistics(black_box(&sample)));
             });
         }
     }
@@ -99,12 +99,10 @@ fn bootstrap(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("difference of two systems");
     group.sample_size(10);
     group.throughput(Throughput::Elements(resampling.replicates as u64));
-    group.bench_function("1,000 replicates of both distances", |bencher| {
+    group.bench_function("1,000 replicates of the paired distance", |bencher| {
         bencher.iter(|| {
             let (a, b) = (black_box(a.view()), black_box(b.view()));
-            let paired = paired_difference(&per_image(a), &per_image(b), &resampling);
-            let set = set_difference(a, b, references.view(), &image_of, &resampling);
-            (paired, set)
+            paired_difference(&per_image(a), &per_image(b), &resampling)
         });
     });
     group.finish();

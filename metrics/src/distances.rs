@@ -1,13 +1,13 @@
 //! The distances that every score has, and FGD∞, as metrics of the [table](crate::table).
 
 use crate::MetricError;
-use crate::estimate::Estimate;
+use crate::estimate::{Estimate, Unavailable};
 use crate::infinity::fgd_infinity;
 use crate::metric::{
     Definition, Detail, Evaluation, FGD_INFINITY, FGD_PAIRED, FGD_SET, Group, MEAN_COSINE, Metric,
     Value,
 };
-use crate::paired::fgd_paired;
+use crate::paired::{PairedDistance, fgd_paired};
 use crate::samples::Sample;
 use crate::statistics::set_statistics;
 use crate::sufficient::Statistics;
@@ -34,13 +34,26 @@ impl Metric for FgdPaired {
 
     fn evaluate(&self, sample: &Sample) -> Result<Evaluation, MetricError> {
         let distance = fgd_paired(&sample.pairs()?)?;
-        let paired = Value {
-            statistics: Some(Statistics::mean(distance.per_image.clone())),
-            ..distance.estimate().into()
+        let (estimate, reason) = match paired_estimate(&distance, sample)? {
+            Ok(estimate) => (Some(estimate), None),
+            Err(reason) => (None, Some(reason)),
         };
+        let statistics = Some(Statistics::mean(distance.per_image));
+        let paired = Value { value: distance.value, estimate, reason, statistics };
         // Of unit vectors the cosine says what the distance says: systems are compared in that.
         Ok(Evaluation::of([paired, Value::exact(distance.mean_cosine)]))
     }
+}
+
+/// The mean with the error of its units, among the images of a finite population where there is one.
+fn paired_estimate(
+    distance: &PairedDistance,
+    sample: &Sample,
+) -> Result<Result<Estimate, Unavailable>, MetricError> {
+    let units = sample.units()?;
+    let left = (1.0 - sample.sampled_share(&units)?.unwrap_or(0.0)).sqrt();
+    Ok(Estimate::of_clustered_mean(&distance.per_image, units.of(0))
+        .map(|estimate| estimate.with_error(left).cut_at_0()))
 }
 
 /// The set distance.
@@ -56,10 +69,10 @@ impl Metric for FgdSet {
     }
 
     fn evaluate(&self, sample: &Sample) -> Result<Evaluation, MetricError> {
-        let found = set_statistics(sample.candidates, sample.references, sample.sampling())?;
+        let found = set_statistics(sample)?;
         let value = Value {
-            estimate: found.corrected.as_ref().ok().copied(),
-            reason: found.bias.as_ref().err().cloned(),
+            estimate: found.inference.as_ref().ok().map(|found| found.corrected),
+            reason: found.inference.as_ref().err().cloned(),
             ..Value::exact(found.distance.value)
         };
         Ok(Evaluation { values: vec![value], detail: Detail::Set(Box::new(found)) })
@@ -80,10 +93,11 @@ impl Metric for FgdInfinity {
 
     fn evaluate(&self, sample: &Sample) -> Result<Evaluation, MetricError> {
         let (a, b) = (sample.candidates, sample.references);
-        let line = fgd_infinity(a, b, sample.sampling(), sample.seed, POINTS)?;
-        Ok(Evaluation {
-            detail: Detail::Infinity(line.clone()),
-            ..Evaluation::of([Estimate::normal(line.intercept, line.intercept_se)])
-        })
+        let line = fgd_infinity(a, b, &sample.units()?, sample.seed, POINTS)?;
+        let reason = "the points of the line share their captions, so their scatter is not the error of another sample; the corrected \
+                      fgd_set estimates the same number with an interval";
+        let value =
+            Value { reason: Some(Unavailable::NoInterval(reason)), ..Value::exact(line.intercept) };
+        Ok(Evaluation { detail: Detail::Infinity(line), ..Evaluation::of([value]) })
     }
 }

@@ -25,24 +25,105 @@ impl Estimate {
 
     /// An estimate of something that cannot be negative: the interval of [`Estimate::normal`] cut at 0.
     pub fn non_negative(value: f64, se: f64) -> Self {
-        let mut estimate = Self::normal(value, se);
-        estimate.ci95 = estimate.ci95.map(|bound| bound.max(0.0));
-        estimate
+        Self::normal(value, se).cut_at_0()
     }
 
-    /// The mean of independent values, with the standard error `s / √n` (ddof 1).
+    /// The same with an error this many times as large.
+    pub fn with_error(self, factor: f64) -> Self {
+        let Self { value, se, ci95 } = self;
+        let ci95 = ci95.map(|bound| value + factor * (bound - value));
+        Self { value, se: factor * se, ci95 }
+    }
+
+    /// The same with its interval cut at 0.
+    pub fn cut_at_0(self) -> Self {
+        Self { ci95: self.ci95.map(|bound| bound.max(0.0)), ..self }
+    }
+
+    /// An estimate from few observations: `value ± t se`, with Student's t of these degrees of freedom, at least 1.
+    pub fn student(value: f64, se: f64, degrees: usize) -> Self {
+        let half = student_975(degrees) * se;
+        Self { value, se, ci95: [value - half, value + half] }
+    }
+
+    /// The mean of independent values, with the standard error `s / √n` (ddof 1) and the interval of Student's t.
     ///
     /// # Errors
     /// Fewer than two values: one has a mean but no spread.
     pub fn of_mean(values: &[f64]) -> Result<Self, Unavailable> {
-        if values.len() < 2 {
-            return Err(Unavailable::TooFew { n: values.len(), needed: 2 });
-        }
+        let alone: Vec<usize> = (0..values.len()).collect();
+        Self::of_clustered_mean(values, &alone)
+    }
+
+    /// The mean of values that depend on each other within clusters: the clusters are what is independent.
+    ///
+    /// # Errors
+    /// Fewer than two clusters.
+    pub fn of_clustered_mean(values: &[f64], cluster_of: &[usize]) -> Result<Self, Unavailable> {
         let n = values.len() as f64;
         let mean = values.iter().sum::<f64>() / n;
-        let squares: f64 = values.iter().map(|v| (v - mean).powi(2)).sum();
-        Ok(Self::normal(mean, (squares / (n - 1.0) / n).sqrt()))
+        let mut sums = vec![None; cluster_of.iter().max().map_or(0, |last| last + 1)];
+        for (value, &cluster) in values.iter().zip(cluster_of) {
+            *sums[cluster].get_or_insert(0.0) += (value - mean) / n;
+        }
+        let sums: Vec<f64> = sums.into_iter().flatten().collect();
+        if sums.len() < 2 {
+            return Err(Unavailable::TooFew { n: sums.len(), needed: 2 });
+        }
+        let clusters = sums.len() as f64;
+        let variance = sums.iter().map(|sum| sum * sum).sum::<f64>() * clusters / (clusters - 1.0);
+        Ok(Self::student(mean, variance.sqrt(), sums.len() - 1))
     }
+}
+
+/// The 97.5% point of Student's t: from tables up to 29 degrees of freedom, then by the expansion in 1/ν of
+/// Abramowitz & Stegun (1964), 26.7.5, which is good to seven digits there.
+pub fn student_975(degrees: usize) -> f64 {
+    const TABLE: [f64; 29] = [
+        12.706_204_736_175,
+        4.302_652_729_749,
+        3.182_446_305_284,
+        2.776_445_105_198,
+        2.570_581_835_636,
+        2.446_911_851_145,
+        2.364_624_251_593,
+        2.306_004_135_204,
+        2.262_157_162_798,
+        2.228_138_851_986,
+        2.200_985_160_092,
+        2.178_812_829_667,
+        2.160_368_656_463,
+        2.144_786_687_918,
+        2.131_449_545_560,
+        2.119_905_299_221,
+        2.109_815_577_833,
+        2.100_922_040_241,
+        2.093_024_054_408,
+        2.085_963_447_266,
+        2.079_613_844_728,
+        2.073_873_067_904,
+        2.068_657_610_419,
+        2.063_898_561_628,
+        2.059_538_552_753,
+        2.055_529_438_643,
+        2.051_830_516_480,
+        2.048_407_141_795,
+        2.045_229_642_133,
+    ];
+    if let Some(t) = degrees.checked_sub(1).and_then(|at| TABLE.get(at)) {
+        return *t;
+    }
+    let (z, n) = (Z975, degrees as f64);
+    let terms = [
+        (z.powi(3) + z) / 4.0,
+        (5.0 * z.powi(5) + 16.0 * z.powi(3) + 3.0 * z) / 96.0,
+        (3.0 * z.powi(7) + 19.0 * z.powi(5) + 17.0 * z.powi(3) - 15.0 * z) / 384.0,
+        (79.0 * z.powi(9) + 776.0 * z.powi(7) + 1482.0 * z.powi(5)
+            - 1920.0 * z.powi(3)
+            - 945.0 * z)
+            / 92160.0,
+    ];
+    terms.iter().rev().fold(0.0, |sum, term| (sum + term) / n) + z
 }
 
 /// Why a number that belongs in a report is missing from it.
@@ -57,15 +138,46 @@ pub enum Unavailable {
         /// How many it takes.
         needed: usize,
     },
-    /// The sample does not exceed the dimension, so the asymptotic formula does not hold.
-    #[error("{n} captions in {d} dimensions: the formula needs more captions than dimensions")]
+    /// The sample does not exceed the dimension, so nothing is known of the bias.
+    #[error(
+        "{n} images in {d} dimensions: what the sample adds to the distance is known only for more images than dimensions"
+    )]
     RankDeficient {
-        /// Size of the smaller sample.
+        /// Images, or clusters of them, of the smaller sample.
         n: usize,
         /// Dimension of the embeddings.
         d: usize,
     },
-    /// Both sets are (nearly) the same distribution, where the first-order error vanishes.
-    #[error("the two sets are nearly equal, where a first-order standard error is not reliable")]
-    NearlyEqual,
+    /// One cluster holds so many captions that the others say nothing about its share.
+    #[error("one cluster holds {:.0}% of the captions: too few others to tell how far the distance would move", 100.0 * share)]
+    OneCluster {
+        /// Its share of the captions of a side, in (0, 1].
+        share: f64,
+    },
+    /// The number has no interval that would hold.
+    #[error("{0}")]
+    NoInterval(&'static str),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn students_t_is_that_of_scipy() {
+        for (degrees, t) in [
+            (1, 12.706204736432095),
+            (29, 2.045229642132703),
+            (30, 2.0422724563012373),
+            (100, 1.9839715184496334),
+            (1000, 1.9623390808264078),
+        ] {
+            assert!((student_975(degrees) / t - 1.0).abs() < 1e-7, "{degrees}");
+        }
+        let clusters = Estimate::of_clustered_mean(&[1.0, 2.0, 1.0, 2.0], &[0, 1, 0, 1]);
+        assert_eq!(clusters, Estimate::of_mean(&[1.0, 2.0]));
+        // Two observations 1 apart: ± 12.7 standard errors of 0.5.
+        let found = Estimate::of_mean(&[1.0, 2.0]).unwrap();
+        assert!((found.ci95[1] - 1.5 - 0.5 * 12.706_204_736).abs() < 1e-8);
+    }
 }

@@ -12,21 +12,24 @@
 //!
 //! [`decomposition`] shows how the first contains the second. Reading order: [`moments`] (mean and
 //! covariance), [`linalg`] (factors and singular values), [`frechet`], [`paired`], [`decomposition`];
-//! then how far the set distance can be trusted: [`transport`], [`influence`] and [`bias`], put together in
+//! then how far the set distance can be trusted: [`units`], [`transport`], [`influence`] and [`inference`], put together in
 //! [`statistics`]. [`mmd`], [`sliced`], [`prdc`] and [`vendi`] are other distances between the same two sets; [`text`] compares
 //! the words of captions.
+//!
+//! [`agreement`] holds metrics of single captions against judgements of people.
 //!
 //! All of them stand in one [`table`] as a [`metric`] with its name and direction. What a metric keeps of each image, its
 //! [`sufficient`] statistics, is what [`compare`] needs to set two systems side by side. [`series`] stands apart: it tells noise
 //! from regression in figures measured night after night.
 
-pub mod bias;
+pub mod agreement;
 pub mod compare;
 pub mod decomposition;
 mod distances;
 pub mod error;
 pub mod estimate;
 pub mod frechet;
+pub mod inference;
 pub mod infinity;
 pub mod influence;
 pub mod linalg;
@@ -44,6 +47,7 @@ pub mod sufficient;
 pub mod table;
 pub mod text;
 pub mod transport;
+pub mod units;
 pub mod vendi;
 
 pub use error::MetricError;

@@ -134,7 +134,7 @@ pub struct Value {
     /// Why there is no estimate, of a number that has one as a rule.
     pub reason: Option<Unavailable>,
     /// What it is made of image by image, for metrics that systems are compared in; of the set distance that is the
-    /// embeddings themselves ([`set_difference`](crate::compare::set_difference)).
+    /// embeddings themselves ([`SetInference`](crate::inference::SetInference)).
     pub statistics: Option<Statistics>,
 }
 

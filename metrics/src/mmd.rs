@@ -20,7 +20,7 @@ use crate::metric::{Definition, Evaluation, Group, Metric};
 use crate::pairwise::{Part, Rows, Tile, fold_tiles};
 use crate::samples::{Sample, TwoSamples};
 
-/// Pooled rows among which [`median_distance`] takes all pairs.
+/// Rows among which [`median_distance`] takes all pairs.
 const MEDIAN_ROWS: usize = 1_000;
 
 /// MMD² under three kernels, in the table of metrics.
@@ -37,7 +37,7 @@ impl Metric for Mmd {
     fn definitions(&self) -> &'static [Definition] {
         const {
             &[
-                Definition::lower("mmd2_rbf", "MMD² (RBF, median heuristic)"),
+                Definition::lower("mmd2_rbf", "MMD² (RBF, median of the references)"),
                 Definition::lower("mmd2_cubic", "MMD² (cubic, γ = 1)"),
                 Definition::lower("energy", "energy distance"),
             ]
@@ -45,7 +45,8 @@ impl Metric for Mmd {
     }
 
     fn evaluate(&self, sample: &Sample) -> Result<Evaluation, MetricError> {
-        let bandwidth = median_distance(sample.candidates, sample.references, sample.seed);
+        // Of the references alone, so that systems share a kernel.
+        let bandwidth = median_distance(sample.references, sample.seed);
         let kernels = [Kernel::Rbf { bandwidth }, Kernel::Cubic { gamma: 1.0 }, Kernel::Distance];
         Ok(Evaluation::of(mmd2_all(&sample.two_samples()?, &kernels)?))
     }
@@ -110,13 +111,15 @@ pub fn mmd2_all(
         }
     }
     let (x, y) = (Rows::new(samples.candidates()), Rows::new(samples.references()));
-    let (in_x, in_y) = (samples.candidate_images(), samples.reference_images());
+    let (in_x, in_y) = (samples.units().of(0), samples.units().of(1));
     let within_x = Sums::within(&x, in_x, kernels);
     let within_y = Sums::within(&y, in_y, kernels);
     let across = Sums::across(&x, &y, in_x, in_y, kernels);
 
-    let (per_x, per_y) =
-        (rows_per_image(samples.images(), in_x), rows_per_image(samples.images(), in_y));
+    let (per_x, per_y) = (
+        rows_per_image(samples.units().count(), in_x),
+        rows_per_image(samples.units().count(), in_y),
+    );
     let pairs_xx: Vec<f64> = in_x.iter().map(|&i| (x.len() - per_x[i]) as f64).collect();
     let pairs_yy: Vec<f64> = in_y.iter().map(|&i| (y.len() - per_y[i]) as f64).collect();
     let pairs_xy: Vec<f64> = in_x.iter().map(|&i| (y.len() - per_y[i]) as f64).collect();
@@ -240,21 +243,17 @@ fn rows_per_image(images: usize, image_of_row: &[usize]) -> Vec<usize> {
     rows
 }
 
-/// Median Euclidean distance between the rows of both sets pooled: the bandwidth of an RBF kernel that sees
-/// neither everything nor nothing as alike (Gretton et al. 2012, section 8).
+/// Median Euclidean distance between the rows of a set: the bandwidth of an RBF kernel that sees neither everything nor nothing
+/// as alike (Gretton et al. 2012, section 8). MMD² of systems can be ranked under one bandwidth only: that of their references.
 ///
-/// Over all pairs of 1,000 pooled rows drawn without replacement from the seed, or of all rows where there
-/// are fewer. The number depends on the two sets: give several systems one bandwidth (say, that of the
-/// references with themselves) if their MMD² are to be ranked.
-pub fn median_distance(a: ArrayView2<'_, f32>, b: ArrayView2<'_, f32>, seed: u64) -> f64 {
-    let pooled = a.nrows() + b.nrows();
+/// Over all pairs of 1,000 rows drawn without replacement from the seed, or of all rows where there are fewer.
+pub fn median_distance(set: ArrayView2<'_, f32>, seed: u64) -> f64 {
+    let n = set.nrows();
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
-    let mut chosen = index::sample(&mut rng, pooled, pooled.min(MEDIAN_ROWS)).into_vec();
+    let mut chosen = index::sample(&mut rng, n, n.min(MEDIAN_ROWS)).into_vec();
     chosen.sort_unstable();
-    let rows: Vec<Vec<f64>> = (chosen.iter())
-        .map(|&i| if i < a.nrows() { a.row(i) } else { b.row(i - a.nrows()) })
-        .map(|row| row.iter().map(|&v| f64::from(v)).collect())
-        .collect();
+    let rows: Vec<Vec<f64>> =
+        (chosen.iter()).map(|&i| set.row(i).iter().map(|&v| f64::from(v)).collect()).collect();
     let mut distances: Vec<f64> = (0..rows.len())
         .flat_map(|i| (0..i).map(move |j| (i, j)))
         .map(|(i, j)| rows[i].iter().zip(&rows[j]).map(|(a, b)| (a - b).powi(2)).sum())

@@ -9,7 +9,7 @@ use ndarray::{ArrayView1, ArrayView2};
 use rayon::prelude::*;
 
 use crate::MetricError;
-use crate::estimate::Estimate;
+use crate::estimate::{Estimate, Unavailable};
 use crate::frechet::same_dimension;
 
 /// Candidates with the references that belong to them, one or several per image.
@@ -67,23 +67,15 @@ impl Pairs<'_> {
 pub struct PairedDistance {
     /// Mean of `per_image`; at least 0, lower is better.
     pub value: f64,
-    /// Standard error of the mean over images; an image's references count as one observation.
-    pub se: f64,
-    /// 95% interval, `value ± 1.96 se`, cut at 0.
-    pub ci95: [f64; 2],
+    /// The mean over images with standard error and 95% interval (Student's t, cut at 0); an image's references count as one
+    /// observation. Of one image there is none.
+    pub estimate: Result<Estimate, Unavailable>,
     /// Number of images.
     pub n: usize,
     /// Mean over images of the mean cosine between the candidate and its references.
     pub mean_cosine: f64,
     /// For each image the mean of ‖g − p‖² over its references, in the order of the candidates.
     pub per_image: Vec<f64>,
-}
-
-impl PairedDistance {
-    /// Value, standard error and interval together.
-    pub fn estimate(&self) -> Estimate {
-        Estimate { value: self.value, se: self.se, ci95: self.ci95 }
-    }
 }
 
 /// Mean over the images of the squared distance between candidate and references.
@@ -109,12 +101,12 @@ impl PairedDistance {
 /// ```
 ///
 /// # Errors
-/// Fewer than two images, inconsistent pairs, and embeddings that are not finite or all zero.
+/// Inconsistent pairs, and embeddings that are not finite or all zero.
 pub fn fgd_paired(pairs: &Pairs) -> Result<PairedDistance, MetricError> {
     let counts = pairs.references_per_image()?;
     let n = counts.len();
-    let norms = norms(pairs.candidates, "candidates")?;
-    let reference_norms = self::norms(pairs.references, "references")?;
+    let norms = directions(pairs.candidates, "candidates")?;
+    let reference_norms = directions(pairs.references, "references")?;
     let mut per_image = vec![0.0; n];
     let mut cosine = 0.0;
     let terms: Vec<(f64, f64)> = (0..pairs.references.nrows())
@@ -130,14 +122,9 @@ pub fn fgd_paired(pairs: &Pairs) -> Result<PairedDistance, MetricError> {
         per_image[image] += share * distance;
         cosine += share * product / (norms[image] * reference_norms[j]);
     }
-    let estimate = Estimate::of_mean(&per_image).map_err(|_| MetricError::TooFew {
-        what: "images",
-        n,
-        needed: 2,
-    })?;
-    let Estimate { value, se, .. } = estimate;
-    let ci95 = Estimate::non_negative(value, se).ci95;
-    Ok(PairedDistance { value, se, ci95, n, mean_cosine: cosine / n as f64, per_image })
+    let value = per_image.iter().sum::<f64>() / n as f64;
+    let estimate = Estimate::of_mean(&per_image).map(Estimate::cut_at_0);
+    Ok(PairedDistance { value, estimate, n, mean_cosine: cosine / n as f64, per_image })
 }
 
 /// ‖g − p‖² and g · p.
@@ -149,7 +136,10 @@ fn distance_and_product(p: ArrayView1<f32>, g: ArrayView1<f32>) -> (f64, f64) {
 }
 
 /// Lengths of the rows: finite and positive, or an error that names the row.
-fn norms(rows: ArrayView2<f32>, what: &'static str) -> Result<Vec<f64>, MetricError> {
+pub(crate) fn directions(
+    rows: ArrayView2<f32>,
+    what: &'static str,
+) -> Result<Vec<f64>, MetricError> {
     let length =
         |row: ArrayView1<f32>| row.iter().map(|&v| f64::from(v) * f64::from(v)).sum::<f64>().sqrt();
     let norms: Vec<f64> = rows.outer_iter().into_par_iter().map(length).collect();

@@ -96,10 +96,10 @@ pub fn prdc(samples: &TwoSamples<'_>, k: usize) -> Result<Prdc, MetricError> {
             return Err(MetricError::TooFew { what, n: rows, needed });
         }
     }
-    let groups = group_of_label(samples.images());
+    let groups = group_of_label(samples.units().count());
     let of =
         |labels: &[usize]| -> Vec<usize> { labels.iter().map(|&label| groups[label]).collect() };
-    let (in_x, in_y) = (of(samples.candidate_images()), of(samples.reference_images()));
+    let (in_x, in_y) = (of(samples.units().of(0)), of(samples.units().of(1)));
     let (x, y) = (Rows::new(samples.candidates()), Rows::new(samples.references()));
     let radii_x = Radii::new(&x, &in_x, k)?;
     let radii_y = Radii::new(&y, &in_y, k)?;

@@ -1,8 +1,9 @@
 //! What metrics are measured on: candidates, references, and which rows share an image.
 //!
-//! [`Sample`] is all that a metric may look at, [`TwoSamples`] what distances between two sets see of it. The rows of one image are one draw: its captions describe the same picture. Pairs of rows of one image
-//! therefore say nothing about the distance of the two distributions, and a standard error sums what they
-//! contribute before it squares. Both rules live here, for every metric that compares two sets.
+//! [`Sample`] is all that a metric may look at, [`TwoSamples`] what distances between two sets see of it. The rows of one
+//! [unit](crate::units) are one draw: the captions of an image describe the same picture. Pairs of rows of one unit therefore say
+//! nothing about the distance of the two distributions, and a standard error sums what they contribute before it squares. Both rules
+//! live here, for every metric that compares two sets.
 
 use std::sync::OnceLock;
 
@@ -13,7 +14,7 @@ use crate::estimate::Estimate;
 use crate::frechet::same_dimension;
 use crate::paired::Pairs;
 use crate::text::{Corpus, CorpusError};
-use crate::transport::Sampling;
+use crate::units::Units;
 
 /// One system's captions beside their references.
 #[derive(Clone, Debug)]
@@ -24,6 +25,12 @@ pub struct Sample<'a> {
     pub references: ArrayView2<'a, f32>,
     /// For each reference the row of its image's candidate; `None` where the references are of other images.
     pub image_of: Option<&'a [usize]>,
+    /// Which rows were drawn together, where that is more than `image_of` says; `None` for the images, or for rows that have nothing
+    /// to do with each other.
+    pub units: Option<&'a Units>,
+    /// Images of the finite set that is to be known, of which these were drawn without replacement; `None` for captions yet to
+    /// come.
+    pub population: Option<f64>,
     /// The captions themselves, where they are known and paired.
     pub captions: Option<Captions<'a>>,
     /// Seed of everything random.
@@ -43,23 +50,76 @@ impl<'a> Sample<'a> {
         })
     }
 
-    /// How the two sets depend on each other.
-    pub fn sampling(&self) -> Sampling<'a> {
-        match self.image_of {
-            Some(image_of) => Sampling::Paired { image_of },
-            None => Sampling::Independent,
+    /// Two sets of embeddings and nothing else.
+    pub fn of_embeddings(
+        candidates: ArrayView2<'a, f32>,
+        references: ArrayView2<'a, f32>,
+        image_of: Option<&'a [usize]>,
+    ) -> Self {
+        Self {
+            candidates,
+            references,
+            image_of,
+            units: None,
+            population: None,
+            captions: None,
+            seed: 0,
         }
+    }
+
+    /// Which rows were drawn together.
+    ///
+    /// # Errors
+    /// Pairs that are inconsistent; labels for other numbers of rows.
+    pub fn units(&self) -> Result<Units, MetricError> {
+        let (n, m) = (self.candidates.nrows(), self.references.nrows());
+        match (self.units, self.image_of) {
+            (Some(units), _) if (units.of(0).len(), units.of(1).len()) == (n, m) => {
+                Ok(units.clone())
+            }
+            (Some(units), _) => Err(MetricError::InvalidPairs(format!(
+                "clusters of {} candidates and {} references for {n} and {m}",
+                units.of(0).len(),
+                units.of(1).len()
+            ))),
+            (None, Some(_)) => Units::of_pairs(&self.pairs()?),
+            (None, None) => Ok(Units::independent(n, m)),
+        }
+    }
+
+    /// Share of the finite population that the sample holds, where there is one.
+    ///
+    /// # Errors
+    /// A population smaller than the sample, or one of which the two sets hold different shares.
+    pub fn sampled_share(&self, units: &Units) -> Result<Option<f64>, MetricError> {
+        let Some(population) = self.population else {
+            return Ok(None);
+        };
+        let images = self.candidates.nrows();
+        if population < images as f64 {
+            return Err(MetricError::InvalidSetting(format!(
+                "population: {population:.0} images, of which the sample already has {images}; give the number of all images that the \
+                 score is to speak for"
+            )));
+        }
+        let (a, b) = (units.on(0) as f64, units.on(1) as f64);
+        if self.image_of.is_none() && (a / b - 1.0).abs() > 0.02 {
+            return Err(MetricError::InvalidSetting(format!(
+                "population: unpaired sets must hold the same share of it, not {a} and {b} images; draw equally many, or leave the \
+                 population out"
+            )));
+        }
+        Ok(Some(images as f64 / population))
     }
 
     /// The two sets, with what belongs together.
     ///
     /// # Errors
-    /// As [`TwoSamples::by_image`] or [`TwoSamples::independent`].
+    /// As [`TwoSamples::independent`] and [`Sample::units`].
     pub fn two_samples(&self) -> Result<TwoSamples<'a>, MetricError> {
-        match self.pairs() {
-            Ok(pairs) => TwoSamples::by_image(&pairs),
-            Err(_) => TwoSamples::independent(self.candidates, self.references),
-        }
+        check(self.candidates, self.references)?;
+        let Self { candidates, references, .. } = *self;
+        Ok(TwoSamples { candidates, references, units: self.units()? })
     }
 
     /// The captions.
@@ -109,9 +169,7 @@ impl<'a> Captions<'a> {
 pub struct TwoSamples<'a> {
     candidates: ArrayView2<'a, f32>,
     references: ArrayView2<'a, f32>,
-    /// The image of each candidate, then of each reference; rows that share no image have labels of their own.
-    images: Vec<usize>,
-    paired: bool,
+    units: Units,
 }
 
 impl<'a> TwoSamples<'a> {
@@ -124,8 +182,8 @@ impl<'a> TwoSamples<'a> {
         references: ArrayView2<'a, f32>,
     ) -> Result<Self, MetricError> {
         check(candidates, references)?;
-        let images = (0..candidates.nrows() + references.nrows()).collect();
-        Ok(TwoSamples { candidates, references, images, paired: false })
+        let units = Units::independent(candidates.nrows(), references.nrows());
+        Ok(TwoSamples { candidates, references, units })
     }
 
     /// Sets of which the rows of one image belong together: one candidate and its references.
@@ -133,11 +191,10 @@ impl<'a> TwoSamples<'a> {
     /// # Errors
     /// As [`TwoSamples::independent`], and pairs that are inconsistent.
     pub fn by_image(pairs: &Pairs<'a>) -> Result<Self, MetricError> {
-        let Pairs { candidates, references, image_of } = *pairs;
-        pairs.references_per_image()?;
+        let Pairs { candidates, references, .. } = *pairs;
+        let units = Units::of_pairs(pairs)?;
         check(candidates, references)?;
-        let images = (0..candidates.nrows()).chain(image_of.iter().copied()).collect();
-        Ok(TwoSamples { candidates, references, images, paired: true })
+        Ok(TwoSamples { candidates, references, units })
     }
 
     /// Candidate embeddings, one a row.
@@ -150,40 +207,20 @@ impl<'a> TwoSamples<'a> {
         self.references
     }
 
-    /// Label of the image of every candidate.
-    pub(crate) fn candidate_images(&self) -> &[usize] {
-        &self.images[..self.candidates.nrows()]
-    }
-
-    /// Label of the image of every reference.
-    pub(crate) fn reference_images(&self) -> &[usize] {
-        &self.images[self.candidates.nrows()..]
-    }
-
-    /// Number of images, or of rows where rows share none: labels are below it.
-    pub(crate) fn images(&self) -> usize {
-        if self.paired { self.candidates.nrows() } else { self.images.len() }
+    /// Which rows were drawn together.
+    pub(crate) fn units(&self) -> &Units {
+        &self.units
     }
 
     /// Standard error of a statistic from what each row contributes to it, to first order
     /// (its influence divided by the number of rows of its set).
     ///
-    /// The contributions of one image are summed, so that what the two captions of an easy picture have in
+    /// The contributions of one unit are summed, so that what the two captions of an easy picture have in
     /// common is not counted as if it were independent.
     pub(crate) fn standard_error(&self, candidates: &[f64], references: &[f64]) -> f64 {
         let (candidates, references) = (centred(candidates), centred(references));
-        let spread = |sums: &[f64]| {
-            let n = sums.len() as f64;
-            sums.iter().map(|s| s * s).sum::<f64>() * n / (n - 1.0)
-        };
-        if !self.paired {
-            return (spread(&candidates) + spread(&references)).sqrt();
-        }
-        let mut sums = candidates;
-        for (&image, contribution) in self.reference_images().iter().zip(references) {
-            sums[image] += contribution;
-        }
-        spread(&sums).sqrt()
+        let parts = self.units.contributions(&candidates, &references);
+        parts.iter().map(|part| part * part).sum::<f64>().sqrt()
     }
 
     /// A value with the normal interval of [`TwoSamples::standard_error`].

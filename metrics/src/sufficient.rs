@@ -74,6 +74,26 @@ impl Statistics {
         Self { columns: self.columns.iter().map(pick).collect(), pooled: self.pooled }
     }
 
+    /// The statistics of whole clusters: those of their images added up, so that what resamples takes clusters. `cluster_of[image]`
+    /// counts from 0. A mean becomes the ratio of two sums.
+    ///
+    /// # Panics
+    /// If there are fewer entries than [`Statistics::images`].
+    pub fn by_cluster(&self, cluster_of: &[usize]) -> Self {
+        let clusters = cluster_of.iter().max().map_or(0, |last| last + 1);
+        let added = |column: &[f64]| {
+            let mut sums = vec![0.0; clusters];
+            column.iter().zip(cluster_of).for_each(|(value, &cluster)| sums[cluster] += value);
+            sums
+        };
+        let mut columns: Vec<Vec<f64>> = self.columns.iter().map(|column| added(column)).collect();
+        let pooled = self.pooled.unwrap_or_else(|| {
+            columns.push(added(&vec![1.0; self.images()]));
+            |sums| sums[0] / sums[1]
+        });
+        Self { columns, pooled: Some(pooled) }
+    }
+
     /// The same statistics as those of `images` among `total` images, of which the others have nothing to say.
     pub(crate) fn among(&self, images: &[usize], total: usize) -> Self {
         let spread = |column: &Vec<f64>| {
@@ -144,6 +164,19 @@ mod tests {
         let se = statistics.standard_error().expect("four images");
         assert!((se - (variance / 4.0).sqrt()).abs() < 1e-12);
         assert_eq!(Statistics::mean(vec![0.5]).standard_error(), None);
+    }
+
+    #[test]
+    fn clusters_are_sums_of_their_images() {
+        let mean = Statistics::mean(vec![1.0, 2.0, 4.0, 8.0]);
+        let clusters = mean.by_cluster(&[0, 1, 0, 1]);
+        assert_eq!((clusters.images(), clusters.value()), (2, 3.75));
+        assert_eq!(clusters.per_image(), [2.5, 5.0]);
+        // Two clusters of means 2.5 and 5 are two observations.
+        assert!((clusters.standard_error().unwrap() - 1.25).abs() < 1e-12);
+        // A cluster for each image changes nothing.
+        let alone = mean.by_cluster(&[0, 1, 2, 3]).standard_error().unwrap();
+        assert!((alone - mean.standard_error().unwrap()).abs() < 1e-12);
     }
 
     #[test]

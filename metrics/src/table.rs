@@ -81,6 +81,8 @@ mod tests {
             candidates: a.view(),
             references: b.view(),
             image_of: Some(&image_of),
+            units: None,
+            population: None,
             captions: Some(Captions::new(&candidates, lists, |_| false)),
             seed: 1,
         };
@@ -113,6 +115,8 @@ mod tests {
             candidates: rows.view(),
             references: rows.view(),
             image_of: None,
+            units: None,
+            population: None,
             captions: None,
             seed: 0,
         };

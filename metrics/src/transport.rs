@@ -16,22 +16,9 @@ use crate::moments::{Moments, centred};
 
 /// Singular values below this share of the largest are taken for rounding: their squares, which is what is
 /// decomposed, are not known any better.
-const SPAN: f64 = 1e-7;
+pub(crate) const SPAN: f64 = 1e-7;
 /// Rows whitened at once.
 const BLOCK_ROWS: usize = 256;
-
-/// How the two sets were drawn, which decides what varies together.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Sampling<'a> {
-    /// Two samples that have nothing to do with each other (`--unpaired`).
-    Independent,
-    /// The second set holds the references of the first set's images: for each reference, the row of its image's
-    /// candidate. The images are the sample; an image's captions are one cluster.
-    Paired {
-        /// As [`Pairs::image_of`](crate::paired::Pairs::image_of).
-        image_of: &'a [usize],
-    },
-}
 
 /// Both sets seen from the optimal transport between them.
 #[derive(Debug, Clone)]

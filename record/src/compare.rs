@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{CaptionResults, CheckpointInfo, Measure, ScoreResults};
+use super::{CaptionResults, CheckpointInfo, Mark, Measure, ScoreResults};
 
 /// Systems side by side, and what can be said about their differences.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -51,15 +51,19 @@ pub struct Difference {
     pub versus: String,
     /// Value of `system` minus value of `versus`.
     pub estimate: Measure,
-    /// What a reader must know before quoting the interval, such as too few images for it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub warning: Option<String>,
-    /// Two-sided p-value of the null hypothesis that the two systems are interchangeable.
+    /// How the interval and the test are to be taken; none where they hold.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub marks: Vec<Mark>,
+    /// Two-sided p-value of the null hypothesis that both systems have the same value.
     pub p_value: Option<f64>,
     /// The p-value after Holm's correction over all differences tested together.
     pub p_holm: Option<f64>,
     /// The test behind the p-value, such as `sign-flip, 10000 draws`.
     pub test: String,
+    /// Two-sided p-value of the null hypothesis that the two systems' captions are interchangeable, where that is another question
+    /// (`fgd_set`): systems that are equally far in different directions are not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub exchange_p_value: Option<f64>,
     /// Images on which `system` is better; `None` where the metric has no value per image.
     pub wins: Option<u64>,
     /// Images on which both are equal.
@@ -86,9 +90,9 @@ pub struct DifferenceSlice {
     pub n: u64,
     /// Value of `system` minus value of `versus`.
     pub estimate: Measure,
-    /// What a reader must know before quoting the interval.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub warning: Option<String>,
+    /// How the interval is to be taken; none where it holds.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub marks: Vec<Mark>,
 }
 
 /// An image on which the systems differ.

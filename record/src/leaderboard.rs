@@ -47,8 +47,9 @@ pub struct Standing {
     pub name: String,
     /// Its rank by value, from 1; equal values share a rank.
     pub rank: u64,
-    /// Best and worst rank that its differences to the others leave open at the 95% level.
-    pub rank_range: [u64; 2],
+    /// Best and worst rank that its differences to the others leave open at the 95% level; `None` where no difference can be
+    /// tested, as in `fgd_set` with no more images than dimensions.
+    pub rank_range: Option<[u64; 2]>,
     /// Its numbers over all images.
     pub scores: ScoreResults,
     /// The ranking metric over the public part.

@@ -30,6 +30,7 @@
 //! # Ok::<(), fgd_record::RecordError>(())
 //! ```
 
+mod agreement;
 mod bench;
 mod caption;
 mod captions;
@@ -47,6 +48,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+pub use agreement::{AgreementResults, MetricAgreement};
 pub use bench::{
     BenchResults, BenchTarget, Headline, Overhead, Percentile, Queries, QueryLatency, Remark,
     Scenario, Server, ServerOutcome, ServerPoint, SweepCell, Throughput, Validity,
@@ -57,7 +59,7 @@ pub use compare::{
     CompareResults, Contrast, ContrastCaption, Difference, DifferenceSlice, Gate, System,
 };
 pub use leaderboard::{LeaderboardResults, Rejected, Split, Standing};
-pub use measure::{Measure, SetMeasure};
+pub use measure::{Mark, Measure, SetMeasure};
 pub use nightly::{
     NightlyFailure, NightlyFinding, NightlyResults, NightlyStep, NightlyVerdict, StepOutcome,
     Trend, TrendChange, TrendPoint,
@@ -122,6 +124,8 @@ pub enum Results {
     Compare(Box<CompareResults>),
     /// `fgd leaderboard`: many submissions, ranked.
     Leaderboard(Box<LeaderboardResults>),
+    /// `fgd agreement`: metrics beside judgements of people.
+    Agreement(Box<AgreementResults>),
     /// `fgd caption`: a captioner's run over a list of images.
     Caption(Box<CaptionResults>),
     /// `fgd bench`: the speed of one target in one scenario.
@@ -137,6 +141,7 @@ impl Results {
             Results::Score(_) => "score",
             Results::Compare(_) => "compare",
             Results::Leaderboard(_) => "leaderboard",
+            Results::Agreement(_) => "agreement",
             Results::Caption(_) => "caption",
             Results::Bench(_) => "bench",
             Results::Nightly(_) => "nightly",

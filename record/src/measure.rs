@@ -150,6 +150,26 @@ pub(crate) mod bounds {
     }
 }
 
+/// What a table says beside a number that is not to be taken like the others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Mark {
+    /// Few images for the dimensions: what the sample adds to the number is not known well, and the interval may fall short.
+    SmallSample,
+    /// Two standard errors and no more from equal sets: the interval may be up to √2 too wide.
+    NearlyEqual,
+}
+
+impl Mark {
+    /// How tables say it.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::SmallSample => "small sample",
+            Self::NearlyEqual => "≈ equal sets",
+        }
+    }
+}
+
 /// The set distance with what a finite number of captions does to it.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct SetMeasure {
@@ -159,11 +179,14 @@ pub struct SetMeasure {
     pub bias: Option<f64>,
     /// `value − bias`: the estimate of the distance of the populations. May fall below zero.
     pub corrected: Option<f64>,
-    /// Standard error of `value` and of `corrected`.
+    /// Standard error of `corrected`.
     pub se: Option<f64>,
     /// 95% interval around `corrected`.
     pub ci95: Option<[f64; 2]>,
-    /// Why something above is missing.
+    /// How the interval is to be taken; none where it holds.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub marks: Vec<Mark>,
+    /// Why something above is missing: `corrected` is withheld where nothing is known of the bias.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
     /// What a reader must know before quoting the number, such as too few captions.

@@ -25,6 +25,14 @@ pub struct MetricArgs {
     /// `ocr` (references that read text) or `length` (of the submission's captions).
     #[arg(long, value_delimiter = ',', value_name = "COLUMN", env = "FGD_SLICE")]
     pub slice: Vec<String>,
+    /// Images of one value of this column (of the references, else of the submission) depend on each other: every interval and
+    /// test counts them as one draw.
+    #[arg(long, value_name = "COLUMN", env = "FGD_CLUSTER")]
+    pub cluster: Option<String>,
+    /// The images are a sample, drawn without replacement, of these N, and the score is to speak for them: the public part of a test
+    /// set, say. Without it, it speaks for images yet to come.
+    #[arg(long, value_name = "N", env = "FGD_POPULATION")]
+    pub population: Option<u64>,
     /// Seed of everything random.
     #[arg(long, value_name = "N", default_value_t = 0, env = "FGD_SEED")]
     pub seed: u64,
@@ -40,6 +48,12 @@ impl MetricArgs {
     /// The flags as plain data.
     pub fn measuring(&self) -> Measuring {
         let names = self.metrics.iter().map(|group| group.name.to_owned());
-        Measuring { metrics: names.collect(), slice: self.slice.clone(), seed: self.seed }
+        Measuring {
+            metrics: names.collect(),
+            slice: self.slice.clone(),
+            cluster: self.cluster.clone(),
+            population: self.population,
+            seed: self.seed,
+        }
     }
 }

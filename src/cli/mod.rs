@@ -3,6 +3,7 @@
 //! Every flag has a twin in the environment, `FGD_` and its name. Data goes to stdout or `-o`,
 //! everything else to stderr.
 
+mod agreement;
 mod bench;
 mod cache;
 mod caption;
@@ -84,6 +85,8 @@ enum Command {
     Compare(compare::Args),
     /// Rank many submissions, with the ranks that their differences leave open.
     Leaderboard(leaderboard::Args),
+    /// Hold metrics against judgements of people: rank correlation with its uncertainty.
+    Agreement(agreement::Args),
     /// Measure speed: latency, throughput, the highest rate that keeps a bound, and what is left to gain.
     Bench(bench::Args),
     /// Run a suite every night and tell noise from regression.
@@ -200,6 +203,7 @@ fn run(cli: Cli, output: &Output, program: PathBuf) -> anyhow::Result<Exit> {
         Command::Caption(args) => caption::run(args, output, session),
         Command::Compare(args) => compare::run(args, output, session),
         Command::Leaderboard(args) => leaderboard::run(args, output, session),
+        Command::Agreement(args) => agreement::run(args, output, session),
         Command::Bench(args) => bench::run(args, output, session),
         Command::Nightly(args) => nightly::run(&args, output, session),
         Command::Job(args) => job::run(&args, session),

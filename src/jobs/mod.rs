@@ -4,6 +4,7 @@
 //! [`options`] are the parts that several requests have, [`provenance`] says where numbers come from and makes the record.
 //! [`scoring`] turns one system's files into numbers, once for every job that scores.
 
+pub mod agreement;
 pub mod bench;
 pub mod caption;
 pub mod compare;
@@ -25,4 +26,4 @@ pub use error::JobError;
 pub use session::{Bar, Interrupt, Progress, Session, Silent};
 
 /// Version of the metrics' definitions. Numbers of different versions are never ranked together.
-pub const METRIC_VERSION: u32 = 1;
+pub const METRIC_VERSION: u32 = 2;

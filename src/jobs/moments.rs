@@ -6,6 +6,7 @@ use std::str::FromStr;
 use fgd_captions::ReadOptions;
 use fgd_metrics::moments::Moments;
 use fgd_store::arrays::EmbeddingRows;
+use ndarray::Array1;
 use serde::{Deserialize, Serialize};
 
 use super::embedding::{Embedding, texts};
@@ -109,8 +110,20 @@ pub fn run(request: &Request, session: &mut Session) -> Result<Moments, JobError
 /// Files that cannot be read, do not say how much they weigh, or are of different dimensions.
 pub fn merge(files: &[PathBuf]) -> Result<Moments, JobError> {
     let mut total = None;
+    let mut seen: Vec<(&Path, u64, Array1<f64>)> = Vec::new();
     for file in files {
         let (moments, n) = read_moments(file)?;
+        let same = |(_, n, mean): &&(_, u64, Array1<f64>)| {
+            *n == moments.n() && moments.n() > 0 && mean == moments.mean()
+        };
+        if let Some((earlier, ..)) = seen.iter().find(same) {
+            return Err(JobError::usage(format!(
+                "{} holds the same moments as {}: a shard counts once",
+                file.display(),
+                earlier.display()
+            )));
+        }
+        seen.push((file, moments.n(), moments.mean().to_owned()));
         if n.is_none() {
             return Err(JobError::usage(format!(
                 "{}: has no `n`, so its weight in the whole is not known; write it with `fgd moments`",
@@ -139,7 +152,7 @@ fn of_embeddings(file: &Path, shard: Shard, session: &Session) -> Result<Moments
     let bar = session.progress.begin("reading", "rows", left);
     rows.skip(range.start)?;
     while left > 0 {
-        let Some(piece) = rows.next_piece()? else {
+        let Some(piece) = rows.next_wide_piece()? else {
             break;
         };
         let take = left.min(piece.nrows() as u64);

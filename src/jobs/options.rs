@@ -87,6 +87,10 @@ pub struct Measuring {
     pub metrics: Vec<String>,
     /// Columns to report every number by, or `ocr` or `length`.
     pub slice: Vec<String>,
+    /// Column whose values say which images depend on each other: those of one value are one draw.
+    pub cluster: Option<String>,
+    /// Images of the finite set that the score is to speak for, of which these were drawn without replacement.
+    pub population: Option<u64>,
     /// Seed of everything random.
     pub seed: u64,
 }
@@ -103,6 +107,8 @@ impl Measuring {
     /// Itself as a record keeps it, by flag name.
     pub fn settings(&self) -> BTreeMap<String, Value> {
         BTreeMap::from([
+            ("cluster".to_owned(), self.cluster.clone().into()),
+            ("population".to_owned(), self.population.into()),
             ("metrics".to_owned(), self.metrics.clone().into()),
             ("seed".to_owned(), self.seed.into()),
             ("slice".to_owned(), self.slice.clone().into()),

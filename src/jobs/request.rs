@@ -6,7 +6,7 @@
 use fgd_record::Record;
 use serde::{Deserialize, Serialize};
 
-use super::{JobError, Session, bench, caption, compare, leaderboard, score};
+use super::{JobError, Session, agreement, bench, caption, compare, leaderboard, score};
 
 /// A job and what it is asked.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -18,6 +18,8 @@ pub enum Request {
     Compare(compare::Request),
     /// Who is first?
     Leaderboard(leaderboard::Request),
+    /// Do metrics agree with people?
+    Agreement(agreement::Request),
     /// Images to captions.
     Caption(caption::Request),
     /// How fast is it?
@@ -34,6 +36,7 @@ impl Request {
             Self::Score(request) => score::run(request, session),
             Self::Compare(request) => compare::run(request, session),
             Self::Leaderboard(request) => leaderboard::run(request, session),
+            Self::Agreement(request) => agreement::run(request, session),
             Self::Caption(request) => caption::run(request, session),
             Self::Bench(request) => bench::run(request, session),
         }

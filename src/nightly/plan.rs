@@ -217,6 +217,7 @@ impl<'a> Planner<'a> {
             metrics: self.suite.metrics.clone(),
             slice: data.slice.clone(),
             seed: self.suite.seed,
+            ..Measuring::default()
         }
     }
 

@@ -78,7 +78,7 @@ fn a_crossed_gate_ends_with_3_and_a_line() {
     let [good, poor, references] =
         ["good.csv", "poor.csv", "references.csv"].map(|name| embed(name, folder.path()));
     let compare = |gates: &[&str]| {
-        let fixed = ["compare", &good, &poor, "--references", &references, "--replicates", "50"];
+        let fixed = ["compare", &good, &poor, "--references", &references, "--replicates", "100"];
         let gates = gates.iter().flat_map(|gate| ["--gate", gate]);
         run(&fixed.into_iter().chain(gates).collect::<Vec<_>>())
     };

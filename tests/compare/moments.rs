@@ -50,7 +50,7 @@ fn moments_and_records_take_part_with_the_numbers_they_have() {
 }
 
 #[test]
-fn intervals_from_fewer_images_than_dimensions_are_marked() {
+fn set_distances_of_fewer_images_than_dimensions_are_withheld() {
     let folder = tempfile::tempdir().unwrap();
     let few = |name: &str| -> String {
         let whole = embed(name, folder.path());
@@ -63,8 +63,18 @@ fn intervals_from_fewer_images_than_dimensions_are_marked() {
     let [good, poor, references] = ["good.csv", "poor.csv", "references.csv"].map(few);
     let found = record(&["compare", &good, &poor, "--references", &references]);
     let set = difference(&found, "fgd_set", "poor", "good");
-    assert!(set["warning"].as_str().unwrap().starts_with("20 images in 25 dimensions"));
-    assert_eq!(difference(&found, "fgd_paired", "poor", "good").get("warning"), None);
-    let text = run(&["compare", &good, &poor, "--references", &references]).1;
-    assert!(text.contains(" raw") && text.contains("only indicative"), "{text}");
+    assert_eq!((&set["p_value"], &set["estimate"]["se"]), (&Value::Null, &Value::Null));
+    assert!(set["estimate"]["reason"].as_str().unwrap().contains("withheld"));
+    assert!(difference(&found, "fgd_paired", "poor", "good")["p_value"].is_number());
+    let fixed = ["compare", &good, &poor, "--references", &references];
+    let text = run(&fixed).1;
+    assert!(text.contains(" raw") && text.contains("not tested"), "{text}");
+    // Without a test nothing is shown.
+    let (code, _, stderr) = run(&[&fixed[..], &["--gate", "poor.fgd_set<=base"]].concat());
+    assert_eq!(code, 3, "{stderr}");
+    assert!(stderr.contains("has no test"), "{stderr}");
+    let fixed = ["leaderboard", &good, &poor, "--references", &references, "--unpaired"];
+    let board = record(&fixed);
+    assert_eq!(board["results"]["standings"][0]["rank_range"], Value::Null);
+    assert_eq!(board["results"].get("differences"), None);
 }

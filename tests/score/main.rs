@@ -5,6 +5,8 @@ mod program;
 #[path = "../schema/mod.rs"]
 mod schema;
 
+mod agreement;
+mod drawn;
 #[cfg(unix)]
 mod hostile;
 mod malformed;

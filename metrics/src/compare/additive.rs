@@ -8,6 +8,9 @@ use crate::MetricError;
 use crate::estimate::Estimate;
 use crate::sufficient::Statistics;
 
+/// Below this many images the interval is that of Student's t.
+const FEW: usize = 30;
+
 /// Compares two systems in a metric that follows from [`Statistics`] of each image.
 ///
 /// Image `i` of `a` is image `i` of `b`. The interval of the bootstrap is BCa, the p-value that of exchanging the two systems'
@@ -111,11 +114,15 @@ fn resampled(
         .into_par_iter()
         .map(|replicate| redrawn(&draw_counts(images, resampling.seed, replicate)))
         .collect();
-    let by_influence = Estimate::normal(observed, influence_error(influence));
+    let by_influence = Estimate::student(observed, influence_error(influence), images - 1);
+    // Redrawing few images says little of others: Student's t does better there.
+    let bootstrap = match images < FEW {
+        true => by_influence,
+        false => bca(observed, replicates, influence),
+    };
     Difference {
         observed,
-        bias: 0.0,
-        bootstrap: bca(observed, replicates, influence),
+        bootstrap,
         influence: by_influence,
         p_value,
         detectable: detectable_difference(by_influence.se),

@@ -4,12 +4,10 @@
 //! over the number of exchanges, so no such test survives the correction for so many; the normal test of the mean
 //! difference has no floor and costs one pass. It wants the thirty images or more that any leaderboard has.
 
-use std::f64::consts::SQRT_2;
-
 use rayon::prelude::*;
 
-use super::additive::{check, influence_error};
-use super::holm;
+use super::additive::check;
+use super::{holm, normal};
 use crate::MetricError;
 use crate::estimate::Estimate;
 
@@ -36,13 +34,28 @@ pub struct PairDifference {
 /// # Errors
 /// Lengths that differ, fewer than two images, or a value that is not finite.
 pub fn all_differences(values: &[&[f64]]) -> Result<Vec<PairDifference>, MetricError> {
-    let pairs: Vec<(usize, usize)> = (0..values.len())
-        .flat_map(|first| (first + 1..values.len()).map(move |second| (first, second)))
+    all_pairs(values.len(), |first, second| mean_difference(values[first], values[second], None))
+}
+
+/// All pairs of `systems` systems by what `difference` says of the first and the second, corrected as in [`all_differences`].
+///
+/// # Errors
+/// Those of `difference`.
+pub fn all_pairs<E: Send>(
+    systems: usize,
+    difference: impl Fn(usize, usize) -> Result<Estimate, E> + Sync,
+) -> Result<Vec<PairDifference>, E> {
+    let pairs: Vec<(usize, usize)> = (0..systems)
+        .flat_map(|first| (first + 1..systems).map(move |second| (first, second)))
         .collect();
     let mut differences = pairs
         .into_par_iter()
-        .map(|(first, second)| difference(values, first, second))
-        .collect::<Result<Vec<_>, _>>()?;
+        .map(|(first, second)| {
+            let estimate = difference(first, second)?;
+            let p_value = normal::two_sided(estimate.value, estimate.se);
+            Ok(PairDifference { first, second, estimate, p_value, p_holm: p_value })
+        })
+        .collect::<Result<Vec<_>, E>>()?;
     let p_values: Vec<f64> = differences.iter().map(|pair| pair.p_value).collect();
     for (pair, adjusted) in differences.iter_mut().zip(holm(&p_values)) {
         pair.p_holm = adjusted;
@@ -50,25 +63,24 @@ pub fn all_differences(values: &[&[f64]]) -> Result<Vec<PairDifference>, MetricE
     Ok(differences)
 }
 
-fn difference(
-    values: &[&[f64]],
-    first: usize,
-    second: usize,
-) -> Result<PairDifference, MetricError> {
-    let (a, b) = (values[first], values[second]);
+/// Mean of the first less mean of the second system's values, with a normal interval; images of one cluster are one observation.
+///
+/// # Errors
+/// As [`all_differences`].
+pub fn mean_difference(
+    a: &[f64],
+    b: &[f64],
+    cluster_of: Option<&[usize]>,
+) -> Result<Estimate, MetricError> {
     check(a, b)?;
-    let mut centred: Vec<f64> = a.iter().zip(b).map(|(a, b)| a - b).collect();
-    let mean = centred.iter().sum::<f64>() / centred.len() as f64;
-    centred.iter_mut().for_each(|value| *value -= mean);
-    let se = influence_error(&centred);
-    let p_value = if mean == 0.0 { 1.0 } else { libm::erfc(mean.abs() / se / SQRT_2) };
-    Ok(PairDifference {
-        first,
-        second,
-        estimate: Estimate::normal(mean, se),
-        p_value,
-        p_holm: p_value,
-    })
+    let apart: Vec<f64> = a.iter().zip(b).map(|(a, b)| a - b).collect();
+    let found = match cluster_of {
+        Some(cluster_of) => Estimate::of_clustered_mean(&apart, cluster_of),
+        None => Estimate::of_mean(&apart),
+    };
+    let Estimate { value, se, .. } =
+        found.map_err(|_| MetricError::TooFew { what: "clusters of images", n: 1, needed: 2 })?;
+    Ok(Estimate::normal(value, se))
 }
 
 #[cfg(test)]

@@ -9,18 +9,16 @@
 //!   (Riezler & Maxwell 2005, W05-0908), and [`holm`] where many systems are compared;
 //! - could we have seen it: the [`detectable_difference`] of the sample and the images [`images_needed`] to see one.
 //!
-//! [`paired_difference`] takes any metric that is made of sums over images, means and corpus metrics alike; [`set_difference`]
-//! takes the set distance, which is not; [`all_differences`] takes all pairs of a leaderboard at once. Each replicate draws from a ChaCha stream of its own and sums run in a fixed order: a seed gives one
-//! answer, whatever the number of threads.
+//! [`paired_difference`] takes any metric that is made of sums over images, means and corpus metrics alike; the set distance,
+//! which is not, has a test of its own ([`SetInference::difference`](crate::inference::SetInference::difference)) and an
+//! [`exchange_test`]; [`all_pairs`] takes all pairs of a leaderboard at once. Each replicate draws from a ChaCha stream of its
+//! own and sums run in a fixed order: a seed gives one answer, whatever the number of threads.
 
 mod additive;
-mod by_image;
-mod expansion;
 mod many;
 mod multiple;
 mod normal;
 mod power;
-mod quadratic;
 mod resample;
 mod set;
 
@@ -28,10 +26,14 @@ use crate::MetricError;
 use crate::estimate::Estimate;
 
 pub use additive::{Outcomes, outcomes, paired_difference};
-pub use many::{PairDifference, all_differences};
+pub use many::{PairDifference, all_differences, all_pairs, mean_difference};
 pub use multiple::holm;
 pub use power::{detectable_difference, images_needed};
-pub use set::set_difference;
+pub(crate) use resample::standard_deviation;
+pub use set::exchange_test;
+
+/// With fewer replicates the bounds of a 95% interval are hardly more than the extremes.
+pub const FEWEST_REPLICATES: usize = 100;
 
 /// How often to resample, and from which seed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,9 +54,9 @@ impl Default for Resampling {
 
 impl Resampling {
     fn check(&self) -> Result<(), MetricError> {
-        if self.replicates < 2 {
+        if self.replicates < FEWEST_REPLICATES {
             return Err(MetricError::InvalidSetting(format!(
-                "bootstrap: {} replicates, at least 2 needed (1,000 are usual)",
+                "bootstrap: {} replicates, at least {FEWEST_REPLICATES} needed (1,000 are usual)",
                 self.replicates
             )));
         }
@@ -67,9 +69,7 @@ impl Resampling {
 pub struct Difference {
     /// Difference of the two values as they are printed.
     pub observed: f64,
-    /// By how much finite samples shift it; 0 for means. Both estimates have it removed.
-    pub bias: f64,
-    /// Difference less bias, with the standard error and interval of the paired bootstrap.
+    /// The difference with the standard error and interval of the paired bootstrap; of Student's t below 30 images.
     pub bootstrap: Estimate,
     /// The same by the delta method: a normal interval from the influence of each image.
     pub influence: Estimate,
@@ -79,6 +79,11 @@ pub struct Difference {
     pub detectable: f64,
     /// Number of images.
     pub images: usize,
+}
+
+/// Two-sided normal p-value of the hypothesis that the value is 0.
+pub(crate) fn p_value(estimate: Estimate) -> f64 {
+    normal::two_sided(estimate.value, estimate.se)
 }
 
 #[cfg(test)]

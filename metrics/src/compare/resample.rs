@@ -115,17 +115,8 @@ pub(super) fn bca(value: f64, mut replicates: Vec<f64>, influence: &[f64]) -> Es
     Estimate { value, se, ci95: [bound(0.025), bound(0.975)] }
 }
 
-/// The basic interval (Davison & Hinkley 1997, section 5.2) of a value from how far replicates fluctuate
-/// around their expectation.
-pub(super) fn basic(value: f64, mut fluctuations: Vec<f64>) -> Estimate {
-    let se = standard_deviation(&fluctuations);
-    fluctuations.sort_unstable_by(f64::total_cmp);
-    let ci95 = [value - quantile(&fluctuations, 0.975), value - quantile(&fluctuations, 0.025)];
-    Estimate { value, se, ci95 }
-}
-
 /// Standard deviation, ddof 1.
-pub(super) fn standard_deviation(values: &[f64]) -> f64 {
+pub(crate) fn standard_deviation(values: &[f64]) -> f64 {
     let n = values.len() as f64;
     let mean = values.iter().sum::<f64>() / n;
     (values.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / (n - 1.0)).sqrt()

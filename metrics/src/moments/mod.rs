@@ -16,7 +16,7 @@ use rayon::prelude::*;
 
 use crate::MetricError;
 pub(crate) use comoment::{centred, column_means, comoment_about, weighted_mean, weighted_moments};
-use rank_k::Products;
+pub(crate) use rank_k::Products;
 
 /// Rows per block: many, so that merging costs little beside the products; few, so that threads share small sets.
 const BLOCK_ROWS: usize = 2048;
@@ -81,6 +81,11 @@ impl Moments {
         }
         let comoment = (&covariance + &covariance.t()) * (0.5 * degrees);
         Ok(Self { n, mean, comoment })
+    }
+
+    /// Moments that were summed elsewhere: count, mean and co-moment.
+    pub(crate) fn from_sums(n: u64, mean: Array1<f64>, comoment: Array2<f64>) -> Self {
+        Self { n, mean, comoment }
     }
 
     /// Adds the rows of a matrix `[n, d]`.

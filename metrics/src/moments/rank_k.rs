@@ -12,7 +12,7 @@ const PACKED_ROWS: usize = 128;
 const READ_ROWS: usize = 16;
 
 /// The sums over some rows, shifted by a vector near their mean.
-pub(super) struct Products {
+pub(crate) struct Products {
     d: usize,
     /// The tiles on and below the diagonal, row by row.
     tiles: Vec<Tile>,
@@ -22,7 +22,7 @@ pub(super) struct Products {
 
 impl Products {
     /// Sums over `rows`, of any real type, each scaled by the square root of its weight; weights are 1 where none are given.
-    pub(super) fn of<T: Copy + Into<f64>>(
+    pub(crate) fn of<T: Copy + Into<f64>>(
         rows: ArrayView2<T>,
         shift: ArrayView1<f64>,
         weights: Option<&[f64]>,
@@ -61,7 +61,7 @@ impl Products {
     }
 
     /// Adds the sums over other rows, shifted by the same vector.
-    pub(super) fn add(&mut self, other: &Self) {
+    pub(crate) fn add(&mut self, other: &Self) {
         let entries = |tiles: &'_ [Tile]| tiles.as_flattened().as_flattened().len();
         debug_assert_eq!(entries(&self.tiles), entries(&other.tiles));
         let own = self.tiles.as_flattened_mut().as_flattened_mut();
@@ -71,12 +71,12 @@ impl Products {
     }
 
     /// Σ (x − s), `[d]`.
-    pub(super) fn sums(&self) -> ArrayView1<'_, f64> {
+    pub(crate) fn sums(&self) -> ArrayView1<'_, f64> {
         ArrayView1::from(&self.sums[..self.d])
     }
 
     /// Σ (x − s)(x − s)ᵀ, `[d, d]`.
-    pub(super) fn into_matrix(self) -> Array2<f64> {
+    pub(crate) fn into_matrix(self) -> Array2<f64> {
         let at = |i: usize, j: usize| {
             let (row, column) = (i / WIDTH, j / WIDTH);
             self.tiles[row * (row + 1) / 2 + column][i % WIDTH][j % WIDTH]

@@ -10,7 +10,7 @@ pub fn leaderboard() -> Record {
         Standing {
             name: name.into(),
             rank,
-            rank_range: range,
+            rank_range: Some(range),
             scores: scores(level),
             public: Some(measure(0.1151 + level)),
             private: Some(measure(0.1169 + level)),
@@ -91,7 +91,7 @@ pub fn crowded(submissions: u64) -> Record {
             .map(|rank| Standing {
                 name: format!("team {rank}/submission.csv"),
                 rank,
-                rank_range: [rank.saturating_sub(3).max(1), (rank + 3).min(submissions)],
+                rank_range: Some([rank.saturating_sub(3).max(1), (rank + 3).min(submissions)]),
                 public_rank: Some(submissions + 1 - rank),
                 private_rank: Some(rank),
                 scores: scores(rank as f64 / 4000.0),

@@ -2,6 +2,7 @@
 
 #![allow(dead_code)] // each test uses its own part of the examples
 
+mod agreement;
 mod bench;
 mod caption;
 mod compare;
@@ -12,6 +13,7 @@ mod score;
 use fgd_record::*;
 use serde_json::json;
 
+pub use agreement::agreement;
 pub use caption::caption;
 pub use compare::{compare, compare_few};
 #[allow(unused_imports)] // each test uses its own part of the examples
@@ -31,6 +33,7 @@ pub fn all() -> Vec<(&'static str, Record)> {
         ("compare", compare()),
         ("compare-few", compare_few()),
         ("leaderboard", leaderboard()),
+        ("agreement", agreement()),
         ("caption", caption()),
         ("bench-single", bench::single()),
         ("bench-server", bench::server()),
@@ -161,6 +164,7 @@ pub fn scores(level: f64) -> ScoreResults {
             corrected: Some(0.033_46 + level / 2.0),
             se: Some(0.000_92),
             ci95: Some([0.031_66 + level / 2.0, 0.035_26 + level / 2.0]),
+            marks: Vec::new(),
             reason: None,
             warning: None,
         },
@@ -244,7 +248,8 @@ fn difference(
         system: system.into(),
         versus: versus.into(),
         estimate,
-        warning: None,
+        marks: Vec::new(),
+        exchange_p_value: None,
         p_value: Some(p),
         p_holm: Some((2.0 * p).min(1.0)),
         test: "sign-flip, 10000 draws".into(),
@@ -258,7 +263,7 @@ fn difference(
             value: "Dog".into(),
             n: 412,
             estimate: Measure::estimated(-0.012, 0.006, [-0.0238, -0.0002]),
-            warning: None,
+            marks: Vec::new(),
         }],
     }
 }

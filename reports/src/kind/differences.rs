@@ -1,7 +1,8 @@
 //! Differences between systems: how large, how sure, on how many images.
 
-use fgd_record::{Difference, Measure};
+use fgd_record::Difference;
 
+use super::set::marked;
 use crate::document::number::{MISSING, count, p_value};
 use crate::document::{Cell, Document, Table, Tone, grouped};
 
@@ -34,36 +35,40 @@ pub fn table(document: &mut Document, differences: &[Difference]) {
         true => String::new(),
         false => format!(" Tests: {}.", tests.join("; ")),
     };
+    let exchanged = differences.iter().any(|d| d.exchange_p_value.is_some());
+    let exchange = match exchanged {
+        true => {
+            "p (exchange): that the captions are interchangeable, which systems that are equally far in different directions are not. "
+        }
+        false => "",
+    };
     let table = Table::of("Differences", differences)
         .text("metric", |d| &d.metric)
         .text("system", |d| Cell::subject(&d.system))
         .text("versus", |d| Cell::subject(&d.versus))
-        .number("difference", |d| estimated(&d.estimate, &d.warning).tone(verdict(d).tone))
+        .number("difference", |d| {
+            marked(Cell::difference(&d.estimate), &d.marks).tone(verdict(d).tone)
+        })
         .text("verdict", verdict)
         .number("p (Holm)", |d| Cell::new(p_value(d.p_holm), d.p_holm))
         .number("win/tie/loss", outcomes)
         .optional()
         .number("p", |d| Cell::new(p_value(d.p_value), d.p_value))
         .optional()
+        .when(exchanged, |table| {
+            let p = |d: &Difference| Cell::new(p_value(d.exchange_p_value), d.exchange_p_value);
+            table.number("p (exchange)", p).optional()
+        })
         .number("detectable", |d| Cell::value(d.minimum_detectable, d.estimate.se))
         .optional()
         .number("N needed", |d| Cell::count(d.n_needed))
         .optional()
         .remark(format!(
-            "difference: system minus versus. detectable: the smallest true difference that this many images show with 80% power; N needed: images that would show the estimated one.{tests}"
+            "difference: system minus versus. {exchange}detectable: the smallest true difference that this many images show with 80% power; N needed: images that would show the estimated one.{tests}"
         ))
         .sortable();
     document.table(table);
     notices(document, differences);
-}
-
-/// A difference with its interval, which is marked where it is not to be taken at its word.
-fn estimated(estimate: &Measure, warning: &Option<String>) -> Cell {
-    let mut cell = Cell::difference(estimate);
-    if warning.is_some() {
-        cell.text.push_str(" *");
-    }
-    cell
 }
 
 /// On how many images a system is better, equal and worse.
@@ -77,31 +82,22 @@ fn outcomes(difference: &Difference) -> Cell {
     Cell::new(text, difference.wins.map(|n| n as f64))
 }
 
-/// Why differences are missing or untested, and which intervals are marked. What is said of several is said once.
+/// Why differences are missing or untested. What is said of several is said once.
 fn notices(document: &mut Document, differences: &[Difference]) {
-    let said = differences.iter().flat_map(|d| {
-        let warning = d.warning.iter().map(|text| (text, Tone::Warning));
-        let reason = d.estimate.reason.iter().map(|text| (text, Tone::Plain));
-        warning.chain(reason).map(move |said| (said, d))
-    });
-    for ((text, tone), of) in grouped(said) {
-        let mark = if tone == Tone::Warning { "*" } else { MISSING };
+    let said = differences.iter().filter_map(|d| Some((d.estimate.reason.as_ref()?, d)));
+    for (text, of) in grouped(said) {
         let first = format!("{}, {} versus {}", of[0].metric, of[0].system, of[0].versus);
         let more = match of.len() {
             1 => String::new(),
             n => format!(" and {} more", n - 1),
         };
-        document.notice(tone, format!("{mark} {first}{more}: {text}"));
+        document.notice(Tone::Plain, format!("{MISSING} {first}{more}: {text}"));
     }
 }
 
 /// Differences within groups of images.
 pub fn by_group(differences: &[Difference]) -> Table {
     let slices = || differences.iter().flat_map(|d| d.slices.iter().map(move |slice| (d, slice)));
-    let remark = match slices().any(|(_, slice)| slice.warning.is_some()) {
-        true => "* no more images than dimensions: the interval is only indicative.",
-        false => "",
-    };
     Table::of("Differences by group", slices())
         .text("metric", |(d, _)| &d.metric)
         .text("system", |(d, _)| Cell::subject(&d.system))
@@ -109,7 +105,6 @@ pub fn by_group(differences: &[Difference]) -> Table {
         .text("group", |(_, slice)| format!("{} = {}", slice.column, slice.value))
         .number("images", |(_, slice)| Cell::count(slice.n))
         .optional()
-        .number("difference", |(_, slice)| estimated(&slice.estimate, &slice.warning))
-        .remark(remark)
+        .number("difference", |(_, slice)| marked(Cell::difference(&slice.estimate), &slice.marks))
         .into()
 }

@@ -66,9 +66,8 @@ impl Kind for LeaderboardResults {
 
 /// The ranks of a submission, over all images and over the parts of the split.
 fn ranks(rows: &mut numbers::Numbers, results: &LeaderboardResults, standing: &Standing) {
-    let [best, worst] = standing.rank_range;
-    let rank =
-        Measure { low: Some(best as f64), high: Some(worst as f64), ..plain(standing.rank as f64) };
+    let [low, high] = [0, 1].map(|end| standing.rank_range.map(|range| range[end] as f64));
+    let rank = Measure { low, high, ..plain(standing.rank as f64) };
     let row = || numbers::Number::of(&standing.name);
     rows.push(row().n(results.n).measure("rank", &rank));
     let split = results.split.as_ref();
@@ -118,7 +117,9 @@ fn public_line(split: &Split) -> String {
 
 /// A range of ranks: `2`, or `2–4` where the systems in it are not separable.
 fn rank_range(standing: &Standing) -> Cell {
-    let [best, worst] = standing.rank_range;
+    let Some([best, worst]) = standing.rank_range else {
+        return MISSING.into();
+    };
     let text = match best == worst {
         true => best.to_string(),
         false => format!("{best}–{worst}"),
@@ -170,7 +171,7 @@ fn standings(results: &LeaderboardResults) -> Table {
             let cosine = |s: &Standing| Cell::measure(&s.scores.mean_cosine);
             table.number("mean_cosine", cosine).optional()
         })
-        .remark("fgd_paired and fgd_set: lower is better, fgd_set with its bias removed; ± is half of the 95% interval. range: the ranks that the differences leave open; systems that share ranks are not separable.")
+        .remark("fgd_paired and fgd_set: lower is better, fgd_set with its bias removed; ± is half of the 95% interval. range: the ranks that the differences leave open, none where there is no test; systems that share ranks are not separable.")
         .sortable()
         .into()
 }

@@ -4,6 +4,7 @@
 //! pages and its place in a site. Formats, site and exports work on that and never ask for the kind. The tables and
 //! pictures that several kinds share are files of their own here.
 
+mod agreement;
 mod bench;
 mod caption;
 mod captions;

@@ -1,7 +1,7 @@
 //! How tables of several systems show the distances: the parts of the paired one, and the set distance, whose bias can
 //! not always be removed.
 
-use fgd_record::{Decomposition, ScoreResults, SetMeasure};
+use fgd_record::{Decomposition, Mark, ScoreResults, SetMeasure};
 
 use crate::document::number::{MISSING, value};
 use crate::document::{Cell, Document, Tone, grouped};
@@ -36,8 +36,17 @@ impl Part {
 pub fn cell(set: &SetMeasure) -> Cell {
     match (set.corrected, set.value) {
         (None, Some(raw)) => Cell::new(format!("{} raw", value(Some(raw), set.se)), Some(raw)),
-        _ => Cell::with_interval(&set.without_bias()),
+        _ => marked(Cell::with_interval(&set.without_bias()), &set.marks),
     }
+}
+
+/// A number with what is said beside it where its interval is not to be taken like the others.
+pub fn marked(mut cell: Cell, marks: &[Mark]) -> Cell {
+    if !marks.is_empty() {
+        let labels: Vec<&str> = marks.iter().map(|mark| mark.label()).collect();
+        cell.text = format!("{} ({})", cell.text, labels.join(", "));
+    }
+    cell
 }
 
 /// What must be known of the set distances of these systems, each thing said once.

@@ -1,6 +1,6 @@
 //! What is said of one system and its scores, in a record of its own or as one of several.
 
-use fgd_record::{Measure, Pairing, Record, ScoreResults, Slice};
+use fgd_record::{Mark, Measure, Pairing, Record, ScoreResults, Slice};
 
 use super::{captions, figures, provenance, set, spread, verdict};
 use crate::document::number::{MISSING, counted, interval};
@@ -61,9 +61,10 @@ fn subject(results: &ScoreResults, record: &Record) -> String {
 }
 
 /// A row of the table of scores.
-struct ScoreRow {
+struct ScoreRow<'a> {
     name: &'static str,
     measure: Measure,
+    marks: &'a [Mark],
     share: Option<f64>,
     meaning: String,
     tone: Tone,
@@ -74,6 +75,7 @@ fn scores(results: &ScoreResults) -> Table {
     let row = |name, measure: &Measure, meaning: &str, tone| ScoreRow {
         name,
         measure: measure.clone(),
+        marks: &[],
         share: None,
         meaning: meaning.to_string(),
         tone,
@@ -106,7 +108,8 @@ fn scores(results: &ScoreResults) -> Table {
         let meaning = "what this number of captions alone adds";
         rows.push(row("  bias", &bias, meaning, Tone::Plain));
         let meaning = "bias removed: the number to compare";
-        rows.push(row("  corrected", &set.without_bias(), meaning, Tone::Strong));
+        let corrected = row("  corrected", &set.without_bias(), meaning, Tone::Strong);
+        rows.push(ScoreRow { marks: &set.marks, ..corrected });
     }
     if let Some(infinity) = &results.fgd_infinity {
         let meaning = format!(
@@ -120,9 +123,9 @@ fn scores(results: &ScoreResults) -> Table {
     Table::of("Scores", &rows)
         .text("metric", |row| Cell::from(row.name).tone(row.tone))
         .number("value", |row| Cell::measure(&row.measure).tone(row.tone))
-        .number("95% interval", |row| Cell::interval(&row.measure))
+        .number("95% interval", |row| set::marked(Cell::interval(&row.measure), row.marks))
         .when(results.decomposition.is_some(), |table| {
-            let share = |row: &ScoreRow| row.share.map_or_else(Cell::default, Cell::percent);
+            let share = |row: &ScoreRow<'_>| row.share.map_or_else(Cell::default, Cell::percent);
             table.number("share", share).optional()
         })
         .text("how to read it", |row| Cell::from(&row.meaning).tone(Tone::Dim))

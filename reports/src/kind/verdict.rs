@@ -103,9 +103,10 @@ pub fn leaderboard(document: &mut Document, results: &LeaderboardResults) {
         _ => with_interval(&first.scores.fgd_paired).unwrap_or_default(),
     };
     let open: Vec<&Standing> =
-        others.iter().filter(|standing| standing.rank_range[0] == 1).collect();
+        others.iter().filter(|s| s.rank_range.is_some_and(|[best, _]| best == 1)).collect();
     let rest = match open.as_slice() {
         [] if others.is_empty() => String::new(),
+        [] if first.rank_range.is_none() => ", by a difference that has no test".into(),
         [] => ", separably ahead of all others".into(),
         [only] => format!(", not separable from {}", only.name),
         [one, rest @ ..] => format!(", not separable from {} and {} more", one.name, rest.len()),

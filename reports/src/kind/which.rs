@@ -11,6 +11,7 @@ pub fn of(record: &Record) -> &dyn Kind {
         Results::Score(results) => &**results,
         Results::Compare(results) => &**results,
         Results::Leaderboard(results) => &**results,
+        Results::Agreement(results) => &**results,
         Results::Caption(results) => &**results,
         Results::Bench(results) => &**results,
         Results::Nightly(results) => &**results,

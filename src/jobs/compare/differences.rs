@@ -5,14 +5,17 @@
 
 use fgd_metrics::MetricError;
 use fgd_metrics::compare::{
-    self, Resampling, holm, images_needed, outcomes, paired_difference, set_difference,
+    Resampling, detectable_difference, exchange_test, holm, images_needed, outcomes,
+    paired_difference,
 };
+use fgd_metrics::estimate::Estimate;
+use fgd_metrics::inference::{SetDifference, SetInference};
 use fgd_metrics::metric::{FGD_PAIRED, FGD_SET};
 use fgd_metrics::sufficient::Statistics;
-use fgd_record::{Difference, DifferenceSlice, Measure, ScoreResults};
+use fgd_record::{Difference, DifferenceSlice, Mark, Measure, ScoreResults};
 
 use crate::jobs::scoring::metrics::{higher_is_better, value};
-use crate::jobs::scoring::numbers::PerCaption;
+use crate::jobs::scoring::numbers::{PerCaption, inference};
 use crate::jobs::scoring::set::EvalSet;
 use crate::jobs::scoring::slices::Grouping;
 
@@ -20,6 +23,10 @@ use crate::jobs::scoring::slices::Grouping;
 const RANDOMISATIONS: usize = 10_000;
 /// With this many exchanges per test made, the smallest corrected p-value is 0.005.
 const RANDOMISATIONS_PER_TEST: usize = 200;
+
+/// Said of set distances whose bias is not known.
+const NO_TEST: &str = "the corrected fgd_set of a system is withheld, so nothing can be said of the difference; fgd_paired needs no \
+                       more images than two";
 
 /// A system that takes part in a comparison.
 #[derive(Debug)]
@@ -59,10 +66,10 @@ pub struct PerImage {
 
 /// What there is to compare two systems by, in one metric.
 enum Evidence<'a> {
-    /// Statistics of every image.
-    Statistics(&'a Statistics, &'a Statistics),
+    /// Statistics of every image, and the images.
+    Statistics(&'a Statistics, &'a Statistics, &'a EvalSet),
     /// The set distance of two sets.
-    Set(&'a EvalSet, &'a EvalSet),
+    Set(&'a PerImage, &'a PerImage),
     /// There is no test, for this reason.
     Untested(String),
 }
@@ -124,19 +131,17 @@ fn difference(
         system: a.name.clone(),
         versus: b.name.clone(),
         test: test_of(&evidence, resampling),
-        warning: match evidence {
-            Evidence::Set(a, _) => few(a.len(), a),
-            _ => None,
-        },
         ..Difference::default()
     };
     match found(&evidence, None, resampling)? {
         Ok(found) => {
-            difference.estimate = measure(&found);
+            difference.estimate = measure(found.estimate);
+            difference.marks = found.marks;
             difference.p_value = Some(found.p_value);
-            difference.minimum_detectable = Some(found.detectable);
+            difference.exchange_p_value = found.exchange_p_value;
+            difference.minimum_detectable = Some(detectable_difference(found.estimate.se));
             difference.n_needed =
-                images_needed(found.influence.value, found.influence.se, found.images);
+                images_needed(found.estimate.value, found.estimate.se, found.images);
         }
         Err(reason) => {
             difference.estimate = Measure {
@@ -148,7 +153,7 @@ fn difference(
             };
         }
     }
-    if let (Evidence::Statistics(a, b), Some(higher)) = (&evidence, difference.higher_is_better)
+    if let (Evidence::Statistics(a, b, _), Some(higher)) = (&evidence, difference.higher_is_better)
         && a.is_mean()
         && let Ok(outcomes) = outcomes(&a.per_image(), &b.per_image(), !higher)
     {
@@ -160,33 +165,21 @@ fn difference(
     let estimates_only = Resampling { randomisations: 1, ..*resampling };
     for grouping in groupings {
         for (group, images) in &grouping.groups {
+            let found = found(&evidence, Some(images), &estimates_only)?;
+            let (estimate, marks) = match found {
+                Ok(found) => (measure(found.estimate), found.marks),
+                Err(reason) => (Measure::missing(reason), Vec::new()),
+            };
             difference.slices.push(DifferenceSlice {
                 column: grouping.column.clone(),
                 value: group.clone(),
                 n: images.len() as u64,
-                warning: match evidence {
-                    Evidence::Set(a, _) => few(images.len(), a),
-                    _ => None,
-                },
-                estimate: match found(&evidence, Some(images), &estimates_only)? {
-                    Ok(found) => measure(&found),
-                    Err(reason) => Measure::missing(reason),
-                },
+                estimate,
+                marks,
             });
         }
     }
     Ok(difference)
-}
-
-/// Intervals of a set distance need more images than dimensions; exchanges do not.
-fn few(images: usize, set: &EvalSet) -> Option<String> {
-    let dimensions = set.candidates.ncols();
-    (images <= dimensions).then(|| {
-        format!(
-            "{images} images in {dimensions} dimensions: the interval is only indicative and may disagree with the \
-             p-value, which is exact"
-        )
-    })
 }
 
 /// What a metric of two systems can be compared by.
@@ -197,10 +190,19 @@ fn evidence<'a>(metric: &str, a: &'a Contender, b: &'a Contender) -> Evidence<'a
     };
     let statistics = |system: &'a PerImage| system.per_caption.statistics.get(metric);
     match (statistics(a), statistics(b)) {
-        _ if metric == FGD_SET => Evidence::Set(&a.set, &b.set),
-        (Some(a), Some(b)) => Evidence::Statistics(a, b),
+        _ if metric == FGD_SET => Evidence::Set(a, b),
+        (Some(of_a), Some(of_b)) => Evidence::Statistics(of_a, of_b, &a.set),
         _ => Evidence::Untested("was not computed for both systems".into()),
     }
+}
+
+/// What came of a comparison.
+struct Found {
+    estimate: Estimate,
+    marks: Vec<Mark>,
+    p_value: f64,
+    exchange_p_value: Option<f64>,
+    images: usize,
 }
 
 /// Compares two systems on `images`, or on all; the inner error is why that cannot be done.
@@ -208,15 +210,26 @@ fn found(
     evidence: &Evidence,
     images: Option<&[usize]>,
     resampling: &Resampling,
-) -> Result<Result<compare::Difference, String>, MetricError> {
+) -> Result<Result<Found, String>, MetricError> {
     let found = match (evidence, images) {
-        (Evidence::Statistics(a, b), None) => paired_difference(a, b, resampling),
-        (Evidence::Statistics(a, b), Some(images)) => {
-            paired_difference(&a.subset(images), &b.subset(images), resampling)
+        (Evidence::Statistics(a, b, set), None) => statistics(a, b, set, resampling),
+        (Evidence::Statistics(a, b, set), Some(images)) => {
+            let set = set.subset(images);
+            statistics(&a.subset(images), &b.subset(images), &set, resampling)
         }
-        (Evidence::Set(a, b), None) => set(a, b, resampling),
+        (Evidence::Set(a, b), None) => {
+            let (of_a, of_b) = (&a.per_caption.inference, &b.per_caption.inference);
+            match (of_a, of_b) {
+                (Some(of_a), Some(of_b)) => sets(&a.set, &b.set, of_a, of_b, Some(resampling)),
+                _ => return Ok(Err(NO_TEST.to_owned())),
+            }
+        }
         (Evidence::Set(a, b), Some(images)) => {
-            set(&a.subset(images), &b.subset(images), resampling)
+            let (a, b) = (a.set.subset(images), b.set.subset(images));
+            match (inference(&a, resampling.seed)?, inference(&b, resampling.seed)?) {
+                (Ok(of_a), Ok(of_b)) => sets(&a, &b, &of_a, &of_b, None),
+                (Err(reason), _) | (_, Err(reason)) => return Ok(Err(reason)),
+            }
         }
         (Evidence::Untested(reason), _) => return Ok(Err(reason.clone())),
     };
@@ -227,33 +240,63 @@ fn found(
     }
 }
 
-fn set(
+/// Compares statistics of images, or of clusters of them.
+fn statistics(
+    a: &Statistics,
+    b: &Statistics,
+    set: &EvalSet,
+    resampling: &Resampling,
+) -> Result<Found, MetricError> {
+    let found = match set.clusters() {
+        None => paired_difference(a, b, resampling),
+        Some(of) => paired_difference(&a.by_cluster(of), &b.by_cluster(of), resampling),
+    }?;
+    // Of a finite population only what was not drawn is left to chance.
+    Ok(Found {
+        estimate: found.bootstrap.with_error(set.left_out().sqrt()),
+        marks: Vec::new(),
+        p_value: found.p_value,
+        exchange_p_value: None,
+        images: set.len(),
+    })
+}
+
+/// Compares set distances; the captions are exchanged where a test is asked for.
+fn sets(
     a: &EvalSet,
     b: &EvalSet,
-    resampling: &Resampling,
-) -> Result<compare::Difference, MetricError> {
-    let image_of = a.image_of.as_deref().unwrap_or_default();
-    set_difference(
-        a.candidates.view(),
-        b.candidates.view(),
-        a.references.view(),
-        image_of,
-        resampling,
-    )
+    of_a: &SetInference,
+    of_b: &SetInference,
+    exchanges: Option<&Resampling>,
+) -> Result<Found, MetricError> {
+    let difference: SetDifference = of_a.difference(of_b)?;
+    let exchange = |resampling| {
+        let image_of = a.image_of.as_deref().unwrap_or_default();
+        let [x, y, references] =
+            [&a.candidates, &b.candidates, &a.references].map(|rows| rows.view());
+        exchange_test(x, y, references, image_of, resampling)
+    };
+    Ok(Found {
+        estimate: difference.corrected,
+        marks: difference.small_sample.then_some(Mark::SmallSample).into_iter().collect(),
+        p_value: difference.p_value(),
+        exchange_p_value: exchanges.map(exchange).transpose()?,
+        images: a.len(),
+    })
 }
 
 fn test_of(evidence: &Evidence, resampling: &Resampling) -> String {
     let test = match evidence {
-        Evidence::Statistics(a, _) if a.is_mean() => "sign-flip",
+        Evidence::Statistics(_, _, set) if set.clusters().is_some() => "cluster exchange",
+        Evidence::Statistics(a, ..) if a.is_mean() => "sign-flip",
         Evidence::Statistics(..) => "statistics exchange",
-        Evidence::Set(..) => "caption exchange",
+        Evidence::Set(..) => return "normal, of equal corrected fgd_set".into(),
         Evidence::Untested(_) => return "none".into(),
     };
     format!("{test}, {} draws", resampling.randomisations)
 }
 
-fn measure(found: &compare::Difference) -> Measure {
-    let estimate = found.bootstrap;
+fn measure(estimate: Estimate) -> Measure {
     Measure::estimated(estimate.value, estimate.se, estimate.ci95)
 }
 

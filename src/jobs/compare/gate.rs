@@ -3,14 +3,21 @@
 //! `[SYSTEM.]METRIC OP BOUND`, where OP is one of `<`, `<=`, `>`, `>=` and BOUND is a number, the name of a
 //! system, or a system with a margin (`base+0.002`). Without SYSTEM the condition is put to every system but the
 //! one in the bound. `base` means the first system unless another one is called that.
+//!
+//! `fgd_set` against a system is a matter of the test of equal distance, at the 5% level: `fgd_set<=base` holds unless the system is
+//! shown to be worse, `fgd_set<base` holds where it is shown to be better. The raw values decide nothing, since what finite samples
+//! add to them differs from system to system.
 
 use fgd_metrics::metric::{FGD_PAIRED, FGD_SET};
-use fgd_record::{self as record, ScoreResults};
+use fgd_record::{self as record, Difference, ScoreResults};
 
 use crate::jobs::scoring::metrics::{self, numbers};
 
 /// The set distance with its bias removed, which only conditions call by a name of its own.
 pub const FGD_SET_CORRECTED: &str = "fgd_set_corrected";
+
+/// The 97.5% point of the normal distribution: the level of the table's verdicts.
+const Z975: f64 = 1.959_963_984_540_054;
 
 /// The name of the first system in a bound.
 const BASELINE: &str = "base";
@@ -36,7 +43,7 @@ enum Relation {
 }
 
 /// What a value is held against.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 enum Bound {
     Number(f64),
     /// The same metric of the system of this index, and a margin.
@@ -119,11 +126,16 @@ impl Gate {
     }
 
     /// Whether the condition holds for `systems`, given by name in the order of [`Gate::parse`]. A value that is
-    /// missing leaves it undecided.
+    /// missing leaves it undecided. `differences` are the tested ones; without them set distances are held to their values, like all
+    /// else.
     ///
     /// # Errors
     /// A metric that none of the systems has.
-    pub fn check(&self, systems: &[(&str, &ScoreResults)]) -> Result<record::Gate, GateError> {
+    pub fn check(
+        &self,
+        systems: &[(&str, &ScoreResults)],
+        differences: Option<&[Difference]>,
+    ) -> Result<record::Gate, GateError> {
         let has = |(_, scores): &(&str, &ScoreResults)| value(scores, &self.metric).is_some();
         if !systems.iter().any(has) {
             return Err(GateError::Metric {
@@ -132,8 +144,14 @@ impl Gate {
                 known: known(systems).join(", "),
             });
         }
-        let verdicts: Vec<(Option<bool>, String)> =
-            self.held.iter().map(|&index| self.verdict(systems[index], systems)).collect();
+        let verdicts: Vec<(Option<bool>, String)> = (self.held.iter())
+            .map(|&index| match (self.bound, differences) {
+                (Bound::System(other, margin), Some(differences)) if self.is_of_sets() => {
+                    self.tested(systems[index].0, systems[other].0, margin, differences)
+                }
+                _ => self.verdict(systems[index], systems),
+            })
+            .collect();
         let crossed: Vec<&(Option<bool>, String)> =
             verdicts.iter().filter(|(passed, _)| *passed != Some(true)).collect();
         let passed = match &crossed[..] {
@@ -149,6 +167,51 @@ impl Gate {
             passed,
             explanation: explanations.join("; "),
         })
+    }
+
+    fn is_of_sets(&self) -> bool {
+        [FGD_SET, FGD_SET_CORRECTED].contains(&self.metric.as_str())
+    }
+
+    /// What the test of the difference in `fgd_set` says of a system and the one in the bound.
+    fn tested(
+        &self,
+        name: &str,
+        other: &str,
+        margin: f64,
+        differences: &[Difference],
+    ) -> (Option<bool>, String) {
+        let of = |system: &str, versus: &str| {
+            differences
+                .iter()
+                .find(|d| d.metric == FGD_SET && d.system == system && d.versus == versus)
+                .and_then(|d| d.estimate.value.zip(d.estimate.se))
+        };
+        let found = of(name, other).or_else(|| of(other, name).map(|(value, se)| (-value, se)));
+        let Some((difference, se)) = found else {
+            let untested = format!("the difference of {name} and {other} in fgd_set has no test");
+            return (None, untested);
+        };
+        let (excess, bound) = (difference - margin, Z975 * se);
+        let passed = match self.relation {
+            Relation::LessOrEqual => excess <= bound,
+            Relation::GreaterOrEqual => excess >= -bound,
+            Relation::Less => excess < -bound,
+            Relation::Greater => excess > bound,
+        };
+        let shown = match () {
+            () if excess > bound => "above",
+            () if excess < -bound => "below",
+            () => "not separable from",
+        };
+        let target = if margin == 0.0 { other.to_owned() } else { format!("{other} {margin:+}") };
+        (
+            Some(passed),
+            format!(
+                "{name}: corrected fgd_set {shown} {target} (difference {difference:+.6} ± {:.6})",
+                bound
+            ),
+        )
     }
 
     fn verdict(

@@ -16,7 +16,7 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use fgd_captions::ReadOptions;
-use fgd_metrics::compare::Resampling;
+use fgd_metrics::compare::{FEWEST_REPLICATES, Resampling};
 use fgd_record::{
     self as record, Comparability, CompareResults, EncoderInfo, Finding, Pairing, Record, Results,
     ScoreResults,
@@ -104,10 +104,10 @@ impl Default for Request {
 pub fn run(request: &Request, session: &mut Session) -> Result<Record, JobError> {
     let start = Instant::now();
     let host = host::describe();
-    if request.replicates < 2 {
-        return Err(JobError::usage(
-            "--replicates: an interval needs at least 2, and 1000 are usual",
-        ));
+    if request.replicates < FEWEST_REPLICATES {
+        return Err(JobError::usage(format!(
+            "--replicates: an interval needs at least {FEWEST_REPLICATES}, and 1000 are usual"
+        )));
     }
     let names: Vec<String> = request.systems.iter().map(|s| s.name.clone()).collect();
     let gates = (request.gate.iter())
@@ -132,7 +132,7 @@ pub fn run(request: &Request, session: &mut Session) -> Result<Record, JobError>
     let clock = Instant::now();
     let mut results = compared(request, &scored, &opened)?;
     timings.insert("compare".into(), clock.elapsed().as_secs_f64());
-    results.gates = checked(&gates, &scored)?;
+    results.gates = checked(&gates, &scored, &results.differences)?;
     results.systems = (scored.contenders.into_iter().zip(opened.systems))
         .map(|(contender, system)| {
             let (checkpoint, captioning) =
@@ -274,11 +274,15 @@ fn compared(
     })
 }
 
-fn checked(gates: &[Gate], scored: &Scores) -> Result<Vec<record::Gate>, JobError> {
+fn checked(
+    gates: &[Gate],
+    scored: &Scores,
+    differences: &[record::Difference],
+) -> Result<Vec<record::Gate>, JobError> {
     let numbers: Vec<(&str, &ScoreResults)> = (scored.contenders.iter())
         .map(|contender| (contender.name.as_str(), &contender.scores))
         .collect();
-    let checked = gates.iter().map(|gate| gate.check(&numbers));
+    let checked = gates.iter().map(|gate| gate.check(&numbers, Some(differences)));
     checked.collect::<Result<_, _>>().map_err(JobError::usage)
 }
 

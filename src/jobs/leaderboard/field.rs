@@ -1,15 +1,14 @@
 //! The submissions, scored one after the other: only numbers are kept of each, so that hundreds need the memory of one.
 
 use fgd_captions::ReadOptions;
-use fgd_record::{EncoderInfo, Finding, Input, Rejected, SetMeasure, Severity};
+use fgd_record::{EncoderInfo, Finding, Input, Rejected, Severity};
 
 use super::Request;
-use super::rank::{Entry, Parts, pseudo_values};
+use super::rank::{Drawn, Entry, Evidence, Parts};
 use crate::jobs::embedding::Embedding;
 use crate::jobs::options::Named;
 use crate::jobs::scoring::captions::Gathered;
 use crate::jobs::scoring::findings::{counted, errors, for_record};
-use crate::jobs::scoring::numbers::PerCaption;
 use crate::jobs::scoring::set::EvalSet;
 use crate::jobs::scoring::system::System;
 use crate::jobs::scoring::{ImageScores, ScoreError, Scorer};
@@ -37,6 +36,10 @@ pub struct Field {
     images: Option<Vec<String>>,
     /// Every caption, where the record keeps them.
     pub captions: Gathered,
+    /// The units of its captions, in that order, and of the references.
+    units: Option<[Vec<usize>; 2]>,
+    /// How the images were drawn.
+    pub drawn: Drawn,
 }
 
 /// Why a submission is not in the field: by its own fault, or because nothing works.
@@ -115,37 +118,42 @@ impl Field {
         let public = public.map(|public| -> Result<Entry, Out> {
             let part = scorer.part(&images, public).map_err(|error| rejected(error.to_string()))?;
             let distances = part.per_caption.distance();
-            let parts =
+            let distances =
                 distances.ok_or_else(|| rejected("it has no distance to rank by".into()))?;
-            Ok(Entry { name: name.clone(), scores: part.results, parts })
+            let evidence = Evidence::Paired(distances);
+            Ok(Entry { name: name.clone(), scores: part.results, evidence })
         });
         let public = public.transpose()?;
         if request.keeping.captions {
             self.captions.add(name, &images, &score.results, &score.findings);
         }
-        let parts =
-            self.parts(images, &score.results.fgd_set, request.unpaired).map_err(rejected)?;
+        let evidence = self.evidence(images, request.unpaired).map_err(rejected)?;
         self.inputs.push(system.input("submission", name, &submission.path)?);
         let notes = for_record(&score.findings, name);
         self.findings.extend(notes.into_iter().take(FINDINGS_KEPT));
-        Ok((Entry { name: name.clone(), scores: score.results, parts }, public))
+        Ok((Entry { name: name.clone(), scores: score.results, evidence }, public))
     }
 
-    /// The numbers whose mean ranks the submission, or why there are none.
-    fn parts(
-        &mut self,
-        images: ImageScores,
-        set: &SetMeasure,
-        unpaired: bool,
-    ) -> Result<Vec<f64>, String> {
-        let parts = match unpaired {
-            false => images.per_caption.distance(),
-            true => {
-                let order = self.order_of_images(&images.set)?;
-                parts_of_set(set, &images.per_caption, &order)
-            }
-        };
-        parts.ok_or_else(|| "it has no distance to rank by".into())
+    /// What ranks the submission, or why there is nothing.
+    fn evidence(&mut self, images: ImageScores, unpaired: bool) -> Result<Evidence, String> {
+        let ImageScores { set, per_caption, .. } = images;
+        self.drawn =
+            Drawn { clusters: set.clusters().map(<[usize]>::to_vec), left_out: set.left_out() };
+        if !unpaired {
+            let distances = per_caption.distance();
+            return distances
+                .map(Evidence::Paired)
+                .ok_or_else(|| "it has no distance to rank by".into());
+        }
+        let order = self.order_of_images(&set)?;
+        let units = set
+            .units
+            .as_ref()
+            .map(|units| [order.iter().map(|&at| units.of(0)[at]).collect(), units.of(1).to_vec()]);
+        let units = units.unwrap_or_default();
+        // Differences cancel unit by unit: other units have nothing in common.
+        let same = *self.units.get_or_insert_with(|| units.clone()) == units;
+        Ok(Evidence::Set(per_caption.inference.filter(|_| same).map(Box::new)))
     }
 
     /// The order of a submission's captions by image. What two submissions share cancels only image by image, so
@@ -166,15 +174,6 @@ impl Field {
             Err("its images are not those of the first submission; only submissions of the same images can be ranked".into())
         }
     }
-}
-
-/// The set distance as a mean over captions, in this order, and references.
-fn parts_of_set(set: &SetMeasure, per_caption: &PerCaption, order: &[usize]) -> Option<Vec<f64>> {
-    let influence = per_caption.influence.as_ref()?;
-    let candidates: Vec<f64> = order.iter().map(|&at| influence[at]).collect();
-    let references = per_caption.reference_influence.as_ref()?;
-    let value = set.corrected.or(set.value)?;
-    Some(pseudo_values(value, &candidates, references))
 }
 
 fn first_errors(mut findings: Vec<Finding>) -> Vec<Finding> {

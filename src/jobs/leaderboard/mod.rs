@@ -21,7 +21,7 @@ use super::scoring::system::{System, stem};
 use super::{JobError, Session};
 use crate::host;
 use field::Field;
-use rank::{Parts, RankedBy, rank};
+use rank::{Drawn, Parts, RankedBy, rank};
 use split::{SplitBy, USAGE};
 
 /// What `fgd leaderboard` is asked.
@@ -156,7 +156,13 @@ pub fn boards(request: &Request, session: &mut Session) -> Result<Boards, JobErr
         if parts.seed.is_some() {
             origin.settings.remove("seed");
         }
-        let mut results = rank(field.public, ranked_by, None, &origin.comparability.key)?;
+        // The clusters of the public images alone.
+        let drawn = Drawn {
+            clusters: (field.drawn.clusters.as_ref())
+                .map(|of| parts.public_images().iter().map(|&image| of[image]).collect()),
+            ..field.drawn.clone()
+        };
+        let mut results = rank(field.public, ranked_by, None, &drawn, &origin.comparability.key)?;
         results.split = Some(Split { seed: None, rank_correlation: None, ..parts.split() });
         results.rejected = field.rejected.clone();
         let mut record = provenance::record(origin, Results::Leaderboard(Box::new(results)));
@@ -164,7 +170,8 @@ pub fn boards(request: &Request, session: &mut Session) -> Result<Boards, JobErr
         Ok(record)
     });
     let public = public.transpose()?;
-    let mut results = rank(field.entries, ranked_by, parts.as_ref(), &origin.comparability.key)?;
+    let key = &origin.comparability.key;
+    let mut results = rank(field.entries, ranked_by, parts.as_ref(), &field.drawn, key)?;
     results.rejected = field.rejected;
     let mut captions = field.captions;
     captions.order_by(results.standings.iter().map(|standing| standing.name.as_str()));

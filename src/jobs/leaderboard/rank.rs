@@ -3,22 +3,21 @@
 //! A submission is kept as its score and one number per image, so that hundreds need little memory.
 //!
 //! Ranked is by `fgd_paired`, a mean over images, or, where the references are of other images, by `fgd_set` with its bias
-//! removed. The set distance is no mean, but it has influences: with the pseudo-values V + (N+M)/N · IF(x) of its N captions and
-//! V + (N+M)/M · IF(y) of its M references it is the mean of N + M numbers, whose variance is that of the delta method (Efron &
-//! Tibshirani 1993, *An Introduction to the Bootstrap*, ch. 11). What two submissions share, the images and the references,
-//! cancels in their difference. Near equality the first order overstates the error, so such pairs are rather called
-//! inseparable.
+//! removed. What two submissions share, the images and the references, cancels in their difference, of either. With no more images
+//! than dimensions nothing is known of the bias of `fgd_set`: the order is then that of the raw distances, and there are no ranges.
 
 use std::collections::BTreeMap;
 
 use fgd_metrics::MetricError;
 use fgd_metrics::compare::{
-    PairDifference, all_differences, detectable_difference, images_needed, outcomes,
+    PairDifference, all_pairs, detectable_difference, images_needed, mean_difference, outcomes,
 };
 use fgd_metrics::estimate::Estimate;
+use fgd_metrics::inference::SetInference;
 use fgd_metrics::metric::{FGD_PAIRED, FGD_SET};
 use fgd_record::{
-    Difference, LeaderboardResults, Measure, PRIVATE, PUBLIC, SPLIT, ScoreResults, Split, Standing,
+    Difference, LeaderboardResults, Mark, Measure, PRIVATE, PUBLIC, SPLIT, ScoreResults, Split,
+    Standing,
 };
 use fgd_store::digest::Digest;
 
@@ -51,21 +50,42 @@ pub struct Entry {
     pub name: String,
     /// Its numbers.
     pub scores: ScoreResults,
-    /// Numbers whose mean is the metric that ranks, in the same order for all: distances image by image, or
-    /// [`pseudo_values`].
-    pub parts: Vec<f64>,
+    /// What its rank rests on.
+    pub evidence: Evidence,
 }
 
-/// Numbers whose mean is `value` and whose spread is that of a set distance with these influences, each of mean 0.
-pub fn pseudo_values(value: f64, candidates: &[f64], references: &[f64]) -> Vec<f64> {
-    let all = (candidates.len() + references.len()) as f64;
-    let of = |influences: &[f64]| -> Vec<f64> {
-        let weight = all / influences.len() as f64;
-        influences.iter().map(|i| value + weight * i).collect()
-    };
-    let mut values = of(candidates);
-    values.extend(of(references));
-    values
+/// What submissions are ranked by.
+#[derive(Debug, Clone)]
+pub enum Evidence {
+    /// Distances image by image, in the same order for all.
+    Paired(Vec<f64>),
+    /// The set distance; `None` where its bias is not known.
+    Set(Option<Box<SetInference>>),
+}
+
+impl Entry {
+    /// Distances image by image; none for set distances.
+    fn distances(&self) -> &[f64] {
+        match &self.evidence {
+            Evidence::Paired(distances) => distances,
+            Evidence::Set(_) => &[],
+        }
+    }
+}
+
+/// How the images were drawn, which is the same for all submissions.
+#[derive(Debug, Clone)]
+pub struct Drawn {
+    /// The cluster of each image, where images depend on each other.
+    pub clusters: Option<Vec<usize>>,
+    /// Part of the population's images that were not drawn, in [0, 1].
+    pub left_out: f64,
+}
+
+impl Default for Drawn {
+    fn default() -> Self {
+        Self { clusters: None, left_out: 1.0 }
+    }
 }
 
 /// The images of each part of a split.
@@ -124,19 +144,19 @@ pub fn rank(
     entries: Vec<Entry>,
     ranked_by: RankedBy,
     parts: Option<&Parts>,
+    drawn: &Drawn,
     comparability_key: &str,
 ) -> Result<LeaderboardResults, MetricError> {
-    let means: Vec<f64> = entries.iter().map(|entry| mean(&entry.parts)).collect();
+    let means = values(&entries);
     let ranks = ranks(&means);
-    let pairs = if entries.iter().all(|entry| entry.parts.len() > 1) {
-        let values: Vec<&[f64]> = entries.iter().map(|e| e.parts.as_slice()).collect();
-        all_differences(&values)?
-    } else {
-        // One image separates nobody.
-        Vec::new()
+    let pairs = pairs(&entries, drawn)?;
+    let ranges = match &pairs {
+        Some(pairs) => rank_ranges(entries.len(), pairs).into_iter().map(Some).collect(),
+        None => vec![None; entries.len()],
     };
-    let ranges = rank_ranges(entries.len(), &pairs);
-    let of_parts = parts.map(|parts| [part(&entries, parts, true), part(&entries, parts, false)]);
+    let pairs = pairs.unwrap_or_default();
+    let of_parts =
+        parts.map(|parts| [true, false].map(|public| part(&entries, parts, drawn, public)));
 
     let mut order: Vec<usize> = (0..entries.len()).collect();
     order.sort_by(|&a, &b| {
@@ -184,23 +204,60 @@ pub fn rank(
     })
 }
 
+/// What each entry is ranked by: of set distances the corrected ones, or the raw ones where a correction is missing.
+fn values(entries: &[Entry]) -> Vec<f64> {
+    let corrected = |entry: &Entry| match &entry.evidence {
+        Evidence::Paired(distances) => Some(mean(distances)),
+        Evidence::Set(inference) => inference.as_ref().map(|found| found.corrected.value),
+    };
+    let raw = |entry: &Entry| entry.scores.fgd_set.value.unwrap_or(f64::INFINITY);
+    let all: Option<Vec<f64>> = entries.iter().map(corrected).collect();
+    all.unwrap_or_else(|| entries.iter().map(raw).collect())
+}
+
+/// All pairs with their tests; `None` where there are none.
+fn pairs(entries: &[Entry], drawn: &Drawn) -> Result<Option<Vec<PairDifference>>, MetricError> {
+    let is_testable = |entry: &Entry| match &entry.evidence {
+        // One image separates nobody.
+        Evidence::Paired(distances) => distances.len() > 1,
+        Evidence::Set(inference) => inference.is_some(),
+    };
+    if !entries.iter().all(is_testable) {
+        return Ok(None);
+    }
+    let left = drawn.left_out.sqrt();
+    let difference = |first: usize, second: usize| {
+        Ok(match (&entries[first].evidence, &entries[second].evidence) {
+            (Evidence::Paired(a), Evidence::Paired(b)) => {
+                mean_difference(a, b, drawn.clusters.as_deref())?.with_error(left)
+            }
+            (Evidence::Set(Some(a)), Evidence::Set(Some(b))) => a.difference(b)?.corrected,
+            _ => return Err(MetricError::InvalidPairs("ranked by different metrics".into())),
+        })
+    };
+    all_pairs(entries.len(), difference).map(Some)
+}
+
 /// The ranking on one part of the images.
 struct Part {
     measures: Vec<Measure>,
     ranks: Vec<u64>,
 }
 
-fn part(entries: &[Entry], parts: &Parts, public: bool) -> Part {
+fn part(entries: &[Entry], parts: &Parts, drawn: &Drawn, public: bool) -> Part {
+    let images: Vec<usize> =
+        (0..parts.public.len()).filter(|&image| parts.public[image] == public).collect();
+    let cluster = |&image: &usize| drawn.clusters.as_ref().map_or(image, |of| of[image]);
+    let clusters: Vec<usize> = images.iter().map(cluster).collect();
     let values = |entry: &Entry| -> Vec<f64> {
-        let of_image = entry.parts.iter().zip(&parts.public);
-        of_image.filter(|(_, part)| **part == public).map(|(&distance, _)| distance).collect()
+        images.iter().map(|&image| entry.distances()[image]).collect()
     };
     let mut part = Part { measures: Vec::new(), ranks: Vec::new() };
     let mut means = Vec::new();
     for entry in entries {
         let values = values(entry);
         means.push(mean(&values));
-        part.measures.push(match Estimate::of_mean(&values) {
+        part.measures.push(match Estimate::of_clustered_mean(&values, &clusters) {
             Ok(estimate) => Measure::estimated(estimate.value, estimate.se, estimate.ci95),
             Err(unavailable) => {
                 Measure { reason: Some(unavailable.to_string()), ..Measure::exact(mean(&values)) }
@@ -239,7 +296,7 @@ fn neighbour_difference(
             "normal, of the {}; corrected over {}",
             match ranked_by {
                 RankedBy::Paired => "mean difference",
-                RankedBy::Set => "difference of the influences",
+                RankedBy::Set => "difference of the corrected fgd_set",
             },
             match pairs.len() {
                 1 => "1 pair".to_owned(),
@@ -249,11 +306,13 @@ fn neighbour_difference(
         minimum_detectable: Some(detectable_difference(estimate.se)),
         ..Difference::default()
     };
-    if ranked_by == RankedBy::Set {
+    if let (Evidence::Set(Some(of_a)), Evidence::Set(Some(of_b))) = (&a.evidence, &b.evidence) {
+        let is_small = of_a.difference(of_b).is_ok_and(|difference| difference.small_sample);
+        difference.marks = is_small.then_some(Mark::SmallSample).into_iter().collect();
         return Some(Ok(difference));
     }
-    difference.n_needed = images_needed(estimate.value, estimate.se, a.parts.len());
-    Some(outcomes(&a.parts, &b.parts, true).map(|outcomes| {
+    difference.n_needed = images_needed(estimate.value, estimate.se, a.distances().len());
+    Some(outcomes(a.distances(), b.distances(), true).map(|outcomes| {
         difference.wins = Some(outcomes.wins as u64);
         difference.ties = Some(outcomes.ties as u64);
         difference.losses = Some(outcomes.losses as u64);
@@ -271,7 +330,11 @@ mod tests {
     use crate::jobs::leaderboard::ranks::ALPHA;
 
     fn entry(name: &str, distances: Vec<f64>) -> Entry {
-        Entry { name: name.into(), scores: ScoreResults::default(), parts: distances }
+        Entry {
+            name: name.into(),
+            scores: ScoreResults::default(),
+            evidence: Evidence::Paired(distances),
+        }
     }
 
     /// Distances that wave about `level`; two levels far apart are significant, equal ones are not.
@@ -286,10 +349,12 @@ mod tests {
             entry("second", around(0.1005, 3)),
             entry("first", around(0.1, 0)),
         ];
-        let found = rank(entries, RankedBy::Paired, None, "key").unwrap();
+        let found = rank(entries, RankedBy::Paired, None, &Drawn::default(), "key").unwrap();
         let rows: Vec<_> =
             found.standings.iter().map(|s| (s.name.as_str(), s.rank, s.rank_range)).collect();
-        assert_eq!(rows, [("first", 1, [1, 2]), ("second", 2, [1, 2]), ("last", 3, [3, 3])]);
+        let expected =
+            [("first", 1, Some([1, 2])), ("second", 2, Some([1, 2])), ("last", 3, Some([3, 3]))];
+        assert_eq!(rows, expected);
         let neighbours: Vec<_> = (found.differences.iter())
             .map(|d| (d.system.as_str(), d.versus.as_str(), d.estimate.value.unwrap() > 0.0))
             .collect();
@@ -301,7 +366,7 @@ mod tests {
     #[test]
     fn equal_submissions_share_a_rank() {
         let entries = vec![entry("b", around(0.1, 0)), entry("a", around(0.1, 0))];
-        let found = rank(entries, RankedBy::Paired, None, "key").unwrap();
+        let found = rank(entries, RankedBy::Paired, None, &Drawn::default(), "key").unwrap();
         let rows: Vec<_> = found.standings.iter().map(|s| (s.name.as_str(), s.rank)).collect();
         assert_eq!(rows, [("a", 1), ("b", 1)]);
     }
@@ -313,7 +378,8 @@ mod tests {
         turns[20..].iter_mut().for_each(|distance| *distance += 1.0);
         let entries = vec![entry("turns", turns), entry("steady", around(0.3, 1))];
         let parts = Parts { source: "seed".into(), seed: Some(1), public };
-        let found = rank(entries, RankedBy::Paired, Some(&parts), "key").unwrap();
+        let found =
+            rank(entries, RankedBy::Paired, Some(&parts), &Drawn::default(), "key").unwrap();
         assert_eq!(found.split.as_ref().unwrap().rank_correlation, Some(-1.0));
         assert_eq!(found.split.unwrap().private, 40);
         let turns = found.standings.iter().find(|s| s.name == "turns").unwrap();
@@ -321,24 +387,41 @@ mod tests {
     }
 
     #[test]
-    fn pseudo_values_have_the_mean_and_the_error_of_the_set_distance() {
-        let centred = |n: usize, scale: f64| -> Vec<f64> {
-            (0..n).map(|i| scale * (i as f64 - (n - 1) as f64 / 2.0)).collect()
+    fn set_distances_without_correction_are_ordered_and_have_no_ranges() {
+        let entry = |name: &str, raw: f64| {
+            let mut scores = ScoreResults::default();
+            scores.fgd_set.value = Some(raw);
+            Entry { name: name.into(), scores, evidence: Evidence::Set(None) }
         };
-        let (candidates, references) = (centred(400, 0.001), centred(900, 0.0003));
-        let found = Estimate::of_mean(&pseudo_values(0.05, &candidates, &references)).unwrap();
-        assert!((found.value - 0.05).abs() < 1e-12);
-        let variance =
-            |of: &[f64]| of.iter().map(|v| v * v).sum::<f64>() / (of.len() as f64).powi(2);
-        let expected = (variance(&candidates) + variance(&references)).sqrt();
-        assert!((found.se / expected - 1.0).abs() < 1e-3, "{} {expected}", found.se);
+        let entries = vec![entry("far", 0.3), entry("near", 0.1)];
+        let found = rank(entries, RankedBy::Set, None, &Drawn::default(), "key").unwrap();
+        let rows: Vec<_> =
+            found.standings.iter().map(|s| (s.name.as_str(), s.rank, s.rank_range)).collect();
+        assert_eq!(rows, [("near", 1, None), ("far", 2, None)]);
+        assert!(found.differences.is_empty());
     }
 
     #[test]
-    fn one_image_leaves_every_rank_open() {
+    fn images_of_one_cluster_are_one_observation() {
+        let (a, b) = (around(0.1, 0), around(0.103, 3));
+        let repeated = |values: &[f64]| values.iter().chain(values).copied().collect::<Vec<f64>>();
+        let clusters: Vec<usize> = (0..120).map(|image| image % 60).collect();
+        let se = |entries: Vec<Entry>, drawn: &Drawn| {
+            let found = rank(entries, RankedBy::Paired, None, drawn, "key").unwrap();
+            found.differences[0].estimate.se.unwrap()
+        };
+        let once = se(vec![entry("a", a.clone()), entry("b", b.clone())], &Drawn::default());
+        let entries = || vec![entry("a", repeated(&a)), entry("b", repeated(&b))];
+        let drawn = Drawn { clusters: Some(clusters), ..Drawn::default() };
+        assert!((se(entries(), &drawn) / once - 1.0).abs() < 1e-9);
+        assert!(se(entries(), &Drawn::default()) < 0.8 * once);
+    }
+
+    #[test]
+    fn one_image_has_no_ranges() {
         let entries = vec![entry("a", vec![0.1]), entry("b", vec![0.9])];
-        let found = rank(entries, RankedBy::Paired, None, "key").unwrap();
-        assert_eq!(found.standings[1].rank_range, [1, 2]);
+        let found = rank(entries, RankedBy::Paired, None, &Drawn::default(), "key").unwrap();
+        assert_eq!(found.standings[1].rank_range, None);
         assert!(found.differences.is_empty());
     }
 }

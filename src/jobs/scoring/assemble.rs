@@ -7,8 +7,10 @@ use fgd_captions::{self as captions, Alignment, CaptionFile, Finding};
 use ndarray::{Array2, Axis};
 
 use super::ScoreError;
+use super::clusters;
 use super::set::{EvalSet, Texts};
 use super::system::System;
+use crate::jobs::JobError;
 use crate::jobs::embedding::{Embedding, texts};
 
 /// An evaluation set with what was noticed on the way.
@@ -25,6 +27,17 @@ pub struct AlignedSet {
     pub reference_rows: Vec<usize>,
 }
 
+/// What is known of how the images were drawn.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Dependence<'a> {
+    /// The references are of other images.
+    pub unpaired: bool,
+    /// Column whose values say which images depend on each other.
+    pub cluster: Option<&'a str>,
+    /// Images of the finite set that these were drawn from.
+    pub population: Option<u64>,
+}
+
 /// Puts a submission and references together. Nothing is embedded before the submission is known to be valid.
 ///
 /// # Errors
@@ -32,9 +45,10 @@ pub struct AlignedSet {
 pub fn assemble(
     submission: &System,
     references: &System,
-    unpaired: bool,
+    choice: Dependence,
     embedding: &mut Embedding,
 ) -> Result<AlignedSet, ScoreError> {
+    let Dependence { unpaired, cluster, population } = choice;
     use System::{Captions, Embeddings, Moments};
     let mut assembled = match (submission, references) {
         (Moments { .. }, _) | (_, Moments { .. }) => {
@@ -56,6 +70,8 @@ pub fn assemble(
                 candidates: a.clone(),
                 references: b.clone(),
                 image_of: (!unpaired).then(|| (0..a.nrows()).collect()),
+                units: unpaired.then(|| clusters::of_embeddings(a.view(), b.view())),
+                population: None,
                 texts: None,
             })
         }
@@ -63,12 +79,17 @@ pub fn assemble(
             let mut alignment = captions::align(candidates, references);
             let mut findings = checked(candidates, std::mem::take(&mut alignment.findings))?;
             findings.extend(captions::equals_references(candidates, references, Some(&alignment)));
-            AlignedSet {
+            let mut aligned = AlignedSet {
                 set: paired(candidates, references, &alignment, embedding)?,
                 findings,
                 reference_rows: alignment.references.iter().map(|rows| rows[0]).collect(),
                 candidate_rows: alignment.candidate,
+            };
+            if let Some(column) = cluster {
+                let units = clusters::paired(&aligned, candidates, references, column)?;
+                aligned.set.units = Some(units);
             }
+            aligned
         }
         _ if !unpaired => {
             return Err(ScoreError::Mismatch(format!(
@@ -86,9 +107,20 @@ pub fn assemble(
             if let (Captions(file), Captions(references)) = (submission, references) {
                 findings.extend(captions::equals_references(file, references, None));
             }
-            AlignedSet { findings, ..without_ids(unpaired_set(submission, references, embedding)?) }
+            let mut set = unpaired_set(submission, references, embedding)?;
+            set.units = match (submission, references) {
+                (Captions(submission), Captions(references)) => {
+                    Some(clusters::unpaired(submission, references, cluster)?)
+                }
+                _ => None,
+            };
+            AlignedSet { findings, ..without_ids(set) }
         }
     };
+    if cluster.is_some() && !matches!((submission, references), (Captions(_), Captions(_))) {
+        return Err(JobError::usage("--cluster needs captions on both sides").into());
+    }
+    assembled.set.population = population.map(|images| images as f64);
     check_dimensions(&assembled.set)?;
     if let Captions(file) = submission {
         assembled.findings.extend(embedding.too_long(file)?);
@@ -127,6 +159,8 @@ fn unpaired_set(
         candidates: embed(submission)?,
         references: embed(references)?,
         image_of: None,
+        units: None,
+        population: None,
         texts: match (submission, references) {
             (System::Captions(submission), System::Captions(references)) => Some(Texts {
                 ids: submission.captions.iter().map(|c| c.id.clone()).collect(),
@@ -168,6 +202,8 @@ fn paired(
         candidates: candidates.to_owned(),
         references: reference_embeddings.to_owned(),
         image_of: Some(image_of),
+        units: None,
+        population: None,
         texts: Some(Texts {
             ids: chosen.iter().map(|caption| caption.id.clone()).collect(),
             ids_are_text: submission.ids_are_text,

@@ -7,6 +7,7 @@
 
 pub mod assemble;
 pub mod captions;
+pub mod clusters;
 pub mod findings;
 pub mod metrics;
 pub mod moments_only;
@@ -23,7 +24,7 @@ use fgd_record::ScoreResults;
 use super::JobError;
 use super::embedding::Embedding;
 use super::options::Measuring;
-use assemble::{AlignedSet, assemble, checked};
+use assemble::{AlignedSet, Dependence, assemble, checked};
 use metrics::Choice;
 use numbers::{PerCaption, SetScore};
 use set::EvalSet;
@@ -75,7 +76,7 @@ pub struct Scorer<'a> {
     pub embedding: Embedding<'a>,
     /// What systems are scored against.
     pub references: &'a System,
-    unpaired: bool,
+    dependence: Dependence<'a>,
     slice: &'a [String],
     choice: Choice,
 }
@@ -94,7 +95,11 @@ impl<'a> Scorer<'a> {
         Ok(Self {
             embedding,
             references,
-            unpaired,
+            dependence: Dependence {
+                unpaired,
+                cluster: measuring.cluster.as_deref(),
+                population: measuring.population,
+            },
             slice: &measuring.slice,
             choice: measuring.choice()?,
         })
@@ -118,8 +123,13 @@ impl<'a> Scorer<'a> {
             let results = moments_only::score(system, self.references, &mut self.embedding)?;
             return Ok(SystemScore { results, findings, images: None });
         }
-        let assembled = assemble(system, self.references, self.unpaired, &mut self.embedding)?;
-        let SetScore { mut results, per_caption } = numbers::score(&assembled.set, &self.choice)?;
+        let assembled = assemble(system, self.references, self.dependence, &mut self.embedding)?;
+        let scored = numbers::score(&assembled.set, &self.choice).map_err(|error| match error {
+            // A population that the files do not fit.
+            MetricError::InvalidSetting(message) => ScoreError::Mismatch(message),
+            error => error.into(),
+        })?;
+        let SetScore { mut results, per_caption } = scored;
         let groupings = match shared {
             Some(groupings) => groupings.to_vec(),
             None => self.groupings(system, &assembled)?,

@@ -35,7 +35,14 @@ pub fn score(
             reason: Some(
                 "its bias and its standard error need the embeddings of both sides".into(),
             ),
-            warning: Some(ENCODER_UNKNOWN.into()),
+            warning: Some(match distance.clipped > 0.0 {
+                true => format!(
+                    "a covariance is not positive semi-definite, as if it had been rounded: eigenvalues of −{:.1e} in all were set to \
+                     0; {ENCODER_UNKNOWN}",
+                    distance.clipped
+                ),
+                false => ENCODER_UNKNOWN.into(),
+            }),
             ..SetMeasure::default()
         },
         mean_cosine: Measure::missing(unpaired),

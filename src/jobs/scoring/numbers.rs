@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 
 use fgd_metrics::MetricError;
 use fgd_metrics::decomposition;
+use fgd_metrics::inference::SetInference;
 use fgd_metrics::metric::{Definition, Detail, Evaluation, FGD_PAIRED, Metric, Value};
 use fgd_metrics::samples::{Captions, Sample};
-use fgd_metrics::statistics::SetStatistics;
+use fgd_metrics::statistics::{SetStatistics, set_statistics};
 use fgd_metrics::sufficient::Statistics;
 use fgd_record::{
-    Decomposition, Distribution, Measure, Pairing, ScoreResults, SetMeasure, TextStatistics,
+    Decomposition, Distribution, Mark, Measure, Pairing, ScoreResults, SetMeasure, TextStatistics,
     WorstCaption,
 };
 
@@ -18,6 +19,9 @@ use super::set::EvalSet;
 
 /// Bins of the histogram of distances.
 const BINS: usize = 40;
+
+/// More of the corrected value than this from finite samples alone makes the raw value a poor number to quote.
+const TOLERATED_SHARE: f64 = 0.1;
 
 /// A score with what it says of every single caption.
 #[derive(Debug, Clone)]
@@ -33,6 +37,8 @@ pub struct SetScore {
 pub struct PerCaption {
     /// Statistics of every image, by the names of the metrics that have them.
     pub statistics: BTreeMap<&'static str, Statistics>,
+    /// What is known of the set distance of the populations, which two systems are compared by.
+    pub inference: Option<SetInference>,
     /// Influence on the set distance, where it could be computed.
     pub influence: Option<Vec<f64>>,
     /// Influence of every reference on the set distance, in the order of the references.
@@ -77,19 +83,50 @@ pub fn score(set: &EvalSet, choice: &Choice) -> Result<SetScore, MetricError> {
             Err(error) => return Err(error),
         }
     }
+    if let Some(warning) = dependent(set) {
+        let known = scored.results.fgd_set.warning.take();
+        scored.results.fgd_set.warning =
+            Some(known.map_or(warning.clone(), |known| format!("{warning}; {known}")));
+    }
     let distances = scored.per_caption.distance();
     scored.results.distances = distances.map(|distances| distribution(&distances));
     Ok(scored)
 }
 
+/// The inference of the set distance alone, for a part of the images.
+///
+/// # Errors
+/// As [`score`]; the inner error is why it cannot be had.
+pub fn inference(set: &EvalSet, seed: u64) -> Result<Result<SetInference, String>, MetricError> {
+    match set_statistics(&sample(set, seed)) {
+        Ok(found) => Ok(found.inference.map_err(|reason| reason.to_string())),
+        Err(error @ MetricError::TooFew { .. }) => Ok(Err(error.to_string())),
+        Err(error) => Err(error),
+    }
+}
+
+/// Unpaired sets that are not independent, in words.
+fn dependent(set: &EvalSet) -> Option<String> {
+    let units = set.units.as_ref().filter(|_| set.image_of.is_none())?;
+    let shared = super::clusters::shared(units);
+    (shared > 0).then(|| {
+        format!(
+            "the two sets are not independent: {shared} of {} images of the submission are on both sides, and vary together",
+            units.on(0)
+        )
+    })
+}
+
 /// What metrics may look at.
-fn sample(set: &EvalSet, seed: u64) -> Sample<'_> {
+pub(in crate::jobs) fn sample(set: &EvalSet, seed: u64) -> Sample<'_> {
     let (candidates, references) = set.views();
     let texts = set.texts.as_ref().filter(|_| set.image_of.is_some());
     Sample {
         candidates,
         references,
         image_of: set.image_of.as_deref(),
+        units: set.units.as_ref(),
+        population: set.population,
         captions: texts.map(|texts| {
             let is_runaway = fgd_captions::is_runaway;
             Captions::new(&texts.candidates, set.references_of(), is_runaway)
@@ -120,6 +157,7 @@ impl SetScore {
                 self.results.fgd_set = set_measure(&statistics);
                 self.results.decomposition = statistics.decomposition.map(decomposed);
                 self.results.influences = Some(distribution(&statistics.influence.candidates));
+                self.per_caption.inference = statistics.inference.ok();
                 self.per_caption.influence = Some(statistics.influence.candidates);
                 self.per_caption.reference_influence = Some(statistics.influence.references);
             }
@@ -154,27 +192,42 @@ fn measure(found: &Value) -> Measure {
 
 /// The set distance as it stands in a record.
 fn set_measure(statistics: &SetStatistics) -> SetMeasure {
-    let mut measure =
-        SetMeasure { value: Some(statistics.distance.value), ..SetMeasure::default() };
-    match &statistics.bias {
-        Ok(bias) => {
-            measure.bias = Some(bias.bias);
-            measure.corrected = Some(bias.corrected);
-        }
-        Err(unavailable) => measure.reason = Some(unavailable.to_string()),
+    let raw = SetMeasure { value: Some(statistics.distance.value), ..SetMeasure::default() };
+    match &statistics.inference {
+        Ok(found) => SetMeasure {
+            bias: Some(statistics.distance.value - found.corrected.value),
+            corrected: Some(found.corrected.value),
+            se: Some(found.corrected.se),
+            ci95: Some(found.corrected.ci95),
+            marks: marks(found),
+            warning: size_advice(found, statistics.influence.candidates.len()),
+            ..raw
+        },
+        Err(unavailable) => SetMeasure { reason: Some(unavailable.to_string()), ..raw },
     }
-    if let Ok(corrected) = &statistics.corrected {
-        measure.se = Some(corrected.se);
-        measure.ci95 = Some(corrected.ci95);
+}
+
+/// How an interval is to be taken.
+fn marks(found: &SetInference) -> Vec<Mark> {
+    let small = found.small_sample.then_some(Mark::SmallSample);
+    small.into_iter().chain(found.nearly_equal.then_some(Mark::NearlyEqual)).collect()
+}
+
+/// Warns where the raw distance says little: what finite samples add is more than a tenth of the corrected distance. `images` is the
+/// number of candidates.
+fn size_advice(found: &SetInference, images: usize) -> Option<String> {
+    if found.nearly_equal {
+        return Some("the two sets cannot be told from equal ones".to_owned());
     }
-    let nearly_equal = statistics.nearly_equal.then(|| {
-        "the two sets are nearly equal, so the distance is skewed and its interval only indicative"
-            .to_owned()
-    });
-    let warnings: Vec<String> =
-        statistics.warning.iter().map(ToString::to_string).chain(nearly_equal).collect();
-    measure.warning = (!warnings.is_empty()).then(|| warnings.join("; "));
-    measure
+    let share = found.bias() / found.corrected.value;
+    let needed = (images as f64 * share / TOLERATED_SHARE).ceil();
+    (share > TOLERATED_SHARE).then(|| {
+        format!(
+            "finite samples add {:.0}% to the distance: compare the corrected one, not the raw; {needed} captions a side would bring \
+             it to 10%",
+            100.0 * share
+        )
+    })
 }
 
 fn decomposed(parts: decomposition::Decomposition) -> Decomposition {

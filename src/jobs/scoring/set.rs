@@ -1,7 +1,7 @@
 //! The evaluation set: candidates beside their references, as embeddings and, where known, as text.
 
 use fgd_metrics::paired::Pairs;
-use fgd_metrics::transport::Sampling;
+use fgd_metrics::units::Units;
 use ndarray::{Array2, ArrayView2, Axis};
 
 /// One system's candidates with the references they are scored against.
@@ -13,6 +13,10 @@ pub struct EvalSet {
     pub references: Array2<f32>,
     /// Which candidate each reference belongs to; `None` when unpaired.
     pub image_of: Option<Vec<usize>>,
+    /// Which captions were drawn together, where that is more than `image_of` says.
+    pub units: Option<Units>,
+    /// Images of the finite set that this one stands for.
+    pub population: Option<f64>,
     /// The texts, where captions were given.
     pub texts: Option<Texts>,
 }
@@ -58,12 +62,15 @@ impl EvalSet {
         })
     }
 
-    /// How the two samples depend on each other.
-    pub fn sampling(&self) -> Sampling<'_> {
-        match &self.image_of {
-            Some(image_of) => Sampling::Paired { image_of },
-            None => Sampling::Independent,
-        }
+    /// The cluster of each image, counted from 0, where images depend on each other.
+    pub fn clusters(&self) -> Option<&[usize]> {
+        let units = self.units.as_ref().filter(|_| self.image_of.is_some())?;
+        Some(units.of(0))
+    }
+
+    /// Part of the population's images that were not drawn, in [0, 1].
+    pub fn left_out(&self) -> f64 {
+        self.population.map_or(1.0, |population| (1.0 - self.len() as f64 / population).max(0.0))
     }
 
     /// The references of each image, as texts. Empty lists when unpaired or without texts.
@@ -98,10 +105,20 @@ impl EvalSet {
         let pick = |texts: &[String], from: &[usize]| -> Vec<String> {
             from.iter().map(|&i| texts[i].clone()).collect()
         };
+        let units = self.units.as_ref().map(|units| {
+            let of = |side: usize, rows: &[usize]| -> Vec<usize> {
+                rows.iter().map(|&row| units.of(side)[row]).collect()
+            };
+            Units::of_labels(&of(0, images), &of(1, &kept))
+        });
         Self {
             candidates: self.candidates.select(Axis(0), images),
             references: self.references.select(Axis(0), &kept),
             image_of,
+            units,
+            // A group of the images stands for its share of the population.
+            population: (self.population)
+                .map(|population| population * images.len() as f64 / self.len() as f64),
             texts: self.texts.as_ref().map(|texts| Texts {
                 ids: pick(&texts.ids, images),
                 ids_are_text: texts.ids_are_text,

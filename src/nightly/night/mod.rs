@@ -147,7 +147,7 @@ fn check_gates(workspace: &Workspace, scores: &[NightScore]) -> Vec<(record::Gat
     let numbers: Vec<(&str, &ScoreResults)> =
         found.iter().map(|(name, scores)| (*name, scores.unwrap_or(&none))).collect();
     let check = |condition: &String| {
-        let checked = Gate::parse(condition, &names).and_then(|gate| gate.check(&numbers));
+        let checked = Gate::parse(condition, &names).and_then(|gate| gate.check(&numbers, None));
         let gate = checked.unwrap_or_else(|error| record::Gate {
             condition: condition.clone(),
             passed: None,

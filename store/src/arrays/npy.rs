@@ -115,6 +115,22 @@ impl EmbeddingRows {
     /// # Errors
     /// A file that is cut short, or a number that is not finite.
     pub fn next_piece(&mut self) -> Result<Option<Array2<f32>>, ArrayError> {
+        self.next_of(|value| value as f32, |value| value.is_finite())
+    }
+
+    /// The same in the width that sums are made in, for files of `f8`.
+    ///
+    /// # Errors
+    /// As [`EmbeddingRows::next_piece`].
+    pub fn next_wide_piece(&mut self) -> Result<Option<Array2<f64>>, ArrayError> {
+        self.next_of(|value| value, |value| value.is_finite())
+    }
+
+    fn next_of<T>(
+        &mut self,
+        narrow: impl Fn(f64) -> T,
+        is_finite: impl Fn(&T) -> bool,
+    ) -> Result<Option<Array2<T>>, ArrayError> {
         let width = self.float.width();
         let most = (PIECE / (width * self.dim)).max(1) as u64;
         let count = most.min(self.rows - self.next) as usize;
@@ -130,11 +146,11 @@ impl EmbeddingRows {
             _ => ArrayError::io(&self.path)(error),
         })?;
         let values = match self.float {
-            Float::Half => convert(&bytes, |b| half::f16::from_le_bytes(b).to_f32()),
-            Float::Single => convert(&bytes, f32::from_le_bytes),
-            Float::Double => convert(&bytes, |b| f64::from_le_bytes(b) as f32),
+            Float::Half => convert(&bytes, |b| narrow(half::f16::from_le_bytes(b).to_f64())),
+            Float::Single => convert(&bytes, |b| narrow(f32::from_le_bytes(b).into())),
+            Float::Double => convert(&bytes, |b| narrow(f64::from_le_bytes(b))),
         };
-        if let Some(position) = values.iter().position(|value| !value.is_finite()) {
+        if let Some(position) = values.iter().position(|value| !is_finite(value)) {
             return Err(ArrayError::NotFinite {
                 path: self.path.clone(),
                 row: self.next + (position / self.dim) as u64 + 1,
@@ -164,7 +180,7 @@ fn not_npy(path: &Path, error: &io::Error) -> String {
     }
 }
 
-fn convert<const N: usize>(bytes: &[u8], read: impl Fn([u8; N]) -> f32) -> Vec<f32> {
+fn convert<const N: usize, T>(bytes: &[u8], read: impl Fn([u8; N]) -> T) -> Vec<T> {
     bytes.as_chunks().0.iter().map(|b| read(*b)).collect()
 }
 

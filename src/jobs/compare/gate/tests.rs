@@ -21,7 +21,37 @@ fn check(condition: &str) -> record::Gate {
     let names = names();
     let systems: Vec<(&str, &ScoreResults)> = names.iter().map(String::as_str).zip(&all).collect();
     let gate = Gate::parse(condition, &names).unwrap();
-    gate.check(&systems).unwrap()
+    gate.check(&systems, Some(&differences())).unwrap()
+}
+
+/// `lr` is 0.025 ± 0.01 farther than the first system in `fgd_set`, `lr-3e-4` 0.0005 ± 0.01.
+fn differences() -> Vec<Difference> {
+    [("lr-3e-4", 0.0005), ("lr", 0.025)]
+        .map(|(system, value)| Difference {
+            metric: FGD_SET.into(),
+            system: system.into(),
+            versus: "plain".into(),
+            estimate: Measure::estimated(value, 0.005, [value - 0.01, value + 0.01]),
+            ..Difference::default()
+        })
+        .to_vec()
+}
+
+#[test]
+fn set_distances_are_held_to_their_test() {
+    assert_eq!(check("lr-3e-4.fgd_set<=base").passed, Some(true));
+    assert_eq!(check("lr-3e-4.fgd_set<base").passed, Some(false));
+    let crossed = check("fgd_set<=base+1e-3");
+    assert_eq!(crossed.passed, Some(false));
+    assert!(
+        crossed.explanation.starts_with("lr: corrected fgd_set above plain +0.001"),
+        "{}",
+        crossed.explanation
+    );
+    assert_eq!(check("lr.fgd_set<=base+0.02").passed, Some(true));
+    assert_eq!(check("plain.fgd_set<lr").passed, Some(true));
+    // No test of these two.
+    assert_eq!(check("lr.fgd_set<=lr-3e-4").passed, None);
 }
 
 #[test]
@@ -35,8 +65,7 @@ fn a_number_holds_for_every_system() {
 #[test]
 fn a_system_is_not_held_against_itself() {
     assert_eq!(check("fgd_paired>plain").passed, Some(true));
-    assert_eq!(check("fgd_set<=base+1e-3").passed, Some(false));
-    assert_eq!(check("lr-3e-4.fgd_set <= base + 0.001").passed, Some(true));
+    assert_eq!(check("mean_cosine>=base").passed, None);
 }
 
 #[test]
@@ -74,6 +103,6 @@ fn what_is_not_understood_is_refused() {
     }
     let gate = Gate::parse("cider<1", &names()).unwrap();
     let one = scores(0.1);
-    let error = gate.check(&[("a", &one), ("b", &one), ("c", &one)]).unwrap_err();
+    let error = gate.check(&[("a", &one), ("b", &one), ("c", &one)], None).unwrap_err();
     assert!(error.to_string().contains("`cider`"), "{error}");
 }

@@ -1,0 +1,63 @@
+//! Whether the ranges of a leaderboard by `fgd_set` hold all true ranks.
+
+use std::error::Error;
+
+use fgd_metrics::compare::all_pairs;
+use fgd_metrics::inference::{SetInference, set_inference};
+use fgd_metrics::units::Units;
+use ndarray::Axis;
+
+use crate::Plan;
+use crate::cells::{images, share, stream};
+use crate::population::{Population, System};
+
+/// How far apart the systems of the board are in `fgd_set`: two are equal, others by 3% and more.
+const BOARD: [f64; 6] = [0.0300, 0.0300, 0.0309, 0.0340, 0.0400, 0.0403];
+
+/// Six systems, ranked against references of other images and of the same.
+pub fn ranks(population: &Population, plan: &Plan) -> Result<(), Box<dyn Error>> {
+    let systems: Vec<System> = (BOARD.iter().enumerate())
+        .map(|(k, &distance)| match k % 2 {
+            0 => population.noise(distance, 200 + k as u64),
+            _ => population.tuned("mixed", distance, |size| {
+                population.elsewhere(population.perturbed(size, 300 + k as u64), 20)
+            }),
+        })
+        .collect::<Result<_, _>>()?;
+    let mut held = vec![[0; 2]; plan.sizes.len()];
+    for done in 1..=plan.draws {
+        for (at, &n) in plan.sizes.iter().enumerate() {
+            let mut rng = stream(plan.first + done - 1, n);
+            let [own, others] = [0, 1].map(|_| images(&mut rng, n, population.references.nrows()));
+            let same: Vec<usize> = (0..n).collect();
+            let designs =
+                [(&others, Units::independent(n, n)), (&own, Units::of_labels(&same, &same))];
+            for (d, (drawn, units)) in designs.iter().enumerate() {
+                let y = population.references.select(Axis(0), drawn);
+                let found: Vec<SetInference> = (systems.iter())
+                    .map(|system| {
+                        let x = system.rows.select(Axis(0), &own);
+                        Ok(set_inference(x.view(), y.view(), units, 0)??)
+                    })
+                    .collect::<Result<_, Box<dyn Error>>>()?;
+                let pairs = all_pairs(systems.len(), |a, b| {
+                    found[a].difference(&found[b]).map(|difference| difference.corrected)
+                })?;
+                // A range misses a true rank only where a pair is told the wrong way round; of equal systems either way is wrong.
+                let wrong = pairs.iter().filter(|pair| pair.p_holm < 0.05).any(|pair| {
+                    let truth = BOARD[pair.first] - BOARD[pair.second];
+                    truth == 0.0 || (truth > 0.0) != (pair.estimate.value > 0.0)
+                });
+                held[at][d] += usize::from(!wrong);
+            }
+        }
+        if done % 20 == 0 || done == plan.draws {
+            println!("\nranges of six systems: {done} draws, all true ranks held in %\n");
+            println!("| N | unpaired | same images |\n|---:|---:|---:|");
+            for (n, [unpaired, same]) in plan.sizes.iter().zip(&held) {
+                println!("| {n} | {} | {} |", share(*unpaired, done), share(*same, done));
+            }
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,145 @@
+//! How often the test of equal distance calls two systems different: where they are equal, and where they are not.
+
+use std::error::Error;
+
+use fgd_metrics::compare::{Resampling, all_differences, exchange_test};
+use fgd_metrics::inference::set_inference;
+use fgd_metrics::paired::{Pairs, fgd_paired};
+use fgd_metrics::units::Units;
+use ndarray::{Array2, Axis};
+
+use crate::Plan;
+use crate::cells::{images, share, stream};
+use crate::population::{Population, System};
+
+const LEVEL: f64 = 0.05;
+/// Enough for shares of 5%: with 199 exchanges, p ≤ 0.05 has probability 10/200 under the null.
+const EXCHANGES: Resampling = Resampling { replicates: 100, randomisations: 199, seed: 1 };
+
+/// Two systems, and how often each test called them different.
+struct Pair {
+    name: String,
+    systems: [System; 2],
+    /// By size: the test of equal `fgd_set`, that of `fgd_paired`, the exchange test; then draws that were tested.
+    rejected: Vec<[usize; 4]>,
+}
+
+impl Pair {
+    fn new(name: &str, systems: [System; 2], plan: &Plan) -> Self {
+        Self { name: name.to_owned(), systems, rejected: vec![[0; 4]; plan.sizes.len()] }
+    }
+}
+
+/// Pairs of equal distance, unlike and interchangeable.
+pub fn equal(population: &Population, plan: &Plan) -> Result<(), Box<dyn Error>> {
+    let first = match &population.truncated {
+        Some(rows) => population.system("trunc", rows.clone())?,
+        None => population.noise(0.04, 20)?,
+    };
+    let noise = || population.noise(first.truth, 1);
+    let mixed = population.tuned("mixed", first.truth, |size| {
+        population.elsewhere(population.perturbed(size, 2), 10)
+    })?;
+    let constant =
+        population.system("dup", population.constant(population.perturbed(0.2, 3), 5))?;
+    let level = population.noise(constant.truth, 4)?;
+    let copy = System { name: "noise", rows: noise()?.rows, truth: first.truth };
+    let other = population.noise(first.truth, 99)?;
+    let pairs = vec![
+        Pair::new("trunc and noise", [first, noise_of(&copy)], plan),
+        Pair::new("mixed and noise", [mixed, noise_of(&copy)], plan),
+        Pair::new("one caption on 20% and noise", [constant, level], plan),
+        Pair::new("interchangeable: noise and other noise", [copy, other], plan),
+    ];
+    run("equal distance", population, plan, pairs)
+}
+
+fn noise_of(system: &System) -> System {
+    System { name: system.name, rows: system.rows.clone(), truth: system.truth }
+}
+
+/// Systems that are 2% and 5% apart, in `fgd_set`.
+pub fn power(population: &Population, plan: &Plan) -> Result<(), Box<dyn Error>> {
+    let first = match &population.truncated {
+        Some(rows) => population.system("trunc", rows.clone())?,
+        None => population.noise(0.04, 20)?,
+    };
+    let mut pairs = Vec::new();
+    for apart in [0.02, 0.05] {
+        // The same system, a little nearer to the references image by image.
+        let nearer = population.tuned("nearer", first.truth * (1.0 - apart), |size| {
+            // `tuned` expects a distance that grows with its argument.
+            let step = 0.5 * size;
+            let mut rows = &first.rows * step + &population.references * (1.0 - step);
+            for mut row in rows.outer_iter_mut() {
+                let length = row.dot(&row).sqrt();
+                row /= length;
+            }
+            rows
+        })?;
+        let name = format!("{:.0}% apart", 100.0 * apart);
+        pairs.push(Pair::new(&name, [noise_of(&first), nearer], plan));
+    }
+    run("power", population, plan, pairs)
+}
+
+fn run(
+    title: &str,
+    population: &Population,
+    plan: &Plan,
+    mut pairs: Vec<Pair>,
+) -> Result<(), Box<dyn Error>> {
+    for done in 1..=plan.draws {
+        for (at, &n) in plan.sizes.iter().enumerate() {
+            let mut rng = stream(plan.first + done - 1, n);
+            let drawn = images(&mut rng, n, population.references.nrows());
+            let references = population.references.select(Axis(0), &drawn);
+            for pair in &mut pairs {
+                let rows = [0, 1].map(|k| pair.systems[k].rows.select(Axis(0), &drawn));
+                let [set, paired, exchange] = tested(&rows, &references)?;
+                let counts = &mut pair.rejected[at];
+                counts[0] += usize::from(set);
+                counts[1] += usize::from(paired);
+                counts[2] += usize::from(exchange);
+                counts[3] += 1;
+            }
+        }
+        if done % 20 == 0 || done == plan.draws {
+            println!("\n{title}: {done} draws, rejected at 5% in %\n");
+            println!(
+                "| systems | fgd_set of each | N | equal fgd_set | equal fgd_paired | exchange |"
+            );
+            println!("|---|---|---:|---:|---:|---:|");
+            for pair in &pairs {
+                for (n, [set, paired, exchange, all]) in plan.sizes.iter().zip(&pair.rejected) {
+                    println!(
+                        "| {} | {:.5}, {:.5} | {n} | {} | {} | {} |",
+                        pair.name,
+                        pair.systems[0].truth,
+                        pair.systems[1].truth,
+                        share(*set, *all),
+                        share(*paired, *all),
+                        share(*exchange, *all)
+                    );
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Whether each test calls the systems different.
+fn tested(rows: &[Array2<f32>; 2], references: &Array2<f32>) -> Result<[bool; 3], Box<dyn Error>> {
+    let image_of: Vec<usize> = (0..references.nrows()).collect();
+    let units = Units::of_labels(&image_of, &image_of);
+    let [a, b] = rows;
+    let infer = |x: &Array2<f32>| set_inference(x.view(), references.view(), &units, 0);
+    let difference = infer(a)??.difference(&infer(b)??)?;
+    let distances = |x: &Array2<f32>| {
+        let (candidates, references) = (x.view(), references.view());
+        fgd_paired(&Pairs { candidates, references, image_of: &image_of }).map(|d| d.per_image)
+    };
+    let paired = all_differences(&[&distances(a)?, &distances(b)?])?;
+    let exchange = exchange_test(a.view(), b.view(), references.view(), &image_of, &EXCHANGES)?;
+    Ok([difference.p_value() < LEVEL, paired[0].p_value < LEVEL, exchange <= LEVEL])
+}

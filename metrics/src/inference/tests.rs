@@ -1,0 +1,127 @@
+//! What must hold of the inference for every sample; the numbers themselves are held to numpy in tests/golden_inference.rs.
+
+use ndarray::{Array2, Axis, concatenate, s};
+use rand::{Rng, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+
+use super::*;
+
+/// Nearly Gaussian rows of unequal spread.
+fn rows(n: usize, d: usize, seed: u64) -> Array2<f32> {
+    let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    Array2::from_shape_fn((n, d), |(_, j)| {
+        ((0..12).map(|_| rng.random::<f32>()).sum::<f32>() - 6.0) / (1.0 + j as f32)
+    })
+}
+
+fn same(n: usize) -> Units {
+    let images: Vec<usize> = (0..n).collect();
+    Units::of_labels(&images, &images)
+}
+
+fn infer(x: &Array2<f32>, y: &Array2<f32>, units: &Units) -> Result<SetInference, Unavailable> {
+    set_inference(x.view(), y.view(), units, 0).expect("valid sets")
+}
+
+#[test]
+fn a_set_beside_itself_has_no_distance() {
+    let x = rows(120, 6, 1);
+    let found = infer(&x, &x, &same(120)).unwrap();
+    assert!(found.corrected.value.abs() < 1e-9 && found.corrected.se < 1e-9, "{found:?}");
+    assert!(found.difference(&found).unwrap().corrected.value == 0.0);
+}
+
+#[test]
+fn the_order_of_rows_and_units_within_a_side_is_immaterial() {
+    let (x, y) = (rows(90, 5, 2), rows(90, 5, 3));
+    let found = infer(&x, &y, &same(90)).unwrap();
+    // The same pairs, the references in another order of rows.
+    let backwards = y.slice(s![..;-1, ..]).to_owned();
+    let (first, second): (Vec<usize>, Vec<usize>) = ((0..90).collect(), (0..90).rev().collect());
+    let again = infer(&x, &backwards, &Units::of_labels(&first, &second)).unwrap();
+    assert!((found.corrected.value - again.corrected.value).abs() < 1e-12);
+    assert!((found.corrected.se - again.corrected.se).abs() < 1e-12);
+}
+
+#[test]
+fn repeating_every_row_in_its_unit_changes_little() {
+    let (x, y) = (rows(200, 5, 4), rows(260, 5, 5));
+    let single = infer(&x, &y, &Units::independent(200, 260)).unwrap();
+    let twice = |rows: &Array2<f32>| concatenate![Axis(0), *rows, *rows];
+    let label =
+        |n: usize, from: usize| -> Vec<usize> { (0..2 * n).map(|i| from + i % n).collect() };
+    let units = Units::of_labels(&label(200, 0), &label(260, 200));
+    let double = infer(&twice(&x), &twice(&y), &units).unwrap();
+    // ddof 1 of so many rows and of twice as many.
+    assert!((single.corrected.se / double.corrected.se - 1.0).abs() < 0.03);
+    assert!(
+        (single.bias() / double.bias() - 1.0).abs() < 0.1,
+        "{} {}",
+        single.bias(),
+        double.bias()
+    );
+    // As if they were draws of their own, the error is too small by √2.
+    let naive = infer(&twice(&x), &twice(&y), &Units::independent(400, 520)).unwrap();
+    assert!(naive.corrected.se < 0.8 * single.corrected.se);
+}
+
+#[test]
+fn too_few_units_or_one_that_is_all_have_a_reason() {
+    let (x, y) = (rows(9, 8, 6), rows(40, 8, 7));
+    let few = infer(&x, &y, &Units::independent(9, 40));
+    assert_eq!(few, Err(Unavailable::RankDeficient { n: 9, d: 8 }));
+    // Captions that repeat span fewer directions than there are images; there are still too few of them.
+    let (x, y) = (rows(20, 24, 16), rows(20, 24, 17));
+    let twice = |rows: &Array2<f32>| {
+        concatenate![Axis(0), rows.slice(s![..10, ..]), rows.slice(s![..10, ..])]
+    };
+    let repeated = infer(&twice(&x), &twice(&y), &same(20));
+    assert_eq!(repeated, Err(Unavailable::RankDeficient { n: 20, d: 24 }));
+    let x = rows(60, 4, 8);
+    let one: Vec<usize> = (0..60).map(|i| if i < 20 { 0 } else { i }).collect();
+    let references: Vec<usize> = (100..140).collect();
+    let units = Units::of_labels(&one, &references);
+    let y = rows(40, 4, 9);
+    assert_eq!(infer(&x, &y, &units), Err(Unavailable::OneCluster { share: 1.0 / 3.0 }));
+}
+
+#[test]
+fn a_whole_population_has_neither_bias_nor_error() {
+    let (x, y) = (rows(150, 5, 10), rows(150, 5, 11));
+    let found = infer(&x, &y, &same(150)).unwrap();
+    let whole = found.of_finite_population(1.0);
+    assert!((whole.corrected.value - found.raw).abs() < 1e-12 && whole.corrected.se < 1e-12);
+    let half = found.of_finite_population(0.5);
+    assert!((half.bias() / found.bias() - 0.5).abs() < 1e-9);
+    assert!(half.corrected.se < found.corrected.se);
+}
+
+#[test]
+fn equal_populations_are_marked_and_their_value_may_be_negative() {
+    let mut negative = 0;
+    for seed in 0..20 {
+        let (x, y) = (rows(60, 6, 100 + seed), rows(60, 6, 200 + seed));
+        let found = infer(&x, &y, &Units::independent(60, 60)).unwrap();
+        assert!(found.nearly_equal && found.corrected.ci95[0] == 0.0, "{found:?}");
+        negative += usize::from(found.corrected.value < 0.0);
+    }
+    assert!((3..18).contains(&negative), "{negative}");
+}
+
+#[test]
+fn threads_change_nothing() {
+    let (x, y) = (rows(300, 12, 12), rows(300, 12, 13));
+    let run = |threads: usize| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("threads");
+        pool.install(|| infer(&x, &y, &same(300)).unwrap())
+    };
+    assert_eq!(run(1), run(3));
+}
+
+#[test]
+fn other_units_are_not_compared() {
+    let (x, y) = (rows(60, 4, 14), rows(60, 4, 15));
+    let paired = infer(&x, &y, &same(60)).unwrap();
+    let apart = infer(&x, &y, &Units::independent(60, 60)).unwrap();
+    assert!(matches!(paired.difference(&apart), Err(MetricError::InvalidPairs(_))));
+}

@@ -1,0 +1,307 @@
+//! Do metrics agree with people? Judgements of captions that the user brings, beside what each metric says of these captions.
+//!
+//! Every judged caption stands for an image of its own, with the references of its image. A caption that is itself a reference is left
+//! out: every metric knows it.
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::PathBuf;
+use std::time::Instant;
+
+use fgd_captions::{self as captions, CaptionFile, ReadOptions};
+use fgd_metrics::agreement::{self, Agreement, Judgements};
+use fgd_metrics::estimate::Estimate;
+use fgd_metrics::metric::{Definition, Direction, FGD_PAIRED};
+use fgd_record::{AgreementResults, Measure, MetricAgreement, Record, Results};
+use ndarray::{Array2, Axis};
+use serde::{Deserialize, Serialize};
+
+use super::embedding::Embedding;
+use super::options::{Encoding, Measuring, References};
+use super::provenance::{self, Origin};
+use super::scoring::numbers;
+use super::scoring::set::{EvalSet, Texts};
+use super::scoring::system::{System, stem};
+use super::validate::unreadable;
+use super::{JobError, Session};
+use crate::host;
+
+/// Groups of metrics that say something of a single caption.
+const OF_CAPTIONS: [&str; 4] = ["bleu", "rouge", "meteor", "cider"];
+
+/// What `fgd agreement` is asked.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Request {
+    /// A caption file with an image id, a caption and judgements in each row.
+    pub judgements: PathBuf,
+    /// The references of these images, captions.
+    pub references: References,
+    /// The columns of the judgements, higher is better; the only further column, where none is named.
+    #[serde(default)]
+    pub rating: Vec<String>,
+    /// Bootstrap replicates behind every interval and test.
+    #[serde(default = "replicates")]
+    pub replicates: usize,
+    /// How caption files are read.
+    #[serde(default)]
+    pub reading: ReadOptions,
+    /// How captions are embedded.
+    #[serde(default)]
+    pub encoding: Encoding,
+    /// Which metrics.
+    #[serde(default)]
+    pub measuring: Measuring,
+}
+
+fn replicates() -> usize {
+    1_000
+}
+
+/// Measures the agreement.
+///
+/// # Errors
+/// Files that cannot be read, captions without judgement or references, metrics of sets, an encoder that cannot be had.
+pub fn run(request: &Request, session: &mut Session) -> Result<Record, JobError> {
+    let start = Instant::now();
+    let host = host::describe();
+    let choice = of_captions(&request.measuring)?.choice()?;
+    let file = captions::read(&request.judgements, &request.reading).map_err(unreadable)?;
+    let system = System::open_references(&request.references, &request.reading)?;
+    let System::Captions(references) = &system else {
+        return Err(JobError::usage("--references: judgements need references that are captions"));
+    };
+    let columns = rating_columns(&file, &request.rating)?;
+    let judged = Judged::of(&file, references, &columns)?;
+    let input =
+        system.input("references", &stem(&request.references.path), &request.references.path)?;
+    let references_sha256 = system.references_sha256(&input);
+    let judgements = System::Captions(file.clone()).input(
+        "judgements",
+        &stem(&request.judgements),
+        &request.judgements,
+    )?;
+
+    let rows = judged.candidates.len() + references.captions.len();
+    let mut embedding = Embedding::new(session, &request.encoding, rows as u64);
+    let set = judged.set(&file, references, &mut embedding)?;
+    let encoder = embedding.encoder();
+    drop(embedding);
+    let scores = scores(&set, &choice)?;
+    let of_metrics: Vec<&[f64]> = scores.iter().map(|(_, scores)| scores.as_slice()).collect();
+    let found = agreement::agreement(
+        &judged.judgements,
+        &of_metrics,
+        request.replicates,
+        request.measuring.seed,
+    )?;
+    let results = AgreementResults {
+        images: judged.images as u64,
+        captions: judged.candidates.len() as u64,
+        judgements: judged.judgements.rating.len() as u64,
+        left_out: judged.left_out as u64,
+        ratings: columns,
+        metrics: scores.iter().zip(&found).map(|((of, _), found)| entry(of, found)).collect(),
+    };
+    let mut settings = request.measuring.settings();
+    settings.insert("rating".to_owned(), results.ratings.clone().into());
+    settings.insert("replicates".to_owned(), request.replicates.into());
+    Ok(provenance::record(
+        Origin {
+            host,
+            comparability: provenance::comparability(encoder.as_ref(), references_sha256),
+            encoder,
+            checkpoint: None,
+            inputs: vec![judgements, input],
+            settings,
+            findings: Vec::new(),
+            timings: BTreeMap::from([("total".to_owned(), start.elapsed().as_secs_f64())]),
+        },
+        Results::Agreement(Box::new(results)),
+    ))
+}
+
+/// The metrics of single captions among those asked for; `all` means all of them.
+fn of_captions(measuring: &Measuring) -> Result<Measuring, JobError> {
+    let mut metrics: Vec<String> = measuring.metrics.clone();
+    if metrics.iter().any(|name| name == "all") {
+        metrics = OF_CAPTIONS.map(str::to_owned).to_vec();
+    }
+    match metrics.iter().find(|name| !OF_CAPTIONS.contains(&name.as_str())) {
+        Some(other) => Err(JobError::usage(format!(
+            "--metrics {other}: says nothing of a single caption, and people judged single captions; there are {}",
+            OF_CAPTIONS.join(", ")
+        ))),
+        None => Ok(Measuring { metrics, ..measuring.clone() }),
+    }
+}
+
+/// The columns that hold judgements.
+fn rating_columns(file: &CaptionFile, asked: &[String]) -> Result<Vec<String>, JobError> {
+    let known: Vec<String> = file.column_names().map(str::to_owned).collect();
+    let chosen = match (asked, known.as_slice()) {
+        ([], [only]) => vec![only.clone()],
+        (asked, _) => asked.to_vec(),
+    };
+    let missing = chosen.iter().find(|column| !known.contains(column));
+    if chosen.is_empty() || missing.is_some() {
+        let wrong = missing.map_or(String::new(), |column| format!(" {column}"));
+        let known =
+            if known.is_empty() { "no further columns".to_owned() } else { known.join(", ") };
+        return Err(JobError::usage(format!(
+            "--rating{wrong}: name the columns that hold the judgements; {} has {known}",
+            file.path.display()
+        )));
+    }
+    Ok(chosen)
+}
+
+/// The captions that were judged.
+struct Judged {
+    /// Places in the file, one for each caption.
+    candidates: Vec<usize>,
+    /// For each caption the places of its references in their file.
+    references: Vec<Vec<usize>>,
+    judgements: Judgements,
+    images: usize,
+    left_out: usize,
+}
+
+impl Judged {
+    fn of(
+        file: &CaptionFile,
+        references: &CaptionFile,
+        columns: &[String],
+    ) -> Result<Self, JobError> {
+        let grouped = captions::group(references);
+        let by_id: HashMap<&str, &Vec<usize>> =
+            grouped.ids.iter().map(String::as_str).zip(&grouped.captions).collect();
+        let cells: Vec<(&String, Vec<Option<String>>)> =
+            (columns.iter()).filter_map(|column| Some((column, file.column(column)?))).collect();
+        let mut judged = Self {
+            candidates: Vec::new(),
+            references: Vec::new(),
+            judgements: Judgements {
+                image_of: Vec::new(),
+                caption: Vec::new(),
+                rating: Vec::new(),
+            },
+            images: 0,
+            left_out: 0,
+        };
+        let mut image_of: HashMap<&str, usize> = HashMap::new();
+        for (place, caption) in file.captions.iter().enumerate() {
+            let row = format!("{}, row {}, image {}", file.path.display(), caption.row, caption.id);
+            let own = *by_id.get(caption.id.as_str()).ok_or_else(|| {
+                JobError::usage(format!("{row}: the references have no such image"))
+            })?;
+            let said = |&at: &usize| references.captions[at].text.trim() == caption.text.trim();
+            if own.iter().any(said) {
+                judged.left_out += 1;
+                continue;
+            }
+            let index = judged.candidates.len();
+            let before = judged.judgements.rating.len();
+            for (column, cells) in &cells {
+                // An empty cell is nobody's judgement.
+                let Some(cell) = cells[place].as_deref().filter(|cell| !cell.trim().is_empty())
+                else {
+                    continue;
+                };
+                let rating = cell.trim().parse::<f64>().ok().filter(|rating| rating.is_finite());
+                judged.judgements.rating.push(rating.ok_or_else(|| {
+                    JobError::usage(format!("{row}: {column} is `{cell}`; a judgement is a number"))
+                })?);
+                judged.judgements.caption.push(index);
+            }
+            if judged.judgements.rating.len() == before {
+                return Err(JobError::usage(format!(
+                    "{row}: no judgement in {}",
+                    columns.join(", ")
+                )));
+            }
+            let next = image_of.len();
+            let image = *image_of.entry(caption.id.as_str()).or_insert(next);
+            judged.judgements.image_of.push(image);
+            judged.candidates.push(place);
+            judged.references.push(own.clone());
+        }
+        judged.images = image_of.len();
+        Ok(judged)
+    }
+
+    /// Every judged caption as an image of its own.
+    fn set(
+        &self,
+        file: &CaptionFile,
+        references: &CaptionFile,
+        embedding: &mut Embedding,
+    ) -> Result<EvalSet, JobError> {
+        let candidates: Vec<&str> =
+            self.candidates.iter().map(|&at| file.captions[at].text.as_str()).collect();
+        let own: Vec<&str> = references.captions.iter().map(|c| c.text.as_str()).collect();
+        let rows: Array2<f32> = embedding.embed(&[candidates.as_slice(), &own].concat())?;
+        let (of_candidates, of_references) = rows.view().split_at(Axis(0), candidates.len());
+        let places: Vec<usize> = self.references.iter().flatten().copied().collect();
+        let image_of = (self.references.iter().enumerate())
+            .flat_map(|(image, own)| own.iter().map(move |_| image))
+            .collect();
+        Ok(EvalSet {
+            candidates: of_candidates.to_owned(),
+            references: of_references.select(Axis(0), &places),
+            image_of: Some(image_of),
+            units: None,
+            population: None,
+            texts: Some(Texts {
+                ids: self.candidates.iter().map(|&at| file.captions[at].id.clone()).collect(),
+                ids_are_text: file.ids_are_text,
+                rows: self.candidates.iter().map(|&at| file.captions[at].row).collect(),
+                candidates: candidates.into_iter().map(str::to_owned).collect(),
+                references: places.iter().map(|&at| own[at].to_owned()).collect(),
+            }),
+        })
+    }
+}
+
+/// What each metric says of every caption, higher is better.
+fn scores(
+    set: &EvalSet,
+    choice: &super::scoring::metrics::Choice,
+) -> Result<Vec<(Definition, Vec<f64>)>, JobError> {
+    let mut all = Vec::new();
+    let of_captions = |group: Option<fgd_metrics::metric::Group>| {
+        group.is_none_or(|group| OF_CAPTIONS.contains(&group.name))
+    };
+    for metric in choice.metrics().filter(|metric| of_captions(metric.group())) {
+        let definitions = metric.definitions();
+        if metric.group().is_none() && definitions[0].name != FGD_PAIRED {
+            continue;
+        }
+        let found = metric.evaluate(&numbers::sample(set, choice.seed))?;
+        for (definition, value) in definitions.iter().zip(found.values) {
+            let Some(statistics) = value.statistics else {
+                continue;
+            };
+            let sign = if definition.direction == Direction::Lower { -1.0 } else { 1.0 };
+            // A caption of which a metric can count nothing has nothing in common with its references.
+            let score = |value: f64| if value.is_nan() { 0.0 } else { sign * value };
+            all.push((*definition, statistics.per_image().into_iter().map(score).collect()));
+        }
+    }
+    Ok(all)
+}
+
+fn entry(definition: &Definition, found: &Agreement) -> MetricAgreement {
+    let measure = |found: Estimate| Measure::estimated(found.value, found.se, found.ci95);
+    MetricAgreement {
+        metric: definition.name.to_owned(),
+        label: definition.label.to_owned(),
+        tau_b: measure(found.tau_b),
+        tau_c: measure(found.tau_c),
+        accuracy: found.accuracy.map_or_else(
+            || Measure::missing("no image has captions that were judged differently"),
+            measure,
+        ),
+        behind_first: found.behind_first.map(|(apart, _)| measure(apart)),
+        p_holm: found.behind_first.map(|(_, p)| p),
+    }
+}

@@ -1,0 +1,145 @@
+//! Which captions of two sets were drawn together, where that is more than "the captions of an image".
+//!
+//! With `--cluster COLUMN` the images of one value are one draw. With `--unpaired` all captions of one image id are, on whichever
+//! side they stand; ids that two files happen to share without meaning the same image do no harm, since what does not vary together
+//! adds nothing to a sum over units. Where neither ids nor a column tell, sets that share most of their captions were not drawn
+//! independently either.
+
+use std::collections::HashSet;
+use std::hash::Hash;
+
+use fgd_captions::CaptionFile;
+use fgd_metrics::units::Units;
+use ndarray::ArrayView2;
+
+use super::assemble::AlignedSet;
+use crate::jobs::JobError;
+
+/// A set that shares this part of its distinct captions with the other was not drawn independently of it.
+const DEPENDENT: f64 = 0.5;
+
+/// The images of one value of a column of the references, else of the submission.
+///
+/// # Errors
+/// A column that neither file has.
+pub fn paired(
+    aligned: &AlignedSet,
+    submission: &CaptionFile,
+    references: &CaptionFile,
+    column: &str,
+) -> Result<Units, JobError> {
+    let (cells, rows) = match (references.column(column), submission.column(column)) {
+        (Some(cells), _) => (cells, &aligned.reference_rows),
+        (None, Some(cells)) => (cells, &aligned.candidate_rows),
+        (None, None) => return Err(no_column(column)),
+    };
+    let label = |image: usize| match &cells[rows[image]] {
+        Some(value) => (Some(value.clone()), 0),
+        // An image without a value is a draw of its own.
+        None => (None, image),
+    };
+    let candidates: Vec<_> = (0..aligned.set.len()).map(label).collect();
+    let image_of = aligned.set.image_of.as_deref().unwrap_or_default();
+    let of_references: Vec<_> = image_of.iter().map(|&image| candidates[image].clone()).collect();
+    Ok(Units::of_labels(&candidates, &of_references))
+}
+
+/// The captions of one image id, or of one value of the column where a file has it.
+///
+/// # Errors
+/// A column that neither file has.
+pub fn unpaired(
+    submission: &CaptionFile,
+    references: &CaptionFile,
+    column: Option<&str>,
+) -> Result<Units, JobError> {
+    if let Some(column) = column
+        && submission.column(column).is_none()
+        && references.column(column).is_none()
+    {
+        return Err(no_column(column));
+    }
+    let labels = |side: u8, file: &CaptionFile| -> Vec<(u8, String, usize)> {
+        let cells = column.and_then(|column| file.column(column));
+        let label = |row: usize| match cells.as_ref().and_then(|cells| cells[row].clone()) {
+            Some(value) => (0, value, 0),
+            // A caption without an id is a draw of its own.
+            None if file.captions[row].id.is_empty() => (2 + side, String::new(), row),
+            None => (1, file.captions[row].id.clone(), 0),
+        };
+        (0..file.captions.len()).map(label).collect()
+    };
+    let (of_submission, of_references) = (labels(0, submission), labels(1, references));
+    let texts = |file: &CaptionFile| -> Vec<String> {
+        file.captions.iter().map(|caption| caption.text.trim().to_owned()).collect()
+    };
+    let units = Units::of_labels(&of_submission, &of_references);
+    if column.is_some() || shared(&units) > 0 {
+        return Ok(units);
+    }
+    Ok(by_content(&texts(submission), &texts(references)).unwrap_or(units))
+}
+
+/// Rows without ids: equal ones belong together where the sets share most of them.
+pub fn of_embeddings(candidates: ArrayView2<f32>, references: ArrayView2<f32>) -> Units {
+    let bits = |rows: ArrayView2<f32>| -> Vec<Vec<u32>> {
+        rows.outer_iter().map(|row| row.iter().map(|v| v.to_bits()).collect()).collect()
+    };
+    by_content(&bits(candidates), &bits(references))
+        .unwrap_or_else(|| Units::independent(candidates.nrows(), references.nrows()))
+}
+
+/// Units of equal content, for sets of which one shares most of its distinct rows with the other.
+fn by_content<T: Eq + Hash + Ord + Clone>(a: &[T], b: &[T]) -> Option<Units> {
+    let distinct = |rows: &[T]| -> HashSet<T> { rows.iter().cloned().collect() };
+    let (of_a, of_b) = (distinct(a), distinct(b));
+    let common: HashSet<&T> = of_a.intersection(&of_b).collect();
+    let fewer = of_a.len().min(of_b.len());
+    if fewer < 2 || (common.len() as f64) < DEPENDENT * fewer as f64 {
+        return None;
+    }
+    // What stands on one side alone is a draw of its own, however often it is said there.
+    let label = |side: u8, rows: &[T]| -> Vec<(u8, Option<T>, usize)> {
+        rows.iter()
+            .enumerate()
+            .map(|(at, row)| match common.contains(row) {
+                true => (0, Some(row.clone()), 0),
+                false => (1 + side, None, at),
+            })
+            .collect()
+    };
+    Some(Units::of_labels(&label(0, a), &label(1, b)))
+}
+
+/// Units with captions on both sides.
+pub fn shared(units: &Units) -> usize {
+    units.with(fgd_metrics::units::Presence::Both).count()
+}
+
+fn no_column(column: &str) -> JobError {
+    JobError::usage(format!(
+        "--cluster {column}: neither the references nor the submission have such a column"
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sets_that_share_most_captions_are_dependent() {
+        let all: Vec<String> = (0..10).map(|i| format!("caption {i}")).collect();
+        let same = by_content(&all, &all).unwrap();
+        assert_eq!((same.count(), shared(&same)), (10, 10));
+        let half = by_content(&all[..8], &all[4..]).unwrap();
+        assert_eq!((half.count(), shared(&half)), (10, 4));
+        assert_eq!(by_content(&all[..6], &all[4..]), None);
+    }
+
+    #[test]
+    fn equal_captions_of_one_side_are_draws_of_their_own() {
+        let (a, b) = ([1, 1, 1, 2, 3], [2, 3, 4, 4]);
+        let units = by_content(&a, &b).unwrap();
+        assert_eq!((units.on(0), units.on(1), shared(&units)), (5, 4, 2));
+    }
+}

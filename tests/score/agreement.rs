@@ -1,0 +1,67 @@
+//! `fgd agreement` through the program: metrics beside judgements that agree with the words.
+
+use crate::program::{Place, captions, fixture, json, stderr};
+
+#[test]
+fn metrics_are_held_against_judgements() {
+    let place = Place::new();
+    let mut reader = csv::Reader::from_path(captions("references.csv")).unwrap();
+    let rows: Vec<(String, String)> = reader
+        .records()
+        .map(|row| row.unwrap())
+        .map(|row| (row[0].to_owned(), row[1].to_owned()))
+        .collect();
+    // Half of the reference is better than a fifth, and both better than the caption of another image.
+    let mut writer = csv::Writer::from_path(place.path("judged.csv")).unwrap();
+    writer.write_record(["image_id", "caption", "first", "second"]).unwrap();
+    for (at, (id, text)) in rows.iter().enumerate().take(120) {
+        let words: Vec<&str> = text.split(' ').collect();
+        let part = |share: usize| words[..words.len().div_ceil(share)].join(" ");
+        let elsewhere = &rows[(at + 1) % rows.len()].1;
+        for (caption, ratings) in [
+            (&part(2), ["4", "3"]),
+            (&part(5), ["2", ""]),
+            (elsewhere, ["1", "1"]),
+            (text, ["4", "4"]),
+        ] {
+            writer.write_record([id.as_str(), caption.as_str(), ratings[0], ratings[1]]).unwrap();
+        }
+    }
+    writer.flush().unwrap();
+    let run = |more: &[&str]| {
+        let mut command = place.fgd();
+        command.arg("agreement").arg(place.path("judged.csv"));
+        command.arg("--references").arg(captions("references.csv"));
+        command.arg("--encoder").arg(fixture("encoder/tiny-mean")).args(more);
+        command
+    };
+    let fixed = ["--rating", "first,second", "--metrics", "rouge,cider", "--replicates", "100"];
+    let record = json(run(&fixed).args(["--format", "json"]));
+    let results = &record["results"];
+    assert_eq!(record["kind"], "agreement");
+    // The references themselves are left out; an empty cell is no judgement.
+    assert_eq!((&results["left_out"], &results["captions"]), (&120.into(), &360.into()));
+    assert_eq!((&results["judgements"], &results["images"]), (&600.into(), &120.into()));
+    let metrics = results["metrics"].as_array().unwrap();
+    let names: Vec<&str> =
+        metrics.iter().map(|metric| metric["metric"].as_str().unwrap()).collect();
+    assert_eq!(names, ["fgd_paired", "rouge_l", "cider_d"]);
+    let rouge = &metrics[1];
+    assert!(rouge["tau_c"]["value"].as_f64().unwrap() > 0.6, "{rouge}");
+    assert!(rouge["accuracy"]["value"].as_f64().unwrap() > 0.9, "{rouge}");
+    assert!(rouge["p_holm"].is_number() && metrics[0].get("p_holm").is_none());
+    // A distance is turned round: close captions are good ones.
+    assert!(metrics[0]["tau_b"]["value"].as_f64().unwrap() > 0.0, "{}", metrics[0]);
+    let table = run(&fixed).output().unwrap();
+    assert!(String::from_utf8(table.stdout).unwrap().contains("τ-c"));
+
+    for (more, said) in [
+        (&["--rating", "third"][..], "--rating third"),
+        (&[][..], "first, second"),
+        (&["--rating", "first", "--metrics", "vendi"][..], "single caption"),
+    ] {
+        let refused = run(more).output().unwrap();
+        assert_eq!(refused.status.code(), Some(2), "{}", stderr(&refused));
+        assert!(stderr(&refused).contains(said), "{}", stderr(&refused));
+    }
+}

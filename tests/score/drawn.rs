@@ -1,0 +1,152 @@
+//! How the images were drawn, through the program: clusters, sets that depend on each other, finite populations, few images.
+
+use std::path::PathBuf;
+
+use serde_json::Value;
+
+use crate::program::{Place, assert_close, captions, number, stderr};
+
+/// A CSV of the place.
+fn write(place: &Place, name: &str, header: &str, rows: impl Iterator<Item = String>) -> PathBuf {
+    let path = place.path(name);
+    let lines: Vec<String> = std::iter::once(header.to_owned()).chain(rows).collect();
+    std::fs::write(&path, lines.join("\n") + "\n").unwrap();
+    path
+}
+
+/// Ids and captions of a file of the caption set.
+fn rows(name: &str) -> Vec<(String, String)> {
+    let mut reader = csv::Reader::from_path(captions(name)).unwrap();
+    let row = |row: csv::StringRecord| {
+        (row[0].to_owned(), format!("\"{}\"", row[1].replace('"', "\"\"")))
+    };
+    reader.records().map(|record| row(record.unwrap())).collect()
+}
+
+#[test]
+fn sets_that_share_images_or_captions_are_not_independent() {
+    let place = Place::new();
+    let references = captions("references.csv");
+    let other_ids = write(
+        &place,
+        "renamed.csv",
+        "image_id,caption",
+        rows("references.csv").into_iter().map(|(id, text)| format!("x{id},{text}")),
+    );
+    // Beside itself, under its own ids and under others, a set has no distance and no error.
+    for submission in [&references, &other_ids] {
+        let record = place.record(submission, &references, &["--unpaired"]);
+        assert_close(number(&record, "/fgd_set/corrected"), 0.0, 1e-9, "a set beside itself");
+        assert_close(number(&record, "/fgd_set/se"), 0.0, 1e-9, "its error");
+        let warning = record["results"]["fgd_set"]["warning"].as_str().unwrap();
+        assert!(warning.starts_with("the two sets are not independent: 329 of 329"), "{warning}");
+    }
+    // Sets of other images say nothing of the kind.
+    let elsewhere = write(
+        &place,
+        "elsewhere.csv",
+        "image_id,caption",
+        rows("other.csv").into_iter().map(|(id, text)| format!("x{id},{text}")),
+    );
+    let record = place.record(&captions("good.csv"), &elsewhere, &["--unpaired"]);
+    let warning = record["results"]["fgd_set"]["warning"].as_str().unwrap_or_default();
+    assert!(!warning.contains("independent"), "{warning}");
+}
+
+#[test]
+fn captions_that_were_drawn_together_are_one_draw() {
+    let place = Place::new();
+    let twice = |name: &str, header: &str, extra: &str| {
+        let repeated = rows(name).into_iter().flat_map(|(id, text)| {
+            ["a", "b"].map(|half| format!("{id}{half},{text}{}", extra.replace("ID", &id)))
+        });
+        write(&place, &format!("twice-{name}"), header, repeated)
+    };
+    let (good, references) = (captions("good.csv"), captions("references.csv"));
+    let doubled = twice("good.csv", "image_id,caption", "");
+    let of_twice = twice("references.csv", "image_id,caption,film", ",film ID");
+    let once = place.record(&good, &references, &[]);
+    let naive = place.record(&doubled, &of_twice, &[]);
+    let clustered = place.record(&doubled, &of_twice, &["--cluster", "film"]);
+    for number_of in ["/fgd_paired/se", "/fgd_set/se"] {
+        let of = |record: &Value| number(record, number_of);
+        assert_close(of(&clustered) / of(&once), 1.0, 0.1, number_of);
+        assert!(of(&naive) < 0.8 * of(&once), "{number_of}");
+    }
+    assert_eq!(clustered["settings"]["cluster"], "film");
+    // Several references of one image are one draw without being asked for, unpaired too.
+    let elsewhere = |name: &str, copies: usize| {
+        let repeated = rows("other.csv")
+            .into_iter()
+            .flat_map(|(id, text)| std::iter::repeat_n(format!("x{id},{text}"), copies));
+        write(&place, name, "image_id,caption", repeated)
+    };
+    let single = place.record(&good, &elsewhere("single.csv", 1), &["--unpaired"]);
+    let double = place.record(&good, &elsewhere("double.csv", 2), &["--unpaired"]);
+    let se = |record: &Value| number(record, "/fgd_set/se");
+    assert_close(se(&double) / se(&single), 1.0, 0.05, "error with every reference twice");
+
+    let output = place.score(&good, &references).args(["--cluster", "album"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    assert!(stderr(&output).contains("--cluster album"), "{}", stderr(&output));
+}
+
+#[test]
+fn a_finite_population_leaves_less_to_chance() {
+    let place = Place::new();
+    let (good, references) = (captions("good.csv"), captions("references.csv"));
+    let record = |more: &[&str]| place.record(&good, &references, more);
+    let (open, half, whole) =
+        (record(&[]), record(&["--population", "658"]), record(&["--population", "329"]));
+    let of = |record: &Value, what: &str| number(record, what);
+    assert_close(of(&whole, "/fgd_set/corrected"), of(&open, "/fgd_set/value"), 1e-9, "all of it");
+    assert_close(of(&whole, "/fgd_paired/se"), 0.0, 1e-12, "nothing left to chance");
+    let ratio = of(&half, "/fgd_set/bias") / of(&open, "/fgd_set/bias");
+    assert_close(ratio, 0.5, 1e-6, "half of the bias");
+    let ratio = of(&half, "/fgd_paired/se") / of(&open, "/fgd_paired/se");
+    assert_close(ratio, 0.5_f64.sqrt(), 1e-6, "the error of a half");
+    let output = place.score(&good, &references).args(["--population", "100"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    assert!(stderr(&output).contains("already has 329"), "{}", stderr(&output));
+}
+
+#[test]
+fn one_image_and_two_say_what_they_can() {
+    let place = Place::new();
+    let few = |name: &str, n: usize| {
+        let rows = rows(name).into_iter().take(n).map(|(id, text)| format!("{id},{text}"));
+        write(&place, &format!("{n}-{name}"), "image_id,caption", rows)
+    };
+    let one = place.record(&few("good.csv", 1), &few("references.csv", 1), &[]);
+    assert!(number(&one, "/fgd_paired/value") > 0.0);
+    let paired = &one["results"]["fgd_paired"];
+    assert!(paired["se"].is_null() && paired["reason"].as_str().unwrap().contains("at least 2"));
+    assert!(one["results"]["fgd_set"]["reason"].is_string());
+    let two = place.record(&few("good.csv", 2), &few("references.csv", 2), &[]);
+    // Student's t with one degree of freedom: ± 12.7 standard errors.
+    let high = number(&two, "/fgd_paired/ci95/1") - number(&two, "/fgd_paired/value");
+    assert_close(high / number(&two, "/fgd_paired/se"), 12.706, 1e-3, "half of the interval");
+}
+
+#[test]
+fn a_shard_counts_once() {
+    let place = Place::new();
+    let part = |name: &str, shard: &str| {
+        let mut command = place.fgd();
+        command.arg("moments").arg(captions("references.csv")).args(["--shard", shard]);
+        command.arg("--encoder").arg(crate::program::fixture("encoder/tiny-mean"));
+        command.arg("-o").arg(place.path(name)).assert().success();
+        place.path(name)
+    };
+    let (first, second, again) =
+        (part("1.npz", "1/2"), part("2.npz", "2/2"), part("again.npz", "1/2"));
+    let merge = |files: &[&PathBuf]| {
+        let mut command = place.fgd();
+        command.arg("merge").args(files).arg("-o").arg(place.path("all.npz"));
+        command.output().unwrap()
+    };
+    assert_eq!(merge(&[&first, &second]).status.code(), Some(0));
+    let refused = merge(&[&first, &second, &again]);
+    assert_eq!(refused.status.code(), Some(2));
+    assert!(stderr(&refused).contains("a shard counts once"), "{}", stderr(&refused));
+}
