@@ -24,7 +24,10 @@ impl Record {
             Results::Leaderboard(results) => {
                 results.standings.iter_mut().for_each(|standing| hide(&mut standing.scores));
             }
-            Results::Caption(_) | Results::Bench(_) | Results::Nightly(_) => {}
+            Results::Agreement(_)
+            | Results::Caption(_)
+            | Results::Bench(_)
+            | Results::Nightly(_) => {}
         }
     }
 }

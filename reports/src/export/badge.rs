@@ -97,6 +97,12 @@ fn words(record: &Record) -> (String, String, Color) {
             let of = count(results.standings.len() as u64);
             ("leaderboard".into(), format!("{first}, 1st of {of}"), Color::Plain)
         }
+        Results::Agreement(results) => {
+            let first = results.metrics.first();
+            let tau = first.and_then(|metric| metric.tau_c.value);
+            let tau = tau.map_or_else(|| "–".into(), |tau| format!("τ-c {tau:.3}"));
+            ("agreement with people".into(), tau, Color::Plain)
+        }
         Results::Caption(results) => {
             ("captions".into(), counted(results.captions, "image"), Color::Plain)
         }
