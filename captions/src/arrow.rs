@@ -135,6 +135,47 @@ pub(super) fn name(dtype: &D) -> String {
     }
 }
 
+/// How many bytes of text the cells of an array hold together, as often as they are repeated. Cells may share one text, so that
+/// their values are far longer than what was decoded.
+pub(super) fn text_bytes(array: &dyn Array) -> u64 {
+    let any = array.as_any();
+    if let Some(cells) = any.downcast_ref::<Utf8ViewArray>() {
+        return cells.values_iter().map(|text| text.len() as u64).sum();
+    }
+    if let Some(cells) = any.downcast_ref::<BinaryViewArray>() {
+        return cells.values_iter().map(|text| text.len() as u64).sum();
+    }
+    if let Some(cells) = any.downcast_ref::<ListArray<i64>>() {
+        return text_bytes(cells.values().as_ref());
+    }
+    if let Some(cells) = any.downcast_ref::<ListArray<i32>>() {
+        return text_bytes(cells.values().as_ref());
+    }
+    if let Some(cells) = any.downcast_ref::<FixedSizeListArray>() {
+        return text_bytes(cells.values().as_ref());
+    }
+    if let Some(cells) = any.downcast_ref::<StructArray>() {
+        return cells.values().iter().map(|field| text_bytes(field.as_ref())).sum();
+    }
+    macro_rules! dictionaries {
+        ($($type:ty),*) => {
+            $(if let Some(cells) = any.downcast_ref::<DictionaryArray<$type>>() {
+                let texts = cells.values().as_any().downcast_ref::<Utf8ViewArray>();
+                let lengths: Vec<u64> = texts
+                    .into_iter()
+                    .flat_map(|texts| texts.values_iter())
+                    .map(|text| text.len() as u64)
+                    .collect();
+                let keys = cells.keys().iter().flatten();
+                let keys = keys.filter_map(|key| usize::try_from(*key).ok());
+                return keys.filter_map(|key| lengths.get(key)).sum();
+            })*
+        };
+    }
+    dictionaries!(u8, u16, u32, u64, i8, i16, i32, i64);
+    0
+}
+
 /// The cell of a row. A type that [`readable`] leaves out is null.
 pub(super) fn value(array: &dyn Array, row: usize) -> Value {
     if row >= array.len() || array.is_null(row) {

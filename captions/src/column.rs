@@ -292,7 +292,8 @@ impl<'a> Picker<'a> {
         }
     }
 
-    fn missing<S: AsRef<str>>(&self, what: &str, names: &[S]) -> ReadProblem {
+    /// That there is no column of ids (`id`) or captions (`caption`) among these.
+    pub fn missing<S: AsRef<str>>(&self, what: &str, names: &[S]) -> ReadProblem {
         let asked =
             if what == "id" { &self.options.id_column } else { &self.options.caption_column };
         let wanted = match asked {

@@ -46,13 +46,14 @@ pub(super) fn read(
     }
 }
 
-/// Whether the first line names columns that can be used.
-pub(super) fn has_header(content: &[u8], format: Format, picker: &Picker<'_>) -> bool {
+/// Whether the first line names columns that can be used, or is an id with its caption.
+pub(super) fn is_table(content: &[u8], format: Format, picker: &Picker<'_>) -> bool {
     let content = content.trim_ascii_start();
     let line = content.split(|&byte| byte == b'\n').next().unwrap_or_default();
     let fields = line.split(|&byte| byte == delimiter(content, format));
-    let names: Vec<_> = fields.map(String::from_utf8_lossy).collect();
-    picker.pick(&names).is_ok()
+    let fields: Vec<_> = fields.map(String::from_utf8_lossy).collect();
+    let is_row = matches!(fields.as_slice(), [id, _, ..] if image_id::is_plain(id));
+    picker.pick(&fields).is_ok() || (picker.by_convention() && is_row)
 }
 
 /// Excel's first line `sep=;`: the delimiter, and where the table begins.

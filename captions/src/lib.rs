@@ -198,7 +198,7 @@ fn try_read(
     let picker = column::Picker::new(options, wanted);
     let is_text = matches!(format, Format::Csv | Format::Tsv) && options.format.is_none();
     let format = match is_text && !picker.needs_ids() && !format::is_named(path) {
-        true if !delimited::has_header(content, format, &picker) => Format::Lines,
+        true if !delimited::is_table(content, format, &picker) => Format::Lines,
         _ => format,
     };
     let mut rows = Builder::new(source.findings, source::most_held(source.raw_bytes));

@@ -75,7 +75,13 @@ fn records(
             .map(|column| column.cells(&bytes, &metadata, group))
             .collect::<Result<_, _>>()
             .map_err(damaged)?;
+        if cells.iter().map(Cells::text_bytes).fold(0, u64::saturating_add) > limit {
+            return Err(ReadProblem::Unpacks { limit });
+        }
         for row in 0..metadata.row_groups[group].num_rows() {
+            if cells.iter().all(Cells::is_over) {
+                return Err(ReadProblem::Parquet("it has fewer rows than it says".into()));
+            }
             let names = columns.iter().map(|column| column.whole.name.to_string());
             let record: Map<String, Value> = names.zip(cells.iter_mut().map(Cells::next)).collect();
             if group == 0 && row == 0 {
@@ -155,6 +161,15 @@ struct Cells {
 }
 
 impl Cells {
+    fn text_bytes(&self) -> u64 {
+        self.arrays.iter().map(|array| arrow::text_bytes(array.as_ref())).sum()
+    }
+
+    fn is_over(&self) -> bool {
+        let left = self.arrays.iter().skip(self.array).map(|array| array.len());
+        left.sum::<usize>() <= self.row
+    }
+
     fn next(&mut self) -> Value {
         while self.arrays.get(self.array).is_some_and(|array| self.row >= array.len()) {
             self.array += 1;

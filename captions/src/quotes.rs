@@ -41,8 +41,12 @@ pub(super) fn without_spaces_before(bytes: &[u8], delimiter: u8) -> (Cow<'_, [u8
     let mut dropped = Vec::new();
     let (mut quoted, mut field_start, mut at) = (false, true, 0);
     while let Some(&byte) = bytes.get(at) {
-        let spaces = bytes[at..].iter().take_while(|&&byte| byte == b' ').count();
-        if !quoted && field_start && spaces > 0 && bytes.get(at + spaces) == Some(&b'"') {
+        let may_begin = !quoted && field_start && byte == b' ';
+        let spaces = match may_begin {
+            true => bytes[at..].iter().take_while(|&&byte| byte == b' ').count(),
+            false => 0,
+        };
+        if spaces > 0 && bytes.get(at + spaces) == Some(&b'"') {
             dropped.extend(std::iter::repeat_n(out.len(), spaces));
             at += spaces;
             continue;

@@ -194,6 +194,7 @@ impl<'a> Records<'a> {
         let no_captions = self.picker.wants_captions() && captions.is_empty() && !self.keyed;
         let nothing = id.is_none() && captions.is_empty() && !self.keyed;
         match self.first_keys {
+            Some(keys) if no_captions && id.is_some() => Err(self.picker.missing("caption", &keys)),
             Some(keys) if no_captions || nothing => self.picker.pick(&keys).map(|_| ()),
             _ => Ok(()),
         }

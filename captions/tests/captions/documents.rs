@@ -356,8 +356,10 @@ fn captions_alone_are_read_where_ids_mean_nothing() {
         assert_eq!(file.format, format, "{name}");
         assert!(is_valid(&file.findings), "{:?}", file.findings);
     }
-    let file = read_as("a.txt", "7.jpg,a bus\n8.jpg,two dogs\n", &options).unwrap();
-    assert_eq!(file.captions.len(), 2);
+    for content in ["7.jpg,a bus\n8.jpg,two dogs\n", "7.jpg#0\ta bus\n8.jpg#1\ttwo dogs\n"] {
+        let file = read_as("a.txt", content, &options).unwrap();
+        assert_eq!(told(&file), "7.jpg=a bus | 8.jpg=two dogs");
+    }
     for (name, content) in [("a.csv", "caption\na bus\n"), ("a.txt", "a bus\nmore\n")] {
         let message = read_as(name, content, &ReadOptions::default()).unwrap_err().to_string();
         assert!(message.contains("ids"), "{message}");
