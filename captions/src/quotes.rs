@@ -53,8 +53,7 @@ pub(super) fn without_spaces_before(bytes: &[u8], delimiter: u8) -> (Cow<'_, [u8
         }
         // A doubled quote closes and opens again.
         quoted = if byte == b'"' && (quoted || field_start) { !quoted } else { quoted };
-        field_start = !quoted && (byte == delimiter || byte == b'\n' || byte == b'\r')
-            || (byte == b'"' && !quoted);
+        field_start = !quoted && (byte == delimiter || matches!(byte, b'\n' | b'\r' | b'"'));
         out.push(byte);
         at += 1;
     }

@@ -89,7 +89,6 @@ const DOCUMENTS: [Known; 20] = [
         made: &["caption"],
         reference: &["caption"],
         left_out: &[("is_rejected", "rejected"), ("is_precanned", "precanned")],
-        ..PLAIN
     },
     Known {
         name: "COCO annotations",

@@ -79,7 +79,10 @@ impl Step {
     pub fn keeps(&self, value: &Value) -> bool {
         self.only.as_ref().is_none_or(|(key, wanted)| match value.get(key) {
             Some(Value::String(text)) => text == wanted,
-            Some(other) => other.to_string() == *wanted,
+            Some(other) => {
+                let text = other.to_string();
+                text == *wanted
+            }
             None => false,
         })
     }
