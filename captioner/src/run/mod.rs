@@ -17,7 +17,7 @@ use super::generate::GenerationConfig;
 use super::model::Captioner;
 use super::preprocess::{DecodedImage, Prefetch};
 
-pub use journal::{Journal, Outcome};
+pub use journal::{Journal, Outcome, Sample};
 pub use list::{ImageFile, list_images};
 
 /// What happens when an image cannot be decoded.
@@ -180,7 +180,7 @@ pub fn caption_images(
         captions: outcomes.iter().filter(|o| o.caption.is_some()).count(),
         broken: outcomes.iter().filter_map(broken).collect(),
         resumed,
-        tokens: outcomes[resumed..].iter().map(|o| o.tokens.len()).sum(),
+        tokens: outcomes[resumed..].iter().map(Outcome::generated).sum(),
         seconds,
         cached_features: cache.map_or(0, |c| c.hits()),
         stages,
