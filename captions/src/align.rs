@@ -129,14 +129,14 @@ fn spelt_differently(given: &str, wanted: &str) -> Finding {
 }
 
 /// Looks wanted ids up, as they stand or by their key.
-struct Names<'a> {
+pub(super) struct Names<'a> {
     exact: HashMap<&'a str, usize>,
     /// The only wanted id of each key; `None` where either side has several ids of that key.
     by_key: HashMap<&'a str, Option<usize>>,
 }
 
 impl<'a> Names<'a> {
-    fn new(given: impl Iterator<Item = &'a str>, wanted: &'a [String]) -> Self {
+    pub(super) fn new(given: impl Iterator<Item = &'a str>, wanted: &'a [String]) -> Self {
         let mut by_key = HashMap::new();
         for (position, id) in wanted.iter().enumerate() {
             by_key
@@ -156,7 +156,7 @@ impl<'a> Names<'a> {
         Self { exact, by_key }
     }
 
-    fn find(&self, id: &str) -> Option<usize> {
+    pub(super) fn find(&self, id: &str) -> Option<usize> {
         let exact = self.exact.get(id).copied();
         exact.or_else(|| self.by_key.get(image_id::key(id)).copied().flatten())
     }

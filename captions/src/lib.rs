@@ -29,6 +29,7 @@
 
 mod align;
 mod builder;
+mod candidates;
 mod column;
 mod cut_off;
 mod delimited;
@@ -56,6 +57,7 @@ use serde::{Deserialize, Serialize};
 use builder::Builder;
 
 pub use align::{Alignment, align};
+pub use candidates::{Candidates, candidate_findings, candidates};
 pub use error::{ReadError, ReadProblem};
 pub use finding::{Finding, FindingGroup, FindingKind, Severity, group_findings, is_valid};
 pub use format::Format;

@@ -39,6 +39,7 @@ mod nightly;
 mod provenance;
 mod roofline;
 mod score;
+mod select;
 
 use std::collections::BTreeMap;
 
@@ -66,6 +67,7 @@ pub use score::{
     Decomposition, Distribution, Infinity, Metric, Pairing, ScoreResults, Slice, SlicePart,
     TextStatistics, WorstCaption,
 };
+pub use select::{Judged, SelectResults, SelectSource};
 
 /// The version of the record's shape. It grows by one with every change that a reader could notice.
 pub const SCHEMA_VERSION: u32 = 1;
@@ -117,6 +119,8 @@ pub enum Results {
     Leaderboard(Box<LeaderboardResults>),
     /// `fgd caption`: a captioner's run over a list of images.
     Caption(Box<CaptionResults>),
+    /// `fgd select`, `fgd ensemble`: one of several captions of each image.
+    Select(Box<SelectResults>),
     /// `fgd bench`: the speed of one target in one scenario.
     Bench(Box<BenchResults>),
     /// `fgd nightly`: a suite beside its history.
@@ -131,6 +135,7 @@ impl Results {
             Results::Compare(_) => "compare",
             Results::Leaderboard(_) => "leaderboard",
             Results::Caption(_) => "caption",
+            Results::Select(_) => "select",
             Results::Bench(_) => "bench",
             Results::Nightly(_) => "nightly",
         }

@@ -28,6 +28,7 @@ pub mod output;
 mod pair;
 mod report;
 mod score;
+mod select;
 mod validate;
 
 use std::ffi::OsString;
@@ -77,6 +78,10 @@ enum Command {
     Score(score::Args),
     /// Caption images with a BLIP-2 checkpoint; a killed run goes on where it was.
     Caption(caption::Args),
+    /// Choose one of several captions of each image, by meaning.
+    Select(select::Args),
+    /// Choose of each image the caption of the system that agrees best with the others.
+    Ensemble(select::Args),
     /// Compare systems on the same images: do they differ, and where?
     Compare(compare::Args),
     /// Rank many submissions, with the ranks that their differences leave open.
@@ -172,6 +177,8 @@ fn run(cli: Cli, output: &Output, program: PathBuf) -> anyhow::Result<Exit> {
         Command::Validate(args) => validate::run(args, output),
         Command::Score(args) => score::run(args, output, session),
         Command::Caption(args) => caption::run(args, output, session),
+        Command::Select(args) => select::run(args, output, session),
+        Command::Ensemble(args) => select::ensemble(args, output, session),
         Command::Compare(args) => compare::run(args, output, session),
         Command::Leaderboard(args) => leaderboard::run(args, output, session),
         Command::Bench(args) => bench::run(args, output, session),

@@ -6,6 +6,7 @@
 
 pub mod bench;
 pub mod caption;
+mod captions_csv;
 pub mod compare;
 pub mod embed;
 pub mod embedding;
@@ -18,6 +19,7 @@ pub mod provenance;
 pub mod request;
 pub mod score;
 pub mod scoring;
+pub mod select;
 mod session;
 pub mod validate;
 

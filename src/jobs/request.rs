@@ -6,7 +6,7 @@
 use fgd_record::Record;
 use serde::{Deserialize, Serialize};
 
-use super::{JobError, Session, bench, caption, compare, leaderboard, score};
+use super::{JobError, Session, bench, caption, compare, leaderboard, score, select};
 
 /// A job and what it is asked.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -20,6 +20,8 @@ pub enum Request {
     Leaderboard(leaderboard::Request),
     /// Images to captions.
     Caption(caption::Request),
+    /// One of several captions of each image.
+    Select(select::Request),
     /// How fast is it?
     Bench(bench::Request),
 }
@@ -35,6 +37,7 @@ impl Request {
             Self::Compare(request) => compare::run(request, session),
             Self::Leaderboard(request) => leaderboard::run(request, session),
             Self::Caption(request) => caption::run(request, session),
+            Self::Select(request) => select::run(request, session),
             Self::Bench(request) => bench::run(request, session),
         }
     }

@@ -8,6 +8,7 @@ mod compare;
 mod leaderboard;
 mod nightly;
 mod score;
+mod select;
 
 use fgd_record::*;
 use serde_json::json;
@@ -18,6 +19,7 @@ pub use compare::{compare, compare_few};
 pub use leaderboard::crowded;
 pub use leaderboard::leaderboard;
 pub use score::{score, score_identical, score_missing};
+pub use select::select;
 
 /// A caption that tries everything a caption can try.
 pub const HOSTILE: &str = "<script>alert('x')</script> | =cmd()\u{1b}[31m \"quoted\",\nsecond line \u{202e}\u{0}& [a](b) @user";
@@ -32,6 +34,7 @@ pub fn all() -> Vec<(&'static str, Record)> {
         ("compare-few", compare_few()),
         ("leaderboard", leaderboard()),
         ("caption", caption()),
+        ("select", select()),
         ("bench-single", bench::single()),
         ("bench-server", bench::server()),
         ("bench-sweep", bench::sweep()),

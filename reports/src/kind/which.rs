@@ -12,6 +12,7 @@ pub fn of(record: &Record) -> &dyn Kind {
         Results::Compare(results) => &**results,
         Results::Leaderboard(results) => &**results,
         Results::Caption(results) => &**results,
+        Results::Select(results) => &**results,
         Results::Bench(results) => &**results,
         Results::Nightly(results) => &**results,
     }

@@ -34,7 +34,7 @@ use super::scoring::{ImageScores, ScoreError, Scorer};
 use super::{JobError, Session};
 use crate::host;
 use contrasts::contrasts;
-use differences::{Contender, NoRows, PerImage, differences};
+use differences::{Contender, NoRows, PerImage, all_pairs, differences};
 use gate::Gate;
 use systems::{Given, Inputs};
 
@@ -247,7 +247,12 @@ fn compared(
         n,
         references,
         systems: Vec::new(),
-        differences: differences(contenders, &scored.groupings, &resampling)?,
+        differences: differences(
+            contenders,
+            &all_pairs(contenders.len()),
+            &scored.groupings,
+            &resampling,
+        )?,
         contrasts: contrasts(contenders, request.contrasts, opened.images.as_ref()),
         gates: Vec::new(),
     })
