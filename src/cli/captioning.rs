@@ -11,9 +11,6 @@ use fgd_captioner::{DEFAULT_PROMPT, EarlyStopping, GenerationConfig, Precision, 
 
 use crate::jobs::caption::Captioning;
 
-/// Least probability of a token that is drawn, where several captions are wanted and nothing else is said.
-const EPSILON: f64 = 0.02;
-
 /// What the captioner is asked, how it searches for captions, and how it runs.
 #[derive(Debug, Args)]
 pub struct CaptioningArgs {
@@ -102,8 +99,7 @@ struct RunningArgs {
 }
 
 impl DecodingArgs {
-    /// How tokens are drawn: where a flag asks for it, or where several captions are wanted and no beams give them. The latter
-    /// draws by epsilon sampling at 0.02, which suits the choice of one by meaning best (<https://arxiv.org/abs/2305.09860>).
+    /// How tokens are drawn: where a flag asks for it, or where several captions are wanted and no beams give them.
     fn sampling(&self, seed: u64) -> Option<Sampling> {
         let asked = self.temperature.is_some()
             || self.top_k.is_some()
@@ -121,11 +117,7 @@ impl DecodingArgs {
                 ..default
             });
         }
-        (self.samples > 1 && self.num_beams == 1).then(|| Sampling {
-            top_k: None,
-            epsilon_cutoff: Some(EPSILON),
-            ..default
-        })
+        (self.samples > 1 && self.num_beams == 1).then(|| Sampling::for_choice(seed))
     }
 }
 
@@ -133,6 +125,7 @@ impl CaptioningArgs {
     /// The flags as plain data; `seed` is that of the drawing, of which every image has its own stream.
     pub fn captioning(self, seed: u64) -> Captioning {
         let (decoding, running) = (self.decoding, self.running);
+        let sampling = decoding.sampling(seed);
         Captioning {
             prompt: decoding.prompt,
             generation: GenerationConfig {
@@ -144,7 +137,7 @@ impl CaptioningArgs {
                 early_stopping: decoding.early_stopping,
                 repetition_penalty: decoding.repetition_penalty,
                 no_repeat_ngram_size: decoding.no_repeat_ngram_size,
-                sampling: decoding.sampling(seed),
+                sampling,
                 ignore_eos: decoding.ignore_eos,
             },
             dtype: running.dtype,

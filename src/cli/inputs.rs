@@ -63,7 +63,8 @@ pub fn named(arguments: &[String]) -> anyhow::Result<Vec<Named>> {
 fn split_name(argument: &str) -> (Option<&str>, &Path) {
     match argument.split_once('=') {
         Some((name, path))
-            if !name.is_empty() && !name.contains('/') && !Path::new(argument).exists() =>
+            // What stands before an equals sign of `CHECKPOINT@KEY=VALUE` is no name.
+            if !name.is_empty() && !name.contains(['/', '@']) && !Path::new(argument).exists() =>
         {
             (Some(name), Path::new(path))
         }

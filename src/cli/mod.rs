@@ -29,6 +29,7 @@ mod pair;
 mod report;
 mod score;
 mod select;
+mod sweep;
 mod validate;
 
 use std::ffi::OsString;
@@ -82,6 +83,8 @@ enum Command {
     Select(select::Args),
     /// Choose of each image the caption of the system that agrees best with the others.
     Ensemble(select::Args),
+    /// Try settings of decoding on validation images; which of them is better beyond chance?
+    Sweep(sweep::Args),
     /// Compare systems on the same images: do they differ, and where?
     Compare(compare::Args),
     /// Rank many submissions, with the ranks that their differences leave open.
@@ -179,6 +182,7 @@ fn run(cli: Cli, output: &Output, program: PathBuf) -> anyhow::Result<Exit> {
         Command::Caption(args) => caption::run(args, output, session),
         Command::Select(args) => select::run(args, output, session),
         Command::Ensemble(args) => select::ensemble(args, output, session),
+        Command::Sweep(args) => sweep::run(args, output, session),
         Command::Compare(args) => compare::run(args, output, session),
         Command::Leaderboard(args) => leaderboard::run(args, output, session),
         Command::Bench(args) => bench::run(args, output, session),

@@ -91,6 +91,14 @@ pub struct Sampling {
     pub seed: u64,
 }
 
+impl Sampling {
+    /// Draws for the choice of one by meaning: all tokens of a probability of at least 0.02, which suits that best
+    /// (<https://arxiv.org/abs/2305.09860>).
+    pub fn for_choice(seed: u64) -> Self {
+        Self { top_k: None, epsilon_cutoff: Some(0.02), seed, ..Self::default() }
+    }
+}
+
 impl Default for Sampling {
     /// transformers' defaults, of which the 50 likeliest tokens is one.
     fn default() -> Self {

@@ -172,10 +172,11 @@ impl Quality<'_> {
             return Ok(Vec::new());
         };
         let mut reference_rows = vec![0; common.images.len()];
-        for (reference, image) in
-            common.references.iter().zip(common.image_of.iter().flatten()).rev()
-        {
-            reference_rows[*image] = references.rows[*reference];
+        // Backwards, so that of an image's references the first stays.
+        for (at, reference) in common.references.iter().enumerate().rev() {
+            if let Some(image_of) = &common.image_of {
+                reference_rows[image_of[at]] = references.rows[*reference];
+            }
         }
         let aligned = AlignedSet {
             set: self.set(common, &common.rows[0], embeddings),
