@@ -18,7 +18,8 @@ fn fgd(place: &Place, command: &str, files: &[&Path], more: &[&str]) -> assert_c
     let mut fgd = place.fgd();
     fgd.arg(command)
         .args(files)
-        .args(["--format", "json", "--replicates", "50", "--encoder"])
+        .env("FGD_FORMAT", "json")
+        .args(["--replicates", "50", "--encoder"])
         .arg(fixture("encoder/tiny-mean"))
         .arg("-o")
         .arg(place.path("chosen.csv"))
