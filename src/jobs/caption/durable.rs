@@ -174,9 +174,10 @@ impl Run<'_> {
         outcomes: &mut [Outcome],
         session: &mut Session,
     ) -> Result<BTreeMap<String, Value>, JobError> {
-        let pool = Pool::of_outcomes(outcomes);
+        let all = Pool::of_outcomes(outcomes);
         let beside = beside(self.output, "samples.jsonl");
-        TableFile::create(self.samples_file.unwrap_or(&beside))?.write(&pool.table())?;
+        TableFile::create(self.samples_file.unwrap_or(&beside))?.write(&all.table())?;
+        let pool = all.without_empty();
         let mut settings =
             BTreeMap::from([("select".to_owned(), serde_json::to_value(self.choosing)?)]);
         let embeddings = match self.choosing.embeds() {

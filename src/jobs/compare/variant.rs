@@ -49,7 +49,7 @@ impl Variant {
             };
             let key = if key == "samples" { "num_return_sequences" } else { key };
             // What is no JSON is a word.
-            let value = serde_json::from_str(value).unwrap_or_else(|_| value.into());
+            let value: Value = serde_json::from_str(value).unwrap_or_else(|_| value.into());
             if drawing.get(key).is_some() {
                 if settings["sampling"].is_null() {
                     settings["sampling"] = json!(Sampling { seed, ..Sampling::default() });

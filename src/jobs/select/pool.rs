@@ -61,6 +61,18 @@ impl Pool {
         pool
     }
 
+    /// The captions that can be chosen: an empty one only for an image that has no other.
+    pub fn without_empty(&self) -> Self {
+        let is_written = |caption: &&Candidate| !caption.text.trim().is_empty();
+        let mut kept = Self::default();
+        for (id, (_, captions)) in self.ids.iter().zip(self.images()) {
+            let any = captions.iter().any(|caption| is_written(&caption));
+            let left = captions.iter().filter(|caption| !any || is_written(caption));
+            kept.push(id.clone(), left.cloned());
+        }
+        kept
+    }
+
     /// The texts, in order.
     pub fn texts(&self) -> Vec<&str> {
         self.captions.iter().map(|caption| caption.text.as_str()).collect()
