@@ -87,8 +87,7 @@ impl Row {
     }
 }
 
-/// Which rows stay: those that go on, and those that ended while too few of their own prompt's have. What other prompts do
-/// does not matter, so that a caption never depends on its neighbours.
+/// Which rows stay: those that go on, and those that ended while too few of their own prompt's have.
 fn worth_keeping(rows: &[Row]) -> Vec<bool> {
     rows.chunk_by(|a, b| a.prompt == b.prompt)
         .flat_map(|rows| {

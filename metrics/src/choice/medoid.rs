@@ -17,8 +17,8 @@ pub fn medoid_metrics() -> impl Iterator<Item = &'static str> {
 /// The row of each image that scores best with the image's other candidates as its references; the first of equals, and the only
 /// one of an image with one. Of CIDEr-D this is consensus reranking (Devlin et al. 2015, arXiv:1505.04467).
 ///
-/// `texts` are the captions behind the rows. Each candidate is scored beside the same-numbered candidates of the other images, so
-/// that document frequencies are those of the whole.
+/// `texts` are the captions behind the rows. Each candidate is scored beside the same-numbered candidates of the other images with
+/// several, so that document frequencies are those of the whole.
 ///
 /// # Errors
 /// A metric that is none, or not of [`medoid_metrics`]; what the metric fails at.
@@ -45,17 +45,17 @@ pub fn medoid(
         Direction::Higher => -1.0,
         Direction::Lower | Direction::Neither => 1.0,
     };
-    let most = (0..candidates.images()).map(|image| candidates.of(image).len()).max().unwrap_or(0);
+    let count = |image: &usize| candidates.of(*image).len();
+    let mut images: Vec<usize> = (0..candidates.images()).filter(|i| count(i) > 1).collect();
+    if let [only] = images[..] {
+        // Metrics of a sample want two images: a lone one stands for both.
+        images.push(only);
+    }
     let mut costs: Vec<f64> = vec![f64::NAN; texts.len()];
-    for nth in 0..most {
-        let images: Vec<usize> = (0..candidates.images())
-            .filter(|image| candidates.of(*image).len() > nth.max(1))
-            .collect();
-        if images.is_empty() {
-            continue;
-        }
+    for nth in 0..images.iter().map(count).max().unwrap_or(0) {
+        // An image with fewer candidates takes part with one of them again, for the document frequencies of all images.
         let rows: Vec<usize> =
-            images.iter().map(|image| candidates.of(*image).start + nth).collect();
+            images.iter().map(|image| candidates.of(*image).start + nth % count(image)).collect();
         let (mut image_of, mut others, mut references) = (Vec::new(), Vec::new(), Vec::new());
         for (place, image) in images.iter().enumerate() {
             let own = candidates.of(*image).filter(|row| *row != rows[place]);
