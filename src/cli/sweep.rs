@@ -35,7 +35,14 @@ pub struct Args {
     checkpoint: String,
     /// A setting of decoding and its values; every combination is tried, the first of all is the baseline. KEY is a
     /// flag of decoding with underscores: num_beams, length_penalty, min_new_tokens, temperature, samples, ...
-    #[arg(long, required = true, value_name = "KEY=V1,V2,...")]
+    /// Repeatable; separated by semicolons in the environment.
+    #[arg(
+        long,
+        required = true,
+        value_delimiter = ';',
+        value_name = "KEY=V1,V2,...",
+        env = "FGD_GRID"
+    )]
     grid: Vec<String>,
     /// The images: a directory, or a CSV file with a column image_id and optionally path.
     #[arg(long, value_name = "DIR|LIST.csv", env = "FGD_IMAGES")]
