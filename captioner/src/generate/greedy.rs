@@ -1,5 +1,7 @@
 //! One token at a time: the best one, or one drawn at random. Rows that ended leave the batch.
 
+use rayon::prelude::*;
+
 use super::sample::Sampler;
 use super::{GenerationConfig, Sequence, Step, log_softmax, penalties, rows_of};
 use crate::error::Result;
@@ -39,16 +41,15 @@ pub fn search(
     for step in 1..=config.max_new_tokens {
         let newest: Vec<u32> = rows.iter().filter_map(|row| row.ids.last().copied()).collect();
         let logits = rows_of(&model.step(&newest)?)?;
-        for (row, scores) in rows.iter_mut().zip(logits).filter(|(row, _)| !row.ended) {
-            row.extend(scores, config, special)?;
-            if row.ended || step == config.max_new_tokens {
-                row.ended = true;
-                done[row.place] = Some(Sequence {
-                    ids: row.ids[1..].to_vec(),
-                    score: None,
-                    log_probability: row.log_probability,
-                });
-            }
+        let open = rows.par_iter_mut().zip(logits).filter(|(row, _)| !row.ended);
+        open.try_for_each(|(row, scores)| row.extend(scores, config, special))?;
+        for row in rows.iter_mut().filter(|row| row.ended || step == config.max_new_tokens) {
+            row.ended = true;
+            done[row.place].get_or_insert_with(|| Sequence {
+                ids: row.ids[1..].to_vec(),
+                score: None,
+                log_probability: row.log_probability,
+            });
         }
         if rows.iter().all(|row| row.ended) {
             break;

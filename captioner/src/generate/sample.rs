@@ -68,10 +68,14 @@ fn weights(sampling: &Sampling, logits: &[f32]) -> Vec<(u32, f64)> {
 
 /// The k likeliest, and those as likely as the k-th.
 fn likeliest(tokens: &mut Vec<(u32, f64)>, k: usize) {
-    sort(tokens);
-    if let Some((_, least)) = tokens.get(k - 1).copied() {
-        tokens.truncate(tokens.partition_point(|(_, weight)| *weight >= least));
+    if k < tokens.len() {
+        // Of a large vocabulary few are left, so only those are sorted.
+        let mut weights: Vec<f64> = tokens.iter().map(|(_, weight)| *weight).collect();
+        let (_, least, _) = weights.select_nth_unstable_by(k - 1, |a, b| b.total_cmp(a));
+        let least = *least;
+        tokens.retain(|(_, weight)| *weight >= least);
     }
+    sort(tokens);
 }
 
 /// The likeliest until they reach the share `p`.
