@@ -151,3 +151,28 @@ fn images_without_references_are_chosen_for_and_not_learned_from() {
     assert_eq!(learned.weights, [1.0, 0.0]);
     assert!(learned.rows.iter().enumerate().all(|(image, row)| *row == Some(2 * image)));
 }
+
+/// Two systems that are nearly one: which of them is the better is chance, and folds must not take turns in being wrong.
+#[test]
+fn of_two_nearly_equal_systems_one_is_kept_for_all_images() {
+    const IMAGES: usize = 600;
+    let points = points(IMAGES, 16, 11);
+    let references = around(&points, &[0.3], 12);
+    let references = Grouped::new(references.view(), &[1; IMAGES]).unwrap();
+    for seed in 0..10 {
+        let mut rows = around(&points, &[0.3, 0.3, 2.0], 20 + seed);
+        for image in (0..IMAGES).filter(|image| image % 8 != 0) {
+            let same = rows.row(3 * image).to_owned();
+            rows.row_mut(3 * image + 1).assign(&same);
+        }
+        let grouped = Grouped::new(rows.view(), &[3; IMAGES]).unwrap();
+        let system_of: Vec<usize> = (0..rows.nrows()).map(|row| row % 3).collect();
+        let learned = weights::learn(&grouped, &system_of, 3, &references);
+        let distances = distances(&grouped, &references);
+        let alone = |system| {
+            worth(&(0..IMAGES).map(|i| Some(3 * i + system)).collect::<Vec<_>>(), &distances)
+        };
+        let best = alone(0).min(alone(1));
+        assert!(worth(&learned.rows, &distances) <= best + 1e-9, "seed {seed}");
+    }
+}

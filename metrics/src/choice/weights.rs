@@ -56,11 +56,13 @@ pub fn learn(
         let dealt = known.iter().enumerate().filter(|(at, _)| (at % FOLDS == fold) == inside);
         dealt.map(|(_, image)| *image).collect()
     };
-    let weights = search(&images, &known, systems);
+    // The best system of all is that of every fold: one that lost it by chance on the others would lose on its own images.
+    let best = best_alone(&images, &known, systems);
+    let weights = search(&images, &known, &best);
     let mut chosen: Vec<Option<usize>> =
         images.iter().map(|image| image.choose(&weights)).collect();
     for fold in 0..FOLDS {
-        let weights = search(&images, &of_fold(fold, false), systems);
+        let weights = search(&images, &of_fold(fold, false), &best);
         for image in of_fold(fold, true) {
             chosen[image] = images[image].choose(&weights);
         }
@@ -112,35 +114,39 @@ impl Image {
     }
 }
 
-/// The best weights on these images: uniform and single systems to begin with, then weight is moved while that helps.
-fn search(images: &[Image], on: &[usize], systems: usize) -> Vec<f64> {
-    let each = |weights: &[f64]| -> Vec<f64> {
-        on.par_iter().map(|image| images[*image].distance(weights)).collect()
+/// All weight on the system that is best alone; the same weight on all where there is no image to tell.
+fn best_alone(images: &[Image], on: &[usize], systems: usize) -> Vec<f64> {
+    let single = |system: usize| -> Vec<f64> {
+        (0..systems).map(|other| if other == system { 1.0 } else { 0.0 }).collect()
     };
-    let loss = |weights: &[f64]| each(weights).iter().sum::<f64>();
-    let uniform = vec![1.0 / systems as f64; systems];
-    let single = |system: usize| {
-        let mut weights = vec![0.0; systems];
-        weights[system] = 1.0;
-        weights
-    };
-    let singles = (0..systems).map(|system| (loss(&single(system)), system));
-    let Some((of_best, best)) = singles.min_by(|a, b| a.0.total_cmp(&b.0)) else {
-        return uniform;
-    };
-    let best = single(best);
-    if on.is_empty() {
-        return uniform;
+    let losses = (0..systems).map(|system| distances_of(images, on, &single(system)).iter().sum());
+    let losses: Vec<f64> = losses.collect();
+    match first_least(&losses, 0.0) {
+        Some(best) if !on.is_empty() => single(best),
+        _ => vec![1.0 / systems as f64; systems],
     }
-    let starts = [(loss(&uniform), uniform), (of_best, best.clone())];
-    let improved = starts.map(|(value, weights)| descend(value, weights, &loss));
-    let [a, b] = improved;
+}
+
+/// Distance of the chosen caption of each of these images.
+fn distances_of(images: &[Image], on: &[usize], weights: &[f64]) -> Vec<f64> {
+    on.par_iter().map(|image| images[*image].distance(weights)).collect()
+}
+
+/// The best weights on these images: uniform ones and the best system alone to begin with, then weight is moved while that
+/// helps; the best system alone where that does not help beyond chance.
+fn search(images: &[Image], on: &[usize], best: &[f64]) -> Vec<f64> {
+    let loss = |weights: &[f64]| distances_of(images, on, weights).iter().sum::<f64>();
+    let uniform = vec![1.0 / best.len() as f64; best.len()];
+    let starts = [uniform, best.to_vec()];
+    let [a, b] = starts.map(|weights| descend(loss(&weights), weights, &loss));
     let found = if a.0 < b.0 { a.1 } else { b.1 };
-    let gains: Vec<f64> =
-        each(&found).iter().zip(each(&best)).map(|(found, best)| found - best).collect();
+    let of_best = distances_of(images, on, best);
+    let gains: Vec<f64> = (distances_of(images, on, &found).iter().zip(&of_best))
+        .map(|(found, best)| found - best)
+        .collect();
     match Estimate::of_mean(&gains) {
         Ok(gain) if gain.value + BEYOND_CHANCE * gain.se < 0.0 => found,
-        _ => best,
+        _ => best.to_vec(),
     }
 }
 
