@@ -19,7 +19,8 @@ pub fn candidates(files: &[&CaptionFile]) -> Candidates {
     let mut all = Candidates::default();
     for (number, file) in files.iter().enumerate() {
         let grouped = group(file);
-        let names = Names::new(grouped.ids.iter().map(String::as_str), &all.ids);
+        let given: Vec<&str> = grouped.ids.iter().map(String::as_str).collect();
+        let names = Names::new(&given, &all.ids);
         let known: Vec<Option<usize>> = grouped.ids.iter().map(|id| names.find(id)).collect();
         for ((id, captions), known) in grouped.ids.iter().zip(&grouped.captions).zip(known) {
             let image = known.unwrap_or_else(|| {

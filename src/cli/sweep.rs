@@ -11,7 +11,7 @@ use super::files::{CaptionArgs, ReportArgs, ResultArgs};
 use super::findings;
 use super::inputs::ReferenceColumns;
 use super::metrics::MetricArgs;
-use super::output::{Output, Sink};
+use super::output::Output;
 use crate::jobs::Session;
 use crate::jobs::compare::{self, Request};
 use crate::jobs::options::Named;
@@ -77,7 +77,7 @@ pub struct Args {
 
 /// Runs `fgd sweep`.
 pub fn run(args: Args, output: &Output, session: &mut Session) -> anyhow::Result<Exit> {
-    let sink = Sink::open(args.result.output.as_deref())?;
+    let sink = args.result.open()?;
     args.report.prepare()?;
     let systems = combinations(&args.grid)?
         .into_iter()

@@ -14,6 +14,7 @@ mod tests;
 
 pub use adapter::{Adapter, Change};
 pub use files::{Digests, Entry, TensorFiles};
+pub(crate) use loader::is_ignorable;
 pub use loader::{LoadProgress, Loader, Scope};
 pub use matrix::{HostMatrix, Matrix, Precision};
 pub(super) use product::product;

@@ -71,13 +71,7 @@ impl Kind for SelectResults {
     }
 
     fn listing(&self, _record: &Record) -> Listing {
-        Listing {
-            page: Some(title(self)),
-            entry: IndexEntry::Link {
-                heading: "Chosen captions",
-                subject: counted(self.images, "image"),
-            },
-        }
+        Listing { page: Some(title(self)), entry: IndexEntry::Run }
     }
 
     fn subjects(&self, _record: &Record) -> Vec<Subject<'_>> {

@@ -80,6 +80,7 @@ mod tests {
             tokens: vec![7, 8, 1],
             samples: Vec::new(),
             milliseconds: Some(milliseconds),
+            file: None,
             error: None,
         }
     }

@@ -27,9 +27,10 @@ use serde::{Deserialize, Serialize};
 
 use super::caption::Captioning;
 use super::embedding::Embedding;
-use super::options::{Encoding, Measuring, Named, References};
+use super::options::{Encoding, Keeping, Measuring, Named, References};
 use super::provenance::{self, Origin};
-use super::scoring::findings::for_record;
+use super::scoring::captions::Gathered;
+use super::scoring::findings::{for_record, notes_on};
 use super::scoring::slices::Grouping;
 use super::scoring::system::stem;
 use super::scoring::{ImageScores, ScoreError, Scorer};
@@ -40,6 +41,8 @@ use contrasts::contrasts;
 use differences::{Contender, NoRows, PerImage, all_pairs, differences};
 use gate::Gate;
 use systems::{Given, Inputs};
+
+pub(crate) use agreement::unlike;
 
 /// What `fgd compare` is asked.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -61,6 +64,8 @@ pub struct Request {
     pub gate: Vec<String>,
     /// Show this many images on which the systems differ most.
     pub contrasts: usize,
+    /// Leave the texts of the references out of the record.
+    pub hide_references: bool,
     /// Bootstrap replicates behind every interval of a difference.
     pub replicates: usize,
     /// Whether every system is compared with the first alone, and not with every other.
@@ -75,6 +80,8 @@ pub struct Request {
     pub encoding: Encoding,
     /// Which numbers.
     pub measuring: Measuring,
+    /// What the record keeps of the captions.
+    pub keeping: Keeping,
 }
 
 impl Default for Request {
@@ -87,6 +94,7 @@ impl Default for Request {
             work: "fgd-compare.work".into(),
             gate: Vec::new(),
             contrasts: 10,
+            hide_references: false,
             replicates: 1000,
             against_first: false,
             captioning: Captioning::default(),
@@ -94,6 +102,7 @@ impl Default for Request {
             reading: ReadOptions::default(),
             encoding: Encoding::default(),
             measuring: Measuring::default(),
+            keeping: Keeping::default(),
         }
     }
 }
@@ -120,10 +129,11 @@ pub fn run(request: &Request, session: &mut Session) -> Result<Record, JobError>
 
     let clock = Instant::now();
     let scored = Scores::all(request, &opened, session)?;
-    let mut references_sha256 = None;
+    let (mut references_sha256, mut findings) = (None, scored.findings.clone());
     if let (Some(references), Some(given)) = (&opened.references, &request.references) {
         let input = references.input("references", &stem(&given.path), &given.path)?;
         references_sha256 = Some(references.references_sha256(&input));
+        findings.extend(notes_on(references));
         inputs.push(input);
     }
     let comparability = agreement::agreed(&scored, references_sha256, &opened.systems)?;
@@ -146,7 +156,7 @@ pub fn run(request: &Request, session: &mut Session) -> Result<Record, JobError>
         })
         .collect();
     timings.insert("total".into(), start.elapsed().as_secs_f64());
-    Ok(provenance::record(
+    let mut record = provenance::record(
         Origin {
             host,
             encoder: scored.encoder,
@@ -154,11 +164,16 @@ pub fn run(request: &Request, session: &mut Session) -> Result<Record, JobError>
             inputs,
             settings: settings(request, &results),
             comparability,
-            findings: opened.notes.into_iter().chain(scored.findings).collect(),
+            findings: opened.notes.into_iter().chain(findings).collect(),
             timings,
         },
         Results::Compare(Box::new(results)),
-    ))
+    );
+    record.captions = scored.captions.finish(opened.images.as_ref(), request.keeping.thumbnails);
+    if request.hide_references {
+        record.hide_references();
+    }
+    Ok(record)
 }
 
 /// The systems with their numbers: image by image where there are captions or embeddings, of the set as a whole where
@@ -175,6 +190,8 @@ struct Scores {
     encoder: Option<EncoderInfo>,
     /// The key of each saved record, by the index of its system.
     saved: Vec<(usize, Comparability)>,
+    /// Every caption, where the record keeps them.
+    captions: Gathered,
 }
 
 impl Scores {
@@ -207,6 +224,10 @@ impl Scores {
                     let score =
                         scorer.score(file, shared).map_err(|error| refused(error, system))?;
                     scored.findings.extend(for_record(&score.findings, &name));
+                    if let Some(images) = score.images.as_ref().filter(|_| request.keeping.captions)
+                    {
+                        scored.captions.add(&name, images, &score.results, &score.findings);
+                    }
                     let rows = match score.images {
                         Some(ImageScores { set, per_caption, groupings }) => {
                             scored.groupings = groupings;

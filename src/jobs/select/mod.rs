@@ -259,11 +259,18 @@ impl ReferenceCaptions {
 
 impl Files {
     fn open(request: &Request) -> Result<Self, JobError> {
+        let reference_file = match &request.references {
+            Some(given) => Some(System::open_references(given, &request.reading)?),
+            None => None,
+        };
         let mut files = Vec::new();
         let mut findings = Vec::new();
         for system in &request.systems {
-            let System::Captions(file) = System::open_submission(&system.path, &request.reading)?
-            else {
+            let mut opened = System::open_submission(&system.path, &request.reading)?;
+            if let Some(references) = reference_file.as_ref().filter(|_| !request.unpaired) {
+                opened.settle(references);
+            }
+            let System::Captions(file) = opened else {
                 return Err(JobError::usage(format!(
                     "{}: captions are chosen, not embeddings or moments",
                     system.path.display()
@@ -284,10 +291,6 @@ impl Files {
             findings.extend(found_record);
             files.push(file);
         }
-        let reference_file = match &request.references {
-            Some(given) => Some(System::open_references(given, &request.reading)?),
-            None => None,
-        };
         let own = match &reference_file {
             Some(System::Captions(file)) => Some(file),
             Some(_) => {
