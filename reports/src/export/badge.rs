@@ -97,6 +97,9 @@ fn words(record: &Record) -> (String, String, Color) {
             let of = count(results.standings.len() as u64);
             ("leaderboard".into(), format!("{first}, 1st of {of}"), Color::Plain)
         }
+        Results::Select(results) => {
+            ("chosen captions".into(), counted(results.images, "image"), Color::Plain)
+        }
         Results::Caption(results) => {
             ("captions".into(), counted(results.captions, "image"), Color::Plain)
         }
