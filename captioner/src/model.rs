@@ -304,7 +304,8 @@ impl Captioner {
         Ok((embedded, Some(mask)))
     }
 
-    /// Captions for query outputs [images, queries, hidden]; one prompt (token ids) and one seed per image.
+    /// Captions for query outputs [images, queries, hidden], `num_return_sequences` of each, those of an image together; one
+    /// prompt (token ids) per image and one seed per caption.
     ///
     /// # Errors
     /// Settings without a meaning; another number of prompts or seeds than of images.
@@ -316,16 +317,17 @@ impl Captioner {
         config: &GenerationConfig,
     ) -> Result<Vec<Caption>> {
         config.check()?;
-        if prompts.len() != queries.dim(0)? || seeds.len() != prompts.len() {
+        let each = config.num_return_sequences;
+        if prompts.len() != queries.dim(0)? || seeds.len() != prompts.len() * each {
             return Err(Error::Setting(
-                "one prompt and one seed are needed for every image".into(),
+                "one prompt is needed for every image, and one seed for every caption".into(),
             ));
         }
         let (embedded, mask) = self.embed(&self.project(queries)?, prompts)?;
         let cache = self.parts.t5.start(
             &embedded,
             mask.as_ref(),
-            config.num_beams,
+            config.num_beams.max(each),
             config.max_new_tokens,
         )?;
         let mut decoding = Decoding { t5: &self.parts.t5, cache };
@@ -351,7 +353,7 @@ impl Step for Decoding<'_> {
         self.cache.reorder(rows)
     }
 
-    fn keep_prompts(&mut self, prompts: &[u32]) -> Result<()> {
-        self.cache.keep_prompts(prompts)
+    fn keep_rows(&mut self, rows: &[u32]) -> Result<()> {
+        self.cache.keep_rows(rows)
     }
 }

@@ -167,7 +167,7 @@ pub(super) struct Names<'a> {
 
 impl<'a> Names<'a> {
     /// Gets ready to look up `given` among `wanted` ids; both are all different.
-    pub fn new(given: &[&str], wanted: &'a [String]) -> Self {
+    pub(super) fn new(given: &[&str], wanted: &'a [String]) -> Self {
         let exact: HashMap<&str, usize> =
             wanted.iter().enumerate().map(|(position, id)| (id.as_str(), position)).collect();
         if given.iter().all(|id| exact.contains_key(id)) {
@@ -194,7 +194,7 @@ impl<'a> Names<'a> {
     }
 
     /// The position of the wanted id that this one names.
-    pub fn find(&self, id: &str) -> Option<usize> {
+    pub(super) fn find(&self, id: &str) -> Option<usize> {
         let exact = self.exact.get(id).copied();
         exact.or_else(|| {
             let found = KEYS.iter().zip(&self.by_key).find_map(|(key, by)| by.get(&key(id)));

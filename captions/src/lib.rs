@@ -31,6 +31,7 @@
 mod align;
 mod arrow;
 mod builder;
+mod candidates;
 mod column;
 mod cut_off;
 mod delimited;
@@ -62,6 +63,7 @@ use serde::{Deserialize, Serialize};
 use builder::Builder;
 
 pub use align::{Alignment, align, duplicates};
+pub use candidates::{Candidates, candidate_findings, candidates};
 pub use column::Role;
 pub use error::{ReadError, ReadProblem};
 pub use finding::{Finding, FindingGroup, FindingKind, Severity, group_findings, is_valid};

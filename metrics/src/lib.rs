@@ -20,9 +20,10 @@
 //!
 //! All of them stand in one [`table`] as a [`metric`] with its name and direction. What a metric keeps of each image, its
 //! [`sufficient`] statistics, is what [`compare`] needs to set two systems side by side. [`series`] stands apart: it tells noise
-//! from regression in figures measured night after night.
+//! from regression in figures measured night after night, and so does [`choice`], which keeps one of several captions of an image.
 
 pub mod agreement;
+pub mod choice;
 pub mod compare;
 pub mod decomposition;
 mod distances;

@@ -43,6 +43,7 @@ mod provenance;
 mod roofline;
 mod score;
 mod secrets;
+mod select;
 
 use std::collections::BTreeMap;
 
@@ -72,6 +73,7 @@ pub use score::{
     Decomposition, Distribution, Infinity, Metric, Pairing, ScoreResults, Slice, SlicePart,
     TextStatistics, WorstCaption,
 };
+pub use select::{Judged, SelectResults, SelectSource};
 
 /// The version of the record's shape. It grows by one with every change that a reader could notice.
 pub const SCHEMA_VERSION: u32 = 1;
@@ -128,6 +130,8 @@ pub enum Results {
     Agreement(Box<AgreementResults>),
     /// `fgd caption`: a captioner's run over a list of images.
     Caption(Box<CaptionResults>),
+    /// `fgd select`, `fgd ensemble`: one of several captions of each image.
+    Select(Box<SelectResults>),
     /// `fgd bench`: the speed of one target in one scenario.
     Bench(Box<BenchResults>),
     /// `fgd nightly`: a suite beside its history.
@@ -143,6 +147,7 @@ impl Results {
             Results::Leaderboard(_) => "leaderboard",
             Results::Agreement(_) => "agreement",
             Results::Caption(_) => "caption",
+            Results::Select(_) => "select",
             Results::Bench(_) => "bench",
             Results::Nightly(_) => "nightly",
         }

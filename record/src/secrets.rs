@@ -24,6 +24,13 @@ impl Record {
             Results::Leaderboard(results) => {
                 results.standings.iter_mut().for_each(|standing| hide(&mut standing.scores));
             }
+            Results::Select(results) => {
+                let judged = results.judge.as_mut().map(|judge| &mut judge.quality);
+                let qualities = results.quality.as_mut().into_iter().chain(judged);
+                qualities
+                    .flat_map(|quality| &mut quality.systems)
+                    .for_each(|s| hide(&mut s.scores));
+            }
             Results::Agreement(_)
             | Results::Caption(_)
             | Results::Bench(_)

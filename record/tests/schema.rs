@@ -54,6 +54,9 @@ fn the_schema_is_strict() {
     refuses("compare", "/results/contrasts/0", "thumbnail_jpeg", json!("\"><script>"));
     refuses("leaderboard", "/results/standings/0", "rank", json!(0));
     refuses("leaderboard", "/results/rejected/0/findings/0", "severity", json!("fatal"));
+    refuses("select", "/results", "by", json!("luck"));
+    refuses("select", "/results/sources/0", "weight", json!(1.5));
+    refuses("select", "/results/quality", "surprise", json!(1));
     refuses("bench-single", "/results", "surprise", json!(1));
     refuses("bench-single", "/results", "scenario", json!("multi"));
     refuses("bench-single", "/results/headlines/0", "value", json!(null));

@@ -3,11 +3,13 @@
 use std::path::PathBuf;
 
 use super::captioning::CaptioningArgs;
+use super::encoder::EncoderArgs;
 use super::exit::Exit;
 use super::files::FormatArgs;
 use super::output::{Output, Sink};
 use crate::jobs::Session;
 use crate::jobs::caption::{self, Request};
+use crate::jobs::select::{By, Choosing};
 
 /// Arguments of `fgd caption`.
 #[derive(Debug, clap::Args)]
@@ -35,13 +37,21 @@ pub struct Args {
     /// Seed of everything random.
     #[arg(long, value_name = "N", default_value_t = 0, env = "FGD_SEED")]
     seed: u64,
-    /// Where the model runs: cpu, or cuda:N in a build with that feature.
-    #[arg(long, default_value = "cpu", env = "FGD_DEVICE")]
-    device: String,
+    /// How one of several captions of an image is chosen (--samples).
+    #[arg(long, value_enum, value_name = "BY", default_value_t = By::Mbr, env = "FGD_SELECT")]
+    select: By,
+    /// The metric of a medoid: any with a value per caption.
+    #[arg(long, value_name = "METRIC", default_value = "cider_d", env = "FGD_MEDOID_METRIC")]
+    medoid_metric: String,
+    /// Where all captions go with their log-probabilities: .jsonl, .csv or .parquet. FILE.samples.jsonl by default.
+    #[arg(long, value_name = "FILE", env = "FGD_SAMPLES_FILE")]
+    samples_file: Option<PathBuf>,
     #[command(flatten)]
     result: FormatArgs,
     #[command(flatten)]
     captioning: CaptioningArgs,
+    #[command(flatten)]
+    encoder: EncoderArgs,
 }
 
 /// Runs `fgd caption`.
@@ -52,8 +62,11 @@ pub fn run(args: Args, output: &Output, session: &mut Session) -> anyhow::Result
         images: args.images,
         image_root: args.image_root,
         output: args.output,
-        device: args.device,
+        device: args.encoder.device.clone(),
         captioning: args.captioning.captioning(args.seed),
+        choosing: Choosing { by: args.select, metric: args.medoid_metric },
+        encoding: args.encoder.encoding(),
+        samples_file: args.samples_file,
     };
     let record = caption::run(&request, session)?;
     let text = args.result.render(&record, output.color(), output);

@@ -30,6 +30,12 @@ struct DecodingArgs {
     /// Longest caption in tokens.
     #[arg(long, value_name = "N", default_value_t = 30, env = "FGD_MAX_NEW_TOKENS")]
     max_new_tokens: usize,
+    /// No caption ends before this many tokens; 0 is off.
+    #[arg(long, value_name = "N", default_value_t = 0, env = "FGD_MIN_NEW_TOKENS")]
+    min_new_tokens: usize,
+    /// Captions of each image, of which one is chosen: so many draws, or so many of the best beams.
+    #[arg(long, value_name = "N", default_value_t = 1, env = "FGD_SAMPLES")]
+    samples: usize,
     /// Beams per image; 1 is greedy.
     #[arg(long, value_name = "N", default_value_t = 1, env = "FGD_NUM_BEAMS")]
     num_beams: usize,
@@ -54,12 +60,18 @@ struct DecodingArgs {
     /// Draw tokens at random, at this temperature.
     #[arg(long, value_name = "X", env = "FGD_TEMPERATURE")]
     temperature: Option<f64>,
-    /// Draw among the K likeliest tokens.
+    /// Draw among the K likeliest tokens; 0 is all of them. 50 by default where tokens are drawn, as in transformers.
     #[arg(long, value_name = "K", env = "FGD_TOP_K")]
     top_k: Option<usize>,
     /// Draw among the likeliest tokens that together reach this probability.
     #[arg(long, value_name = "P", env = "FGD_TOP_P")]
     top_p: Option<f64>,
+    /// Draw among the tokens whose surprise is nearest the expected one, up to this probability.
+    #[arg(long, value_name = "P", env = "FGD_TYPICAL_P")]
+    typical_p: Option<f64>,
+    /// Draw among the tokens of at least this probability.
+    #[arg(long, value_name = "P", env = "FGD_EPSILON_CUTOFF")]
+    epsilon_cutoff: Option<f64>,
     /// Go on to the longest caption whatever the model says; for timing.
     #[arg(long, hide = true, env = "FGD_IGNORE_EOS", value_parser = FalseyValueParser::new())]
     ignore_eos: bool,
@@ -86,27 +98,46 @@ struct RunningArgs {
     restart: bool,
 }
 
+impl DecodingArgs {
+    /// How tokens are drawn: where a flag asks for it, or where several captions are wanted and no beams give them.
+    fn sampling(&self, seed: u64) -> Option<Sampling> {
+        let asked = self.temperature.is_some()
+            || self.top_k.is_some()
+            || self.top_p.is_some()
+            || self.typical_p.is_some()
+            || self.epsilon_cutoff.is_some();
+        let default = Sampling { seed, ..Sampling::default() };
+        if asked {
+            return Some(Sampling {
+                temperature: self.temperature.unwrap_or(default.temperature),
+                top_k: self.top_k.map_or(default.top_k, |k| Some(k).filter(|k| *k > 0)),
+                top_p: self.top_p,
+                typical_p: self.typical_p,
+                epsilon_cutoff: self.epsilon_cutoff,
+                ..default
+            });
+        }
+        (self.samples > 1 && self.num_beams == 1).then(|| Sampling::for_choice(seed))
+    }
+}
+
 impl CaptioningArgs {
     /// The flags as plain data; `seed` is that of the drawing, of which every image has its own stream.
     pub fn captioning(self, seed: u64) -> Captioning {
         let (decoding, running) = (self.decoding, self.running);
-        let draws =
-            decoding.temperature.is_some() || decoding.top_k.is_some() || decoding.top_p.is_some();
+        let sampling = decoding.sampling(seed);
         Captioning {
             prompt: decoding.prompt,
             generation: GenerationConfig {
                 max_new_tokens: decoding.max_new_tokens,
+                min_new_tokens: decoding.min_new_tokens,
                 num_beams: decoding.num_beams,
+                num_return_sequences: decoding.samples,
                 length_penalty: decoding.length_penalty,
                 early_stopping: decoding.early_stopping,
                 repetition_penalty: decoding.repetition_penalty,
                 no_repeat_ngram_size: decoding.no_repeat_ngram_size,
-                sampling: draws.then(|| Sampling {
-                    temperature: decoding.temperature.unwrap_or(1.0),
-                    top_k: decoding.top_k,
-                    top_p: decoding.top_p,
-                    seed,
-                }),
+                sampling,
                 ignore_eos: decoding.ignore_eos,
             },
             dtype: running.dtype,

@@ -15,13 +15,15 @@ use super::metrics::MetricArgs;
 use super::output::{Output, complain};
 use crate::jobs::Session;
 use crate::jobs::compare::{self, Request};
+use crate::jobs::select::Choosing;
 
 /// Arguments of `fgd compare`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The systems, each with an optional name; the first is the baseline. A system is a file of captions, .npy
     /// embeddings, .npz moments, a saved record of `fgd score` (.json), or a checkpoint that captions the images on
-    /// the way: a directory or hub id, or CHECKPOINT+ADAPTER.
+    /// the way: a directory or hub id, or CHECKPOINT+ADAPTER, with an optional @mbrN (the one of N samples that is
+    /// nearest their mean) or @KEY=VALUE,... (decoded otherwise, such as @num_beams=5).
     #[arg(required = true, value_name = "[NAME=]SYSTEM")]
     systems: Vec<String>,
     /// The references: captions, .npy embeddings or .npz moments of the same images. Only saved records do without.
@@ -84,7 +86,9 @@ pub fn run(args: Args, output: &Output, session: &mut Session) -> anyhow::Result
         contrasts: args.contrasts,
         hide_references: args.hide_references,
         replicates: args.replicates,
+        against_first: false,
         captioning: args.captioning.captioning(args.metrics.seed),
+        choosing: Choosing::default(),
         reading: args.captions.options(),
         encoding: args.encoder.encoding(),
         measuring: args.metrics.measuring(),

@@ -18,7 +18,7 @@ pub struct EncoderArgs {
     /// Engine that runs the encoder.
     #[arg(long, value_enum, default_value_t = EngineKind::Packed, env = "FGD_ENGINE")]
     pub(super) engine: EngineKind,
-    /// Device of the candle engine: cpu or cuda:N.
+    /// Where models run: cpu, or cuda:N in a build with that feature (the encoder only by the candle engine).
     #[arg(long, value_name = "DEVICE", default_value = "cpu", env = "FGD_DEVICE")]
     pub(super) device: String,
     /// Count at most this many tokens of a caption (never more than the encoder can).

@@ -101,7 +101,7 @@ pub fn with_folders(arguments: &[String], besides: &Path) -> anyhow::Result<Vec<
 /// Whether a file of a folder is one that stands for a system, by its name.
 fn is_submission(path: &Path) -> bool {
     let name = path.file_name().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
-    let beside = [".record.json", ".journal.jsonl", ".done.json"];
+    let beside = [".record.json", ".journal.jsonl", ".samples.jsonl", ".done.json"];
     let plain = name.strip_suffix(".gz").unwrap_or(&name);
     let known = [".csv", ".tsv", ".json", ".jsonl", ".ndjson", ".parquet", ".npy"];
     path.is_file()
@@ -114,7 +114,8 @@ fn is_submission(path: &Path) -> bool {
 fn split_name(argument: &str) -> (Option<&str>, &Path) {
     match argument.split_once('=') {
         Some((name, path))
-            if !name.is_empty() && !name.contains('/') && !Path::new(argument).exists() =>
+            // What stands before an equals sign of `CHECKPOINT@KEY=VALUE` is no name.
+            if !name.is_empty() && !name.contains(['/', '@']) && !Path::new(argument).exists() =>
         {
             (Some(name), Path::new(path))
         }

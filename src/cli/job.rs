@@ -20,7 +20,7 @@ Example: a file with
   {\"job\": \"score\", \"submission\": \"good.csv\", \"references\": {\"path\": \"references.csv\"}}
 
 does what `fgd score good.csv --references references.csv --format json` does. The jobs are score, compare, leaderboard,
-caption and bench. Fields have the names of the flags with underscores, and their defaults.")]
+caption, select and bench. Fields have the names of the flags with underscores, and their defaults.")]
 pub struct Args {
     /// The request as JSON.
     #[arg(value_name = "REQUEST.json")]

@@ -31,6 +31,8 @@ pub mod output;
 mod pair;
 mod report;
 mod score;
+mod select;
+mod sweep;
 mod validate;
 
 use std::ffi::OsString;
@@ -81,6 +83,12 @@ enum Command {
     Score(score::Args),
     /// Caption images with a BLIP-2 checkpoint; a killed run goes on where it was.
     Caption(caption::Args),
+    /// Choose one of several captions of each image, by meaning.
+    Select(select::Args),
+    /// Choose of each image the caption of the system that agrees best with the others.
+    Ensemble(select::Args),
+    /// Try settings of decoding on validation images; which of them is better beyond chance?
+    Sweep(sweep::Args),
     /// Compare systems on the same images: do they differ, and where?
     Compare(compare::Args),
     /// Rank many submissions, with the ranks that their differences leave open.
@@ -201,6 +209,9 @@ fn run(cli: Cli, output: &Output, program: PathBuf) -> anyhow::Result<Exit> {
         Command::Validate(args) => validate::run(args),
         Command::Score(args) => score::run(args, output, session),
         Command::Caption(args) => caption::run(args, output, session),
+        Command::Select(args) => select::run(args, output, session),
+        Command::Ensemble(args) => select::ensemble(args, output, session),
+        Command::Sweep(args) => sweep::run(args, output, session),
         Command::Compare(args) => compare::run(args, output, session),
         Command::Leaderboard(args) => leaderboard::run(args, output, session),
         Command::Agreement(args) => agreement::run(args, output, session),

@@ -54,6 +54,7 @@ macro_rules! failures {
 
 failures!(
     std::io::Error,
+    serde_json::Error,
     fgd_captioner::Error,
     fgd_captions::ReadError,
     fgd_captions::TableError,

@@ -7,6 +7,7 @@
 pub mod agreement;
 pub mod bench;
 pub mod caption;
+mod captions_csv;
 pub mod compare;
 pub mod embed;
 pub mod embedding;
@@ -19,6 +20,7 @@ pub mod provenance;
 pub mod request;
 pub mod score;
 pub mod scoring;
+pub mod select;
 mod session;
 pub mod validate;
 

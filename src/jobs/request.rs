@@ -6,7 +6,7 @@
 use fgd_record::Record;
 use serde::{Deserialize, Serialize};
 
-use super::{JobError, Session, agreement, bench, caption, compare, leaderboard, score};
+use super::{JobError, Session, agreement, bench, caption, compare, leaderboard, score, select};
 
 /// A job and what it is asked.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -22,6 +22,8 @@ pub enum Request {
     Agreement(agreement::Request),
     /// Images to captions.
     Caption(caption::Request),
+    /// One of several captions of each image.
+    Select(select::Request),
     /// How fast is it?
     Bench(bench::Request),
 }
@@ -38,6 +40,7 @@ impl Request {
             Self::Leaderboard(request) => leaderboard::run(request, session),
             Self::Agreement(request) => agreement::run(request, session),
             Self::Caption(request) => caption::run(request, session),
+            Self::Select(request) => select::run(request, session),
             Self::Bench(request) => bench::run(request, session),
         }
     }

@@ -140,6 +140,12 @@ impl<'a> Planner<'a> {
             output: PathBuf::new(),
             device: system.device.clone(),
             captioning: system.captioning.clone(),
+            choosing: Default::default(),
+            encoding: match system.captioning.draws_several() {
+                true => self.encoding(),
+                false => Encoding::default(),
+            },
+            samples_file: None,
         };
         let name = format!("caption {}", system.name);
         let step = self.step(name, Request::Caption(request.clone()), &[inputs]);

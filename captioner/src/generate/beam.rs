@@ -3,7 +3,7 @@
 //! Every step looks at the 2·beams best continuations (more with several end tokens), so that enough of them are alive
 //! after the finished ones are set aside. Only finished ones among the best `beams` may enter the result.
 
-use super::{EarlyStopping, GenerationConfig, Sequence, Step, penalties, rows_of};
+use super::{EarlyStopping, GenerationConfig, Sequence, Step, log_softmax, penalties, rows_of};
 use crate::error::Result;
 use crate::special_tokens::SpecialTokens;
 
@@ -14,6 +14,7 @@ const NEVER: f32 = -1.0e9;
 struct Beam {
     ids: Vec<u32>,
     score: f32,
+    log_probability: f64,
     finished: bool,
 }
 
@@ -30,6 +31,7 @@ struct Candidate {
     parent: usize,
     id: u32,
     score: f32,
+    log_probability: f64,
 }
 
 /// Beam search over all prompts at once; a prompt whose result is settled leaves the batch.
@@ -42,7 +44,7 @@ pub fn search(
     let beams = config.num_beams;
     let mut searches: Vec<Search> =
         (0..prompts).map(|prompt| Search::new(prompt, beams, special)).collect();
-    let mut done = vec![None; prompts];
+    let mut done = vec![Vec::new(); prompts];
     for step in 1..=config.max_new_tokens {
         let newest: Vec<u32> = searches.iter().flat_map(Search::newest).collect();
         let mut logits = rows_of(&model.step(&newest)?)?.into_iter();
@@ -58,9 +60,9 @@ pub fn search(
         let before = searches.len();
         for (index, search) in searches.into_iter().enumerate() {
             if step == config.max_new_tokens || search.is_settled(config) {
-                done[search.prompt] = search.best();
+                done[search.prompt] = search.best(config.num_return_sequences);
             } else {
-                kept.push(index as u32);
+                kept.extend((index * beams..(index + 1) * beams).map(|row| row as u32));
                 open.push(search);
             }
         }
@@ -70,18 +72,20 @@ pub fn search(
         }
         model.reorder(&parents)?;
         if searches.len() < before {
-            model.keep_prompts(&kept)?;
+            model.keep_rows(&kept)?;
         }
     }
-    Ok(done
-        .into_iter()
-        .map(|best| best.unwrap_or(Sequence { ids: Vec::new(), score: None }))
-        .collect())
+    Ok(done.into_iter().flatten().collect())
 }
 
 impl Search {
     fn new(prompt: usize, beams: usize, special: &SpecialTokens) -> Self {
-        let beam = |score| Beam { ids: vec![special.decoder_start], score, finished: false };
+        let beam = |score| Beam {
+            ids: vec![special.decoder_start],
+            score,
+            log_probability: 0.0,
+            finished: false,
+        };
         Self {
             prompt,
             // Only the first beam counts at first: all start alike.
@@ -106,6 +110,7 @@ impl Search {
         let mut best: Vec<Candidate> = Vec::with_capacity(count + 1);
         for (parent, (beam, mut scores)) in self.running.iter().zip(rows).enumerate() {
             log_softmax(&mut scores);
+            let plain = scores.clone();
             penalties::apply(config, &special.eos, &beam.ids, &mut scores);
             for (id, score) in scores.into_iter().enumerate() {
                 let score = score + beam.score;
@@ -113,7 +118,8 @@ impl Search {
                     continue;
                 }
                 let at = best.partition_point(|c| c.score >= score);
-                best.insert(at, Candidate { parent, id: id as u32, score });
+                let log_probability = beam.log_probability + f64::from(plain[id]);
+                best.insert(at, Candidate { parent, id: id as u32, score, log_probability });
                 best.truncate(count);
             }
         }
@@ -133,7 +139,7 @@ impl Search {
         let extended = |c: &Candidate, score: f32, finished: bool| {
             let mut ids = self.running[c.parent].ids.clone();
             ids.push(c.id);
-            Beam { ids, score, finished }
+            Beam { ids, score, log_probability: c.log_probability, finished }
         };
 
         let mut alive: Vec<(&Candidate, f32)> = candidates
@@ -183,15 +189,15 @@ impl Search {
         !self.improvable || (self.is_full() && config.early_stopping == EarlyStopping::Always)
     }
 
-    fn best(&self) -> Option<Sequence> {
-        let beam = self.finished.iter().find(|beam| beam.finished)?;
-        Some(Sequence { ids: beam.ids[1..].to_vec(), score: Some(f64::from(beam.score)) })
+    /// The best finished beams, best first; an empty caption stands for what is missing.
+    fn best(&self, count: usize) -> Vec<Sequence> {
+        let finished = self.finished.iter().filter(|beam| beam.finished);
+        let found = finished.map(|beam| Sequence {
+            ids: beam.ids[1..].to_vec(),
+            score: Some(f64::from(beam.score)),
+            log_probability: beam.log_probability,
+        });
+        let nothing = Sequence { ids: Vec::new(), score: None, log_probability: f64::NEG_INFINITY };
+        found.chain(std::iter::repeat(nothing)).take(count).collect()
     }
-}
-
-fn log_softmax(scores: &mut [f32]) {
-    let largest = scores.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-    let sum: f64 = scores.iter().map(|s| f64::from(s - largest).exp()).sum();
-    let normaliser = largest + sum.ln() as f32;
-    scores.iter_mut().for_each(|s| *s -= normaliser);
 }

@@ -13,14 +13,21 @@ use serde::{Deserialize, Serialize};
 use super::error::{Error, Result};
 use super::special_tokens::SpecialTokens;
 
+/// Most captions that are drawn of one image.
+const MOST_SAMPLES: usize = 256;
+
 /// How captions are decoded; the names and meanings are those of transformers' `GenerationConfig`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct GenerationConfig {
     /// Longest caption in tokens, the end token included.
     pub max_new_tokens: usize,
+    /// Tokens before which no caption ends; 0 is off.
+    pub min_new_tokens: usize,
     /// Beams per image; 1 is greedy search (or sampling).
     pub num_beams: usize,
+    /// Captions of each image: so many draws, or so many of the best beams.
+    pub num_return_sequences: usize,
     /// Exponent of the length by which a finished beam's log-probability is divided.
     pub length_penalty: f64,
     /// When beam search may stop.
@@ -39,7 +46,9 @@ impl Default for GenerationConfig {
     fn default() -> Self {
         Self {
             max_new_tokens: 30,
+            min_new_tokens: 0,
             num_beams: 1,
+            num_return_sequences: 1,
             length_penalty: 1.0,
             early_stopping: EarlyStopping::Heuristic,
             repetition_penalty: 1.0,
@@ -63,17 +72,45 @@ pub enum EarlyStopping {
     Never,
 }
 
-/// Temperature sampling, optionally among the likeliest tokens only.
+/// Temperature sampling among the tokens that the cut-offs leave, which follow one another in this order.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct Sampling {
     /// Divides the logits; > 0.
     pub temperature: f64,
-    /// Only the k likeliest tokens.
+    /// Only the k likeliest tokens; all where there is none.
     pub top_k: Option<usize>,
-    /// Only the likeliest tokens that together reach this probability.
+    /// Only the likeliest tokens that together reach this probability (<https://arxiv.org/abs/1904.09751>).
     pub top_p: Option<f64>,
+    /// Only the tokens whose surprise is nearest the expected one, up to this probability
+    /// (<https://arxiv.org/abs/2202.00666>).
+    pub typical_p: Option<f64>,
+    /// Only tokens of at least this probability, and the likeliest (<https://arxiv.org/abs/2210.15191>).
+    pub epsilon_cutoff: Option<f64>,
     /// Every image draws from its own stream, seeded with this and the image's id: batching changes nothing.
     pub seed: u64,
+}
+
+impl Sampling {
+    /// Draws for the choice of one by meaning: all tokens of a probability of at least 0.02, which suits that best
+    /// (<https://arxiv.org/abs/2305.09860>).
+    pub fn for_choice(seed: u64) -> Self {
+        Self { top_k: None, epsilon_cutoff: Some(0.02), seed, ..Self::default() }
+    }
+}
+
+impl Default for Sampling {
+    /// transformers' defaults, of which the 50 likeliest tokens is one.
+    fn default() -> Self {
+        Self {
+            temperature: 1.0,
+            top_k: Some(50),
+            top_p: None,
+            typical_p: None,
+            epsilon_cutoff: None,
+            seed: 0,
+        }
+    }
 }
 
 impl GenerationConfig {
@@ -87,6 +124,23 @@ impl GenerationConfig {
             return refuse(format!(
                 "max_new_tokens is {}; it must be 1 to 4096",
                 self.max_new_tokens
+            ));
+        }
+        if self.min_new_tokens > self.max_new_tokens {
+            return refuse(format!(
+                "min_new_tokens is {}; it must be at most max_new_tokens, {}",
+                self.min_new_tokens, self.max_new_tokens
+            ));
+        }
+        let most = match (&self.sampling, self.num_beams) {
+            (Some(_), _) => MOST_SAMPLES,
+            (None, beams) => beams,
+        };
+        if self.num_return_sequences == 0 || self.num_return_sequences > most {
+            return refuse(format!(
+                "num_return_sequences is {}; it must be 1 to {most}: several captions of an image are drawn (at most \
+                 {MOST_SAMPLES}; give a temperature) or are its best beams (at most num_beams)",
+                self.num_return_sequences
             ));
         }
         if self.num_beams == 0 || self.num_beams > 64 {
@@ -115,17 +169,20 @@ impl GenerationConfig {
         if sampling.top_k == Some(0) {
             return refuse("top_k is 0; it must be at least 1".into());
         }
-        if sampling.top_p.is_some_and(|p| !(p > 0.0 && p <= 1.0)) {
-            return refuse(format!(
-                "top_p is {:?}; it must be above 0 and at most 1",
-                sampling.top_p
-            ));
+        for (name, share) in [
+            ("top_p", sampling.top_p),
+            ("typical_p", sampling.typical_p),
+            ("epsilon_cutoff", sampling.epsilon_cutoff),
+        ] {
+            if let Some(share) = share.filter(|p| !(*p > 0.0 && *p <= 1.0)) {
+                return refuse(format!("{name} is {share}; it must be above 0 and at most 1"));
+            }
         }
         Ok(())
     }
 }
 
-/// A decoder in the middle of some prompts, with a fixed number of rows for each.
+/// A decoder in the middle of some prompts, each with rows of its own.
 pub trait Step {
     /// Feeds one token to every row; logits [rows, vocabulary].
     ///
@@ -137,11 +194,11 @@ pub trait Step {
     /// # Errors
     /// What the decoder fails at.
     fn reorder(&mut self, rows: &[u32]) -> Result<()>;
-    /// Keeps these prompts only, in this order.
+    /// Keeps these rows only, in this ascending order; a prompt without rows is gone.
     ///
     /// # Errors
     /// What the decoder fails at.
-    fn keep_prompts(&mut self, prompts: &[u32]) -> Result<()>;
+    fn keep_rows(&mut self, rows: &[u32]) -> Result<()>;
 }
 
 /// The tokens of one caption.
@@ -151,9 +208,13 @@ pub struct Sequence {
     pub ids: Vec<u32>,
     /// Beam search: log-probability divided by length^penalty.
     pub score: Option<f64>,
+    /// Natural logarithm of the probability that the model gives these tokens, whatever temperature, cut-offs and penalties
+    /// made of it.
+    pub log_probability: f64,
 }
 
-/// Decodes one caption for each prompt. `seeds` has one entry per prompt and matters to sampling only.
+/// Decodes the captions of each prompt, `num_return_sequences` of them. `seeds` has one entry per caption, those of one prompt
+/// together, and matters to sampling only.
 ///
 /// # Errors
 /// What the decoder fails at; logits that are not numbers, where tokens are drawn.
@@ -164,10 +225,18 @@ pub fn generate(
     special: &SpecialTokens,
 ) -> Result<Vec<Sequence>> {
     if config.num_beams > 1 {
-        beam::search(model, seeds.len(), config, special)
+        beam::search(model, seeds.len() / config.num_return_sequences, config, special)
     } else {
         greedy::search(model, seeds, config, special)
     }
+}
+
+/// Logits to logarithms of probabilities.
+fn log_softmax(scores: &mut [f32]) {
+    let largest = scores.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    let sum: f64 = scores.iter().map(|s| f64::from(s - largest).exp()).sum();
+    let normaliser = largest + sum.ln() as f32;
+    scores.iter_mut().for_each(|s| *s -= normaliser);
 }
 
 /// Logits as one vector per row.

@@ -1,4 +1,4 @@
-//! Changes made to a row of scores before a token is chosen, in transformers' order: repetition, then n-grams.
+//! Changes made to a row of scores before a token is chosen, in transformers' order: repetition, n-grams, least length.
 
 use super::GenerationConfig;
 
@@ -11,7 +11,7 @@ pub fn apply(config: &GenerationConfig, eos: &[u32], ids: &[u32], scores: &mut [
     if config.no_repeat_ngram_size > 0 {
         no_repeat_ngram(ids, config.no_repeat_ngram_size, scores);
     }
-    if config.ignore_eos {
+    if config.ignore_eos || ids.len() <= config.min_new_tokens {
         eos.iter().for_each(|id| ban(scores, *id));
     }
 }
@@ -58,6 +58,18 @@ mod tests {
         let mut scores = [2.0, -2.0, 3.0];
         repetition(&[0, 1, 1, 0], 2.0, &mut scores);
         assert_eq!(scores, [1.0, -4.0, 3.0]);
+    }
+
+    /// `MinNewTokensLengthLogitsProcessor`: the start token does not count.
+    #[test]
+    fn no_caption_ends_before_its_least_length() {
+        let config = GenerationConfig { min_new_tokens: 2, ..GenerationConfig::default() };
+        let ends = |ids: &[u32]| {
+            let mut scores = [0.0; 4];
+            apply(&config, &[1], ids, &mut scores);
+            scores[1].is_finite()
+        };
+        assert_eq!([ends(&[0]), ends(&[0, 3]), ends(&[0, 3, 2])], [false, false, true]);
     }
 
     #[test]

@@ -1,8 +1,7 @@
-//! Drawing a token: temperature, then the likeliest k, then the likeliest that reach p of what is left, one random stream
-//! per image.
+//! Drawing a token: temperature, then each cut-off in turn, one random stream per caption.
 //!
-//! The order and the meaning are transformers' (`TemperatureLogitsWarper`, `TopKLogitsWarper`, `TopPLogitsWarper`, 5.23):
-//! p is a share of the probability that the k tokens have together. Nucleus sampling is <https://arxiv.org/abs/1904.09751>.
+//! Order and meaning are transformers' (`TemperatureLogitsWarper`, `TopK…`, `TopP…`, `Typical…`, `EpsilonLogitsWarper`, 5.24):
+//! every cut-off sees the probabilities of the tokens that the one before it left, made to sum to one.
 
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -10,14 +9,14 @@ use rand_chacha::ChaCha8Rng;
 use super::Sampling;
 use crate::error::Result;
 
-/// The random stream of one image.
+/// The random stream of one caption.
 pub struct Sampler {
     sampling: Sampling,
     stream: ChaCha8Rng,
 }
 
 impl Sampler {
-    /// A stream for `seed`, already mixed with the image.
+    /// A stream for `seed`, already mixed with the image and the number of its caption.
     pub fn new(sampling: &Sampling, seed: u64) -> Self {
         Self { sampling: sampling.clone(), stream: ChaCha8Rng::seed_from_u64(seed) }
     }
@@ -52,27 +51,76 @@ fn weights(sampling: &Sampling, logits: &[f32]) -> Vec<(u32, f64)> {
         .filter(|(_, logit)| **logit > f32::NEG_INFINITY)
         .map(|(id, logit)| (id, weight(*logit)))
         .collect();
-    if sampling.top_k.is_some() || sampling.top_p.is_some() {
-        // Stable: of equal tokens the first stands first.
-        tokens.sort_by(|a, b| b.1.total_cmp(&a.1));
+    if let Some(k) = sampling.top_k {
+        likeliest(&mut tokens, k);
     }
-    if let Some(k) = sampling.top_k
-        && let Some((_, least)) = tokens.get(k - 1).copied()
-    {
-        // Those as likely as the k-th stay, as in transformers.
-        tokens.truncate(tokens.partition_point(|(_, weight)| *weight >= least));
+    if let Some(p) = sampling.top_p.filter(|p| *p < 1.0) {
+        nucleus(&mut tokens, p);
     }
-    if let Some(p) = sampling.top_p {
-        let enough = p * total(&tokens);
-        let mut reached = 0.0;
-        let missing = |(_, weight): &&(u32, f64)| {
-            let is_missing = reached < enough;
-            reached += weight;
-            is_missing
-        };
-        tokens.truncate(tokens.iter().take_while(missing).count());
+    if let Some(p) = sampling.typical_p.filter(|p| *p < 1.0) {
+        typical(&mut tokens, p);
+    }
+    if let Some(epsilon) = sampling.epsilon_cutoff {
+        likely_enough(&mut tokens, epsilon);
     }
     tokens
+}
+
+/// The k likeliest, and those as likely as the k-th.
+fn likeliest(tokens: &mut Vec<(u32, f64)>, k: usize) {
+    if k < tokens.len() {
+        // Of a large vocabulary few are left, so only those are sorted.
+        let mut weights: Vec<f64> = tokens.iter().map(|(_, weight)| *weight).collect();
+        let (_, least, _) = weights.select_nth_unstable_by(k - 1, |a, b| b.total_cmp(a));
+        let least = *least;
+        tokens.retain(|(_, weight)| *weight >= least);
+    }
+    sort(tokens);
+}
+
+/// The likeliest until they reach the share `p`.
+fn nucleus(tokens: &mut Vec<(u32, f64)>, p: f64) {
+    sort(tokens);
+    let enough = p * total(tokens);
+    let mut reached = 0.0;
+    let missing = |(_, weight): &&(u32, f64)| {
+        let is_missing = reached < enough;
+        reached += weight;
+        is_missing
+    };
+    tokens.truncate(tokens.iter().take_while(missing).count());
+}
+
+/// Those whose surprise, −ln p, is nearest the entropy, until they reach the share `mass`; those as near as the last stay.
+fn typical(tokens: &mut Vec<(u32, f64)>, mass: f64) {
+    let all = total(tokens);
+    let entropy: f64 = (tokens.iter().map(|(_, weight)| weight / all))
+        .filter(|p| *p > 0.0)
+        .map(|p| -p * p.ln())
+        .sum();
+    let distance = |weight: f64| (-(weight / all).ln() - entropy).abs();
+    tokens.sort_by(|a, b| distance(a.1).total_cmp(&distance(b.1)));
+    let mut reached = 0.0;
+    let before = tokens.iter().take_while(|(_, weight)| {
+        reached += weight / all;
+        reached < mass
+    });
+    let last = before.count().min(tokens.len().saturating_sub(1));
+    if let Some(farthest) = tokens.get(last).map(|(_, weight)| distance(*weight)) {
+        tokens.retain(|(_, weight)| distance(*weight) <= farthest);
+    }
+}
+
+/// Those of at least the probability `epsilon`, and the likeliest whatever it has.
+fn likely_enough(tokens: &mut Vec<(u32, f64)>, epsilon: f64) {
+    let largest = tokens.iter().map(|(_, weight)| *weight).fold(0.0, f64::max);
+    let enough = (epsilon * total(tokens)).min(largest);
+    tokens.retain(|(_, weight)| *weight >= enough);
+}
+
+/// Likeliest first; stable, so that of equal tokens the first stands first.
+fn sort(tokens: &mut [(u32, f64)]) {
+    tokens.sort_by(|a, b| b.1.total_cmp(&a.1));
 }
 
 fn total(tokens: &[(u32, f64)]) -> f64 {
@@ -91,7 +139,7 @@ mod tests {
     }
 
     fn sampling(temperature: f64, top_k: Option<usize>, top_p: Option<f64>) -> Sampling {
-        Sampling { temperature, top_k, top_p, seed: 0 }
+        Sampling { temperature, top_k, top_p, ..Sampling::default() }
     }
 
     /// What the definition gives, by hand: the probabilities of these tokens at this temperature, made to sum to one.
@@ -131,6 +179,38 @@ mod tests {
                 assert!(
                     (found - p).abs() <= 4.5 * error,
                     "{sampling:?}: token {id} in {found} of the draws, not {p}"
+                );
+            }
+        }
+    }
+
+    #[derive(serde::Deserialize)]
+    struct Golden {
+        settings: Sampling,
+        /// Null where the token is banned.
+        logits: Vec<Option<f32>>,
+        /// Probability of every token after transformers' processors.
+        probabilities: Vec<f64>,
+    }
+
+    #[test]
+    fn the_tokens_left_and_their_probabilities_are_those_of_transformers() {
+        let text = include_str!("../../../fixtures/captioner/sampling.json");
+        let cases: Vec<Golden> = serde_json::from_str(text).unwrap();
+        assert!(cases.len() > 100);
+        for case in cases {
+            let logits: Vec<f32> =
+                case.logits.iter().map(|logit| logit.unwrap_or(f32::NEG_INFINITY)).collect();
+            let tokens = weights(&case.settings, &logits);
+            let mut found = vec![0.0; logits.len()];
+            for (id, weight) in &tokens {
+                found[*id as usize] = weight / total(&tokens);
+            }
+            for (id, (found, expected)) in found.iter().zip(&case.probabilities).enumerate() {
+                let settings = &case.settings;
+                assert!(
+                    (found - expected).abs() < 1e-6 && (*found > 0.0) == (*expected > 0.0),
+                    "{settings:?}: token {id} has {found}, not {expected}"
                 );
             }
         }

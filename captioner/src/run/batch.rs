@@ -6,7 +6,7 @@ use std::time::Instant;
 use candle_core::Tensor;
 use sha2::{Digest, Sha256};
 
-use super::{ImageFile, OnError, Outcome, Plan, Stages};
+use super::{ImageFile, OnError, Outcome, Plan, Sample, Stages};
 use crate::error::{Error, Result};
 use crate::features::FeaturesCache;
 use crate::generate::GenerationConfig;
@@ -29,6 +29,7 @@ pub(super) fn caption(
             id: image.id.clone(),
             caption: None,
             tokens: Vec::new(),
+            samples: Vec::new(),
             milliseconds: None,
             file: decoded.file,
             error: None,
@@ -59,18 +60,31 @@ pub(super) fn caption(
     let vision = start.elapsed().as_secs_f64();
     stages.vision += vision;
     let start = Instant::now();
-    let seeds: Vec<u64> =
-        readable.iter().map(|image| seed(&plan.generation, &outcomes[image.at].id)).collect();
+    let each = plan.generation.num_return_sequences;
+    let seeds: Vec<u64> = readable
+        .iter()
+        .flat_map(|image| (0..each).map(|nth| seed(&plan.generation, &outcomes[image.at].id, nth)))
+        .collect();
     let prompts = vec![prompt.to_vec(); readable.len()];
     let captions = captioner.caption(&queries, &prompts, &seeds, &plan.generation)?;
     let language = start.elapsed().as_secs_f64();
     stages.language += language;
     let share = (vision + language) / readable.len() as f64;
-    for (image, caption) in readable.iter().zip(captions) {
+    let mut captions = captions.into_iter();
+    for image in &readable {
         let outcome = &mut outcomes[image.at];
-        outcome.caption = Some(caption.text);
-        outcome.tokens = caption.sequence.ids;
         outcome.milliseconds = Some((share * 1e6).round() / 1e3);
+        outcome.samples = (captions.by_ref().take(each))
+            .map(|caption| Sample {
+                caption: caption.text,
+                log_probability: Some(caption.sequence.log_probability).filter(|p| p.is_finite()),
+                tokens: caption.sequence.ids,
+            })
+            .collect();
+        outcome.caption = outcome.samples.first().map(|first| first.caption.clone());
+        if each == 1 {
+            outcome.tokens = outcome.samples.drain(..).flat_map(|only| only.tokens).collect();
+        }
     }
     Ok(outcomes)
 }
@@ -118,14 +132,20 @@ fn features(
     Ok(Tensor::cat(&queries, 0)?)
 }
 
-/// The image's own random stream: the run's seed mixed with its id, whatever batch it falls into.
-fn seed(config: &GenerationConfig, id: &str) -> u64 {
+/// The random stream of a caption: the run's seed mixed with the image's id and the number of the caption, whatever batch it
+/// falls into and however many others there are.
+fn seed(config: &GenerationConfig, id: &str, nth: usize) -> u64 {
     let Some(sampling) = &config.sampling else {
         return 0;
     };
     let mut hash = Sha256::new();
     hash.update(sampling.seed.to_le_bytes());
     hash.update(id.as_bytes());
+    if nth > 0 {
+        // Behind a byte that no id has: the first caption's stream is that of a run that draws one.
+        hash.update([0xff]);
+        hash.update((nth as u64).to_le_bytes());
+    }
     let digest = hash.finalize();
     digest.iter().take(8).fold(0, |seed, byte| seed << 8 | u64::from(*byte))
 }

@@ -22,9 +22,12 @@ pub struct Outcome {
     /// Its caption; absent if the image was broken.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub caption: Option<String>,
-    /// Generated token ids.
+    /// Generated token ids, where there is one caption.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tokens: Vec<u32>,
+    /// All captions, where there are several; `caption` is then the first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub samples: Vec<Sample>,
     /// Time spent on it: its own vision part and an equal share of the batch's decoding.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub milliseconds: Option<f64>,
@@ -36,7 +39,24 @@ pub struct Outcome {
     pub error: Option<String>,
 }
 
+/// One of several captions of an image.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Sample {
+    /// The text.
+    pub caption: String,
+    /// Generated token ids.
+    pub tokens: Vec<u32>,
+    /// Natural logarithm of the probability that the model gives these tokens; absent if the model gave no numbers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub log_probability: Option<f64>,
+}
+
 impl Outcome {
+    /// Tokens generated for the image.
+    pub fn generated(&self) -> usize {
+        self.tokens.len() + self.samples.iter().map(|sample| sample.tokens.len()).sum::<usize>()
+    }
+
     /// Whether this is the caption of the file that stands at `path` now.
     pub fn is_caption_of(&self, path: &Path) -> bool {
         self.caption.is_some() && self.file.as_ref().is_some_and(|file| file.is_of(path))

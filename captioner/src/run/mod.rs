@@ -19,7 +19,7 @@ use super::generate::GenerationConfig;
 use super::model::Captioner;
 use super::preprocess::{DecodedImage, Prefetch};
 
-pub use journal::{Journal, Outcome, check_place};
+pub use journal::{Journal, Outcome, Sample, check_place};
 pub use list::{ImageFile, ImageList, list_images, unreadable};
 
 /// What happens when an image cannot be decoded.
@@ -189,7 +189,7 @@ pub fn caption_images(
             journal.push(&news)?;
         }
         fresh += news.len();
-        tokens += news.iter().map(|outcome| outcome.tokens.len()).sum::<usize>();
+        tokens += news.iter().map(Outcome::generated).sum::<usize>();
         done += batch.len();
         report(done, &batch)?;
         for (at, outcome) in places.iter().zip(batch) {

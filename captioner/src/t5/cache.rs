@@ -9,11 +9,12 @@ use candle_core::Tensor;
 use crate::error::Result;
 use crate::layers::Mask;
 
-/// Decoder state for `prompts × rows_per_prompt` sequences of equal length.
+/// Decoder state for some sequences of each prompt, all of equal length.
 pub struct Cache {
     pub(super) layers: Vec<LayerCache>,
     pub(super) mask: Option<Mask>,
-    pub(super) rows_per_prompt: usize,
+    /// Sequences of each prompt, none of them 0.
+    pub(super) rows: Vec<usize>,
     pub(super) length: usize,
     pub(super) max_length: usize,
 }
@@ -44,18 +45,28 @@ impl Cache {
         Ok(())
     }
 
-    /// Keeps only these prompts, in this order, with all their rows.
+    /// Keeps only these rows, in this ascending order; a prompt without rows is gone.
     ///
     /// # Errors
-    /// A prompt that is not there.
-    pub fn keep_prompts(&mut self, prompts: &[u32]) -> Result<()> {
-        let per = self.rows_per_prompt as u32;
-        let rows: Vec<u32> = prompts.iter().flat_map(|p| p * per..(p + 1) * per).collect();
-        self.reorder(&rows)?;
-        let Some(first) = self.layers.first() else {
+    /// A row that is not there.
+    pub fn keep_rows(&mut self, rows: &[u32]) -> Result<()> {
+        self.reorder(rows)?;
+        let mut end = 0;
+        let mut left = rows.iter().map(|row| *row as usize).peekable();
+        let counts: Vec<usize> = (self.rows.iter())
+            .map(|count| {
+                end += count;
+                std::iter::from_fn(|| left.next_if(|row| *row < end)).count()
+            })
+            .collect();
+        let kept: Vec<u32> =
+            (0..).zip(&counts).filter(|(_, count)| **count > 0).map(|(prompt, _)| prompt).collect();
+        let gone = kept.len() < self.rows.len();
+        self.rows = counts.into_iter().filter(|count| *count > 0).collect();
+        let Some(first) = self.layers.first().filter(|_| gone) else {
             return Ok(());
         };
-        let ids = Tensor::new(prompts, first.cross_keys.device())?;
+        let ids = Tensor::new(kept.as_slice(), first.cross_keys.device())?;
         for layer in &mut self.layers {
             layer.cross_keys = layer.cross_keys.index_select(&ids, 0)?;
             layer.cross_values = layer.cross_values.index_select(&ids, 0)?;

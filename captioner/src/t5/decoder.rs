@@ -104,7 +104,8 @@ impl Decoder {
                 })
             })
             .collect::<Result<_>>()?;
-        Ok(Cache { layers, mask: mask.cloned(), rows_per_prompt, length: 0, max_length })
+        let rows = vec![rows_per_prompt; encoded.dim(0)?];
+        Ok(Cache { layers, mask: mask.cloned(), rows, length: 0, max_length })
     }
 
     /// embedded [rows, d_model], the newest token of every row → logits [rows, vocabulary].
@@ -142,7 +143,7 @@ impl Decoder {
         self.lm_head.forward(&hidden)
     }
 
-    /// The rows of one prompt are so many queries to the same keys, so these are never repeated per beam.
+    /// The rows of one prompt are so many queries to the same keys, so these are never repeated per row.
     fn cross(
         &self,
         block: &Block,
@@ -152,16 +153,25 @@ impl Decoder {
     ) -> Result<Tensor> {
         let (rows, _, width) = x.dims3()?;
         let normed = block.cross_norm.forward(x)?;
-        let grouped =
-            normed.reshape((rows / cache.rows_per_prompt, cache.rows_per_prompt, width))?;
-        let q = block.cross_attention.queries(&grouped)?;
-        let mixed = block.cross_attention.attend(
-            &q,
-            &layer.cross_keys,
-            &layer.cross_values,
-            None,
-            cache.mask.as_ref(),
-        )?;
-        Ok(mixed.reshape((rows, 1, width))?)
+        let attention = &block.cross_attention;
+        let each = cache.rows[0];
+        if cache.rows.iter().all(|rows| *rows == each) {
+            let q = attention.queries(&normed.reshape((rows / each, each, width))?)?;
+            let (keys, values) = (&layer.cross_keys, &layer.cross_values);
+            let mixed = attention.attend(&q, keys, values, None, cache.mask.as_ref())?;
+            return Ok(mixed.reshape((rows, 1, width))?);
+        }
+        let mut from = 0;
+        let mut mixed = Vec::with_capacity(cache.rows.len());
+        for (prompt, rows) in cache.rows.iter().enumerate() {
+            let own = normed.narrow(0, from, *rows)?.reshape((1, *rows, width))?;
+            let keys = layer.cross_keys.narrow(0, prompt, 1)?;
+            let values = layer.cross_values.narrow(0, prompt, 1)?;
+            let mask = cache.mask.as_ref().map(|mask| mask.narrow(0, prompt, 1)).transpose()?;
+            let q = attention.queries(&own)?;
+            mixed.push(attention.attend(&q, &keys, &values, None, mask.as_ref())?);
+            from += rows;
+        }
+        Ok(Tensor::cat(&mixed, 1)?.reshape((rows, 1, width))?)
     }
 }

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use candle_core::{DType, Device, Tensor};
-use fgd_captioner::{Captioner, EarlyStopping, GenerationConfig, LoadOptions};
+use fgd_captioner::{Captioner, EarlyStopping, GenerationConfig, LoadOptions, Sampling};
 
 const PROMPT: &str = "Provide a detailed caption for this photo.";
 
@@ -189,6 +189,90 @@ fn the_reference_dumps_own_ids_agree() {
             for (caption, theirs) in ours.iter().zip(ids_of(&reference[name])) {
                 assert_eq!(caption.sequence.ids, up_to_eos(&theirs[1..]), "{model} {name}");
             }
+        }
+    }
+}
+
+/// The logarithm of the probability of these ids, fed one by one: by definition, without the search.
+fn log_probability(captioner: &Captioner, queries: &Tensor, prompt: &[u32], ids: &[u32]) -> f64 {
+    let projected = captioner.project(queries).unwrap();
+    let (embedded, _) = captioner.embed(&projected, &[prompt.to_vec()]).unwrap();
+    let t5 = captioner.language_model();
+    let mut cache = t5.start(&embedded, None, 1, ids.len()).unwrap();
+    let mut newest = captioner.special_tokens().decoder_start;
+    let mut sum = 0.0;
+    for id in ids {
+        let logits = t5.step(&[newest], &mut cache).unwrap();
+        let row: Vec<f32> = logits.squeeze(0).unwrap().to_vec1().unwrap();
+        let all: f64 = row.iter().map(|logit| f64::from(*logit).exp()).sum();
+        sum += f64::from(row[*id as usize]) - all.ln();
+        newest = *id;
+    }
+    sum
+}
+
+/// Rows of an image share its keys and leave the batch at different times; neither may change a token.
+#[test]
+fn captions_of_one_image_are_drawn_as_if_each_were_alone() {
+    let captioner = load("base");
+    let pixels = dump("pixels")["pixel_values"].clone();
+    let queries = captioner.queries(&captioner.image_tokens(&pixels).unwrap()).unwrap();
+    let prompt = captioner.tokenizer().encode(PROMPT).unwrap();
+    let prompts = vec![prompt.clone(); 4];
+    let drawn = |num_return_sequences, seeds: &[u64], queries: &Tensor| {
+        let config = GenerationConfig {
+            num_return_sequences,
+            repetition_penalty: 1.2,
+            sampling: Some(Sampling { temperature: 1.5, top_k: None, ..Sampling::default() }),
+            ..GenerationConfig::default()
+        };
+        let images = queries.dim(0).unwrap();
+        captioner.caption(queries, &prompts[..images], seeds, &config).unwrap()
+    };
+    let seeds: Vec<u64> = (0..24).collect();
+    let together = drawn(6, &seeds, &queries);
+    assert_eq!(together.len(), 24);
+    let lengths: std::collections::HashSet<usize> =
+        together.iter().map(|caption| caption.sequence.ids.len()).collect();
+    assert!(lengths.len() > 3, "rows end at different times: {lengths:?}");
+    for (at, caption) in together.iter().enumerate() {
+        let one = queries.narrow(0, at / 6, 1).unwrap();
+        let alone = drawn(1, &seeds[at..=at], &one);
+        assert_eq!(alone[0].sequence.ids, caption.sequence.ids, "caption {at}");
+        let expected = log_probability(&captioner, &one, &prompt, &caption.sequence.ids);
+        let found = caption.sequence.log_probability;
+        assert!((found - expected).abs() < 1e-3, "caption {at}: {found}, not {expected}");
+    }
+    // The images of a batch do not matter either.
+    let one = queries.narrow(0, 2, 1).unwrap();
+    for (alone, beside) in drawn(6, &seeds[12..18], &one).iter().zip(&together[12..18]) {
+        assert_eq!(alone.sequence.ids, beside.sequence.ids);
+    }
+}
+
+#[test]
+fn the_best_beams_come_best_first() {
+    let captioner = load("base");
+    let pixels = dump("pixels")["pixel_values"].clone();
+    let queries = captioner.queries(&captioner.image_tokens(&pixels).unwrap()).unwrap();
+    let prompts = vec![captioner.tokenizer().encode(PROMPT).unwrap(); 4];
+    let beams = |num_return_sequences| GenerationConfig {
+        num_beams: 4,
+        num_return_sequences,
+        ..GenerationConfig::default()
+    };
+    let best = captioner.caption(&queries, &prompts, &[0; 4], &beams(1)).unwrap();
+    let several = captioner.caption(&queries, &prompts, &[0; 12], &beams(3)).unwrap();
+    for (image, best) in best.iter().enumerate() {
+        let own = &several[3 * image..3 * image + 3];
+        assert_eq!(&own[0], best);
+        let scores: Vec<f64> = own.iter().map(|caption| caption.sequence.score.unwrap()).collect();
+        assert!(scores[0] >= scores[1] && scores[1] >= scores[2], "{scores:?}");
+        let one = queries.narrow(0, image, 1).unwrap();
+        for caption in own {
+            let ids = &caption.sequence.ids;
+            let expected = log_probability(&captioner, &one, &prompts[0], ids);
+            assert!((caption.sequence.log_probability - expected).abs() < 1e-3);
         }
     }
 }

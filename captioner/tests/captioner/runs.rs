@@ -29,7 +29,7 @@ impl Run<'_> {
             prompt: DEFAULT_PROMPT,
             generation: GenerationConfig {
                 max_new_tokens: 8,
-                sampling: Some(Sampling { temperature: 1.0, top_k: None, top_p: None, seed: 3 }),
+                sampling: Some(Sampling { top_k: None, seed: 3, ..Sampling::default() }),
                 ..GenerationConfig::default()
             },
             batch_size: 2,

@@ -9,6 +9,7 @@ mod compare;
 mod leaderboard;
 mod nightly;
 mod score;
+mod select;
 
 use fgd_record::*;
 use serde_json::json;
@@ -20,6 +21,7 @@ pub use compare::{compare, compare_few};
 pub use leaderboard::crowded;
 pub use leaderboard::leaderboard;
 pub use score::{score, score_identical, score_missing};
+pub use select::select;
 
 /// A caption that tries everything a caption can try.
 pub const HOSTILE: &str = "<script>alert('x')</script> | =cmd()\u{1b}[31m \"quoted\",\nsecond line \u{202e}\u{0}& [a](b) @user";
@@ -35,6 +37,7 @@ pub fn all() -> Vec<(&'static str, Record)> {
         ("leaderboard", leaderboard()),
         ("agreement", agreement()),
         ("caption", caption()),
+        ("select", select()),
         ("bench-single", bench::single()),
         ("bench-server", bench::server()),
         ("bench-sweep", bench::sweep()),

@@ -103,6 +103,9 @@ fn words(record: &Record) -> (String, String, Color) {
             let tau = tau.map_or_else(|| "–".into(), |tau| format!("τ-c {tau:.3}"));
             ("agreement with people".into(), tau, Color::Plain)
         }
+        Results::Select(results) => {
+            ("chosen captions".into(), counted(results.images, "image"), Color::Plain)
+        }
         Results::Caption(results) => {
             ("captions".into(), counted(results.captions, "image"), Color::Plain)
         }

@@ -10,6 +10,11 @@ impl Kind for CaptionResults {
     fn document(&self, record: &Record) -> Document {
         let mut document = Document::new(&format!("Captions of {}", record.system_name()));
         document.line(subject(record.checkpoint.as_ref(), self));
+        if let Some(by) = record.settings.get("select").and_then(|select| select["by"].as_str()) {
+            let each = record.settings.get("generation").map(|how| &how["num_return_sequences"]);
+            let each = each.and_then(|each| each.as_u64()).unwrap_or_default();
+            document.line(format!("Of {each} captions of each image one is kept, chosen by {by}."));
+        }
         document.table(figures(self));
         if let Some(reason) = &self.images_per_second.reason {
             let text = format!("{MISSING} images/s, tokens/s: {reason}");

@@ -80,7 +80,7 @@ fn title(results: &CompareResults) -> String {
 }
 
 /// All metrics of all systems, one row per system.
-fn systems(results: &CompareResults) -> Table {
+pub(super) fn systems(results: &CompareResults) -> Table {
     let metrics = results.systems.iter().flat_map(|s| &s.scores.metrics);
     let further = grouped(metrics.map(|(name, metric)| (name, &metric.label)));
     let mut table = Table::of("Systems", &results.systems)

@@ -17,6 +17,7 @@ mod nightly;
 mod numbers;
 mod provenance;
 mod score;
+mod select;
 mod set;
 mod spread;
 mod system;

@@ -13,6 +13,7 @@ pub fn of(record: &Record) -> &dyn Kind {
         Results::Leaderboard(results) => &**results,
         Results::Agreement(results) => &**results,
         Results::Caption(results) => &**results,
+        Results::Select(results) => &**results,
         Results::Bench(results) => &**results,
         Results::Nightly(results) => &**results,
     }

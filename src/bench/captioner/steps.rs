@@ -65,7 +65,7 @@ impl Step for TimedSteps<'_> {
         self.cache.reorder(rows)
     }
 
-    fn keep_prompts(&mut self, prompts: &[u32]) -> Result<()> {
-        self.cache.keep_prompts(prompts)
+    fn keep_rows(&mut self, rows: &[u32]) -> Result<()> {
+        self.cache.keep_rows(rows)
     }
 }

@@ -1,7 +1,8 @@
 //! One checkpoint over some images, durably: what `fgd caption` does once and `fgd compare` for each checkpoint.
 //!
 //! Three files come of it: the captions, beside them `FILE.journal.jsonl`, from which a run that was killed or stopped goes
-//! on, and `FILE.record.json`, the record.
+//! on, and `FILE.record.json`, the record; a fourth, `FILE.samples.jsonl`, where each image has several captions, of which one is
+//! chosen.
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
@@ -14,15 +15,21 @@ use fgd_captioner::run::{
     ImageFile, OnError, Outcome, Plan, Position, caption_images, check_place, images_sha256,
     unreadable,
 };
+use fgd_captions::TableFile;
 use fgd_record::{CaptionResults, CheckpointInfo, Comparability, Host, Input, Record, Results};
 use fgd_store::digest::Digest;
 use fgd_store::file::{self, FileError};
+use ndarray::Array2;
 use serde_json::Value;
 
 use super::results::results;
 use super::{Captioning, Checkpoint};
 use crate::host;
+use crate::jobs::captions_csv::captions_csv;
+use crate::jobs::embedding::Embedding;
+use crate::jobs::options::Encoding;
 use crate::jobs::provenance::{self, Origin};
+use crate::jobs::select::{Choosing, Pool};
 use crate::jobs::{Bar, JobError, METRIC_VERSION, Session};
 
 /// Threads that decode images ahead of the captioner.
@@ -43,6 +50,12 @@ pub struct Run<'a> {
     pub device: &'a str,
     /// How it captions.
     pub captioning: &'a Captioning,
+    /// How one of several captions is chosen.
+    pub choosing: &'a Choosing,
+    /// How captions are embedded for that.
+    pub encoding: &'a Encoding,
+    /// Where all of them go, if not beside the captions.
+    pub samples_file: Option<&'a Path>,
 }
 
 /// A run that ended: what a record says of it.
@@ -98,9 +111,13 @@ impl Run<'_> {
     ///
     /// # Errors
     /// A checkpoint that cannot be loaded, a journal of another run, a broken image where that ends the run, an interrupt.
-    pub fn caption(&self, session: &Session) -> Result<CaptionRun, JobError> {
+    pub fn caption(&self, session: &mut Session) -> Result<CaptionRun, JobError> {
         let host = host::describe();
         let options = self.captioning.check(self.device)?;
+        if self.captioning.draws_several() && self.choosing.embeds() {
+            // Whoever chooses is looked for before hours of captioning.
+            session.embedder(self.encoding)?;
+        }
         let began = Instant::now();
         let captioner = self.checkpoint.load(options, session)?;
         let load_seconds = began.elapsed().as_secs_f64();
@@ -125,23 +142,30 @@ impl Run<'_> {
         };
         let total = self.images.len() as u64;
         let bar = session.progress.begin("captioning", "images", total);
+        let interrupt = session.interrupt.clone();
         let mut watch = |position: Position| {
             show(position, &*bar);
-            match (session.interrupt)() {
+            match interrupt() {
                 true => ControlFlow::Break(()),
                 false => ControlFlow::Continue(()),
             }
         };
         let journal = beside(self.output, "journal.jsonl");
-        let (outcomes, summary) = caption_images(&captioner, &plan, &journal, cache, &mut watch)?;
+        let (mut outcomes, summary) =
+            caption_images(&captioner, &plan, &journal, cache, &mut watch)?;
         drop(bar);
-        let csv =
-            csv_of(&outcomes).map_err(|error| JobError::because(self.output.display(), error))?;
-        file::write(self.output, &csv)?;
-
         let mut settings: BTreeMap<String, Value> = plan.settings(&captioner).into_iter().collect();
         settings.insert("images".to_owned(), self.images.len().into());
         settings.insert("images_sha256".to_owned(), images_sha256(&outcomes).into());
+        if self.captioning.draws_several() {
+            settings.extend(self.choose(&mut outcomes, session)?);
+        }
+        let captioned = |outcome: &'_ Outcome| Some((outcome.id.clone(), outcome.caption.clone()?));
+        let rows: Vec<(String, String)> = outcomes.iter().filter_map(captioned).collect();
+        let csv = captions_csv(rows.iter().map(|(id, caption)| (id.as_str(), caption.as_str())))
+            .map_err(|error| JobError::because(self.output.display(), error))?;
+        file::write(self.output, &csv)?;
+
         let record_file = beside(self.output, "record.json");
         if summary.resumed == summary.images
             && let Some(finished) = finished(&record_file, &settings)
@@ -159,6 +183,37 @@ impl Run<'_> {
         let record = captioned.clone().into_record().to_json();
         file::write(&record_file, record.as_bytes())?;
         Ok(captioned)
+    }
+
+    /// Writes all captions and makes the chosen one of each image its caption; answers what decided the choice.
+    fn choose(
+        &self,
+        outcomes: &mut [Outcome],
+        session: &mut Session,
+    ) -> Result<BTreeMap<String, Value>, JobError> {
+        let all = Pool::of_outcomes(outcomes);
+        let beside = beside(self.output, "samples.jsonl");
+        TableFile::create(self.samples_file.unwrap_or(&beside))?.write(&all.table())?;
+        let pool = all.without_empty();
+        let mut settings =
+            BTreeMap::from([("select".to_owned(), serde_json::to_value(self.choosing)?)]);
+        let embeddings = match self.choosing.embeds() {
+            false => Array2::zeros((0, 0)),
+            true => {
+                let texts = pool.texts();
+                let mut embedding = Embedding::new(session, self.encoding, texts.len() as u64);
+                let embeddings = embedding.embed(&texts)?;
+                let encoder = embedding.encoder().map(|encoder| encoder.sha256);
+                settings.insert("select_encoder_sha256".to_owned(), encoder.into());
+                embeddings
+            }
+        };
+        let chosen = self.choosing.choose(&pool, embeddings.view(), None)?;
+        let drawn = outcomes.iter_mut().filter(|outcome| !outcome.samples.is_empty());
+        for (outcome, row) in drawn.zip(chosen.rows) {
+            outcome.caption = Some(pool.captions[row].text.clone());
+        }
+        Ok(settings)
     }
 
     fn input(&self, settings: &BTreeMap<String, Value>) -> Input {
@@ -263,15 +318,4 @@ fn beside(output: &Path, suffix: &str) -> PathBuf {
     name.push(".");
     name.push(suffix);
     name.into()
-}
-
-fn csv_of(outcomes: &[Outcome]) -> Result<Vec<u8>, csv::Error> {
-    let mut writer = csv::Writer::from_writer(Vec::new());
-    writer.write_record(["image_id", "caption"])?;
-    for outcome in outcomes {
-        if let Some(caption) = &outcome.caption {
-            writer.write_record([&outcome.id, caption])?;
-        }
-    }
-    writer.into_inner().map_err(|error| error.into_error().into())
 }

@@ -14,6 +14,8 @@ use fgd_captioner::{DEFAULT_PROMPT, GenerationConfig, LoadOptions, Precision, pa
 use fgd_record::Record;
 use serde::{Deserialize, Serialize};
 
+use super::options::Encoding;
+use super::select::{By, Choosing};
 use super::{JobError, Session};
 
 pub use checkpoint::Checkpoint;
@@ -54,6 +56,11 @@ impl Default for Captioning {
 }
 
 impl Captioning {
+    /// Whether an image has several captions, of which one is chosen.
+    pub fn draws_several(&self) -> bool {
+        self.generation.num_return_sequences > 1
+    }
+
     /// Checks what can be checked before gigabytes are read; answers how the checkpoint is to be loaded.
     ///
     /// # Errors
@@ -89,6 +96,15 @@ pub struct Request {
     /// How it captions.
     #[serde(default)]
     pub captioning: Captioning,
+    /// How one of several captions of an image is chosen.
+    #[serde(default)]
+    pub choosing: Choosing,
+    /// How captions are embedded for that.
+    #[serde(default)]
+    pub encoding: Encoding,
+    /// Where all of them go: `.jsonl`, `.csv` or `.parquet`; by default beside the captions, in `FILE.samples.jsonl`.
+    #[serde(default)]
+    pub samples_file: Option<PathBuf>,
 }
 
 fn cpu() -> String {
@@ -102,6 +118,11 @@ fn cpu() -> String {
 pub fn run(request: &Request, session: &mut Session) -> Result<Record, JobError> {
     let captioning = &request.captioning;
     captioning.check(&request.device)?;
+    if captioning.draws_several() && request.choosing.by == By::Oracle {
+        return Err(JobError::usage(
+            "--select oracle looks at references: caption first, then `fgd select` on the samples",
+        ));
+    }
     let list = list_images(&request.images, request.image_root.as_deref())?;
     list.notes().iter().for_each(|note| session.progress.say(note));
     prepare(&request.output, &list.images, captioning.on_error)?;
@@ -114,6 +135,9 @@ pub fn run(request: &Request, session: &mut Session) -> Result<Record, JobError>
         output: &request.output,
         device: &request.device,
         captioning,
+        choosing: &request.choosing,
+        encoding: &request.encoding,
+        samples_file: request.samples_file.as_deref(),
     };
     Ok(run.caption(session)?.into_record())
 }

@@ -25,7 +25,7 @@ pub fn results(
         images: summary.images as u64,
         captions: summary.captions as u64,
         resumed: summary.resumed as u64,
-        tokens: outcomes.iter().map(|o| o.tokens.len() as u64).sum(),
+        tokens: outcomes.iter().map(|o| o.generated() as u64).sum(),
         failures: failures
             .map(|(image_id, reason)| CaptionFailure {
                 image_id: image_id.clone(),
@@ -78,6 +78,7 @@ mod tests {
             id: id.to_string(),
             caption: Some("a dog".into()),
             tokens: vec![7, 8, 1],
+            samples: Vec::new(),
             milliseconds: Some(milliseconds),
             file: None,
             error: None,

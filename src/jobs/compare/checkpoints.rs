@@ -3,9 +3,12 @@
 use std::path::{Path, PathBuf};
 
 use fgd_captions::{self as captions, CaptionFile};
+use fgd_record::Finding;
 use sha2::{Digest, Sha256};
 
 use super::Request;
+use super::reference_length;
+use super::variant::Variant;
 use crate::host;
 use crate::jobs::caption::{self, CaptionRun, Checkpoint, Run};
 use crate::jobs::images::Images;
@@ -15,11 +18,12 @@ use crate::jobs::{JobError, Session};
 /// Extensions of files that stand for a system; what has none of them may be the id of a model.
 const FILES: [&str; 9] = ["csv", "tsv", "json", "jsonl", "parquet", "gz", "npy", "npz", "txt"];
 
-/// `CHECKPOINT` or `CHECKPOINT+ADAPTER`, each a directory or a hub id.
+/// `CHECKPOINT` or `CHECKPOINT+ADAPTER`, each a directory or a hub id, with an optional `@VARIANT` of the decoding.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Name {
     base: String,
     adapter: Option<String>,
+    variant: Option<Variant>,
 }
 
 impl Name {
@@ -32,6 +36,10 @@ impl Name {
         if path.is_dir() {
             return Some(Self::alone(text));
         }
+        if let Some((before, variant)) = Variant::split(text) {
+            let plain = Self::of(Path::new(before))?;
+            return Some(Self { variant: Some(variant), ..plain });
+        }
         // A directory's name may hold the sign itself, so both sides have to be models.
         let with_adapter = text
             .match_indices('+')
@@ -40,12 +48,13 @@ impl Name {
             .map(|(base, adapter)| Self {
                 base: base.to_owned(),
                 adapter: Some(adapter.to_owned()),
+                variant: None,
             });
         with_adapter.or_else(|| is_hub_id(text).then(|| Self::alone(text)))
     }
 
     fn alone(base: &str) -> Self {
-        Self { base: base.to_owned(), adapter: None }
+        Self { base: base.to_owned(), adapter: None, variant: None }
     }
 }
 
@@ -71,14 +80,14 @@ fn is_hub_id(text: &str) -> bool {
 }
 
 /// Captions the references' images with every checkpoint, one after the other; answers the files of captions and how each
-/// run went.
+/// run went, and how many references are too long to be written. There is at least one checkpoint.
 pub fn caption_all(
     request: &Request,
     systems: &[(&Named, &Name)],
     references: &CaptionFile,
     images: &Images,
-    session: &Session,
-) -> Result<Vec<(PathBuf, CaptionRun)>, JobError> {
+    session: &mut Session,
+) -> Result<(Vec<(PathBuf, CaptionRun)>, Finding), JobError> {
     let device = &request.encoding.device;
     let mut captioning = request.captioning.clone();
     let options = captioning.check(device)?;
@@ -95,12 +104,18 @@ pub fn caption_all(
     for (system, name) in systems {
         let checkpoint = Checkpoint::resolve(&name.base, name.adapter.as_deref(), session)?;
         let output = request.work.join(file_name(&system.name));
+        let captioning = match &name.variant {
+            Some(variant) => variant.apply(&captioning, request.measuring.seed)?,
+            None => captioning.clone(),
+        };
         checkpoint.check(&options)?;
         caption::prepare(&output, &images, captioning.on_error)?;
-        found.push((&system.name, checkpoint, output));
+        found.push((&system.name, checkpoint, captioning, output));
     }
+    let (_, first, decoding, _) = &found[0];
+    let note = reference_length::note(first, references, decoding.generation.max_new_tokens)?;
     let mut captioned = Vec::new();
-    for (name, checkpoint, output) in found {
+    for (name, checkpoint, captioning, output) in found {
         session.progress.say(&format!("captioning with {name}"));
         let is_alone = host::reset_peak_memory() || captioned.is_empty();
         let run = Run {
@@ -110,6 +125,9 @@ pub fn caption_all(
             output: &output,
             device,
             captioning: &captioning,
+            choosing: &request.choosing,
+            encoding: &request.encoding,
+            samples_file: None,
         };
         let mut of_run = run.caption(session)?;
         if !is_alone {
@@ -117,7 +135,7 @@ pub fn caption_all(
         }
         captioned.push((output, of_run));
     }
-    Ok(captioned)
+    Ok((captioned, note))
 }
 
 /// A file name for the captions of a system; two names never share one.

@@ -74,8 +74,8 @@ enum Evidence<'a> {
     Untested(String),
 }
 
-/// The differences of every pair of systems in both distances and in every further metric that has
-/// statistics of each image, each later system against each earlier one.
+/// The differences of these pairs of systems, the first of a pair against the second, in both distances and in every further
+/// metric that has statistics of each image.
 ///
 /// The p-values are corrected together (Holm). `groupings` adds the differences within groups of images,
 /// which are estimates and not tested.
@@ -84,13 +84,11 @@ enum Evidence<'a> {
 /// Systems that were not scored on the same images, or a resampling that is too small.
 pub fn differences(
     systems: &[Contender],
+    pairs: &[(usize, usize)],
     groupings: &[Grouping],
     resampling: &Resampling,
 ) -> Result<Vec<Difference>, MetricError> {
     let metrics = metrics(systems);
-    let pairs: Vec<(usize, usize)> = (1..systems.len())
-        .flat_map(|later| (0..later).map(move |earlier| (later, earlier)))
-        .collect();
     let tests = metrics.len() * pairs.len();
     let resampling = Resampling {
         randomisations: RANDOMISATIONS.max(RANDOMISATIONS_PER_TEST * tests),
@@ -98,13 +96,18 @@ pub fn differences(
     };
     let mut differences = Vec::with_capacity(tests);
     for metric in &metrics {
-        for &(later, earlier) in &pairs {
+        for &(later, earlier) in pairs {
             let (a, b) = (&systems[later], &systems[earlier]);
             differences.push(difference(metric, a, b, groupings, &resampling)?);
         }
     }
     correct(&mut differences);
     Ok(differences)
+}
+
+/// All pairs of so many systems, each later one against each earlier one.
+pub fn all_pairs(systems: usize) -> Vec<(usize, usize)> {
+    (1..systems).flat_map(|later| (0..later).map(move |earlier| (later, earlier))).collect()
 }
 
 /// Both distances, then the metrics that have statistics of each image, by name.

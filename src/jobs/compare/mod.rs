@@ -9,7 +9,9 @@ mod checkpoints;
 pub mod contrasts;
 pub mod differences;
 pub mod gate;
+mod reference_length;
 mod systems;
+mod variant;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -32,10 +34,11 @@ use super::scoring::findings::{for_record, notes_on};
 use super::scoring::slices::Grouping;
 use super::scoring::system::stem;
 use super::scoring::{ImageScores, ScoreError, Scorer};
+use super::select::Choosing;
 use super::{JobError, Session};
 use crate::host;
 use contrasts::contrasts;
-use differences::{Contender, NoRows, PerImage, differences};
+use differences::{Contender, NoRows, PerImage, all_pairs, differences};
 use gate::Gate;
 use systems::{Given, Inputs};
 
@@ -46,7 +49,8 @@ pub(crate) use agreement::unlike;
 #[serde(default, deny_unknown_fields)]
 pub struct Request {
     /// The systems; the first is the baseline. A path is a file of captions, embeddings or moments, a saved record,
-    /// or a checkpoint: a directory, a hub id, or `CHECKPOINT+ADAPTER`.
+    /// or a checkpoint: a directory, a hub id, or `CHECKPOINT+ADAPTER`, with an optional `@mbrN` or `@KEY=VALUE,…` that decodes it
+    /// otherwise.
     pub systems: Vec<Named>,
     /// The references; only saved records do without.
     pub references: Option<References>,
@@ -64,8 +68,12 @@ pub struct Request {
     pub hide_references: bool,
     /// Bootstrap replicates behind every interval of a difference.
     pub replicates: usize,
+    /// Whether every system is compared with the first alone, and not with every other.
+    pub against_first: bool,
     /// How checkpoints caption.
     pub captioning: Captioning,
+    /// How one of several captions of an image is chosen.
+    pub choosing: Choosing,
     /// How caption files are read.
     pub reading: ReadOptions,
     /// How captions are embedded.
@@ -88,7 +96,9 @@ impl Default for Request {
             contrasts: 10,
             hide_references: false,
             replicates: 1000,
+            against_first: false,
             captioning: Captioning::default(),
+            choosing: Choosing::default(),
             reading: ReadOptions::default(),
             encoding: Encoding::default(),
             measuring: Measuring::default(),
@@ -154,7 +164,7 @@ pub fn run(request: &Request, session: &mut Session) -> Result<Record, JobError>
             inputs,
             settings: settings(request, &results),
             comparability,
-            findings,
+            findings: opened.notes.into_iter().chain(findings).collect(),
             timings,
         },
         Results::Compare(Box::new(results)),
@@ -264,11 +274,15 @@ fn compared(
         .find(is_paired)
         .or_else(|| all().next())
         .map_or((0, 0), |scores| (scores.n, scores.references));
+    let pairs = match request.against_first {
+        true => (1..contenders.len()).map(|later| (later, 0)).collect(),
+        false => all_pairs(contenders.len()),
+    };
     Ok(CompareResults {
         n,
         references,
         systems: Vec::new(),
-        differences: differences(contenders, &scored.groupings, &resampling)?,
+        differences: differences(contenders, &pairs, &scored.groupings, &resampling)?,
         contrasts: contrasts(contenders, request.contrasts, opened.images.as_ref()),
         gates: Vec::new(),
     })

@@ -4,7 +4,9 @@
 use std::path::{Path, PathBuf};
 
 use fgd_captions::{self as captions, Finding, ReadOptions};
-use fgd_record::{Comparability, EncoderInfo, Input, Record, RecordError, Results, ScoreResults};
+use fgd_record::{
+    self as record, Comparability, EncoderInfo, Input, Record, RecordError, Results, ScoreResults,
+};
 use fgd_store::digest::file_sha256;
 
 use super::{Request, checkpoints};
@@ -54,6 +56,8 @@ pub struct Inputs {
     pub references: Option<System>,
     /// The images, where they are at hand.
     pub images: Option<Images>,
+    /// What is to be known of the references before checkpoints' captions are held against them.
+    pub notes: Vec<record::Finding>,
 }
 
 /// Said where captions have nothing to be compared with.
@@ -91,10 +95,14 @@ impl Inputs {
         let checkpoints: Vec<(&Named, &checkpoints::Name)> = (request.systems.iter().zip(&files))
             .filter_map(|(system, file)| Some((system, file.as_ref().err()?)))
             .collect();
+        let mut notes = Vec::new();
         let mut captioned = match (checkpoints.first(), &images, &references) {
             (None, _, _) => Vec::new(),
             (Some(_), Some(images), Some(System::Captions(references))) => {
-                checkpoints::caption_all(request, &checkpoints, references, images, session)?
+                let (captioned, note) =
+                    checkpoints::caption_all(request, &checkpoints, references, images, session)?;
+                notes.push(note);
+                captioned
             }
             (Some((system, _)), _, _) => {
                 return Err(JobError::usage(format!(
@@ -126,7 +134,7 @@ impl Inputs {
         }
         let of_checkpoints = systems.iter().filter(|system| system.captioned.is_some());
         refuse_invalid(of_checkpoints.map(|s| (&*s.path, &s.given)), references.as_ref())?;
-        Ok(Self { systems, references, images })
+        Ok(Self { systems, references, images, notes })
     }
 
     /// The systems' files, and the images that checkpoints captioned.

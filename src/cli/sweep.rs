@@ -1,0 +1,189 @@
+//! `fgd sweep`: one checkpoint under many settings of decoding, and which of them is better beyond chance.
+
+use std::path::PathBuf;
+
+use fgd_record::{Record, Results};
+
+use super::captioning::CaptioningArgs;
+use super::encoder::EncoderArgs;
+use super::exit::{Exit, usage};
+use super::files::{CaptionArgs, ReportArgs, ResultArgs};
+use super::findings;
+use super::inputs::ReferenceColumns;
+use super::metrics::MetricArgs;
+use super::output::Output;
+use crate::jobs::Session;
+use crate::jobs::compare::{self, Request};
+use crate::jobs::options::Named;
+use crate::jobs::select::Choosing;
+
+/// Settings that a sweep takes at most: each captions all images.
+const MOST: usize = 100;
+/// The level of the test after Holm's correction.
+const LEVEL: f64 = 0.05;
+
+/// Arguments of `fgd sweep`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Example: beams and length on 1,000 validation images, from where the same command was interrupted.
+
+  fgd sweep --checkpoint base --images photos --references val.csv \\
+    --grid num_beams=1,5 --grid length_penalty=0.5,1,2 --grid max_new_tokens=30,40 --report sweep")]
+pub struct Args {
+    /// Checkpoint that captions: a directory or a hub id, or CHECKPOINT+ADAPTER.
+    #[arg(long, value_name = "ID|DIR", env = "FGD_CHECKPOINT")]
+    checkpoint: String,
+    /// A setting of decoding and its values; every combination is tried, the first of all is the baseline. KEY is a
+    /// flag of decoding with underscores: num_beams, length_penalty, min_new_tokens, temperature, samples, ...
+    /// Repeatable; separated by semicolons in the environment.
+    #[arg(
+        long,
+        required = true,
+        value_delimiter = ';',
+        value_name = "KEY=V1,V2,...",
+        env = "FGD_GRID"
+    )]
+    grid: Vec<String>,
+    /// The images: a directory, or a CSV file with a column image_id and optionally path.
+    #[arg(long, value_name = "DIR|LIST.csv", env = "FGD_IMAGES")]
+    images: PathBuf,
+    /// Where the paths (or ids) of LIST.csv start; its own directory by default.
+    #[arg(long, value_name = "DIR", env = "FGD_IMAGE_ROOT")]
+    image_root: Option<PathBuf>,
+    /// The references: captions of the validation images. What is chosen here is scored elsewhere.
+    #[arg(short, long, value_name = "FILE", env = "FGD_REFERENCES")]
+    references: PathBuf,
+    #[command(flatten)]
+    columns: ReferenceColumns,
+    /// Where captions, journals and records are kept: the same command goes on from there.
+    #[arg(long, value_name = "DIR", default_value = "fgd-sweep.work", env = "FGD_WORK")]
+    work: PathBuf,
+    /// Bootstrap replicates behind every interval of a difference.
+    #[arg(long, value_name = "N", default_value_t = 1000, env = "FGD_REPLICATES")]
+    replicates: usize,
+    #[command(flatten)]
+    metrics: MetricArgs,
+    #[command(flatten)]
+    captions: CaptionArgs,
+    #[command(flatten)]
+    encoder: EncoderArgs,
+    #[command(flatten)]
+    captioning: CaptioningArgs,
+    #[command(flatten)]
+    result: ResultArgs,
+    #[command(flatten)]
+    report: ReportArgs,
+}
+
+/// Runs `fgd sweep`.
+pub fn run(args: Args, output: &Output, session: &mut Session) -> anyhow::Result<Exit> {
+    let sink = args.result.open()?;
+    args.report.prepare()?;
+    let systems = combinations(&args.grid)?
+        .into_iter()
+        .map(|name| Named { path: format!("{}@{name}", args.checkpoint).into(), name });
+    let request = Request {
+        systems: systems.collect(),
+        references: Some(args.columns.of(args.references)),
+        images: Some(args.images),
+        image_root: args.image_root,
+        work: args.work,
+        contrasts: 0,
+        replicates: args.replicates,
+        against_first: true,
+        captioning: args.captioning.captioning(args.metrics.seed),
+        choosing: Choosing::default(),
+        reading: args.captions.options(),
+        encoding: args.encoder.encoding(),
+        measuring: args.metrics.measuring(),
+        ..Request::default()
+    };
+    let record = compare::run(&request, session)?;
+    findings::print_of(&record, output);
+    args.result.write(sink, &record, output)?;
+    args.report.write(std::slice::from_ref(&record), output)?;
+    if let Some(verdict) = verdict(&record) {
+        output.say(verdict);
+    }
+    Ok(Exit::Success)
+}
+
+/// Every combination of the values, the last key's changing fastest, each as `KEY=VALUE,KEY=VALUE`.
+fn combinations(grid: &[String]) -> anyhow::Result<Vec<String>> {
+    let mut all = vec![String::new()];
+    for line in grid {
+        let Some((key, values)) =
+            line.split_once('=').filter(|(key, values)| !key.is_empty() && !values.is_empty())
+        else {
+            return Err(usage(format!(
+                "--grid {line}: give KEY=VALUE,VALUE,... such as num_beams=1,5"
+            )));
+        };
+        let extended = all.iter().flat_map(|before| {
+            let comma = if before.is_empty() { "" } else { "," };
+            values.split(',').map(move |value| format!("{before}{comma}{key}={value}"))
+        });
+        all = extended.collect();
+        if all.len() > MOST {
+            return Err(usage(format!(
+                "--grid: {} combinations and more, at most {MOST} are tried; leave some out",
+                all.len()
+            )));
+        }
+    }
+    let mut seen = std::collections::HashSet::new();
+    match all.iter().find(|name| !seen.insert(name.as_str())) {
+        Some(twice) => Err(usage(format!("--grid: {twice} is there twice"))),
+        None => Ok(all),
+    }
+}
+
+/// Which setting to take: the best of those that beat the baseline beyond chance, else the baseline.
+fn verdict(record: &Record) -> Option<String> {
+    let Results::Compare(results) = &record.results else {
+        return None;
+    };
+    let baseline = &results.systems.first()?.name;
+    let beats = results.differences.iter().filter(|difference| {
+        difference.metric == "fgd_paired"
+            && difference.p_holm.is_some_and(|p| p < LEVEL)
+            && difference.estimate.value.is_some_and(|value| value < 0.0)
+    });
+    let least = |a: &&fgd_record::Difference, b: &&fgd_record::Difference| {
+        let value = |d: &fgd_record::Difference| d.estimate.value.unwrap_or(0.0);
+        value(a).total_cmp(&value(b))
+    };
+    Some(match beats.min_by(least) {
+        Some(best) => format!(
+            "take {}: fgd_paired {:+.4} against {baseline}, p {:.4} after Holm's correction; score it on other images",
+            best.system,
+            best.estimate.value.unwrap_or_default(),
+            best.p_holm.unwrap_or_default()
+        ),
+        None => format!("keep {baseline}: no other setting is better beyond chance"),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_combination_is_tried_once() {
+        let grid = ["num_beams=1,5", "length_penalty=0.5,2"].map(str::to_owned);
+        assert_eq!(
+            combinations(&grid).unwrap(),
+            [
+                "num_beams=1,length_penalty=0.5",
+                "num_beams=1,length_penalty=2",
+                "num_beams=5,length_penalty=0.5",
+                "num_beams=5,length_penalty=2"
+            ]
+        );
+        for wrong in ["num_beams", "=1", "num_beams=", "num_beams=1,1"] {
+            assert!(combinations(&[wrong.to_owned()]).is_err(), "{wrong}");
+        }
+        let many = (0..101).map(|i| i.to_string()).collect::<Vec<_>>().join(",");
+        assert!(combinations(&[format!("seed={many}")]).is_err());
+    }
+}

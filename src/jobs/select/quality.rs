@@ -1,0 +1,192 @@
+//! What a choice is worth: the chosen captions and each file's own, on the images that all of them have.
+
+use fgd_metrics::compare::Resampling;
+use fgd_record::{CompareResults, System as Scored};
+use ndarray::Array2;
+
+use super::{Chosen, Files, Request, rows_of};
+use crate::jobs::JobError;
+use crate::jobs::compare::differences::{Contender, PerImage, differences};
+use crate::jobs::scoring::assemble::AlignedSet;
+use crate::jobs::scoring::numbers::{self, SetScore};
+use crate::jobs::scoring::set::{EvalSet, Texts};
+use crate::jobs::scoring::slices::{Grouping, group, score_groups};
+use crate::jobs::scoring::system::System;
+
+/// A choice with all that it was made of.
+pub struct Quality<'a> {
+    pub request: &'a Request,
+    pub files: &'a Files,
+    pub chosen: &'a Chosen,
+}
+
+/// The images that are scored: each system's caption of them, and their references.
+struct Common {
+    /// Images of the pool.
+    images: Vec<usize>,
+    /// For each source its first caption of each image, by index in the pool; last the chosen ones.
+    rows: Vec<Vec<usize>>,
+    /// The references by index, and the place in `images` of each; `None` where they are of other images.
+    references: Vec<usize>,
+    image_of: Option<Vec<usize>>,
+}
+
+impl Quality<'_> {
+    /// The numbers of all systems by these embeddings of the pool's texts and then the references', and what must be known of
+    /// them. Differences are those of the choice to each file.
+    pub fn of(
+        &self,
+        embeddings: &Array2<f32>,
+    ) -> Result<(CompareResults, Option<String>), JobError> {
+        let common = self.common();
+        let all = self.files.pool.ids.len();
+        if common.images.len() < 2 {
+            return Err(JobError::usage(
+                "too few images are in every file and in the references to score the choice: give files that share more",
+            ));
+        }
+        let warning = (common.images.len() < all).then(|| {
+            format!(
+                "scored on {} of {all} images: those that every file and the references have",
+                common.images.len()
+            )
+        });
+        let choice = self.request.measuring.choice()?;
+        let groupings = self.groupings(&common, embeddings)?;
+        let mut contenders = Vec::new();
+        for (source, rows) in common.rows.iter().enumerate() {
+            let set = self.set(&common, rows, embeddings);
+            let SetScore { mut results, per_caption } = numbers::score(&set, &choice)?;
+            for grouping in &groupings {
+                results.slices.push(score_groups(&set, grouping, &choice)?);
+            }
+            let name = self.name(source);
+            contenders.push(Contender {
+                name,
+                scores: results,
+                rows: Ok(PerImage { set, per_caption }),
+            });
+        }
+        let last = contenders.len() - 1;
+        let pairs: Vec<(usize, usize)> = (0..last).map(|source| (last, source)).collect();
+        let resampling = Resampling {
+            replicates: self.request.replicates,
+            seed: self.request.measuring.seed,
+            ..Resampling::default()
+        };
+        let differences = match self.request.unpaired {
+            // A test of one difference of two sets needs references of the same images.
+            true => Vec::new(),
+            false => differences(&contenders, &pairs, &groupings, &resampling)?,
+        };
+        let systems = contenders.into_iter().map(|contender| Scored {
+            name: contender.name,
+            scores: contender.scores,
+            ..Scored::default()
+        });
+        let found = CompareResults {
+            n: common.images.len() as u64,
+            references: common.references.len() as u64,
+            systems: systems.collect(),
+            differences,
+            ..CompareResults::default()
+        };
+        Ok((found, warning))
+    }
+
+    fn name(&self, source: usize) -> String {
+        let named = self.request.systems.iter().map(|system| &system.name);
+        match named.clone().nth(source) {
+            Some(name) => name.clone(),
+            None if named.clone().any(|name| name == "chosen") => "chosen (this choice)".into(),
+            None => "chosen".into(),
+        }
+    }
+
+    fn common(&self) -> Common {
+        let Files { pool, references, files, .. } = self.files;
+        let unpaired = self.request.unpaired;
+        let mut common = Common {
+            images: Vec::new(),
+            rows: vec![Vec::new(); files.len() + 1],
+            references: Vec::new(),
+            image_of: (!unpaired).then(Vec::new),
+        };
+        let mut next_reference = 0;
+        for (image, (from, captions)) in pool.images().enumerate() {
+            let own = next_reference..next_reference + references.counts[image];
+            next_reference = own.end;
+            let first = |source: usize| captions.iter().position(|c| c.source == source);
+            let rows: Option<Vec<usize>> = (0..files.len()).map(first).collect();
+            let Some(rows) = rows.filter(|_| unpaired || !own.is_empty()) else {
+                continue;
+            };
+            for (list, row) in common.rows.iter_mut().zip(rows) {
+                list.push(from + row);
+            }
+            common.rows[files.len()].push(self.chosen.rows[image]);
+            if let Some(image_of) = &mut common.image_of {
+                image_of.extend(own.clone().map(|_| common.images.len()));
+            }
+            common.references.extend(own);
+            common.images.push(image);
+        }
+        if unpaired {
+            common.references = (0..references.texts.len()).collect();
+        }
+        common
+    }
+
+    fn set(&self, common: &Common, rows: &[usize], embeddings: &Array2<f32>) -> EvalSet {
+        let Files { pool, references, files, .. } = self.files;
+        let of_references: Vec<usize> =
+            common.references.iter().map(|at| pool.captions.len() + at).collect();
+        let captions = || rows.iter().map(|row| &pool.captions[*row]);
+        EvalSet {
+            candidates: rows_of(embeddings, rows),
+            references: rows_of(embeddings, &of_references),
+            image_of: common.image_of.clone(),
+            texts: Some(Texts {
+                ids: common.images.iter().map(|image| pool.ids[*image].clone()).collect(),
+                rows: captions().map(|c| files[c.source].captions[c.row].row).collect(),
+                candidates: captions().map(|c| c.text.clone()).collect(),
+                references: common
+                    .references
+                    .iter()
+                    .map(|at| references.texts[*at].clone())
+                    .collect(),
+            }),
+        }
+    }
+
+    /// The groups of images that were asked for: by a column of the references, else of the first file.
+    fn groupings(
+        &self,
+        common: &Common,
+        embeddings: &Array2<f32>,
+    ) -> Result<Vec<Grouping>, JobError> {
+        let Files { pool, references, files, reference_file, .. } = self.files;
+        let (Some(System::Captions(file)), false) =
+            (reference_file, self.request.measuring.slice.is_empty())
+        else {
+            return Ok(Vec::new());
+        };
+        let mut reference_rows = vec![0; common.images.len()];
+        // Backwards, so that of an image's references the first stays.
+        for (at, reference) in common.references.iter().enumerate().rev() {
+            if let Some(image_of) = &common.image_of {
+                reference_rows[image_of[at]] = references.rows[*reference];
+            }
+        }
+        let aligned = AlignedSet {
+            set: self.set(common, &common.rows[0], embeddings),
+            findings: Vec::new(),
+            candidate_rows: common.rows[0].iter().map(|row| pool.captions[*row].row).collect(),
+            reference_rows,
+        };
+        let columns = self.request.measuring.slice.iter();
+        columns
+            .map(|column| group(&aligned, &files[0], file, column).map_err(JobError::usage))
+            .collect()
+    }
+}
