@@ -16,4 +16,4 @@ pub use adapter::{Adapter, Change};
 pub use files::{Digests, Entry, TensorFiles};
 pub use loader::{LoadProgress, Loader, Scope};
 pub use matrix::{HostMatrix, Matrix, Precision};
-pub(super) use product::product;
+pub(super) use product::{product, product_back};

@@ -92,6 +92,14 @@ impl Change {
             .then(|| format!("B·A is [{}, {}], the weight is [{rows}, {cols}]", b[0], a[1]))
     }
 
+    /// A, B and s; A and B row by row.
+    ///
+    /// # Errors
+    /// A tensor that cannot be read.
+    pub fn factors(&self) -> Result<(Vec<f32>, Vec<f32>, f64)> {
+        Ok((self.a.flatten_all()?.to_vec1()?, self.b.flatten_all()?.to_vec1()?, self.scale))
+    }
+
     /// Adds s·B·A to row-major values.
     ///
     /// # Errors
