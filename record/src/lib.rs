@@ -39,6 +39,7 @@ mod nightly;
 mod provenance;
 mod roofline;
 mod score;
+mod train;
 
 use std::collections::BTreeMap;
 
@@ -66,6 +67,7 @@ pub use score::{
     Decomposition, Distribution, Infinity, Metric, Pairing, ScoreResults, Slice, SlicePart,
     TextStatistics, WorstCaption,
 };
+pub use train::{TrainPoint, TrainResults, TrainValidation};
 
 /// The version of the record's shape. It grows by one with every change that a reader could notice.
 pub const SCHEMA_VERSION: u32 = 1;
@@ -121,6 +123,8 @@ pub enum Results {
     Bench(Box<BenchResults>),
     /// `fgd nightly`: a suite beside its history.
     Nightly(Box<NightlyResults>),
+    /// `fgd train`: an adapter's fine-tuning.
+    Train(Box<TrainResults>),
 }
 
 impl Results {
@@ -133,6 +137,7 @@ impl Results {
             Results::Caption(_) => "caption",
             Results::Bench(_) => "bench",
             Results::Nightly(_) => "nightly",
+            Results::Train(_) => "train",
         }
     }
 }

@@ -14,6 +14,7 @@ mod embed;
 mod encoder;
 pub mod exit;
 mod export;
+mod features;
 mod files;
 mod findings;
 mod inputs;
@@ -28,6 +29,7 @@ pub mod output;
 mod pair;
 mod report;
 mod score;
+mod train;
 mod validate;
 
 use std::ffi::OsString;
@@ -77,6 +79,10 @@ enum Command {
     Score(score::Args),
     /// Caption images with a BLIP-2 checkpoint; a killed run goes on where it was.
     Caption(caption::Args),
+    /// Keep what a checkpoint's frozen part sees in images, for training.
+    Features(features::Args),
+    /// Fine-tune a checkpoint with LoRA; a killed run goes on to the bit.
+    Train(Box<train::Args>),
     /// Compare systems on the same images: do they differ, and where?
     Compare(compare::Args),
     /// Rank many submissions, with the ranks that their differences leave open.
@@ -172,6 +178,8 @@ fn run(cli: Cli, output: &Output, program: PathBuf) -> anyhow::Result<Exit> {
         Command::Validate(args) => validate::run(args, output),
         Command::Score(args) => score::run(args, output, session),
         Command::Caption(args) => caption::run(args, output, session),
+        Command::Features(args) => features::run(args, output, session),
+        Command::Train(args) => train::run(*args, output, session),
         Command::Compare(args) => compare::run(args, output, session),
         Command::Leaderboard(args) => leaderboard::run(args, output, session),
         Command::Bench(args) => bench::run(args, output, session),

@@ -10,6 +10,7 @@ pub mod compare;
 pub mod embed;
 pub mod embedding;
 mod error;
+pub mod features;
 pub mod images;
 pub mod leaderboard;
 pub mod moments;
@@ -19,6 +20,7 @@ pub mod request;
 pub mod score;
 pub mod scoring;
 mod session;
+pub mod train;
 pub mod validate;
 
 pub use error::JobError;

@@ -6,7 +6,7 @@
 use fgd_record::Record;
 use serde::{Deserialize, Serialize};
 
-use super::{JobError, Session, bench, caption, compare, leaderboard, score};
+use super::{JobError, Session, bench, caption, compare, leaderboard, score, train};
 
 /// A job and what it is asked.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -22,6 +22,8 @@ pub enum Request {
     Caption(caption::Request),
     /// How fast is it?
     Bench(bench::Request),
+    /// Captions to an adapter.
+    Train(Box<train::Request>),
 }
 
 impl Request {
@@ -36,6 +38,7 @@ impl Request {
             Self::Leaderboard(request) => leaderboard::run(request, session),
             Self::Caption(request) => caption::run(request, session),
             Self::Bench(request) => bench::run(request, session),
+            Self::Train(request) => train::run(request, session),
         }
     }
 }

@@ -17,6 +17,7 @@ use super::generate::GenerationConfig;
 use super::model::Captioner;
 use super::preprocess::{DecodedImage, Prefetch};
 
+pub(crate) use batch::{Readable, features};
 pub use journal::{Journal, Outcome};
 pub use list::{ImageFile, list_images};
 

@@ -18,7 +18,8 @@ use crate::weights::{Adapter, HostMatrix, TensorFiles};
 
 const CONFIG: &str = "adapter_config.json";
 const TENSORS: &str = "adapter_model.safetensors";
-const STATE: &str = "state.safetensors";
+/// The file of a state.
+pub const STATE: &str = "state.safetensors";
 
 /// Writes f32 tensors (name, shape, values), ordered by name as safetensors does.
 fn write_tensors<'a>(
@@ -69,8 +70,8 @@ fn read_metadata(path: &Path) -> Result<BTreeMap<String, String>> {
     }
     let mut header = vec![0; length as usize];
     file.read_exact(&mut header).map_err(Error::io(path))?;
-    let header: Value =
-        serde_json::from_slice(&header).map_err(|e| broken(format!("its header is no JSON: {e}")))?;
+    let header: Value = serde_json::from_slice(&header)
+        .map_err(|e| broken(format!("its header is no JSON: {e}")))?;
     serde_json::from_value(header["__metadata__"].clone())
         .map_err(|_| broken("it has no metadata: it is not a state of fgd train".into()))
 }
@@ -176,7 +177,8 @@ pub fn write_state(dir: &Path, lora: &Lora, optimizer: &AdamW, run: &str) -> Res
         ("step", optimizer.steps.to_string()),
         ("run", run.to_owned()),
     ]);
-    let parts = [("", lora.values()), ("exp_avg.", &optimizer.mean), ("exp_avg_sq.", &optimizer.square)];
+    let parts =
+        [("", lora.values()), ("exp_avg.", &optimizer.mean), ("exp_avg_sq.", &optimizer.square)];
     let tensors = parts.into_iter().flat_map(|(prefix, all)| {
         lora.tensors().zip(all).map(move |((name, shape), values)| {
             (format!("{prefix}{name}"), shape.to_vec(), values.as_slice())
@@ -203,14 +205,18 @@ pub fn read_state(dir: &Path, lora: &mut Lora, optimizer: &mut AdamW, run: &str)
     optimizer.steps = steps.ok_or_else(|| refuse("does not say its step".into()))?;
     let files = TensorFiles::open(std::slice::from_ref(&path))?;
     let names: Vec<(String, [usize; 2])> = lora.tensors().collect();
-    let parts =
-        [("", lora.values_mut()), ("exp_avg.", &mut optimizer.mean), ("exp_avg_sq.", &mut optimizer.square)];
+    let parts = [
+        ("", lora.values_mut()),
+        ("exp_avg.", &mut optimizer.mean),
+        ("exp_avg_sq.", &mut optimizer.square),
+    ];
     for (prefix, all) in parts {
         for ((name, [rows, columns]), values) in names.iter().zip(all.iter_mut()) {
             let name = format!("{prefix}{name}");
             let entry = files.get(&name).filter(|entry| entry.shape == [*rows, *columns]);
             let matrix = entry.and_then(|entry| HostMatrix::from_entry(entry, *rows, *columns));
-            let matrix = matrix.ok_or_else(|| refuse(format!("has no {name} [{rows}, {columns}]")))?;
+            let matrix =
+                matrix.ok_or_else(|| refuse(format!("has no {name} [{rows}, {columns}]")))?;
             *values = matrix.to_f32();
         }
     }

@@ -39,7 +39,7 @@ impl Targets {
     ///
     /// # Errors
     /// A regular expression that is none.
-    pub fn rule(&self) -> Result<impl Fn(&str) -> bool> {
+    pub fn rule(&self) -> Result<impl Fn(&str) -> bool + use<>> {
         let pattern = match self {
             Self::Names(_) => None,
             Self::Pattern(text) if text == ALL_LINEAR => Some(Regex::new(r"^.*(?<!lm_head)$")),

@@ -105,6 +105,11 @@ impl<'a> Trainer<'a> {
         })
     }
 
+    /// The language model.
+    pub fn model(&self) -> &Model<'a> {
+        &self.model
+    }
+
     /// The factors.
     pub fn lora(&self) -> &Lora {
         &self.lora
@@ -157,8 +162,13 @@ impl<'a> Trainer<'a> {
                 LossMean::Micro => 1.0 / (count * micros.len()) as f64,
             };
             let gradients = &mut self.gradients;
-            let losses =
-                self.model.gradients(pass, &micro.batch, weight as f32, gradients, &mut |_, _, _| {})?;
+            let losses = self.model.gradients(
+                pass,
+                &micro.batch,
+                weight as f32,
+                gradients,
+                &mut |_, _, _| {},
+            )?;
             let sum: f64 = losses.iter().map(|loss| f64::from(*loss)).sum();
             if !sum.is_finite() {
                 return Err(not_finite("the loss", step, micro));
@@ -168,7 +178,8 @@ impl<'a> Trainer<'a> {
         }
         let norm = self.gradients.norm();
         if !norm.is_finite() {
-            let first = micros.first().ok_or_else(|| Error::Setting("a step needs a batch".into()))?;
+            let first =
+                micros.first().ok_or_else(|| Error::Setting("a step needs a batch".into()))?;
             return Err(not_finite("the gradient", step, first));
         }
         let config = &self.config.optimizer;

@@ -8,3 +8,4 @@ mod parity;
 mod real;
 mod refusals;
 mod runs;
+mod train;

@@ -8,6 +8,7 @@ mod compare;
 mod leaderboard;
 mod nightly;
 mod score;
+mod train;
 
 use fgd_record::*;
 use serde_json::json;
@@ -37,6 +38,7 @@ pub fn all() -> Vec<(&'static str, Record)> {
         ("bench-sweep", bench::sweep()),
         ("bench-captioner", bench::captioner()),
         ("nightly", nightly::night()),
+        ("train", train::train()),
     ]
 }
 

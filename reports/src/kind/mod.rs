@@ -19,6 +19,7 @@ mod score;
 mod set;
 mod spread;
 mod system;
+mod train;
 mod which;
 
 pub use which::{document, of};

@@ -14,6 +14,7 @@ pub fn of(record: &Record) -> &dyn Kind {
         Results::Caption(results) => &**results,
         Results::Bench(results) => &**results,
         Results::Nightly(results) => &**results,
+        Results::Train(results) => &**results,
     }
 }
 

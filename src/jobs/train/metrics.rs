@@ -1,0 +1,117 @@
+//! `metrics.jsonl`: a line for every step and every validation, under the names of Hugging Face's Trainer.
+//!
+//! A step's line is written before its state is saved; a run that goes on drops the lines behind its state, so that every step
+//! stands there once.
+
+use std::fs::{File, OpenOptions};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use fgd_store::file;
+use serde::{Deserialize, Serialize};
+
+use crate::jobs::JobError;
+
+/// A line.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Line {
+    /// Steps taken.
+    pub step: usize,
+    /// Epochs seen.
+    pub epoch: f64,
+    /// Mean loss of a step's tokens.
+    #[serde(rename = "train/loss", skip_serializing_if = "Option::is_none")]
+    pub loss: Option<f64>,
+    /// Norm of the gradient before clipping.
+    #[serde(rename = "train/grad_norm", skip_serializing_if = "Option::is_none")]
+    pub grad_norm: Option<f64>,
+    /// The rate.
+    #[serde(rename = "train/learning_rate", skip_serializing_if = "Option::is_none")]
+    pub learning_rate: Option<f64>,
+    /// Label tokens of the step.
+    #[serde(rename = "train/tokens", skip_serializing_if = "Option::is_none")]
+    pub tokens: Option<usize>,
+    /// Label tokens per second.
+    #[serde(rename = "train/tokens_per_second", skip_serializing_if = "Option::is_none")]
+    pub tokens_per_second: Option<f64>,
+    /// Mean loss of the validation's tokens.
+    #[serde(rename = "eval/loss", skip_serializing_if = "Option::is_none")]
+    pub eval_loss: Option<f64>,
+}
+
+/// The file and its lines.
+pub struct Metrics {
+    path: PathBuf,
+    file: File,
+    lines: Vec<Line>,
+}
+
+impl Metrics {
+    /// Opens the file of a run that goes on after step `step`: later lines, and a last one that was cut off, are dropped.
+    ///
+    /// # Errors
+    /// A file that cannot be read or written.
+    pub fn open(path: &Path, step: usize) -> Result<Self, JobError> {
+        let text = match std::fs::read_to_string(path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
+            Err(error) => return Err(JobError::because(path.display(), error)),
+        };
+        let lines: Vec<Line> = text
+            .lines()
+            .filter_map(|line| serde_json::from_str(line).ok())
+            .filter(|line: &Line| line.step <= step)
+            .collect();
+        let kept: Vec<String> = lines.iter().map(json).collect();
+        file::write(path, kept.concat().as_bytes())?;
+        let file = OpenOptions::new().append(true).open(path)?;
+        Ok(Self { path: path.into(), file, lines })
+    }
+
+    /// All lines so far.
+    pub fn lines(&self) -> &[Line] {
+        &self.lines
+    }
+
+    /// Adds a line.
+    ///
+    /// # Errors
+    /// A full disk.
+    pub fn push(&mut self, line: Line) -> Result<(), JobError> {
+        self.file
+            .write_all(json(&line).as_bytes())
+            .map_err(|error| JobError::because(self.path.display(), error))?;
+        self.lines.push(line);
+        Ok(())
+    }
+
+    /// Step and loss of every validation.
+    pub fn validations(&self) -> impl Iterator<Item = (usize, f64)> {
+        self.lines.iter().filter_map(|line| Some((line.step, line.eval_loss?)))
+    }
+}
+
+fn json(line: &Line) -> String {
+    serde_json::to_string(line).unwrap_or_default() + "\n"
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_behind_the_state_and_half_a_line_are_dropped() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("metrics.jsonl");
+        let mut metrics = Metrics::open(&path, 0).unwrap();
+        for step in 0..4 {
+            metrics.push(Line { step, eval_loss: Some(step as f64), ..Line::default() }).unwrap();
+        }
+        let mut text = std::fs::read_to_string(&path).unwrap();
+        text.push_str("{\"step\":2,\"ep");
+        std::fs::write(&path, text).unwrap();
+        let metrics = Metrics::open(&path, 2).unwrap();
+        assert_eq!(metrics.validations().map(|v| v.0).collect::<Vec<_>>(), [0, 1, 2]);
+        assert_eq!(std::fs::read_to_string(&path).unwrap().lines().count(), 3);
+    }
+}
