@@ -22,6 +22,7 @@ mod interrupt;
 mod job;
 mod leaderboard;
 mod man;
+mod merge_adapter;
 mod metrics;
 mod moments;
 mod nightly;
@@ -83,6 +84,8 @@ enum Command {
     Features(features::Args),
     /// Fine-tune a checkpoint with LoRA; a killed run goes on to the bit.
     Train(Box<train::Args>),
+    /// Merge a LoRA adapter into its checkpoint.
+    MergeAdapter(merge_adapter::Args),
     /// Compare systems on the same images: do they differ, and where?
     Compare(compare::Args),
     /// Rank many submissions, with the ranks that their differences leave open.
@@ -180,6 +183,7 @@ fn run(cli: Cli, output: &Output, program: PathBuf) -> anyhow::Result<Exit> {
         Command::Caption(args) => caption::run(args, output, session),
         Command::Features(args) => features::run(args, output, session),
         Command::Train(args) => train::run(*args, output, session),
+        Command::MergeAdapter(args) => merge_adapter::run(args, output, session),
         Command::Compare(args) => compare::run(args, output, session),
         Command::Leaderboard(args) => leaderboard::run(args, output, session),
         Command::Bench(args) => bench::run(args, output, session),

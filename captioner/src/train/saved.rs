@@ -4,61 +4,48 @@
 //! go on to the bit: factors, AdamW's means, and in its metadata the step and what the run is of.
 
 use std::collections::BTreeMap;
-use std::io::Write;
+use std::io::Read;
 use std::path::Path;
 
-use fgd_store::file::{self, Output};
+use fgd_store::file;
+use safetensors::Dtype;
 use serde_json::{Value, json};
 
 use super::lora::{Lora, LoraConfig};
 use super::optimizer::AdamW;
 use super::targets::Targets;
 use crate::error::{Error, Result};
-use crate::weights::{Adapter, HostMatrix, TensorFiles};
+use crate::weights::{Adapter, Header, HostMatrix, TensorFiles, put_f32, write_tensors};
 
 const CONFIG: &str = "adapter_config.json";
 const TENSORS: &str = "adapter_model.safetensors";
 /// The file of a state.
 pub const STATE: &str = "state.safetensors";
 
-/// Writes f32 tensors (name, shape, values), ordered by name as safetensors does.
-fn write_tensors<'a>(
+/// Writes f32 tensors (name, shape, values), ordered by name as Python does.
+fn write<'a>(
     path: &Path,
-    metadata: &BTreeMap<&str, String>,
+    metadata: &[(&str, String)],
     tensors: impl Iterator<Item = (String, Vec<usize>, &'a [f32])>,
 ) -> Result<()> {
+    let metadata = metadata.iter().map(|(key, value)| ((*key).to_owned(), value.clone())).collect();
     let tensors: BTreeMap<String, (Vec<usize>, &[f32])> =
         tensors.map(|(name, shape, values)| (name, (shape, values))).collect();
-    let mut header = serde_json::Map::new();
-    header.insert("__metadata__".into(), json!(metadata));
-    let mut at = 0;
-    for (name, (shape, values)) in &tensors {
-        let end = at + size_of_val(*values);
-        let entry = json!({"dtype": "F32", "shape": shape, "data_offsets": [at, end]});
-        header.insert(name.clone(), entry);
-        at = end;
-    }
-    let mut header = Value::Object(header).to_string().into_bytes();
-    header.resize(header.len().next_multiple_of(8), b' ');
-    let mut output = Output::create(path)?;
-    let mut write = || {
-        output.write_all(&(header.len() as u64).to_le_bytes())?;
-        output.write_all(&header)?;
-        for (_, values) in tensors.values() {
-            for piece in values.chunks(1 << 12) {
-                let bytes: Vec<u8> = piece.iter().flat_map(|value| value.to_le_bytes()).collect();
-                output.write_all(&bytes)?;
-            }
-        }
-        Ok(())
-    };
-    write().map_err(Error::io(path))?;
-    Ok(output.commit()?)
+    let headers: Vec<Header> = tensors
+        .iter()
+        .map(|(name, (shape, _))| Header {
+            name: name.clone(),
+            dtype: Dtype::F32,
+            shape: shape.clone(),
+        })
+        .collect();
+    write_tensors(path, &metadata, &headers, |header, to| {
+        put_f32(tensors[&header.name].1, to).map_err(Error::io(path))
+    })
 }
 
 /// The metadata of a safetensors file.
 fn read_metadata(path: &Path) -> Result<BTreeMap<String, String>> {
-    use std::io::Read;
     let broken = |reason: String| Error::checkpoint(path, reason);
     let mut file = std::fs::File::open(path).map_err(Error::io(path))?;
     let size = file.metadata().map_err(Error::io(path))?.len();
@@ -85,10 +72,10 @@ pub fn write_adapter(dir: &Path, lora: &Lora, config: &LoraConfig, base: &str) -
     let text = serde_json::to_string_pretty(&peft_config(config, base))
         .map_err(|e| Error::Setting(format!("no JSON: {e}")))?;
     file::write(&dir.join(CONFIG), text.as_bytes())?;
-    let metadata = BTreeMap::from([("format", "pt".to_owned())]);
+    let metadata = [("format", "pt".to_owned())];
     let tensors = lora.tensors().zip(lora.values());
     let tensors = tensors.map(|((name, shape), values)| (name, shape.to_vec(), values.as_slice()));
-    write_tensors(&dir.join(TENSORS), &metadata, tensors)?;
+    write(&dir.join(TENSORS), &metadata, tensors)?;
     let read = Adapter::read(dir)?;
     for (place, module) in lora.modules().iter().enumerate() {
         let same = match read.get(&module.name) {
@@ -172,11 +159,11 @@ fn whole(alpha: f64) -> Value {
 /// A place that cannot be written.
 pub fn write_state(dir: &Path, lora: &Lora, optimizer: &AdamW, run: &str) -> Result<()> {
     std::fs::create_dir_all(dir).map_err(Error::io(dir))?;
-    let metadata = BTreeMap::from([
+    let metadata = [
         ("format", "pt".to_owned()),
         ("step", optimizer.steps.to_string()),
         ("run", run.to_owned()),
-    ]);
+    ];
     let parts =
         [("", lora.values()), ("exp_avg.", &optimizer.mean), ("exp_avg_sq.", &optimizer.square)];
     let tensors = parts.into_iter().flat_map(|(prefix, all)| {
@@ -184,7 +171,7 @@ pub fn write_state(dir: &Path, lora: &Lora, optimizer: &AdamW, run: &str) -> Res
             (format!("{prefix}{name}"), shape.to_vec(), values.as_slice())
         })
     });
-    write_tensors(&dir.join(STATE), &metadata, tensors)
+    write(&dir.join(STATE), &metadata, tensors)
 }
 
 /// Puts back what [`write_state`] wrote into `dir`.
