@@ -128,6 +128,26 @@ fn a_run_that_is_killed_again_and_again_ends_as_one_that_was_not() {
     assert!(whole.join("step-7/adapter_config.json").exists());
     assert!(whole.join("step-14/adapter_model.safetensors").exists());
 
+    // Captions choose, by the paired test; the loss falls so far that they become others.
+    let encoder = fixture("encoder/tiny-mean");
+    let mut judged = train(&place, "judged", &["--select-by", "fgd_paired", "--encoder"]);
+    let output = judged.arg(&encoder).env("FGD_CACHE_DIR", place.path("cache")).output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.success() && said.contains("fgd_paired"), "{said}");
+    let read = std::fs::read(place.path("judged/record.json")).unwrap();
+    let record: Value = serde_json::from_slice(&read).unwrap();
+    schema::assert_holds(&record);
+    let validations = record["results"]["validation"].as_array().unwrap();
+    assert_eq!(validations.len(), 4);
+    let paired = |at: usize| validations[at]["fgd_paired"]["value"].as_f64().unwrap();
+    let best = record["results"]["best_step"].as_u64().unwrap();
+    let at = validations.iter().position(|v| v["step"] == best).unwrap();
+    assert!(
+        at == 0 || (paired(at) < paired(0) && validations[at]["p_value"].as_f64().unwrap() < 0.05)
+    );
+    assert!(place.path("judged/captions/step-0.csv").exists());
+    assert_eq!(record["results"]["examples"].as_array().unwrap().len(), 6);
+
     // Killed at moments that fall before, within and behind steps, with another number of threads.
     let mut kills = 0;
     for attempt in 0.. {

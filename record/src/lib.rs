@@ -67,7 +67,7 @@ pub use score::{
     Decomposition, Distribution, Infinity, Metric, Pairing, ScoreResults, Slice, SlicePart,
     TextStatistics, WorstCaption,
 };
-pub use train::{TrainPoint, TrainResults, TrainValidation};
+pub use train::{TrainExample, TrainPoint, TrainResults, TrainValidation};
 
 /// The version of the record's shape. It grows by one with every change that a reader could notice.
 pub const SCHEMA_VERSION: u32 = 1;

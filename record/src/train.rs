@@ -32,8 +32,11 @@ pub struct TrainResults {
     /// The validations.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub validation: Vec<TrainValidation>,
-    /// Step of the lowest validation loss: the adapter in `best`.
+    /// Step of the adapter in `best`.
     pub best_step: Option<u64>,
+    /// Some images' captions.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub examples: Vec<TrainExample>,
     /// Estimated arithmetic of a step.
     pub step_gflop: f64,
     /// Seconds that loading took.
@@ -62,10 +65,38 @@ pub struct TrainPoint {
 }
 
 /// A validation.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct TrainValidation {
     /// Steps taken before it.
     pub step: u64,
     /// Mean loss of the validation's tokens.
     pub loss: f64,
+    /// The paired distance of its captions, where captions were made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fgd_paired: Option<Measure>,
+    /// The set distance of its captions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fgd_set: Option<f64>,
+    /// CIDEr-D of its captions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cider_d: Option<f64>,
+    /// That the paired distance differs from the best one before by luck alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub p_value: Option<f64>,
+    /// Captions that are empty or repeat themselves without end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub broken_captions: Option<u64>,
+}
+
+/// An image's captions before training and with the best adapter.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TrainExample {
+    /// The image.
+    pub image_id: String,
+    /// Before the first step.
+    pub before: String,
+    /// With the best adapter.
+    pub now: String,
+    /// Its first reference.
+    pub reference: String,
 }

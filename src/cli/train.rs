@@ -2,15 +2,17 @@
 
 use std::path::PathBuf;
 
+use clap::ValueEnum;
 use clap::builder::FalseyValueParser;
 use fgd_captioner::train::{Learning, LoraConfig, LossMean, OptimizerConfig, OrderConfig, Targets};
 use fgd_captioner::{DEFAULT_PROMPT, Precision};
 
+use super::encoder::EncoderArgs;
 use super::exit::{Exit, usage};
 use super::files::{CaptionArgs, FormatArgs};
 use super::output::{Output, Sink};
 use crate::jobs::Session;
-use crate::jobs::train::{self, Request, Watching};
+use crate::jobs::train::{self, Judging, Request, Watching};
 
 /// Arguments of `fgd train`.
 #[derive(Debug, clap::Args)]
@@ -57,6 +59,8 @@ pub struct Args {
     optimizing: OptimizerArgs,
     #[command(flatten)]
     watching: WatchingArgs,
+    #[command(flatten)]
+    encoder: EncoderArgs,
     #[command(flatten)]
     reading: CaptionArgs,
     #[command(flatten)]
@@ -150,9 +154,26 @@ struct WatchingArgs {
     /// Steps between two validations; an epoch by default.
     #[arg(long, value_name = "N", env = "FGD_EVALUATE_EVERY")]
     evaluate_every: Option<usize>,
-    /// End after N validations without a lower loss.
+    /// End after N validations that were no better than the best before.
     #[arg(long, value_name = "N", env = "FGD_PATIENCE")]
     patience: Option<usize>,
+    /// What chooses the best adapter: the loss, or fgd_paired of its captions, where a later one must be
+    /// better image by image (p < 0.05).
+    #[arg(long, value_enum, default_value_t = SelectBy::Loss, env = "FGD_SELECT_BY")]
+    select_by: SelectBy,
+    /// Longest caption in tokens when captions choose.
+    #[arg(long, value_name = "N", default_value_t = 40, env = "FGD_MAX_NEW_TOKENS")]
+    max_new_tokens: usize,
+}
+
+/// What chooses the best adapter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[value(rename_all = "snake_case")]
+enum SelectBy {
+    /// The validation's loss.
+    Loss,
+    /// The paired distance of the captions of the validation's images.
+    FgdPaired,
 }
 
 impl Args {
@@ -210,6 +231,10 @@ impl Args {
                 keep_every: watching.keep_every,
                 evaluate_every: watching.evaluate_every,
                 patience: watching.patience,
+                judging: (watching.select_by == SelectBy::FgdPaired).then(|| Judging {
+                    encoding: self.encoder.encoding(),
+                    max_new_tokens: watching.max_new_tokens,
+                }),
             },
         })
     }

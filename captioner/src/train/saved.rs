@@ -164,8 +164,11 @@ pub fn write_state(dir: &Path, lora: &Lora, optimizer: &AdamW, run: &str) -> Res
         ("step", optimizer.steps.to_string()),
         ("run", run.to_owned()),
     ];
-    let parts =
-        [("", lora.values()), ("exp_avg.", &optimizer.mean), ("exp_avg_sq.", &optimizer.square)];
+    let parts = [
+        ("", lora.values()),
+        ("exp_avg.", optimizer.mean.as_slice()),
+        ("exp_avg_sq.", optimizer.square.as_slice()),
+    ];
     let tensors = parts.into_iter().flat_map(|(prefix, all)| {
         lora.tensors().zip(all).map(move |((name, shape), values)| {
             (format!("{prefix}{name}"), shape.to_vec(), values.as_slice())
@@ -194,8 +197,8 @@ pub fn read_state(dir: &Path, lora: &mut Lora, optimizer: &mut AdamW, run: &str)
     let names: Vec<(String, [usize; 2])> = lora.tensors().collect();
     let parts = [
         ("", lora.values_mut()),
-        ("exp_avg.", &mut optimizer.mean),
-        ("exp_avg_sq.", &mut optimizer.square),
+        ("exp_avg.", optimizer.mean.as_mut_slice()),
+        ("exp_avg_sq.", optimizer.square.as_mut_slice()),
     ];
     for (prefix, all) in parts {
         for ((name, [rows, columns]), values) in names.iter().zip(all.iter_mut()) {

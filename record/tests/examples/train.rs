@@ -13,7 +13,15 @@ pub fn train() -> Record {
             learning_rate: 1.5e-5 * (1.0 + (std::f64::consts::PI * t / 2.0).cos()),
         }
     };
-    let validation = |step: u64, loss: f64| TrainValidation { step, loss };
+    let validation = |step: u64, loss: f64, fgd: f64, p_value: Option<f64>| TrainValidation {
+        step,
+        loss,
+        fgd_paired: Some(Measure::estimated(fgd, 0.0021, [fgd - 0.0041, fgd + 0.0041])),
+        fgd_set: Some(fgd / 3.0),
+        cider_d: Some(1.4 - 3.0 * fgd),
+        p_value,
+        broken_captions: Some(u64::from(step == 0)),
+    };
     let results = TrainResults {
         steps: 600,
         planned_steps: 1336,
@@ -27,12 +35,18 @@ pub fn train() -> Record {
         parameters: 113_246_208,
         curve: (1..=60).map(|at| point(10 * at)).collect(),
         validation: vec![
-            validation(0, 3.312),
-            validation(334, 1.5021),
-            validation(500, 1.4893),
-            validation(600, 1.4917),
+            validation(0, 3.312, 0.2243, None),
+            validation(334, 1.5021, 0.1702, Some(0.0001)),
+            validation(500, 1.4893, 0.1661, Some(0.012)),
+            validation(600, 1.4917, 0.1664, Some(0.71)),
         ],
         best_step: Some(500),
+        examples: vec![TrainExample {
+            image_id: "000311.jpg".into(),
+            before: "a picture".into(),
+            now: HOSTILE.into(),
+            reference: "A red bus in a street.".into(),
+        }],
         step_gflop: 39_232.0,
         load_seconds: 41.5,
         seconds: 28_142.7,

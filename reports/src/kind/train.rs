@@ -1,11 +1,13 @@
 //! What a training record says: what was learned from what, how the loss went, and what it cost.
 
-use fgd_record::{Record, TrainResults};
+use fgd_record::{Record, TrainResults, TrainValidation};
 
 use super::numbers::{Number, Numbers};
 use super::{IndexEntry, Kind, Listing, provenance};
-use crate::document::number::{MISSING, bytes, count, counted, duration};
-use crate::document::{Axis, Cell, Document, Figure, Plot, Series, Table, Tidy, Tone, plain};
+use crate::document::number::{MISSING, bytes, count, counted, duration, interval, p_value, value};
+use crate::document::{
+    Axis, Cell, Document, Figure, Interval, Plot, Series, Table, Tidy, Tone, plain,
+};
 
 impl Kind for TrainResults {
     fn document(&self, record: &Record) -> Document {
@@ -20,7 +22,7 @@ impl Kind for TrainResults {
         ));
         if self.steps < self.planned_steps {
             let text = format!(
-                "ended after step {} of {}: the validation loss no longer fell",
+                "ended after step {} of {}: the validation got no better",
                 count(self.steps),
                 count(self.planned_steps)
             );
@@ -28,6 +30,7 @@ impl Kind for TrainResults {
         }
         document.table(figures(self));
         document.table(validations(self));
+        document.table(examples(self));
         if let Some(reason) = &self.tokens_per_second.reason {
             let text = format!("{MISSING} tokens/s, s per step: {reason}");
             document.notice(Tone::Plain, text);
@@ -46,7 +49,10 @@ impl Kind for TrainResults {
         push("epochs", &plain(self.epochs));
         push("parameters", &plain(self.parameters as f64));
         push("train_loss", &plain(self.curve.last().map(|point| point.loss)));
-        push("eval_loss", &plain(lowest(self).map(|(_, loss)| loss)));
+        push("eval_loss", &plain(best(self).map(|best| best.loss)));
+        if let Some(fgd) = best(self).and_then(|best| best.fgd_paired.as_ref()) {
+            push("fgd_paired", fgd);
+        }
         push("seconds", &plain(self.seconds));
         push("seconds_per_step", &self.seconds_per_step);
         push("tokens_per_second", &self.tokens_per_second);
@@ -59,7 +65,10 @@ impl Kind for TrainResults {
         for point in &self.validation {
             let step = point.step.to_string();
             let row = Number::of(&system).within("step", &step);
-            rows.push(row.measure("eval_loss", &plain(point.loss)));
+            rows.push(row.clone().measure("eval_loss", &plain(point.loss)));
+            if let Some(fgd) = &point.fgd_paired {
+                rows.push(row.measure("fgd_paired", fgd));
+            }
         }
         rows.finish()
     }
@@ -72,10 +81,9 @@ impl Kind for TrainResults {
     }
 }
 
-/// Step and loss of the lowest validation.
-fn lowest(results: &TrainResults) -> Option<(u64, f64)> {
-    let all = results.validation.iter().map(|point| (point.step, point.loss));
-    all.min_by(|a, b| a.1.total_cmp(&b.1))
+/// The validation of the best adapter.
+fn best(results: &TrainResults) -> Option<&TrainValidation> {
+    results.validation.iter().find(|point| Some(point.step) == results.best_step)
 }
 
 fn figures(results: &TrainResults) -> Table {
@@ -95,9 +103,14 @@ fn figures(results: &TrainResults) -> Table {
     if let Some(last) = results.curve.last() {
         row("loss at the end", Cell::significant(last.loss).strong(), "");
     }
-    if let Some((step, loss)) = lowest(results) {
-        let meaning = format!("at step {}: the adapter in best", count(step));
-        row("lowest validation loss", Cell::significant(loss).strong(), &meaning);
+    if let Some(best) = best(results) {
+        let meaning = format!("at step {}: the adapter in best", count(best.step));
+        row("validation loss", Cell::significant(best.loss).strong(), &meaning);
+        if let Some(fgd) = &best.fgd_paired {
+            let interval = interval(fgd);
+            let meaning = format!("95% {interval}; chosen by the paired test");
+            row("fgd_paired", Cell::new(value(fgd.value, fgd.se), fgd.value).strong(), &meaning);
+        }
     }
     row("tokens/s", Cell::significant(results.tokens_per_second.value).strong(), "label tokens");
     let meaning = format!("{} GFLOP each, estimated", count(results.step_gflop.round() as u64));
@@ -117,13 +130,38 @@ fn figures(results: &TrainResults) -> Table {
 }
 
 fn validations(results: &TrainResults) -> Table {
-    let best = lowest(results).map(|(step, _)| step);
     Table::of("Validation", &results.validation)
-        .number("step", |point| Cell::count(point.step))
-        .number("loss", |point| {
-            let cell = Cell::significant(point.loss);
-            if Some(point.step) == best { cell.strong() } else { cell }
+        .number("step", |point| {
+            let cell = Cell::count(point.step);
+            if Some(point.step) == results.best_step { cell.strong() } else { cell }
         })
+        .number("loss", |point| Cell::significant(point.loss))
+        .number("fgd_paired", |point| {
+            let (number, se) = point.fgd_paired.as_ref().map_or((None, None), |m| (m.value, m.se));
+            Cell::new(value(number, se), number)
+        })
+        .optional()
+        .text("95% interval", |point| point.fgd_paired.as_ref().map_or_else(String::new, interval))
+        .optional()
+        .number("fgd_set", |point| Cell::significant(point.fgd_set))
+        .optional()
+        .number("CIDEr-D", |point| Cell::significant(point.cider_d))
+        .optional()
+        .text("p beside the best", |point| {
+            point.p_value.map_or_else(String::new, |p| p_value(Some(p)))
+        })
+        .optional()
+        .number("broken", |point| Cell::significant(point.broken_captions.map(|n| n as f64)))
+        .optional()
+        .into()
+}
+
+fn examples(results: &TrainResults) -> Table {
+    Table::of("Captions before and now", &results.examples)
+        .text("image", |example| &example.image_id)
+        .text("before", |example| &example.before)
+        .text("now", |example| &example.now)
+        .text("reference", |example| &example.reference)
         .into()
 }
 
@@ -141,7 +179,14 @@ fn curves(results: &TrainResults) -> Vec<Figure> {
     let figure = |title: &str, caption: &str, series: Vec<Series>, y: &str| {
         Figure::new(title, caption, Plot::Curves { series, x: step(), y: Axis::linear(y) })
     };
-    vec![
+    let judged: Vec<Interval> = results.validation.iter().filter_map(judged).collect();
+    let judged = (!judged.is_empty()).then(|| {
+        let caption =
+            "Points are values at the validations, lines their 95% intervals; lower is better.";
+        let axis = "fgd_paired".to_owned();
+        Figure::new("fgd_paired", caption, Plot::Intervals { rows: judged, with_zero: false, axis })
+    });
+    let mut figures = vec![
         figure("Loss", "Cross-entropy per token over the steps; lower is better.", loss, "loss"),
         figure(
             "Gradient norm",
@@ -155,5 +200,17 @@ fn curves(results: &TrainResults) -> Vec<Figure> {
             vec![Series::line("rate", points(|point| point.learning_rate))],
             "rate",
         ),
-    ]
+    ];
+    figures.extend(judged);
+    figures
+}
+
+fn judged(point: &TrainValidation) -> Option<Interval> {
+    let fgd = point.fgd_paired.as_ref()?;
+    Some(Interval {
+        label: format!("step {}", point.step),
+        text: value(fgd.value, fgd.se),
+        value: fgd.value?,
+        interval: fgd.interval(),
+    })
 }

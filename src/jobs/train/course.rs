@@ -8,8 +8,9 @@ use std::time::Instant;
 use fgd_captioner::Captioner;
 use fgd_captioner::train::cost::{self, Cost, Rows};
 use fgd_captioner::train::{Batches, Data, Order, Trainer, Turn, saved};
-use fgd_record::Host;
+use fgd_record::{EncoderInfo, Host};
 
+use super::judge::Judge;
 use super::material::Material;
 use super::metrics::{Line, Metrics};
 use super::{BEST, LAST, Request};
@@ -18,6 +19,9 @@ use crate::jobs::{Bar, JobError, Session};
 /// A loss below this so early means that the model sees the answer.
 const SUSPICIOUS_LOSS: f64 = 0.05;
 const EARLY: usize = 200;
+
+/// Images whose captions stand in the record.
+const EXAMPLES: usize = 10;
 
 /// A run on its way.
 pub struct Course<'a> {
@@ -29,6 +33,10 @@ pub struct Course<'a> {
     pub material: &'a Material,
     pub batches: Batches<'a>,
     pub metrics: Metrics,
+    /// Where captions decide.
+    pub judge: Option<Judge<'a>>,
+    /// The encoder that judged.
+    pub encoder: Option<EncoderInfo>,
     pub begin: Instant,
 }
 
@@ -36,7 +44,7 @@ pub struct Course<'a> {
 pub struct Outcome {
     /// All lines of the run.
     pub lines: Vec<Line>,
-    /// Step with the lowest validation loss.
+    /// Step of the best adapter.
     pub best: Option<usize>,
     /// Label tokens of this process.
     pub tokens: usize,
@@ -44,6 +52,10 @@ pub struct Outcome {
     pub train_seconds: f64,
     /// Seconds of all that this process did after loading.
     pub seconds: f64,
+    /// Captions of a few images before and with the best adapter, where captions were made.
+    pub examples: Vec<(String, [String; 2])>,
+    /// The encoder that judged, where one did in this process.
+    pub encoder: Option<EncoderInfo>,
 }
 
 impl Course<'_> {
@@ -105,13 +117,13 @@ impl Course<'_> {
         mut self,
         trainer: &mut Trainer,
         order: &mut Order,
-        session: &Session,
+        session: &mut Session,
     ) -> Result<Outcome, JobError> {
         let total = order.steps();
         let (mut tokens, mut train_seconds) = (0, 0.0);
         let bar = session.progress.begin("training", total as u64);
         bar.set(trainer.step_count() as u64, total as u64);
-        self.at_rest(trainer, order, &*bar)?;
+        self.at_rest(trainer, order, &*bar, session)?;
         while trainer.step_count() < total && !self.has_given_up() {
             let began = Instant::now();
             let turns = order.step(trainer.step_count());
@@ -164,16 +176,18 @@ impl Course<'_> {
                     .into(),
                 ));
             }
-            self.at_rest(trainer, order, &*bar)?;
+            self.at_rest(trainer, order, &*bar, session)?;
         }
         self.save(trainer)?;
-        let best = self.best().map(|(step, _)| step);
+        let best = self.metrics.best().map(|line| line.step);
         Ok(Outcome {
+            examples: self.examples(best),
             lines: self.metrics.lines().to_vec(),
             best,
             tokens,
             train_seconds,
             seconds: self.begin.elapsed().as_secs_f64(),
+            encoder: self.encoder,
         })
     }
 
@@ -190,7 +204,13 @@ impl Course<'_> {
     }
 
     /// What is due behind the step that was taken last.
-    fn at_rest(&mut self, trainer: &Trainer, order: &Order, bar: &dyn Bar) -> Result<(), JobError> {
+    fn at_rest(
+        &mut self,
+        trainer: &Trainer,
+        order: &Order,
+        bar: &dyn Bar,
+        session: &mut Session,
+    ) -> Result<(), JobError> {
         let step = trainer.step_count();
         let watching = &self.request.watching;
         if watching.keep_every.is_some_and(|every| step > 0 && step % every == 0) {
@@ -201,16 +221,55 @@ impl Course<'_> {
         };
         let every = watching.evaluate_every.unwrap_or(order.steps_per_epoch());
         let is_due = step % every == 0 || step == order.steps();
-        if !is_due || self.metrics.validations().any(|(known, _)| known == step) {
+        if !is_due || self.metrics.validations().any(|line| line.step == step) {
             return Ok(());
         }
         let loss = self.validate(trainer, validation)?;
-        if self.best().is_none_or(|(_, best)| loss < best) {
-            self.write_adapter(trainer, BEST)?;
+        let best = self.metrics.best();
+        let mut line = Line {
+            step,
+            epoch: step as f64 / order.steps_per_epoch() as f64,
+            eval_loss: Some(loss),
+            is_best: Some(best.and_then(|best| best.eval_loss).is_none_or(|best| loss < best)),
+            ..Line::default()
+        };
+        let mut said = format!("step {step}: validation loss {loss:.4}");
+        if let Some(judge) = &self.judge {
+            let best = best.map(|best| best.step);
+            self.write_adapter(trainer, LAST)?;
+            let adapter = self.request.output.join(LAST);
+            let judged =
+                judge.judge(step, best, &adapter, validation, &mut self.batches, session)?;
+            let fgd = &judged.fgd_paired;
+            said += &format!(
+                ", fgd_paired {:.4} (95% {:.4} to {:.4})",
+                fgd.value.unwrap_or(f64::NAN),
+                fgd.low.unwrap_or(f64::NAN),
+                fgd.high.unwrap_or(f64::NAN)
+            );
+            if judged.broken > 0 {
+                said += &format!(", {} captions empty or without end", judged.broken);
+            }
+            line = Line {
+                is_best: Some(judged.is_best),
+                fgd_paired: fgd.value,
+                fgd_paired_se: fgd.se,
+                fgd_paired_low: fgd.low,
+                fgd_paired_high: fgd.high,
+                fgd_set: judged.fgd_set.value,
+                cider_d: judged.cider_d.value,
+                p_value: judged.p_value,
+                broken: Some(judged.broken),
+                ..line
+            };
+            self.encoder = judged.encoder.or(self.encoder.take());
         }
-        bar.say(&format!("step {step}: validation loss {loss:.4}"));
-        let epoch = step as f64 / order.steps_per_epoch() as f64;
-        self.metrics.push(Line { step, epoch, eval_loss: Some(loss), ..Line::default() })
+        if line.is_best == Some(true) {
+            self.write_adapter(trainer, BEST)?;
+            said += ": the best so far";
+        }
+        bar.say(&said);
+        self.metrics.push(line)
     }
 
     /// Mean loss of the tokens, without dropout.
@@ -226,16 +285,25 @@ impl Course<'_> {
         Ok(sum / data.tokens() as f64)
     }
 
-    fn best(&self) -> Option<(usize, f64)> {
-        self.metrics.validations().min_by(|a, b| a.1.total_cmp(&b.1))
+    /// Id, caption before the first step and caption of the best adapter.
+    fn examples(&self, best: Option<usize>) -> Vec<(String, [String; 2])> {
+        let (Some(judge), Some(best)) = (&self.judge, best) else { return Vec::new() };
+        let captions = |step| {
+            let path = judge.captions_of(step);
+            fgd_captions::read(&path, &fgd_captions::ReadOptions::default())
+                .map(|file| file.captions)
+        };
+        let (Ok(before), Ok(now)) = (captions(0), captions(best)) else { return Vec::new() };
+        let pairs = before.into_iter().zip(now).take(EXAMPLES);
+        pairs.map(|(before, now)| (before.id, [before.text, now.text])).collect()
     }
 
     fn has_given_up(&self) -> bool {
-        let (Some(patience), Some((best, _))) = (self.request.watching.patience, self.best())
+        let (Some(patience), Some(best)) = (self.request.watching.patience, self.metrics.best())
         else {
             return false;
         };
-        self.metrics.validations().filter(|(step, _)| *step > best).count() >= patience
+        self.metrics.validations().filter(|line| line.step > best.step).count() >= patience
     }
 }
 

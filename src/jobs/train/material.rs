@@ -69,6 +69,12 @@ impl Texts {
         Ok(Self { train, validation, findings })
     }
 
+    /// The validation's first caption of this id.
+    pub fn reference(&self, id: &str) -> Option<&str> {
+        let captions = &self.validation.as_ref()?.captions;
+        captions.iter().find(|caption| caption.id == id).map(|caption| caption.text.as_str())
+    }
+
     /// The files as inputs of a record.
     pub fn inputs(&self) -> Vec<Input> {
         let files =
@@ -190,7 +196,9 @@ impl Kept {
         for caption in &file.captions {
             let Some(kept) = self.find(&caption.id) else { continue };
             let image = *places.entry(kept).or_insert_with(|| {
-                data.images.push(self.images[kept].clone());
+                let sha256 = self.images[kept].sha256.clone();
+                // By the id that the captions have, which messages and captions of the validation go by.
+                data.images.push(KeptImage { id: caption.id.clone(), sha256 });
                 data.images.len() - 1
             });
             let refuse = |reason: String| {

@@ -37,6 +37,33 @@ pub struct Line {
     /// Mean loss of the validation's tokens.
     #[serde(rename = "eval/loss", skip_serializing_if = "Option::is_none")]
     pub eval_loss: Option<f64>,
+    /// Whether the validation was the best so far.
+    #[serde(rename = "eval/is_best", skip_serializing_if = "Option::is_none")]
+    pub is_best: Option<bool>,
+    /// fgd_paired of the captions.
+    #[serde(rename = "eval/fgd_paired", skip_serializing_if = "Option::is_none")]
+    pub fgd_paired: Option<f64>,
+    /// Its standard error.
+    #[serde(rename = "eval/fgd_paired_se", skip_serializing_if = "Option::is_none")]
+    pub fgd_paired_se: Option<f64>,
+    /// Lower end of its 95% interval.
+    #[serde(rename = "eval/fgd_paired_low", skip_serializing_if = "Option::is_none")]
+    pub fgd_paired_low: Option<f64>,
+    /// Upper end of its 95% interval.
+    #[serde(rename = "eval/fgd_paired_high", skip_serializing_if = "Option::is_none")]
+    pub fgd_paired_high: Option<f64>,
+    /// fgd_set of the captions.
+    #[serde(rename = "eval/fgd_set", skip_serializing_if = "Option::is_none")]
+    pub fgd_set: Option<f64>,
+    /// CIDEr-D of the captions.
+    #[serde(rename = "eval/cider_d", skip_serializing_if = "Option::is_none")]
+    pub cider_d: Option<f64>,
+    /// That fgd_paired differs from the best one before by luck alone.
+    #[serde(rename = "eval/p_value", skip_serializing_if = "Option::is_none")]
+    pub p_value: Option<f64>,
+    /// Captions that are empty or repeat themselves without end.
+    #[serde(rename = "eval/broken_captions", skip_serializing_if = "Option::is_none")]
+    pub broken: Option<usize>,
 }
 
 /// The file and its lines.
@@ -85,9 +112,14 @@ impl Metrics {
         Ok(())
     }
 
-    /// Step and loss of every validation.
-    pub fn validations(&self) -> impl Iterator<Item = (usize, f64)> {
-        self.lines.iter().filter_map(|line| Some((line.step, line.eval_loss?)))
+    /// The lines of validations.
+    pub fn validations(&self) -> impl DoubleEndedIterator<Item = &Line> {
+        self.lines.iter().filter(|line| line.eval_loss.is_some())
+    }
+
+    /// That of the best so far.
+    pub fn best(&self) -> Option<&Line> {
+        self.validations().rfind(|line| line.is_best == Some(true))
     }
 }
 
@@ -111,7 +143,7 @@ mod tests {
         text.push_str("{\"step\":2,\"ep");
         std::fs::write(&path, text).unwrap();
         let metrics = Metrics::open(&path, 2).unwrap();
-        assert_eq!(metrics.validations().map(|v| v.0).collect::<Vec<_>>(), [0, 1, 2]);
+        assert_eq!(metrics.validations().map(|line| line.step).collect::<Vec<_>>(), [0, 1, 2]);
         assert_eq!(std::fs::read_to_string(&path).unwrap().lines().count(), 3);
     }
 }

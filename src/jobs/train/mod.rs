@@ -1,10 +1,11 @@
 //! LoRA fine-tuning of a captioner's language model: captions and features in, PEFT adapters and a record out.
 //!
 //! A run is a directory: `request.json` (what was asked), `metrics.jsonl` (one line per step and evaluation), `last/` (the newest adapter
-//! and all that is needed to go on), `best/` (the adapter of the lowest validation loss), `step-N/` where wanted, and
-//! `record.json` in the end. The same request goes on where it was, to the bit: `material` is what it is about, `course` the steps.
+//! and all that is needed to go on), `best/` (the adapter that was judged best), `step-N/` where wanted, and
+//! `record.json` in the end. The same request goes on where it was, to the bit: `material` is what it is about, `course` the steps, `judge` says what they are worth.
 
 mod course;
+mod judge;
 mod material;
 mod metrics;
 mod results;
@@ -25,8 +26,11 @@ use super::caption::Checkpoint;
 use super::{JobError, Session};
 use crate::host;
 use course::Course;
+use judge::Judge;
 use material::Material;
 use metrics::Metrics;
+
+pub use judge::Judging;
 
 /// The files and folders of a run.
 const REQUEST: &str = "request.json";
@@ -36,7 +40,7 @@ const LAST: &str = "last";
 const BEST: &str = "best";
 
 /// When a run saves, judges itself, and ends early.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Watching {
     /// Steps between two states that are saved: so many are lost at most when the process is killed.
@@ -45,13 +49,21 @@ pub struct Watching {
     pub keep_every: Option<usize>,
     /// Steps between two validations; an epoch if not said.
     pub evaluate_every: Option<usize>,
-    /// Ends after so many validations without a lower loss.
+    /// Ends after so many validations that were no better than the best before.
     pub patience: Option<usize>,
+    /// How adapters are judged by their captions; by the loss alone if not said.
+    pub judging: Option<Judging>,
 }
 
 impl Default for Watching {
     fn default() -> Self {
-        Self { save_every: 1, keep_every: None, evaluate_every: None, patience: None }
+        Self {
+            save_every: 1,
+            keep_every: None,
+            evaluate_every: None,
+            patience: None,
+            judging: None,
+        }
     }
 }
 
@@ -124,14 +136,15 @@ impl Request {
         if self.dtype == Precision::Q8 {
             return Err(JobError::usage("--dtype q8: frozen weights are f32 or bf16 in training"));
         }
-        let Watching { save_every, keep_every, evaluate_every, patience } = &self.watching;
+        let Watching { save_every, keep_every, evaluate_every, patience, judging } = &self.watching;
         let zero = [Some(*save_every), *keep_every, *evaluate_every, *patience].contains(&Some(0));
         if zero {
             let what = "--save-every, --keep-every, --evaluate-every and --patience";
             return Err(JobError::usage(format!("{what} must be at least 1")));
         }
-        if (patience.is_some() || evaluate_every.is_some()) && self.validation.is_none() {
-            let what = "--patience and --evaluate-every need captions to judge by";
+        let judges = patience.is_some() || evaluate_every.is_some() || judging.is_some();
+        if judges && self.validation.is_none() {
+            let what = "--patience, --evaluate-every and --select-by need captions to judge by";
             return Err(JobError::usage(format!("{what}: give --validation")));
         }
         Ok(())
@@ -190,13 +203,19 @@ pub fn run(request: &Request, session: &mut Session) -> Result<Record, JobError>
         session.progress.say(&format!("going on after step {first} of {}", order.steps()));
     }
     let loaded = begin.elapsed().as_secs_f64();
+    let judge = match &request.watching.judging {
+        Some(judging) => Some(Judge::new(request, judging, &checkpoint, &captioner, session)?),
+        None => None,
+    };
     let course = Course {
         request,
+        judge,
         base: &checkpoint.base.id,
         id: &id,
         material: &material,
         batches: Batches::new(&captioner, features, &request.prompt)?,
         metrics,
+        encoder: None,
         begin: Instant::now(),
     };
     let cost = course.announce(&trainer, &order, &captioner, &host, session)?;

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use fgd_captioner::train::cost::Cost;
 use fgd_captioner::train::{Order, Trainer};
 use fgd_record::{
-    CheckpointInfo, Comparability, Host, Measure, Record, Results, TrainPoint, TrainResults,
-    TrainValidation,
+    CheckpointInfo, Comparability, Host, Measure, Record, Results, TrainExample, TrainPoint,
+    TrainResults, TrainValidation,
 };
 use fgd_store::digest::Digest;
 use serde_json::{Value, json};
@@ -54,13 +54,8 @@ pub fn record(whole: Whole) -> Record {
         modules: trainer.lora().modules().len() as u64,
         parameters: trainer.lora().parameters() as u64,
         curve: curve(&outcome.lines),
-        validation: outcome
-            .lines
-            .iter()
-            .filter_map(|line| {
-                Some(TrainValidation { step: line.step as u64, loss: line.eval_loss? })
-            })
-            .collect(),
+        validation: outcome.lines.iter().filter_map(validation).collect(),
+        examples: examples(outcome, whole.texts),
         best_step: outcome.best.map(|step| step as u64),
         step_gflop: whole.cost.step_flop / 1e9,
         load_seconds: whole.load_seconds,
@@ -84,7 +79,7 @@ pub fn record(whole: Whole) -> Record {
     ]);
     let origin = Origin {
         host: whole.host,
-        encoder: None,
+        encoder: outcome.encoder.clone(),
         comparability: Comparability {
             key: key[..16].to_owned(),
             encoder_sha256: None,
@@ -123,6 +118,36 @@ fn settings(request: &Request) -> BTreeMap<String, Value> {
         Value::Object(map) => map.into_iter().collect(),
         _ => BTreeMap::new(),
     }
+}
+
+fn validation(line: &Line) -> Option<TrainValidation> {
+    let paired = line.fgd_paired.map(|value| {
+        match (line.fgd_paired_se, line.fgd_paired_low, line.fgd_paired_high) {
+            (Some(se), Some(low), Some(high)) => Measure::estimated(value, se, [low, high]),
+            _ => Measure::exact(value),
+        }
+    });
+    Some(TrainValidation {
+        step: line.step as u64,
+        loss: line.eval_loss?,
+        fgd_paired: paired,
+        fgd_set: line.fgd_set,
+        cider_d: line.cider_d,
+        p_value: line.p_value,
+        broken_captions: line.broken.map(|count| count as u64),
+    })
+}
+
+fn examples(outcome: &Outcome, texts: &Texts) -> Vec<TrainExample> {
+    let examples = outcome.examples.iter();
+    examples
+        .map(|(id, [before, now])| TrainExample {
+            image_id: id.clone(),
+            before: before.clone(),
+            now: now.clone(),
+            reference: texts.reference(id).unwrap_or_default().to_owned(),
+        })
+        .collect()
 }
 
 /// The steps' lines, the mean of some neighbours each where there are many.
