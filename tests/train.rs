@@ -33,7 +33,7 @@ fn pictures(place: &Place, name: &str, from: u32, to: u32) -> PathBuf {
         });
         image.save(images.join(format!("{at:03}.png"))).unwrap();
         // Ids match like those of captions: folder, extension and zeros do not count.
-        rows.push_str(&format!("{at},{caption}\n{at}.jpg,{caption} with a building\n"));
+        rows.push_str(&format!("{at}.jpg,{caption}\n{at}.jpg,{caption} with a building\n"));
     }
     let path = place.path(name);
     std::fs::write(&path, rows).unwrap();
@@ -89,7 +89,9 @@ fn metrics(run: &Path) -> Vec<Value> {
     let text = std::fs::read_to_string(run.join("metrics.jsonl")).unwrap();
     let timeless = |line: &str| {
         let mut line: Value = serde_json::from_str(line).unwrap();
-        line.as_object_mut().unwrap().remove("train/tokens_per_second");
+        let fields = line.as_object_mut().unwrap();
+        fields.remove("train/tokens_per_second");
+        fields.remove("time");
         line
     };
     text.lines().map(timeless).collect()

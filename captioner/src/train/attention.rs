@@ -34,6 +34,14 @@ pub struct Sight<'a> {
     pub causal: bool,
 }
 
+/// Who looks, and at what; at itself where no source is given.
+#[derive(Clone, Copy)]
+pub struct Scene<'a> {
+    pub x: Rows<'a>,
+    pub source: Option<Rows<'a>>,
+    pub sight: Sight<'a>,
+}
+
 /// What the way back needs of the way there.
 pub struct Kept {
     normed: Vec<f32>,
@@ -45,7 +53,7 @@ pub struct Kept {
 
 impl Attention {
     /// Up to the mixed values.
-    pub fn mix(&self, pass: Pass, x: Rows, source: Option<Rows>, sight: Sight) -> Kept {
+    pub fn mix(&self, pass: Pass, Scene { x, source, sight }: Scene) -> Kept {
         let normed = self.norm.forward(x.values);
         let s = source.unwrap_or(Rows { values: &normed, keys: x.keys });
         let q = self.q.forward(pass, &normed, x.keys);
@@ -63,15 +71,14 @@ impl Attention {
         y
     }
 
-    /// `dy` becomes the gradient of x; that of the source, where it is another, is added to `dsource`.
+    /// `dy` becomes the gradient of x; that of a source is added to `dsource`.
     pub fn backward(
         &self,
         pass: Pass,
-        x: Rows,
-        source: Option<(Rows, &mut [f32])>,
-        sight: Sight,
+        Scene { x, source, sight }: Scene,
         kept: &Kept,
         dy: &mut [f32],
+        dsource: &mut [f32],
         gradients: &mut Gradients,
     ) {
         let mut dout = dy.to_vec();
@@ -84,7 +91,7 @@ impl Attention {
         let mut dnormed = self.q.backward(pass, &kept.normed, x.keys, &dq, gradients);
         let own = Rows { values: &kept.normed, keys: x.keys };
         let (s, ds) = match source {
-            Some((source, dsource)) => (source, dsource),
+            Some(source) => (source, dsource),
             None => (own, &mut dnormed[..]),
         };
         for (layer, gradient) in [(&self.k, dk), (&self.v, dv)] {

@@ -28,8 +28,13 @@ pub struct Model<'a> {
     modules: Vec<Module>,
 }
 
-/// What a watcher sees going back: `encoder` or `decoder`, the block, and the gradient of its result in the batch's rows.
-pub type Watch<'a> = &'a mut dyn FnMut(&'static str, usize, &[f32]);
+/// What a pass forward and back gives beside the gradients of the factors.
+pub struct Passed {
+    /// Losses of the tokens, in the order of the batch's rows.
+    pub losses: Vec<f32>,
+    /// The gradient of the encoder's inputs [rows, d_model].
+    pub input: Vec<f32>,
+}
 
 impl<'a> Model<'a> {
     /// The language model of a captioner, with factors where `config` wants them.
@@ -134,8 +139,7 @@ impl<'a> Model<'a> {
         Ok(self.head.losses(pass, &forward.hidden, &labels(batch, 0.0)))
     }
 
-    /// Losses of the tokens; the gradients of `weight` · Σ losses are added to `gradients`. `watch` sees those of the blocks'
-    /// results, and as encoder's block −1, `usize::MAX`, that of the encoder's input.
+    /// Forward and back: the gradients of `weight` · Σ losses are added to `gradients`.
     ///
     /// # Errors
     /// As [`Model::losses`].
@@ -145,22 +149,16 @@ impl<'a> Model<'a> {
         batch: &Batch,
         weight: f32,
         gradients: &mut Gradients,
-        watch: Watch,
-    ) -> Result<Vec<f32>> {
+    ) -> Result<Passed> {
         let Forward { encoded, encoder, mut hidden, decoder, biases } =
             self.forward(pass, batch)?;
         let losses = self.head.gradient(pass, &mut hidden, &labels(batch, weight), gradients);
         let mut dencoded = vec![0.0; encoded.len()];
         let around = decoder_surroundings(batch, &encoded, &biases[1]);
-        let mut of = |place: usize, dx: &[f32]| watch("decoder", place, dx);
-        let stack = &self.decoder;
-        stack.backward(pass, decoder, around, hidden, &mut dencoded, gradients, &mut of);
+        self.decoder.backward(pass, decoder, around, hidden, &mut dencoded, gradients);
         let around = encoder_surroundings(batch, &biases[0]);
-        let mut of = |place: usize, dx: &[f32]| watch("encoder", place, dx);
-        let dx =
-            self.encoder.backward(pass, encoder, around, dencoded, &mut [], gradients, &mut of);
-        watch("encoder", usize::MAX, &dx);
-        Ok(losses)
+        let input = self.encoder.backward(pass, encoder, around, dencoded, &mut [], gradients);
+        Ok(Passed { losses, input })
     }
 
     fn forward(&self, pass: Pass, batch: &Batch) -> Result<Forward> {

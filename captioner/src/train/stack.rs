@@ -1,7 +1,7 @@
 //! T5's encoder and decoder as training sees them: going forward every block keeps its input only, going back it is computed
 //! again from there (Chen et al. 2016, arXiv:1604.06174).
 
-use super::attention::{self, Attention, Rows, Sight};
+use super::attention::{self, Attention, Rows, Scene, Sight};
 use super::feed_forward::{self, FeedForward};
 use super::layer::Pass;
 use super::lora::Gradients;
@@ -32,6 +32,19 @@ pub struct Surroundings<'a> {
     pub cross: Option<(Rows<'a>, Sight<'a>)>,
 }
 
+impl<'a> Surroundings<'a> {
+    /// The rows `values` look at themselves.
+    fn among(&self, values: &'a [f32]) -> Scene<'a> {
+        Scene { x: Rows { values, keys: self.keys }, source: None, sight: self.own }
+    }
+
+    /// The rows `values` look at the encoder's result.
+    fn across(&self, values: &'a [f32]) -> Option<Scene<'a>> {
+        let (source, sight) = self.cross?;
+        Some(Scene { x: Rows { values, keys: self.keys }, source: Some(source), sight })
+    }
+}
+
 /// What going forward keeps: the input of every block, and of the last norm.
 pub struct Trace {
     inputs: Vec<Vec<f32>>,
@@ -49,10 +62,10 @@ struct Kept {
 impl Block {
     fn keep(&self, pass: Pass, x: &[f32], around: Surroundings) -> Kept {
         let rows = |values| Rows { values, keys: around.keys };
-        let kept = self.attention.mix(pass, rows(x), None, around.own);
+        let kept = self.attention.mix(pass, around.among(x));
         let attended = self.attention.finish(pass, rows(x), &kept);
-        let cross = self.cross.as_ref().zip(around.cross).map(|(cross, (source, sight))| {
-            let kept = cross.mix(pass, rows(&attended), Some(source), sight);
+        let cross = self.cross.as_ref().zip(around.across(&attended)).map(|(cross, scene)| {
+            let kept = cross.mix(pass, scene);
             let crossed = cross.finish(pass, rows(&attended), &kept);
             (kept, crossed)
         });
@@ -81,13 +94,12 @@ impl Block {
         let rows = |values| Rows { values, keys: around.keys };
         let before = kept.cross.as_ref().map_or(&kept.attended, |(_, crossed)| crossed);
         self.feed_forward.backward(pass, rows(before), &kept.feed_forward, dy, gradients);
-        if let (Some(cross), Some((kept_cross, _)), Some((source, sight))) =
-            (&self.cross, &kept.cross, around.cross)
+        if let (Some(cross), Some((kept_cross, _)), Some(scene)) =
+            (&self.cross, &kept.cross, around.across(&kept.attended))
         {
-            let source = Some((source, dsource));
-            cross.backward(pass, rows(&kept.attended), source, sight, kept_cross, dy, gradients);
+            cross.backward(pass, scene, kept_cross, dy, dsource, gradients);
         }
-        self.attention.backward(pass, rows(x), None, around.own, &kept.attention, dy, gradients);
+        self.attention.backward(pass, around.among(x), &kept.attention, dy, &mut [], gradients);
     }
 }
 
@@ -105,8 +117,7 @@ impl Stack {
         (y, Trace { inputs, last: x })
     }
 
-    /// The gradient of x for that of the result; that of the encoder's result is added to `dsource`. `watch` sees the gradient
-    /// of every block's result, the last one first.
+    /// The gradient of x for that of the result; that of the encoder's result is added to `dsource`.
     pub fn backward(
         &self,
         pass: Pass,
@@ -115,18 +126,14 @@ impl Stack {
         mut dy: Vec<f32>,
         dsource: &mut [f32],
         gradients: &mut Gradients,
-        watch: &mut dyn FnMut(usize, &[f32]),
     ) -> Vec<f32> {
         pass.hidden.rows(self.site + 1, around.keys, &mut dy);
         let mut dx = vec![0.0; dy.len()];
         self.final_norm.backward(&trace.last, &dy, &mut dx);
         drop(dy);
-        let mut inputs = trace.inputs;
-        for (place, block) in self.blocks.iter().enumerate().rev() {
-            watch(place, &dx);
-            if let Some(x) = inputs.pop() {
-                block.backward(pass, &x, around, &mut dx, dsource, gradients);
-            }
+        // Every input is let go of as soon as its block is done.
+        for (block, x) in self.blocks.iter().zip(trace.inputs).rev() {
+            block.backward(pass, &x, around, &mut dx, dsource, gradients);
         }
         pass.hidden.rows(self.site, around.keys, &mut dx);
         dx

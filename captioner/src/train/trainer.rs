@@ -162,14 +162,8 @@ impl<'a> Trainer<'a> {
                 LossMean::Micro => 1.0 / (count * micros.len()) as f64,
             };
             let gradients = &mut self.gradients;
-            let losses = self.model.gradients(
-                pass,
-                &micro.batch,
-                weight as f32,
-                gradients,
-                &mut |_, _, _| {},
-            )?;
-            let sum: f64 = losses.iter().map(|loss| f64::from(*loss)).sum();
+            let passed = self.model.gradients(pass, &micro.batch, weight as f32, gradients)?;
+            let sum: f64 = passed.losses.iter().map(|loss| f64::from(*loss)).sum();
             if !sum.is_finite() {
                 return Err(not_finite("the loss", step, micro));
             }

@@ -6,11 +6,16 @@
 use std::fs::{File, OpenOptions};
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use fgd_store::file;
 use serde::{Deserialize, Serialize};
 
+use super::tensorboard::{Event, Events};
 use crate::jobs::JobError;
+
+/// The folder that TensorBoard is given.
+const TENSORBOARD: &str = "tensorboard";
 
 /// A line.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -19,6 +24,8 @@ pub struct Line {
     pub step: usize,
     /// Epochs seen.
     pub epoch: f64,
+    /// Seconds since 1970.
+    pub time: f64,
     /// Mean loss of a step's tokens.
     #[serde(rename = "train/loss", skip_serializing_if = "Option::is_none")]
     pub loss: Option<f64>,
@@ -71,6 +78,27 @@ pub struct Metrics {
     path: PathBuf,
     file: File,
     lines: Vec<Line>,
+    events: Events,
+}
+
+impl Line {
+    /// What TensorBoard draws.
+    fn event(&self) -> Event {
+        let scalars = [
+            ("train/loss", self.loss),
+            ("train/grad_norm", self.grad_norm),
+            ("train/learning_rate", self.learning_rate),
+            ("train/epoch", self.loss.map(|_| self.epoch)),
+            ("train/tokens_per_second", self.tokens_per_second),
+            ("eval/loss", self.eval_loss),
+            ("eval/fgd_paired", self.fgd_paired),
+            ("eval/fgd_set", self.fgd_set),
+            ("eval/cider_d", self.cider_d),
+            ("eval/p_value", self.p_value),
+        ];
+        let scalars = scalars.into_iter().filter_map(|(tag, value)| Some((tag, value?))).collect();
+        Event { time: self.time, step: self.step as i64, scalars }
+    }
 }
 
 impl Metrics {
@@ -92,7 +120,9 @@ impl Metrics {
         let kept: Vec<String> = lines.iter().map(json).collect();
         file::write(path, kept.concat().as_bytes())?;
         let file = OpenOptions::new().append(true).open(path)?;
-        Ok(Self { path: path.into(), file, lines })
+        let events =
+            Events::create(&path.with_file_name(TENSORBOARD), lines.iter().map(Line::event))?;
+        Ok(Self { path: path.into(), file, lines, events })
     }
 
     /// All lines so far.
@@ -105,8 +135,11 @@ impl Metrics {
     /// # Errors
     /// A full disk.
     pub fn push(&mut self, line: Line) -> Result<(), JobError> {
+        let time = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let line = Line { time: time.as_secs_f64(), ..line };
         self.file
             .write_all(json(&line).as_bytes())
+            .and_then(|()| self.events.push(&line.event()))
             .map_err(|error| JobError::because(self.path.display(), error))?;
         self.lines.push(line);
         Ok(())

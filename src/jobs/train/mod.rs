@@ -1,6 +1,7 @@
 //! LoRA fine-tuning of a captioner's language model: captions and features in, PEFT adapters and a record out.
 //!
-//! A run is a directory: `request.json` (what was asked), `metrics.jsonl` (one line per step and evaluation), `last/` (the newest adapter
+//! A run is a directory: `request.json` (what was asked), `metrics.jsonl` (one line per step and evaluation), `tensorboard/` (the same),
+//! `last/` (the newest adapter
 //! and all that is needed to go on), `best/` (the adapter that was judged best), `step-N/` where wanted, and
 //! `record.json` in the end. The same request goes on where it was, to the bit: `material` is what it is about, `course` the steps, `judge` says what they are worth.
 
@@ -9,6 +10,7 @@ mod judge;
 mod material;
 mod metrics;
 mod results;
+mod tensorboard;
 
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -17,7 +19,7 @@ use fgd_captioner::features::FeaturesCache;
 use fgd_captioner::train::{Batches, Learning, Order, OrderConfig, Trainer, saved};
 use fgd_captioner::{DEFAULT_PROMPT, LoadOptions, Precision};
 use fgd_captions::ReadOptions;
-use fgd_record::Record;
+use fgd_record::{Record, Results};
 use fgd_store::digest::Digest;
 use fgd_store::file;
 use serde::{Deserialize, Serialize};
@@ -193,11 +195,15 @@ pub fn run(request: &Request, session: &mut Session) -> Result<Record, JobError>
         let (lora, optimizer) = trainer.state_mut();
         saved::read_state(&last, lora, optimizer, &id)?;
     }
+    let first = trainer.step_count();
+    if goes_on && let Some(record) = finished(request, first) {
+        session.progress.say(&format!("nothing is left to do after step {first}"));
+        return Ok(record);
+    }
     std::fs::create_dir_all(&request.output)?;
     let text =
         serde_json::to_string_pretty(request).map_err(|error| JobError::because(REQUEST, error))?;
     file::write(&request.output.join(REQUEST), text.as_bytes())?;
-    let first = trainer.step_count();
     let metrics = Metrics::open(&request.output.join(METRICS), first)?;
     if goes_on {
         session.progress.say(&format!("going on after step {first} of {}", order.steps()));
@@ -236,6 +242,17 @@ pub fn run(request: &Request, session: &mut Session) -> Result<Record, JobError>
     });
     file::write(&request.output.join(RECORD), record.to_json().as_bytes())?;
     Ok(record)
+}
+
+/// The record of a run that had ended: it has the speeds that nobody measures any more.
+fn finished(request: &Request, steps: usize) -> Option<Record> {
+    let text = std::fs::read_to_string(request.output.join(RECORD)).ok()?;
+    let record = Record::from_json(&text).ok()?;
+    let is_whole = match &record.results {
+        Results::Train(results) => results.steps == steps as u64,
+        _ => false,
+    };
+    (is_whole && record.settings == results::settings(request)).then_some(record)
 }
 
 /// All that decides the numbers: a state is read back for no other run.

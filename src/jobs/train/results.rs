@@ -105,7 +105,8 @@ fn rate(fresh: usize, value: f64) -> Measure {
     }
 }
 
-fn settings(request: &Request) -> BTreeMap<String, Value> {
+/// The settings, by the names of the request.
+pub fn settings(request: &Request) -> BTreeMap<String, Value> {
     let all = json!({
         "prompt": request.prompt,
         "learning": request.learning,
