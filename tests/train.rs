@@ -230,7 +230,7 @@ fn what_can_not_be_trained_is_refused_before_the_work() {
         (&["--dropout", "1"], "dropout 1"),
         (&["--targets", "query"], "qformer"),
         (&["--targets", "nowhere"], "no layer"),
-        (&["--learning-rate", "-1"], "learning rate"),
+        (&["--learning-rate=-1"], "learning rate"),
         (&["--batch-size", "0"], "batch size"),
         (&["--epochs", "0"], "epochs"),
         (&["--save-every", "0"], "at least 1"),

@@ -78,7 +78,7 @@ pub fn record(whole: Whole) -> Record {
         ("total".to_owned(), results.load_seconds + results.seconds),
     ]);
     let origin = Origin {
-        host: whole.host,
+        host: whole.host.clone(),
         encoder: outcome.encoder.clone(),
         comparability: Comparability {
             key: key[..16].to_owned(),
@@ -89,7 +89,7 @@ pub fn record(whole: Whole) -> Record {
             references_sha256: None,
             metric_version: METRIC_VERSION,
         },
-        checkpoint: Some(whole.checkpoint),
+        checkpoint: Some(whole.checkpoint.clone()),
         inputs: whole.texts.inputs(),
         settings,
         findings: whole.texts.findings.clone(),
