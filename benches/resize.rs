@@ -2,13 +2,14 @@
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use fgd::bench::workload;
-use fgd_captioner::preprocess::{Preprocessor, decode, resize_bicubic};
+use fgd_captioner::preprocess::{Preprocessor, Resize, decode, resize_bicubic};
 
 fn resize(c: &mut Criterion) {
     let file = workload::images(1, 0).expect("an image is made").remove(0);
     let image = decode(&file).expect("the image decodes");
     let preprocessor = Preprocessor {
         size: 224,
+        resize: Resize::To(224, 224),
         mean: [0.48, 0.46, 0.41],
         std: [0.27, 0.26, 0.28],
         rescale_factor: 1.0 / 255.0,

@@ -460,10 +460,9 @@ fn a_report_has_a_page_with_pictures() {
     let place = Place::new();
     let site = place.path("site");
     encoder(&place, &["--min-queries", "600", "--report"]).arg(&site).assert().success();
-    let index = std::fs::read_to_string(site.join("index.html")).unwrap();
-    let page = "bench-encoder-tiny-mean-single.html";
-    assert!(index.contains(page) && index.contains("VALID"), "{index}");
-    let page = std::fs::read_to_string(site.join(page)).unwrap();
+    // The index is the page of a record that is alone.
+    let page = std::fs::read_to_string(site.join("index.html")).unwrap();
+    assert!(page.contains("VALID"), "{page}");
     for title in ["Latency curve", "Percentiles of the latency", "Roofline"] {
         assert!(page.contains(title), "{title}");
     }

@@ -177,6 +177,9 @@ pub struct Config {
     /// Id of `<image>`; the embeddings of these positions are replaced by the queries. Absent in old checkpoints, where
     /// the queries are prepended: the same sequence.
     pub image_token_index: Option<u32>,
+    /// Set where the weights are stored in fewer bits than they are read in here.
+    #[serde(skip_serializing)]
+    quantization_config: Option<serde_json::Value>,
 }
 
 impl Default for Config {
@@ -188,6 +191,7 @@ impl Default for Config {
             text_config: T5Config::default(),
             num_query_tokens: 32,
             image_token_index: None,
+            quantization_config: None,
         }
     }
 }
@@ -216,6 +220,13 @@ impl Config {
             return Err(format!(
                 "the language model is {:?}; only BLIP-2 with T5 (flan-t5) is supported",
                 t.model_type
+            ));
+        }
+        if let Some(quantization) = &self.quantization_config {
+            let method = quantization["quant_method"].as_str().unwrap_or("unknown");
+            return Err(format!(
+                "the weights are quantised ({method}), which is not read; give the checkpoint in f32, f16 or bf16, \
+                 and --dtype q8 for 8 bits of our own"
             ));
         }
         t.activation().map_err(|e| e.to_string())?;

@@ -27,8 +27,8 @@ pub enum Error {
         /// What is wrong with it and what to do.
         reason: String,
     },
-    /// The tensors on disk are not those of the configured model; all of them at once.
-    #[error("{}: {} problem(s) with the tensors: {}", path.display(), problems.len(), problems.join("; "))]
+    /// The tensors on disk are not those of the configured model; as many of them at once as a line holds.
+    #[error("{}: {} problem(s) with the tensors: {}", path.display(), problems.len(), shown(problems))]
     Tensors {
         /// The checkpoint directory.
         path: PathBuf,
@@ -77,6 +77,17 @@ pub enum Error {
     /// The tensor library failed.
     #[error("while computing: {0}")]
     Compute(#[from] candle_core::Error),
+}
+
+/// Problems that a message lists before it only counts.
+const SHOWN: usize = 20;
+
+fn shown(problems: &[String]) -> String {
+    let first = problems[..problems.len().min(SHOWN)].join("; ");
+    match problems.len().saturating_sub(SHOWN) {
+        0 => first,
+        more => format!("{first}; and {more} more"),
+    }
 }
 
 impl Error {

@@ -15,10 +15,10 @@ use super::identity::Identity;
 
 const TENSOR: &str = "queries";
 
-/// How the folder of today's features begins; those of older versions have the bare hash.
-const VERSION: &str = "v2-";
+/// How the folder of today's features begins: 3 since transparency is composited. Folders of version 1 have the bare hash.
+const VERSION: &str = "v3-";
 
-/// A directory of query outputs, one safetensors file per image: `DIR/v2-<frozen>/<ab>/<image>.safetensors`.
+/// A directory of query outputs, one safetensors file per image: `DIR/v3-<frozen>/<ab>/<image>.safetensors`.
 pub struct FeaturesCache {
     dir: PathBuf,
     older: Vec<PathBuf>,
@@ -36,8 +36,9 @@ impl FeaturesCache {
         let mut older = Vec::new();
         for entry in std::fs::read_dir(dir).map_err(Error::io(dir))? {
             let path = entry.map_err(Error::io(dir))?.path();
-            let name = path.file_name().unwrap_or_default().as_encoded_bytes();
-            if name.len() == 64 && name.iter().all(u8::is_ascii_hexdigit) {
+            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            let hash = name.strip_prefix("v2-").unwrap_or(&name);
+            if hash.len() == 64 && hash.bytes().all(|byte| byte.is_ascii_hexdigit()) {
                 older.push(path);
             }
         }

@@ -13,7 +13,7 @@ use super::error::{Error, Result};
 use super::options::LoadOptions;
 use super::preprocess::Preprocessor;
 use super::special_tokens::SpecialTokens;
-use super::weights::{Adapter, Precision, TensorFiles};
+use super::weights::{Adapter, Digests, Precision};
 
 /// Hashes of what was loaded; those of tensors cover names, types, shapes and bytes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -31,21 +31,20 @@ pub struct Identity {
 impl Identity {
     pub(super) fn of(
         dir: &Path,
-        files: &TensorFiles,
+        digests: &Digests,
         adapter: Option<&Adapter>,
         config: &Config,
         special: &SpecialTokens,
         preprocessor: &Preprocessor,
         options: &LoadOptions,
     ) -> Result<Self> {
-        let digests = files.digests();
         let of_adapter =
             |keep: &dyn Fn(&str) -> bool| adapter.map_or_else(String::new, |a| a.sha256(keep));
         let tokenizer = dir.join("tokenizer.json");
         let tokenizer = std::fs::read(&tokenizer).map_err(Error::io(&tokenizer))?;
 
         let preprocessor = json(preprocessor)?;
-        let whole = Digest::new("captioner configuration", 2)
+        let whole = Digest::new("captioner configuration", 3)
             .field("config", json(config)?)
             .field("special tokens", json(special)?)
             .field("preprocessor", &preprocessor)
@@ -57,7 +56,7 @@ impl Identity {
             Precision::F32 | Precision::Q8 => "exact",
         };
         let device = if options.device.is_cpu() { "cpu" } else { "gpu" };
-        let frozen = Digest::new("vision features", 2)
+        let frozen = Digest::new("vision features", 3)
             .field("rounding", rounding)
             .field("device", device)
             .field("preprocessor", &preprocessor)

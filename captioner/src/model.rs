@@ -16,7 +16,7 @@ use super::special_tokens::SpecialTokens;
 use super::t5::{Cache, T5};
 use super::tokenizer::PromptTokenizer;
 use super::vision::VisionModel;
-use super::weights::{Adapter, LoadProgress, Loader, Precision, Scope, TensorFiles};
+use super::weights::{Adapter, LoadProgress, Loader, Precision, Scope, TensorFiles, is_ignorable};
 
 /// Images that the vision tower and the Q-Former see at once on a CPU: enough that their weights are worth widening, few
 /// enough that what lies between two layers stays small beside the weights.
@@ -78,7 +78,46 @@ pub fn tensors_of(config: &Config) -> Result<Vec<(String, Vec<usize>)>> {
         .inventory(|root| Parts::load(root, config, Precision::F32))
 }
 
+/// The files of a checkpoint and its adapter, read but for the weights' numbers.
+struct Files {
+    config: Config,
+    special: SpecialTokens,
+    tokenizer: PromptTokenizer,
+    preprocessor: Preprocessor,
+    tensors: TensorFiles,
+    adapter: Option<Adapter>,
+}
+
+impl Files {
+    fn read(checkpoint: &Path, adapter: Option<&Path>, options: &LoadOptions) -> Result<Self> {
+        if options.precision == Precision::Q8 && !options.device.is_cpu() {
+            return Err(Error::Setting("--dtype q8 runs on a CPU only; use bf16 on a GPU".into()));
+        }
+        let config = Config::read(checkpoint)?;
+        let special = SpecialTokens::read(checkpoint, &config)?;
+        let tokenizer = PromptTokenizer::read(checkpoint, config.image_token_index)?;
+        let preprocessor = Preprocessor::read(checkpoint, config.vision_config.image_size)?;
+        let tensors = TensorFiles::open_dir(checkpoint)?;
+        let adapter = adapter.map(|dir| Adapter::read(dir, &tensors)).transpose()?;
+        Ok(Self { config, special, tokenizer, preprocessor, tensors, adapter })
+    }
+}
+
 impl Captioner {
+    /// Checks everything of [`Self::load`] that can be known without reading the weights' numbers.
+    ///
+    /// # Errors
+    /// As [`Self::load`].
+    pub fn check(checkpoint: &Path, adapter: Option<&Path>, options: &LoadOptions) -> Result<()> {
+        let files = Files::read(checkpoint, adapter, options)?;
+        let adapter = files.adapter.as_ref();
+        Loader::new(&files.tensors, adapter, Device::Cpu, &|_| {}).rehearse(
+            checkpoint,
+            Precision::F32,
+            |root| Parts::load(root, &files.config, Precision::F32),
+        )
+    }
+
     /// Loads a checkpoint directory and, if given, merges a LoRA adapter directory into it.
     ///
     /// # Errors
@@ -89,32 +128,31 @@ impl Captioner {
         options: LoadOptions,
         progress: &dyn Fn(LoadProgress),
     ) -> Result<Self> {
-        if options.precision == Precision::Q8 && !options.device.is_cpu() {
-            return Err(Error::Setting("--dtype q8 runs on a CPU only; use bf16 on a GPU".into()));
+        let files = Files::read(checkpoint, adapter, &options)?;
+        let digests = files.tensors.digests();
+        let broken: Vec<&str> = digests.not_finite().filter(|name| !is_ignorable(name)).collect();
+        if !broken.is_empty() {
+            let problems =
+                broken.iter().map(|name| format!("{name} holds NaN or infinite numbers"));
+            return Err(Error::Tensors { path: checkpoint.into(), problems: problems.collect() });
         }
-        let config = Config::read(checkpoint)?;
-        let special = SpecialTokens::read(checkpoint, &config)?;
-        let tokenizer = PromptTokenizer::read(checkpoint, config.image_token_index)?;
-        let preprocessor = Preprocessor::read(checkpoint, config.vision_config.image_size)?;
-        let adapter = adapter.map(Adapter::read).transpose()?;
-        let files = TensorFiles::open_dir(checkpoint)?;
-
-        // 8 bits pay in the decoder, where weights are streamed once per token; elsewhere products are bound by
-        // arithmetic, and nothing is rounded.
-        let (outer, decoder) = match options.precision {
-            Precision::Q8 => (Precision::F32, Precision::Q8),
-            same => (same, same),
-        };
+        let Files { config, special, tokenizer, preprocessor, tensors, adapter } = files;
         let identity = Identity::of(
             checkpoint,
-            &files,
+            &digests,
             adapter.as_ref(),
             &config,
             &special,
             &preprocessor,
             &options,
         )?;
-        let loader = Loader::new(&files, adapter.as_ref(), options.device.clone(), progress);
+        // 8 bits pay in the decoder, where weights are streamed once per token; elsewhere products are bound by
+        // arithmetic, and nothing is rounded.
+        let (outer, decoder) = match options.precision {
+            Precision::Q8 => (Precision::F32, Precision::Q8),
+            same => (same, same),
+        };
+        let loader = Loader::new(&tensors, adapter.as_ref(), options.device.clone(), progress);
         let parts = loader.load(checkpoint, outer, |root| Parts::load(root, &config, decoder))?;
         Ok(Self { parts, tokenizer, preprocessor, special, config, options, identity })
     }

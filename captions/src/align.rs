@@ -21,9 +21,9 @@ pub struct Alignment {
 
 /// Aligns a submission with references by image id.
 ///
-/// Ids that are not found as they stand are matched without folder, image extension, leading zeros and the `.0` of a float, which
-/// is noted; where two ids of one file come together that way, only exact matches count. The findings show nothing of the references
-/// but ids that the submission lacks; when no id matches at all they show not even those.
+/// Ids that are not found as they stand are matched without folder, image extension, leading zeros and the `.0` of a float, and then
+/// without case, Unicode form, invisible characters, URL and COCO's prefix. Each is noted; where two ids of one file come together
+/// that way, only exact matches count. The findings show ids of the references, which belong to the task, and never a caption.
 pub fn align(submission: &CaptionFile, references: &CaptionFile) -> Alignment {
     let grouped = group(references);
     let matching = match_ids(submission, &grouped.ids);
@@ -40,6 +40,23 @@ pub fn align(submission: &CaptionFile, references: &CaptionFile) -> Alignment {
     alignment
 }
 
+/// The captions of a submission whose ids were given before: one caption per image is scored. A file in which most images have
+/// several captions is one of references, which is noted instead.
+pub fn duplicates(submission: &CaptionFile) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let images = first_of_each_id(submission, &mut findings).len();
+    let again: HashSet<&str> =
+        findings.iter().filter_map(|finding| finding.id.as_deref()).collect();
+    if again.len() < 3 || again.len() * 2 <= images {
+        return findings;
+    }
+    let message = format!(
+        "{} of {images} images have several captions, as references do; a submission has one per image",
+        again.len()
+    );
+    vec![Finding::note(FindingKind::DuplicateId, message)]
+}
+
 /// What became of the ids that are wanted.
 pub(super) struct Matching {
     /// For each wanted id the index of the first caption with it.
@@ -51,8 +68,9 @@ pub(super) struct Matching {
 pub(super) fn match_ids(submission: &CaptionFile, wanted: &[String]) -> Matching {
     let mut findings = Vec::new();
     let given = first_of_each_id(submission, &mut findings);
-    let ids = given.iter().map(|&index| submission.captions[index].id.as_str());
-    let names = Names::new(ids, wanted);
+    let ids: Vec<&str> =
+        given.iter().map(|&index| submission.captions[index].id.as_str()).collect();
+    let names = Names::new(&ids, wanted);
     let mut candidates = vec![None; wanted.len()];
     let mut extra = Vec::new();
     for &index in &given {
@@ -69,13 +87,7 @@ pub(super) fn match_ids(submission: &CaptionFile, wanted: &[String]) -> Matching
         }
     }
     if candidates.iter().all(Option::is_none) && !given.is_empty() && !wanted.is_empty() {
-        let first = &submission.captions[given[0]].id;
-        let message = format!(
-            "not one of the {} image ids (the first is `{}`) is known; check that this is the right file and that its columns are not swapped",
-            given.len(),
-            shown(first)
-        );
-        findings.push(Finding::error(FindingKind::NoCommonId, message));
+        findings.push(no_common_id(submission, &ids, wanted));
         return Matching { candidates, findings };
     }
     findings.extend(extra.into_iter().map(|caption| {
@@ -118,46 +130,75 @@ fn first_of_each_id(submission: &CaptionFile, findings: &mut Vec<Finding>) -> Ve
     first
 }
 
-fn spelt_differently(given: &str, wanted: &str) -> Finding {
-    let kind = image_id::difference(given, wanted);
-    let what = match kind {
-        FindingKind::IdExtension => "a file extension or folder",
-        FindingKind::IdFloat => "the `.0` of a number written as a float",
-        _ => "leading zeros",
+fn no_common_id(submission: &CaptionFile, given: &[&str], wanted: &[String]) -> Finding {
+    let column = submission.id_column.as_ref();
+    let column = column.map_or(String::new(), |name| format!(" of `{}`", shown(name)));
+    // What has many words is a caption in the wrong place, and those of the references stay hidden.
+    let is_id = |id: &&String| id.split_whitespace().count() < 3;
+    let other = match wanted.first().filter(is_id) {
+        Some(id) => format!(", wanted are ids such as `{}`", shown(id)),
+        None => String::new(),
     };
-    Finding::note(kind, format!("the id was matched although it differs by {what}")).of(given)
+    let message = format!(
+        "not one of the {} image ids{column} (the first is `{}`) is known{other}; check that this is the right file and that its columns are not swapped",
+        given.len(),
+        shown(given[0])
+    );
+    Finding::error(FindingKind::NoCommonId, message)
 }
 
-/// Looks wanted ids up, as they stand or by their key.
-struct Names<'a> {
+fn spelt_differently(given: &str, wanted: &str) -> Finding {
+    let (kind, what) = image_id::difference(given, wanted);
+    let message =
+        format!("the id was matched with `{}` although it differs by {what}", shown(wanted));
+    Finding::note(kind, message).of(given)
+}
+
+/// What ids are looked up by where they are not found as they stand, the closer likeness first.
+const KEYS: [fn(&str) -> String; 2] = [|id| image_id::key(id).to_owned(), image_id::wide_key];
+
+/// Looks wanted ids up, as they stand or by their keys.
+pub(super) struct Names<'a> {
     exact: HashMap<&'a str, usize>,
-    /// The only wanted id of each key; `None` where either side has several ids of that key.
-    by_key: HashMap<&'a str, Option<usize>>,
+    /// For each of [`KEYS`] the only wanted id of a key; `None` where either side has several ids of it. Empty where every given
+    /// id is wanted as it stands.
+    by_key: Vec<HashMap<String, Option<usize>>>,
 }
 
 impl<'a> Names<'a> {
-    fn new(given: impl Iterator<Item = &'a str>, wanted: &'a [String]) -> Self {
-        let mut by_key = HashMap::new();
-        for (position, id) in wanted.iter().enumerate() {
-            by_key
-                .entry(image_id::key(id))
-                .and_modify(|known| *known = None)
-                .or_insert(Some(position));
-        }
-        let mut seen = HashSet::new();
-        for id in given {
-            let key = image_id::key(id);
-            if !seen.insert(key) {
-                by_key.insert(key, None);
-            }
-        }
-        let exact =
+    /// Gets ready to look up `given` among `wanted` ids; both are all different.
+    pub fn new(given: &[&str], wanted: &'a [String]) -> Self {
+        let exact: HashMap<&str, usize> =
             wanted.iter().enumerate().map(|(position, id)| (id.as_str(), position)).collect();
-        Self { exact, by_key }
+        if given.iter().all(|id| exact.contains_key(id)) {
+            return Self { exact, by_key: Vec::new() };
+        }
+        let by_key = KEYS.map(|key| {
+            let mut positions: HashMap<String, Option<usize>> = HashMap::new();
+            for (position, id) in wanted.iter().enumerate() {
+                let entry = positions.entry(key(id));
+                entry.and_modify(|known| *known = None).or_insert(Some(position));
+            }
+            let mut seen = HashSet::new();
+            for id in given {
+                let key = key(id);
+                if seen.contains(&key) {
+                    positions.insert(key, None);
+                } else {
+                    seen.insert(key);
+                }
+            }
+            positions
+        });
+        Self { exact, by_key: by_key.into() }
     }
 
-    fn find(&self, id: &str) -> Option<usize> {
+    /// The position of the wanted id that this one names.
+    pub fn find(&self, id: &str) -> Option<usize> {
         let exact = self.exact.get(id).copied();
-        exact.or_else(|| self.by_key.get(image_id::key(id)).copied().flatten())
+        exact.or_else(|| {
+            let found = KEYS.iter().zip(&self.by_key).find_map(|(key, by)| by.get(&key(id)));
+            found.copied().flatten()
+        })
     }
 }

@@ -1,22 +1,42 @@
 //! Collects the rows of a caption file, whatever its format, and keeps the other columns beside them.
+//!
+//! What programs do to whole columns is undone here, where all rows are known: lists printed into cells, quotes around every
+//! caption, and the `#0` behind the ids of Flickr8k.
 
-use polars::prelude::{DataFrame, IntoColumn, IntoSeries, StringChunkedBuilder};
+use polars::prelude::{DataFrame, IdxCa, IdxSize, IntoColumn, IntoSeries, StringChunkedBuilder};
 
 use super::Caption;
-use super::finding::{Finding, FindingKind};
+use super::error::ReadProblem;
+use super::finding::{Finding, FindingKind, shown};
+use super::printed::{self, Printed};
 
 /// Other columns kept at most: records with ever new keys must not fill the memory.
 const MOST_COLUMNS: usize = 64;
 
-/// Where the readers put rows and findings.
+/// Elements of a list of words on average, at least: two one-word references are thinkable.
+const WORDS_FEWEST: usize = 3;
+
+/// Bytes that a row takes beside its texts: the caption, two allocations, and what others keep for each row.
+const ROW: u64 = 192;
+/// The same of a cell of another column.
+const CELL: u64 = 17;
+/// The same of a finding.
+const FINDING: u64 = 256;
+
+/// Where the readers put rows and findings, up to a number of bytes: one file may repeat a long text for every short row.
 pub(super) struct Builder {
+    /// Bytes that rows and findings take, about.
+    held: u64,
+    most_held: u64,
     captions: Vec<Caption>,
     findings: Vec<Finding>,
     others: Vec<OtherColumn>,
     columns_left_out: bool,
-    typed: Option<DataFrame>,
     id_column: Option<String>,
     caption_column: Option<String>,
+    document: Option<&'static str>,
+    ids_are_text: bool,
+    needs_ids: bool,
 }
 
 /// What was collected.
@@ -26,6 +46,8 @@ pub(super) struct Rows {
     pub columns: DataFrame,
     pub id_column: Option<String>,
     pub caption_column: Option<String>,
+    pub document: Option<&'static str>,
+    pub ids_are_text: bool,
 }
 
 /// A column that is neither id nor caption, as long as the last row that has a cell in it.
@@ -45,42 +67,79 @@ impl OtherColumn {
 }
 
 impl Builder {
-    pub fn new(findings: Vec<Finding>) -> Self {
+    /// Takes rows and findings of about `most_held` bytes.
+    pub fn new(findings: Vec<Finding>, most_held: u64) -> Self {
         Self {
+            held: 0,
+            most_held,
             captions: Vec::new(),
             findings,
             others: Vec::new(),
             columns_left_out: false,
-            typed: None,
             id_column: None,
             caption_column: None,
+            document: None,
+            ids_are_text: false,
+            needs_ids: true,
         }
     }
 
-    pub fn name_columns(&mut self, id: Option<&str>, caption: Option<&str>) {
+    /// Takes rows without an id too.
+    pub fn without_ids(&mut self) {
+        self.needs_ids = false;
+    }
+
+    pub fn name_columns<S: AsRef<str>>(&mut self, id: Option<&str>, captions: &[S]) {
+        let names: Vec<&str> = captions.iter().map(AsRef::as_ref).collect();
         self.id_column = id.map(str::to_owned);
-        self.caption_column = caption.map(str::to_owned);
+        self.caption_column = (!names.is_empty()).then(|| names.join(", "));
+    }
+
+    /// Says which known document the file is.
+    pub fn document(&mut self, name: &'static str) {
+        self.document = Some(name);
+    }
+
+    /// Says that an id is text in the file's own types, so that its digits are no number.
+    pub fn id_is_text(&mut self) {
+        self.ids_are_text = true;
     }
 
     pub fn is_empty(&self) -> bool {
         self.captions.is_empty()
     }
 
+    /// Whether there is room for so many bytes. What finds none is left out, and [`finish`](Builder::finish) says so.
+    fn takes(&mut self, bytes: u64) -> bool {
+        self.held = self.held.saturating_add(bytes);
+        self.held <= self.most_held
+    }
+
     pub fn find(&mut self, finding: Finding) {
-        self.findings.push(finding);
+        let id = finding.id.as_ref().map_or(0, String::len);
+        if self.takes(FINDING + (finding.message.len() + id) as u64) {
+            self.findings.push(finding);
+        }
     }
 
     /// Adds a caption. An id without a letter is a finding, and so are spaces around it.
     pub fn push(&mut self, row: u64, line: Option<u64>, id: &str, text: String) {
         let trimmed = id.trim();
-        if trimmed.is_empty() {
+        if trimmed.is_empty() && self.needs_ids {
             let message = "the row has no image id";
             self.find(Finding::error(FindingKind::EmptyId, message).at(row));
         } else if trimmed != id {
             let message = "there are spaces around the id, which are ignored";
             self.find(Finding::note(FindingKind::SurroundingSpace, message).at(row).of(trimmed));
         }
-        self.captions.push(Caption { row, line, id: trimmed.to_owned(), text });
+        let bytes = self.bytes_of(trimmed, &text);
+        if self.takes(bytes) {
+            self.captions.push(Caption { row, line, id: trimmed.to_owned(), text });
+        }
+    }
+
+    fn bytes_of(&self, id: &str, text: &str) -> u64 {
+        ROW + (id.len() + text.len()) as u64 + CELL * self.others.len() as u64
     }
 
     /// The number of the other column of this name, new or known; `None` when there are too many.
@@ -99,6 +158,9 @@ impl Builder {
 
     /// Fills a cell of the row pushed last.
     pub fn cell(&mut self, column: usize, value: &str) {
+        if !self.takes(value.len() as u64) {
+            return;
+        }
         let row = self.captions.len().saturating_sub(1);
         let other = &mut self.others[column];
         other.pad(row);
@@ -108,46 +170,158 @@ impl Builder {
         }
     }
 
-    /// Takes columns that have types of their own, aligned with the captions.
-    pub fn typed_columns(&mut self, columns: DataFrame) {
-        self.typed = Some(columns);
-    }
-
-    pub fn columns_left_out(&mut self) {
-        self.columns_left_out = true;
-    }
-
-    /// Whether another column of its own type fits.
+    /// Whether another column fits.
     pub fn keeps(columns: usize) -> bool {
         columns < MOST_COLUMNS
     }
 
-    pub fn finish(mut self) -> Rows {
+    /// What was collected.
+    ///
+    /// # Errors
+    /// More than there was room for.
+    pub fn finish(mut self) -> Result<Rows, ReadProblem> {
+        if self.held > self.most_held {
+            return Err(ReadProblem::Unpacks { limit: self.most_held });
+        }
         if self.captions.is_empty() {
             let message = "there are no rows; write one row per image";
             self.find(Finding::error(FindingKind::HeaderOnly, message));
         }
         if self.columns_left_out {
-            let message = format!(
-                "some other columns are left out: {MOST_COLUMNS} of text, numbers or truth values are kept at most"
-            );
+            let message =
+                format!("some other columns are left out: {MOST_COLUMNS} are kept at most");
             self.find(Finding::note(FindingKind::ColumnNames, message));
         }
         let height = self.captions.len();
-        let columns = self.others.into_iter().map(|mut other| {
+        let others = std::mem::take(&mut self.others).into_iter().map(|mut other| {
             other.pad(height);
             other.cells.finish().into_series().into_column()
         });
-        let columns = self.typed.unwrap_or_else(|| {
-            DataFrame::new(height, columns.collect())
-                .expect("the columns are padded to one height and their names differ")
-        });
-        Rows {
+        let mut columns = DataFrame::new(height, others.collect())
+            .expect("the columns are padded to one height and their names differ");
+        self.take_lists_apart(&mut columns);
+        self.take_quotes_off();
+        self.take_numbers_off();
+        self.find_word_lists();
+        self.tell_document();
+        if self.held > self.most_held {
+            return Err(ReadProblem::Unpacks { limit: self.most_held });
+        }
+        Ok(Rows {
             captions: self.captions,
             findings: self.findings,
             columns,
             id_column: self.id_column,
             caption_column: self.caption_column,
+            document: self.document,
+            ids_are_text: self.ids_are_text,
+        })
+    }
+
+    /// Notes what the file is, unless it is in the format that everybody has.
+    fn tell_document(&mut self) {
+        let Some(document) = self.document.filter(|document| !document.starts_with("COCO")) else {
+            return;
+        };
+        let columns = match (&self.id_column, &self.caption_column) {
+            (Some(id), Some(caption)) => {
+                format!(": ids are taken from `{}`, captions from `{}`", shown(id), shown(caption))
+            }
+            _ => String::new(),
+        };
+        self.find(Finding::note(FindingKind::Document, format!("read as {document}{columns}")));
+    }
+
+    /// Makes several captions of every cell that is a printed list.
+    fn take_lists_apart(&mut self, columns: &mut DataFrame) {
+        let lists = match printed::lists(&self.captions) {
+            Printed::No => return,
+            Printed::Lists(lists) => lists,
+            Printed::Unclear(cells) => {
+                let message = "the caption is a list that a program printed, and not every row can be read as one; write one caption per row, or JSON";
+                for cell in cells {
+                    let caption = &self.captions[cell];
+                    let finding = Finding::error(FindingKind::ListCells, message);
+                    self.findings.push(finding.at(caption.row).of(&caption.id));
+                }
+                return;
+            }
+        };
+        let mut captions = Vec::new();
+        let mut rows: Vec<IdxSize> = Vec::new();
+        for (index, (caption, mut list)) in
+            std::mem::take(&mut self.captions).into_iter().zip(lists).enumerate()
+        {
+            if list.is_empty() {
+                list.push(String::new());
+            }
+            for text in list {
+                let bytes = self.bytes_of(&caption.id, &text);
+                if self.takes(bytes) {
+                    let Caption { row, line, ref id, .. } = caption;
+                    captions.push(Caption { row, line, id: id.clone(), text });
+                    rows.push(index as IdxSize);
+                }
+            }
+        }
+        self.captions = captions;
+        let message = format!(
+            "the cells are printed lists; {} captions were read out of {} of them",
+            self.captions.len(),
+            columns.height()
+        );
+        self.find(Finding::note(FindingKind::ListCells, message));
+        // Taking rows by their numbers cannot fail; without columns there is only the height to keep.
+        if let Ok(taken) = columns.take(&IdxCa::from_vec("".into(), rows)) {
+            *columns = taken;
+        }
+    }
+
+    fn take_quotes_off(&mut self) {
+        let Some(pair) = printed::quotes(&self.captions) else { return };
+        for caption in &mut self.captions {
+            caption.text = printed::without_quotes(&caption.text, pair);
+        }
+        let message = format!("every caption stands in {}…{}, which are left out", pair.0, pair.1);
+        self.find(Finding::note(FindingKind::QuotedCaptions, message));
+    }
+
+    /// Flickr8k counts the captions of an image behind its id: `1000268201_693b08cb0e.jpg#0`.
+    fn take_numbers_off(&mut self) {
+        let number = |id: &str| {
+            let (image, number) = id.rsplit_once('#')?;
+            let counts = !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit());
+            (counts && !image.is_empty()).then_some(image.len())
+        };
+        if self.captions.is_empty() || self.captions.iter().any(|c| number(&c.id).is_none()) {
+            return;
+        }
+        for caption in &mut self.captions {
+            let end = number(&caption.id).unwrap_or(caption.id.len());
+            caption.id.truncate(end);
+        }
+        self.document.get_or_insert("Flickr8k token file, without the number (#0) behind each id");
+    }
+
+    /// A caption that was split into words looks like many references.
+    fn find_word_lists(&mut self) {
+        let is_word = |text: &str| {
+            let text = text.trim();
+            // Chinese, Japanese and their neighbours write whole sentences without a space.
+            !text.contains(char::is_whitespace) && text.chars().all(|c| c < '\u{0e00}')
+        };
+        let lists = self.captions.chunk_by(|a, b| a.row == b.row).filter(|list| list.len() > 1);
+        let (mut count, mut words, mut length) = (0, 0, 0);
+        for list in lists {
+            count += 1;
+            length += list.len();
+            words += list.iter().filter(|caption| is_word(&caption.text)).count();
+        }
+        if count > 0 && length >= WORDS_FEWEST * count && words * 20 > length * 19 {
+            let message = format!(
+                "the lists hold words, not captions ({words} of {length} elements are one word); join each list with spaces"
+            );
+            self.find(Finding::error(FindingKind::WordList, message));
         }
     }
 }
@@ -158,14 +332,14 @@ mod tests {
 
     #[test]
     fn other_columns_stay_aligned_with_gaps() {
-        let mut rows = Builder::new(Vec::new());
+        let mut rows = Builder::new(Vec::new(), u64::MAX);
         rows.push(1, None, "a", "x".into());
         rows.push(2, None, " b ", "y".into());
         let usage = rows.column("Usage").unwrap();
         rows.cell(usage, "Public");
         rows.cell(usage, "given twice in one record");
         rows.push(3, None, "", "z".into());
-        let rows = rows.finish();
+        let rows = rows.finish().unwrap();
         assert_eq!(rows.columns.shape(), (3, 1));
         let usage: Vec<_> = rows.columns.column("Usage").unwrap().str().unwrap().iter().collect();
         assert_eq!(usage, [None, Some("Public"), None]);
@@ -178,12 +352,34 @@ mod tests {
     }
 
     #[test]
+    fn the_bytes_held_are_bounded_whatever_takes_them() {
+        let fill: [fn(&mut Builder); 3] = [
+            |rows| rows.push(1, None, "a", "a caption".into()),
+            |rows| rows.find(Finding::note(FindingKind::Bom, "a message")),
+            |rows| {
+                rows.push(1, None, "a", String::new());
+                let column = rows.column("long").unwrap();
+                rows.cell(column, &"x".repeat(10_000));
+            },
+        ];
+        for fill in fill {
+            let mut rows = Builder::new(Vec::new(), 1 << 20);
+            (0..10).for_each(|_| fill(&mut rows));
+            assert!(rows.finish().is_ok());
+            let mut rows = Builder::new(Vec::new(), 1 << 20);
+            (0..10_000).for_each(|_| fill(&mut rows));
+            assert!(rows.captions.len() < 10_000 && rows.findings.len() < 10_000);
+            assert!(matches!(rows.finish(), Err(ReadProblem::Unpacks { limit: 1_048_576 })));
+        }
+    }
+
+    #[test]
     fn the_number_of_columns_is_bounded() {
-        let mut rows = Builder::new(Vec::new());
+        let mut rows = Builder::new(Vec::new(), u64::MAX);
         rows.push(1, None, "a", String::new());
         let kept = (0..100).filter(|n| rows.column(&n.to_string()).is_some()).count();
         assert_eq!(kept, MOST_COLUMNS);
-        let rows = rows.finish();
+        let rows = rows.finish().unwrap();
         assert_eq!(rows.columns.shape(), (1, MOST_COLUMNS));
         assert_eq!(rows.findings[0].kind, FindingKind::ColumnNames);
     }

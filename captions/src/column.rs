@@ -1,54 +1,173 @@
-//! Which column holds the image ids and which the captions.
+//! Which columns hold the image ids and which the captions: those that are asked for, or what their names say.
+//!
+//! A name alone is a guess, so what it could also have been is kept: other columns with names of ids are tried against the ids of
+//! the other file ([`settle_ids`](super::settle_ids)), and a second column of captions is noted. Which caption is meant depends on
+//! the file's role: next to `prediction`, `answer` is a reference.
+
+use serde::{Deserialize, Serialize};
 
 use super::ReadOptions;
 use super::error::ReadProblem;
-use super::finding::shown;
+use super::finding::{Finding, FindingKind, shown};
+use super::tables;
 
-/// Names of id columns in order of preference, compared without case, spaces, `_` and `-`.
-const ID_NAMES: [&str; 16] = [
+/// Names of id columns in order of preference, compared without case, spaces, `_` and `-`. Names of images stand before `id`,
+/// which is as often a row's own number.
+const ID_NAMES: [&str; 36] = [
     "imageid",
     "imgid",
-    "id",
+    "cocoid",
     "image",
     "img",
     "imagename",
     "imgname",
     "filename",
+    "imagefilename",
     "imagefile",
+    "imgfile",
     "file",
     "imagepath",
+    "imgpath",
     "filepath",
     "path",
+    "imageurl",
+    "imgurl",
     "imagekey",
+    "images",
+    "videoid",
+    "audioid",
+    "questionid",
+    "id",
+    "ids",
     "key",
     "name",
+    "url",
+    "uid",
+    "uuid",
+    "docid",
+    "sampleid",
+    "fname",
+    "photo",
+    "photoid",
+    "index",
 ];
 
-/// Names of caption columns in order of preference, compared likewise.
-const CAPTION_NAMES: [&str; 22] = [
-    "caption",
-    "captions",
+/// Names that say that a column holds what a captioner made, in order of preference, compared likewise.
+const GENERATED: [&str; 34] = [
     "prediction",
     "predictions",
     "predictedcaption",
-    "generatedcaption",
-    "generated",
-    "generatedtext",
+    "predictedcaptions",
+    "captionpredicted",
+    "predicted",
     "pred",
     "preds",
+    "predcaption",
+    "captionpred",
+    "generatedcaption",
+    "generatedcaptions",
+    "captiongenerated",
+    "generated",
+    "generatedtext",
+    "generation",
     "candidate",
+    "candidates",
+    "candidatecaption",
+    "cand",
+    "cands",
     "hypothesis",
+    "hypotheses",
+    "hyp",
+    "hyps",
+    "modeloutput",
+    "modelcaption",
+    "filteredresps",
+    "resps",
     "output",
+    "outputs",
+    "response",
+    "completion",
+    "result",
+];
+
+/// Names of captions that could be either.
+const NEUTRAL: [&str; 13] = [
+    "caption",
+    "captions",
+    "captiontext",
+    "captionstr",
     "text",
     "sentence",
     "sentences",
     "description",
-    "reference",
-    "references",
-    "groundtruth",
+    "descriptions",
     "comment",
     "raw",
+    "utterance",
+    "blipcaption",
 ];
+
+/// Names that say that a column holds references.
+const REFERENCES: [&str; 36] = [
+    "reference",
+    "references",
+    "referencecaption",
+    "referencecaptions",
+    "captionreference",
+    "captionreferences",
+    "referencestrs",
+    "referencetext",
+    "ref",
+    "refs",
+    "refcaption",
+    "multreferences",
+    "mrefs",
+    "groundtruth",
+    "groundtruths",
+    "groundtruthcaption",
+    "groundtruthcaptions",
+    "gt",
+    "gts",
+    "gtcaption",
+    "gtcaptions",
+    "captiongt",
+    "gtruth",
+    "truth",
+    "gold",
+    "goldcaption",
+    "goldcaptions",
+    "goldencaption",
+    "humancaption",
+    "humancaptions",
+    "originalcaption",
+    "annotation",
+    "answer",
+    "answers",
+    "target",
+    "targets",
+];
+
+/// What the captions of a file are to the score.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "clap", derive(clap::ValueEnum))]
+#[serde(rename_all = "kebab-case")]
+pub enum Role {
+    /// They are judged.
+    #[default]
+    Submission,
+    /// They are what others are judged by.
+    References,
+}
+
+impl Role {
+    /// Groups of names in order of preference.
+    fn names(self) -> [&'static [&'static str]; 3] {
+        match self {
+            Self::Submission => [&GENERATED, &NEUTRAL, &REFERENCES],
+            Self::References => [&REFERENCES, &NEUTRAL, &GENERATED],
+        }
+    }
+}
 
 /// Whether the captions are wanted, or the ids alone will do.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -57,16 +176,18 @@ pub(super) enum Wanted {
     Id,
 }
 
-/// Where id and caption stand among the columns.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Where ids and captions stand among the columns.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Layout {
-    pub id: usize,
-    pub caption: Option<usize>,
+    /// The column of the ids; `None` only where they are not needed.
+    pub id: Option<usize>,
+    /// The columns of the captions: one, or several of one name and a number (`caption_1`, `caption_2`).
+    pub captions: Vec<usize>,
 }
 
 /// Chooses the columns: those that the options name, or the best of the conventions.
 pub(super) struct Picker<'a> {
-    options: &'a ReadOptions,
+    pub options: &'a ReadOptions,
     wanted: Wanted,
 }
 
@@ -77,17 +198,25 @@ impl<'a> Picker<'a> {
 
     /// The columns, or which one is not there.
     pub fn pick<S: AsRef<str>>(&self, names: &[S]) -> Result<Layout, ReadProblem> {
-        let id = self.id(names).ok_or_else(|| self.missing("id", "--id-column", names))?;
-        let caption = self.caption(names, id);
-        if caption.is_none() && self.wanted == Wanted::IdAndCaption {
-            return Err(self.missing("caption", "--caption-column", names));
+        let id = self.id(names);
+        if id.is_none() && self.needs_ids() {
+            return Err(self.missing("id", names));
         }
-        Ok(Layout { id, caption })
+        let captions = self.captions(names, id);
+        if captions.is_empty() && self.wants_captions() {
+            return Err(self.missing("caption", names));
+        }
+        Ok(Layout { id, captions })
     }
 
     /// Whether the captions are wanted at all.
     pub fn wants_captions(&self) -> bool {
         self.wanted == Wanted::IdAndCaption
+    }
+
+    /// Whether a row without an id is a mistake.
+    pub fn needs_ids(&self) -> bool {
+        !self.options.without_ids || self.options.id_column.is_some()
     }
 
     /// Whether the conventions are all there is to go by.
@@ -97,46 +226,136 @@ impl<'a> Picker<'a> {
 
     /// Where the ids are.
     pub fn id<S: AsRef<str>>(&self, names: &[S]) -> Option<usize> {
-        find(names, self.options.id_column.as_deref(), &ID_NAMES, None)
+        match self.options.id_column.as_deref() {
+            Some(asked) => named(names, asked),
+            None => tables::known(names).and_then(|table| named(names, table.id?)).or_else(|| {
+                let names = all_normalised(names);
+                ID_NAMES.iter().find_map(|known| names.iter().position(|name| name == known))
+            }),
+        }
     }
 
     /// Where the captions are; never where the ids are.
-    pub fn caption<S: AsRef<str>>(&self, names: &[S], id: usize) -> Option<usize> {
-        find(names, self.options.caption_column.as_deref(), &CAPTION_NAMES, Some(id))
+    pub fn captions<S: AsRef<str>>(&self, names: &[S], id: Option<usize>) -> Vec<usize> {
+        match self.options.caption_column.as_deref() {
+            Some(asked) => named(names, asked).filter(|&at| Some(at) != id).into_iter().collect(),
+            None => {
+                let mut names = all_normalised(names);
+                if let Some(id) = id {
+                    names[id].clear();
+                }
+                let known = self.options.role.names().into_iter().flatten();
+                known.into_iter().find_map(|known| called(&names, known)).unwrap_or_default()
+            }
+        }
     }
 
-    fn missing<S: AsRef<str>>(&self, what: &str, flag: &'static str, names: &[S]) -> ReadProblem {
+    /// What should be known of a choice: that another column could have been meant.
+    pub fn rivals<S: AsRef<str>>(&self, names: &[S], layout: &Layout) -> Vec<Finding> {
+        let mut findings = Vec::new();
+        let name = |at: usize| shown(names[at].as_ref());
+        let mut note = |chosen: usize, what: &str, rivals: Vec<usize>, flag: &str| {
+            if rivals.is_empty() {
+                return;
+            }
+            let rivals: Vec<String> =
+                rivals.into_iter().map(|at| format!("`{}`", name(at))).collect();
+            let message = format!(
+                "{what} are taken from `{}`; {} could hold them too: {flag} NAME chooses",
+                name(chosen),
+                rivals.join(", ")
+            );
+            findings.push(Finding::note(FindingKind::ColumnChoice, message));
+        };
+        if let (Some(id), None) = (layout.id, &self.options.id_column)
+            // A column that says so much needs no note for every `id` beside it.
+            && !says_image(names[id].as_ref())
+        {
+            let rivals = (0..names.len()).filter(|at| *at != id && is_id_name(names[*at].as_ref()));
+            note(id, IDS, rivals.collect(), self.flag("id"));
+        }
+        if let (Some(&caption), None) = (layout.captions.first(), &self.options.caption_column) {
+            let others = (0..names.len())
+                .filter(|at| Some(*at) != layout.id && !layout.captions.contains(at))
+                .filter(|at| is_caption_name(names[*at].as_ref()));
+            note(caption, "the captions", others.collect(), self.flag("caption"));
+        }
+        findings
+    }
+
+    fn flag(&self, what: &str) -> &'static str {
+        match (self.options.role, what) {
+            (Role::Submission, "id") => "--id-column",
+            (Role::Submission, _) => "--caption-column",
+            (Role::References, "id") => "--reference-id-column",
+            (Role::References, _) => "--reference-caption-column",
+        }
+    }
+
+    fn missing<S: AsRef<str>>(&self, what: &str, names: &[S]) -> ReadProblem {
         let asked =
             if what == "id" { &self.options.id_column } else { &self.options.caption_column };
         let wanted = match asked {
             Some(name) => format!("column `{}`", shown(name)),
             None => format!("column of {what}s"),
         };
-        ReadProblem::NoColumn { wanted, found: listed(names), flag }
+        ReadProblem::NoColumn { wanted, found: listed(names), flag: self.flag(what) }
     }
 }
 
-fn find<S: AsRef<str>>(
-    names: &[S],
-    asked: Option<&str>,
-    conventions: &[&str],
-    taken: Option<usize>,
-) -> Option<usize> {
-    let position = |accept: &dyn Fn(&str) -> bool| {
-        (0..names.len()).find(|&at| Some(at) != taken && accept(names[at].as_ref()))
-    };
-    match asked {
-        Some(asked) => position(&|name| name == asked)
-            .or_else(|| position(&|name| normalised(name) == normalised(asked))),
-        None => conventions.iter().find_map(|known| position(&|name| normalised(name) == *known)),
+/// How the note about columns of ids begins.
+pub(super) const IDS: &str = "the ids";
+
+/// Whether a column of this name holds ids of images and nothing else.
+pub(super) fn says_image(name: &str) -> bool {
+    matches!(normalised(name).as_str(), "imageid" | "imgid")
+}
+
+/// Whether a column of this name could hold image ids.
+pub(super) fn is_id_name(name: &str) -> bool {
+    let name = normalised(name);
+    ID_NAMES.contains(&name.as_str())
+}
+
+/// Whether a column of this name could hold captions.
+pub(super) fn is_caption_name(name: &str) -> bool {
+    let name = normalised(name);
+    let mut known = Role::Submission.names().into_iter().flatten();
+    known.any(|known| name == *known || is_numbered(&name, known))
+}
+
+/// The column of the name that is asked for, to the letter or else as names are compared.
+fn named<S: AsRef<str>>(names: &[S], asked: &str) -> Option<usize> {
+    let exact = names.iter().position(|name| name.as_ref() == asked);
+    let asked = normalised(asked);
+    exact.or_else(|| names.iter().position(|name| normalised(name.as_ref()) == asked))
+}
+
+/// The column of this name, or else all columns of this name with a number behind it; the names are normalised.
+fn called(names: &[String], known: &str) -> Option<Vec<usize>> {
+    if let Some(at) = names.iter().position(|name| name == known) {
+        return Some(vec![at]);
     }
+    let numbered: Vec<usize> =
+        (0..names.len()).filter(|&at| is_numbered(&names[at], known)).collect();
+    (!numbered.is_empty()).then_some(numbered)
+}
+
+fn is_numbered(name: &str, stem: &str) -> bool {
+    let number = name.strip_prefix(stem).unwrap_or_default();
+    (1..=3).contains(&number.len()) && number.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 fn normalised(name: &str) -> String {
     name.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
 }
 
-fn listed<S: AsRef<str>>(names: &[S]) -> String {
+fn all_normalised<S: AsRef<str>>(names: &[S]) -> Vec<String> {
+    names.iter().map(|name| normalised(name.as_ref())).collect()
+}
+
+/// Names of columns for a message.
+pub(super) fn listed<S: AsRef<str>>(names: &[S]) -> String {
     const MOST: usize = 8;
     let mut list: Vec<String> =
         names.iter().take(MOST).map(|name| format!("`{}`", shown(name.as_ref()))).collect();
@@ -158,24 +377,49 @@ mod tests {
         Picker::new(options, Wanted::IdAndCaption).pick(names)
     }
 
+    fn layout(id: usize, captions: &[usize]) -> Layout {
+        Layout { id: Some(id), captions: captions.to_vec() }
+    }
+
     #[test]
     fn conventions_ignore_case_and_prefer_the_more_exact_name() {
         let options = ReadOptions::default();
-        for (names, id, caption) in [
-            (["image_id", "caption"], 0, 1),
-            (["Text", "ImageID"], 1, 0),
-            (["file_name", "Generated Caption"], 0, 1),
+        for (names, expected) in [
+            (vec!["image_id", "caption"], layout(0, &[1])),
+            (vec!["Text", "ImageID"], layout(1, &[0])),
+            (vec!["file_name", "Generated Caption"], layout(0, &[1])),
+            (vec!["id", "image_id", "text", "caption"], layout(1, &[3])),
+            (vec!["id", "image", "caption"], layout(1, &[2])),
+            (vec!["file_name", "caption_1", "Caption 2", "caption_id"], layout(0, &[1, 2])),
         ] {
-            assert_eq!(pick(&names, &options).unwrap(), Layout { id, caption: Some(caption) });
+            assert_eq!(pick(&names, &options).unwrap(), expected, "{names:?}");
         }
-        let layout = pick(&["id", "image_id", "text", "caption"], &options).unwrap();
-        assert_eq!(layout, Layout { id: 1, caption: Some(3) });
+    }
+
+    #[test]
+    fn the_role_decides_between_columns_of_captions() {
+        let references = ReadOptions { role: Role::References, ..ReadOptions::default() };
+        for (names, made, reference) in [
+            (["image_id", "reference", "prediction"], 2, 1),
+            (["image_id", "caption", "generated_caption"], 2, 1),
+            (["image_id", "caption", "gt"], 1, 2),
+            (["index", "answer", "prediction"], 2, 1),
+            (["id", "hypothesis", "text"], 1, 2),
+        ] {
+            assert_eq!(pick(&names, &ReadOptions::default()).unwrap().captions, [made]);
+            assert_eq!(pick(&names, &references).unwrap().captions, [reference]);
+        }
+        let names = ["image_id", "caption", "gt"];
+        let picker = Picker::new(&references, Wanted::IdAndCaption);
+        let notes = picker.rivals(&names, &picker.pick(&names).unwrap());
+        assert_eq!(notes.len(), 1);
+        assert!(notes[0].message.contains("`gt`") && notes[0].message.contains("`caption`"));
     }
 
     #[test]
     fn options_win_and_a_missing_column_is_named() {
         let options = ReadOptions { caption_column: Some("v2".into()), ..ReadOptions::default() };
-        assert_eq!(pick(&["id", "caption", "v2"], &options).unwrap().caption, Some(2));
+        assert_eq!(pick(&["id", "caption", "v2"], &options).unwrap().captions, [2]);
         let message = pick(&["id", "caption"], &options).unwrap_err().to_string();
         assert!(message.contains("`v2`") && message.contains("`caption`"), "{message}");
         assert!(message.contains("--caption-column"), "{message}");
@@ -184,9 +428,12 @@ mod tests {
     }
 
     #[test]
-    fn a_template_needs_no_captions() {
+    fn a_template_needs_no_captions_and_a_set_no_ids() {
         let options = ReadOptions::default();
         let picker = Picker::new(&options, Wanted::Id);
-        assert_eq!(picker.pick(&["image_id"]).unwrap(), Layout { id: 0, caption: None });
+        assert_eq!(picker.pick(&["image_id"]).unwrap(), layout(0, &[]));
+        let options = ReadOptions { without_ids: true, ..options };
+        let picked = pick(&["caption"], &options).unwrap();
+        assert_eq!(picked, Layout { id: None, captions: vec![0] });
     }
 }

@@ -1,4 +1,8 @@
-//! Comma- and tab-separated caption files.
+//! Caption files of columns between commas, tabs, semicolons or bars.
+
+use std::borrow::Cow;
+
+use std::collections::HashSet;
 
 use csv::{ByteRecord, ReaderBuilder};
 
@@ -9,6 +13,7 @@ use super::error::ReadProblem;
 use super::finding::{Finding, FindingKind, shown};
 use super::image_id;
 use super::quotes::{self, Quoting, Segment};
+use super::tables;
 
 /// Reads `content`, which starts `skip` bytes into the file.
 pub(super) fn read(
@@ -18,15 +23,21 @@ pub(super) fn read(
     picker: &Picker<'_>,
     rows: &mut Builder,
 ) -> Result<Format, ReadProblem> {
-    let delimiter = delimiter(content, format);
+    let (announced, start) = separator_line(content);
+    let content = &content[start..];
+    let delimiter = announced.unwrap_or_else(|| delimiter(content, format));
     if delimiter != expected(format) {
         let (found, wanted) = (name(delimiter), name(expected(format)));
         let message = format!("the columns are separated by {found}, not by {wanted}");
         rows.find(Finding::note(FindingKind::FormatMismatch, message));
     }
-    let mut reading = Reading { content, skip, delimiter, picker, rows, header: None, row: 0 };
-    for segment in quotes::segments(content, delimiter) {
-        reading.segment(&segment)?;
+    let (content, dropped) = quotes::without_spaces_before(content, delimiter);
+    let skip = skip + start;
+    let lines_before = u64::from(start > 0);
+    let mut reading =
+        Reading { content: &content, skip, dropped, delimiter, picker, rows, header: None, row: 0 };
+    for segment in quotes::segments(&content, delimiter) {
+        reading.segment(&Segment { line: segment.line + lines_before, ..segment })?;
     }
     match reading.header {
         Some(_) if delimiter == b'\t' => Ok(Format::Tsv),
@@ -35,25 +46,49 @@ pub(super) fn read(
     }
 }
 
+/// Whether the first line names columns that can be used.
+pub(super) fn has_header(content: &[u8], format: Format, picker: &Picker<'_>) -> bool {
+    let content = content.trim_ascii_start();
+    let line = content.split(|&byte| byte == b'\n').next().unwrap_or_default();
+    let fields = line.split(|&byte| byte == delimiter(content, format));
+    let names: Vec<_> = fields.map(String::from_utf8_lossy).collect();
+    picker.pick(&names).is_ok()
+}
+
+/// Excel's first line `sep=;`: the delimiter, and where the table begins.
+fn separator_line(content: &[u8]) -> (Option<u8>, usize) {
+    let end = content.iter().position(|&byte| byte == b'\n').map_or(content.len(), |end| end + 1);
+    let line = content[..end].trim_ascii();
+    let line = line.strip_prefix(b"\"").and_then(|line| line.strip_suffix(b"\"")).unwrap_or(line);
+    match (content[..end].trim_ascii_end(), line) {
+        // A tab behind the equals sign is trimmed away.
+        (b"sep=", _) if content[..end].contains(&b'\t') => (Some(b'\t'), end),
+        (_, [b's' | b'S', b'e' | b'E', b'p' | b'P', b'=', delimiter]) => (Some(*delimiter), end),
+        _ => (None, 0),
+    }
+}
+
 fn expected(format: Format) -> u8 {
     if format == Format::Tsv { b'\t' } else { b',' }
 }
 
-/// What separates the columns of the first line: what the format says, or else whatever of tab, comma and semicolon is there.
+/// What separates the columns of the first line: what the format says, or else whatever of tab, comma, semicolon and bar is there.
 fn delimiter(content: &[u8], format: Format) -> u8 {
     let content = content.trim_ascii_start();
     let end = content.iter().position(|&byte| byte == b'\n').unwrap_or(content.len());
-    [expected(format), b'\t', b',', b';']
+    [expected(format), b'\t', b',', b';', b'|']
         .into_iter()
         .find(|delimiter| content[..end].contains(delimiter))
         .unwrap_or(expected(format))
 }
 
-fn name(delimiter: u8) -> &'static str {
+fn name(delimiter: u8) -> String {
     match delimiter {
-        b'\t' => "tabs",
-        b';' => "semicolons",
-        _ => "commas",
+        b'\t' => "tabs".into(),
+        b',' => "commas".into(),
+        b';' => "semicolons".into(),
+        b'|' => "bars".into(),
+        other => format!("`{}`", shown(&char::from(other).to_string())),
     }
 }
 
@@ -67,6 +102,8 @@ struct Header {
 struct Reading<'a> {
     content: &'a [u8],
     skip: usize,
+    /// Where bytes of the file were left out of the content.
+    dropped: Vec<usize>,
     delimiter: u8,
     picker: &'a Picker<'a>,
     rows: &'a mut Builder,
@@ -114,7 +151,9 @@ impl Reading<'_> {
         line: u64,
         quoting: Quoting,
     ) -> Result<(), ReadProblem> {
-        let fields: Vec<_> = record.iter().map(String::from_utf8_lossy).collect();
+        // Bars stand with spaces around them.
+        let clean = |field| if self.delimiter == b'|' { <[u8]>::trim_ascii(field) } else { field };
+        let fields: Vec<_> = record.iter().map(clean).map(String::from_utf8_lossy).collect();
         let is_header = self.header.is_none() && self.begin(&fields)?;
         if !is_header {
             self.row += 1;
@@ -124,7 +163,8 @@ impl Reading<'_> {
             if is_header { finding } else { finding.at(self.row) }
         };
         if let Err(error) = std::str::from_utf8(raw) {
-            let offset = self.skip + start + error.valid_up_to();
+            let at = start + error.valid_up_to();
+            let offset = self.skip + at + self.dropped.partition_point(|&place| place <= at);
             let byte = raw[error.valid_up_to()];
             let message = format!(
                 "byte 0x{byte:02X} at offset {offset} (line {line}) is not UTF-8; save the file as UTF-8"
@@ -143,7 +183,7 @@ impl Reading<'_> {
     }
 
     /// Takes the first record as the header, or finds out that it is data.
-    fn begin(&mut self, fields: &[std::borrow::Cow<'_, str>]) -> Result<bool, ReadProblem> {
+    fn begin(&mut self, fields: &[Cow<'_, str>]) -> Result<bool, ReadProblem> {
         let (layout, named) = match self.picker.pick(fields) {
             Ok(layout) => (layout, true),
             Err(problem) => match self.without_header(fields) {
@@ -153,76 +193,87 @@ impl Reading<'_> {
         };
         let mut others = Vec::new();
         if named {
-            self.rows.name_columns(
-                Some(&fields[layout.id]),
-                layout.caption.map(|at| fields[at].as_ref()),
-            );
-            others = self.other_columns(fields, layout);
+            let captions: Vec<_> = layout.captions.iter().map(|&at| fields[at].trim()).collect();
+            self.rows.name_columns(layout.id.map(|at| fields[at].trim()), &captions);
+            others = self.other_columns(fields, &layout);
+            let rivals = self.picker.rivals(fields, &layout);
+            rivals.into_iter().for_each(|finding| self.rows.find(finding));
+            if let Some(table) = tables::known(fields) {
+                self.rows.document(table.name);
+            }
         } else {
-            let message = "the first line looks like data, so the columns are taken as image id and caption; add a header";
+            let columns = if layout.id.is_some() { "image id and caption" } else { "captions" };
+            let message = format!(
+                "the first line looks like data, so the columns are taken as {columns}; add a header"
+            );
             self.rows.find(Finding::note(FindingKind::NoHeader, message));
         }
         self.header = Some(Header { layout, fields: fields.len(), others });
         Ok(named)
     }
 
-    fn other_columns(
-        &mut self,
-        fields: &[std::borrow::Cow<'_, str>],
-        layout: Layout,
-    ) -> Vec<(usize, usize)> {
+    fn other_columns(&mut self, fields: &[Cow<'_, str>], layout: &Layout) -> Vec<(usize, usize)> {
         let mut others = Vec::new();
+        let mut known = HashSet::with_capacity(fields.len());
         for (at, name) in fields.iter().enumerate() {
-            let repeated = fields[..at].contains(name);
-            if repeated {
+            if !known.insert(name) {
                 let message =
                     format!("more than one column is called `{}`; the first is used", shown(name));
                 self.rows.find(Finding::note(FindingKind::ColumnNames, message));
-            } else if at != layout.id && Some(at) != layout.caption {
-                others.extend(self.rows.column(name).map(|column| (at, column)));
+            } else if Some(at) != layout.id && !layout.captions.contains(&at) {
+                others.extend(self.rows.column(name.trim()).map(|column| (at, column)));
             }
         }
         others
     }
 
     /// The layout of a file without a header, if its first line leaves no doubt: an id, then a caption of several words.
-    fn without_header(&self, fields: &[std::borrow::Cow<'_, str>]) -> Option<Layout> {
-        if !self.picker.by_convention() || !fields.first().is_some_and(|id| image_id::is_plain(id))
-        {
+    fn without_header(&self, fields: &[Cow<'_, str>]) -> Option<Layout> {
+        if !self.picker.by_convention() {
             return None;
         }
+        let starts_with_id = fields.first().is_some_and(|id| image_id::is_plain(id));
         match fields {
-            [_] if !self.picker.wants_captions() => Some(Layout { id: 0, caption: None }),
-            [_, caption] if caption.trim().contains(' ') => {
-                Some(Layout { id: 0, caption: Some(1) })
+            [_] if starts_with_id && !self.picker.wants_captions() => {
+                Some(Layout { id: Some(0), captions: Vec::new() })
+            }
+            [_] if !self.picker.needs_ids() => Some(Layout { id: None, captions: vec![0] }),
+            [_, caption] if starts_with_id && caption.trim().contains(' ') => {
+                Some(Layout { id: Some(0), captions: vec![1] })
             }
             _ => None,
         }
     }
 
-    fn data(&mut self, fields: &[std::borrow::Cow<'_, str>], line: u64) {
+    fn data(&mut self, fields: &[Cow<'_, str>], line: u64) {
         let Some(header) = &self.header else { return };
         let field = |at: usize| fields.get(at).map_or("", |field| field.as_ref());
-        let text = header.layout.caption.map_or("", field).to_owned();
-        self.rows.push(self.row, Some(line), field(header.layout.id), text);
-        for &(at, column) in &header.others {
-            if let Some(value) = fields.get(at) {
-                self.rows.cell(column, value);
+        let id = header.layout.id.map_or("", field);
+        let captions = header.layout.captions.iter().map(|&at| field(at));
+        let mut filled: Vec<&str> = match header.layout.captions.len() {
+            0 | 1 => captions.collect(),
+            // Of several columns the last ones are often empty.
+            _ => captions.filter(|text| !text.trim().is_empty()).collect(),
+        };
+        if filled.is_empty() {
+            filled.push("");
+        }
+        for text in filled {
+            self.rows.push(self.row, Some(line), id, text.to_owned());
+            for &(at, column) in &header.others {
+                if let Some(value) = fields.get(at) {
+                    self.rows.cell(column, value);
+                }
             }
         }
         if fields.len() != header.fields {
             let finding = ragged(fields, header.fields, line, self.delimiter);
-            self.rows.find(finding.at(self.row).of(field(header.layout.id).trim()));
+            self.rows.find(finding.at(self.row).of(id.trim()));
         }
     }
 }
 
-fn ragged(
-    fields: &[std::borrow::Cow<'_, str>],
-    wanted: usize,
-    line: u64,
-    delimiter: u8,
-) -> Finding {
+fn ragged(fields: &[Cow<'_, str>], wanted: usize, line: u64, delimiter: u8) -> Finding {
     let found = fields.len();
     let counts = format!("line {line} has {found} fields where the header has {wanted}");
     if fields.iter().skip(wanted).any(|field| !field.is_empty()) {

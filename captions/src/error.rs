@@ -38,6 +38,14 @@ pub enum ReadProblem {
         /// The limit in bytes.
         limit: u64,
     },
+    /// What is held in memory would be out of proportion to the file.
+    #[error(
+        "it unpacks to more than {limit} bytes, out of all proportion to its size; if it really holds captions, write them as plain CSV"
+    )]
+    Unpacks {
+        /// The limit in bytes, from the file's own size.
+        limit: u64,
+    },
     /// The content is not text and not a format that holds captions.
     #[error("{what}; {advice}")]
     Binary {
@@ -62,6 +70,11 @@ pub enum ReadProblem {
     /// There is no record in the JSON before the first mistake, if there is any.
     #[error("{0}; expected a list of records such as [{{\"image_id\": 1, \"caption\": \"…\"}}]")]
     Json(String),
+    /// Lines of text where captions are to be paired by id.
+    #[error(
+        "these are lines without image ids, and captions are paired by id; give a table or records with ids, or --unpaired"
+    )]
+    NoIds,
     /// There is no column for the ids or the captions.
     #[error("no {wanted} was found among {found}; choose one with {flag} NAME")]
     NoColumn {

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use fgd_store::terminal::visible;
 use serde::{Serialize, Serializer};
 
 /// Whether a finding stops the score.
@@ -73,8 +74,34 @@ pub enum FindingKind {
     IdZeroPadding,
     /// Integer ids that were written as floats, such as `100000.0`.
     IdFloat,
+    /// Ids that differ only by Unicode normalisation or characters that nobody sees.
+    IdUnicode,
+    /// Ids that differ only by upper and lower case.
+    IdCase,
+    /// Ids that differ only by what a data set puts before the number, such as `COCO_val2014_`.
+    IdPrefix,
     /// The template's own caption, left in place.
     PlaceholderCaption,
+    /// The file is a known document, or goes column by column.
+    Document,
+    /// More than one column could hold the ids or the captions.
+    ColumnChoice,
+    /// Records that the document itself marks as not to be used.
+    LeftOut,
+    /// Lists that a program printed into cells.
+    ListCells,
+    /// Lists of the words of a caption where lists of captions are expected.
+    WordList,
+    /// Captions that stand in quotes.
+    QuotedCaptions,
+    /// A caption that is its image's id or file name.
+    CaptionIsId,
+    /// U+FFFD, which stands for what could not be decoded.
+    ReplacementCharacter,
+    /// Characters that are no text, such as NUL.
+    ControlCharacter,
+    /// Every caption is one of the references of its image.
+    EqualsReferences,
 }
 
 impl FindingKind {
@@ -109,7 +136,20 @@ impl FindingKind {
             Self::IdExtension => "id-extension",
             Self::IdZeroPadding => "id-zero-padding",
             Self::IdFloat => "id-float",
+            Self::IdUnicode => "id-unicode",
+            Self::IdCase => "id-case",
+            Self::IdPrefix => "id-prefix",
             Self::PlaceholderCaption => "placeholder-caption",
+            Self::Document => "document",
+            Self::ColumnChoice => "column-choice",
+            Self::LeftOut => "left-out",
+            Self::ListCells => "list-cells",
+            Self::WordList => "word-list",
+            Self::QuotedCaptions => "quoted-captions",
+            Self::CaptionIsId => "caption-is-id",
+            Self::ReplacementCharacter => "replacement-character",
+            Self::ControlCharacter => "control-character",
+            Self::EqualsReferences => "equals-references",
         }
     }
 }
@@ -210,22 +250,12 @@ pub fn group_findings(findings: &[Finding]) -> Vec<FindingGroup<'_>> {
     groups
 }
 
-/// A piece of a user's file as it may stand in a message: short, and without control characters that a terminal would obey.
+/// A piece of a user's file as it may stand in a message: short, and without what a terminal would obey.
 pub(super) fn shown(text: &str) -> String {
     const LONGEST: usize = 60;
-    let mut shown: String = text
-        .chars()
-        .take(LONGEST)
-        .flat_map(|c| {
-            let escaped = c.is_control().then(|| c.escape_default());
-            let plain = escaped.is_none().then_some(c);
-            escaped.into_iter().flatten().chain(plain)
-        })
-        .collect();
-    if text.chars().nth(LONGEST).is_some() {
-        shown.push('…');
-    }
-    shown
+    let end = text.char_indices().nth(LONGEST).map_or(text.len(), |(at, _)| at);
+    let more = if end < text.len() { "…" } else { "" };
+    visible(&text[..end]) + more
 }
 
 #[cfg(test)]
@@ -244,7 +274,7 @@ mod tests {
     fn messages_are_safe_on_a_terminal() {
         let finding =
             Finding::error(FindingKind::ExtraId, "not asked for").at(3).of("\u{1b}[31mred");
-        assert_eq!(finding.to_string(), "row 3, id \\u{1b}[31mred: not asked for");
+        assert_eq!(finding.to_string(), "row 3, id ␛[31mred: not asked for");
         assert_eq!(shown(&"é".repeat(100)).chars().count(), 61);
     }
 

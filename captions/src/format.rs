@@ -11,7 +11,7 @@ pub(super) const PARQUET_MAGIC: &[u8] = b"PAR1";
 #[cfg_attr(feature = "clap", derive(clap::ValueEnum))]
 #[serde(rename_all = "kebab-case")]
 pub enum Format {
-    /// Comma-separated values (RFC 4180); a semicolon is understood where the header has no comma.
+    /// Comma-separated values (RFC 4180); semicolons and bars are understood where the header has no comma.
     Csv,
     /// Tab-separated values, quoted as CSV is.
     Tsv,
@@ -23,6 +23,8 @@ pub enum Format {
     Coco,
     /// Apache Parquet.
     Parquet,
+    /// One caption per line and nothing else, where ids are not needed.
+    Lines,
 }
 
 /// The format of `content` (decompressed, after any byte order mark) that was read from `path`.
@@ -41,6 +43,11 @@ pub(super) fn detect(path: &Path, content: &[u8]) -> Format {
             _ => by_first_line(content),
         },
     }
+}
+
+/// Whether the name of the file says what is in it.
+pub(super) fn is_named(path: &Path) -> bool {
+    by_extension(path).is_some()
 }
 
 fn by_extension(path: &Path) -> Option<Format> {
@@ -70,9 +77,28 @@ fn by_json_content(content: &[u8]) -> Format {
     }
 }
 
+/// A tab in each of the first lines separates columns, whatever commas stand in the captions.
 fn by_first_line(content: &[u8]) -> Format {
-    let line = content.split(|&byte| byte == b'\n').next().unwrap_or_default();
-    if line.contains(&b'\t') && !line.contains(&b',') { Format::Tsv } else { Format::Csv }
+    const LINES: usize = 10;
+    let lines = content.split(|&byte| byte == b'\n').map(<[u8]>::trim_ascii);
+    let mut lines = lines.filter(|line| !line.is_empty()).take(LINES).peekable();
+    let tabs = lines.peek().is_some() && lines.all(|line| line.contains(&b'\t'));
+    if tabs { Format::Tsv } else { Format::Csv }
+}
+
+impl Format {
+    /// Its name for people.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Csv => "CSV",
+            Self::Tsv => "TSV",
+            Self::Json => "JSON",
+            Self::Jsonl => "JSON Lines",
+            Self::Coco => "COCO annotations",
+            Self::Parquet => "Parquet",
+            Self::Lines => "lines of text",
+        }
+    }
 }
 
 #[cfg(test)]

@@ -1,7 +1,8 @@
 //! Caption files: read them, say everything that is wrong with them, and align a submission with its references by image id.
 //!
-//! This is the front of every job. [`read`] turns CSV, TSV, JSON, JSON Lines, COCO annotations or Parquet (each possibly gzipped)
-//! into one [`CaptionFile`]; [`lint`] looks at the captions themselves; [`align`] pairs a submission with references and
+//! This is the front of every job. [`read`] turns CSV, TSV, JSON, JSON Lines, COCO annotations, Parquet (each possibly gzipped) and
+//! the documents of other programs into one [`CaptionFile`]; [`settle_ids`] tries its columns of ids against those that
+//! are wanted; [`lint`] looks at the captions themselves; [`align`] pairs a submission with references and
 //! [`check_template`] with a list of ids. None of them stops at the first problem: problems are [`Finding`]s, and only a file out of
 //! which nothing at all can be read is a [`ReadError`].
 //!
@@ -28,24 +29,29 @@
 //! ```
 
 mod align;
+mod arrow;
 mod builder;
 mod column;
 mod cut_off;
 mod delimited;
 mod error;
 mod finding;
+mod foreign;
 mod format;
 mod image_id;
 mod json;
-mod json_lines;
+mod lines;
 mod lint;
+mod pages;
 mod parquet;
+mod printed;
 mod quotes;
-mod record;
 mod references;
 mod repetition;
+mod settle;
 mod source;
 mod table;
+mod tables;
 mod template;
 
 use std::path::{Path, PathBuf};
@@ -55,14 +61,16 @@ use serde::{Deserialize, Serialize};
 
 use builder::Builder;
 
-pub use align::{Alignment, align};
+pub use align::{Alignment, align, duplicates};
+pub use column::Role;
 pub use error::{ReadError, ReadProblem};
 pub use finding::{Finding, FindingGroup, FindingKind, Severity, group_findings, is_valid};
 pub use format::Format;
 pub use image_id::key as image_key;
-pub use lint::{accept_empty, lint, too_long};
+pub use lint::{accept_empty, lint, placeholders, too_long, without_texts};
 pub use references::{References, group};
 pub use repetition::is_runaway;
+pub use settle::{equals_references, other_id_column, settle_ids};
 pub use table::{Cells, Kind, Table, TableError, TableFile, TableFormat, read_parquet};
 pub use template::{Template, check_template, read_template};
 
@@ -70,19 +78,32 @@ pub use template::{Template, check_template, read_template};
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ReadOptions {
-    /// The column (or JSON key) of the image ids; found by convention when `None`.
+    /// The column, the JSON key or the path in nested JSON (`image.file_name`) of the image ids; found by convention when `None`.
     pub id_column: Option<String>,
-    /// The column (or JSON key) of the captions; found by convention when `None`.
+    /// The column, key or path (`sentences[].raw`, `conversations[from=gpt].value`) of the captions, likewise.
     pub caption_column: Option<String>,
     /// The most bytes to read, of the file and of what it decompresses to; 1 GiB by default.
     pub max_bytes: u64,
     /// The format, when neither the name nor the content should decide.
     pub format: Option<Format>,
+    /// What the captions are to the score: it decides between columns such as `prediction` and `reference`.
+    #[serde(skip)]
+    pub role: Role,
+    /// Whether captions without ids are welcome, because a set is looked at as a whole.
+    #[serde(skip)]
+    pub without_ids: bool,
 }
 
 impl Default for ReadOptions {
     fn default() -> Self {
-        Self { id_column: None, caption_column: None, max_bytes: 1 << 30, format: None }
+        Self {
+            id_column: None,
+            caption_column: None,
+            max_bytes: 1 << 30,
+            format: None,
+            role: Role::Submission,
+            without_ids: false,
+        }
     }
 }
 
@@ -114,8 +135,14 @@ pub struct CaptionFile {
     pub format: Format,
     /// The name of the id column, as the file spells it; `None` where the file has no names.
     pub id_column: Option<String>,
-    /// The name of the caption column, as the file spells it; `None` where the file has no names.
+    /// The name of the caption column, as the file spells it, or the names of several; `None` where the file has no names.
     pub caption_column: Option<String>,
+    /// What other program's document it is, where its shape says so.
+    pub document: Option<&'static str>,
+    /// Whether ids are text by the file's own types, as strings of JSON and Parquet are; what stands in CSV has no type.
+    pub ids_are_text: bool,
+    /// Whether the id column was asked for, not guessed.
+    id_is_asked: bool,
     /// The captions in file order.
     pub captions: Vec<Caption>,
     /// What was found while reading.
@@ -141,7 +168,7 @@ impl CaptionFile {
     }
 }
 
-/// Reads a caption file.
+/// Reads a caption file; `-` is standard input.
 ///
 /// # Errors
 /// Only when nothing can be read: see [`ReadError`]. Problems of single rows are in [`CaptionFile::findings`].
@@ -162,20 +189,32 @@ fn try_read(
     options: &ReadOptions,
     wanted: column::Wanted,
 ) -> Result<CaptionFile, ReadProblem> {
-    let source = source::load(path, options.max_bytes)?;
+    let source = match path == Path::new("-") {
+        true => source::standard_input(options.max_bytes)?,
+        false => source::load(path, options.max_bytes)?,
+    };
     let content = &source.bytes[source.skip..];
     let format = options.format.unwrap_or_else(|| format::detect(path, content));
     let picker = column::Picker::new(options, wanted);
-    let mut rows = Builder::new(source.findings);
+    let is_text = matches!(format, Format::Csv | Format::Tsv) && options.format.is_none();
+    let format = match is_text && !picker.needs_ids() && !format::is_named(path) {
+        true if !delimited::has_header(content, format, &picker) => Format::Lines,
+        _ => format,
+    };
+    let mut rows = Builder::new(source.findings, source::most_held(source.raw_bytes));
+    if !picker.needs_ids() {
+        rows.without_ids();
+    }
     let format = match format {
         Format::Csv | Format::Tsv => {
             delimited::read(content, source.skip, format, &picker, &mut rows)?
         }
         Format::Json | Format::Coco => json::read(content, source.skip, &picker, &mut rows)?,
-        Format::Jsonl => json_lines::read(content, source.skip, &picker, &mut rows)?,
+        Format::Jsonl => json::lines::read(content, source.skip, &picker, &mut rows)?,
         Format::Parquet => parquet::read(source.bytes, options.max_bytes, &picker, &mut rows)?,
+        Format::Lines => lines::read(content, source.skip, &picker, &mut rows)?,
     };
-    let rows = rows.finish();
+    let rows = rows.finish()?;
     Ok(CaptionFile {
         path: path.to_owned(),
         sha256: source.sha256,
@@ -183,6 +222,9 @@ fn try_read(
         format,
         id_column: rows.id_column,
         caption_column: rows.caption_column,
+        document: rows.document,
+        ids_are_text: rows.ids_are_text,
+        id_is_asked: options.id_column.is_some(),
         captions: rows.captions,
         findings: rows.findings,
         columns: rows.columns,

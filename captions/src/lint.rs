@@ -4,32 +4,102 @@ use std::collections::{HashMap, HashSet};
 
 use super::CaptionFile;
 use super::cut_off::cut_off;
-use super::finding::{Finding, FindingKind, Severity, shown};
+use super::finding::{Finding, FindingKind, Severity, group_findings, shown};
+use super::image_id::{self, is_invisible};
+use super::printed::{QUOTES, is_wrapped};
 use super::repetition::repetition;
 
 /// Texts that programs write for a missing value.
-const NULLS: [&str; 8] = ["nan", "null", "none", "n/a", "na", "<na>", "nat", "undefined"];
+const NULLS: [&str; 12] = [
+    "nan",
+    "null",
+    "none",
+    "n/a",
+    "na",
+    "<na>",
+    "nat",
+    "undefined",
+    "nil",
+    "-nan",
+    "<null>",
+    "(null)",
+];
+/// Texts that spreadsheets write where a formula failed; nobody captions an image so.
+const SHEET_ERRORS: [&str; 10] = [
+    "#name?", "#n/a", "#value!", "#ref!", "#div/0!", "#null!", "#num!", "#spill!", "#calc!",
+    "#error!",
+];
+/// Texts that stand where somebody should have written a caption.
+const PLACEHOLDERS: [&str; 16] = [
+    "todo",
+    "tbd",
+    "fixme",
+    "placeholder",
+    "caption",
+    "your caption",
+    "your caption here",
+    "caption here",
+    "insert caption here",
+    "add caption",
+    "enter caption",
+    "lorem ipsum",
+    "xxx",
+    "...",
+    "empty",
+    "test",
+];
 /// A caption that says `none` may be right once; this many, and this share, are a program's doing.
 const NULLS_FEWEST: usize = 3;
 const NULLS_SHARE: f64 = 0.01;
 /// One caption for more than this share of at least so many captions is reported.
 const CONSTANT_SHARE: f64 = 0.5;
 const CONSTANT_FEWEST: usize = 5;
-/// Markers that tokenizers add and decoding should remove.
-const SPECIAL_TOKENS: [&str; 12] = [
+/// Markers that tokenizers and training scripts add and decoding should remove; compared without case.
+const SPECIAL_TOKENS: [&str; 40] = [
     "</s>",
     "<s>",
     "<pad>",
     "<unk>",
-    "[CLS]",
-    "[SEP]",
-    "[PAD]",
-    "[UNK]",
+    "[cls]",
+    "[sep]",
+    "[pad]",
+    "[unk]",
+    "[mask]",
+    "[bos]",
+    "[eos]",
+    "[dec]",
+    "[start]",
+    "[end]",
     "<|endoftext|>",
+    "<|startoftext|>",
+    "<|im_start|>",
     "<|im_end|>",
+    "<|end|>",
+    "<|assistant|>",
+    "<|user|>",
+    "<|eot_id|>",
+    "<|begin_of_text|>",
+    "<|end_of_text|>",
     "<eos>",
+    "<bos>",
+    "<sos>",
+    "<cls>",
+    "<sep>",
+    "<mask>",
     "<image>",
+    "<img>",
+    "<start>",
+    "<end>",
+    "<start_of_turn>",
+    "<end_of_turn>",
+    "<end_of_utterance>",
+    "<eoc>",
+    "<extra_id_0>",
+    "[inst]",
 ];
+/// The same as words of their own.
+const SPECIAL_WORDS: [&str; 8] =
+    ["startseq", "endseq", "<start", "end>", "bos_token", "eos_token", "<go>", "<stop>"];
 
 /// Makes empty captions notes and not errors: those of a captioner are what it had to say, and are scored as such.
 pub fn accept_empty(file: &mut CaptionFile) {
@@ -44,9 +114,11 @@ pub fn accept_empty(file: &mut CaptionFile) {
 /// Looks at every caption of a file. Rows that already have an error of reading, or a finding that they are empty, are not
 /// reported again as empty.
 ///
-/// Errors are captions that are empty or, in numbers, stand for a missing value. Notes are literal nulls here and there, line
-/// breaks, surrounding spaces, special tokens, runaway repetition (a word 4 times in a row, a phrase 3 times), one caption for
-/// more than half of the images, and captions that a length limit cut off (at least 5 and 2% end in mid-sentence or mid-word).
+/// Errors are captions that are empty to the eye, errors of spreadsheets, NUL characters and, in numbers, what stands for a missing
+/// value. Notes are literal nulls and placeholders here and there, line breaks, surrounding spaces, quotes, special tokens and marks
+/// of vocabularies, U+FFFD, captions that are their image's id, runaway repetition (a word 4 times in a row, a phrase 3 times), one
+/// caption for more than half of the images, and captions that a length limit cut off (at least 5 and 2% end in mid-sentence or
+/// mid-word).
 /// Each row concerned has a finding of its own; see [`group_findings`](super::group_findings).
 pub fn lint(file: &CaptionFile) -> Vec<Finding> {
     let mut findings = Vec::new();
@@ -61,9 +133,13 @@ pub fn lint(file: &CaptionFile) -> Vec<Finding> {
             findings.push(Finding::note(kind, message).at(caption.row).of(&caption.id));
         };
         let text = caption.text.trim();
-        if text.is_empty() {
+        if text.chars().all(|c| c.is_whitespace() || is_invisible(c)) {
             if !explained.contains(&caption.row) {
-                let finding = Finding::error(FindingKind::EmptyCaption, "the caption is empty");
+                let what = match text.is_empty() {
+                    true => "the caption is empty",
+                    false => "the caption is empty: it holds only characters that are not seen",
+                };
+                let finding = Finding::error(FindingKind::EmptyCaption, what);
                 findings.push(finding.at(caption.row).of(&caption.id));
             }
             continue;
@@ -74,19 +150,63 @@ pub fn lint(file: &CaptionFile) -> Vec<Finding> {
         if text.len() < caption.text.len() {
             note(FindingKind::SurroundingSpace, "there are spaces around the caption".into());
         }
-        if let Some(token) = SPECIAL_TOKENS.iter().find(|token| text.contains(*token)) {
+        if let Some(token) = special_token(text) {
             let message =
                 format!("`{token}` is left in the caption; decode without special tokens");
             note(FindingKind::SpecialToken, message);
+        }
+        if text.contains('\u{fffd}') {
+            let message = "U+FFFD stands where a character could not be decoded; write the file again as UTF-8";
+            note(FindingKind::ReplacementCharacter, message.into());
+        }
+        if QUOTES.iter().any(|pair| is_wrapped(text, *pair) && !is_quoted_inside(text, *pair)) {
+            note(FindingKind::QuotedCaptions, "the caption stands in quotes".into());
+        }
+        if is_own_id(text, &caption.id) {
+            note(FindingKind::CaptionIsId, "the caption is the image's id or file name".into());
         }
         if let Some(found) = repetition(text) {
             let message = format!("`{}` comes {} times in a row", shown(&found.unit), found.times);
             note(FindingKind::Repetition, message);
         }
     }
+    findings.extend(controls(file));
     findings.extend(nulls(file));
     findings.extend(constant(file));
     findings.extend(cut_off(&file.captions));
+    findings
+}
+
+/// Findings about a file of references that show none of its texts: how it was read, and for each kind of the linter's notes how
+/// many captions have it.
+pub fn without_texts(file: &CaptionFile, linted: &[Finding]) -> Vec<Finding> {
+    let about_reading = |finding: &&Finding| {
+        use FindingKind as K;
+        finding.row.is_none()
+            && matches!(
+                finding.kind,
+                K::Document
+                    | K::ColumnChoice
+                    | K::ColumnNames
+                    | K::LeftOut
+                    | K::ListCells
+                    | K::QuotedCaptions
+                    | K::NoHeader
+                    | K::FormatMismatch
+            )
+    };
+    let mut findings: Vec<Finding> = file.findings.iter().filter(about_reading).cloned().collect();
+    for group in group_findings(linted) {
+        let rows = group.findings.iter().filter(|finding| finding.row.is_some()).count();
+        if rows > 0 {
+            let captions =
+                if rows == 1 { "1 caption has" } else { &format!("{rows} captions have") };
+            let message =
+                format!("{captions} this finding; `fgd validate --role references` lists them");
+            findings
+                .push(Finding { severity: group.severity, ..Finding::note(group.kind, message) });
+        }
+    }
     findings
 }
 
@@ -97,27 +217,117 @@ pub fn too_long(file: &CaptionFile, tokens: &[usize], max: usize) -> Vec<Finding
     let long = file.captions.iter().zip(tokens).filter(|(_, tokens)| **tokens > max);
     long.map(|(caption, tokens)| {
         let message =
-            format!("the caption has {tokens} tokens; the encoder reads the first {max} and ignores the rest");
+            format!("the caption has at least {tokens} tokens; the encoder reads the first {max} and ignores the rest");
         Finding::note(FindingKind::TooLong, message).at(caption.row).of(&caption.id)
     })
     .collect()
 }
 
-fn nulls(file: &CaptionFile) -> Vec<Finding> {
-    let is_null = |text: &str| NULLS.iter().any(|null| text.trim().eq_ignore_ascii_case(null));
-    let nulls: Vec<_> = file.captions.iter().filter(|caption| is_null(&caption.text)).collect();
-    let often = nulls.len() >= NULLS_FEWEST
-        && nulls.len() as f64 >= NULLS_SHARE * file.captions.len() as f64;
-    let finding = if often { Finding::error } else { Finding::note };
-    let of = |caption: &&super::Caption| {
-        let text = shown(caption.text.trim());
-        let message = format!("the caption is `{text}`, which programs write for a missing value");
-        finding(FindingKind::NullCaption, message).at(caption.row).of(&caption.id)
+/// A marker of a vocabulary, or the mark of a space that SentencePiece (`▁`), byte-level BPE (`Ġ`) or WordPiece (`##ing`) leaves
+/// when tokens are joined and not decoded.
+fn special_token(text: &str) -> Option<String> {
+    let lower = text.to_lowercase();
+    let token = SPECIAL_TOKENS.iter().find(|token| lower.contains(*token));
+    let mut words = lower.split_whitespace();
+    let word = || SPECIAL_WORDS.iter().find(|known| words.any(|word| word == **known));
+    let piece = || {
+        let pieces = text.split_whitespace();
+        let word_piece =
+            |word: &&str| word.len() > 2 && word.starts_with("##") && word.as_bytes()[2] != b'#';
+        let numbered = lower.contains("<extra_id_").then(|| "<extra_id_…>".to_owned());
+        let marks = ["▁", "Ġ", "Ċ", "</w>", "@@ "];
+        let mark = marks.iter().find(|mark| text.contains(**mark)).map(|mark| (*mark).to_owned());
+        numbered.or(mark).or_else(|| pieces.into_iter().find(word_piece).map(shown))
     };
-    nulls.iter().map(of).collect()
+    token.or_else(word).map(|token| (*token).to_owned()).or_else(piece)
+}
+
+/// Whether a quote stands inside of the quotes too, so that those outside do not belong together: `"a" and "b"`.
+fn is_quoted_inside(text: &str, (open, close): (char, char)) -> bool {
+    let inner = &text[open.len_utf8()..text.len() - close.len_utf8()];
+    // An apostrophe inside is none.
+    open != '\'' && inner.contains([open, close])
+}
+
+/// Whether a caption only repeats the id of its image. A word may be both, such as `dog`; a number or a file name is none.
+fn is_own_id(text: &str, id: &str) -> bool {
+    let names_image = image_id::is_plain(text) || text.contains(['_', '/', '\\']);
+    !id.is_empty() && names_image && image_id::wide_key(text) == image_id::wide_key(id)
+}
+
+/// One rule for NUL wherever it stands: the row is an error. Other control characters are noted.
+fn controls(file: &CaptionFile) -> Vec<Finding> {
+    let is_control = |c: char| c.is_control() && !matches!(c, '\n' | '\r' | '\t');
+    let of = |caption: &super::Caption| {
+        let texts = [&caption.id, &caption.text];
+        let finding = if texts.iter().any(|text| text.contains('\0')) {
+            let message = "a NUL character stands in the row; write it again as text";
+            Finding::error(FindingKind::ControlCharacter, message)
+        } else if texts.iter().any(|text| text.contains(is_control)) {
+            let message = "a control character stands in the row; write it again as text";
+            Finding::note(FindingKind::ControlCharacter, message)
+        } else {
+            return None;
+        };
+        Some(finding.at(caption.row).of(&caption.id))
+    };
+    file.captions.iter().filter_map(of).collect()
+}
+
+/// What stands for a caption that is not there. A placeholder may once be a caption, as `none` may; an error of a spreadsheet not.
+fn nulls(file: &CaptionFile) -> Vec<Finding> {
+    let stands = |known: &[&str], text: &str| {
+        known
+            .iter()
+            .any(|known| text.trim().trim_end_matches(['.', '…']).eq_ignore_ascii_case(known))
+            || known.iter().any(|known| text.trim().eq_ignore_ascii_case(known))
+    };
+    let often = |count: usize| {
+        count >= NULLS_FEWEST && count as f64 >= NULLS_SHARE * file.captions.len() as f64
+    };
+    let kinds: [(&[&str], FindingKind, &str); 3] = [
+        (&NULLS, FindingKind::NullCaption, "which programs write for a missing value"),
+        (
+            &SHEET_ERRORS,
+            FindingKind::NullCaption,
+            "which spreadsheets write where a formula failed",
+        ),
+        (&PLACEHOLDERS, FindingKind::PlaceholderCaption, "which holds the place of a caption"),
+    ];
+    let mut findings = Vec::new();
+    for (known, kind, what) in kinds {
+        let found: Vec<_> = file.captions.iter().filter(|c| stands(known, &c.text)).collect();
+        let is_error = known == SHEET_ERRORS || (known == NULLS && often(found.len()));
+        let finding = if is_error { Finding::error } else { Finding::note };
+        findings.extend(found.into_iter().map(|caption| {
+            let message = format!("the caption is `{}`, {what}", shown(caption.text.trim()));
+            finding(kind, message).at(caption.row).of(&caption.id)
+        }));
+    }
+    findings
 }
 
 fn constant(file: &CaptionFile) -> Option<Finding> {
+    let (text, count) = most_common(file)?;
+    let all = file.captions.len();
+    let message = format!("{count} of {all} captions are the same: `{}`", shown(text));
+    Some(Finding::note(FindingKind::ConstantCaption, message))
+}
+
+/// Notes references of which more than half are one text: that is a file of placeholders. The note does not show the text, which
+/// a contest may hide.
+pub fn placeholders(references: &CaptionFile) -> Option<Finding> {
+    let (_, count) = most_common(references)?;
+    let message = format!(
+        "{count} of {} references are the same text: these look like placeholders, as in sample_submission.csv; check that this is \
+         the file of references",
+        references.captions.len()
+    );
+    Some(Finding::note(FindingKind::ConstantCaption, message))
+}
+
+/// The text of more than half of the captions, and of how many.
+fn most_common(file: &CaptionFile) -> Option<(&str, usize)> {
     let mut counts: HashMap<&str, usize> = HashMap::new();
     for caption in &file.captions {
         *counts.entry(caption.text.trim()).or_default() += 1;
@@ -125,10 +335,8 @@ fn constant(file: &CaptionFile) -> Option<Finding> {
     counts.remove("");
     let (text, count) = counts.into_iter().max_by_key(|&(_, count)| count)?;
     let all = file.captions.len();
-    (all >= CONSTANT_FEWEST && count as f64 > CONSTANT_SHARE * all as f64).then(|| {
-        let message = format!("{count} of {all} captions are the same: `{}`", shown(text));
-        Finding::note(FindingKind::ConstantCaption, message)
-    })
+    let is_most = all >= CONSTANT_FEWEST && count as f64 > CONSTANT_SHARE * all as f64;
+    is_most.then_some((text, count))
 }
 
 #[cfg(test)]

@@ -1,115 +1,196 @@
 //! Caption files in Apache Parquet.
 //!
-//! A damaged footer is an error like any other. Damage inside the pages is too where the reader notices it, but a page header that
-//! claims billions of values makes the reader allocate them, and a failed allocation ends the process (polars does not check the
-//! optional checksums of pages).
+//! Every row is a record, so that nested columns, lists of captions and known documents are what they are in JSON. A damaged footer
+//! is an error like any other, and so is damage inside the pages: what they claim is looked at ([`pages`]) before polars allocates
+//! it. (polars does not check the optional checksums of pages.)
 
 use std::io::Cursor;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use polars::io::parquet::read::_internal::to_deserializer;
 use polars::io::parquet::read::FileMetadata;
-use polars::prelude::{
-    ArrowDataType, Column, DataFrame, DataType, IdxCa, IdxSize, IntoColumn, ParquetReader,
-    PolarsResult, SerReader,
-};
+use polars::prelude::{ParquetReader, PolarsError, SerReader};
+use polars_arrow::array::Array;
+use polars_arrow::datatypes::{ArrowSchema, Field};
+use polars_buffer::Buffer;
+use serde_json::{Map, Value};
 
-use super::Format;
 use super::builder::Builder;
-use super::column::{Layout, Picker};
+use super::column::{Layout, Picker, is_caption_name, is_id_name, listed};
 use super::error::ReadProblem;
 use super::finding::{Finding, FindingKind};
+use super::json::Records;
+use super::{Format, arrow, pages, source};
 
-/// Reads a whole file whose columns decompress to at most `max_bytes`.
+/// Columns of nested values that known documents have; others are not even decoded.
+const NESTED: [&str; 4] = ["conversations", "messages", "doc", "output"];
+
+/// Reads a whole file whose columns decompress to at most `max_bytes`, and to no more than is in proportion to its size.
 pub(super) fn read(
     bytes: Vec<u8>,
     max_bytes: u64,
     picker: &Picker<'_>,
     rows: &mut Builder,
 ) -> Result<Format, ReadProblem> {
+    let limit = source::most_held(bytes.len() as u64).min(max_bytes);
     // The Parquet reader has assertions about the file's inner offsets, so a damaged file may panic in it.
-    let read = catch_unwind(AssertUnwindSafe(|| frame(bytes, max_bytes, picker, rows)));
-    let (table, layout) = read.unwrap_or_else(|_| {
-        Err(ReadProblem::Parquet("its inner structure is damaged".to_owned()))
+    let read = catch_unwind(AssertUnwindSafe(|| records(bytes.into(), limit, picker, rows)));
+    let damaged = || Err(ReadProblem::Parquet("its inner structure is damaged".to_owned()));
+    read.unwrap_or_else(|_| damaged()).map_err(|problem| match problem {
+        ReadProblem::Unpacks { limit } if limit == max_bytes => {
+            ReadProblem::TooLarge { what: "the decompressed content is", limit }
+        }
+        other => other,
     })?;
-    let (ids, captions) =
-        (&table.columns()[layout.id], layout.caption.map(|at| &table.columns()[at]));
-    rows.name_columns(Some(ids.name()), captions.map(|captions| captions.name().as_str()));
-
-    let ids = texts(ids, "image ids")?;
-    let mut source_rows: Vec<IdxSize> = Vec::with_capacity(table.height());
-    let mut push = |rows: &mut Builder, index: usize, caption: Option<String>| {
-        let row = index as u64 + 1;
-        let id = ids.get(index).and_then(Option::as_deref).unwrap_or_default();
-        if caption.is_none() && picker.wants_captions() {
-            let finding = Finding::error(FindingKind::NullCaption, "the caption is null");
-            rows.find(finding.at(row).of(id));
-        }
-        rows.push(row, None, id, caption.unwrap_or_default());
-        source_rows.push(index as IdxSize);
-    };
-    match captions {
-        Some(captions) if matches!(captions.dtype(), DataType::List(_)) => {
-            let lists = captions.list().map_err(damaged)?;
-            for index in 0..lists.len() {
-                let list = lists.get_as_series(index);
-                let list = list.map(|list| texts(&list.into_column(), "captions")).transpose()?;
-                match list {
-                    Some(list) if !list.is_empty() => {
-                        list.into_iter().for_each(|caption| push(rows, index, caption));
-                    }
-                    _ => push(rows, index, None),
-                }
-            }
-        }
-        Some(captions) => {
-            for (index, caption) in texts(captions, "captions")?.into_iter().enumerate() {
-                push(rows, index, caption);
-            }
-        }
-        None => (0..table.height()).for_each(|index| push(rows, index, Some(String::new()))),
-    }
-    let others = others(&table, layout).and_then(|others| {
-        let aligned = source_rows.len() == others.height();
-        if aligned { Ok(others) } else { others.take(&IdxCa::from_vec("".into(), source_rows)) }
-    });
-    rows.typed_columns(others.map_err(damaged)?);
     Ok(Format::Parquet)
 }
 
-/// The columns that are kept, id and caption among them.
-fn frame(
-    bytes: Vec<u8>,
-    max_bytes: u64,
+fn records(
+    bytes: Buffer<u8>,
+    limit: u64,
     picker: &Picker<'_>,
     rows: &mut Builder,
-) -> Result<(DataFrame, Layout), ReadProblem> {
-    let mut reader = ParquetReader::new(Cursor::new(bytes));
-    let metadata = reader.get_metadata().map_err(damaged)?;
-    check_sizes(metadata, max_bytes)?;
+) -> Result<(), ReadProblem> {
+    let mut reader = ParquetReader::new(Cursor::new(&*bytes));
+    let metadata = reader.get_metadata().map_err(damaged)?.clone();
+    check_sizes(&metadata, limit)?;
     let schema = reader.schema().map_err(damaged)?;
-    let names: Vec<String> = schema.iter_names().map(|name| name.to_string()).collect();
-    let all = picker.pick(&names)?;
-    let wanted = [Some(all.id), all.caption];
-    let mut kept = Vec::new();
-    for (at, field) in schema.iter_values().enumerate() {
-        if wanted.contains(&Some(at)) || (is_plain(field.dtype()) && Builder::keeps(kept.len())) {
-            kept.push(at);
-        } else {
-            rows.columns_left_out();
+    let names: Vec<String> = schema.iter_names().map(ToString::to_string).collect();
+    let layout = picker.pick(&names);
+    let chosen = layout.as_ref().ok().cloned().unwrap_or_default();
+    check_types(&schema, &chosen)?;
+    let columns = columns(&schema, picker, &chosen, rows);
+    let is_read = |name: &str| columns.iter().any(|column| column.whole.name == name);
+    pages::check(&bytes, &metadata, is_read, limit)?;
+    if metadata.num_rows == 0 || columns.is_empty() {
+        let Layout { id, captions } = layout?;
+        let captions: Vec<&str> = captions.iter().map(|&at| names[at].as_str()).collect();
+        rows.name_columns(id.map(|at| names[at].as_str()), &captions);
+        return Ok(());
+    }
+    let mut records = Records::new(rows, picker);
+    for group in 0..metadata.row_groups.len() {
+        let mut cells: Vec<Cells> = columns
+            .iter()
+            .map(|column| column.cells(&bytes, &metadata, group))
+            .collect::<Result<_, _>>()
+            .map_err(damaged)?;
+        for row in 0..metadata.row_groups[group].num_rows() {
+            let names = columns.iter().map(|column| column.whole.name.to_string());
+            let record: Map<String, Value> = names.zip(cells.iter_mut().map(Cells::next)).collect();
+            if group == 0 && row == 0 {
+                records.know(&record);
+            }
+            records.record(None, None, &record);
         }
     }
-    let position = |at: usize| kept.iter().position(|&kept| kept == at);
-    let layout = Layout {
-        id: position(all.id).expect("the id column is kept"),
-        caption: all.caption.and_then(position),
+    records.finish()
+}
+
+/// A column that is read, and the part of it that can be.
+struct Column {
+    whole: Field,
+    part: Field,
+}
+
+/// The columns that are read: those that were chosen, and what may be of use beside them. Others are named in a note.
+fn columns(
+    schema: &ArrowSchema,
+    picker: &Picker<'_>,
+    chosen: &Layout,
+    rows: &mut Builder,
+) -> Vec<Column> {
+    let root = |path: &Option<String>| path.as_ref()?.split(['.', '[']).next().map(str::to_owned);
+    let asked = [root(&picker.options.id_column), root(&picker.options.caption_column)];
+    let mut columns = Vec::new();
+    let mut left_out: Vec<String> = Vec::new();
+    for (at, whole) in schema.iter_values().enumerate() {
+        let name = whole.name.as_str();
+        let is_chosen = chosen.id == Some(at) || chosen.captions.contains(&at);
+        let is_wanted = is_chosen
+            || asked.iter().flatten().any(|asked| asked == name)
+            || (is_id_name(name) || is_caption_name(name) || NESTED.contains(&name))
+            || (!arrow::is_nested(&whole.dtype) && Builder::keeps(columns.len()));
+        match arrow::readable(whole, is_chosen).filter(|_| is_wanted) {
+            Some(part) => columns.push(Column { whole: whole.clone(), part }),
+            None => left_out.push(format!("{name} ({})", arrow::name(&whole.dtype))),
+        }
+    }
+    if !left_out.is_empty() {
+        let message = format!("not read, beside ids and captions, are {}", listed(&left_out));
+        rows.find(Finding::note(FindingKind::ColumnNames, message));
+    }
+    columns
+}
+
+impl Column {
+    /// The cells of a group of rows.
+    fn cells(
+        &self,
+        bytes: &Buffer<u8>,
+        metadata: &FileMetadata,
+        group: usize,
+    ) -> Result<Cells, PolarsError> {
+        let mut is_read = Vec::new();
+        arrow::leaves(&self.whole.dtype, Some(&self.part.dtype), &mut is_read);
+        let root = |path: &[polars::prelude::PlSmallStr]| path.first() == Some(&self.whole.name);
+        let leaves = metadata.row_groups[group]
+            .parquet_columns()
+            .iter()
+            .filter(|leaf| root(&leaf.descriptor().path_in_schema));
+        let read = leaves.zip(is_read).filter(|(_, is_read)| *is_read).map(|(leaf, _)| {
+            let range = leaf.byte_range();
+            (leaf, bytes.clone().sliced(range.start as usize..range.end as usize))
+        });
+        let (arrays, _) = to_deserializer(read.collect(), self.part.clone(), None)?;
+        Ok(Cells { arrays, array: 0, row: 0 })
+    }
+}
+
+/// The cells of a column, one after the other.
+struct Cells {
+    arrays: Vec<Box<dyn Array>>,
+    array: usize,
+    row: usize,
+}
+
+impl Cells {
+    fn next(&mut self) -> Value {
+        while self.arrays.get(self.array).is_some_and(|array| self.row >= array.len()) {
+            self.array += 1;
+            self.row = 0;
+        }
+        let value = self
+            .arrays
+            .get(self.array)
+            .map_or(Value::Null, |array| arrow::value(array.as_ref(), self.row));
+        self.row += 1;
+        value
+    }
+}
+
+/// Refuses columns whose type cannot hold what they were chosen for.
+fn check_types(schema: &ArrowSchema, chosen: &Layout) -> Result<(), ReadProblem> {
+    let field = |at: usize| schema.get_at_index(at).map(|(_, field)| field);
+    let refused = |field: &Field, wanted| ReadProblem::ColumnType {
+        column: field.name.to_string(),
+        found: arrow::name(&field.dtype),
+        wanted,
     };
-    let table = reader.with_projection(Some(kept)).finish().map_err(damaged)?;
-    Ok((table, layout))
+    for field in chosen.captions.iter().filter_map(|&at| field(at)) {
+        if !arrow::holds_text(&field.dtype) || arrow::readable(field, true).is_none() {
+            return Err(refused(field, "captions"));
+        }
+    }
+    match chosen.id.and_then(field) {
+        Some(field) if arrow::readable(field, true).is_none() => Err(refused(field, "image ids")),
+        _ => Ok(()),
+    }
 }
 
 /// Refuses what would not fit, and what a damaged footer claims: the reader allocates what it is told, and a failed allocation
 /// ends the process.
-fn check_sizes(metadata: &FileMetadata, max_bytes: u64) -> Result<(), ReadProblem> {
+fn check_sizes(metadata: &FileMetadata, limit: u64) -> Result<(), ReadProblem> {
     let mut rows = 0u64;
     let mut bytes = 0u64;
     for group in &metadata.row_groups {
@@ -128,52 +209,19 @@ fn check_sizes(metadata: &FileMetadata, max_bytes: u64) -> Result<(), ReadProble
             "its footer contradicts itself about the rows".to_owned(),
         ));
     }
-    if rows.max(bytes) > max_bytes {
-        return Err(ReadProblem::TooLarge {
-            what: "the decompressed content is",
-            limit: max_bytes,
-        });
+    if rows.max(bytes) > limit {
+        return Err(ReadProblem::Unpacks { limit });
     }
     Ok(())
 }
 
-/// Whether another column can be kept: text, numbers and truth values can; dates, decimals and nested values would need more of
-/// polars than reading captions does.
-fn is_plain(dtype: &ArrowDataType) -> bool {
-    use ArrowDataType as D;
-    match dtype {
-        D::Boolean | D::Int32 | D::Int64 | D::UInt32 | D::UInt64 | D::Float32 | D::Float64 => true,
-        D::Utf8 | D::LargeUtf8 | D::Utf8View => true,
-        D::Dictionary(_, values, _) => matches!(**values, D::Utf8 | D::LargeUtf8 | D::Utf8View),
-        _ => false,
-    }
-}
-
-fn others(table: &DataFrame, layout: Layout) -> PolarsResult<DataFrame> {
-    let columns = table.columns().iter().enumerate();
-    let others = columns.filter(|(at, _)| *at != layout.id && Some(*at) != layout.caption);
-    DataFrame::new(table.height(), others.map(|(_, column)| column.clone()).collect())
-}
-
-fn texts(column: &Column, wanted: &'static str) -> Result<Vec<Option<String>>, ReadProblem> {
-    let holds_text = match column.dtype() {
-        DataType::String | DataType::Null => true,
-        dtype if dtype.is_categorical() => true,
-        // Images may have numbers for ids; a caption that is a number is a mistake in the choice of the column.
-        dtype => wanted == "image ids" && dtype.is_primitive_numeric(),
-    };
-    if !holds_text {
-        return Err(ReadProblem::ColumnType {
-            column: column.name().to_string(),
-            found: column.dtype().to_string(),
-            wanted,
-        });
-    }
-    let texts = column.cast(&DataType::String).map_err(damaged)?;
-    let texts = texts.str().map_err(damaged)?;
-    Ok(texts.iter().map(|text| text.map(str::to_owned)).collect())
-}
-
-fn damaged(error: polars::prelude::PolarsError) -> ReadProblem {
-    ReadProblem::Parquet(error.to_string().replace('\n', " "))
+/// The reader's own words, as one line and without the names of its types.
+fn damaged(error: PolarsError) -> ReadProblem {
+    let message = error.to_string().replace('\n', " ");
+    let plain = !message.contains("::") && !message.contains("Field");
+    ReadProblem::Parquet(if plain {
+        message
+    } else {
+        "it is of a kind that is not supported".into()
+    })
 }

@@ -5,6 +5,7 @@
 //! closing quote (on one line, so still readable), and lines that open a quote which is not closed before the rules of RFC 4180
 //! are broken; those are read without quoting, and reading goes on with the next line.
 
+use std::borrow::Cow;
 use std::ops::Range;
 
 /// How the records of a segment are to be read.
@@ -27,6 +28,33 @@ pub(super) struct Segment {
     pub line: u64,
     /// How to read it.
     pub quoting: Quoting,
+}
+
+/// The content without the spaces between a delimiter and a quote (`301, "a kite, over sand"`), which would make the quotes part of
+/// the text; and where in what is left they were.
+pub(super) fn without_spaces_before(bytes: &[u8], delimiter: u8) -> (Cow<'_, [u8]>, Vec<usize>) {
+    let pattern = [delimiter, b' ', b'"'];
+    if !matches!(delimiter, b',' | b';') || !bytes.windows(3).any(|window| window == pattern) {
+        return (bytes.into(), Vec::new());
+    }
+    let mut out = Vec::with_capacity(bytes.len());
+    let mut dropped = Vec::new();
+    let (mut quoted, mut field_start, mut at) = (false, true, 0);
+    while let Some(&byte) = bytes.get(at) {
+        let spaces = bytes[at..].iter().take_while(|&&byte| byte == b' ').count();
+        if !quoted && field_start && spaces > 0 && bytes.get(at + spaces) == Some(&b'"') {
+            dropped.extend(std::iter::repeat_n(out.len(), spaces));
+            at += spaces;
+            continue;
+        }
+        // A doubled quote closes and opens again.
+        quoted = if byte == b'"' && (quoted || field_start) { !quoted } else { quoted };
+        field_start = !quoted && (byte == delimiter || byte == b'\n' || byte == b'\r')
+            || (byte == b'"' && !quoted);
+        out.push(byte);
+        at += 1;
+    }
+    (out.into(), dropped)
 }
 
 /// Cuts a file into segments that cover it. Every byte is looked at a bounded number of times: a record that runs over several

@@ -9,9 +9,21 @@ use sha2::{Digest, Sha256};
 
 use super::error::ReadProblem;
 use super::finding::{Finding, FindingKind};
+use super::foreign;
 
 const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
 const UTF8_BOM: [u8; 3] = [0xef, 0xbb, 0xbf];
+
+/// Most bytes that a compressed file of `raw` bytes may decompress to. Captions compress to a fifth, lists of records to a
+/// thirtieth; what goes far beyond is made to fill the memory.
+fn most_unpacked(raw: u64) -> u64 {
+    raw.saturating_mul(32).saturating_add(32 << 20)
+}
+
+/// Most bytes of memory that the rows read from a file of `raw` bytes may take: a row of a few letters takes a hundred bytes.
+pub(super) fn most_held(raw: u64) -> u64 {
+    raw.saturating_mul(128).saturating_add(256 << 20)
+}
 
 /// What stands in a file.
 pub(super) struct Source {
@@ -27,7 +39,8 @@ pub(super) struct Source {
     pub findings: Vec<Finding>,
 }
 
-/// Reads, hashes and, where the content is gzip, decompresses a file of at most `max_bytes` before and after decompression.
+/// Reads, hashes and, where the content is gzip, decompresses a file of at most `max_bytes` before and after decompression, and
+/// of at most [`most_unpacked`] after it.
 pub(super) fn load(path: &Path, max_bytes: u64) -> Result<Source, ReadProblem> {
     let metadata = fs::metadata(path).map_err(from_io)?;
     if metadata.is_dir() {
@@ -45,11 +58,15 @@ pub(super) fn load(path: &Path, max_bytes: u64) -> Result<Source, ReadProblem> {
     let mut bytes = Vec::new();
     if gzipped {
         let decoder = MultiGzDecoder::new(&mut raw);
-        if let Err(reason) = decoder.take(max_bytes + 1).read_to_end(&mut bytes) {
+        let limit = most_unpacked(metadata.len());
+        if let Err(reason) = decoder.take(max_bytes.min(limit) + 1).read_to_end(&mut bytes) {
             return Err(ReadProblem::Gzip { bytes: bytes.len(), reason });
         }
         if bytes.len() as u64 > max_bytes {
             return Err(too_large("the decompressed content is"));
+        }
+        if bytes.len() as u64 > limit {
+            return Err(ReadProblem::Unpacks { limit });
         }
         io::copy(&mut raw, &mut io::sink()).map_err(from_io)?;
     } else {
@@ -73,7 +90,7 @@ pub(super) fn load(path: &Path, max_bytes: u64) -> Result<Source, ReadProblem> {
     if bytes[skip..].iter().all(u8::is_ascii_whitespace) {
         return Err(ReadProblem::Empty);
     }
-    refuse_binary(&bytes)?;
+    foreign::refuse(&bytes)?;
     Ok(Source {
         bytes,
         skip,
@@ -81,6 +98,14 @@ pub(super) fn load(path: &Path, max_bytes: u64) -> Result<Source, ReadProblem> {
         raw_bytes: hashing.bytes,
         findings,
     })
+}
+
+/// Reads standard input as [`load`] reads a file: through one that is gone afterwards.
+pub(super) fn standard_input(max_bytes: u64) -> Result<Source, ReadProblem> {
+    let mut file = tempfile::NamedTempFile::new().map_err(from_io)?;
+    let mut input = io::stdin().lock().take(max_bytes.saturating_add(1));
+    io::copy(&mut input, &mut file).map_err(from_io)?;
+    load(file.path(), max_bytes)
 }
 
 /// Hashes and counts what is read through it.
@@ -109,52 +134,6 @@ fn from_io(error: io::Error) -> ReadProblem {
         io::ErrorKind::IsADirectory => ReadProblem::Directory,
         _ => ReadProblem::Io(error),
     }
-}
-
-/// Names what people hand in by mistake. Parquet, the one binary format that holds captions, passes.
-fn refuse_binary(bytes: &[u8]) -> Result<(), ReadProblem> {
-    const AS_TEXT: &str = "save the captions as CSV in UTF-8";
-    let known: [(&[u8], &str, &str); 9] = [
-        (
-            b"PK\x03\x04",
-            "this is a zip archive or an Excel workbook",
-            "unpack it, or save the sheet as CSV",
-        ),
-        (b"\xd0\xcf\x11\xe0", "this is an old Excel or Word document", "save the sheet as CSV"),
-        (b"\x89PNG", "this is a PNG image", "give the file of its captions"),
-        (b"\xff\xd8\xff", "this is a JPEG image", "give the file of its captions"),
-        (b"%PDF", "this is a PDF document", AS_TEXT),
-        (
-            b"\x28\xb5\x2f\xfd",
-            "this is compressed with zstd",
-            "decompress it, or compress it with gzip",
-        ),
-        (b"BZh", "this is compressed with bzip2", "decompress it, or compress it with gzip"),
-        (
-            b"\xff\xfe",
-            "this is UTF-16 text",
-            "convert it, for example with `iconv -f UTF-16 -t UTF-8`",
-        ),
-        (
-            b"\xfe\xff",
-            "this is UTF-16 text",
-            "convert it, for example with `iconv -f UTF-16 -t UTF-8`",
-        ),
-    ];
-    for (magic, what, advice) in known {
-        if bytes.starts_with(magic) {
-            return Err(ReadProblem::Binary { what, advice });
-        }
-    }
-    let parquet = bytes.starts_with(super::format::PARQUET_MAGIC);
-    let head = &bytes[..bytes.len().min(1 << 13)];
-    if !parquet && head.contains(&0) {
-        return Err(ReadProblem::Binary {
-            what: "this is a binary file, or text in UTF-16 or UTF-32",
-            advice: AS_TEXT,
-        });
-    }
-    Ok(())
 }
 
 #[cfg(test)]
@@ -206,13 +185,16 @@ mod tests {
         assert!(matches!(load_bytes(&bomb, 4096), Err(ReadProblem::TooLarge { .. })));
         assert!(matches!(load_bytes(&[b'a'; 101], 100), Err(ReadProblem::TooLarge { .. })));
         assert!(load_bytes(&[b'a'; 100], 100).is_ok());
+        let bomb = gzip(&vec![b'a'; 40 << 20]);
+        assert!(matches!(load_bytes(&bomb, 1 << 30), Err(ReadProblem::Unpacks { .. })));
+        assert!(load_bytes(&gzip(&vec![b'a'; 31 << 20]), 1 << 30).is_ok());
     }
 
     #[test]
     fn has_a_sentence_for_what_is_not_a_caption_file() {
         assert!(matches!(load_bytes(b"", 9), Err(ReadProblem::Empty)));
         assert!(matches!(load_bytes(b"\xef\xbb\xbf \n", 9), Err(ReadProblem::Empty)));
-        for binary in [&b"\x89PNG\r\n"[..], b"PK\x03\x04..", b"a\0b", b"\xff\xfea\0"] {
+        for binary in [&b"\x89PNG\r\n"[..], b"PK\x03\x04..", b"a\0b\0", b"\xff\xfea\0"] {
             assert!(matches!(load_bytes(binary, 99), Err(ReadProblem::Binary { .. })));
         }
         let dir = tempfile::tempdir().unwrap();

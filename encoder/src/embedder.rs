@@ -24,6 +24,17 @@ const CALIBRATION: usize = 128;
 /// Largest header of a safetensors file that is read.
 const MOST_HEADER: u64 = 100 << 20;
 
+/// Where embeddings are kept between captions, and between runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Keep<'a> {
+    /// In the cache of this folder, for all runs.
+    Folder(&'a Path),
+    /// Until the embedder is dropped, so that files share their captions.
+    Process,
+    /// Nowhere: what is measured must be computed.
+    Nowhere,
+}
+
 /// Why captions could not be embedded.
 #[derive(Debug, thiserror::Error)]
 pub enum EmbedError {
@@ -33,9 +44,6 @@ pub enum EmbedError {
     /// The encoder could not be loaded or run.
     #[error(transparent)]
     Encoder(#[from] EncoderError),
-    /// The cache could not be used.
-    #[error(transparent)]
-    Cache(#[from] CacheError),
     /// A file of the encoder could not be read.
     #[error(transparent)]
     File(#[from] DigestError),
@@ -86,27 +94,33 @@ pub struct Embedder {
     dtype: String,
     sha256: String,
     cache: Option<(EmbeddingCache, EncoderKey)>,
+    /// Why the cache was given up, until somebody asks.
+    trouble: Option<CacheError>,
     encoder: Option<Encoder>,
     encoded: usize,
     deviation: Option<Deviation>,
 }
 
 impl Embedder {
-    /// Finds the encoder `name` and opens its place in the cache of `cache_folder`, if any.
+    /// Finds the encoder `name` and opens its place among what is kept. A cache that cannot be used is given up, see
+    /// [`take_trouble`](Self::take_trouble).
     ///
     /// # Errors
-    /// No such encoder, one that is not BERT-shaped, or a cache that cannot be used.
+    /// No such encoder, or one that is not BERT-shaped.
     pub fn open(
         name: &str,
         options: Options,
-        cache_folder: Option<&Path>,
+        keep: Keep<'_>,
         hub: &hub::Settings,
     ) -> Result<Self, EmbedError> {
         let model = hub::resolve(name, Kind::Encoder, hub)?;
         let spec = Spec::read(&model.dir)?;
-        let mut hashes = cache_folder.map_or_else(HashMemo::default, |folder| {
-            HashMemo::open(&EmbeddingCache::hashes(folder))
-        });
+        // Here too: with everything in the cache no encoder is loaded, and the limit would label what it did not make.
+        options.check_length(&spec)?;
+        let mut hashes = match keep {
+            Keep::Folder(folder) => HashMemo::open(&EmbeddingCache::hashes(folder)),
+            Keep::Process | Keep::Nowhere => HashMemo::default(),
+        };
         let mut embedder = Self {
             model,
             engine: options.engine_label(),
@@ -115,18 +129,44 @@ impl Embedder {
             spec,
             options,
             cache: None,
+            trouble: None,
             encoder: None,
             encoded: 0,
             deviation: None,
         };
-        if let Some(folder) = cache_folder {
-            let cache = EmbeddingCache::open(folder)?;
-            let key = embedder.cache_key(&mut hashes)?;
-            let place = cache.encoder(&key, &embedder.description())?;
-            embedder.cache = Some((cache, place));
+        let key = embedder.cache_key(&mut hashes)?;
+        let place = |cache: EmbeddingCache| {
+            cache.encoder(&key, &embedder.description()).map(|place| (cache, place))
+        };
+        let cache = match keep {
+            Keep::Nowhere => return Ok(embedder),
+            Keep::Process => EmbeddingCache::temporary().and_then(place),
+            Keep::Folder(folder) => EmbeddingCache::open(folder).and_then(place),
+        };
+        match cache {
+            Ok(cache) => embedder.cache = Some(cache),
+            Err(error) => {
+                embedder.cache = EmbeddingCache::temporary().and_then(place).ok();
+                embedder.trouble = Some(error);
+            }
+        }
+        if matches!(keep, Keep::Folder(_)) {
             hashes.save();
         }
         Ok(embedder)
+    }
+
+    /// Why the cache was given up since this was last asked: it is damaged, full or read-only. The embeddings are the same
+    /// without it; they only have to be computed again.
+    pub fn take_trouble(&mut self) -> Option<CacheError> {
+        self.trouble.take()
+    }
+
+    /// Goes on without the cache that failed: the captions of this process still share their embeddings.
+    fn give_up(&mut self, key: &EncoderKey, error: CacheError) {
+        let fresh = |cache: EmbeddingCache| key.place_in(&cache).map(|place| (cache, place));
+        self.cache = EmbeddingCache::temporary().and_then(fresh).ok();
+        self.trouble.get_or_insert(error);
     }
 
     /// Everything that an embedding depends on, besides the caption.
@@ -192,9 +232,7 @@ impl Embedder {
 
     /// Most tokens of a caption that count.
     pub fn max_length(&self) -> usize {
-        self.options
-            .max_length
-            .map_or(self.spec.max_length, |limit| limit.min(self.spec.max_length))
+        self.options.max_length.unwrap_or(self.spec.max_length)
     }
 
     /// Captions that were encoded rather than found in the cache, so far.
@@ -226,7 +264,7 @@ impl Embedder {
     /// distinct caption counting once for every place it stands in.
     ///
     /// # Errors
-    /// The encoder cannot be loaded or failed, or the cache cannot be used.
+    /// The encoder cannot be loaded or failed.
     pub fn embed(
         &mut self,
         captions: &[&str],
@@ -234,10 +272,7 @@ impl Embedder {
     ) -> Result<Array2<f32>, EmbedError> {
         let distinct = Distinct::of(captions);
         let texts = &distinct.captions;
-        let mut found = match &self.cache {
-            Some((cache, key)) => cache.get(*key, texts, self.spec.dim)?,
-            None => vec![None; texts.len()],
-        };
+        let mut found = self.known(texts);
         let missing: Vec<usize> = (0..texts.len()).filter(|&i| found[i].is_none()).collect();
         progress(captions.len() - missing.len());
         for batch in missing.chunks(BATCH) {
@@ -255,6 +290,19 @@ impl Embedder {
             row.assign(vector.as_ref().expect("what was not found was encoded above"));
         }
         Ok(distinct.spread(embeddings))
+    }
+
+    /// The embeddings that are kept.
+    fn known(&mut self, captions: &[&str]) -> Vec<Option<Array1<f32>>> {
+        let Some((cache, key)) = &self.cache else { return vec![None; captions.len()] };
+        match cache.get(key, captions, self.spec.dim) {
+            Ok(found) => found,
+            Err(error) => {
+                let key = key.clone();
+                self.give_up(&key, error);
+                vec![None; captions.len()]
+            }
+        }
     }
 
     /// Encodes some of the captions in f32 too, evenly spread over them, and compares.
@@ -303,8 +351,11 @@ impl Embedder {
     ) -> Result<Array2<f32>, EmbedError> {
         let rows = self.encoder()?.encode_distinct(captions, progress)?;
         self.encoded += captions.len();
-        if let Some((cache, key)) = &mut self.cache {
-            cache.put(*key, captions, rows.view())?;
+        if let Some((cache, key)) = &mut self.cache
+            && let Err(error) = cache.put(key, captions, rows.view())
+        {
+            let key = key.clone();
+            self.give_up(&key, error);
         }
         Ok(rows)
     }

@@ -30,14 +30,14 @@ impl Encoder {
     pub fn load(spec: &Spec, options: &Options) -> Result<Encoder, EncoderError> {
         let mut tokens = Tokens::load(spec)?;
         let max_length = options.max_length.unwrap_or(spec.max_length);
-        if max_length <= tokens.specials() || max_length > spec.max_positions {
+        options.check_length(spec)?;
+        if max_length <= tokens.specials() {
             return Err(EncoderError::Option {
                 option: "--max-length",
                 value: max_length.to_string(),
                 reason: format!(
-                    "this encoder takes {} to {} tokens, special tokens included",
-                    tokens.specials() + 1,
-                    spec.max_positions
+                    "this encoder takes {} tokens at least, special tokens included",
+                    tokens.specials() + 1
                 ),
             });
         }

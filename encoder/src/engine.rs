@@ -6,8 +6,8 @@ use std::str::FromStr;
 use fgd_kernels::Level;
 use serde::{Deserialize, Serialize};
 
-use super::EncoderError;
 use super::chunk::Chunk;
+use super::{EncoderError, Spec};
 
 /// How the embeddings are computed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -64,7 +64,8 @@ pub struct Options {
     pub engine: EngineKind,
     /// `cpu`; with the candle engine also `cuda:N`.
     pub device: String,
-    /// Cut captions at this many tokens, special tokens included, instead of at [`Spec::max_length`](crate::Spec::max_length).
+    /// Cut captions at this many tokens, special tokens included, instead of at [`Spec::max_length`](crate::Spec::max_length);
+    /// at most as many as the encoder has positions.
     pub max_length: Option<usize>,
 }
 
@@ -75,6 +76,21 @@ impl Default for Options {
 }
 
 impl Options {
+    /// Whether the encoder has positions for so many tokens.
+    pub(super) fn check_length(&self, spec: &Spec) -> Result<(), EncoderError> {
+        match self.max_length.filter(|length| *length > spec.max_positions) {
+            None => Ok(()),
+            Some(length) => Err(EncoderError::Option {
+                option: "--max-length",
+                value: length.to_string(),
+                reason: format!(
+                    "this encoder takes up to {} tokens, special tokens included",
+                    spec.max_positions
+                ),
+            }),
+        }
+    }
+
     /// Name and variant of the engine, such as `packed/avx2`, without loading an encoder.
     pub fn engine_label(&self) -> String {
         match self.engine {

@@ -26,6 +26,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod beginning;
 pub mod cache;
 #[cfg(feature = "candle")]
 mod candle;
@@ -45,7 +46,7 @@ mod weights;
 use chunk::Chunk;
 use engine::Engine;
 
-pub use embedder::{Deviation, EmbedError, Embedder, Identity};
+pub use embedder::{Deviation, EmbedError, Embedder, Identity, Keep};
 pub use encoder::Encoder;
 pub use engine::{EngineKind, Options};
 pub use error::EncoderError;

@@ -1,14 +1,21 @@
 //! Captions to token ids, exactly as sentence-transformers does it: strip, lower-case where the encoder says so,
 //! tokenise, cut on the right, add the special tokens. Padding is never added: engines work on whole captions.
+//!
+//! Tokenising takes time for every letter, so what no token that counts can come from is cut before it ([`Beginning`]).
 
 use rayon::prelude::*;
 use tokenizers::tokenizer::{PostProcessor, Tokenizer, TruncationDirection};
 
 use super::{EncoderError, Spec};
+use crate::beginning::Beginning;
+
+/// Tokens of a caption that are counted; nobody asks how many more there are.
+const MOST_COUNTED: usize = 10_000;
 
 /// The tokenizer of an encoder, usable without its weights.
 pub struct Tokens {
     tokenizer: Tokenizer,
+    beginning: Beginning,
     /// Special tokens that are added to every caption.
     specials: usize,
     max_length: usize,
@@ -35,6 +42,7 @@ impl Tokens {
         let specials =
             tokenizer.get_post_processor().map_or(0, |processor| processor.added_tokens(false));
         Ok(Tokens {
+            beginning: Beginning::of(&tokenizer),
             tokenizer,
             specials,
             max_length: spec.max_length,
@@ -54,14 +62,15 @@ impl Tokens {
         self.specials
     }
 
-    /// The number of tokens of every caption before truncation, special tokens included.
+    /// The number of tokens of every caption before truncation, special tokens included; of captions with more than 10,000
+    /// it may be any number above that.
     ///
     /// # Errors
     /// The tokenizer refused a caption.
     pub fn counts(&self, captions: &[&str]) -> Result<Vec<usize>, EncoderError> {
         captions
             .par_iter()
-            .map(|caption| Ok(self.tokenize(caption)?.len() + self.specials))
+            .map(|caption| Ok(self.tokenize(caption, MOST_COUNTED)?.len() + self.specials))
             .collect()
     }
 
@@ -70,8 +79,8 @@ impl Tokens {
         captions
             .par_iter()
             .map(|caption| {
-                let mut encoding = self.tokenize(caption)?;
                 let room = self.max_length.saturating_sub(self.specials);
+                let mut encoding = self.tokenize(caption, room)?;
                 encoding.truncate(room, 0, TruncationDirection::Right);
                 let encoding = self
                     .tokenizer
@@ -82,8 +91,9 @@ impl Tokens {
             .collect()
     }
 
-    fn tokenize(&self, caption: &str) -> Result<tokenizers::Encoding, EncoderError> {
-        let text = caption.trim();
+    /// The first `most` tokens, or a few more.
+    fn tokenize(&self, caption: &str, most: usize) -> Result<tokenizers::Encoding, EncoderError> {
+        let text = self.beginning.cut(caption.trim(), most);
         let result = match self.lower_case {
             true => self.tokenizer.encode_fast(text.to_lowercase(), false),
             false => self.tokenizer.encode_fast(text, false),

@@ -7,7 +7,7 @@ use super::{Difference, Finding, Measure, ScoreResults};
 /// Submissions in the order of their rank.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct LeaderboardResults {
-    /// Images that every submission was scored on.
+    /// Images that every submission was scored on; those of the public part where the record shows only that.
     pub n: u64,
     /// Reference captions they were scored against.
     pub references: u64,
@@ -30,7 +30,7 @@ pub struct LeaderboardResults {
 pub struct Split {
     /// Where the split comes from: `seed` or the name of a column.
     pub source: String,
-    /// The seed, where it was drawn.
+    /// The seed, where it was drawn; `None` in a record of the public part, as the seed tells which images those are.
     pub seed: Option<u64>,
     /// Images of the public part.
     pub public: u64,

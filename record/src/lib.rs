@@ -32,13 +32,16 @@
 
 mod bench;
 mod caption;
+mod captions;
 mod compare;
+pub mod json;
 mod leaderboard;
 mod measure;
 mod nightly;
 mod provenance;
 mod roofline;
 mod score;
+mod secrets;
 mod train;
 
 use std::collections::BTreeMap;
@@ -50,14 +53,15 @@ pub use bench::{
     Scenario, Server, ServerOutcome, ServerPoint, SweepCell, Throughput, Validity,
 };
 pub use caption::{CaptionFailure, CaptionMilliseconds, CaptionResults, CaptionStages};
+pub use captions::{CaptionNumbers, CaptionTable, PRIVATE, PUBLIC, SPLIT, SystemCaptions};
 pub use compare::{
     CompareResults, Contrast, ContrastCaption, Difference, DifferenceSlice, Gate, System,
 };
 pub use leaderboard::{LeaderboardResults, Rejected, Split, Standing};
 pub use measure::{Measure, SetMeasure};
 pub use nightly::{
-    NightlyFinding, NightlyResults, NightlyStep, NightlyVerdict, StepOutcome, Trend, TrendChange,
-    TrendPoint,
+    NightlyFailure, NightlyFinding, NightlyResults, NightlyStep, NightlyVerdict, StepOutcome,
+    Trend, TrendChange, TrendPoint,
 };
 pub use provenance::{
     CheckpointInfo, Comparability, Deviation, EncoderInfo, Finding, Host, Input, Severity, Tool,
@@ -103,6 +107,9 @@ pub struct Record {
     /// Kind of the job and its numbers: `kind` and `results` in the document.
     #[serde(flatten)]
     pub results: Results,
+    /// Every caption, where the job was asked to keep them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub captions: Option<CaptionTable>,
     /// Seconds spent, by step.
     pub timings: BTreeMap<String, f64>,
 }
@@ -190,11 +197,12 @@ impl Record {
             .unwrap_or_else(|| "submission".into())
     }
 
-    /// The record's JSON document: pretty, one trailing newline, the same bytes for the same record.
+    /// The record's JSON document: pretty, one trailing newline, the same bytes for the same record, and nothing in
+    /// it that a terminal obeys ([`json::inert`]).
     pub fn to_json(&self) -> String {
         let mut text = serde_json::to_string_pretty(self)
             .expect("a record holds only finite numbers, strings and maps with string keys");
         text.push('\n');
-        text
+        json::inert(text)
     }
 }

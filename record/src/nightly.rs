@@ -18,9 +18,75 @@ pub struct NightlyResults {
     pub gates: Vec<super::Gate>,
     /// What was run.
     pub steps: Vec<NightlyStep>,
+    /// What the night owes: steps that failed, figures that are missing, conditions that could not be decided.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub failures: Vec<NightlyFailure>,
     /// Every series over time.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub trends: Vec<Trend>,
+}
+
+/// Names that a headline spells out; the others are counted.
+const NAMED: usize = 6;
+/// Characters of a reason in a headline.
+const BRIEF: usize = 160;
+
+impl NightlyResults {
+    /// The night in one line: what regressed, what failed and why, or that nothing did.
+    pub fn headline(&self) -> String {
+        let crossed = self.gates.iter().filter(|gate| gate.passed == Some(false));
+        let mut regressed = self.titles(NightlyVerdict::Regressed);
+        regressed.extend(crossed.map(|gate| gate.condition.clone()));
+        let failed: Vec<String> = (self.failures.iter().filter(|failure| !failure.allowed))
+            .map(|failure| format!("{} ({})", failure.subject, brief(&failure.reason)))
+            .collect();
+        let allowed = self.failures.iter().filter(|failure| failure.allowed);
+        let is_green = regressed.is_empty() && failed.is_empty();
+        let is_first = |f: &NightlyFinding| f.verdict == NightlyVerdict::InsufficientHistory;
+        let nothing = match self.findings.iter().all(is_first) {
+            true => "NOTHING TO COMPARE WITH YET",
+            false => "NO REGRESSION",
+        };
+        let parts = [
+            named("REGRESSED", &regressed),
+            named("FAILED", &failed),
+            is_green.then(|| nothing.to_owned()),
+            named("MOVED WITHOUT A GATE", &self.titles(NightlyVerdict::Moved)),
+            named("NEW SERIES", &self.titles(NightlyVerdict::NewSeries)),
+            named("IMPROVED", &self.titles(NightlyVerdict::Improved)),
+            named("allowed to fail", &allowed.map(|f| f.subject.clone()).collect::<Vec<_>>()),
+        ];
+        parts.into_iter().flatten().collect::<Vec<_>>().join(". ")
+    }
+
+    /// Whether something failed that the suite does not allow to.
+    pub fn has_failed(&self) -> bool {
+        self.failures.iter().any(|failure| !failure.allowed)
+    }
+
+    /// The figures of a verdict.
+    fn titles(&self, verdict: NightlyVerdict) -> Vec<String> {
+        let findings = self.findings.iter().filter(|finding| finding.verdict == verdict);
+        findings.map(|finding| format!("{} {}", finding.system, finding.metric)).collect()
+    }
+}
+
+fn named(what: &str, names: &[String]) -> Option<String> {
+    let more = match names.len().saturating_sub(NAMED) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    let shown = &names[..names.len().min(NAMED)];
+    (!names.is_empty()).then(|| format!("{what}: {}{more}", shown.join(", ")))
+}
+
+/// The end of a reason, which of a process that failed is its error.
+fn brief(reason: &str) -> String {
+    let error = reason.rsplit_once("error: ").map_or(reason, |(_, error)| error);
+    match error.char_indices().nth(BRIEF) {
+        Some((end, _)) => format!("{}…", &error[..end]),
+        None => error.to_owned(),
+    }
 }
 
 /// What is said of a figure.
@@ -33,6 +99,10 @@ pub enum NightlyVerdict {
     Regressed,
     /// There is no figure that counts: the step failed, did not run, or its benchmark is not valid.
     Invalid,
+    /// Beyond its band where no gate holds it; it is not accepted before somebody says so.
+    Moved,
+    /// The first figure since its references, its encoder or its definition changed.
+    NewSeries,
     /// Better than what was accepted.
     Improved,
     /// Too few accepted nights to say anything.
@@ -43,11 +113,24 @@ pub enum NightlyVerdict {
 }
 
 impl NightlyVerdict {
+    /// All verdicts, the most urgent first.
+    pub const ALL: [Self; 7] = [
+        Self::Regressed,
+        Self::Invalid,
+        Self::Moved,
+        Self::NewSeries,
+        Self::Improved,
+        Self::InsufficientHistory,
+        Self::Unchanged,
+    ];
+
     /// The verdict in words.
     pub fn name(self) -> &'static str {
         match self {
             Self::Regressed => "regressed",
             Self::Invalid => "invalid",
+            Self::Moved => "moved",
+            Self::NewSeries => "new series",
             Self::Improved => "improved",
             Self::InsufficientHistory => "insufficient history",
             Self::Unchanged => "unchanged",
@@ -91,6 +174,17 @@ pub struct NightlyFinding {
     /// p-value of a paired test, after Holm's correction over the suite.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub p_holm: Option<f64>,
+}
+
+/// Something that the night should have brought and did not.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NightlyFailure {
+    /// The step, the figures or the condition.
+    pub subject: String,
+    /// Why, in a sentence.
+    pub reason: String,
+    /// Whether the suite allows it to fail.
+    pub allowed: bool,
 }
 
 /// Something that was run.
@@ -182,4 +276,60 @@ pub struct TrendChange {
     pub change: f64,
     /// Whether the new level was accepted.
     pub accepted: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn finding(metric: &str, verdict: NightlyVerdict) -> NightlyFinding {
+        NightlyFinding {
+            system: "base".into(),
+            metric: metric.into(),
+            verdict,
+            ..NightlyFinding::default()
+        }
+    }
+
+    fn night(findings: Vec<NightlyFinding>, failures: &[(&str, &str, bool)]) -> NightlyResults {
+        let failure = |&(subject, reason, allowed): &(&str, &str, bool)| NightlyFailure {
+            subject: subject.into(),
+            reason: reason.into(),
+            allowed,
+        };
+        let failures = failures.iter().map(failure).collect();
+        NightlyResults { findings, failures, ..NightlyResults::default() }
+    }
+
+    #[test]
+    fn only_a_whole_night_without_trouble_is_no_regression() {
+        use NightlyVerdict::{InsufficientHistory, Invalid, Moved, Regressed, Unchanged};
+        let fine = || finding("cider", Unchanged);
+        let headline =
+            |findings, failures: &[(&str, &str, bool)]| night(findings, failures).headline();
+        assert_eq!(headline(vec![fine()], &[]), "NO REGRESSION");
+        assert_eq!(
+            headline(vec![finding("cider", InsufficientHistory)], &[]),
+            "NOTHING TO COMPARE WITH YET"
+        );
+        let gone =
+            ("score base", "exit code 1: reading; error: base.csv: there is no such file", false);
+        assert_eq!(
+            headline(vec![fine(), finding("fgd_paired", Invalid)], &[gone]),
+            "FAILED: score base (base.csv: there is no such file)"
+        );
+        assert_eq!(
+            headline(vec![finding("cider", Regressed), finding("bleu", Moved)], &[gone]),
+            "REGRESSED: base cider. FAILED: score base (base.csv: there is no such file). \
+             MOVED WITHOUT A GATE: base bleu"
+        );
+        let allowed = ("score base", "known", true);
+        assert_eq!(
+            headline(vec![fine()], &[allowed]),
+            "NO REGRESSION. allowed to fail: score base"
+        );
+        assert!(!night(vec![], &[allowed]).has_failed() && night(vec![], &[gone]).has_failed());
+        let many: Vec<_> = (0..9).map(|_| finding("cider", Regressed)).collect();
+        assert!(headline(many, &[]).ends_with("base cider and 3 more"));
+    }
 }

@@ -77,22 +77,25 @@ fn walk(node: &Handle, see: &mut impl FnMut(&str, &BTreeMap<String, String>)) {
 
 #[test]
 fn every_page_is_valid_html_with_unique_ids_and_links_that_lead_somewhere() {
-    let files = site(&records(), "valid");
+    let mut files = site(&records(), "valid");
     assert!(files.len() > 10);
+    files.insert("alone.html".into(), site::page(&records()).unwrap());
     for (name, html) in files.iter().filter(|(name, _)| name.ends_with(".html")) {
         let dom = parse(html);
         assert!(dom.errors.borrow().is_empty(), "{name}: {:?}", dom.errors);
         let mut ids = BTreeSet::new();
-        walk(&dom.document, &mut |element, attrs| {
+        walk(&dom.document, &mut |_, attrs| {
             if let Some(id) = attrs.get("id") {
                 assert!(ids.insert(id.clone()), "{name}: id {id} twice");
             }
+        });
+        walk(&dom.document, &mut |element, attrs| {
             for attribute in ["href", "src"] {
                 let Some(address) = attrs.get(attribute) else {
                     continue;
                 };
                 let is_local = files.contains_key(address)
-                    || address == "#main"
+                    || address.strip_prefix('#').is_some_and(|id| ids.contains(id))
                     || address == "data:,"
                     || (element == "img" && address.starts_with("data:image/jpeg;base64,"));
                 assert!(is_local, "{name}: <{element}> leads to {address}");
@@ -108,7 +111,8 @@ fn only_the_own_script_is_an_element() {
         if name.ends_with(".html") {
             let mut scripts = Vec::new();
             walk(&parse(&html).document, &mut |element, attrs| {
-                if element == "script" {
+                // Scripts of another type are data.
+                if element == "script" && !attrs.contains_key("type") {
                     scripts.push(attrs.get("src").cloned());
                 }
             });
@@ -118,12 +122,43 @@ fn only_the_own_script_is_an_element() {
 }
 
 #[test]
+fn a_single_page_asks_for_nothing_and_runs_its_own_script_only() {
+    let html = site::page(&records()).unwrap();
+    let (mut scripts, mut policies) = (0, Vec::new());
+    walk(&parse(&html).document, &mut |element, attrs| {
+        assert!(element != "link" || attrs["href"] == "data:,", "{attrs:?}");
+        scripts += usize::from(element == "script" && !attrs.contains_key("type"));
+        policies.extend(attrs.get("content").filter(|text| text.contains("script-src")).cloned());
+    });
+    assert_eq!((scripts, policies.len()), (1, 1));
+    assert!(policies[0].contains("default-src 'none'") && policies[0].contains("'sha256-"));
+}
+
+#[test]
+fn captions_stand_in_the_page_packed_and_as_plain_tables() {
+    let html = site::page(&[examples::compare()]).unwrap();
+    assert_eq!(html.matches("class=\"packed\"").count(), 1);
+    assert!(html.contains("beats base by most"));
+    assert!(html.contains("&lt;script&gt;alert(&#x27;x&#x27;)&lt;&#x2f;script&gt; | =cmd()␛"));
+    let mut without = examples::compare();
+    without.captions = None;
+    assert!(!site::page(&[without]).unwrap().contains("class=\"packed\""));
+}
+
+#[test]
+fn a_table_of_captions_that_does_not_fit_together_is_left_out() {
+    let mut record = examples::score();
+    record.captions.as_mut().unwrap().systems[0].captions.pop();
+    assert!(!site::page(&[record]).unwrap().contains("class=\"packed\""));
+}
+
+#[test]
 fn pictures_have_a_name_and_a_description() {
     let mut pictures = 0;
     for (name, html) in site(&records(), "pictures") {
         if name.ends_with(".html") {
             walk(&parse(&html).document, &mut |element, attrs| {
-                if element == "svg" && attrs.contains_key("class") {
+                if element == "svg" && attrs.get("class").is_some_and(|class| class == "chart") {
                     pictures += 1;
                     assert_eq!(attrs["role"], "img");
                     for id in attrs["aria-labelledby"].split(' ') {
@@ -160,7 +195,7 @@ fn records_from_elsewhere_that_do_not_fit_together_are_drawn_without_a_panic() {
 #[test]
 fn a_crowded_leaderboard_has_all_rows_and_pictures_of_the_first() {
     let files = site(&[examples::crowded(500)], "crowded");
-    assert_eq!(files.len(), 500 + 3);
+    assert_eq!(files.len(), 500 + 4);
     let index = &files["index.html"];
     let linked = index.matches("<a href=\"system-").count();
     assert_eq!(linked, 500);

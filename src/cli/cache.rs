@@ -1,6 +1,7 @@
 //! `fgd cache`: what the embedding cache holds, and clearing it.
 
 use fgd_encoder::cache::{self, CacheError, EmbeddingCache};
+use fgd_store::terminal::visible;
 
 use super::exit::Exit;
 use super::output::{Output, Sink};
@@ -35,14 +36,14 @@ pub fn run(args: &Args, output: &Output, session: &Session) -> anyhow::Result<Ex
         }
         Action::Show => {
             let file = EmbeddingCache::file(folder);
-            let mut text = format!("{}\n", file.display());
+            let mut text = format!("{}\n", visible(&file.display().to_string()));
             if file.exists() {
                 for holding in EmbeddingCache::open(folder)?.holdings()? {
                     text.push_str(&format!(
                         "{:>10} embeddings {:>8.1} MB  {}\n",
                         holding.embeddings,
                         holding.bytes as f64 / 1e6,
-                        holding.encoder
+                        visible(&holding.encoder)
                     ));
                 }
             } else {

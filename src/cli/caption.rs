@@ -12,21 +12,24 @@ use crate::jobs::caption::{self, Request};
 /// Arguments of `fgd caption`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Checkpoint that captions: a directory, or a hub id with an optional @revision. An adapter's own
-    /// directory or id will do: its base is then found by the name it gives.
+    /// Checkpoint that captions: a directory, or a hub id with an optional @revision. An adapter beside
+    /// its weights is merged into them, as by from_pretrained. An adapter's own directory or id will do:
+    /// its base is then found by the name it gives.
     #[arg(long, value_name = "ID|DIR", env = "FGD_CHECKPOINT")]
     checkpoint: String,
     /// LoRA adapter to merge into the checkpoint.
     #[arg(long, value_name = "ID|DIR", env = "FGD_ADAPTER")]
     adapter: Option<String>,
-    /// The images: a directory, or a CSV file with a column image_id and optionally path.
-    #[arg(long, value_name = "DIR|LIST.csv", env = "FGD_IMAGES")]
+    /// The images: a directory, one image, or a list (CSV or TSV with a column image_id, path or both; or
+    /// a path a line). Read are JPEG, PNG, WebP, GIF, BMP and TIFF.
+    #[arg(long, value_name = "DIR|IMAGE|LIST", env = "FGD_IMAGES")]
     images: PathBuf,
-    /// Where the paths (or ids) of LIST.csv start; its own directory by default.
+    /// Where the paths (or ids) of LIST start; its own directory by default.
     #[arg(long, value_name = "DIR", env = "FGD_IMAGE_ROOT")]
     image_root: Option<PathBuf>,
     /// The captions: columns image_id and caption. Beside it stand FILE.journal.jsonl (token ids and
-    /// times; a second run with the same settings goes on from it) and FILE.record.json, the record.
+    /// times; a second run with the same settings goes on from it, with images that are new, were replaced or
+    /// could not be read) and FILE.record.json, the record.
     #[arg(short, long, value_name = "FILE.csv", env = "FGD_OUTPUT")]
     output: PathBuf,
     /// Seed of everything random.

@@ -75,7 +75,7 @@ struct RunningArgs {
     /// Images per batch; also what is lost at most when the process is killed.
     #[arg(long, value_name = "N", default_value_t = 8, env = "FGD_BATCH_SIZE")]
     batch_size: usize,
-    /// What to do with an image that cannot be read.
+    /// What to do with an image that cannot be read; one that was skipped is tried again by the next run.
     #[arg(long, value_enum, default_value_t = OnError::Fail, env = "FGD_ON_ERROR")]
     on_error: OnError,
     /// Keep and reuse the vision features here; checkpoints with equal frozen parts share them.

@@ -2,16 +2,17 @@
 
 use std::path::{Path, PathBuf};
 
+use clap::builder::FalseyValueParser;
 use fgd_record::Results;
 
 use super::captioning::CaptioningArgs;
 use super::encoder::EncoderArgs;
 use super::exit::Exit;
-use super::files::{CaptionArgs, ReportArgs, ResultArgs};
+use super::files::{CaptionArgs, KeepingArgs, ReportArgs, ResultArgs};
 use super::findings;
 use super::inputs::{ReferenceColumns, named};
 use super::metrics::MetricArgs;
-use super::output::{Output, Sink};
+use super::output::{Output, complain};
 use crate::jobs::Session;
 use crate::jobs::compare::{self, Request};
 
@@ -28,11 +29,11 @@ pub struct Args {
     references: Option<PathBuf>,
     #[command(flatten)]
     columns: ReferenceColumns,
-    /// The images, a directory or a CSV file with a column image_id and optionally path: for checkpoints, and for
-    /// thumbnails in the report.
-    #[arg(long, value_name = "DIR|LIST.csv", env = "FGD_IMAGES")]
+    /// The images, a directory or a list with a column image_id, path or both: for checkpoints, and for thumbnails in the
+    /// report.
+    #[arg(long, value_name = "DIR|LIST", env = "FGD_IMAGES")]
     images: Option<PathBuf>,
-    /// Where the paths (or ids) of LIST.csv start; its own directory by default.
+    /// Where the paths (or ids) of LIST start; its own directory by default.
     #[arg(long, value_name = "DIR", env = "FGD_IMAGE_ROOT")]
     image_root: Option<PathBuf>,
     /// Where checkpoints' captions, journals and records are kept: the same command goes on from there. By default
@@ -47,6 +48,9 @@ pub struct Args {
     /// Show the N images on which the systems differ most.
     #[arg(long, value_name = "N", default_value_t = 10, env = "FGD_CONTRASTS")]
     contrasts: usize,
+    /// Leave the texts of the references out of everything that is written: a report on hidden references can be shown.
+    #[arg(long, env = "FGD_HIDE_REFERENCES", value_parser = FalseyValueParser::new())]
+    hide_references: bool,
     /// Bootstrap replicates behind every interval of a difference.
     #[arg(long, value_name = "N", default_value_t = 1000, env = "FGD_REPLICATES")]
     replicates: usize,
@@ -62,37 +66,41 @@ pub struct Args {
     result: ResultArgs,
     #[command(flatten)]
     report: ReportArgs,
+    #[command(flatten)]
+    keeping: KeepingArgs,
 }
 
 /// Runs `fgd compare`.
 pub fn run(args: Args, output: &Output, session: &mut Session) -> anyhow::Result<Exit> {
-    let sink = Sink::open(args.result.output.as_deref())?;
+    let sink = args.result.open()?;
     args.report.prepare()?;
     let request = Request {
         systems: named(&args.systems)?,
         references: args.references.map(|path| args.columns.of(path)),
         images: args.images,
         image_root: args.image_root,
-        work: args.work.unwrap_or_else(|| work_folder(args.report.folder())),
+        work: args.work.unwrap_or_else(|| work_folder(args.report.place())),
         gate: args.gate,
         contrasts: args.contrasts,
+        hide_references: args.hide_references,
         replicates: args.replicates,
         captioning: args.captioning.captioning(args.metrics.seed),
         reading: args.captions.options(),
         encoding: args.encoder.encoding(),
         measuring: args.metrics.measuring(),
+        keeping: args.keeping.keeping(args.report.place().is_some() || args.result.is_page()),
     };
     let record = compare::run(&request, session)?;
-    findings::print_of(&record, output);
     args.result.write(sink, &record, output)?;
     args.report.write(std::slice::from_ref(&record), output)?;
+    findings::print_of(&record, output);
     let Results::Compare(results) = &record.results else {
         return Ok(Exit::Failure);
     };
     let crossed = results.gates.iter().filter(|gate| gate.passed != Some(true));
     let mut exit = Exit::Success;
     for gate in crossed {
-        eprintln!("gate crossed: {}: {}", gate.condition, gate.explanation);
+        complain(format!("gate crossed: {}: {}", gate.condition, gate.explanation));
         exit = Exit::Regression;
     }
     Ok(exit)

@@ -6,6 +6,7 @@ use std::time::Duration;
 use fgd_encoder::Embedder;
 use fgd_encoder::cache::{CacheError, EmbeddingCache};
 use fgd_encoder::probe;
+use fgd_store::terminal::visible;
 
 use super::encoder::EncoderArgs;
 use super::exit::Exit;
@@ -31,7 +32,7 @@ pub fn run(args: &Args, session: &mut Session) -> anyhow::Result<Exit> {
     let host = host::describe();
     let mut text = String::new();
     let mut line = |name: &str, value: String| {
-        writeln!(text, "{name:<12} {value}").expect("writing to a string succeeds");
+        writeln!(text, "{name:<12} {}", visible(&value)).expect("writing to a string succeeds");
     };
     line(
         "fgd",

@@ -20,7 +20,7 @@ pub enum Exit {
     Regression = 3,
     /// The submission is invalid; every problem has been listed.
     InvalidSubmission = 4,
-    /// The benchmark run does not count: too few samples, too short.
+    /// The benchmark run does not count, or something of a night failed or is missing.
     NotValid = 5,
 }
 

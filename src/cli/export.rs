@@ -4,10 +4,13 @@ use std::path::PathBuf;
 
 use clap::Subcommand;
 use fgd_reports::export::{self, Dataset};
+use fgd_store::hub;
 
 use super::exit::{Exit, usage};
 use super::output::{Output, Sink};
 use super::report;
+use crate::jobs::JobError;
+use crate::settings::Settings;
 
 /// Arguments of `fgd export`.
 #[derive(Debug, clap::Args)]
@@ -32,6 +35,38 @@ enum Target {
         dataset: DatasetArgs,
         #[command(flatten)]
         files: Files,
+    },
+    /// A model card with `model-index` and the results for people, into a README.md or straight to the Hub. A card that is
+    /// there keeps all that fgd did not write.
+    Hub {
+        #[command(flatten)]
+        dataset: DatasetArgs,
+        /// The record, as it was saved with --format json.
+        record: PathBuf,
+        /// The card to write, or to write into.
+        #[arg(short, long, value_name = "FILE", default_value = "README.md", env = "FGD_OUTPUT")]
+        output: PathBuf,
+        /// Commit the card to this repository of models instead; needs HF_TOKEN with the right to write.
+        #[arg(long, value_name = "ORG/NAME", env = "FGD_PUSH")]
+        push: Option<String>,
+    },
+    /// A badge as SVG: the distance with its interval, or the verdict of a night or of gates.
+    Badge {
+        #[command(flatten)]
+        files: Files,
+    },
+    /// The headline chart as SVG.
+    Chart {
+        #[command(flatten)]
+        files: Files,
+    },
+    /// A comment for a pull request in Markdown, with a mark by which the next run finds it.
+    Comment {
+        #[command(flatten)]
+        files: Files,
+        /// What the comment is about, where a pull request gets several.
+        #[arg(long, value_name = "NAME", default_value = "captions", env = "FGD_NAME")]
+        name: String,
     },
     /// Bencher Metric Format.
     Bmf {
@@ -83,18 +118,55 @@ impl DatasetArgs {
 }
 
 /// Runs `fgd export`.
-pub fn run(args: &Args, _output: &Output) -> anyhow::Result<Exit> {
+pub fn run(args: &Args, output: &Output, settings: &Settings) -> anyhow::Result<Exit> {
     let (Target::ModelCard { files, .. }
     | Target::EvalResults { files, .. }
-    | Target::Bmf { files }) = &args.target;
+    | Target::Badge { files }
+    | Target::Chart { files }
+    | Target::Comment { files, .. }
+    | Target::Bmf { files }) = &args.target
+    else {
+        return hub(&args.target, output, settings);
+    };
     let sink = Sink::open(files.output.as_deref())?;
     let record = report::read(&files.record)?;
     let text = match &args.target {
         Target::ModelCard { dataset, .. } => export::model_card(&record, &dataset.dataset()),
         Target::EvalResults { dataset, .. } => export::eval_results(&record, &dataset.dataset()),
-        Target::Bmf { .. } => Ok(export::bmf(&record)),
+        Target::Badge { .. } => Ok(export::badge(&record)),
+        Target::Chart { .. } => export::chart(&record),
+        Target::Comment { name, .. } => Ok(export::comment(&record, name)),
+        _ => Ok(export::bmf(&record)),
     };
     let text = text.map_err(|error| usage(format!("{}: {error}", files.record.display())))?;
     sink.write(text.as_bytes())?;
+    Ok(Exit::Success)
+}
+
+/// Writes a model card into a file, or commits it to the Hub.
+fn hub(target: &Target, output: &Output, settings: &Settings) -> anyhow::Result<Exit> {
+    let Target::Hub { dataset, record: path, output: file, push } = target else {
+        unreachable!("the others write a text");
+    };
+    let record = report::read(path)?;
+    let made = |existing: Option<&str>, place: &str| {
+        let card = export::card(&record, &dataset.dataset(), existing);
+        card.map_err(|error| usage(format!("{place}: {error}")))
+    };
+    let Some(repository) = push else {
+        let existing = match std::fs::read_to_string(file) {
+            Ok(text) => Some(text),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
+            Err(error) => return Err(anyhow::Error::new(error).context(file.display().to_string())),
+        };
+        let card = made(existing.as_deref(), &file.display().to_string())?;
+        Sink::open(Some(file))?.write(card.as_bytes())?;
+        output.say(format!("{}: written", file.display()));
+        return Ok(Exit::Success);
+    };
+    let repository = hub::Repository::new(repository, &settings.hub).map_err(JobError::usage)?;
+    let card = made(repository.read("README.md")?.as_deref(), repository.id())?;
+    let url = repository.commit("README.md", &card, "Captions measured by fgd")?;
+    output.say(format!("{}: committed, {url}", repository.id()));
     Ok(Exit::Success)
 }

@@ -1,19 +1,27 @@
 //! The flags that say how caption files are read, and where the result goes.
 
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 
 use anyhow::Context;
+use clap::builder::FalseyValueParser;
 use clap::{Args, ValueEnum};
 use fgd_captions::{Format as CaptionFormat, ReadOptions};
 use fgd_record::Record;
 use fgd_reports::{Format, Style, render, site};
+use fgd_store::file;
 
+use super::exit::usage;
 use super::output::{Output, Sink};
+use crate::jobs::options::Keeping;
 
 /// How caption files are read.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Caption files")]
 pub struct CaptionArgs {
+    /// Where ids and captions are in nested records: keys with dots between them, lists gone through, [KEY=VALUE] to keep some.
+    #[arg(long, value_name = "image=PATH,caption=PATH", env = "FGD_FIELDS", conflicts_with_all = ["id_column", "caption_column"])]
+    pub fields: Option<Fields>,
     /// Column that holds the image ids; found by its name otherwise.
     #[arg(long, value_name = "NAME", env = "FGD_ID_COLUMN")]
     pub id_column: Option<String>,
@@ -32,11 +40,48 @@ impl CaptionArgs {
     /// The options for the reader.
     pub fn options(&self) -> ReadOptions {
         ReadOptions {
-            id_column: self.id_column.clone(),
-            caption_column: self.caption_column.clone(),
+            id_column: Fields::image(&self.fields).or_else(|| self.id_column.clone()),
+            caption_column: Fields::caption(&self.fields).or_else(|| self.caption_column.clone()),
             max_bytes: self.max_bytes,
             format: self.input_format,
+            ..ReadOptions::default()
         }
+    }
+}
+
+/// Where ids and captions are in a record; at least one of the two.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fields {
+    image: Option<String>,
+    caption: Option<String>,
+}
+
+impl Fields {
+    /// The path of the ids, if it is given.
+    pub fn image(fields: &Option<Self>) -> Option<String> {
+        fields.as_ref()?.image.clone()
+    }
+
+    /// The path of the captions, if it is given.
+    pub fn caption(fields: &Option<Self>) -> Option<String> {
+        fields.as_ref()?.caption.clone()
+    }
+}
+
+impl FromStr for Fields {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let mut fields = Self { image: None, caption: None };
+        for part in text.split(',') {
+            let field = match part.trim().split_once('=') {
+                Some(("image" | "id", path)) if !path.is_empty() => (&mut fields.image, path),
+                Some(("caption" | "text", path)) if !path.is_empty() => (&mut fields.caption, path),
+                _ => return Err(format!("`{part}` is not image=PATH or caption=PATH")),
+            };
+            *field.0 = Some(field.1.to_owned());
+        }
+        Ok(fields)
     }
 }
 
@@ -64,20 +109,32 @@ impl From<ResultFormat> for Format {
     }
 }
 
+impl ResultFormat {
+    /// The format that the extension of a file says; `None` where it says none.
+    fn of(path: &Path) -> Option<Self> {
+        match path.extension()?.to_ascii_lowercase().to_str()? {
+            "json" => Some(Self::Json),
+            "csv" => Some(Self::Csv),
+            "md" => Some(Self::Md),
+            _ => None,
+        }
+    }
+}
+
 /// How the result looks.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Output")]
 pub struct FormatArgs {
-    /// Form of the result.
-    #[arg(long, value_enum, default_value_t = ResultFormat::Text, env = "FGD_FORMAT")]
-    pub format: ResultFormat,
+    /// Form of the result; that of the extension of --output, or text, by default.
+    #[arg(long, value_enum, env = "FGD_FORMAT")]
+    pub format: Option<ResultFormat>,
 }
 
 impl FormatArgs {
-    /// The record in the form that was asked for.
+    /// The record in the form that was asked for, in text otherwise.
     pub fn render(&self, record: &Record, color: bool, output: &Output) -> String {
         let style = Style { color, width: output.width() };
-        render(record, self.format.into(), &style)
+        render(record, self.format.unwrap_or(ResultFormat::Text).into(), &style)
     }
 }
 
@@ -88,21 +145,62 @@ pub struct ResultArgs {
     /// How it looks.
     #[command(flatten)]
     pub form: FormatArgs,
-    /// Write the result to a file instead of stdout.
+    /// Write the result to a file instead of stdout: .json, .csv, .md and .html in that format, others as text.
     #[arg(short, long, value_name = "FILE", env = "FGD_OUTPUT")]
     pub output: Option<PathBuf>,
 }
 
 impl ResultArgs {
+    /// Opens the place of the result before the work starts.
+    ///
+    /// # Errors
+    /// A place that cannot be written; a format that is not that of the file's extension.
+    pub fn open(&self) -> anyhow::Result<Sink> {
+        if let Some(path) = self.output.as_deref() {
+            if let Some((asked, said)) = self.form.format.zip(ResultFormat::of(path))
+                && asked != said
+            {
+                return Err(usage(format!(
+                    "-o {}: its extension says {}, and --format {}: leave --format away, or change one of them",
+                    path.display(),
+                    Format::from(said),
+                    Format::from(asked),
+                )));
+            }
+            if let Some(asked) = self.form.format.filter(|_| is_page(path)) {
+                let (path, asked) = (path.display(), Format::from(asked));
+                return Err(usage(format!(
+                    "-o {path}: its extension says a page, and --format {asked}: leave --format away, or change one of them"
+                )));
+            }
+        }
+        Sink::open(self.output.as_deref())
+    }
+
+    /// What the result is written in: what --format says, what the file's extension says, or text.
+    pub fn format(&self) -> ResultFormat {
+        let said = self.output.as_deref().and_then(ResultFormat::of);
+        self.form.format.or(said).unwrap_or(ResultFormat::Text)
+    }
+
+    /// Whether the result is a page, as of `--report`.
+    pub fn is_page(&self) -> bool {
+        self.output.as_deref().is_some_and(is_page)
+    }
+
     /// Writes the record in the form that was asked for.
     pub fn write(&self, sink: Sink, record: &Record, output: &Output) -> anyhow::Result<()> {
+        if self.is_page() {
+            return sink.write(site::page(std::slice::from_ref(record))?.as_bytes());
+        }
         sink.write(self.render(record, output).as_bytes())
     }
 
     /// The record in the form that was asked for.
     pub fn render(&self, record: &Record, output: &Output) -> String {
         let color = self.output.is_none() && output.color();
-        self.form.render(record, color, output)
+        let form = FormatArgs { format: Some(self.format()) };
+        form.render(record, color, output)
     }
 }
 
@@ -110,32 +208,68 @@ impl ResultArgs {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Output")]
 pub struct ReportArgs {
-    /// Write a report to this folder too: a site that opens from the disk, index.html first.
-    #[arg(long, value_name = "DIR", env = "FGD_REPORT")]
+    /// Write a report too: one page to send around (FILE.html), or a site in a folder (DIR) that opens from the disk,
+    /// index.html first. Both hold all they need and ask no network.
+    #[arg(long, value_name = "FILE.html|DIR", env = "FGD_REPORT")]
     report: Option<PathBuf>,
 }
 
+/// What the record, and with it the report, keeps of the captions.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Output")]
+pub struct KeepingArgs {
+    /// Keep every caption with its references and numbers in the record, so that reports made of it list them all.
+    #[arg(long, env = "FGD_CAPTIONS", value_parser = FalseyValueParser::new())]
+    captions: bool,
+    /// Small pictures in the report, of the images that are looked at first; needs --images.
+    #[arg(long, value_name = "N", default_value_t = Keeping::default().thumbnails, env = "FGD_THUMBNAILS")]
+    thumbnails: usize,
+}
+
+impl KeepingArgs {
+    /// What is kept; every caption where that was asked for, or where `listed` in the report.
+    pub fn keeping(&self, listed: bool) -> Keeping {
+        Keeping { captions: self.captions || listed, thumbnails: self.thumbnails }
+    }
+}
+
 impl ReportArgs {
-    /// Makes the folder before the work starts, so that an unwritable place is found out at once.
+    /// Opens the place before the work starts, so that an unwritable one is found out at once.
     pub fn prepare(&self) -> anyhow::Result<()> {
         match &self.report {
+            Some(page) if is_page(page) => {
+                file::Output::create(page)?;
+                Ok(())
+            }
             Some(folder) => std::fs::create_dir_all(folder)
                 .with_context(|| format!("{}: cannot be made a folder", folder.display())),
             None => Ok(()),
         }
     }
 
-    /// The folder, if a report was asked for.
-    pub fn folder(&self) -> Option<&Path> {
+    /// The page or folder, if a report was asked for.
+    pub fn place(&self) -> Option<&Path> {
         self.report.as_deref()
     }
 
     /// Writes the report, if one was asked for, and says where it is.
     pub fn write(&self, records: &[Record], output: &Output) -> anyhow::Result<()> {
-        if let Some(folder) = &self.report {
-            let index = site::write(records, folder)?;
-            output.say(format!("the report is in {}", index.display()));
-        }
+        let index = match &self.report {
+            Some(page) if is_page(page) => {
+                file::write(page, site::page(records)?.as_bytes())?;
+                page.clone()
+            }
+            Some(folder) => site::write(records, folder)?,
+            None => return Ok(()),
+        };
+        output.say(format!("the report is in {}", index.display()));
         Ok(())
     }
+}
+
+/// Whether a report is one page and not a folder.
+fn is_page(path: &Path) -> bool {
+    let is =
+        |known| path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case(known));
+    (is("html") || is("htm")) && !path.is_dir()
 }

@@ -2,16 +2,17 @@
 
 use std::path::Path;
 
-use fgd_record::{Finding, Record, Severity};
+use fgd_record::{Finding, Input, Record, Severity};
 
-use super::output::Output;
+use super::output::{Output, complain};
 
 /// Notes of one kind that are written out before the rest is only counted. Errors are never cut.
-const NOTES_SHOWN: usize = 5;
+const NOTES_SHOWN: usize = 1;
 
 /// The findings of a record's files.
 pub fn print_of(record: &Record, output: &Output) {
-    for input in record.inputs.iter().filter(|input| input.role == "submission") {
+    let is_looked_at = |input: &&Input| ["submission", "references"].contains(&input.role.as_str());
+    for input in record.inputs.iter().filter(is_looked_at) {
         // A score has one submission, whose findings do not repeat its name.
         let of = |finding: &&Finding| finding.input == input.name || finding.input == input.role;
         let findings: Vec<Finding> = record.findings.iter().filter(of).cloned().collect();
@@ -21,10 +22,16 @@ pub fn print_of(record: &Record, output: &Output) {
 
 /// Writes findings to stderr: all errors, and notes up to a few of each kind unless `all`.
 pub fn print(findings: &[Finding], file: &Path, all: bool, output: &Output) {
-    for finding in findings.iter().filter(|f| f.severity == Severity::Error) {
-        eprintln!("{}", line(finding, file));
-    }
-    let mut shown: Vec<(&str, usize)> = Vec::new();
+    let (errors, notes) = lines(findings, file, all);
+    errors.iter().for_each(complain);
+    notes.iter().for_each(|line| output.say(line));
+}
+
+/// Findings in lines, all errors, and notes up to a few of each kind unless `all`.
+pub fn lines(findings: &[Finding], file: &Path, all: bool) -> (Vec<String>, Vec<String>) {
+    let errors = findings.iter().filter(|finding| finding.severity == Severity::Error);
+    let errors = errors.map(|finding| line(finding, file)).collect();
+    let (mut notes, mut shown): (Vec<String>, Vec<(&str, usize)>) = (Vec::new(), Vec::new());
     for note in findings.iter().filter(|f| f.severity == Severity::Note) {
         let place = match shown.iter().position(|(known, _)| *known == note.kind) {
             Some(place) => place,
@@ -35,18 +42,17 @@ pub fn print(findings: &[Finding], file: &Path, all: bool, output: &Output) {
         };
         shown[place].1 += 1;
         if all || shown[place].1 <= NOTES_SHOWN {
-            output.say(line(note, file));
+            notes.push(line(note, file));
         }
     }
-    for (kind, count) in shown {
-        if !all && count > NOTES_SHOWN {
-            output.say(format!(
-                "{}: note[{kind}]: {} more of these; `fgd validate --all` lists them",
-                file.display(),
-                count - NOTES_SHOWN
-            ));
-        }
+    for (kind, count) in shown.into_iter().filter(|(_, count)| !all && *count > NOTES_SHOWN) {
+        notes.push(format!(
+            "{}: note[{kind}]: {} more of these; `fgd validate --all` lists them",
+            file.display(),
+            count - NOTES_SHOWN
+        ));
     }
+    (errors, notes)
 }
 
 fn line(finding: &Finding, file: &Path) -> String {

@@ -3,15 +3,20 @@
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
+use anyhow::Context;
 use clap::Args;
 
 use super::exit::usage;
+use super::files::Fields;
 use crate::jobs::options::{Named, References};
 pub use crate::jobs::scoring::system::stem;
 
 /// The columns of the reference file, where they differ from those of the submissions.
 #[derive(Debug, Args)]
 pub struct ReferenceColumns {
+    /// --fields of the reference file, where they differ.
+    #[arg(long, value_name = "image=PATH,caption=PATH", env = "FGD_REFERENCE_FIELDS", conflicts_with_all = ["reference_id_column", "reference_caption_column"])]
+    reference_fields: Option<Fields>,
     /// Column of the reference file that holds the image ids, where --id-column does not say it.
     #[arg(long, value_name = "NAME", env = "FGD_REFERENCE_ID_COLUMN")]
     reference_id_column: Option<String>,
@@ -25,8 +30,9 @@ impl ReferenceColumns {
     pub fn of(self, path: PathBuf) -> References {
         References {
             path,
-            id_column: self.reference_id_column,
-            caption_column: self.reference_caption_column,
+            id_column: Fields::image(&self.reference_fields).or(self.reference_id_column),
+            caption_column: Fields::caption(&self.reference_fields)
+                .or(self.reference_caption_column),
         }
     }
 }
@@ -57,6 +63,51 @@ pub fn named(arguments: &[String]) -> anyhow::Result<Vec<Named>> {
             Ok(Named { name, path: path.into() })
         })
         .collect()
+}
+
+/// Puts the caption files and embeddings of a folder, in the order of their names, in the place of the folder. `besides` and what
+/// `fgd caption` writes beside its captions are left out.
+///
+/// # Errors
+/// A folder that cannot be read or holds no such file.
+pub fn with_folders(arguments: &[String], besides: &Path) -> anyhow::Result<Vec<String>> {
+    let besides = besides.canonicalize().ok();
+    let mut all = Vec::new();
+    for argument in arguments {
+        let folder = Path::new(argument);
+        if !folder.is_dir() {
+            all.push(argument.clone());
+            continue;
+        }
+        let entries = std::fs::read_dir(folder)
+            .with_context(|| format!("{}: cannot be read", folder.display()))?;
+        let mut files: Vec<PathBuf> = entries
+            .flatten()
+            .map(|entry| entry.path())
+            .filter(|path| is_submission(path) && path.canonicalize().ok() != besides)
+            .collect();
+        if files.is_empty() {
+            return Err(usage(format!(
+                "{}: holds no caption file and no .npy; give a folder of submissions, or files",
+                folder.display()
+            )));
+        }
+        files.sort();
+        all.extend(files.iter().map(|path| path.to_string_lossy().into_owned()));
+    }
+    Ok(all)
+}
+
+/// Whether a file of a folder is one that stands for a system, by its name.
+fn is_submission(path: &Path) -> bool {
+    let name = path.file_name().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
+    let beside = [".record.json", ".journal.jsonl", ".done.json"];
+    let plain = name.strip_suffix(".gz").unwrap_or(&name);
+    let known = [".csv", ".tsv", ".json", ".jsonl", ".ndjson", ".parquet", ".npy"];
+    path.is_file()
+        && !name.starts_with('.')
+        && !beside.iter().any(|end| name.ends_with(end))
+        && known.iter().any(|end| plain.ends_with(end))
 }
 
 /// A file whose own name has an equals sign is taken as it is.

@@ -4,12 +4,13 @@
 use std::path::PathBuf;
 
 use anyhow::Context;
-use fgd_record::{Record, Results};
+use fgd_record::{NightlyVerdict, Record, Results};
 
 use super::exit::{Exit, usage};
 use super::output::Sink;
 use crate::jobs::Session;
 use crate::jobs::request::Request;
+use crate::nightly::process;
 
 /// Arguments of `fgd job`.
 #[derive(Debug, clap::Args)]
@@ -27,10 +28,16 @@ pub struct Args {
     /// Write the record to a file instead of stdout.
     #[arg(short, long, value_name = "FILE", env = "FGD_OUTPUT")]
     output: Option<PathBuf>,
+    /// Begin when standard input says so, and end with the process that started this one: how a night runs its steps.
+    #[arg(long, hide = true)]
+    attached: bool,
 }
 
 /// Runs `fgd job`; the exit code is that of the job's own command.
 pub fn run(args: &Args, session: &mut Session) -> anyhow::Result<Exit> {
+    if args.attached {
+        process::wait_for_start().context("fgd job --attached")?;
+    }
     let path = args.request.display();
     let text = std::fs::read(&args.request).with_context(|| format!("{path}: cannot be read"))?;
     let request: Request = serde_json::from_slice(&text)
@@ -48,6 +55,10 @@ pub fn exit_of(record: &Record) -> Exit {
         Results::Compare(results) if results.gates.iter().any(|g| g.passed != Some(true)) => {
             Exit::Regression
         }
+        Results::Nightly(results) if results.verdict == NightlyVerdict::Regressed => {
+            Exit::Regression
+        }
+        Results::Nightly(results) if results.has_failed() => Exit::NotValid,
         _ => Exit::Success,
     }
 }

@@ -6,17 +6,17 @@ use clap::builder::FalseyValueParser;
 
 use super::encoder::EncoderArgs;
 use super::exit::Exit;
-use super::files::{CaptionArgs, ReportArgs, ResultArgs};
-use super::inputs::{ReferenceColumns, named};
+use super::files::{CaptionArgs, KeepingArgs, ReportArgs, ResultArgs};
+use super::inputs::{ReferenceColumns, named, with_folders};
 use super::metrics::MetricArgs;
 use super::output::{Output, Sink};
 use crate::jobs::Session;
-use crate::jobs::leaderboard::{self, Request};
+use crate::jobs::leaderboard::{self, Boards, Request};
 
 /// Arguments of `fgd leaderboard`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// The submissions: files of captions, or .npy embeddings, each with an optional name.
+    /// The submissions: files of captions, or .npy embeddings, each with an optional name; or folders of such files.
     #[arg(required = true, value_name = "[NAME=]SUBMISSION")]
     submissions: Vec<String>,
     /// The references: captions or .npy embeddings of the same images, or of others with --unpaired.
@@ -31,6 +31,14 @@ pub struct Args {
     /// column of the references that says Public or Private. A column `Usage` is used by itself.
     #[arg(long, value_name = "public=SHARE|COLUMN", env = "FGD_SPLIT")]
     split: Option<String>,
+    /// Show the public part of the split only, in everything that is written: ranks, numbers and pages are those of the
+    /// public images, as if there were no others.
+    #[arg(long, env = "FGD_PUBLIC_ONLY", value_parser = FalseyValueParser::new())]
+    public_only: bool,
+    /// With --public-only: write the record of all images, private part included, to this file as JSON. `fgd report` makes
+    /// tables and a site of it when the contest is over.
+    #[arg(long, value_name = "FILE", requires = "public_only", env = "FGD_PRIVATE_RECORD")]
+    private_record: Option<PathBuf>,
     #[command(flatten)]
     metrics: MetricArgs,
     #[command(flatten)]
@@ -41,22 +49,41 @@ pub struct Args {
     result: ResultArgs,
     #[command(flatten)]
     report: ReportArgs,
+    #[command(flatten)]
+    keeping: KeepingArgs,
+    /// The images, a directory or a CSV file with a column image_id and optionally path: for small pictures beside the
+    /// captions that --captions keeps.
+    #[arg(long, value_name = "DIR|LIST.csv", env = "FGD_IMAGES")]
+    images: Option<PathBuf>,
+    /// Where the paths (or ids) of LIST.csv start; its own directory by default.
+    #[arg(long, value_name = "DIR", env = "FGD_IMAGE_ROOT")]
+    image_root: Option<PathBuf>,
 }
 
 /// Runs `fgd leaderboard`.
 pub fn run(args: Args, output: &Output, session: &mut Session) -> anyhow::Result<Exit> {
-    let sink = Sink::open(args.result.output.as_deref())?;
+    let sink = args.result.open()?;
     args.report.prepare()?;
+    let private = args.private_record.as_deref().map(|path| Sink::open(Some(path))).transpose()?;
     let request = Request {
-        submissions: named(&args.submissions)?,
+        submissions: named(&with_folders(&args.submissions, &args.references)?)?,
         references: args.columns.of(args.references),
         unpaired: args.unpaired,
         split: args.split,
+        public_only: args.public_only,
         reading: args.captions.options(),
         encoding: args.encoder.encoding(),
         measuring: args.metrics.measuring(),
+        // Its references are as a rule those that a contest hides: they are shown only where that is asked for.
+        keeping: args.keeping.keeping(false),
+        images: args.images,
+        image_root: args.image_root,
     };
-    let record = leaderboard::run(&request, session)?;
+    let Boards { whole, public } = leaderboard::boards(&request, session)?;
+    if let Some(private) = private {
+        private.write(whole.to_json().as_bytes())?;
+    }
+    let record = public.unwrap_or(whole);
     args.result.write(sink, &record, output)?;
     args.report.write(std::slice::from_ref(&record), output)?;
     Ok(Exit::Success)

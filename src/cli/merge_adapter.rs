@@ -29,7 +29,7 @@ pub fn run(args: Args, output: &Output, session: &mut Session) -> anyhow::Result
     let found = Checkpoint::resolve(&args.checkpoint, Some(&args.adapter), session)?;
     let adapter =
         found.adapter.as_ref().map_or_else(|| args.adapter.clone().into(), |a| a.dir.clone());
-    let bar = session.progress.begin("merging", 0);
+    let bar = session.progress.begin("merging", "files", 0);
     let changed = merge(&found.base.dir, &adapter, &args.output, &|done, files| {
         bar.set(done as u64, files as u64);
     })?;

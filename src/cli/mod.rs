@@ -17,11 +17,13 @@ mod export;
 mod features;
 mod files;
 mod findings;
+mod hints;
 mod inputs;
 mod interrupt;
 mod job;
 mod leaderboard;
 mod man;
+pub mod mapped;
 mod merge_adapter;
 mod metrics;
 mod moments;
@@ -39,6 +41,7 @@ use std::sync::Arc;
 
 use clap::builder::FalseyValueParser;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+use fgd_store::terminal::visible;
 
 use crate::jobs::{JobError, Session};
 use crate::settings::Settings;
@@ -134,12 +137,22 @@ impl Command {
 /// Runs the whole command line inside this process. `program` is what starts `fgd` from outside, for the processes that
 /// a command starts; the first of `arguments` is the name it was called by.
 pub fn run_from(program: PathBuf, arguments: impl IntoIterator<Item = OsString>) -> Exit {
-    let parsed = Cli::command().try_get_matches_from(arguments);
+    let arguments: Vec<OsString> = arguments.into_iter().collect();
+    let parsed = Cli::command().try_get_matches_from(&arguments);
     let cli = match parsed.and_then(|matches| Cli::from_arg_matches(&matches)) {
         Ok(cli) => cli,
         Err(error) => {
-            // A closed pipe while help is printed is no failure either.
-            let _ = error.print();
+            if let Some(line) = hints::of_unknown_flag(&error, &arguments) {
+                output::complain(format!("error: {line}"));
+                return Exit::Usage;
+            }
+            // A closed pipe while help is printed is no failure either. What is wrong quotes the arguments, and they may be names
+            // of foreign files.
+            let plain = error.render().to_string();
+            match error.use_stderr() && plain.lines().any(|line| visible(line) != line) {
+                true => plain.lines().for_each(output::complain),
+                false => drop(error.print()),
+            }
             return if error.use_stderr() { Exit::Usage } else { Exit::Success };
         }
     };
@@ -154,11 +167,24 @@ pub fn run_from(program: PathBuf, arguments: impl IntoIterator<Item = OsString>)
                 }
             }
             if code != Exit::Success {
-                eprintln!("error: {error:#}");
+                output::complain(format!("error: {error:#}"));
+            }
+            if let Some(line) = hints::of_other_images(&error, &arguments) {
+                output::complain(line);
             }
             code
         }
     }
+}
+
+/// Tells of a panic that nobody caught: a defect of this program, which it survives as any error.
+pub fn panicked(panic: &(dyn std::any::Any + Send)) -> Exit {
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    let text = text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("a panic");
+    output::complain(format!(
+        "error: a defect of fgd ({text}); please report it with the command, and what RUST_BACKTRACE=1 adds"
+    ));
+    Exit::Failure
 }
 
 fn run(cli: Cli, output: &Output, program: PathBuf) -> anyhow::Result<Exit> {
@@ -178,7 +204,7 @@ fn run(cli: Cli, output: &Output, program: PathBuf) -> anyhow::Result<Exit> {
     session.interrupt = interrupt::on_signal();
     let session = &mut session;
     match cli.command {
-        Command::Validate(args) => validate::run(args, output),
+        Command::Validate(args) => validate::run(args),
         Command::Score(args) => score::run(args, output, session),
         Command::Caption(args) => caption::run(args, output, session),
         Command::Features(args) => features::run(args, output, session),
@@ -190,7 +216,7 @@ fn run(cli: Cli, output: &Output, program: PathBuf) -> anyhow::Result<Exit> {
         Command::Nightly(args) => nightly::run(&args, output, session),
         Command::Job(args) => job::run(&args, session),
         Command::Report(args) => report::run(&args, output),
-        Command::Export(args) => export::run(&args, output),
+        Command::Export(args) => export::run(&args, output, &session.settings),
         Command::Embed(args) => embed::run(args, output, session),
         Command::Moments(args) => moments::run(args, output, session),
         Command::Merge(args) => moments::merge(&args, output),
@@ -212,7 +238,9 @@ fn start_logging(verbose: u8) {
     // A second start (in a test) keeps the first one's settings.
     let _ = tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_writer(std::io::stderr)
+        .with_writer(|| output::Log)
+        .with_ansi(false)
+        .log_internal_errors(false)
         .without_time()
         .with_target(false)
         .try_init();

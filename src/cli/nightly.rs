@@ -2,18 +2,21 @@
 
 use std::path::{Path, PathBuf};
 
+use anyhow::Context;
 use clap::Subcommand;
 use clap::builder::FalseyValueParser;
-use fgd_record::{NightlyVerdict, Record, Results};
+use fgd_record::{Record, Results};
+use fgd_store::terminal::visible;
 
 use super::exit::{Exit, usage};
 use super::files::ResultArgs;
-use super::output::{Output, Sink};
+use super::job::exit_of;
+use super::output::{Output, Sink, complain};
 use crate::jobs::{JobError, Session};
 use crate::nightly::history::exchange;
 use crate::nightly::place::NightFolder;
-use crate::nightly::suite::EXAMPLE;
-use crate::nightly::{NightlyError, Workspace, acceptance, night, site, trend};
+use crate::nightly::suite::{EXAMPLE, EXAMPLE_FILES};
+use crate::nightly::{NightlyError, Workspace, acceptance, night, preview, site, status, trend};
 
 /// Arguments of `fgd nightly`.
 #[derive(Debug, clap::Args)]
@@ -24,13 +27,13 @@ pub struct Args {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Write a commented suite file to begin with.
+    /// Write a commented suite file to begin with, and captions that it runs on as it stands.
     Init {
         /// The file; an existing one is left alone.
         #[arg(default_value = "suite.toml", value_name = "SUITE.toml")]
         suite: PathBuf,
     },
-    /// Run the suite; exit 3 on a regression. A killed run goes on where it was.
+    /// Run the suite; exit 3 on a regression, 5 where something failed. A killed run goes on where it was.
     Run {
         /// The suite file.
         #[arg(value_name = "SUITE.toml")]
@@ -38,8 +41,17 @@ enum Command {
         /// Begin a new night even where one is unfinished.
         #[arg(long, env = "FGD_FRESH", value_parser = FalseyValueParser::new())]
         fresh: bool,
+        /// Say what would be done, and do nothing; exit 5 where something would fail.
+        #[arg(long, env = "FGD_DRY_RUN", value_parser = FalseyValueParser::new())]
+        dry_run: bool,
         #[command(flatten)]
         result: ResultArgs,
+    },
+    /// Show how the suite stands: who runs, what is unfinished, what the last night came to; exits as that night did.
+    Status {
+        /// The suite file.
+        #[arg(value_name = "SUITE.toml")]
+        suite: PathBuf,
     },
     /// Write the site of the last night again, with all of the history.
     Report {
@@ -49,7 +61,7 @@ enum Command {
         #[command(flatten)]
         result: ResultArgs,
     },
-    /// Accept what stands as a regression: it is the level to hold from now on.
+    /// Accept what stands as a regression or has moved: it is the level to hold from now on.
     Accept {
         /// The suite file.
         #[arg(value_name = "SUITE.toml")]
@@ -64,7 +76,7 @@ enum Command {
         #[arg(long, value_name = "TEXT", default_value = "", env = "FGD_NOTE")]
         note: String,
     },
-    /// Write the history to a file: .jsonl or .parquet.
+    /// Write the history to a file: .jsonl, .parquet or .csv.
     Export {
         /// The suite file.
         #[arg(value_name = "SUITE.toml")]
@@ -87,16 +99,25 @@ enum Command {
 pub fn run(args: &Args, output: &Output, session: &Session) -> anyhow::Result<Exit> {
     match &args.command {
         Command::Init { suite } => init(suite, output),
-        Command::Run { suite, fresh, result } => {
-            let sink = Sink::open(result.output.as_deref())?;
+        Command::Run { suite, dry_run: true, .. } => dry_run(suite, session),
+        Command::Run { suite, fresh, dry_run: false, result } => {
+            let sink = result.open()?;
             let workspace = open(suite)?;
             let record = night::run(&workspace, *fresh, session).map_err(JobError::from)?;
+            let exit = exit_of(&record);
+            tell(&record, exit, output);
             output.say(format!("the report is in {}", workspace.site.join("index.html").display()));
             result.write(sink, &record, output)?;
-            Ok(exit_of(&workspace, &record))
+            Ok(exit)
+        }
+        Command::Status { suite } => {
+            let workspace = Workspace::look(suite).map_err(JobError::from)?;
+            let status = status::status(&workspace).map_err(JobError::from)?;
+            print_lines(status.lines(&workspace))?;
+            Ok(status.last.as_ref().map_or(Exit::Success, exit_of))
         }
         Command::Report { suite, result } => {
-            let sink = Sink::open(result.output.as_deref())?;
+            let sink = result.open()?;
             let workspace = open(suite)?;
             let (record, index) = report(&workspace)?;
             output.say(format!("the report is in {}", index.display()));
@@ -130,6 +151,40 @@ pub fn run(args: &Args, output: &Output, session: &Session) -> anyhow::Result<Ex
     }
 }
 
+fn dry_run(suite: &Path, session: &Session) -> anyhow::Result<Exit> {
+    let workspace = Workspace::look(suite).map_err(JobError::from)?;
+    let steps = preview::preview(&workspace, &session.settings);
+    let mut lines = Vec::new();
+    if let Some(night) = preview::unfinished(&workspace).and_then(|folder| folder.night()) {
+        lines.push(format!(
+            "goes on with the night of {}: what is done there is kept",
+            night.started
+        ));
+    }
+    lines.extend(steps.iter().map(|step| format!("{}: {}", step.step, step.outlook)));
+    print_lines(lines)?;
+    let fails = steps.iter().any(|step| step.fails);
+    Ok(if fails { Exit::NotValid } else { Exit::Success })
+}
+
+fn print_lines(lines: Vec<String>) -> anyhow::Result<()> {
+    let lines: Vec<String> = lines.iter().map(|line| format!("{}\n", visible(line))).collect();
+    Sink::open(None)?.write(lines.concat().as_bytes())
+}
+
+/// The night in a line on stderr. One that is not as it should be says so under --quiet too: cron mails what a job
+/// prints, and knows nothing of exit codes.
+fn tell(record: &Record, exit: Exit, output: &Output) {
+    let Results::Nightly(results) = &record.results else {
+        return;
+    };
+    let line = format!("nightly {}: {}", results.suite, results.headline());
+    match exit {
+        Exit::Success => output.say(line),
+        _ => complain(line),
+    }
+}
+
 fn init(path: &Path, output: &Output) -> anyhow::Result<Exit> {
     if path.exists() {
         return Err(usage(format!(
@@ -137,8 +192,23 @@ fn init(path: &Path, output: &Output) -> anyhow::Result<Exit> {
             path.display()
         )));
     }
+    let folder = path.parent().unwrap_or(Path::new(""));
+    for (name, text) in EXAMPLE_FILES {
+        let file = folder.join(name);
+        if file.exists() {
+            output.say(format!("{}: exists already and is left alone", file.display()));
+            continue;
+        }
+        let place = file.parent().unwrap_or(folder);
+        std::fs::create_dir_all(place)
+            .with_context(|| format!("{}: cannot be made a folder", place.display()))?;
+        Sink::open(Some(&file))?.write(text.as_bytes())?;
+    }
     Sink::open(Some(path))?.write(EXAMPLE.as_bytes())?;
-    output.say(format!("{}: change what it names, then fgd nightly run {0}", path.display()));
+    output.say(format!(
+        "{}: runs as it stands, on captions that came with it; change what it names. Next: fgd nightly run {0}",
+        path.display()
+    ));
     Ok(Exit::Success)
 }
 
@@ -146,25 +216,9 @@ fn open(path: &Path) -> Result<Workspace, JobError> {
     Ok(Workspace::open(path)?)
 }
 
-fn exit_of(workspace: &Workspace, record: &Record) -> Exit {
-    let Results::Nightly(results) = &record.results else {
-        return Exit::Failure;
-    };
-    let is_invalid =
-        results.findings.iter().any(|finding| finding.verdict == NightlyVerdict::Invalid);
-    match results.verdict {
-        NightlyVerdict::Regressed => Exit::Regression,
-        _ if is_invalid && workspace.suite.gates.fail_on_invalid => Exit::NotValid,
-        _ => Exit::Success,
-    }
-}
-
 /// The last finished night with the trends of all nights.
 fn report(workspace: &Workspace) -> Result<(Record, PathBuf), NightlyError> {
-    let last = NightFolder::all(&workspace.state)
-        .into_iter()
-        .rfind(|night| night.is_finished() && night.record().is_file());
-    let Some(last) = last else {
+    let Some(last) = NightFolder::last_finished(&workspace.state) else {
         return Err(NightlyError::Nothing(
             "no night is finished yet: fgd nightly run comes first".into(),
         ));
@@ -192,7 +246,7 @@ fn accept(
     }
     if levels.is_empty() {
         return Err(usage(
-            "nothing of that name stands as a regression; `fgd nightly report` shows what does",
+            "nothing of that name stands as a regression or has moved; `fgd nightly status` shows what does",
         ));
     }
     Ok(Exit::Success)

@@ -1,5 +1,6 @@
 //! The output policy: data to stdout or a file, everything else to stderr, bars only on a terminal.
 
+use std::fmt;
 use std::io::{IsTerminal, Write};
 use std::path::Path;
 use std::sync::Mutex;
@@ -8,12 +9,15 @@ use std::time::{Duration, Instant};
 
 use clap::ValueEnum;
 use fgd_store::file;
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use fgd_store::terminal::visible;
+use indicatif::{
+    HumanBytes, HumanDuration, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle,
+};
 
 use crate::jobs::{Bar, Progress};
 
 /// Off a terminal, how often a line says how far the work is.
-const LINE_EVERY: Duration = Duration::from_secs(30);
+const LINE_EVERY: Duration = Duration::from_secs(60);
 
 /// When to use colours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -75,8 +79,28 @@ impl Output {
     /// A sentence about the run, to stderr.
     pub fn say(&self, message: impl AsRef<str>) {
         if !self.quiet {
-            eprintln!("{}", message.as_ref());
+            complain(message);
         }
+    }
+}
+
+/// A line to stderr, whatever `--quiet` says: the only way there. It may quote foreign files, so it is made
+/// [`visible`]; and a stderr that is full or closed is no reason to lose a result.
+pub fn complain(line: impl AsRef<str>) {
+    let _ = writeln!(std::io::stderr(), "{}", visible(line.as_ref()));
+}
+
+/// Where the log goes: to stderr, as [`complain`] does, event by event.
+pub struct Log;
+
+impl Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        String::from_utf8_lossy(bytes).lines().for_each(complain);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
     }
 }
 
@@ -85,19 +109,50 @@ impl Progress for Output {
         Output::say(self, line);
     }
 
-    fn begin(&self, what: &'static str, total: u64) -> Box<dyn Bar> {
+    fn begin(&self, what: &'static str, unit: &'static str, total: u64) -> Box<dyn Bar> {
         if self.draws_progress() {
-            let template = "{msg} [{bar:30}] {pos}/{len} · {per_sec} · {eta} left";
-            let style = ProgressStyle::with_template(template)
-                .unwrap_or_else(|_| ProgressStyle::default_bar())
-                .progress_chars("━╸ ");
             let bar = ProgressBar::with_draw_target(Some(total), ProgressDrawTarget::stderr());
             return Box::new(Drawn {
-                bar: bar.with_style(style).with_message(what),
+                bar: bar.with_style(style(unit)).with_message(what),
                 began: AtomicBool::new(false),
             });
         }
-        Box::new(Lines { output: *self, what, count: Mutex::new(Count::new(total)) })
+        Box::new(Lines { output: *self, what, unit, count: Mutex::new(Count::new(total)) })
+    }
+}
+
+/// A bar with its unit. Before anything is done there is neither a rate nor an end in sight, and none is shown.
+fn style(unit: &'static str) -> ProgressStyle {
+    let template = match unit {
+        "%" => "{msg} [{bar:30}] {pos}%{left}",
+        "bytes" => "{msg} [{bar:30}] {bytes}/{total_bytes}{left}",
+        _ => "{msg} [{bar:30}] {human_pos}/{human_len} {unit}{rate}{left}",
+    };
+    let is_known = |state: &ProgressState| state.per_sec() > 0.0 && state.per_sec().is_finite();
+    ProgressStyle::with_template(template)
+        .unwrap_or_else(|_| ProgressStyle::default_bar())
+        .with_key("unit", move |_: &ProgressState, out: &mut dyn fmt::Write| {
+            let _ = out.write_str(unit);
+        })
+        .with_key("rate", move |state: &ProgressState, out: &mut dyn fmt::Write| {
+            if is_known(state) {
+                let _ = write!(out, " · {}/s", short(state.per_sec()));
+            }
+        })
+        .with_key("left", move |state: &ProgressState, out: &mut dyn fmt::Write| {
+            if is_known(state) {
+                let _ = write!(out, " · {} left", HumanDuration(state.eta()));
+            }
+        })
+        .progress_chars("━╸ ")
+}
+
+/// A rate with three digits that count.
+fn short(rate: f64) -> String {
+    match rate {
+        rate if rate >= 100.0 => format!("{rate:.0}"),
+        rate if rate >= 1.0 => format!("{rate:.1}"),
+        rate => format!("{rate:.3}"),
     }
 }
 
@@ -123,7 +178,7 @@ impl Bar for Drawn {
     }
 
     fn say(&self, line: &str) {
-        self.bar.suspend(|| eprintln!("{line}"));
+        self.bar.suspend(|| complain(line));
     }
 }
 
@@ -137,22 +192,49 @@ impl Drop for Drawn {
 struct Lines {
     output: Output,
     what: &'static str,
+    unit: &'static str,
     count: Mutex<Count>,
 }
 
 struct Count {
     done: u64,
     total: u64,
-    /// What was done before the first piece of work of this run, and when that began.
-    first: Option<u64>,
-    began: Instant,
+    /// What was done when this run's own work began, and when that was.
+    first: Option<(u64, Instant)>,
     said: Instant,
 }
 
 impl Count {
     fn new(total: u64) -> Self {
-        let now = Instant::now();
-        Self { done: 0, total, first: None, began: now, said: now }
+        Self { done: 0, total, first: None, said: Instant::now() }
+    }
+
+    /// How far the work is, where that is worth a line by now.
+    fn line(&mut self, what: &str, unit: &str, now: Instant) -> Option<String> {
+        let (first, began) = *self.first.get_or_insert((self.done, now));
+        if now.duration_since(self.said) < LINE_EVERY || self.done == first {
+            return None;
+        }
+        self.said = now;
+        let rate = (self.done - first) as f64 / now.duration_since(began).as_secs_f64();
+        let left = self.total.saturating_sub(self.done) as f64 / rate;
+        let left = HumanDuration(Duration::try_from_secs_f64(left).unwrap_or_default());
+        Some(match unit {
+            "%" => format!("{what}: {}%, {left} left", self.done),
+            "bytes" => {
+                format!(
+                    "{what}: {} of {}, {left} left",
+                    HumanBytes(self.done),
+                    HumanBytes(self.total)
+                )
+            }
+            _ => format!(
+                "{what}: {} of {} {unit}, {}/s, {left} left",
+                self.done,
+                self.total,
+                short(rate)
+            ),
+        })
     }
 }
 
@@ -162,18 +244,9 @@ impl Lines {
             return;
         };
         change(&mut count);
-        let done = count.done;
-        let first = *count.first.get_or_insert(done);
-        if count.said.elapsed() < LINE_EVERY || count.done == first {
-            return;
+        if let Some(line) = count.line(self.what, self.unit, Instant::now()) {
+            self.output.say(line);
         }
-        count.said = Instant::now();
-        let rate = (count.done - first) as f64 / count.began.elapsed().as_secs_f64();
-        let left = count.total.saturating_sub(count.done) as f64 / rate / 60.0;
-        self.output.say(format!(
-            "{}: {} of {}, {rate:.3}/s, {left:.0} minutes left",
-            self.what, count.done, count.total
-        ));
     }
 }
 
@@ -223,5 +296,41 @@ impl Sink {
             }
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn off_a_terminal_a_line_a_minute_counts_what_this_run_did() {
+        let start = Instant::now();
+        let at = |seconds: u64| start + Duration::from_secs(seconds);
+        let mut count = Count { said: start, ..Count::new(5000) };
+        let mut line = |done: u64, seconds: u64| {
+            count.done = done;
+            count.line("captioning", "images", at(seconds))
+        };
+        // An earlier run did a thousand; the weights took ten seconds to load.
+        assert_eq!(line(1000, 10), None);
+        assert_eq!(line(1020, 50), None);
+        let said = "captioning: 1050 of 5000 images, 1.0/s, 66 minutes left";
+        assert_eq!(line(1050, 60).as_deref(), Some(said));
+        assert_eq!(line(1080, 90), None);
+        assert!(line(1110, 120).is_some());
+    }
+
+    #[test]
+    fn a_bar_has_its_unit_and_no_rate_before_there_is_one() {
+        for unit in ["captions", "bytes", "%"] {
+            let bar = ProgressBar::hidden().with_style(style(unit));
+            bar.set_length(10);
+            bar.tick();
+        }
+        assert_eq!(
+            (short(1234.5), short(12.34), short(0.0123)),
+            ("1234".into(), "12.3".into(), "0.012".into())
+        );
     }
 }

@@ -13,9 +13,9 @@ use crate::jobs::score::Request;
 /// The files of a score, how to read them, and how to embed what is in them.
 #[derive(Debug, Args)]
 pub struct PairArgs {
-    /// The submission: captions, .npy embeddings, or .npz moments.
+    /// The submission: captions, .npy embeddings, or .npz moments; - reads captions from stdin.
     pub(super) submission: PathBuf,
-    /// The references: captions, .npy embeddings, or .npz moments.
+    /// The references: captions, .npy embeddings, or .npz moments; - reads captions from stdin.
     #[arg(short, long, value_name = "FILE", env = "FGD_REFERENCES")]
     pub(super) references: PathBuf,
     /// Compare the two sets as wholes; for references of other images.

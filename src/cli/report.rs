@@ -7,7 +7,7 @@ use fgd_record::Record;
 
 use super::exit::{Exit, usage};
 use super::files::{ReportArgs, ResultArgs, ResultFormat};
-use super::output::{Output, Sink};
+use super::output::Output;
 
 /// Arguments of `fgd report`.
 #[derive(Debug, clap::Args)]
@@ -23,19 +23,21 @@ pub struct Args {
 
 /// Runs `fgd report`.
 pub fn run(args: &Args, output: &Output) -> anyhow::Result<Exit> {
-    let tables = matches!(args.result.form.format, ResultFormat::Text | ResultFormat::Md);
-    if args.records.len() > 1 && !tables && args.report.folder().is_none() {
+    let tables = matches!(args.result.format(), ResultFormat::Text | ResultFormat::Md);
+    if args.records.len() > 1 && !tables && args.report.place().is_none() {
         return Err(usage(
-            "--format json and csv hold one record: give one, or --format text or md, or --report DIR",
+            "--format json and csv hold one record: give one, or --format text or md, or --report FILE.html|DIR",
         ));
     }
     let records = args.records.iter().map(|path| read(path)).collect::<anyhow::Result<Vec<_>>>()?;
     // A report alone needs no table, unless a place for one was given.
-    let only_report = args.report.folder().is_some() && args.result.output.is_none();
-    let sink = Sink::open(args.result.output.as_deref())?;
+    let only_report = args.report.place().is_some() && args.result.output.is_none();
+    let sink = args.result.open()?;
     args.report.prepare()?;
     args.report.write(&records, output)?;
-    if !only_report {
+    if args.result.is_page() {
+        sink.write(fgd_reports::site::page(&records)?.as_bytes())?;
+    } else if !only_report {
         let texts: Vec<String> =
             records.iter().map(|record| args.result.render(record, output)).collect();
         sink.write(texts.join("\n").as_bytes())?;

@@ -2,11 +2,13 @@
 
 use std::path::PathBuf;
 
+use clap::builder::FalseyValueParser;
+
 use super::exit::Exit;
-use super::files::ResultArgs;
+use super::files::{KeepingArgs, ReportArgs, ResultArgs};
 use super::findings;
 use super::metrics::MetricArgs;
-use super::output::{Output, Sink};
+use super::output::Output;
 use super::pair::PairArgs;
 use crate::jobs::Session;
 use crate::jobs::score::{self, Request};
@@ -22,23 +24,43 @@ pub struct Args {
     /// Show the N captions that hurt most.
     #[arg(long, value_name = "N", default_value_t = 0, env = "FGD_WORST")]
     worst: usize,
+    /// Leave the texts of the references out of everything that is written: a record of hidden references can be shown.
+    #[arg(long, env = "FGD_HIDE_REFERENCES", value_parser = FalseyValueParser::new())]
+    hide_references: bool,
     #[command(flatten)]
     metrics: MetricArgs,
     #[command(flatten)]
     result: ResultArgs,
+    #[command(flatten)]
+    report: ReportArgs,
+    /// The images, a directory or a CSV file with a column image_id and optionally path: for small pictures beside the
+    /// captions of the report.
+    #[arg(long, value_name = "DIR|LIST.csv", env = "FGD_IMAGES")]
+    images: Option<PathBuf>,
+    /// Where the paths (or ids) of LIST.csv start; its own directory by default.
+    #[arg(long, value_name = "DIR", env = "FGD_IMAGE_ROOT")]
+    image_root: Option<PathBuf>,
+    #[command(flatten)]
+    keeping: KeepingArgs,
 }
 
 /// Runs `fgd score`.
 pub fn run(args: Args, output: &Output, session: &mut Session) -> anyhow::Result<Exit> {
-    let sink = Sink::open(args.result.output.as_deref())?;
+    let sink = args.result.open()?;
+    args.report.prepare()?;
     let request = Request {
         per_caption: args.per_caption,
         worst: args.worst,
+        hide_references: args.hide_references,
         measuring: args.metrics.measuring(),
+        keeping: args.keeping.keeping(args.report.place().is_some() || args.result.is_page()),
+        images: args.images,
+        image_root: args.image_root,
         ..args.pair.request()
     };
     let record = score::run(&request, session)?;
-    findings::print_of(&record, output);
     args.result.write(sink, &record, output)?;
+    args.report.write(std::slice::from_ref(&record), output)?;
+    findings::print_of(&record, output);
     Ok(Exit::Success)
 }

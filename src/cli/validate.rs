@@ -4,17 +4,19 @@ use std::path::PathBuf;
 
 use clap::ValueEnum;
 use clap::builder::FalseyValueParser;
+use fgd_captions::Role;
+use fgd_store::terminal::visible;
 
 use super::exit::Exit;
 use super::files::CaptionArgs;
 use super::findings;
-use super::output::{Output, Sink};
+use super::output::Sink;
 use crate::jobs::validate::{self, Request};
 
 /// Arguments of `fgd validate`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// The submission: CSV, TSV, JSON, JSONL, COCO results or Parquet, possibly gzipped.
+    /// The submission: CSV, TSV, JSON, JSONL, COCO results or Parquet, possibly gzipped; - reads stdin.
     submission: PathBuf,
     /// A file with the image ids that are wanted, such as sample_submission.csv or test.csv.
     #[arg(long, value_name = "FILE", env = "FGD_TEMPLATE")]
@@ -30,6 +32,9 @@ pub struct Args {
     output: Option<PathBuf>,
     #[command(flatten)]
     captions: CaptionArgs,
+    /// What the captions are: it decides between columns such as prediction and reference.
+    #[arg(long, value_enum, default_value_t, env = "FGD_ROLE")]
+    role: Role,
 }
 
 /// Form of the list of findings.
@@ -42,32 +47,36 @@ enum ListFormat {
 }
 
 /// Runs `fgd validate`.
-pub fn run(args: Args, output: &Output) -> anyhow::Result<Exit> {
+pub fn run(args: Args) -> anyhow::Result<Exit> {
     let sink = Sink::open(args.output.as_deref())?;
     let request = Request {
         submission: args.submission,
         template: args.template,
         reading: args.captions.options(),
+        role: args.role,
     };
     let found = validate::run(&request)?;
     match args.format {
         ListFormat::Text => {
-            findings::print(&found.findings, &request.submission, args.all, output);
+            let (errors, notes) = findings::lines(&found.findings, &request.submission, args.all);
             let plural = |count: usize, one: &'static str, more: &'static str| {
                 format!("{count} {}", if count == 1 { one } else { more })
             };
             let summary = format!(
-                "{}: {}, {} captions, {}, {}\n",
+                "{}: {}, {} captions, {}, {}; read as {}",
                 found.submission,
                 if found.valid { "valid" } else { "INVALID" },
                 found.captions,
                 plural(found.errors, "error", "errors"),
                 plural(found.notes, "note", "notes"),
+                found.format,
             );
-            sink.write(summary.as_bytes())?;
+            let lines = errors.into_iter().chain(notes).chain([summary]);
+            let text: String = lines.map(|line| format!("{}\n", visible(&line))).collect();
+            sink.write(text.as_bytes())?;
         }
         ListFormat::Json => {
-            let document = serde_json::to_string_pretty(&found)?;
+            let document = fgd_record::json::inert(serde_json::to_string_pretty(&found)?);
             sink.write(format!("{document}\n").as_bytes())?;
         }
     }

@@ -41,7 +41,8 @@ pub struct Embeddings {
 /// # Errors
 /// A file that cannot be read, an encoder that cannot be had.
 pub fn run(request: &Request, session: &mut Session) -> Result<Embeddings, JobError> {
-    let file = fgd_captions::read(&request.file, &request.reading)?;
+    let reading = ReadOptions { without_ids: true, ..request.reading.clone() };
+    let file = fgd_captions::read(&request.file, &reading)?;
     let texts = texts(&file);
     let mut embedding = Embedding::new(session, &request.encoding, texts.len() as u64);
     Ok(Embeddings {

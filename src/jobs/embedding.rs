@@ -24,7 +24,7 @@ pub struct Embedding<'a> {
 impl<'a> Embedding<'a> {
     /// Gets ready to embed about `total` captions.
     pub fn new(session: &'a mut Session, encoding: &'a Encoding, total: u64) -> Self {
-        let bar = session.progress.begin("embedding", total);
+        let bar = session.progress.begin("embedding", "captions", total);
         Self { bar, ..Self::silent(session, encoding) }
     }
 
@@ -65,6 +65,11 @@ impl<'a> Embedding<'a> {
         let embedder = self.session.embedder(self.encoding)?;
         let before = embedder.encoded();
         let rows = embedder.embed(texts, &|done| bar.advance(done as u64))?;
+        if let Some(trouble) = embedder.take_trouble() {
+            let progress = self.session.progress.clone();
+            progress.say(&format!("going on without the cache: {trouble}"));
+        }
+        let embedder = self.session.embedder(self.encoding)?;
         self.encoded += embedder.encoded() - before;
         self.encoder = Some(encoder_info(embedder));
         self.spent += start.elapsed();

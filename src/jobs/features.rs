@@ -45,10 +45,13 @@ pub fn run(request: &Request, session: &Session) -> Result<Made, JobError> {
         precision: request.dtype,
         device: parse_device(&request.device).map_err(JobError::usage)?,
     };
-    let images = list_images(&request.images, request.image_root.as_deref())?;
+    let list = list_images(&request.images, request.image_root.as_deref())?;
+    list.notes().iter().for_each(|note| session.progress.say(note));
+    let images = list.images;
     let checkpoint = Checkpoint::resolve(&request.checkpoint, None, session)?;
+    checkpoint.check(&options)?;
     let captioner = checkpoint.load(options, session)?;
-    let bar = session.progress.begin("features", images.len() as u64);
+    let bar = session.progress.begin("features", "images", images.len() as u64);
     let making = Making {
         images: &images,
         batch_size: request.batch_size,

@@ -6,9 +6,11 @@ use std::path::Path;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use fgd_captioner::preprocess;
-use fgd_captioner::run::ImageFile;
+use fgd_captioner::run::{ImageFile, list_images};
 use fgd_captions::image_key;
 use image::codecs::jpeg::JpegEncoder;
+
+use super::JobError;
 
 /// Longest side of a thumbnail in pixels: sharp at the width of a report's column on a dense screen.
 const SIDE: u32 = 224;
@@ -38,6 +40,14 @@ pub struct MissingImages {
 }
 
 impl Images {
+    /// Lists the images of a directory or a list, if there is one.
+    ///
+    /// # Errors
+    /// A directory or list that cannot be read.
+    pub fn open(source: Option<&Path>, root: Option<&Path>) -> Result<Option<Self>, JobError> {
+        source.map(|source| Ok(Self::new(list_images(source, root)?.images))).transpose()
+    }
+
     /// Indexes a list of images.
     pub fn new(files: Vec<ImageFile>) -> Self {
         let index = |name: fn(&str) -> &str| {

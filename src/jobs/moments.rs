@@ -136,7 +136,7 @@ fn of_embeddings(file: &Path, shard: Shard, session: &Session) -> Result<Moments
     let range = shard.range(rows.rows());
     let mut moments = Moments::new(rows.dim());
     let mut left = range.end - range.start;
-    let bar = session.progress.begin("reading", left);
+    let bar = session.progress.begin("reading", "rows", left);
     rows.skip(range.start)?;
     while left > 0 {
         let Some(piece) = rows.next_piece()? else {
@@ -151,7 +151,8 @@ fn of_embeddings(file: &Path, shard: Shard, session: &Session) -> Result<Moments
 }
 
 fn of_captions(file: &Path, request: &Request, session: &mut Session) -> Result<Moments, JobError> {
-    let captions = fgd_captions::read(file, &request.reading)?;
+    let reading = ReadOptions { without_ids: true, ..request.reading.clone() };
+    let captions = fgd_captions::read(file, &reading)?;
     let range = request.shard.range(captions.captions.len() as u64);
     let texts = &texts(&captions)[range.start as usize..range.end as usize];
     let mut moments = Moments::new(session.embedder(&request.encoding)?.dim());

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use fgd_captions::ReadOptions;
+use fgd_captions::{ReadOptions, Role};
 use fgd_encoder::EngineKind;
 use fgd_store::hub::GTE_SMALL;
 use serde::{Deserialize, Serialize};
@@ -58,6 +58,14 @@ pub struct References {
 }
 
 impl References {
+    /// Whether a column is taken over from the submissions that is a path into nested records.
+    pub fn borrows_path(&self, submissions: &ReadOptions) -> bool {
+        let is_path =
+            |name: &Option<String>| name.as_ref().is_some_and(|name| name.contains(['.', '[']));
+        (self.id_column.is_none() && is_path(&submissions.id_column))
+            || (self.caption_column.is_none() && is_path(&submissions.caption_column))
+    }
+
     /// How the file is read, given how the submissions are.
     pub fn reading(&self, submissions: &ReadOptions) -> ReadOptions {
         let or =
@@ -65,6 +73,7 @@ impl References {
         ReadOptions {
             id_column: or(&self.id_column, &submissions.id_column),
             caption_column: or(&self.caption_column, &submissions.caption_column),
+            role: Role::References,
             ..submissions.clone()
         }
     }
@@ -98,6 +107,22 @@ impl Measuring {
             ("seed".to_owned(), self.seed.into()),
             ("slice".to_owned(), self.slice.clone().into()),
         ])
+    }
+}
+
+/// What a record keeps of the captions, so that its report can list them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Keeping {
+    /// Whether it keeps every caption with its numbers.
+    pub captions: bool,
+    /// Of how many images it keeps a small picture, where images are at hand; those looked at first.
+    pub thumbnails: usize,
+}
+
+impl Default for Keeping {
+    fn default() -> Self {
+        Self { captions: false, thumbnails: 120 }
     }
 }
 

@@ -153,6 +153,7 @@ pub fn record(origin: Origin, results: Results) -> Record {
         comparability: origin.comparability,
         findings: origin.findings,
         results,
+        captions: None,
         timings: origin.timings,
     }
 }

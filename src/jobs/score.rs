@@ -1,7 +1,7 @@
 //! How good is one submission, and which captions hurt?
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use fgd_captions::{ReadOptions, TableFile};
@@ -9,9 +9,11 @@ use fgd_record::{Record, Results};
 use serde::{Deserialize, Serialize};
 
 use super::embedding::Embedding;
-use super::options::{Encoding, Measuring, References};
+use super::images::Images;
+use super::options::{Encoding, Keeping, Measuring, References};
 use super::provenance::{self, Origin};
-use super::scoring::findings::for_record;
+use super::scoring::captions::Gathered;
+use super::scoring::findings::{for_record, notes_on};
 use super::scoring::numbers::worst;
 use super::scoring::system::{System, stem};
 use super::scoring::{ImageScores, ScoreError, Scorer, per_caption};
@@ -32,6 +34,9 @@ pub struct Request {
     /// Show this many of the captions that hurt most.
     #[serde(default)]
     pub worst: usize,
+    /// Leave the texts of the references out of the record.
+    #[serde(default)]
+    pub hide_references: bool,
     /// Write one row per image: `.csv`, `.parquet` or `.jsonl`.
     #[serde(default)]
     pub per_caption: Option<PathBuf>,
@@ -44,6 +49,15 @@ pub struct Request {
     /// Which numbers.
     #[serde(default)]
     pub measuring: Measuring,
+    /// What the record keeps of the captions.
+    #[serde(default)]
+    pub keeping: Keeping,
+    /// The images, for thumbnails beside the captions that are kept: a directory or a list.
+    #[serde(default)]
+    pub images: Option<PathBuf>,
+    /// Where the paths of the list start; its own directory by default.
+    #[serde(default)]
+    pub image_root: Option<PathBuf>,
 }
 
 /// Scores a submission.
@@ -55,6 +69,7 @@ pub fn run(request: &Request, session: &mut Session) -> Result<Record, JobError>
     let host = host::describe();
     let table_file = request.per_caption.as_deref().map(TableFile::create);
     let table_file = table_file.transpose().map_err(JobError::usage)?;
+    let images = Images::open(request.images.as_deref(), request.image_root.as_deref())?;
     let Pair { submission, references } = Pair::open(request)?;
     check_rows(request, &submission, &references)?;
     let inputs = vec![
@@ -81,7 +96,11 @@ pub fn run(request: &Request, session: &mut Session) -> Result<Record, JobError>
         progress.say(&format!("{encoded} captions encoded, {found} found in the cache"));
     }
     let mut results = score.results;
-    if let Some(ImageScores { set, per_caption, .. }) = &score.images {
+    let mut captions = Gathered::default();
+    if let Some(scores @ ImageScores { set, per_caption, .. }) = &score.images {
+        if request.keeping.captions {
+            captions.add(&inputs[0].name, scores, &results, &score.findings);
+        }
         results.worst = worst(set, per_caption, request.worst);
         if let Some(file) = table_file {
             file.write(&per_caption::table(set, per_caption))?;
@@ -89,9 +108,11 @@ pub fn run(request: &Request, session: &mut Session) -> Result<Record, JobError>
     }
     let total = start.elapsed().as_secs_f64();
     let references_sha256 = references.references_sha256(&inputs[1]);
+    let mut findings = for_record(&score.findings, "submission");
+    findings.extend(notes_on(&references));
     let mut settings = request.measuring.settings();
     settings.insert("unpaired".to_owned(), request.unpaired.into());
-    Ok(provenance::record(
+    let mut record = provenance::record(
         Origin {
             host,
             comparability: provenance::comparability(encoder.as_ref(), references_sha256),
@@ -99,7 +120,7 @@ pub fn run(request: &Request, session: &mut Session) -> Result<Record, JobError>
             checkpoint: None,
             inputs,
             settings,
-            findings: for_record(&score.findings, "submission"),
+            findings,
             timings: BTreeMap::from([
                 ("read".to_owned(), read),
                 ("embed".to_owned(), embed),
@@ -108,7 +129,12 @@ pub fn run(request: &Request, session: &mut Session) -> Result<Record, JobError>
             ]),
         },
         Results::Score(Box::new(results)),
-    ))
+    );
+    record.captions = captions.finish(images.as_ref(), request.keeping.thumbnails);
+    if request.hide_references {
+        record.hide_references();
+    }
+    Ok(record)
 }
 
 /// A submission and its references, read.
@@ -125,10 +151,22 @@ impl Pair {
     /// # Errors
     /// Files that cannot be read; references with errors.
     pub fn open(request: &Request) -> Result<Self, JobError> {
-        Ok(Self {
-            submission: System::open_submission(&request.submission, &request.reading)?,
-            references: System::open_references(&request.references, &request.reading)?,
-        })
+        let input = Path::new("-");
+        if request.submission == input && request.references.path == input {
+            return Err(JobError::usage(
+                "standard input (-) is one file: the submission or the references, not both",
+            ));
+        }
+        let reading = ReadOptions {
+            without_ids: request.unpaired || !System::is_captions(&request.references.path),
+            ..request.reading.clone()
+        };
+        let mut submission = System::open_submission(&request.submission, &reading)?;
+        let references = System::open_references(&request.references, &reading)?;
+        if !request.unpaired {
+            submission.settle(&references);
+        }
+        Ok(Self { submission, references })
     }
 }
 

@@ -3,9 +3,8 @@
 
 use std::sync::Arc;
 
-use fgd_encoder::Embedder;
-use fgd_encoder::Options;
-use tempfile::TempDir;
+use fgd_encoder::cache::CacheError;
+use fgd_encoder::{Embedder, Keep, Options};
 
 use super::JobError;
 use super::options::Encoding;
@@ -15,8 +14,8 @@ use crate::settings::Settings;
 pub trait Progress: Send + Sync {
     /// A sentence about the job.
     fn say(&self, line: &str);
-    /// Begins to count `total` things that `what` happens to.
-    fn begin(&self, what: &'static str, total: u64) -> Box<dyn Bar>;
+    /// Begins to count: `what` is done to `total` of `unit`, such as embedding to captions.
+    fn begin(&self, what: &'static str, unit: &'static str, total: u64) -> Box<dyn Bar>;
 }
 
 /// A count that grows until it is dropped.
@@ -35,7 +34,7 @@ pub struct Silent;
 
 impl Progress for Silent {
     fn say(&self, _: &str) {}
-    fn begin(&self, _: &'static str, _: u64) -> Box<dyn Bar> {
+    fn begin(&self, _: &'static str, _: &'static str, _: u64) -> Box<dyn Bar> {
         Box::new(Silent)
     }
 }
@@ -59,26 +58,18 @@ pub struct Session {
     pub interrupt: Interrupt,
     /// The encoder of the last job and what it was opened with, so that the next job finds it loaded.
     embedder: Option<(Encoding, Embedder)>,
-    /// Stands in for the cache where a job has none, so that files share their captions.
-    scratch: Option<TempDir>,
 }
 
 impl Session {
     /// A session that tells nobody and is never interrupted.
     pub fn new(settings: Settings) -> Self {
-        Self {
-            settings,
-            progress: Arc::new(Silent),
-            interrupt: Arc::new(|| false),
-            embedder: None,
-            scratch: None,
-        }
+        Self { settings, progress: Arc::new(Silent), interrupt: Arc::new(|| false), embedder: None }
     }
 
     /// The encoder, found now and loaded when a caption is not in its cache.
     ///
     /// # Errors
-    /// An encoder that cannot be found, downloaded or understood; a cache that cannot be opened.
+    /// An encoder that cannot be found, downloaded or understood; no place for a cache.
     pub fn embedder(&mut self, encoding: &Encoding) -> Result<&mut Embedder, JobError> {
         let is_open = matches!(&self.embedder, Some((known, _)) if known == encoding);
         if !is_open {
@@ -97,24 +88,17 @@ impl Session {
     /// As [`Session::embedder`].
     pub fn uncached_embedder(&self, encoding: &Encoding) -> Result<Embedder, JobError> {
         let options = options(encoding)?;
-        Ok(Embedder::open(&encoding.encoder, options, None, &self.settings.hub)?)
+        Ok(Embedder::open(&encoding.encoder, options, Keep::Nowhere, &self.settings.hub)?)
     }
 
-    fn open(&mut self, encoding: &Encoding) -> Result<Embedder, JobError> {
+    fn open(&self, encoding: &Encoding) -> Result<Embedder, JobError> {
         let options = options(encoding)?;
-        let scratch;
-        let folder = match (encoding.cache, &self.settings.cache) {
-            (true, Some(folder)) => folder.as_path(),
-            (true, None) => return Err(fgd_encoder::cache::CacheError::NoFolder.into()),
-            (false, _) => {
-                scratch = match self.scratch.take() {
-                    Some(scratch) => scratch,
-                    None => tempfile::tempdir()?,
-                };
-                self.scratch.insert(scratch).path()
-            }
+        let keep = match (encoding.cache, &self.settings.cache) {
+            (true, Some(folder)) => Keep::Folder(folder),
+            (true, None) => return Err(CacheError::NoFolder.into()),
+            (false, _) => Keep::Process,
         };
-        Ok(Embedder::open(&encoding.encoder, options, Some(folder), &self.settings.hub)?)
+        Ok(Embedder::open(&encoding.encoder, options, keep, &self.settings.hub)?)
     }
 }
 

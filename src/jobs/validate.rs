@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use fgd_captions::{self as captions, ReadError, ReadOptions, ReadProblem};
+use fgd_captions::{self as captions, ReadError, ReadOptions, ReadProblem, Role};
 use fgd_record::Finding;
 use serde::{Deserialize, Serialize};
 
@@ -21,6 +21,9 @@ pub struct Request {
     /// How the files are read.
     #[serde(default)]
     pub reading: ReadOptions,
+    /// What the captions are to a score.
+    #[serde(default)]
+    pub role: Role,
 }
 
 /// What was found.
@@ -30,6 +33,8 @@ pub struct Validation {
     pub submission: String,
     /// SHA-256 of the file.
     pub sha256: String,
+    /// What it was read as: the document of another program that it is, or its format.
+    pub format: String,
     /// Captions in it.
     pub captions: usize,
     /// Whether it can be scored.
@@ -47,20 +52,32 @@ pub struct Validation {
 /// # Errors
 /// Files out of which nothing at all can be read.
 pub fn run(request: &Request) -> Result<Validation, JobError> {
-    let file = captions::read(&request.submission, &request.reading).map_err(unreadable)?;
+    let reading = ReadOptions { role: request.role, ..request.reading.clone() };
+    let mut file = captions::read(&request.submission, &reading).map_err(unreadable)?;
+    let template = request.template.as_deref();
+    let template = template.map(|path| captions::read_template(path, &request.reading));
+    let template = template.transpose()?;
+    if let Some(template) = &template {
+        captions::settle_ids(&mut file, &template.ids);
+    }
     let mut found = file.findings.clone();
     found.extend(captions::lint(&file));
-    if let Some(template) = &request.template {
-        let template = captions::read_template(template, &request.reading)?;
-        // A file without rows lacks every image; saying so once is enough.
-        if !file.captions.is_empty() {
-            found.extend(captions::check_template(&file, &template));
+    match &template {
+        Some(template) => {
+            // A file without rows lacks every image; saying so once is enough.
+            if !file.captions.is_empty() {
+                found.extend(captions::check_template(&file, template));
+            }
         }
+        // References have several captions of an image.
+        None if request.role == Role::Submission => found.extend(captions::duplicates(&file)),
+        None => {}
     }
     let errors = errors(&found);
     Ok(Validation {
         submission: request.submission.display().to_string(),
         sha256: file.sha256.clone(),
+        format: file.document.unwrap_or(file.format.name()).to_owned(),
         captions: file.captions.len(),
         valid: errors == 0,
         errors,

@@ -1,11 +1,10 @@
-//! Taking a new level for good: what stands as a regression is what is held from now on.
+//! Taking a new level for good: what stands as a regression, or has moved without a gate, is what is held from now on.
 
 use fgd_metrics::series::Standing;
 
 use super::history::Kind;
 use super::lock::Lock;
 use super::place::NightFolder;
-use super::speed::is_regressed;
 use super::{NightlyError, Workspace, night};
 use crate::jobs::provenance;
 
@@ -31,7 +30,7 @@ pub struct Level {
     pub since: String,
 }
 
-/// Accepts every regression of the last night that the selection names.
+/// Accepts every regression and every move of the last night that the selection names.
 pub fn accept(workspace: &Workspace, selection: &Selection) -> Result<Vec<Level>, NightlyError> {
     let now = provenance::now();
     let (_lock, _) = Lock::take(&workspace.state, &now)?;
@@ -43,7 +42,13 @@ pub fn accept(workspace: &Workspace, selection: &Selection) -> Result<Vec<Level>
     for past in &pasts {
         let series = &past.series;
         let last = past.points.iter().rposition(|point| point.value.is_some());
-        let Some(last) = last.filter(|last| is_regressed(past.points[*last].standing)) else {
+        // A speed that stood out for one night is not a level yet.
+        let is_open = |last: &usize| match past.points[*last].standing {
+            Standing::Accepted => false,
+            Standing::Suspicious => series.kind == Kind::Quality,
+            Standing::Regressed => true,
+        };
+        let Some(last) = last.filter(is_open) else {
             continue;
         };
         if !(chosen(&selection.systems, &series.system)

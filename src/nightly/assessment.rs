@@ -78,6 +78,7 @@ impl Assessment {
         self.finding.reason = reason;
         self.entry.standing = match verdict {
             NightlyVerdict::Regressed => Standing::Regressed,
+            NightlyVerdict::Moved => Standing::Suspicious,
             _ => Standing::Accepted,
         };
     }

@@ -123,7 +123,11 @@ impl Executor<'_> {
             .map_err(|error| NightlyError::Nothing(format!("{}: {error}", step.name)))?;
         file::write(&request, &json)?;
         let mut command = self.session.settings.job(&request);
-        command.arg("-o").arg(record);
+        command.arg("--attached").arg("-o").arg(record);
+        if self.session.settings.cache.is_none() {
+            // cron may leave no HOME to find one in.
+            command.env("FGD_CACHE_DIR", self.workspace.state.join("cache"));
+        }
         if let Some(threads) = self.workspace.suite.threads {
             command.args(["--threads", &threads.to_string()]);
         }
@@ -188,6 +192,11 @@ impl Executor<'_> {
 fn read(file: &Path) -> Result<Record, String> {
     let text = std::fs::read_to_string(file).map_err(|error| error.to_string())?;
     Record::from_json(&text).map_err(|error| error.to_string())
+}
+
+/// Whether a step of this key has finished with this result.
+pub fn is_done(result: &Path, key: &str) -> bool {
+    result.is_file() && completion(&with_suffix(result, "done.json"), key).is_some()
 }
 
 fn completion(marker: &Path, key: &str) -> Option<Completion> {

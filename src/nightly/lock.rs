@@ -5,11 +5,17 @@
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use fgd_store::file::{FileError, write};
 use serde::{Deserialize, Serialize};
 
 use super::process::Worker;
+
+/// How long a lock that is held is waited for, three times.
+const LOOK: Duration = Duration::from_millis(30);
+/// File of the notes.
+const NOTES: &str = "lock.json";
 
 /// The lock of a state folder, held until it is dropped.
 #[derive(Debug)]
@@ -57,7 +63,7 @@ impl Lock {
     /// Takes the lock of a state folder. Answers who held it before, if that one died with it.
     pub fn take(state: &Path, started: &str) -> Result<(Self, Option<Holder>), LockError> {
         let path = state.join("lock");
-        let notes = state.join("lock.json");
+        let notes = state.join(NOTES);
         let failed = |source| FileError::Io { path: path.clone(), source };
         let file = OpenOptions::new()
             .create(true)
@@ -65,24 +71,41 @@ impl Lock {
             .write(true)
             .open(&path)
             .map_err(failed)?;
-        let before: Option<Holder> =
-            std::fs::read_to_string(&notes).ok().and_then(|text| serde_json::from_str(&text).ok());
-        match file.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => {
-                return Err(LockError::Held { state: state.into(), holder: before });
+        let before = noted(state);
+        // Whoever only looks whether there is a lock holds it for a moment.
+        let mut looks = 3;
+        loop {
+            match file.try_lock() {
+                Ok(()) => break,
+                Err(TryLockError::WouldBlock) if looks > 0 => {
+                    looks -= 1;
+                    std::thread::sleep(LOOK);
+                }
+                Err(TryLockError::WouldBlock) => {
+                    return Err(LockError::Held { state: state.into(), holder: before });
+                }
+                Err(TryLockError::Error(source)) => return Err(failed(source).into()),
             }
-            Err(TryLockError::Error(source)) => return Err(failed(source).into()),
         }
         let holder = Holder {
             pid: std::process::id(),
             host: hostname(),
             started: started.into(),
-            worker: None,
+            // On record until somebody has seen that it is gone.
+            worker: before.as_ref().and_then(|before| before.worker.clone()),
         };
         let lock = Self { _file: file, notes, holder };
         lock.note()?;
         Ok((lock, before))
+    }
+
+    /// Who is at work in a state folder now; nothing is taken or written.
+    pub fn holder(state: &Path) -> Option<Holder> {
+        let file = File::open(state.join("lock")).ok()?;
+        match file.try_lock() {
+            Err(TryLockError::WouldBlock) => noted(state),
+            _ => None,
+        }
     }
 
     /// Notes which step is at work, or that none is.
@@ -99,8 +122,15 @@ impl Lock {
 
 impl Drop for Lock {
     fn drop(&mut self) {
-        let _ = std::fs::remove_file(&self.notes);
+        if self.holder.worker.is_none() {
+            let _ = std::fs::remove_file(&self.notes);
+        }
     }
+}
+
+fn noted(state: &Path) -> Option<Holder> {
+    let text = std::fs::read_to_string(state.join(NOTES)).ok()?;
+    serde_json::from_str(&text).ok()
 }
 
 fn hostname() -> String {

@@ -4,6 +4,7 @@
 //! them, [`execute`] has each done by a [`process`] of its own and none twice, under a [`lock`]; [`place`] says where files
 //! lie. [`quality`] and [`speed`] judge what came out, by the [`timeline`] of the [`history`]; a figure with what is said of
 //! it is an [`assessment`]. [`acceptance`] takes a new level for good. [`trend`] and [`site`] show it, [`notify`] tells.
+//! [`preview`] says what a night would do, [`status`] how the suite stands.
 
 pub mod acceptance;
 pub mod assessment;
@@ -15,10 +16,12 @@ pub mod night;
 pub mod notify;
 pub mod place;
 pub mod plan;
+pub mod preview;
 pub mod process;
 pub mod quality;
 pub mod site;
 pub mod speed;
+pub mod status;
 pub mod suite;
 pub mod timeline;
 pub mod trend;

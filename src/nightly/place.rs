@@ -51,6 +51,12 @@ impl NightFolder {
         nights
     }
 
+    /// The last night that came to its end.
+    pub fn last_finished(state: &Path) -> Option<Self> {
+        let finished = |night: &Self| night.is_finished() && night.record().is_file();
+        Self::all(state).into_iter().rfind(finished)
+    }
+
     /// Whether there is a night that began then.
     pub fn exists(state: &Path, started: &str) -> bool {
         state.join("nights").join(stamp(started)).exists()

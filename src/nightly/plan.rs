@@ -91,6 +91,15 @@ impl<'a> Planner<'a> {
         }
     }
 
+    /// Whether the files of a system are there, and those that the suite names. No model is asked for.
+    pub fn check_files(&self, system: &System, hashes: &mut HashMemo) -> Result<(), String> {
+        self.check_data(self.suite.data_of(system), hashes)?;
+        match &system.submission {
+            Some(submission) => self.sha256(submission, hashes).map(|_| ()),
+            None => Ok(()),
+        }
+    }
+
     /// Digest over what goes into a system's captions and their score, apart from the program.
     pub fn inputs(&self, system: &System, hashes: &mut HashMemo) -> Result<String, String> {
         let data = self.suite.data_of(system);
@@ -211,7 +220,8 @@ impl<'a> Planner<'a> {
         }
     }
 
-    fn references(&self, data: &DataSet) -> References {
+    /// The references of a data set, as jobs are told of them.
+    pub fn references(&self, data: &DataSet) -> References {
         References {
             path: data.references.clone(),
             id_column: data.reference_id_column.clone(),

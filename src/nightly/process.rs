@@ -1,8 +1,13 @@
 //! A step as a process of its own: whatever happens to it happens to it alone.
+//!
+//! And it ends with the night, however that ends. A step begins its work only when it is told to, which is after its process
+//! is on record ([`wait_for_start`]); the system kills it when its parent dies; and a night that goes on looks for what the
+//! record names, itself and whatever it started, before it begins ([`Worker::end`]).
 
 use std::fs::File;
+use std::io::{Read, Write};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -42,7 +47,13 @@ pub enum Termination {
     OutOfTime,
 }
 
-/// Runs a process whose result is a file. What it says goes to `log`; `started` is told of the process.
+/// What a step that waits for its start is told.
+const START: &[u8] = b"start\n";
+/// How long a process that is killed may take to be gone, on whatever load.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// Runs a process whose result is a file. What it says goes to `log`; `started` is told of the process, which waits on its
+/// standard input until that is done.
 pub fn run(
     mut command: Command,
     log: &Path,
@@ -52,8 +63,10 @@ pub fn run(
     let failed = |source| NightlyError::io(log, source);
     let messages = File::create(log).map_err(failed)?;
     let program = command.get_program().to_owned();
+    #[cfg(unix)]
+    std::os::unix::process::CommandExt::process_group(&mut command, 0);
     let mut child = command
-        .stdin(Stdio::null())
+        .stdin(Stdio::piped())
         .stdout(Stdio::null())
         .stderr(messages)
         .spawn()
@@ -65,43 +78,89 @@ pub fn run(
         let _ = child.wait();
         return Err(error.into());
     }
+    if let Some(mut input) = child.stdin.take() {
+        // One that does not wait, or is dead already, is no trouble here: its end says more.
+        let _ = input.write_all(START);
+    }
+    let Some(status) = wait(&mut child, deadline).map_err(failed)? else {
+        return Ok(Termination::OutOfTime);
+    };
+    Ok(match status.code() {
+        Some(0 | NOT_VALID) => Termination::Done,
+        Some(code) => Termination::Failed(with_tail(log, &format!("exit code {code}"))),
+        None => Termination::Failed(with_tail(log, &killed(&status))),
+    })
+}
+
+/// Waits for a process, and ends it at the deadline with what it started, if it leads a group of its own: then there is no
+/// status.
+pub(super) fn wait(
+    child: &mut Child,
+    deadline: Option<Instant>,
+) -> std::io::Result<Option<ExitStatus>> {
     loop {
-        if let Some(status) = child.try_wait().map_err(failed)? {
-            return Ok(match status.code() {
-                Some(0 | NOT_VALID) => Termination::Done,
-                Some(code) => Termination::Failed(with_tail(log, &format!("exit code {code}"))),
-                None => Termination::Failed(with_tail(log, &killed(&status))),
-            });
+        if let Some(status) = child.try_wait()? {
+            return Ok(Some(status));
         }
         if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
-            end(&mut child).map_err(failed)?;
-            return Ok(Termination::OutOfTime);
+            return end(child).map(|()| None);
         }
         sleep(POLL);
     }
 }
 
-/// Asks a process to end, and ends it.
+/// Waits until the night has this process on record. From here on it dies with its parent.
+///
+/// # Errors
+/// The parent died first, so nobody knows of this process and nothing may be done.
+pub fn wait_for_start() -> std::io::Result<()> {
+    #[cfg(target_os = "linux")]
+    nix::sys::prctl::set_pdeathsig(nix::sys::signal::Signal::SIGKILL)?;
+    let mut told = Vec::new();
+    std::io::stdin().lock().take(START.len() as u64).read_to_end(&mut told)?;
+    match told == START {
+        true => Ok(()),
+        false => Err(std::io::Error::other("the night that started this step is gone")),
+    }
+}
+
+/// Asks a process and what it started to end, and ends them.
 fn end(child: &mut Child) -> std::io::Result<()> {
-    signal(child.id(), "TERM");
+    signal_group(child.id(), Ending::Asked);
     let patience = Instant::now() + GRACE;
     while Instant::now() < patience {
         if child.try_wait()?.is_some() {
-            return Ok(());
+            break;
         }
         sleep(POLL);
     }
+    signal_group(child.id(), Ending::Killed);
     child.kill()?;
     child.wait().map(|_| ())
 }
 
-/// Sends a signal by name. The shell has the command built in wherever there is a shell.
-fn signal(pid: u32, name: &str) {
-    let _ = Command::new("sh")
-        .args(["-c", &format!("kill -{name} {pid}")])
-        .stderr(Stdio::null())
-        .status();
+/// How a group of processes is ended.
+#[derive(Clone, Copy)]
+enum Ending {
+    Asked,
+    Killed,
 }
+
+/// Sends a signal to a process and what it started.
+#[cfg(unix)]
+fn signal_group(leader: u32, ending: Ending) {
+    use nix::sys::signal::{Signal, killpg};
+    let signal = match ending {
+        Ending::Asked => Signal::SIGTERM,
+        Ending::Killed => Signal::SIGKILL,
+    };
+    if let Ok(leader) = i32::try_from(leader) {
+        let _ = killpg(nix::unistd::Pid::from_raw(leader), signal);
+    }
+}
+
+#[cfg(not(unix))]
+fn signal_group(_leader: u32, _ending: Ending) {}
 
 impl Worker {
     /// A running process; `None` where the system does not tell.
@@ -113,27 +172,36 @@ impl Worker {
         Some(Self { pid, started, boot: boot.trim().into() })
     }
 
-    /// Ends the process if it is still at work, as a step of a killed run is.
-    pub fn end(&self) {
-        let is_it = || Self::of(self.pid).as_ref() == Some(self);
-        for (name, patience) in [("TERM", GRACE), ("KILL", GRACE)] {
-            if !is_it() {
-                return;
+    /// Ends the process and what it started if they are still at work, as the step of a killed run may be. Answers whether
+    /// they are gone.
+    pub fn end(&self) -> bool {
+        let until = Instant::now() + PATIENCE;
+        while self.is_at_work() {
+            if Instant::now() >= until {
+                return false;
             }
-            signal(self.pid, name);
-            let until = Instant::now() + patience;
-            while is_it() && !self.is_zombie() && Instant::now() < until {
-                sleep(POLL);
-            }
-            if self.is_zombie() {
-                return;
-            }
+            signal_group(self.pid, Ending::Killed);
+            sleep(POLL);
         }
+        true
     }
 
-    fn is_zombie(&self) -> bool {
-        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.pid)).unwrap_or_default();
-        stat.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with('Z'))
+    /// Whether a process of its group lives. A later process of the same number is another one.
+    fn is_at_work(&self) -> bool {
+        match Self::of(self.pid) {
+            Some(leader) if leader != *self => return false,
+            _ => {}
+        }
+        let entries = std::fs::read_dir("/proc").into_iter().flatten().flatten();
+        let stats =
+            entries.filter_map(|entry| std::fs::read_to_string(entry.path().join("stat")).ok());
+        let mut lives = stats.filter_map(|stat| {
+            // State, parent and group follow the name in brackets.
+            let mut fields = stat.rsplit_once(") ")?.1.split(' ');
+            let (state, group) = (fields.next()?.to_owned(), fields.nth(1)?.parse::<u32>().ok()?);
+            Some(group == self.pid && !matches!(state.as_str(), "Z" | "X"))
+        });
+        lives.any(|lives| lives)
     }
 }
 
@@ -174,16 +242,40 @@ fn with_tail(log: &Path, how: &str) -> String {
 mod tests {
     use super::*;
 
+    #[cfg(target_os = "linux")]
     #[test]
-    fn a_process_is_told_from_a_later_one_of_its_number() {
-        let mut child = Command::new("sleep").arg("60").spawn().unwrap();
-        let worker = Worker::of(child.id()).unwrap();
-        assert_eq!(Worker::of(child.id()), Some(worker.clone()));
+    fn a_step_ends_with_all_it_started_and_is_told_from_a_later_one_of_its_number() {
+        use std::os::unix::process::CommandExt;
+        // A child of its own outlives the leader.
+        let mut leader = Command::new("sh")
+            .args(["-c", "sleep 600 & echo; wait"])
+            .process_group(0)
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut line = [0];
+        leader.stdout.take().unwrap().read_exact(&mut line).unwrap();
+        let worker = Worker::of(leader.id()).unwrap();
         let other = Worker { started: worker.started + 1, ..worker.clone() };
-        other.end();
-        assert!(child.try_wait().unwrap().is_none(), "another process was ended");
-        worker.end();
-        assert!(!child.wait().unwrap().success());
+        assert!(other.end());
+        assert!(leader.try_wait().unwrap().is_none(), "another process was ended");
+        leader.kill().unwrap();
+        leader.wait().unwrap();
+        assert!(worker.is_at_work(), "what the leader started is not seen");
+        assert!(worker.end() && !worker.is_at_work());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_process_that_does_not_end_is_ended() {
+        use std::os::unix::process::CommandExt;
+        let sleep =
+            |seconds: &str| Command::new("sleep").arg(seconds).process_group(0).spawn().unwrap();
+        let soon = || Some(Instant::now() + Duration::from_millis(100));
+        let (mut long, mut short) = (sleep("600"), sleep("0"));
+        assert_eq!(wait(&mut long, soon()).unwrap(), None);
+        assert!(long.try_wait().unwrap().is_some());
+        assert!(wait(&mut short, None).unwrap().unwrap().success());
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Verdicts on quality. What nothing has gone into anew must not move: that is gated exactly. What has changed is tested:
-//! tonight's captions against the accepted ones, image by image, Holm's correction over the suite.
+//! tonight's captions against the accepted ones, image by image, Holm's correction over the suite. What has changed and no
+//! test decides is *moved* where it leaves the band of its intervals: shown, and not accepted by itself.
 
 use fgd_metrics::compare::holm;
 use fgd_metrics::metric::FGD_PAIRED;
@@ -10,12 +11,18 @@ use super::assessment::{Assessment, Figure};
 use super::history::{Kind, Outcome, Past, Point, Series};
 use super::suite::Gates;
 use super::timeline::Timeline;
+use crate::jobs::compare::unlike;
 use crate::jobs::scoring::metrics::{higher_is_better, numbers};
+
+/// Relative change of a metric without an interval beyond which it has moved.
+const ORDINARY: f64 = 0.05;
 
 /// A metric of a score, as it stands in the history.
 struct MetricValue<'a> {
     name: &'a str,
     figure: Figure,
+    /// Why there is no value.
+    reason: Option<String>,
     higher_is_better: Option<bool>,
 }
 
@@ -31,20 +38,21 @@ pub fn is_changed(
     let Results::Score(scores) = &record.results else {
         return false;
     };
-    metrics(scores).iter().filter(|metric| is_gated(gates, metric.name)).any(|metric| {
+    metrics(scores, gates).iter().filter(|metric| is_gated(gates, metric.name)).any(|metric| {
         let past = timeline.of(&series(suite, system, metric, record));
         let accepted = past.as_ref().and_then(last_accepted);
         accepted.is_none_or(|point| point.inputs != inputs)
     })
 }
 
-/// The metrics of a scored system, judged as far as the history alone can; those that need the paired test say so by
-/// standing without a verdict until [`test()`] is through.
+/// The metrics of a scored system, judged as far as the history alone can; those that need the paired test have a verdict
+/// that holds unless [`test()`] has a better one. `before` is the system's record of the night before.
 pub fn judge(
     timeline: &Timeline,
     record: &Record,
     (suite, system): (&str, &str),
     inputs: i64,
+    before: Option<&Record>,
     gates: &Gates,
 ) -> Vec<Assessment> {
     let Results::Score(scores) = &record.results else {
@@ -54,45 +62,111 @@ pub fn judge(
         let series = series(suite, system, metric, record);
         let gated = is_gated(gates, metric.name);
         let past = timeline.of(&series);
+        let is_known = timeline.has_measured(&series);
         let mut assessment = Assessment::new(series, metric.figure, inputs, gated);
-        exact(&mut assessment, past.as_ref().and_then(last_accepted), gates.tolerance);
+        match past.filter(|past| !past.points.is_empty()) {
+            _ if metric.figure.value.is_none() => {
+                let reason = metric.reason.as_deref().unwrap_or("the metric has no value");
+                assessment.entry.outcome = Outcome::NotValid;
+                assessment.say(NightlyVerdict::Invalid, reason);
+            }
+            Some(past) => hold(&mut assessment, &past, gates.tolerance),
+            None if is_known => {
+                let why = before.and_then(|before| what_changed(before, record));
+                let why =
+                    why.unwrap_or("its references, its encoder or its definition changed".into());
+                assessment.say(
+                    NightlyVerdict::NewSeries,
+                    format!("a new series: {why}; figures of before do not compare with it"),
+                );
+            }
+            None => assessment.say(
+                NightlyVerdict::InsufficientHistory,
+                "the first night of this metric with these references and this encoder",
+            ),
+        }
         assessment
     };
-    metrics(scores).iter().map(judge_one).collect()
+    metrics(scores, gates).iter().map(judge_one).collect()
 }
 
-/// Gates a metric whose inputs are those of the accepted night.
-fn exact(assessment: &mut Assessment, accepted: Option<Point>, tolerance: f64) {
-    use NightlyVerdict::{InsufficientHistory, Invalid, Regressed, Unchanged};
+/// What keeps a record from being compared with the one of the night before, with the file or the encoder by name.
+fn what_changed(before: &Record, tonight: &Record) -> Option<String> {
+    let difference = unlike(&tonight.comparability, &before.comparability)?;
+    let is_of_references =
+        before.comparability.references_sha256 != tonight.comparability.references_sha256;
+    let references = tonight.inputs.iter().find(|input| input.role == "references");
+    let name = match (is_of_references, references, &tonight.encoder) {
+        (true, Some(input), _) => format!(" in {}", input.path),
+        (false, _, Some(encoder)) => format!(", now {}", encoder.id),
+        _ => String::new(),
+    };
+    let day = before.created.get(..10).unwrap_or(&before.created);
+    Some(format!("{difference}{name} (not as on {day})"))
+}
+
+/// Holds a metric against what was accepted: exactly where its inputs are those of an earlier night, by its band where
+/// they are not.
+fn hold(assessment: &mut Assessment, past: &Past, tolerance: f64) {
+    use NightlyVerdict::{InsufficientHistory, Moved, Regressed, Unchanged};
+    let (inputs, gated) = (assessment.entry.inputs, assessment.finding.gated);
     let Some(value) = assessment.entry.value else {
-        assessment.entry.outcome = Outcome::NotValid;
-        return assessment.say(Invalid, "the metric has no value");
+        return;
     };
-    let Some((accepted, level)) = accepted.and_then(|point| Some((point, point.value?))) else {
+    let accepted = last_accepted(past).filter(|point| point.value.is_some());
+    let is_same = |point: &Point| point.inputs == inputs && point.value.is_some();
+    let repeated = accepted.filter(is_same).or_else(|| {
+        let measured = past.points.iter().rev().filter(|p| p.outcome == Outcome::Measured);
+        measured.copied().find(is_same)
+    });
+    let allowed = |level: f64| tolerance * level.abs().max(1.0);
+    if let Some(level) = repeated.and_then(|point| point.value)
+        && (value - level).abs() > allowed(level)
+    {
+        hold_to(assessment, level, allowed(level));
         return assessment.say(
-            InsufficientHistory,
-            "the first night of this metric with these references and this encoder",
-        );
-    };
-    assessment.finding.level = Some(level);
-    assessment.finding.change = (level != 0.0).then(|| (value - level) / level.abs());
-    if accepted.inputs != assessment.entry.inputs {
-        return assessment
-            .say(Unchanged, "what goes into it has changed; no gate is on this metric");
-    }
-    let allowed = tolerance * level.abs().max(1.0);
-    assessment.finding.band = Some([level - allowed, level + allowed]);
-    if (value - level).abs() <= allowed {
-        assessment.say(Unchanged, "the same inputs, the same value");
-    } else {
-        assessment.say(
             Regressed,
             format!(
                 "score drift: nothing that goes into it has changed, and it moved from {level} to {value} \
-                 (allowed: {allowed:.1e}); this is a bug, or `fgd nightly accept` says that it is meant"
+                 (allowed: {:.1e}); this is a bug, or `fgd nightly accept` says that it is meant",
+                allowed(level)
             ),
         );
     }
+    let Some((point, level)) = accepted.and_then(|point| Some((point, point.value?))) else {
+        return assessment
+            .say(InsufficientHistory, "no night of this metric has been accepted yet");
+    };
+    if point.inputs == inputs {
+        hold_to(assessment, level, allowed(level));
+        return assessment.say(Unchanged, "the same inputs, the same value");
+    }
+    // Half the width of the interval of a difference between two that are independent.
+    let half = |low: Option<f64>, high: Option<f64>| Some((high? - low?) / 2.0);
+    let halves = half(point.low, point.high).zip(half(assessment.entry.low, assessment.entry.high));
+    let width = halves.map_or(ORDINARY * level.abs(), |(a, b)| a.hypot(b)).max(allowed(level));
+    hold_to(assessment, level, width);
+    let untested =
+        if gated { "no test image by image decides it" } else { "no gate is on this metric" };
+    if (value - level).abs() <= width {
+        let reason =
+            format!("what goes into it has changed, and it stayed within its band; {untested}");
+        assessment.say(Unchanged, reason);
+    } else {
+        let reason = format!(
+            "what goes into it has changed, and it went from {level:.4} to {value:.4}, beyond its band; {untested}, \
+             and {level:.4} stays what is accepted until `fgd nightly accept` says otherwise"
+        );
+        assessment.say(Moved, reason);
+    }
+}
+
+fn hold_to(assessment: &mut Assessment, level: f64, width: f64) {
+    let finding = &mut assessment.finding;
+    finding.level = Some(level);
+    finding.band = Some([level - width, level + width]);
+    finding.change =
+        finding.value.filter(|_| level != 0.0).map(|value| (value - level) / level.abs());
 }
 
 /// Judges changed systems by their comparisons: each a record of `fgd compare` of `accepted` and `tonight`.
@@ -123,7 +197,7 @@ pub fn test(all: &mut [Assessment], comparisons: &[(String, Record)], alpha: f64
 }
 
 fn say_tested(assessment: &mut Assessment, difference: &Difference, p_holm: f64, alpha: f64) {
-    use NightlyVerdict::{Improved, Regressed, Unchanged};
+    use NightlyVerdict::{Improved, NewSeries, Regressed, Unchanged};
     // The record may name either side first.
     let sign = if difference.system == "tonight" { 1.0 } else { -1.0 };
     let Some(moved) = difference.estimate.value.map(|value| sign * value) else {
@@ -142,17 +216,25 @@ fn say_tested(assessment: &mut Assessment, difference: &Difference, p_holm: f64,
         Some(higher) => (moved < 0.0) == higher,
         None => false,
     };
-    if p_holm >= alpha || moved == 0.0 {
+    let (verdict, reason) = if p_holm >= alpha || moved == 0.0 {
         let least = difference.minimum_detectable.map_or(String::new(), |least| {
             format!("; these images show differences of {least:.4} and more")
         });
-        assessment.say(Unchanged, format!("no difference shown: {said}{least}"));
+        (Unchanged, format!("no difference shown: {said}{least}"))
     } else if worse {
-        assessment.say(Regressed, said);
+        (Regressed, said)
     } else if difference.higher_is_better.is_some() {
-        assessment.say(Improved, said);
+        (Improved, said)
     } else {
-        assessment.say(Unchanged, format!("differs: {said}; neither direction is better"));
+        (Unchanged, format!("differs: {said}; neither direction is better"))
+    };
+    match assessment.finding.verdict {
+        // The test is within the new series: under its references, on both captions.
+        NewSeries => {
+            let reason = format!("{}; {reason}", assessment.finding.reason);
+            assessment.say(if verdict == Unchanged { NewSeries } else { verdict }, reason);
+        }
+        _ => assessment.say(verdict, reason),
     }
 }
 
@@ -210,12 +292,17 @@ fn series(suite: &str, system: &str, metric: &MetricValue, record: &Record) -> S
     }
 }
 
-fn metrics(scores: &ScoreResults) -> Vec<MetricValue<'_>> {
+fn metrics<'a>(scores: &'a ScoreResults, gates: &Gates) -> Vec<MetricValue<'a>> {
     let all = numbers(scores).into_iter().map(|(name, measure)| MetricValue {
         name,
         figure: Figure { value: measure.value, interval: measure.interval(), first: None },
+        reason: measure.reason.map(|reason| format!("no value: {reason}")),
         higher_is_better: higher_is_better(name, scores),
     });
-    // A further metric that a small set of captions does not have is no failure of the night.
-    all.filter(|metric| metric.figure.value.is_some() || metric.name == FGD_PAIRED).collect()
+    // What no gate is on and a small set of captions does not have is no failure of the night; what it had once is, see
+    // `night::gone`.
+    let counts = |metric: &MetricValue| {
+        metric.figure.value.is_some() || metric.name == FGD_PAIRED || is_gated(gates, metric.name)
+    };
+    all.filter(counts).collect()
 }

@@ -1,6 +1,6 @@
 //! The site of the suite: tonight beside its history, with the records it was made from.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use fgd_record::{NightlyResults, Record, Results, Trend};
 use fgd_store::file;
@@ -57,14 +57,7 @@ pub fn read(
     workspace: &Workspace,
     night: &NightFolder,
 ) -> Result<(Record, Vec<Record>), NightlyError> {
-    let path = night.record();
-    let read = |path: &PathBuf| -> Result<Record, NightlyError> {
-        let text =
-            std::fs::read_to_string(path).map_err(|source| NightlyError::io(path, source))?;
-        Record::from_json(&text)
-            .map_err(|error| NightlyError::Nothing(format!("{}: {error}", path.display())))
-    };
-    let record = read(&path)?;
+    let record = read_record(&night.record())?;
     let mut others = Vec::new();
     if let Results::Nightly(results) = &record.results {
         for step in &results.steps {
@@ -72,9 +65,16 @@ pub fn read(
             let is_shown =
                 ["leaderboard ", "score ", "bench "].iter().any(|kind| step.name.starts_with(kind));
             if let Some(file) = file.filter(|_| is_shown && !step.name.ends_with(" again")) {
-                others.push(read(&file)?);
+                others.push(read_record(&file)?);
             }
         }
     }
     Ok((record, others))
+}
+
+/// Reads a record of a night.
+pub fn read_record(path: &Path) -> Result<Record, NightlyError> {
+    let text = std::fs::read_to_string(path).map_err(|source| NightlyError::io(path, source))?;
+    Record::from_json(&text)
+        .map_err(|error| NightlyError::Nothing(format!("{}: {error}", path.display())))
 }

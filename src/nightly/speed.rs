@@ -100,8 +100,14 @@ pub fn judge_run(
         if figure.value.is_none() && past.is_none() {
             return None;
         }
+        let is_renewed = past.is_none() && timeline.has_measured(&series);
         let mut assessment = Assessment::new(series, figure, 0, true);
         match figure.value.and_then(|v| cost(v, assessment.entry.series.higher_is_better)) {
+            Some(_) if is_renewed => assessment.say(
+                NightlyVerdict::NewSeries,
+                "a new series: options, engine, number type or threads of the benchmark changed; figures of before do \
+                 not compare with it",
+            ),
             Some(figure) => say(&mut assessment, timeline, past.as_ref(), figure, &rule),
             None => {
                 let reason = headline.measured.reason.clone();

@@ -1,6 +1,6 @@
 //! The history as verdicts look at it: what was before tonight.
 
-use super::history::{Kind, Night, Past, Series};
+use super::history::{Kind, Night, Past, Point, Series};
 
 /// The history as verdicts look at it.
 #[derive(Debug, Clone, Copy)]
@@ -22,6 +22,38 @@ impl<'a> Timeline<'a> {
         let points = past.points.len();
         past.levels.retain(|level| *level < points);
         Some(past)
+    }
+
+    /// Whether an earlier night has a figure of this name, whatever else it was keyed by.
+    pub fn has_measured(&self, series: &Series) -> bool {
+        let is_before = |point: &Point| self.nights[point.night].started < self.tonight.started;
+        self.pasts.iter().any(|past| {
+            past.series.is_of_name(series)
+                && past.points.iter().any(|point| point.value.is_some() && is_before(point))
+        })
+    }
+
+    /// The series that stand in the night before, of speeds in the last one of this machine, one per figure.
+    pub fn last_night(&self) -> Vec<&'a Series> {
+        let before: Vec<_> = (self.nights.iter().enumerate())
+            .filter(|(_, night)| night.started < self.tonight.started)
+            .collect();
+        let last = before.last().map(|(index, _)| *index);
+        let here = before.iter().rfind(|(_, night)| night.host == self.tonight.host);
+        let here = here.map(|(index, _)| *index);
+        let mut found: Vec<&Series> = Vec::new();
+        for past in self.pasts {
+            let (night, series) = match past.series.kind {
+                Kind::Quality => (last, &past.series),
+                Kind::Speed if past.series.host != self.tonight.host => continue,
+                Kind::Speed => (here, &past.series),
+            };
+            let stands = past.points.iter().any(|point| Some(point.night) == night);
+            if stands && !found.iter().any(|known| known.is_of_name(series)) {
+                found.push(series);
+            }
+        }
+        found
     }
 
     /// The series of a system that were measured last, one per metric.

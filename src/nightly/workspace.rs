@@ -30,6 +30,17 @@ impl Workspace {
     /// # Errors
     /// A suite that makes no sense; a folder that cannot be written to.
     pub fn open(path: &Path) -> Result<Self, NightlyError> {
+        let workspace = Self::look(path)?;
+        make_writable(&workspace.state)?;
+        make_writable(&workspace.site)?;
+        Ok(workspace)
+    }
+
+    /// Reads a suite file and makes nothing.
+    ///
+    /// # Errors
+    /// A suite that makes no sense.
+    pub fn look(path: &Path) -> Result<Self, NightlyError> {
         let suite = suite::read(path)?;
         let folder = match path.parent() {
             Some(folder) if !folder.as_os_str().is_empty() => folder,
@@ -37,8 +48,6 @@ impl Workspace {
         };
         let folder = (folder.canonicalize()).map_err(|source| NightlyError::io(folder, source))?;
         let (state, site) = (folder.join(&suite.state), folder.join(suite.site()));
-        make_writable(&state)?;
-        make_writable(&site)?;
         Ok(Self { suite, file: path.into(), folder, state, site })
     }
 

@@ -2,16 +2,21 @@
 //!
 //! Whatever holds results is written beside its place, brought to the disk and only then given its name, so that neither a
 //! reader nor a crash ever meets half a file. [`Output::create`] comes before the work, whose result would be lost to an
-//! unwritable place; [`Output::commit`] comes after it.
+//! unwritable place; [`Output::commit`] comes after it. What a killed process left beside is swept when the next one writes to
+//! the same folder: a temporary file is locked as long as somebody writes it.
 
+use std::ffi::OsStr;
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use tempfile::NamedTempFile;
 
-/// How temporary files begin.
-const PREFIX: &str = ".fgd-";
+/// How temporary files and folders begin.
+pub(super) const PREFIX: &str = ".fgd-tmp-";
+
+/// Letters and digits that tempfile puts behind it. What is called otherwise is not ours, and is never swept.
+const RANDOM: usize = 6;
 
 /// Links that are followed before they are taken for a circle, as Linux does.
 const MOST_LINKS: usize = 40;
@@ -33,7 +38,7 @@ pub enum FileError {
 }
 
 impl FileError {
-    fn io(path: &Path) -> impl Fn(io::Error) -> Self {
+    pub(super) fn io(path: &Path) -> impl Fn(io::Error) -> Self {
         move |source| Self::Io { path: path.into(), source }
     }
 }
@@ -98,6 +103,7 @@ impl Output {
             }
             _ => {
                 let target = follow(path).map_err(&failed)?;
+                sweep(folder_of(&target));
                 let temporary = temporary_in(folder_of(&target), old.map(|old| old.permissions()));
                 Sink::Beside { temporary: BufWriter::new(temporary.map_err(failed)?), target }
             }
@@ -168,7 +174,7 @@ fn follow(path: &Path) -> io::Result<PathBuf> {
     Err(io::Error::other("its symbolic links go in a circle"))
 }
 
-fn folder_of(path: &Path) -> &Path {
+pub(super) fn folder_of(path: &Path) -> &Path {
     match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
         _ => Path::new("."),
@@ -186,15 +192,48 @@ fn temporary_in(folder: &Path, kept: Option<std::fs::Permissions>) -> io::Result
         let new = || std::fs::Permissions::from_mode(0o666);
         builder.permissions(kept.clone().unwrap_or_else(new));
     }
-    let temporary = builder.tempfile_in(folder)?;
-    if let Some(kept) = kept {
-        temporary.as_file().set_permissions(kept)?;
+    loop {
+        let temporary = builder.tempfile_in(folder)?;
+        if !is_ours(temporary.as_file(), temporary.path()) {
+            continue;
+        }
+        if let Some(kept) = kept {
+            temporary.as_file().set_permissions(kept)?;
+        }
+        return Ok(temporary);
     }
-    Ok(temporary)
+}
+
+/// Locks what was just made, so that no other process sweeps it; false where one did before it was locked. A file system
+/// without locks is never swept.
+pub(super) fn is_ours(file: &File, path: &Path) -> bool {
+    let _ = file.lock();
+    path.exists()
+}
+
+/// Removes what killed processes left in a folder: temporary files and folders that nobody has locked.
+pub(super) fn sweep(folder: &Path) {
+    let Ok(entries) = std::fs::read_dir(folder) else { return };
+    let is_temporary = |name: &OsStr| {
+        let random = name.to_str().and_then(|name| name.strip_prefix(PREFIX));
+        random.is_some_and(|random| {
+            random.len() == RANDOM && random.bytes().all(|byte| byte.is_ascii_alphanumeric())
+        })
+    };
+    for entry in entries.flatten().filter(|entry| is_temporary(&entry.file_name())) {
+        let Ok(kind) = entry.file_type() else { continue };
+        let path = entry.path();
+        let is_left = || File::open(&path).is_ok_and(|file| file.try_lock().is_ok());
+        if kind.is_file() && is_left() {
+            let _ = std::fs::remove_file(&path);
+        } else if kind.is_dir() && is_left() {
+            let _ = std::fs::remove_dir_all(&path);
+        }
+    }
 }
 
 /// Makes the new name last through a power failure, on the file systems that can sync a folder.
-fn sync_folder(folder: &Path) {
+pub(super) fn sync_folder(folder: &Path) {
     let _ = File::open(folder).and_then(|folder| folder.sync_all());
 }
 
@@ -252,6 +291,21 @@ mod tests {
         drop(output);
         assert_eq!(std::fs::read(&path).unwrap(), b"old");
         assert_eq!(names(folder.path()), ["a"]);
+    }
+
+    #[test]
+    fn what_a_killed_process_left_is_swept_and_what_is_being_written_is_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a");
+        let mut output = Output::create(&path).unwrap();
+        output.write_all(b"half").unwrap();
+        std::fs::write(folder.path().join(".fgd-tmp-killed"), "half").unwrap();
+        std::fs::create_dir_all(folder.path().join(".fgd-tmp-folder/inner")).unwrap();
+        std::fs::create_dir(folder.path().join(".fgd-cache")).unwrap();
+        write(&folder.path().join("b"), b"whole").unwrap();
+        output.commit().unwrap();
+        assert_eq!(std::fs::read(&path).unwrap(), b"half");
+        assert_eq!(names(folder.path()), [".fgd-cache", "a", "b"]);
     }
 
     #[test]

@@ -46,10 +46,14 @@ impl Place {
 
     /// The base, an adapter on it, and a file of captions.
     fn compare(&self, more: &[&str]) -> (i32, String, String) {
+        self.compare_adapter(&fixture("tiny-blip2/adapter"), more)
+    }
+
+    fn compare_adapter(&self, adapter: &str, more: &[&str]) -> (i32, String, String) {
         let base = fixture("tiny-blip2/base");
         let systems = [
             format!("base={base}"),
-            format!("tuned={base}+{}", fixture("tiny-blip2/adapter")),
+            format!("tuned={base}+{adapter}"),
             format!("other={}", self.text("other.csv")),
         ];
         let mut arguments = vec!["compare".to_owned()];
@@ -111,9 +115,8 @@ fn checkpoints_are_captioned_on_the_way_and_the_features_are_computed_once() {
     let contrasts = found["results"]["contrasts"].as_array().unwrap();
     assert_eq!(contrasts.len(), IMAGES);
     let thumbnail = contrasts[0]["thumbnail_jpeg"].as_str().unwrap();
-    let page = std::fs::read_to_string(place.path("out/compare-base-vs-tuned-vs-other.html"))
-        .unwrap()
-        .replace("&#x2f;", "/");
+    let page =
+        std::fs::read_to_string(place.path("out/index.html")).unwrap().replace("&#x2f;", "/");
     assert!(page.contains(&format!("data:image/jpeg;base64,{}", &thumbnail[..40])));
     assert!(page.contains("Captioning speed"));
 }
@@ -157,4 +160,27 @@ fn what_checkpoints_lack_is_said_before_they_run() {
     assert_eq!(code, 4, "{stderr}");
     assert!(stderr.contains("other.csv (5)"), "{stderr}");
     assert!(!place.path("out.work").exists());
+}
+
+#[test]
+fn an_adapter_that_does_not_fit_is_refused_before_the_first_caption() {
+    let place = Place::new();
+    let adapter = place.path("adapter");
+    std::fs::create_dir(&adapter).unwrap();
+    let original = PathBuf::from(fixture("tiny-blip2/adapter"));
+    let copy = |name: &str| std::fs::read(original.join(name)).unwrap();
+    let config = String::from_utf8(copy("adapter_config.json")).unwrap();
+    let tensors = copy("adapter_model.safetensors");
+    for (config, tensors, expected) in [
+        (config.replace("\"r\": 8", "\"r\": 4"), &tensors[..], "configured rank 4"),
+        (config.replace("\"use_dora\": false", "\"use_dora\": true"), &tensors[..], "use_dora"),
+        (config.clone(), &tensors[..tensors.len() / 2], "truncated or corrupt"),
+    ] {
+        std::fs::write(adapter.join("adapter_config.json"), config).unwrap();
+        std::fs::write(adapter.join("adapter_model.safetensors"), tensors).unwrap();
+        let (code, _, stderr) = place.compare_adapter(adapter.to_str().unwrap(), &[]);
+        assert!(code != 0 && stderr.contains(expected), "{stderr}");
+        assert!(!place.path("out.work/base.csv").exists());
+        assert!(!stderr.contains("captioning with"), "{stderr}");
+    }
 }

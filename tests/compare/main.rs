@@ -9,3 +9,4 @@ mod captions;
 mod checkpoints;
 mod leaderboard;
 mod moments;
+mod secrets;

@@ -5,7 +5,9 @@
 #[path = "../program/mod.rs"]
 mod program;
 
+mod changes;
 mod nights;
 mod notify;
+mod outside;
 mod suite;
 mod trouble;

@@ -195,8 +195,34 @@ fn three_nights_name_what_was_planted_and_what_is_accepted_is_held() {
     assert!(code == 0 && stdout.contains("other"), "{stdout}");
 }
 
+/// Keeps every core busy, twice over, until it is dropped.
+struct Load(std::sync::Arc<std::sync::atomic::AtomicBool>);
+
+impl Load {
+    fn new() -> Self {
+        let stop = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
+        let cores = std::thread::available_parallelism().map_or(2, usize::from);
+        for _ in 0..2 * cores {
+            let stop = stop.clone();
+            std::thread::spawn(move || {
+                while !stop.load(std::sync::atomic::Ordering::Relaxed) {
+                    std::hint::spin_loop();
+                }
+            });
+        }
+        Self(stop)
+    }
+}
+
+impl Drop for Load {
+    fn drop(&mut self) {
+        self.0.store(true, std::sync::atomic::Ordering::Relaxed);
+    }
+}
+
 #[test]
 fn a_night_survives_kill_9_in_each_of_its_steps() {
+    let _load = Load::new();
     let killed = Nightly::new(SUITE);
     for step in STEPS {
         let (mut child, mut lines) = killed.start();
@@ -205,8 +231,13 @@ fn a_night_survives_kill_9_in_each_of_its_steps() {
         assert!(child.try_wait().unwrap().is_none(), "{step} was never begun: {said:#?}");
         // Somewhere within the step, or after its end: both must do.
         std::thread::sleep(std::time::Duration::from_millis(30));
+        let step_process = killed.worker();
         child.kill().unwrap();
         child.wait().unwrap();
+        // The step dies with its night, whoever goes on with it.
+        if let Some(pid) = step_process {
+            killed.assert_gone(pid);
+        }
         // Nothing that is finished is begun again.
         let at = STEPS.iter().position(|known| *known == step).unwrap();
         for finished in STEPS[..at.saturating_sub(1)].iter() {

@@ -30,6 +30,16 @@ fn somebody_is_told_by_a_command() {
     assert_eq!(message["verdict"], "insufficient_history");
 }
 
+#[test]
+fn a_command_that_never_ends_is_given_up() {
+    // It reads nothing either, and has a child of its own.
+    let notify = "[[notify]]\non = \"always\"\ntimeout = \"0.3s\"\ncommand = [\"sh\", \"-c\", \"sleep 600 & sleep 600\"]\n";
+    let suite = Nightly::new(&small(notify));
+    let (code, _, stderr) = suite.nightly(&["run"]);
+    assert_eq!(code, 0, "{stderr}");
+    assert!(stderr.contains("nobody told: sh: not done after 0.3 s"), "{stderr}");
+}
+
 /// A server that answers each post with the next of these statuses, and what was posted to it.
 fn server(statuses: &'static [u16]) -> (String, Receiver<(String, Value)>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();

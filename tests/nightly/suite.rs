@@ -85,6 +85,42 @@ impl Nightly {
         (child, lines.map_while(Result::ok))
     }
 
+    /// The shell that cron starts a line with: its PATH, and no HOME.
+    pub fn cron(&self, line: &str) -> (i32, String) {
+        let output = Command::new("/bin/sh")
+            .args(["-c", line])
+            .env_clear()
+            .env("PATH", "/usr/bin:/bin")
+            .current_dir("/")
+            .output()
+            .unwrap();
+        let mail = program::stdout(&output) + &program::stderr(&output);
+        (output.status.code().unwrap(), mail)
+    }
+
+    /// The process of the step at work, as the lock names it.
+    pub fn worker(&self) -> Option<u64> {
+        let text = std::fs::read_to_string(self.path("nightly/lock.json")).ok()?;
+        let holder: Value = serde_json::from_str(&text).ok()?;
+        holder["worker"]["pid"].as_u64()
+    }
+
+    /// A process has ended, or does so within a minute: under load even a killed one takes its time.
+    #[cfg(target_os = "linux")]
+    pub fn assert_gone(&self, pid: u64) {
+        for _ in 0..600 {
+            let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+            if stat.rsplit_once(") ").is_none_or(|(_, rest)| rest.starts_with('Z')) {
+                return;
+            }
+            std::thread::sleep(std::time::Duration::from_millis(100));
+        }
+        panic!("process {pid} outlived its night");
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    pub fn assert_gone(&self, _pid: u64) {}
+
     pub fn rows(&self) -> Vec<Value> {
         let file = self.path("export.jsonl");
         let (code, _, stderr) = self.nightly(&["export", "-o", file.to_str().unwrap()]);

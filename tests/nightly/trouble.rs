@@ -26,7 +26,7 @@ fn a_system_that_fails_stands_as_failed_and_stops_no_other() {
                   [[data]]\nname = \"pictures\"\nreferences = \"pictures.csv\"\nimages = \"images\"\n";
     let text = small(broken).replace("name = \"good\"\n", "name = \"good\"\ndata = \"captions\"\n");
     let text = text.replace("name = \"gone\"\n", "name = \"gone\"\ndata = \"captions\"\n");
-    let suite = Nightly::new(&format!("{text}[gates]\nfail_on_invalid = true\n"));
+    let suite = Nightly::new(&text);
     let (code, record, stderr) = suite.run();
     assert_eq!(code, 5, "{stderr}");
     let mut invalid = verdicts(&record, "invalid");
@@ -37,13 +37,104 @@ fn a_system_that_fails_stands_as_failed_and_stops_no_other() {
         suite.rows().into_iter().filter(|row| row["outcome"] == "failed").collect();
     assert_eq!(failed.len(), 2);
     assert!(failed.iter().all(|row| row["value"].is_null()));
+    let subjects: Vec<&str> = (record["results"]["failures"].as_array().unwrap().iter())
+        .map(|failure| failure["subject"].as_str().unwrap())
+        .collect();
+    assert_eq!(subjects, ["score gone", "score no model"]);
+
+    // Both by name, and the night is as good as without them; and it says so.
+    let allowed = format!("{text}[gates]\nallow_failed = [\"gone\", \"score no model\"]\n");
+    std::fs::write(suite.suite(), allowed).unwrap();
+    let (code, record, stderr) = suite.run();
+    assert_eq!(code, 0, "{stderr}");
+    assert_eq!(record["results"]["verdict"], "unchanged");
+    assert!(stderr.contains("allowed to fail: score gone, score no model"), "{stderr}");
+}
+
+#[test]
+fn what_fails_is_the_first_line_even_of_a_quiet_night() {
+    let text = small("[[system]]\nname = \"gone\"\nsubmission = \"gone.csv\"\n");
+    let suite = Nightly::new(&text);
+    let quiet =
+        || suite.nightly(&["run", "--quiet", "-o", suite.path("last.txt").to_str().unwrap()]);
+    let (code, stdout, stderr) = quiet();
+    assert_eq!((code, stdout.as_str()), (5, ""));
+    let first = stderr.lines().next().unwrap();
+    assert!(
+        first.starts_with("nightly small: FAILED: score gone (") && first.contains("gone.csv"),
+        "{stderr}"
+    );
+    assert_eq!(stderr.lines().count(), 1, "{stderr}");
+    let report = std::fs::read_to_string(suite.path("last.txt")).unwrap();
+    assert!(report.contains("FAILED: score gone") && !report.contains("NO REGRESSION"), "{report}");
+    let index = std::fs::read_to_string(suite.path("nightly/site/index.html")).unwrap();
+    assert!(index.contains("FAILED: score gone"), "{index}");
+    // A night that is as it should be says nothing at all.
+    std::fs::write(suite.suite(), small("[gates]\nallow_failed = [\"gone\"]\n")).unwrap();
+    assert_eq!(quiet(), (0, String::new(), String::new()));
+}
+
+#[test]
+fn a_system_a_benchmark_or_a_figure_that_is_gone_fails_the_night_until_it_is_let_go() {
+    let benchmark = "[[benchmark]]\nname = \"speed\"\nencoder = { items = 64, load = { duration = 0.1, min_queries = 64 } }\n";
+    let other = "[[system]]\nname = \"other\"\nsubmission = \"other.csv\"\n";
+    let metrics = "metrics = [\"cider\"]\n";
+    let suite = Nightly::new(&format!("{metrics}{}", small(&format!("{other}{benchmark}"))));
+    let (code, _, stderr) = suite.run();
+    assert_eq!(code, 0, "{stderr}");
+    std::fs::write(suite.suite(), small("")).unwrap();
+    for _ in 0..2 {
+        let (code, record, stderr) = suite.run();
+        assert_eq!(code, 5, "{stderr}");
+        let failures = record["results"]["failures"].to_string();
+        assert!(failures.contains("the system is gone from the suite"), "{failures}");
+        assert!(failures.contains("the benchmark is gone from the suite"), "{failures}");
+        assert!(failures.contains("good cider"), "{failures}");
+        assert_eq!(finding(&record, "good", "fgd_paired")["verdict"], "unchanged");
+    }
+    let gone = "[gates]\nallow_failed = [\"other\", \"speed\", \"good cider_d\", \"good cider\"]\n";
+    std::fs::write(suite.suite(), small(gone)).unwrap();
+    let (code, _, stderr) = suite.run();
+    assert_eq!(code, 0, "{stderr}");
+    // Once let go of, they need no exception any more.
+    std::fs::write(suite.suite(), small("")).unwrap();
+    let (code, _, stderr) = suite.run();
+    assert_eq!(code, 0, "{stderr}");
+}
+
+#[test]
+fn a_benchmark_that_does_not_count_says_why_in_the_record() {
+    let load = "load = { duration = 0.05, max_duration = 0.05, min_queries = 100000000 }";
+    let text =
+        small(&format!("[[benchmark]]\nname = \"short\"\nencoder = {{ items = 8, {load} }}\n"));
+    let (code, record, stderr) = Nightly::new(&text).run();
+    assert_eq!(code, 5, "{stderr}");
+    let reason = finding(&record, "short", "run")["reason"].as_str().unwrap().to_owned();
+    assert!(reason.contains("of at least 100000000 queries"), "{reason}");
+    assert!(reason.contains("raise --max-duration"), "{reason}");
+    assert!(stderr.contains("FAILED: short run (the run does not count"), "{stderr}");
+}
+
+#[test]
+fn a_condition_that_cannot_be_decided_fails_the_night() {
+    // The bias of ten images cannot be removed in forty dimensions.
+    let suite = Nightly::new(&small("[gates]\nconditions = [\"good.fgd_set_corrected<=1\"]\n"));
+    for name in ["references.csv", "good.csv"] {
+        let text = std::fs::read_to_string(suite.path(name)).unwrap();
+        let lines: Vec<&str> = text.lines().take(11).collect();
+        std::fs::write(suite.path(name), lines.join("\n")).unwrap();
+    }
+    let (code, record, stderr) = suite.run();
+    assert_eq!(code, 5, "{stderr}");
+    assert_eq!(record["results"]["gates"][0]["passed"], Value::Null);
+    assert!(stderr.contains("FAILED: condition good.fgd_set_corrected<=1"), "{stderr}");
 }
 
 #[test]
 fn time_that_is_over_ends_the_night_cleanly() {
     let suite = Nightly::new(&format!("budget = \"0.001s\"\n{}", small("")));
     let (code, record, stderr) = suite.run();
-    assert_eq!(code, 0, "{stderr}");
+    assert_eq!(code, 5, "{stderr}");
     assert_eq!(record["results"]["steps"][0]["outcome"], "not_run");
     assert_eq!(verdicts(&record, "invalid"), [("good", "fgd_paired")]);
     assert!(finding(&record, "good", "fgd_paired")["reason"].as_str().unwrap().contains("budget"));

@@ -5,9 +5,13 @@ mod program;
 #[path = "../schema/mod.rs"]
 mod schema;
 
+#[cfg(unix)]
+mod hostile;
 mod malformed;
 mod moments;
 mod numbers;
 mod outputs;
+mod report;
 mod semantics;
+mod shapes;
 mod validate;

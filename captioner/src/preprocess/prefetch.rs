@@ -1,20 +1,24 @@
 //! Decoding and resizing ahead of the model, on a few threads of its own, in list order and with bounded memory.
 
-use std::path::PathBuf;
-use std::sync::Arc;
+use std::panic::AssertUnwindSafe;
+use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
-use sha2::{Digest, Sha256};
-
 use super::Preprocessor;
+use super::decode::{finish, open, pixels};
+use super::file::{self, FileState};
+
+/// Pixels from which an image counts as large; several of those at once might need more memory than there is.
+const LARGE: u64 = 1 << 25;
 
 /// One image of the list, ready for the model or broken.
 pub struct DecodedImage {
     /// Position in the list.
     pub index: usize,
-    /// SHA-256 of the file's bytes; empty if it could not be read.
-    pub sha256: String,
+    /// The file, if it could be read.
+    pub file: Option<FileState>,
     /// Pixels [3, size, size], or why there are none.
     pub pixels: Result<Vec<f32>, String>,
 }
@@ -36,15 +40,18 @@ impl Prefetch {
         depth: usize,
     ) -> Self {
         let (paths, preprocessor) = (Arc::new(paths), Arc::new(preprocessor));
+        let one_large = Arc::new(Mutex::new(()));
         let threads = threads.clamp(1, paths.len().max(1));
         let lanes = (0..threads)
             .map(|lane| {
                 let (send, receive) = sync_channel(depth.max(1));
                 let (paths, preprocessor) = (paths.clone(), preprocessor.clone());
+                let one_large = one_large.clone();
                 thread::spawn(move || {
                     for index in (lane..paths.len()).step_by(threads) {
                         // The receiver is gone when the run has ended early.
-                        if send.send(decode(index, &paths[index], &preprocessor)).is_err() {
+                        let decoded = decode(index, &paths[index], &preprocessor, &one_large);
+                        if send.send(decoded).is_err() {
                             return;
                         }
                     }
@@ -56,15 +63,26 @@ impl Prefetch {
     }
 }
 
-fn decode(index: usize, path: &PathBuf, preprocessor: &Preprocessor) -> DecodedImage {
-    match std::fs::read(path) {
-        Err(e) => DecodedImage { index, sha256: String::new(), pixels: Err(e.to_string()) },
-        Ok(bytes) => {
-            let sha256 = format!("{:x}", Sha256::digest(&bytes));
+fn decode(
+    index: usize,
+    path: &Path,
+    preprocessor: &Preprocessor,
+    one_large: &Mutex<()>,
+) -> DecodedImage {
+    let decoded = |bytes: &[u8]| {
+        let decoder = open(bytes)?;
+        let is_large = pixels(&*decoder) > LARGE;
+        // A lock of nothing cannot be left in disorder by a thread that panicked.
+        let _alone = is_large.then(|| one_large.lock().unwrap_or_else(PoisonError::into_inner));
+        preprocessor.square(finish(decoder)?)
+    };
+    match file::read(path) {
+        Err(reason) => DecodedImage { index, file: None, pixels: Err(reason) },
+        Ok((bytes, file)) => {
             // A decoder's panic on a hostile file must not take the run down.
-            let pixels = std::panic::catch_unwind(|| preprocessor.pixels(&bytes))
+            let pixels = std::panic::catch_unwind(AssertUnwindSafe(|| decoded(&bytes)))
                 .unwrap_or_else(|_| Err("broken image: the decoder gave up".into()));
-            DecodedImage { index, sha256, pixels }
+            DecodedImage { index, file: Some(file), pixels }
         }
     }
 }
@@ -81,7 +99,7 @@ impl Iterator for Prefetch {
         // A worker that died (out of memory threads, for one) leaves its lane closed.
         Some(self.lanes[index % self.lanes.len()].recv().unwrap_or_else(|_| DecodedImage {
             index,
-            sha256: String::new(),
+            file: None,
             pixels: Err("the decoding thread ended".into()),
         }))
     }

@@ -16,7 +16,7 @@ use crate::preprocess::DecodedImage;
 pub(super) fn caption(
     captioner: &Captioner,
     plan: &Plan,
-    images: &[ImageFile],
+    images: &[&ImageFile],
     decoded: Vec<DecodedImage>,
     prompt: &[u32],
     cache: &mut Option<FeaturesCache>,
@@ -30,11 +30,14 @@ pub(super) fn caption(
             caption: None,
             tokens: Vec::new(),
             milliseconds: None,
+            file: decoded.file,
             error: None,
         };
         match decoded.pixels {
             Ok(pixels) => {
-                readable.push(Readable { at: outcomes.len(), pixels, sha256: decoded.sha256 })
+                let sha256 = outcome.file.as_ref().map(|file| file.sha256.clone());
+                let sha256 = sha256.unwrap_or_default();
+                readable.push(Readable { at: outcomes.len(), pixels, sha256 })
             }
             Err(reason) if plan.on_error == OnError::Fail => {
                 return Err(Error::Image {

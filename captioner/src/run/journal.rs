@@ -1,8 +1,8 @@
 //! The journal: captions are on disk before the next batch begins.
 //!
 //! JSON Lines. The first line holds the settings; every further line one batch, appended with a single write and synced,
-//! so that a killed process leaves whole batches and at most one torn line, which is cut off on resuming. Batches have
-//! fixed boundaries in the image list, so a resumed run computes exactly what an uninterrupted one would.
+//! so that a killed process leaves whole batches and at most one torn line, which is cut off on resuming. An image whose file
+//! was replaced, or that could not be read, comes again in a later batch; nothing is ever taken out.
 
 use std::fs::{File, OpenOptions};
 use std::io::{Read, Seek, SeekFrom, Write};
@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::error::{Error, Result};
+use crate::preprocess::FileState;
 
 /// What became of one image.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -27,13 +28,23 @@ pub struct Outcome {
     /// Time spent on it: its own vision part and an equal share of the batch's decoding.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub milliseconds: Option<f64>,
+    /// The file that was captioned; absent if it could not be read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub file: Option<FileState>,
     /// Why there is no caption.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
 }
 
-/// Version of the settings in the header: 2 since they are digests of named fields.
-const VERSION: u32 = 2;
+impl Outcome {
+    /// Whether this is the caption of the file that stands at `path` now.
+    pub fn is_caption_of(&self, path: &Path) -> bool {
+        self.caption.is_some() && self.file.as_ref().is_some_and(|file| file.is_of(path))
+    }
+}
+
+/// Version of the journal: 3 since outcomes tell which file they are of.
+const VERSION: u32 = 3;
 
 #[derive(Serialize, Deserialize)]
 struct Header {
@@ -55,22 +66,21 @@ pub struct Journal {
 }
 
 impl Journal {
-    /// Opens or creates the journal for these settings; returns what it already holds.
+    /// Opens or creates the journal for these settings; returns what it already holds, in the order in which it was written.
+    /// With `restart` that is forgotten, once no other process writes the journal.
     ///
     /// # Errors
     /// A journal of other settings or another version, one that is damaged or that another process writes.
-    pub fn open(path: &Path, settings: &Map<String, Value>) -> Result<(Self, Vec<Outcome>)> {
-        let mut file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .open(path)
-            .map_err(Error::io(path))?;
+    pub fn open(
+        path: &Path,
+        settings: &Map<String, Value>,
+        restart: bool,
+    ) -> Result<(Self, Vec<Outcome>)> {
         let refuse = |reason: String| Error::Journal { path: path.into(), reason };
-        file.try_lock().map_err(|_| {
-            refuse("another process is writing it; wait for it or give another -o".into())
-        })?;
+        let mut file = locked(path)?;
+        if restart {
+            file.set_len(0).map_err(Error::io(path))?;
+        }
         let mut text = Vec::new();
         file.read_to_end(&mut text).map_err(Error::io(path))?;
         // Whatever follows the last newline was being written when the process ended.
@@ -138,6 +148,25 @@ impl Journal {
         self.file.write_all(&bytes).map_err(failed)?;
         self.file.sync_data().map_err(failed)
     }
+}
+
+/// Finds out whether a journal can be written at `path`, and makes an empty one where there is none.
+///
+/// # Errors
+/// A place that cannot be written, or a journal that another process writes.
+pub fn check_place(path: &Path) -> Result<()> {
+    locked(path).map(drop)
+}
+
+fn locked(path: &Path) -> Result<File> {
+    let mut options = OpenOptions::new();
+    let options = options.read(true).write(true).create(true).truncate(false);
+    let file = options.open(path).map_err(Error::io(path))?;
+    file.try_lock().map_err(|_| Error::Journal {
+        path: path.into(),
+        reason: "another process is writing it; wait for it or give another -o".into(),
+    })?;
+    Ok(file)
 }
 
 /// The settings that differ, then and now.

@@ -4,11 +4,13 @@ mod batch;
 mod journal;
 mod list;
 
+use std::collections::HashMap;
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::time::Instant;
 
 use fgd_store::digest::Digest;
+use rayon::prelude::*;
 use serde_json::{Map, Value, json};
 
 use super::error::{Error, Result};
@@ -18,8 +20,8 @@ use super::model::Captioner;
 use super::preprocess::{DecodedImage, Prefetch};
 
 pub(crate) use batch::{Readable, features};
-pub use journal::{Journal, Outcome};
-pub use list::{ImageFile, list_images};
+pub use journal::{Journal, Outcome, check_place};
+pub use list::{ImageFile, ImageList, list_images, unreadable};
 
 /// What happens when an image cannot be decoded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -46,16 +48,14 @@ pub struct Plan<'a> {
     pub on_error: OnError,
     /// Threads that decode ahead.
     pub decode_threads: usize,
+    /// Forget what the journal holds.
+    pub restart: bool,
 }
 
 impl Plan<'_> {
-    /// Everything that decides the captions, for the journal's header and the record. What happens to broken images is
-    /// not among it: a run that ended at one may go on without it.
+    /// Everything that decides an image's caption, for the journal's header and the record. Which images there are is not among
+    /// it, nor what happens to broken ones: a list may grow, and a run that ended at a broken image may go on without it.
     pub fn settings(&self, captioner: &Captioner) -> Map<String, Value> {
-        let images = self.images.iter().fold(Digest::new("images", 2), |all, image| {
-            let path = image.path.as_os_str().as_encoded_bytes();
-            all.field("id", &image.id).field("path", path)
-        });
         let options = captioner.options();
         let device = if options.device.is_cpu() { "cpu" } else { "cuda" };
         let identity = captioner.identity();
@@ -68,14 +68,21 @@ impl Plan<'_> {
             "prompt": self.prompt,
             "generation": self.generation,
             "batch_size": self.batch_size,
-            "images": self.images.len(),
-            "images_sha256": images.finish(),
         });
         match settings {
             Value::Object(map) => map,
             _ => Map::new(),
         }
     }
+}
+
+/// Identity of what was captioned: the images' ids and bytes, in the order of the list.
+pub fn images_sha256(outcomes: &[Outcome]) -> String {
+    let images = outcomes.iter().fold(Digest::new("images", 3), |all, outcome| {
+        let sha256 = outcome.file.as_ref().map_or("", |file| &file.sha256);
+        all.field("id", &outcome.id).field("sha256", sha256)
+    });
+    images.finish()
 }
 
 /// How far a run is.
@@ -85,6 +92,8 @@ pub struct Position<'a> {
     pub done: usize,
     /// Images in all.
     pub total: usize,
+    /// Images whose file is another now than the one that was captioned; they are captioned again.
+    pub replaced: usize,
     /// The batch just finished; empty at the beginning.
     pub newest: &'a [Outcome],
 }
@@ -98,7 +107,7 @@ pub struct Summary {
     pub captions: usize,
     /// Images that could not be read, with the reason.
     pub broken: Vec<(String, String)>,
-    /// Images that the journal already had.
+    /// Images about which this run found nothing new: the journal already had what became of them.
     pub resumed: usize,
     /// Tokens generated in this run.
     pub tokens: usize,
@@ -121,8 +130,9 @@ pub struct Stages {
     pub language: f64,
 }
 
-/// Captions the images of `plan` that `journal` does not have yet; returns all outcomes, in list order. `watch` is told
-/// after every batch, and may end the run there.
+/// Captions the images of `plan` of which `journal` does not have the caption yet; returns all outcomes, in list order. A caption
+/// counts as long as the image's file holds the bytes that were captioned; an image that could not be read is tried again. `watch`
+/// is told after every batch, and may end the run there.
 ///
 /// # Errors
 /// Settings without a meaning, a journal of another run, a broken image where that ends the run, the order to stop.
@@ -139,52 +149,100 @@ pub fn caption_images(
     }
     let prompt = captioner.tokenizer().encode(plan.prompt)?;
     let journal_path = journal;
-    let (mut journal, mut outcomes) = Journal::open(journal_path, &plan.settings(captioner))?;
+    let (mut journal, written) =
+        Journal::open(journal_path, &plan.settings(captioner), plan.restart)?;
     let begin = Instant::now();
-    let resumed = outcomes.len();
-    let mut report = |outcomes: &[Outcome], newest: usize| {
-        let (done, total) = (outcomes.len(), plan.images.len());
-        let newest = &outcomes[done - newest..];
-        let position = Position { done, total, newest };
+    let Known { mut outcomes, todo, replaced } = Known::of(plan.images, written);
+    let total = plan.images.len();
+    let mut done = total - todo.len();
+    let mut report = |done: usize, newest: &[Outcome]| {
+        let position = Position { done, total, replaced, newest };
         if watch(position).is_break() && done < total {
             let journal = journal_path.into();
             return Err(Error::Interrupted { done, total, journal });
         }
         Ok(())
     };
-    report(&outcomes, 0)?;
+    report(done, &[])?;
 
-    let rest = &plan.images[resumed.min(plan.images.len())..];
-    let paths = rest.iter().map(|image| image.path.clone()).collect();
     let mut prefetch = Prefetch::start(
-        paths,
+        todo.iter().map(|at| plan.images[*at].path.clone()).collect(),
         captioner.preprocessor().clone(),
         plan.decode_threads,
         plan.batch_size,
     );
     let mut stages = Stages::default();
-    for images in rest.chunks(plan.batch_size) {
+    let (mut fresh, mut tokens) = (0, 0);
+    // Batches have fixed boundaries in the list, so that a resumed run computes exactly what an uninterrupted one would.
+    for places in todo.chunk_by(|a, b| a / plan.batch_size == b / plan.batch_size) {
+        let images: Vec<&ImageFile> = places.iter().map(|at| &plan.images[*at]).collect();
         let waiting = Instant::now();
         let decoded: Vec<DecodedImage> = prefetch.by_ref().take(images.len()).collect();
         stages.preprocess += waiting.elapsed().as_secs_f64();
         let batch =
-            batch::caption(captioner, plan, images, decoded, &prompt, &mut cache, &mut stages)?;
-        journal.push(&batch)?;
-        outcomes.extend(batch);
-        report(&outcomes, images.len())?;
+            batch::caption(captioner, plan, &images, decoded, &prompt, &mut cache, &mut stages)?;
+        // What could not be read then and cannot now is no news.
+        let is_news =
+            |(at, outcome): &(&usize, &Outcome)| outcomes[**at].as_ref() != Some(*outcome);
+        let news: Vec<Outcome> =
+            places.iter().zip(&batch).filter(is_news).map(|(_, outcome)| outcome.clone()).collect();
+        if !news.is_empty() {
+            journal.push(&news)?;
+        }
+        fresh += news.len();
+        tokens += news.iter().map(|outcome| outcome.tokens.len()).sum::<usize>();
+        done += batch.len();
+        report(done, &batch)?;
+        for (at, outcome) in places.iter().zip(batch) {
+            outcomes[*at] = Some(outcome);
+        }
     }
 
     let seconds = begin.elapsed().as_secs_f64();
+    let outcomes: Vec<Outcome> = outcomes.into_iter().flatten().collect();
     let broken = |o: &Outcome| o.error.as_ref().map(|e| (o.id.clone(), e.clone()));
     let summary = Summary {
         images: outcomes.len(),
         captions: outcomes.iter().filter(|o| o.caption.is_some()).count(),
         broken: outcomes.iter().filter_map(broken).collect(),
-        resumed,
-        tokens: outcomes[resumed..].iter().map(|o| o.tokens.len()).sum(),
+        resumed: total - fresh,
+        tokens,
         seconds,
         cached_features: cache.map_or(0, |c| c.hits()),
         stages,
     };
     Ok((outcomes, summary))
+}
+
+/// What a journal knows of the images of a list.
+struct Known {
+    /// Of every image its caption, else what became of it last, if it was ever tried.
+    outcomes: Vec<Option<Outcome>>,
+    /// Places of the images that are to be captioned, again or for the first time.
+    todo: Vec<usize>,
+    /// Images among them whose file was replaced.
+    replaced: usize,
+}
+
+impl Known {
+    fn of(images: &[ImageFile], written: Vec<Outcome>) -> Self {
+        let mut by_id: HashMap<String, Vec<Outcome>> = HashMap::new();
+        for outcome in written {
+            by_id.entry(outcome.id.clone()).or_default().push(outcome);
+        }
+        let of_image = |image: &ImageFile| {
+            let written = by_id.get(&image.id).map_or(&[][..], Vec::as_slice);
+            let current = written.iter().rev().find(|outcome| outcome.is_caption_of(&image.path));
+            let is_replaced = current.is_none()
+                && written.iter().any(|outcome| outcome.caption.is_some())
+                && image.path.exists();
+            (current.or(written.last()).cloned(), current.is_some(), is_replaced)
+        };
+        let known: Vec<(Option<Outcome>, bool, bool)> = images.par_iter().map(of_image).collect();
+        Self {
+            todo: (0..images.len()).filter(|at| !known[*at].1).collect(),
+            replaced: known.iter().filter(|(_, _, is_replaced)| *is_replaced).count(),
+            outcomes: known.into_iter().map(|(outcome, _, _)| outcome).collect(),
+        }
+    }
 }

@@ -4,7 +4,6 @@ use candle_core::Tensor;
 
 use super::attention::Attention;
 use super::cache::{Cache, LayerCache};
-use super::embedding::Embedding;
 use super::feed_forward::FeedForward;
 use super::position::PositionBias;
 use crate::config::T5Config;
@@ -56,12 +55,9 @@ impl Decoder {
         let lm_head = if head.has("weight") {
             Linear::load_unbiased(&head, config.d_model, config.vocab_size)?
         } else {
-            Linear::from_matrix(Embedding::matrix(
-                language_model,
-                config.vocab_size,
-                config.d_model,
-                precision,
-            )?)
+            // Tied to the embedding.
+            let size = [config.vocab_size, config.d_model];
+            Linear::from_matrix(language_model.pp("shared").matrix_for(&head, &size)?)
         };
         Ok(Self {
             position: PositionBias::load(

@@ -3,7 +3,7 @@
 use candle_core::{Device, Tensor};
 
 use crate::error::{Error, Result};
-use crate::weights::{Matrix, Precision, Scope};
+use crate::weights::{Matrix, Scope};
 
 /// Rows of `weight` [vocabulary, d_model] by token id.
 pub struct Embedding {
@@ -39,15 +39,5 @@ impl Embedding {
                 Ok(weight.index_select(&ids, 0)?)
             }
         }
-    }
-
-    /// The matrix itself, for checkpoints whose output layer is tied to it.
-    pub fn matrix(
-        scope: &Scope,
-        vocab: usize,
-        width: usize,
-        precision: Precision,
-    ) -> Result<Matrix> {
-        scope.pp("shared").with_precision(precision).matrix(&[vocab, width])
     }
 }

@@ -74,8 +74,9 @@ pub fn make(
         for (image, decoded) in images.iter().zip(decoded) {
             match decoded.pixels {
                 Ok(pixels) => {
-                    kept.push(KeptImage { id: image.id.clone(), sha256: decoded.sha256.clone() });
-                    readable.push(Readable { at: kept.len() - 1, pixels, sha256: decoded.sha256 });
+                    let sha256 = decoded.file.map(|file| file.sha256).unwrap_or_default();
+                    kept.push(KeptImage { id: image.id.clone(), sha256: sha256.clone() });
+                    readable.push(Readable { at: kept.len() - 1, pixels, sha256 });
                 }
                 Err(reason) if making.on_error == OnError::Fail => {
                     let (id, path) = (image.id.clone(), image.path.clone());

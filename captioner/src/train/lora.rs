@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::targets::Targets;
 use crate::error::{Error, Result};
-use crate::weights::Adapter;
+use crate::weights::{Adapter, TensorFiles};
 
 /// What an adapter is to be: the names and defaults of PEFT's `LoraConfig`, the values of the published fine-tuned
 /// checkpoint.
@@ -101,7 +101,8 @@ impl Lora {
     /// # Errors
     /// An adapter of other modules, another rank or another scale.
     pub fn adopt(&mut self, dir: &Path) -> Result<()> {
-        let adapter = Adapter::read(dir)?;
+        // Names as PEFT gives them for the whole model, which is what is trained here.
+        let adapter = Adapter::read(dir, &TensorFiles::none())?;
         let refuse = |reason: String| Error::checkpoint(dir, reason);
         let known: Vec<&str> = adapter.modules().collect();
         let wanted: BTreeMap<&str, usize> =
@@ -111,7 +112,9 @@ impl Lora {
         }
         for (name, at) in wanted {
             let change = adapter.get(name).ok_or_else(|| refuse(format!("has no {name}")))?;
-            let (a, b, scale) = change.factors()?;
+            let factors = change.factors()?;
+            let (a, b, scale) =
+                factors.ok_or_else(|| refuse(format!("{name}: is a weight of its own")))?;
             let place = [2 * at, 2 * at + 1];
             if a.len() != self.values[place[0]].len() || b.len() != self.values[place[1]].len() {
                 return Err(refuse(format!("{name}: has another rank than {}", self.rank)));

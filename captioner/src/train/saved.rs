@@ -76,11 +76,11 @@ pub fn write_adapter(dir: &Path, lora: &Lora, config: &LoraConfig, base: &str) -
     let tensors = lora.tensors().zip(lora.values());
     let tensors = tensors.map(|((name, shape), values)| (name, shape.to_vec(), values.as_slice()));
     write(&dir.join(TENSORS), &metadata, tensors)?;
-    let read = Adapter::read(dir)?;
+    let read = Adapter::read(dir, &TensorFiles::none())?;
     for (place, module) in lora.modules().iter().enumerate() {
-        let same = match read.get(&module.name) {
-            Some(change) => {
-                let (a, b, _) = change.factors()?;
+        let factors = read.get(&module.name).map(|change| change.factors()).transpose()?;
+        let same = match factors.flatten() {
+            Some((a, b, _)) => {
                 let bits = |x: &[f32]| x.iter().map(|v| v.to_bits()).collect::<Vec<u32>>();
                 let [own_a, own_b] = lora.factors(place);
                 bits(&a) == bits(own_a) && bits(&b) == bits(own_b)

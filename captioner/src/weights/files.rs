@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use fgd_store::digest::Digest;
+use fgd_store::hub;
 use memmap2::Mmap;
 use safetensors::{Dtype, SafeTensors};
 use serde::Deserialize;
@@ -34,6 +35,18 @@ impl Entry {
         &self.map[self.start..self.end]
     }
 
+    /// Whether no number is NaN or infinite, as all exponent bits set would say. Tensors that hold no floating-point numbers of
+    /// 16 or 32 bits are taken for finite.
+    pub fn is_finite(&self) -> bool {
+        let exponent = match self.dtype {
+            Dtype::F32 => return all_finite::<4>(self.bytes(), u32::from_le_bytes, 0x7f80_0000),
+            Dtype::F16 => 0x7c00,
+            Dtype::BF16 => 0x7f80,
+            _ => return true,
+        };
+        all_finite::<2>(self.bytes(), |b| u32::from(u16::from_le_bytes(b)), exponent)
+    }
+
     /// Lets the system take the tensor's pages back; they are read again from the file when touched.
     pub fn release(&self) {
         #[cfg(unix)]
@@ -44,6 +57,15 @@ impl Entry {
             let _ = self.map.unchecked_advise_range(advice, self.start, self.end - self.start);
         }
     }
+}
+
+/// Whether no number of `N` bytes has all bits of `exponent` set.
+fn all_finite<const N: usize>(bytes: &[u8], bits: impl Fn([u8; N]) -> u32, exponent: u32) -> bool {
+    // Without an early end in the loop over a block it is done in vectors.
+    bytes.chunks(4096).all(|block| {
+        let numbers = block.as_chunks::<N>().0.iter();
+        numbers.fold(true, |finite, number| finite & (bits(*number) & exponent != exponent))
+    })
 }
 
 /// The tensors of a checkpoint by name, whichever shard holds them.
@@ -73,14 +95,9 @@ impl TensorFiles {
         }
         let reason = if dir.join("adapter_model.safetensors").exists() {
             "this directory holds a LoRA adapter only; give the base checkpoint with --checkpoint and this with --adapter".into()
-        } else if dir.join("pytorch_model.bin").exists()
-            || dir.join("pytorch_model.bin.index.json").exists()
-        {
-            format!(
-                "only a PyTorch .bin is here; convert it to safetensors (save_pretrained(..., safe_serialization=True)) to get {SINGLE}"
-            )
         } else {
-            format!("no {SINGLE} and no {INDEX}")
+            let advice = hub::pickle_advice(dir, hub::Kind::Checkpoint).unwrap_or_default();
+            format!("no {SINGLE} and no {INDEX}{advice}")
         };
         Err(Error::checkpoint(dir, reason))
     }
@@ -157,11 +174,13 @@ impl TensorFiles {
         self.entries.values().map(|e| (e.end - e.start) as u64).sum()
     }
 
-    /// SHA-256 of every tensor, in parallel. Pages read for this are given back.
+    /// SHA-256 of every tensor, in parallel, and whether its numbers are numbers: the one time that every byte is read. The pages
+    /// are given back.
     pub fn digests(&self) -> Digests {
         use rayon::prelude::*;
         let entries: Vec<(&String, &Entry)> = self.entries.iter().collect();
         let digest = |(name, entry): (&String, &Entry)| {
+            let is_finite = entry.is_finite();
             let shape: Vec<String> = entry.shape.iter().map(usize::to_string).collect();
             let digest = Digest::new("tensor", 1)
                 .field("type", entry.dtype.to_string())
@@ -169,14 +188,14 @@ impl TensorFiles {
                 .field("bytes", entry.bytes())
                 .finish();
             entry.release();
-            (name.clone(), digest)
+            (name.clone(), (digest, is_finite))
         };
         Digests(entries.into_par_iter().map(digest).collect())
     }
 }
 
-/// SHA-256 over type, shape and bytes of each tensor, by name.
-pub struct Digests(BTreeMap<String, String>);
+/// SHA-256 over type, shape and bytes of each tensor, by name, and whether all its numbers are finite.
+pub struct Digests(BTreeMap<String, (String, bool)>);
 
 impl Digests {
     /// One hash over the tensors that `keep` selects, in name order: the same for one file and for its shards.
@@ -184,8 +203,13 @@ impl Digests {
         self.0
             .iter()
             .filter(|(name, _)| keep(name))
-            .fold(Digest::new("tensors", 1), |all, (name, digest)| all.field(name, digest))
+            .fold(Digest::new("tensors", 1), |all, (name, (digest, _))| all.field(name, digest))
             .finish()
+    }
+
+    /// Names of tensors that hold NaN or infinite numbers.
+    pub fn not_finite(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().filter(|(_, (_, is_finite))| !is_finite).map(|(name, _)| name.as_str())
     }
 }
 

@@ -26,7 +26,7 @@ pub struct LoadProgress {
 
 /// Names that a checkpoint may carry although nothing here reads them: aliases of `shared`, buffers, and the text branch
 /// of the Q-Former, which captioning does not use.
-fn is_ignorable(name: &str) -> bool {
+pub fn is_ignorable(name: &str) -> bool {
     name.ends_with(".embed_tokens.weight")
         || name.ends_with("position_ids")
         || name.ends_with("EncDecAttention.relative_attention_bias.weight")
@@ -77,15 +77,28 @@ impl<'a> Loader<'a> {
         precision: Precision,
         build: impl Fn(&Scope) -> Result<T>,
     ) -> Result<T> {
-        let root = Scope { loader: self, prefix: String::new(), precision };
-        *self.account.borrow_mut() = Account { rehearsing: true, ..Account::default() };
-        build(&root)?;
-        let problems = self.problems();
-        if !problems.is_empty() {
-            return Err(Error::Tensors { path: dir.into(), problems });
-        }
+        self.rehearse(dir, precision, &build)?;
         *self.account.borrow_mut() = Account::default();
-        build(&root)
+        build(&Scope { loader: self, prefix: String::new(), precision })
+    }
+
+    /// Whether `build` would find every tensor that it asks for.
+    ///
+    /// # Errors
+    /// As [`Self::load`].
+    pub fn rehearse<T>(
+        &self,
+        dir: &Path,
+        precision: Precision,
+        build: impl Fn(&Scope) -> Result<T>,
+    ) -> Result<()> {
+        *self.account.borrow_mut() = Account { rehearsing: true, ..Account::default() };
+        build(&Scope { loader: self, prefix: String::new(), precision })?;
+        let problems = self.problems();
+        match problems.is_empty() {
+            true => Ok(()),
+            false => Err(Error::Tensors { path: dir.into(), problems }),
+        }
     }
 
     /// Names and shapes of all tensors that `build` asks for, whatever the files hold.
@@ -217,10 +230,18 @@ impl<'a> Scope<'a> {
     /// # Errors
     /// A file that changed while it was read; a device that refuses the matrix.
     pub fn matrix(&self, shape: &[usize]) -> Result<Matrix> {
+        self.matrix_for(self, shape)
+    }
+
+    /// The matrix of this module as the `user`'s, which shares it: with the adapter's change of the user.
+    ///
+    /// # Errors
+    /// As [`Self::matrix`].
+    pub fn matrix_for(&self, user: &Scope, shape: &[usize]) -> Result<Matrix> {
         let (rows, cols) = (shape[0], shape[1..].iter().product());
-        let change = self.loader.adapter.and_then(|a| a.get(&self.prefix));
+        let change = self.loader.adapter.and_then(|a| a.get(&user.prefix));
         if change.is_some() {
-            self.loader.account.borrow_mut().adapted.insert(self.prefix.clone());
+            self.loader.account.borrow_mut().adapted.insert(user.prefix.clone());
         }
         let entry = self.loader.entry(&format!("{}.weight", self.prefix), shape);
         if self.loader.rehearsing() {
@@ -229,7 +250,7 @@ impl<'a> Scope<'a> {
                     .account
                     .borrow_mut()
                     .problems
-                    .push(format!("adapter of {}: {problem}", self.prefix));
+                    .push(format!("adapter of {}: {problem}", user.prefix));
             }
             return Ok(Matrix::Host(Arc::new(HostMatrix::from_f32(Vec::new(), 0, 0))));
         }
@@ -243,13 +264,13 @@ impl<'a> Scope<'a> {
         let matrix = match change {
             Some(change) => {
                 let mut values = stored.to_f32();
-                change.add_to(&mut values)?;
+                change.apply(&mut values)?;
                 HostMatrix::from_f32(values, rows, cols)
             }
             None => stored,
         };
         if self.device().is_cpu() {
-            let matrix = matrix.rounded(self.precision);
+            let matrix = matrix.rounded(user.precision);
             if let Some(entry) = entry.filter(|_| matrix.is_owned()) {
                 entry.release();
             }

@@ -24,7 +24,7 @@ pub fn merge(
     progress: &dyn Fn(usize, usize),
 ) -> Result<usize> {
     let files = TensorFiles::open_dir(checkpoint)?;
-    let adapter = Adapter::read(adapter)?;
+    let adapter = Adapter::read(adapter, &files)?;
     let mut problems = Vec::new();
     for module in adapter.modules() {
         let entry = files.get(&format!("{module}.weight"));
@@ -80,7 +80,7 @@ fn merge_file(path: &Path, adapter: &Adapter, output: &Path) -> Result<usize> {
             Error::checkpoint(path, format!("{}: expected F32, F16 or BF16", header.name))
         })?;
         let mut values = matrix.to_f32();
-        change.add_to(&mut values)?;
+        change.apply(&mut values)?;
         changed += 1;
         match header.dtype {
             Dtype::BF16 => {

@@ -16,6 +16,7 @@ mod write;
 
 pub use adapter::{Adapter, Change};
 pub use files::{Digests, Entry, TensorFiles};
+pub(crate) use loader::is_ignorable;
 pub use loader::{LoadProgress, Loader, Scope};
 pub use matrix::{HostMatrix, Matrix, Precision};
 pub use merge::merge;

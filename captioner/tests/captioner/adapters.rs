@@ -1,7 +1,7 @@
 //! LoRA adapters: what they add, and those that do not fit.
 
 use candle_core::{DType, Device, Tensor};
-use fgd_captioner::Precision;
+use fgd_captioner::{GenerationConfig, Precision};
 use serde_json::json;
 use tempfile::TempDir;
 
@@ -121,8 +121,142 @@ fn adapters_that_do_not_fit_list_every_problem() {
         },
     );
     assert!(refusal(&tiny("base"), Some(half.path())).contains("only one of lora_A and lora_B"));
+    let embedding = adapter(
+        |_| {},
+        |all| {
+            let factor = Tensor::zeros((8, 256), DType::F32, &Device::Cpu).unwrap();
+            all.insert("base_model.model.language_model.shared.lora_embedding_A".into(), factor);
+        },
+    );
+    let message = refusal(&tiny("base"), Some(embedding.path()));
+    assert!(message.contains("an embedding") && message.contains("merge_and_unload"), "{message}");
     let rank = adapter(|c| c["r"] = json!(16), |_| {});
     assert!(
         refusal(&tiny("base"), Some(rank.path())).contains("do not have the configured rank 16")
     );
+}
+
+#[derive(serde::Deserialize)]
+struct Golden {
+    adapter: String,
+    checkpoint: String,
+    ids: Vec<u32>,
+    logits: Vec<f32>,
+}
+
+/// Every form in which PEFT saves an adapter, against PEFT: of a part of the model alone, of an output layer with or without
+/// a matrix of its own, in a folder named after it.
+#[test]
+fn every_form_of_adapter_equals_peft() {
+    let goldens = std::fs::read(tiny("adapters.json")).unwrap();
+    let goldens: Vec<Golden> = serde_json::from_slice(&goldens).unwrap();
+    assert!(goldens.len() >= 7);
+    let tied = checkpoint(|all| drop(all.remove("language_model.lm_head.weight")));
+    let pixels =
+        candle_core::safetensors::load(tiny("ref_base.safetensors"), &Device::Cpu).unwrap();
+    let pixels = pixels["pixel_values"].narrow(0, 0, 1).unwrap();
+    for golden in goldens {
+        let name = &golden.adapter;
+        let base = match golden.checkpoint.as_str() {
+            "tied" => tied.path().to_owned(),
+            other => tiny(other),
+        };
+        let captioner = load(&base, Some(&tiny("adapters").join(name)), Precision::F32).unwrap();
+        let queries = captioner.queries(&captioner.image_tokens(&pixels).unwrap()).unwrap();
+        let prompt = captioner.tokenizer().encode("a dog").unwrap();
+        let prompts = [prompt];
+        let (embedded, mask) =
+            captioner.embed(&captioner.project(&queries).unwrap(), &prompts).unwrap();
+        let t5 = captioner.language_model();
+        let mut cache = t5.start(&embedded, mask.as_ref(), 1, 3).unwrap();
+        let step = |id| t5.step(&[id], &mut cache).unwrap().flatten_all().unwrap();
+        let logits: Vec<f32> =
+            [0, 50, 70].map(step).iter().flat_map(|row| row.to_vec1::<f32>().unwrap()).collect();
+        let difference = largest_difference(&logits, &golden.logits);
+        assert!(difference < 2e-3, "{name}: logits differ by {difference}");
+        let config = GenerationConfig { max_new_tokens: 20, ..GenerationConfig::default() };
+        let caption = captioner.caption(&queries, &prompts, &[0], &config).unwrap();
+        let ids = &golden.ids[1..];
+        let end = ids.iter().position(|id| *id == 1).map_or(ids.len(), |at| at + 1);
+        assert_eq!(caption[0].sequence.ids, ids[..end], "{name}");
+        // The adapter is felt, and so is not merely accepted.
+        let plain = load(&base, None, Precision::F32).unwrap();
+        let queries = plain.queries(&plain.image_tokens(&pixels).unwrap()).unwrap();
+        assert_ne!(plain.caption(&queries, &prompts, &[0], &config).unwrap(), caption, "{name}");
+    }
+}
+
+#[test]
+fn a_weight_saved_with_the_adapter_replaces_the_checkpoints() {
+    let head = "base_model.model.language_model.lm_head";
+    let doubled = |name: String| {
+        adapter(
+            |_| {},
+            |all| {
+                let stored = &tensors_in(&tiny("base"))["language_model.lm_head.weight"];
+                all.insert(name, (stored * 2.0).unwrap());
+            },
+        )
+    };
+    let plain = adapted(&adapter(|_| {}, |_| {}));
+    let expected: Vec<f32> = plain.iter().map(|value| 2.0 * value).collect();
+    for name in [format!("{head}.base_layer.weight"), format!("{head}.weight")] {
+        let ours = adapted(&doubled(name.clone()));
+        assert!(largest_difference(&ours, &expected) < 1e-4, "{name}");
+    }
+    let wrong = adapter(
+        |_| {},
+        |all| {
+            let odd = Tensor::zeros((7, 40), DType::F32, &Device::Cpu).unwrap();
+            all.insert(format!("{head}.base_layer.weight"), odd);
+        },
+    );
+    let message = refusal(&tiny("base"), Some(wrong.path()));
+    assert!(message.contains("lm_head: its own weight is [7, 40]"), "{message}");
+}
+
+#[test]
+fn numbers_that_are_none_are_named() {
+    for value in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
+        for dtype in [DType::F32, DType::F16, DType::BF16] {
+            let broken = |tensor: &mut Tensor| {
+                let mut values = tensor.flatten_all().unwrap().to_vec1::<f32>().unwrap();
+                let last = values.len() - 1;
+                values[last] = value;
+                let whole = Tensor::from_vec(values, tensor.shape(), &Device::Cpu).unwrap();
+                *tensor = whole.to_dtype(dtype).unwrap();
+            };
+            let (weight, bias) =
+                ("vision_model.encoder.layers.1.mlp.fc1.weight", "qformer.layernorm.bias");
+            let dir = checkpoint(|all| {
+                broken(all.get_mut(weight).unwrap());
+                broken(all.get_mut(bias).unwrap());
+                // Nothing reads this one.
+                let unused = Tensor::full(f32::NAN, (2, 2), &Device::Cpu).unwrap();
+                all.insert("qformer.embeddings.word_embeddings.weight".into(), unused);
+            });
+            let message = refusal(dir.path(), None);
+            assert!(message.contains("2 problem(s)"), "{message}");
+            for name in [weight, bias] {
+                assert!(message.contains(&format!("{name} holds NaN or infinite")), "{message}");
+            }
+            let name = "base_model.model.language_model.encoder.block.0.layer.0.SelfAttention.q.lora_B.weight";
+            let dir = adapter(|_| {}, |all| broken(all.get_mut(name).unwrap()));
+            let message = refusal(&tiny("base"), Some(dir.path()));
+            assert!(message.contains(&format!("{name} holds NaN or infinite")), "{message}");
+        }
+    }
+}
+
+#[test]
+fn pickled_adapters_are_refused_with_the_way_to_convert_them() {
+    let dir = adapter(|_| {}, |_| {});
+    std::fs::rename(
+        dir.path().join("adapter_model.safetensors"),
+        dir.path().join("adapter_model.bin"),
+    )
+    .unwrap();
+    let message = refusal(&tiny("base"), Some(dir.path()));
+    assert!(message.contains("adapter_model.bin is a pickle"), "{message}");
+    assert!(message.contains("save_file"), "{message}");
 }

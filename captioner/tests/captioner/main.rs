@@ -3,6 +3,7 @@
 mod adapters;
 mod checkpoint;
 mod images;
+mod lists;
 mod loading;
 mod parity;
 mod real;

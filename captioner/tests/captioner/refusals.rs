@@ -36,13 +36,25 @@ fn every_wrong_tensor_is_listed_at_once() {
 }
 
 #[test]
+fn a_message_about_many_tensors_stays_a_line_that_can_be_read() {
+    let dir = checkpoint(|all| all.retain(|name, _| !name.starts_with("vision_model.")));
+    let message = refusal(dir.path(), None);
+    assert!(message.contains("missing vision_model") && message.contains("; and "), "{message}");
+    assert!(message.ends_with(" more") && message.len() < 3000, "{} bytes", message.len());
+}
+
+#[test]
 fn unsupported_models_are_refused_by_name() {
     type Edit = fn(&mut Value);
-    let edits: [(Edit, &str); 5] = [
+    let edits: [(Edit, &str); 6] = [
         (|c| c["model_type"] = json!("blip"), "\"blip\""),
         (|c| c["text_config"]["model_type"] = json!("opt"), "\"opt\""),
         (|c| c["vision_config"]["hidden_act"] = json!("quick_gelu"), "quick_gelu"),
         (|c| c["vision_config"]["hidden_size"] = json!(0), "hidden_size is 0"),
+        (
+            |c| c["quantization_config"] = json!({ "quant_method": "bitsandbytes" }),
+            "quantised (bitsandbytes)",
+        ),
         (|c| c["qformer_config"]["num_attention_heads"] = json!(5), "not a multiple of 5"),
     ];
     for (edit, expected) in edits {
@@ -62,7 +74,9 @@ fn absent_files_are_named() {
     std::fs::remove_file(dir.path().join("model.safetensors")).unwrap();
     assert!(refusal(dir.path(), None).contains("no model.safetensors"));
     std::fs::write(dir.path().join("pytorch_model.bin"), b"").unwrap();
-    assert!(refusal(dir.path(), None).contains("convert it to safetensors"));
+    let message = refusal(dir.path(), None);
+    assert!(message.contains("pytorch_model.bin is a pickle"), "{message}");
+    assert!(message.contains("Blip2ForConditionalGeneration"), "{message}");
     let index = json!({ "weight_map": { "a": "model-1.safetensors", "b": "model-2.safetensors" } });
     std::fs::write(dir.path().join("model.safetensors.index.json"), index.to_string()).unwrap();
     assert!(refusal(dir.path(), None).contains("2 of 2 shards are not here"));

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use fgd_captions::{
     Alignment, CaptionFile, Finding, FindingKind, ReadOptions, Severity, align, check_template,
-    read, read_template,
+    equals_references, read, read_template, settle_ids,
 };
 
 fn write(content: &str) -> (tempfile::TempDir, PathBuf) {
@@ -121,13 +121,105 @@ fn only_exact_ids_count_where_spellings_come_together() {
 }
 
 #[test]
-fn a_file_of_other_images_is_one_error_that_shows_no_ids_of_the_references() {
+fn a_file_of_other_images_is_one_error_that_shows_an_id_of_each_side_and_no_caption() {
     let submission = file(&[("a red bus", "17"), ("two dogs", "18")]);
     let (alignment, images) = aligned(&submission, &file(&[("1717", "A"), ("1818", "B")]));
     assert_eq!(images.len(), 0);
     assert_eq!(found(&alignment.findings), [(FindingKind::NoCommonId, None, None)]);
     let message = &alignment.findings[0].message;
-    assert!(message.contains("swapped") && !message.contains("1717"), "{message}");
+    assert!(message.contains("`a red bus`") && message.contains("`1717`"), "{message}");
+    let swapped = file(&[("A SECRET caption", "1")]);
+    let (alignment, _) = aligned(&submission, &swapped);
+    let message = &alignment.findings[0].message;
+    assert!(message.contains("swapped") && !message.contains("SECRET"), "{message}");
+}
+
+#[test]
+fn ids_that_went_through_other_hands_are_matched_and_noted() {
+    let submission = file(&[
+        ("COCO_val2014_000000000301.jpg", "a"),
+        ("IMG_2.JPG", "b"),
+        ("\u{200b}303", "c"),
+        ("Cafe\u{301}.jpg", "d"),
+        ("https://x.org/val/305.jpg?v=1", "e"),
+        ("306.00", "f"),
+    ]);
+    let references = file(&[
+        ("301", "A"),
+        ("img_2.jpg", "B"),
+        ("303", "C"),
+        ("Caf\u{e9}.jpg", "D"),
+        ("305", "E"),
+        ("306", "F"),
+    ]);
+    let (alignment, images) = aligned(&submission, &references);
+    let pairs: String =
+        images.iter().map(|(_, candidate, texts)| candidate.clone() + &texts[0]).collect();
+    assert_eq!(pairs, "aAbBcCdDeEfF");
+    let kinds: Vec<FindingKind> = alignment.findings.iter().map(|finding| finding.kind).collect();
+    assert_eq!(
+        kinds,
+        [
+            FindingKind::IdPrefix,
+            FindingKind::IdCase,
+            FindingKind::IdUnicode,
+            FindingKind::IdUnicode,
+            FindingKind::IdExtension,
+            FindingKind::IdFloat,
+        ]
+    );
+    // Two ids that differ only by case are two images where both are wanted.
+    let (alignment, images) =
+        aligned(&file(&[("aB.png", "?")]), &file(&[("aB", "A"), ("ab", "B"), ("AB", "C")]));
+    assert_eq!(images.len(), 1, "{:?}", alignment.findings);
+    let (_, images) = aligned(&file(&[("Ab", "?")]), &file(&[("aB", "A"), ("ab", "B")]));
+    assert_eq!(images.len(), 0);
+}
+
+#[test]
+fn the_column_that_holds_the_wanted_ids_is_the_one() {
+    let settled = |content: &str, wanted: &[&str]| {
+        let (_folder, path) = write(content);
+        let mut file = read(&path, &ReadOptions::default()).unwrap();
+        let wanted: Vec<String> = wanted.iter().map(|&id| id.to_owned()).collect();
+        settle_ids(&mut file, &wanted);
+        let kinds: Vec<_> = file.findings.iter().map(|f| (f.kind, f.severity)).collect();
+        (file.id_column.unwrap(), file.captions[0].id.clone(), kinds)
+    };
+    let note = (FindingKind::ColumnChoice, Severity::Note);
+    let error = (FindingKind::ColumnChoice, Severity::Error);
+    for (content, wanted, column, id, kinds) in [
+        ("id,image,caption\n0,7.jpg,a\n1,8.jpg,b\n", ["7", "8"], "image", "7.jpg", vec![]),
+        ("image,id,caption\nx/p,7,a\nx/q,8,b\n", ["7", "8"], "id", "7", vec![note]),
+        (
+            "image_id,file_name,caption\n1,7.jpg,a\n2,8.jpg,b\n",
+            ["7", "8"],
+            "file_name",
+            "7.jpg",
+            vec![note],
+        ),
+        ("id,image,caption\n8,7.jpg,a\n7,8.jpg,b\n", ["7", "8"], "image", "7.jpg", vec![error]),
+        ("id,image,caption\n7,7.jpg,a\n8,8.jpg,b\n", ["7", "8"], "image", "7.jpg", vec![]),
+        ("image_id,id,caption\n7,8,a\n8,7,b\n", ["7", "8"], "image_id", "7", vec![]),
+    ] {
+        assert_eq!(
+            settled(content, &wanted),
+            (column.to_owned(), id.to_owned(), kinds),
+            "{content}"
+        );
+    }
+}
+
+#[test]
+fn captions_that_are_the_references_are_noted() {
+    let references = file(&[("1", "A"), ("1", "AA"), ("2", "B")]);
+    let note = |submission: &CaptionFile| {
+        let alignment = align(submission, &references);
+        equals_references(submission, &references, Some(&alignment)).is_some()
+    };
+    assert!(note(&file(&[("1", "AA"), ("2", "B")])));
+    assert!(!note(&file(&[("1", "AA"), ("2", "A")])));
+    assert!(equals_references(&file(&[("9", "A")]), &references, None).is_some());
 }
 
 #[test]

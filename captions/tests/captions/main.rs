@@ -1,6 +1,7 @@
 //! Caption files: read, linted, aligned.
 
 mod align;
+mod documents;
 mod formats;
 mod malformed;
 mod table;

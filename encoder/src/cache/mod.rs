@@ -3,7 +3,8 @@
 //! One SQLite file holds embeddings keyed by *everything they depend on*: the encoder (hash of its
 //! files, pooling, most tokens, engine) and the caption's text. It stands between the jobs and the
 //! encoder. SQLite's write-ahead log makes it safe under several processes at once; each batch is its
-//! own transaction, so an interrupted run keeps what it has encoded.
+//! own transaction, so an interrupted run keeps what it has encoded. Every embedding has a checksum over itself and what it
+//! belongs to: what the disk has changed is not found, and is encoded again.
 
 use std::ffi::OsString;
 use std::fs::File;
@@ -15,11 +16,11 @@ use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
 use sha2::{Digest, Sha256};
 
 /// Raised whenever the tables change; a file of another version is rebuilt, since it is only a cache.
-const SCHEMA: i64 = 2;
+const SCHEMA: i64 = 3;
 /// Bytes of a page of a new file.
 const PAGE: i64 = 16_384;
-/// Bytes of the file that are read through a memory map.
-const MAPPED: i64 = 1 << 30;
+/// Bytes of the checksum behind an embedding.
+const CHECKSUM: usize = 16;
 /// How long a process waits for another one that writes.
 const BUSY: Duration = Duration::from_secs(60);
 
@@ -28,7 +29,7 @@ const BUSY: Duration = Duration::from_secs(60);
 pub enum CacheError {
     /// The database refused.
     #[error(
-        "embedding cache {}: {source}; remove it with `fgd cache clear`, or go on with --no-cache",
+        "embedding cache {}: {source}; `fgd cache clear` makes it anew",
         path.display()
     )]
     Database {
@@ -55,6 +56,8 @@ pub enum CacheError {
 pub struct EmbeddingCache {
     connection: Connection,
     path: PathBuf,
+    /// Held with all others that use the file, so that nobody removes it; `None` for a temporary one.
+    _users: Option<File>,
 }
 
 /// What the cache holds for one encoder.
@@ -68,9 +71,13 @@ pub struct Holding {
     pub bytes: u64,
 }
 
-/// An encoder's place in the cache.
-#[derive(Debug, Clone, Copy)]
-pub struct EncoderKey(i64);
+/// An encoder's place in the cache. It is the same in every file, and is made again where somebody has cleared the cache.
+#[derive(Debug, Clone)]
+pub struct EncoderKey {
+    id: i64,
+    key: String,
+    description: String,
+}
 
 /// The cache folder: `FGD_CACHE_DIR`, else `fgd` in the user's cache folder. `variable` gives the value of a variable that is
 /// set and not empty.
@@ -105,15 +112,26 @@ impl EmbeddingCache {
             .map_err(|source| CacheError::Io { path: folder.into(), source })?;
         let path = Self::file(folder);
         let database = |source| CacheError::Database { path: path.clone(), source };
+        let users = lock(folder, "embeddings.users", File::lock_shared)?;
         // SQLite does not wait for another process while it switches a file to its log.
-        let lock = folder.join("embeddings.lock");
-        let guard = File::create(&lock)
-            .and_then(|file| file.lock().map(|()| file))
-            .map_err(|source| CacheError::Io { path: lock, source })?;
+        let guard = lock(folder, "embeddings.lock", File::lock)?;
         let connection = Connection::open(&path).map_err(database)?;
         prepare(&connection).map_err(database)?;
         drop(guard);
-        Ok(Self { connection, path })
+        Ok(Self { connection, path, _users: Some(users) })
+    }
+
+    /// A cache of this process alone, for a job that shall have none or can have none: its files share their captions all the
+    /// same. It lies in memory, and on the disk where it grows, without a name.
+    ///
+    /// # Errors
+    /// The database refused.
+    pub fn temporary() -> Result<Self, CacheError> {
+        let path = PathBuf::from("a temporary one");
+        let database = |source| CacheError::Database { path: path.clone(), source };
+        let connection = Connection::open("").map_err(database)?;
+        prepare(&connection).map_err(database)?;
+        Ok(Self { connection, path, _users: None })
     }
 
     fn failed(&self) -> impl Fn(rusqlite::Error) -> CacheError + use<> {
@@ -127,27 +145,21 @@ impl EmbeddingCache {
     /// # Errors
     /// The database refused.
     pub fn encoder(&self, key: &str, description: &str) -> Result<EncoderKey, CacheError> {
-        self.connection
-            .execute(
-                "INSERT INTO encoder (key, description) VALUES (?1, ?2) ON CONFLICT (key) DO NOTHING",
-                [key, description],
-            )
-            .map_err(self.failed())?;
-        self.connection
-            .query_row("SELECT id FROM encoder WHERE key = ?1", [key], |row| {
-                row.get(0).map(EncoderKey)
-            })
-            .map_err(self.failed())
+        let hash = Sha256::digest(key.as_bytes());
+        let id = hash.first_chunk().map_or(0, |first| i64::from_le_bytes(*first));
+        let encoder = EncoderKey { id, key: key.into(), description: description.into() };
+        encoder.register(&self.connection).map_err(self.failed())?;
+        Ok(encoder)
     }
 
-    /// The embeddings of `captions` that are there, `None` for the others. Dimensions other than
-    /// `dim` count as absent.
+    /// The embeddings of `captions` that are there, `None` for the others. Those of other dimensions than `dim` and those whose
+    /// checksum is wrong count as absent.
     ///
     /// # Errors
     /// The database refused.
     pub fn get(
         &self,
-        encoder: EncoderKey,
+        encoder: &EncoderKey,
         captions: &[&str],
         dim: usize,
     ) -> Result<Vec<Option<Array1<f32>>>, CacheError> {
@@ -164,8 +176,9 @@ impl EmbeddingCache {
         for (key, place) in keys {
             let place: usize = place;
             found[place] = select
-                .query_row(params![encoder.0, key], |row| {
-                    Ok(decode(row.get_ref(0)?.as_blob()?, dim))
+                .query_row(params![encoder.id, key], |row| {
+                    let bytes = row.get_ref(0)?.as_blob().unwrap_or_default();
+                    Ok(decode(bytes, dim, |vector| encoder.checksum(&key, vector)))
                 })
                 .optional()
                 .map_err(&failed)?
@@ -180,7 +193,7 @@ impl EmbeddingCache {
     /// The database refused.
     pub fn put(
         &mut self,
-        encoder: EncoderKey,
+        encoder: &EncoderKey,
         captions: &[&str],
         embeddings: ndarray::ArrayView2<f32>,
     ) -> Result<(), CacheError> {
@@ -190,14 +203,17 @@ impl EmbeddingCache {
             .transaction_with_behavior(TransactionBehavior::Immediate)
             .map_err(&failed)?;
         {
+            encoder.register(&transaction).map_err(&failed)?;
             let mut insert = transaction
                 .prepare(
                     "INSERT OR REPLACE INTO embedding (encoder, caption, vector) VALUES (?1, ?2, ?3)",
                 )
                 .map_err(&failed)?;
             for (caption, row) in captions.iter().zip(embeddings.rows()) {
-                let bytes: Vec<u8> = row.iter().flat_map(|value| value.to_le_bytes()).collect();
-                insert.execute(params![encoder.0, digest(caption), bytes]).map_err(&failed)?;
+                let key = digest(caption);
+                let mut bytes: Vec<u8> = row.iter().flat_map(|value| value.to_le_bytes()).collect();
+                bytes.extend(encoder.checksum(&key, &bytes));
+                insert.execute(params![encoder.id, key, bytes]).map_err(&failed)?;
             }
         }
         transaction.commit().map_err(&failed)
@@ -225,12 +241,51 @@ impl EmbeddingCache {
     }
 }
 
-/// Removes the cache of `folder`; returns whether there was one.
+impl EncoderKey {
+    /// The same encoder's place in another cache.
+    ///
+    /// # Errors
+    /// The database refused.
+    pub fn place_in(&self, cache: &EmbeddingCache) -> Result<Self, CacheError> {
+        cache.encoder(&self.key, &self.description)
+    }
+
+    /// Makes the encoder known where it is not.
+    fn register(&self, connection: &Connection) -> Result<(), rusqlite::Error> {
+        let encoder = params![self.id, self.key, self.description];
+        connection
+            .prepare_cached(
+                "INSERT INTO encoder (id, key, description) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING",
+            )?
+            .execute(encoder)?;
+        Ok(())
+    }
+
+    fn checksum(&self, caption: &[u8; 32], vector: &[u8]) -> [u8; CHECKSUM] {
+        let hash = Sha256::new().chain_update(&self.key).chain_update(caption);
+        let hash = hash.chain_update(vector).finalize();
+        *hash.first_chunk().expect("a SHA-256 has 32 bytes")
+    }
+}
+
+/// Empties the cache of `folder`; returns whether there was one. Its file is removed, unless another process is using it: then
+/// it is emptied, and the other goes on.
 ///
 /// # Errors
-/// A file that cannot be removed.
+/// A file that cannot be removed or emptied.
 pub fn clear(folder: &Path) -> Result<bool, CacheError> {
     let file = EmbeddingCache::file(folder);
+    if !file.exists() {
+        return Ok(false);
+    }
+    let users = lock(folder, "embeddings.users", |_| Ok(()))?;
+    if users.try_lock().is_err() {
+        let cache = EmbeddingCache::open(folder)?;
+        let found = !cache.holdings()?.is_empty();
+        let empty = "DELETE FROM embedding; DELETE FROM encoder; VACUUM;";
+        cache.connection.execute_batch(empty).map_err(cache.failed())?;
+        return Ok(found);
+    }
     let mut found = false;
     for suffix in ["", "-wal", "-shm"] {
         let mut path = file.clone().into_os_string();
@@ -246,12 +301,25 @@ pub fn clear(folder: &Path) -> Result<bool, CacheError> {
     Ok(found)
 }
 
+/// Opens a lock file of the folder and locks it.
+fn lock(
+    folder: &Path,
+    name: &str,
+    how: impl Fn(&File) -> std::io::Result<()>,
+) -> Result<File, CacheError> {
+    let path = folder.join(name);
+    // Not truncated and not written: a lock is all that it is for.
+    let opened = File::options().create(true).append(true).open(&path);
+    opened
+        .and_then(|file| how(&file).map(|()| file))
+        .map_err(|source| CacheError::Io { path, source })
+}
+
 /// Makes the tables where they are missing; only one process at a time may do so.
 fn prepare(connection: &Connection) -> Result<(), rusqlite::Error> {
     connection.busy_timeout(BUSY)?;
     // Counts for new files: an embedding of several hundred dimensions then lies inside its page.
     connection.pragma_update(None, "page_size", PAGE)?;
-    connection.pragma_update(None, "mmap_size", MAPPED)?;
     connection.pragma_update(None, "journal_mode", "wal")?;
     connection.pragma_update(None, "synchronous", "normal")?;
     if schema_version(connection)? != SCHEMA {
@@ -280,13 +348,15 @@ fn digest(caption: &str) -> [u8; 32] {
     Sha256::digest(caption.as_bytes()).into()
 }
 
-fn decode(bytes: &[u8], dim: usize) -> Option<Array1<f32>> {
-    (bytes.len() == dim * 4).then(|| {
-        bytes
-            .chunks_exact(4)
-            .map(|four| f32::from_le_bytes([four[0], four[1], four[2], four[3]]))
-            .collect()
-    })
+/// An embedding of `dim` numbers in front of its checksum; `None` for anything else.
+fn decode(
+    bytes: &[u8],
+    dim: usize,
+    checksum: impl Fn(&[u8]) -> [u8; CHECKSUM],
+) -> Option<Array1<f32>> {
+    let (vector, sum) = bytes.split_at_checked(dim * 4)?;
+    (sum == checksum(vector))
+        .then(|| vector.as_chunks().0.iter().map(|four| f32::from_le_bytes(*four)).collect())
 }
 
 #[cfg(test)]

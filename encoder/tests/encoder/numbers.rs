@@ -4,7 +4,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use fgd_encoder::{Encoder, EncoderError, EngineKind, Options, Spec, Tokens};
+use fgd_encoder::{Embedder, Encoder, EncoderError, EngineKind, Keep, Options, Spec, Tokens};
 use serde::Deserialize;
 
 #[derive(Deserialize)]
@@ -138,6 +138,31 @@ fn a_shorter_limit_cuts_on_the_right() {
         let options = Options { max_length: Some(wrong), ..Options::default() };
         assert!(matches!(Encoder::load(&spec, &options), Err(EncoderError::Option { .. })));
     }
+}
+
+#[test]
+fn a_limit_above_the_stated_one_is_what_labels_and_the_cache_say() {
+    let hub = fgd_store::hub::Settings::from_variables(|_| None, false);
+    let cache = tempfile::tempdir().expect("a folder");
+    let name = fixture("tiny-mean");
+    let name = name.to_str().expect("a path that is text");
+    // The fixture states 48 tokens and has 64 positions.
+    let long = "a dog runs on the beach and ".repeat(9);
+    let embed = |max_length: Option<usize>| {
+        let options = Options { max_length, ..Options::default() };
+        let mut embedder =
+            Embedder::open(name, options, Keep::Folder(cache.path()), &hub).expect("opens");
+        let rows = embedder.embed(&[long.as_str()], &|_| ()).expect("embeds");
+        (embedder.identity().max_length, rows.row(0).to_vec())
+    };
+    let (stated, within) = embed(None);
+    let (raised, beyond) = embed(Some(60));
+    assert_eq!((stated, raised), (48, 60));
+    assert_ne!(within, beyond, "the cache handed out a vector of another limit");
+    // Everything is in the cache, and a limit that no encoder could have kept is refused all the same.
+    let options = Options { max_length: Some(65), ..Options::default() };
+    let refused = Embedder::open(name, options, Keep::Folder(cache.path()), &hub).err();
+    assert!(refused.expect("65 is refused").to_string().contains("up to 64 tokens"));
 }
 
 #[cfg(feature = "candle")]

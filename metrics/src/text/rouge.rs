@@ -2,7 +2,7 @@
 
 use rayon::prelude::*;
 
-use super::corpus::{Corpus, WordId};
+use super::corpus::{Corpus, WordId, alignable};
 use super::scores::Scores;
 use crate::MetricError;
 use crate::metric::{Definition, Evaluation, Group, Metric};
@@ -46,7 +46,7 @@ fn caption(candidate: &[WordId], references: &[Vec<WordId>]) -> f64 {
         if candidate.is_empty() && reference.is_empty() {
             return 1.0;
         }
-        let common = longest_common_subsequence(candidate, reference) as f64;
+        let common = longest_common_subsequence(alignable(candidate), alignable(reference)) as f64;
         precision = precision.max(common / candidate.len().max(1) as f64);
         recall = recall.max(common / reference.len().max(1) as f64);
     }

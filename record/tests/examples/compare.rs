@@ -198,8 +198,24 @@ pub fn compare() -> Record {
             },
         ],
     };
-    record(Results::Compare(Box::new(results)), "other.csv")
+    let images = [
+        ("000042.jpg", "Two brown dogs run along a beach at sunset."),
+        ("000043.jpg", "A street sign stands in the rain."),
+        ("</script>.jpg", "A bus stops."),
+    ];
+    let table = captions(
+        &images,
+        &[
+            (
+                "base",
+                &[("two dogs running on a beach", 0.08), ("a street sign", 0.21), (HOSTILE, 0.4)],
+            ),
+            (tuned, &[("a cat", 0.31), ("a street sign in the rain", 0.09), ("a bus", 0.02)]),
+            ("other.csv", &[(HOSTILE, 0.42), ("a bus 🚌 in the rain", 0.19), ("", 0.44)]),
+        ],
+    );
+    Record { captions: Some(table), ..record(Results::Compare(Box::new(results)), "other.csv") }
 }
 
 /// A small JPEG: two dogs on a beach, drawn with a few ellipses.
-const THUMBNAIL: &str = "/9j/4AAQSkZJRgABAQAAAQABAAD/2wBDAAoHBwgHBgoICAgLCgoLDhgQDg0NDh0VFhEYIx8lJCIfIiEmKzcvJik0KSEiMEExNDk7Pj4+JS5ESUM8SDc9Pjv/2wBDAQoLCw4NDhwQEBw7KCIoOzs7Ozs7Ozs7Ozs7Ozs7Ozs7Ozs7Ozs7Ozs7Ozs7Ozs7Ozs7Ozs7Ozs7Ozs7Ozs7Ozv/wAARCABrAKADASIAAhEBAxEB/8QAGgABAQEBAQEBAAAAAAAAAAAAAAMGAgUEB//EADEQAAEDAwEHBAEEAQUAAAAAAAABAhIDBBEFExYhUVST0RQxU5JBBiJCUhUjYWKBkf/EABoBAQACAwEAAAAAAAAAAAAAAAADBAECBQb/xAAiEQABBAIDAAMBAQAAAAAAAAAAAQIDERJRBBMhBSMxQXH/2gAMAwEAAhEDEQA/APeiIlIiJ3rORROIiUiIixROIiUiIixROIiUiIixROIiUiIixROIiUiIixROIiUiIixROIiUiejZaWlZiVa2Uavs1PyQcjlR8dmci+EkcTpHYtPKiImgfpNq5uGtVi80U8i4tX21Vab/APpeaFfi/IwcpcWeLpSSbiyRJbvw+aIiUiIl+yvRWIiViIkVm1EoiJWIiLFEoiJWIiLFEoiJWIiLFEoiJWIiLFEoiJWIiLFEoiJWIiLFEo8TRswjGo32xwPBiffaXqMYlOrnCezji/L8eSeNrme1/C/wpWxuVHf09A83V0aqUl/lx/8AD633tBrco+X+yHl3FV1xVm7h+ETkc74riTJOkjkVETZZ5czFjxRbVT5oiJWIiers49FIiJWIiRWb0SiIlYiIsUSiIlYiIsUSiIlYiIsUSiIlYiIsUSiIlYiIsUSiIlYiIsUSiIlYiIsUSiIlYiIsUSiIlYiIsUViImZ34p9A7uJ4G/FPoHdxPBrg/Rr2M2aaIiZnfin0Du4ngb8U+gd3E8DB+h2M2aaIiZnfin0Du4ngb8U+gd3E8DB+h2M2aaIiZnfin0Du4ngb8U+gd3E8DB+h2M2aaIiZnfin0Du4ngb8U+gd3E8DB+h2M2aaIiZnfin0Du4ngb8U+gd3E8DB+h2M2aaIiZnfin0Du4ngb8U+gd3E8DB+h2M2aaIiZnfin0Du4ngb8U+gd3E8DB+h2M2aaIiZnfin0Du4ngb8U+gd3E8DB+h2M2aaIiZnfin0Du4ngb8U+gd3E8DB+h2M2ZEDC8hheRbKgAwvIYXkAAMLyJPro1cImVI5JWRpb1okjifKtMSypw+q1nBeKkvUO/qhw903ZxxUoTc9uH1L6dCH49+f2p4fQyoj04HZGhTc3KqipktheRd473vjRXpSlLkMYyRWsW0AC8OKkXXCZ/amTMs0cSW9TWKCSVaYllib6zWLj3Un6h39UJrl71wi5X8FCfnorU6f06EHAVHKs35/p9TXI9ModE6LFYzinFSmF5HQic5zEVyUpzpWtbIqMW0AGF5DC8iQjAGF5DC8gD9R2NL4mfVBsaXxM+qHYPEWp6ykONjS+Jn1QbGl8TPqh2BaikOFoUVRU2TOP/FD8y1vSa2narc29FNsynT22U92tVfyfqBmdY0i+utV1CvRoyp1rDYsWSJl+fY2Y730ynhiPSXfp9t6WrCMpQXGOeT79E0qrd6vY0rhq0qddq1mr/ZqG69Hcbq+hh/r+k2cc/yjjB5unaRfW+paPWqUYstrNaVVZJ+13Hgb5+GbNHsaXxM+qDY0viZ9UOwRWprSHz3dhQu7SrbuY1qVWq3KNTKH5beWVxZ1rlkNoy3rbJz2+2V9j9aMfe6FqNX/ACMLfO3v6dan+5OLEzlTdjtmU8MlXtbu3pbSpa1WNRUTLmKiGg/SekvXX6iXbIOtGI/Zrxyrk4ZNP+p7G51HRXW9qydVajFjnHBF4nGm6fc2/wCotRu6tONGtTpox2U4qicTOdoZs9bY0viZ9UGxpfEz6odgjtTWkONjS+Jn1QbGl8TPqh2BaikONjS+Jn1QbGl8TPqh2BaikAAMGQAAAAAAAAAAAAAAAAAAAAAAAAAAD//Z";
+pub const THUMBNAIL: &str = "/9j/4AAQSkZJRgABAQAAAQABAAD/2wBDAAoHBwgHBgoICAgLCgoLDhgQDg0NDh0VFhEYIx8lJCIfIiEmKzcvJik0KSEiMEExNDk7Pj4+JS5ESUM8SDc9Pjv/2wBDAQoLCw4NDhwQEBw7KCIoOzs7Ozs7Ozs7Ozs7Ozs7Ozs7Ozs7Ozs7Ozs7Ozs7Ozs7Ozs7Ozs7Ozs7Ozs7Ozs7Ozv/wAARCABrAKADASIAAhEBAxEB/8QAGgABAQEBAQEBAAAAAAAAAAAAAAMGAgUEB//EADEQAAEDAwEHBAEEAQUAAAAAAAABAhIDBBEFExYhUVST0RQxU5JBBiJCUhUjYWKBkf/EABoBAQACAwEAAAAAAAAAAAAAAAADBAECBQb/xAAiEQABBAIDAAMBAQAAAAAAAAAAAQIDERJRBBMhBSMxQXH/2gAMAwEAAhEDEQA/APeiIlIiJ3rORROIiUiIixROIiUiIixROIiUiIixROIiUiIixROIiUiIixROIiUiIixROIiUiejZaWlZiVa2Uavs1PyQcjlR8dmci+EkcTpHYtPKiImgfpNq5uGtVi80U8i4tX21Vab/APpeaFfi/IwcpcWeLpSSbiyRJbvw+aIiUiIl+yvRWIiViIkVm1EoiJWIiLFEoiJWIiLFEoiJWIiLFEoiJWIiLFEoiJWIiLFEoiJWIiLFEo8TRswjGo32xwPBiffaXqMYlOrnCezji/L8eSeNrme1/C/wpWxuVHf09A83V0aqUl/lx/8AD633tBrco+X+yHl3FV1xVm7h+ETkc74riTJOkjkVETZZ5czFjxRbVT5oiJWIiers49FIiJWIiRWb0SiIlYiIsUSiIlYiIsUSiIlYiIsUSiIlYiIsUSiIlYiIsUSiIlYiIsUSiIlYiIsUSiIlYiIsUSiIlYiIsUViImZ34p9A7uJ4G/FPoHdxPBrg/Rr2M2aaIiZnfin0Du4ngb8U+gd3E8DB+h2M2aaIiZnfin0Du4ngb8U+gd3E8DB+h2M2aaIiZnfin0Du4ngb8U+gd3E8DB+h2M2aaIiZnfin0Du4ngb8U+gd3E8DB+h2M2aaIiZnfin0Du4ngb8U+gd3E8DB+h2M2aaIiZnfin0Du4ngb8U+gd3E8DB+h2M2aaIiZnfin0Du4ngb8U+gd3E8DB+h2M2aaIiZnfin0Du4ngb8U+gd3E8DB+h2M2aaIiZnfin0Du4ngb8U+gd3E8DB+h2M2ZEDC8hheRbKgAwvIYXkAAMLyJPro1cImVI5JWRpb1okjifKtMSypw+q1nBeKkvUO/qhw903ZxxUoTc9uH1L6dCH49+f2p4fQyoj04HZGhTc3KqipktheRd473vjRXpSlLkMYyRWsW0AC8OKkXXCZ/amTMs0cSW9TWKCSVaYllib6zWLj3Un6h39UJrl71wi5X8FCfnorU6f06EHAVHKs35/p9TXI9ModE6LFYzinFSmF5HQic5zEVyUpzpWtbIqMW0AGF5DC8iQjAGF5DC8gD9R2NL4mfVBsaXxM+qHYPEWp6ykONjS+Jn1QbGl8TPqh2BaikOFoUVRU2TOP/FD8y1vSa2narc29FNsynT22U92tVfyfqBmdY0i+utV1CvRoyp1rDYsWSJl+fY2Y730ynhiPSXfp9t6WrCMpQXGOeT79E0qrd6vY0rhq0qddq1mr/ZqG69Hcbq+hh/r+k2cc/yjjB5unaRfW+paPWqUYstrNaVVZJ+13Hgb5+GbNHsaXxM+qDY0viZ9UOwRWprSHz3dhQu7SrbuY1qVWq3KNTKH5beWVxZ1rlkNoy3rbJz2+2V9j9aMfe6FqNX/ACMLfO3v6dan+5OLEzlTdjtmU8MlXtbu3pbSpa1WNRUTLmKiGg/SekvXX6iXbIOtGI/Zrxyrk4ZNP+p7G51HRXW9qydVajFjnHBF4nGm6fc2/wCotRu6tONGtTpox2U4qicTOdoZs9bY0viZ9UGxpfEz6odgjtTWkONjS+Jn1QbGl8TPqh2BaikONjS+Jn1QbGl8TPqh2BaikAAMGQAAAAAAAAAAAAAAAAAAAAAAAAAAD//Z";

@@ -86,6 +86,7 @@ fn record(results: Results, submission: &str) -> Record {
                 .into(),
         findings: Vec::new(),
         results,
+        captions: None,
         timings: [("encode".to_string(), 21.5), ("score".to_string(), 0.75)].into(),
     }
 }
@@ -113,6 +114,37 @@ fn input(role: &str, name: &str, rows: u64) -> Input {
         path: format!("data/{name}"),
         sha256: "c3".repeat(32),
         rows,
+    }
+}
+
+/// The captions of systems for the same images, each with its distance; a hostile one among them.
+fn captions(images: &[(&str, &str)], systems: &[(&str, &[(&str, f64)])]) -> CaptionTable {
+    let numbers = |name: &str, higher, values: Vec<f64>| CaptionNumbers {
+        name: name.into(),
+        label: if name == "cider_d" { "CIDEr-D".into() } else { name.into() },
+        higher_is_better: Some(higher),
+        values,
+    };
+    let system = |(name, written): &(&str, &[(&str, f64)])| {
+        let distances: Vec<f64> = written.iter().map(|(_, distance)| *distance).collect();
+        let similar = distances.iter().map(|distance| 2.0 - 2.0 * distance).collect();
+        SystemCaptions {
+            name: (*name).into(),
+            rows: (1..=written.len() as u64).rev().collect(),
+            captions: written.iter().map(|(text, _)| (*text).into()).collect(),
+            numbers: vec![numbers("distance", false, distances), numbers("cider_d", true, similar)],
+            findings: [("repetition".to_string(), vec![1])].into(),
+        }
+    };
+    let label =
+        |place: usize| if place.is_multiple_of(2) { "Dog" } else { "Street | \"sign\" 交通" };
+    CaptionTable {
+        ids: images.iter().map(|(id, _)| (*id).into()).collect(),
+        references: images.iter().map(|(_, reference)| vec![(*reference).into()]).collect(),
+        groups: [("label".to_string(), (0..images.len()).map(|at| label(at).into()).collect())]
+            .into(),
+        systems: systems.iter().map(system).collect(),
+        thumbnails: [(images[0].0.to_string(), compare::THUMBNAIL.to_string())].into(),
     }
 }
 

@@ -67,6 +67,15 @@ pub fn score() -> Record {
         finding("repetition", Some(90), "000801.jpg", "\"the\" is repeated 9 times"),
         finding("embedded-newline", Some(17), "000123.jpg", "the caption holds a newline"),
     ];
+    let images = [
+        ("000123.jpg", "A man riding a horse on a beach."),
+        ("000777.jpg", "Ein Bär 🐻 im Wald"),
+        ("=2+3.jpg", "The sign reads \"OPEN\"."),
+        ("000001.jpg", "A dog."),
+    ];
+    let written =
+        [(HOSTILE, 0.4983), ("a a a a a a a a", 0.4939), ("@SUM(A1:A9)", 0.4197), ("a dog", 0.0)];
+    record.captions = Some(captions(&images, &[("submission.csv", &written)]));
     record
 }
 

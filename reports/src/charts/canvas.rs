@@ -45,6 +45,38 @@ pub type Drawn<'a> =
 pub struct Canvas {
     svg: String,
     height: u32,
+    marks: Marks,
+}
+
+/// What a reader can point at: places of the picture with what they say.
+#[derive(Default)]
+pub struct Marks(Vec<([i32; 4], String)>);
+
+impl Marks {
+    /// A place about a point.
+    pub fn at(&mut self, (x, y): (i32, i32), text: impl Into<String>) {
+        self.within((x - 8, y - 8), (x + 8, y + 8), text);
+    }
+
+    /// A place between two corners.
+    pub fn within(&mut self, (x0, y0): (i32, i32), (x1, y1): (i32, i32), text: impl Into<String>) {
+        let corner = [x0.min(x1), y0.min(y1)];
+        let size = [(x1 - x0).abs().max(2), (y1 - y0).abs().max(2)];
+        self.0.push(([corner[0], corner[1], size[0], size[1]], text.into()));
+    }
+
+    fn finish(&self) -> String {
+        let mark = |([x, y, width, height], text): &([i32; 4], String)| {
+            format!(
+                "<rect x=\"{x}\" y=\"{y}\" width=\"{width}\" height=\"{height}\"><title>{}</title></rect>\n",
+                escaped(text)
+            )
+        };
+        format!(
+            "<g class=\"marks\" fill=\"none\">{}</g>",
+            self.0.iter().map(mark).collect::<String>()
+        )
+    }
 }
 
 /// Letters of the common size.
@@ -74,6 +106,13 @@ pub fn write_row<'a>(area: &Area<'a>, name: &str, value: &str, y: i32) -> Drawn<
     }
 }
 
+/// An arrow at the end of an axis: the value lies beyond.
+pub fn arrow<'a>(area: &Area<'a>, x: i32, y: i32, to_the_right: bool) -> Drawn<'a> {
+    let back = if to_the_right { -12 } else { 12 };
+    let head = vec![(x, y), (x + back, y - 6), (x + back, y + 6)];
+    area.draw(&Polygon::new(head, SERIES[1].filled()))
+}
+
 /// Axes and grid as all pictures have them.
 pub fn quiet<'m, 'a, 'b, 's>(mesh: &'m mut Mesh<'a, 'b, 's>) -> &'m mut Mesh<'a, 'b, 's> {
     mesh.bold_line_style(GRID)
@@ -85,22 +124,27 @@ pub fn quiet<'m, 'a, 'b, 's>(mesh: &'m mut Mesh<'a, 'b, 's>) -> &'m mut Mesh<'a,
 
 impl Canvas {
     /// Draws on a new plane. `None` where plotters refuses, which no finite range makes it do.
-    pub fn draw(height: u32, draw: impl for<'a> FnOnce(&Area<'a>) -> Drawn<'a>) -> Option<Self> {
+    pub fn draw(
+        height: u32,
+        draw: impl for<'a> FnOnce(&Area<'a>, &mut Marks) -> Drawn<'a>,
+    ) -> Option<Self> {
         let mut svg = String::new();
+        let mut marks = Marks::default();
         let drawn = {
             let area = SVGBackend::with_string(&mut svg, (WIDTH, height)).into_drawing_area();
-            draw(&area).and_then(|()| area.present())
+            draw(&area, &mut marks).and_then(|()| area.present())
         };
-        drawn.ok().map(|()| Canvas { svg, height })
+        drawn.ok().map(|()| Canvas { svg, height, marks })
     }
 
     /// The picture as an element of a page, inside one with its name and its description.
     pub fn finish(self, id: &str, title: &str, description: &str) -> String {
-        let Canvas { svg, height } = self;
+        let Canvas { svg, height, marks } = self;
+        let marks = marks.finish();
         let (title, description) = (escaped(title), escaped(description));
         format!(
             "<svg class=\"chart\" viewBox=\"0 0 {WIDTH} {height}\" role=\"img\" aria-labelledby=\"{id}-title {id}-desc\">\n\
-             <title id=\"{id}-title\">{title}</title>\n<desc id=\"{id}-desc\">{description}</desc>\n{svg}</svg>"
+             <title id=\"{id}-title\">{title}</title>\n<desc id=\"{id}-desc\">{description}</desc>\n{svg}{marks}</svg>"
         )
     }
 }

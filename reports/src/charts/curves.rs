@@ -7,6 +7,7 @@ use plotters::style::text_anchor::{HPos, Pos, VPos};
 use super::canvas::{
     Canvas, GRID, MUTED, SERIES, SIDE, WIDTH, X_AXIS, label, letters, range, tick, write,
 };
+use crate::document::number::significant;
 use crate::document::width::clipped;
 use crate::document::{Axis, Series};
 
@@ -26,10 +27,11 @@ pub fn draw(series: &[Series], x: &Axis, y: &Axis) -> Option<Canvas> {
     let all = || placed.iter().flatten();
     let (left, right) = range(all().map(|(x, _)| *x))?;
     let (low, high) = range(all().map(|(_, y)| *y))?;
-    // What is counted from zero is shown from zero.
-    let low = if y.logarithmic { low } else { low.min(0.0) };
+    // What is counted from zero is shown from zero, unless it is points that all lie far above.
+    let far_above = series.iter().all(|of| !of.line) && low > 0.5 * high;
+    let low = if y.logarithmic || far_above { low } else { low.min(0.0) };
     let (x_ticks, y_ticks) = (ticks(x, left, right), ticks(y, low, high));
-    Canvas::draw(HEIGHT, |area| {
+    Canvas::draw(HEIGHT, |area, marks| {
         let mut chart = ChartBuilder::on(area)
             .margin_top(16)
             .margin_left(14)
@@ -51,7 +53,7 @@ pub fn draw(series: &[Series], x: &Axis, y: &Axis) -> Option<Canvas> {
             let (px, py) = chart.backend_coord(&(*at, low));
             let mark = [(px, py), (px, py + 5)];
             area.draw(&PathElement::new(mark, GRID.stroke_width(1)))?;
-            label(area, name, (px, py + 6), Pos::new(HPos::Center, VPos::Top))?;
+            label(area, name, (px, py + 10), Pos::new(HPos::Center, VPos::Top))?;
         }
         for (at, name) in &y_ticks {
             let (px, py) = chart.backend_coord(&(left, *at));
@@ -70,6 +72,12 @@ pub fn draw(series: &[Series], x: &Axis, y: &Axis) -> Option<Canvas> {
                 let size = if series.line { 3 } else { 6 };
                 let circles = points.iter().map(|p| Circle::new(*p, size, color.filled()));
                 chart.draw_series(circles)?;
+            }
+            for (point, (x_of, y_of)) in points.iter().zip(&series.points) {
+                let [x_of, y_of] = [x_of, y_of].map(|value| significant(*value));
+                let name = if series.name.is_empty() { "" } else { ": " };
+                let text = format!("{}{name}{} {x_of}, {} {y_of}", series.name, x.name, y.name);
+                marks.at(chart.backend_coord(point), text);
             }
             let Some(last) = points.last().filter(|_| !series.name.is_empty()) else {
                 continue;

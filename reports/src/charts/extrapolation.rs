@@ -24,7 +24,7 @@ pub fn draw(
     let distances = points.iter().map(|(_, distance)| *distance);
     let on_line = [intercept, intercept + slope * right];
     let (low, high) = range(distances.chain(on_line).chain(ci95.into_iter().flatten()))?;
-    Canvas::draw(HEIGHT, |area| {
+    Canvas::draw(HEIGHT, |area, marks| {
         let mut chart = ChartBuilder::on(area)
             .margin_top(12)
             .margin_right(SIDE)
@@ -43,13 +43,19 @@ pub fn draw(
         chart.draw_series([PathElement::new(line, SERIES[0].stroke_width(2))])?;
         let circle = |(n, y): &(f64, f64)| Circle::new((1.0 / n, *y), 4, SERIES[0].filled());
         chart.draw_series(points.iter().map(circle))?;
+        for (n, y) in points {
+            let text = format!("{n} captions: {}", tick(*y, high - low));
+            marks.at(chart.backend_coord(&(1.0 / n, *y)), text);
+        }
         if let Some([from, to]) = ci95 {
             let whisker = [(0.0, from), (0.0, to)];
             chart.draw_series([PathElement::new(whisker, SERIES[1].stroke_width(3))])?;
         }
         chart.draw_series([Circle::new((0.0, intercept), 5, SERIES[1].filled())])?;
         let (x, y) = chart.backend_coord(&(0.0, intercept));
-        let at = (x + 16, y + 4);
+        marks.at((x, y), format!("infinitely many captions: {}", tick(intercept, high - low)));
+        // Below the line, which rises from here.
+        let at = (x + 12, y + 16);
         write(area, "infinitely many captions", at, HPos::Left)
     })
 }

@@ -26,7 +26,7 @@ pub fn draw(
     }
     let all = shares.iter().chain(overlay.unwrap_or_default());
     let highest = all.fold(0.0, |a: f64, b| a.max(*b));
-    Canvas::draw(HEIGHT, |area| {
+    Canvas::draw(HEIGHT, |area, marks| {
         legend(area, overlay.is_some())?;
         let mut chart = ChartBuilder::on(area)
             .margin_top(TOP)
@@ -42,11 +42,15 @@ pub fn draw(
             .y_label_formatter(&|y| format!("{}%", tick(100.0 * y, 100.0 * highest)))
             .x_desc(axis)
             .draw()?;
+        let (_, top) = chart.backend_coord(&(low, 1.05 * highest));
         for (bin, share) in edges.windows(2).zip(shares) {
             let (x0, y0) = chart.backend_coord(&(bin[0], 0.0));
             let (x1, y1) = chart.backend_coord(&(bin[1], *share));
             let bar = [(x0, y1), ((x1 - 1).max(x0 + 1), y0)];
             area.draw(&Rectangle::new(bar, SERIES[0].filled()))?;
+            let ends = [bin[0], bin[1]].map(|edge| tick(edge, high - low));
+            let text = format!("{} to {}: {:.1}% of the captions", ends[0], ends[1], 100.0 * share);
+            marks.within((x0, top), (x1, y0), text);
         }
         if let Some(overlay) = overlay {
             let bins = edges.windows(2).zip(overlay);

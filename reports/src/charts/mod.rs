@@ -10,6 +10,9 @@ mod extrapolation;
 mod histogram;
 mod intervals;
 mod parts;
+mod ranks;
+pub mod scale;
+mod spread;
 mod trend;
 
 use crate::document::{Figure, Plot};
@@ -26,6 +29,8 @@ pub fn draw(figure: &Figure, id: &str) -> Option<String> {
         Plot::Extrapolation { points, intercept, ci95, slope } => {
             extrapolation::draw(points, *intercept, *ci95, *slope)
         }
+        Plot::Spread { rows, axis } => spread::draw(rows, axis),
+        Plot::Ranks { names, rows } => ranks::draw(names, rows),
         Plot::Curves { series, x, y } => curves::draw(series, x, y),
         Plot::Trend { points, changes, unit } => trend::draw(points, changes, unit),
     };

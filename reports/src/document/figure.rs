@@ -5,7 +5,8 @@
 use fgd_record::TrendPoint;
 use serde::Serialize;
 
-use super::{Table, visible};
+use super::number::significant;
+use super::{Cell, Table, visible};
 
 /// A picture of numbers.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -72,6 +73,20 @@ pub enum Plot {
         /// The vertical axis.
         y: Axis,
     },
+    /// How values are spread, one row each: minimum, 5%, 25%, 50%, 75%, 95% and maximum.
+    Spread {
+        /// The rows.
+        rows: Vec<(String, [f64; 7])>,
+        /// What the axis counts.
+        axis: String,
+    },
+    /// Two rankings and the way of each row from one to the other.
+    Ranks {
+        /// What the two rankings are.
+        names: [String; 2],
+        /// The rows: a label and the rank in each.
+        rows: Vec<(String, [u64; 2])>,
+    },
     /// A series over time.
     Trend {
         /// Its points.
@@ -121,6 +136,60 @@ pub struct Interval {
 impl Figure {
     pub(crate) fn new(title: &str, caption: impl Into<String>, plot: Plot) -> Self {
         Self { title: visible(title), caption: caption.into(), plot, numbers: None }
+    }
+
+    /// The numbers as a table: those that it brings, or else those that are drawn.
+    pub(crate) fn table(&self) -> Option<Table> {
+        if self.numbers.is_some() {
+            return self.numbers.clone();
+        }
+        let number = |value: f64| Cell::new(significant(value), Some(value));
+        let maybe = |value: Option<f64>| value.map_or_else(Cell::default, number);
+        let table: Table = match &self.plot {
+            Plot::Intervals { rows, .. } => Table::of(&self.title, rows)
+                .text("of", |row| &row.label)
+                .number("value", |row| number(row.value))
+                .number("low", |row| maybe(row.interval.map(|[low, _]| low)))
+                .number("high", |row| maybe(row.interval.map(|[_, high]| high)))
+                .into(),
+            Plot::Parts { names, rows } => {
+                let mut table = Table::of(&self.title, rows).text("of", |(label, _)| label);
+                for (at, name) in names.iter().enumerate() {
+                    table = table.number(name, |(_, parts)| number(parts[at]));
+                }
+                table.into()
+            }
+            Plot::Spread { rows, .. } => {
+                let names = ["least", "5%", "25%", "median", "75%", "95%", "most"];
+                let mut table = Table::of(&self.title, rows).text("of", |(label, _)| label);
+                for (at, name) in names.into_iter().enumerate() {
+                    table = table.number(name, |(_, quantiles)| number(quantiles[at]));
+                }
+                table.into()
+            }
+            Plot::Ranks { names, rows } => Table::of(&self.title, rows)
+                .text("of", |(label, _)| label)
+                .number(&names[0], |(_, ranks)| Cell::count(ranks[0]))
+                .number(&names[1], |(_, ranks)| Cell::count(ranks[1]))
+                .into(),
+            Plot::Curves { series, x, y } => {
+                let points = series.iter().flat_map(|of| of.points.iter().map(|p| (&of.name, *p)));
+                let points: Vec<_> = points.collect();
+                Table::of(&self.title, &points)
+                    .text("of", |(name, _)| *name)
+                    .number(&x.name, |(_, (x, _))| number(*x))
+                    .number(&y.name, |(_, (_, y))| number(*y))
+                    .into()
+            }
+            Plot::Trend { points, .. } => Table::of(&self.title, points)
+                .text("night", |point| &point.night)
+                .number("value", |point| maybe(point.value))
+                .number("low", |point| maybe(point.band.map(|[low, _]| low)))
+                .number("high", |point| maybe(point.band.map(|[_, high]| high)))
+                .into(),
+            Plot::Histogram { .. } | Plot::Extrapolation { .. } => return None,
+        };
+        Some(table)
     }
 }
 

@@ -12,12 +12,12 @@ mod table;
 mod text;
 mod tidy;
 
-use fgd_record::Record;
+use fgd_record::{CaptionTable, Record};
+pub(crate) use fgd_store::terminal::visible;
 use serde::Serialize;
 
 pub use figure::{Axis, Figure, Interval, Plot, Series};
 pub use table::{Cell, Column, Table};
-pub use text::visible;
 pub use tidy::{Tidy, Value};
 
 pub(crate) use tidy::plain;
@@ -44,6 +44,13 @@ pub enum Block {
         /// The text.
         text: String,
     },
+    /// What the whole record comes to, in a sentence: read before all else.
+    Verdict {
+        /// Whether it is good news.
+        tone: Tone,
+        /// The sentence.
+        text: String,
+    },
     /// Something that must not be overlooked.
     Notice {
         /// How loud it is.
@@ -59,6 +66,11 @@ pub enum Block {
         title: String,
         /// The things.
         entries: Vec<Entry>,
+    },
+    /// Every caption, for formats that can be searched.
+    Captions {
+        /// The captions.
+        table: Box<CaptionTable>,
     },
     /// Pictures of numbers, for formats that can draw; each repeats numbers that tables give.
     Figures {
@@ -124,6 +136,11 @@ impl Document {
         self.blocks.push(Block::Line { text });
     }
 
+    pub(crate) fn verdict(&mut self, tone: Tone, text: impl AsRef<str>) {
+        let text = visible(text.as_ref());
+        self.blocks.push(Block::Verdict { tone, text });
+    }
+
     pub(crate) fn notice(&mut self, tone: Tone, text: impl AsRef<str>) {
         let text = visible(text.as_ref());
         self.blocks.push(Block::Notice { tone, text });
@@ -141,6 +158,18 @@ impl Document {
         if !entries.is_empty() {
             let title = title.to_string();
             self.blocks.push(Block::Entries { title, entries });
+        }
+    }
+
+    /// The captions of a record, or of one of its systems.
+    pub(crate) fn captions(&mut self, record: &Record, system: Option<&str>) {
+        let whole = record.captions.as_ref().filter(|table| table.is_whole());
+        let table = match system {
+            Some(system) => whole.and_then(|table| table.of_system(system)),
+            None => whole.cloned(),
+        };
+        if let Some(table) = table.filter(|table| !table.systems.is_empty()) {
+            self.blocks.push(Block::Captions { table: Box::new(table) });
         }
     }
 

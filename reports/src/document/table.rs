@@ -46,6 +46,10 @@ pub struct Cell {
     pub tone: Tone,
     /// The system or record whose page it leads to, where documents have pages.
     pub subject: Option<String>,
+    /// The ends of the interval around the number, for formats that draw it.
+    pub interval: Option<[f64; 2]>,
+    /// Earlier values up to this one, for formats that draw them.
+    pub trend: Vec<Option<f64>>,
     /// The file it leads to; a site gives subjects theirs.
     pub href: Option<String>,
 }
@@ -203,7 +207,8 @@ impl Cell {
     }
 
     fn followed_by_interval(mut self, measure: &Measure) -> Self {
-        if measure.interval().is_some() {
+        self.interval = measure.interval();
+        if self.interval.is_some() {
             self.text = format!("{} {}", self.text, interval(measure));
         }
         self

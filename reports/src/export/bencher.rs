@@ -37,7 +37,7 @@ pub fn bmf(record: &Record) -> String {
     let mut text = serde_json::to_string_pretty(&benchmarks)
         .expect("a map with string keys and finite numbers has a JSON text");
     text.push('\n');
-    text
+    fgd_record::json::inert(text)
 }
 
 /// A number in units of which there are `factor`, with the ends of its interval that are known.

@@ -1,11 +1,19 @@
-//! Records in the formats of other programs: the Hugging Face Hub and Bencher.
+//! Records in the formats of other programs: the Hugging Face Hub, Bencher, pull requests and READMEs.
 
+mod badge;
 mod bencher;
+mod card;
+mod chart;
+mod comment;
 mod hub;
 
 use fgd_record::{Measure, ScoreResults};
 
+pub use badge::badge;
 pub use bencher::bmf;
+pub use card::card;
+pub use chart::chart;
+pub use comment::{comment, mark};
 pub use hub::{Dataset, eval_results, model_card};
 
 /// Why a record has no place in another program's format.
@@ -29,6 +37,15 @@ pub enum ExportError {
         /// The encoder.
         encoder: String,
     },
+    /// The record has no picture.
+    #[error("a record of `fgd {kind}` without a picture has no chart to export")]
+    NoChart {
+        /// The record's kind.
+        kind: &'static str,
+    },
+    /// The card that is there cannot be written into.
+    #[error("the model card that is there is left alone: {0}")]
+    Card(&'static str),
     /// The number to export is missing.
     #[error("the record has no {metric} to export: {reason}")]
     Missing {

@@ -6,12 +6,13 @@ use crate::document::{Block, Document, Entry, Table, Tone};
 pub fn render(document: &Document) -> String {
     let mut out = format!("# {}\n", escaped(&document.title));
     for block in &document.blocks {
-        if matches!(block, Block::Figures { .. }) {
+        if matches!(block, Block::Figures { .. } | Block::Captions { .. }) {
             continue;
         }
         out.push('\n');
         match block {
             Block::Line { text } => out.push_str(&format!("{}\n", escaped(text))),
+            Block::Verdict { text, .. } => out.push_str(&format!("**{}**\n", escaped(text))),
             Block::Notice { tone, text } => {
                 let mark = if *tone == Tone::Warning { "**Warning.** " } else { "" };
                 out.push_str(&format!("> {mark}{}\n", escaped(text)));
@@ -23,7 +24,7 @@ pub fn render(document: &Document) -> String {
                     push_entry(&mut out, i + 1, entry);
                 }
             }
-            Block::Figures { .. } => {}
+            Block::Figures { .. } | Block::Captions { .. } => {}
             Block::Signature { text } => {
                 out.push_str(&format!("Signature: {}\n", escaped(text)));
             }

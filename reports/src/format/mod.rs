@@ -11,6 +11,8 @@ use fgd_record::Record;
 
 use crate::kind;
 
+pub(crate) use csv::of_table as csv_of;
+
 /// A format of a single document.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Format {

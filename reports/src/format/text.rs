@@ -21,7 +21,7 @@ pub fn render(document: &Document, style: &Style) -> String {
     let mut out = String::new();
     push_paragraph(&mut out, &document.title, "", Tone::Strong, style);
     let mut before: Option<&Block> = None;
-    let shown = |block: &&Block| !matches!(block, Block::Figures { .. });
+    let shown = |block: &&Block| !matches!(block, Block::Figures { .. } | Block::Captions { .. });
     for block in document.blocks.iter().filter(shown) {
         if !keeps_together(before, block) {
             out.push('\n');
@@ -29,6 +29,7 @@ pub fn render(document: &Document, style: &Style) -> String {
         before = Some(block);
         match block {
             Block::Line { text } => push_paragraph(&mut out, text, "", Tone::Plain, style),
+            Block::Verdict { tone, text } => push_paragraph(&mut out, text, "", *tone, style),
             Block::Notice { tone, text } => {
                 let mark = if *tone == Tone::Warning { "! " } else { "" };
                 push_paragraph(&mut out, text, mark, *tone, style);
@@ -40,7 +41,7 @@ pub fn render(document: &Document, style: &Style) -> String {
                     push_entry(&mut out, i + 1, entry, style);
                 }
             }
-            Block::Figures { .. } => {}
+            Block::Figures { .. } | Block::Captions { .. } => {}
             Block::Signature { text } => {
                 push_line(&mut out, &paint(text, Tone::Dim, style));
             }

@@ -29,13 +29,7 @@ impl Kind for CaptionResults {
     }
 
     fn listing(&self, record: &Record) -> Listing {
-        Listing {
-            page: Some(record.system_name()),
-            entry: IndexEntry::Link {
-                heading: "Caption runs",
-                subject: counted(self.captions, "caption"),
-            },
-        }
+        Listing { page: Some(record.system_name()), entry: IndexEntry::Run }
     }
 
     fn subjects(&self, record: &Record) -> Vec<Subject<'_>> {

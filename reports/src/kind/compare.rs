@@ -4,7 +4,7 @@ use fgd_record::{CompareResults, Contrast, Record, ScoreResults};
 
 use super::{
     IndexEntry, Kind, Listing, Subject, caption, captions, differences, figures, gates, numbers,
-    provenance, set,
+    provenance, set, verdict,
 };
 use crate::document::number::{MISSING, counted, value};
 use crate::document::{Cell, Document, Entry, Table, Tidy, grouped};
@@ -12,6 +12,7 @@ use crate::document::{Cell, Document, Entry, Table, Tidy, grouped};
 impl Kind for CompareResults {
     fn document(&self, record: &Record) -> Document {
         let mut document = Document::new(&title(self));
+        verdict::compare(&mut document, self);
         document.line(format!(
             "{} on the same {}, {} · {}",
             counted(self.systems.len() as u64, "system"),
@@ -24,10 +25,11 @@ impl Kind for CompareResults {
         document.table(systems(self));
         let sets = self.systems.iter().map(|s| (s.name.as_str(), &s.scores.fgd_set));
         set::notices(&mut document, sets);
-        differences::table(&mut document, &self.differences);
         let scores = self.systems.iter().map(|s| (s.name.as_str(), &s.scores));
         let figures = figures::systems(scores).into_iter();
         document.figures(figures.chain(figures::differences(&self.differences)));
+        document.captions(record, None);
+        differences::table(&mut document, &self.differences);
         let ran = self.systems.iter();
         document.table(caption::speeds(
             ran.filter_map(|s| Some((s.name.as_str(), s.captioning.as_ref()?))),
@@ -55,14 +57,7 @@ impl Kind for CompareResults {
     }
 
     fn listing(&self, _record: &Record) -> Listing {
-        let systems = counted(self.systems.len() as u64, "system");
-        Listing {
-            page: Some(title(self)),
-            entry: IndexEntry::Link {
-                heading: "Comparisons",
-                subject: format!("{systems} on {}", counted(self.n, "image")),
-            },
-        }
+        Listing { page: Some(title(self)), entry: IndexEntry::Run }
     }
 
     fn subjects(&self, _record: &Record) -> Vec<Subject<'_>> {

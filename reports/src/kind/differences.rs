@@ -9,7 +9,7 @@ use crate::document::{Cell, Document, Table, Tone, grouped};
 const LEVEL: f64 = 0.05;
 
 /// What a difference says: better, worse, or nothing at this number of images.
-fn verdict(difference: &Difference) -> Cell {
+pub fn verdict(difference: &Difference) -> Cell {
     let p = difference.p_holm.or(difference.p_value);
     let (Some(p), Some(estimate)) = (p, difference.estimate.value) else {
         return "not tested".into();

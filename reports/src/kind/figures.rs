@@ -1,12 +1,14 @@
 //! Pictures of scores: distances with their intervals, what they are made of, and differences.
 
-use fgd_record::{Difference, Measure, ScoreResults, Slice};
+use fgd_record::{Difference, Measure, ScoreResults, Slice, Standing};
 
 use crate::document::number::{percent, signed, value};
-use crate::document::{Figure, Interval, Plot, grouped, visible};
+use crate::document::{Axis, Figure, Interval, Plot, Series, grouped, visible};
 
 /// A picture shows at most this many rows; the table beside it has all.
 const MOST_ROWS: usize = 30;
+/// Names beside points stand apart up to this many.
+const MOST_POINTS: usize = 12;
 const LOWER: &str = "Lower is better";
 
 fn row(label: &str, measure: &Measure) -> Option<Interval> {
@@ -58,8 +60,66 @@ pub fn systems<'a>(systems: impl Iterator<Item = (&'a str, &'a ScoreResults)>) -
         intervals("fgd_paired", LOWER, false, paired),
         intervals("fgd_set, bias removed", LOWER, false, set),
         parts(&systems),
+        spread(&systems),
+        scatter(&systems),
     ];
     figures.into_iter().flatten().collect()
+}
+
+/// How the distances of single captions are spread, per system.
+fn spread(systems: &[(String, &ScoreResults)]) -> Option<Figure> {
+    let of = |(name, scores): &(String, &ScoreResults)| {
+        Some((name.clone(), scores.distances.as_ref()?.quantiles))
+    };
+    let rows: Vec<_> = systems.iter().filter_map(of).take(MOST_ROWS).collect();
+    let caption =
+        "Boxes hold the middle half of the captions with their median, lines reach from 5% to 95%.";
+    let axis = "squared distance of a caption to its reference".to_owned();
+    let plot = Plot::Spread { rows, axis };
+    let is_empty = matches!(&plot, Plot::Spread { rows, .. } if rows.is_empty());
+    (!is_empty).then(|| Figure::new("Distances of single captions", caption, plot))
+}
+
+/// Two metrics of three systems or more: the paired distance beside the first metric of another kind.
+fn scatter(systems: &[(String, &ScoreResults)]) -> Option<Figure> {
+    let (_, first) = systems.first()?;
+    let further = first.metrics.iter().find(|(_, metric)| metric.measure.value.is_some());
+    let (name, label) = match further {
+        Some((name, metric)) => (Some(name), metric.label.as_str()),
+        None => (None, "fgd_set, bias removed"),
+    };
+    let other = |scores: &ScoreResults| match name {
+        Some(name) => scores.metrics.get(name)?.measure.value,
+        None => scores.fgd_set.without_bias().value,
+    };
+    let point = |(system, scores): &(String, &ScoreResults)| {
+        Some(Series {
+            name: system.clone(),
+            points: vec![(scores.fgd_paired.value?, other(scores)?)],
+            line: false,
+        })
+    };
+    let series: Vec<Series> = systems.iter().filter_map(point).take(MOST_POINTS).collect();
+    if series.len() < 3 {
+        return None;
+    }
+    let caption = "Each point is a system; where two metrics agree, the points lie along a line.";
+    let plot = Plot::Curves { series, x: Axis::linear("fgd_paired"), y: Axis::linear(label) };
+    Some(Figure::new(&format!("fgd_paired and {label}"), caption, plot))
+}
+
+/// How the two parts of a split rank the submissions.
+pub fn shake_up(standings: &[Standing]) -> Option<Figure> {
+    let of = |standing: &Standing| {
+        let ranks = [standing.public_rank?, standing.private_rank?];
+        Some((visible(&standing.name), ranks))
+    };
+    let rows: Vec<_> = standings.iter().filter_map(of).take(MOST_ROWS).collect();
+    let moved = rows.iter().filter(|(_, [public, private])| public != private).count();
+    let caption =
+        format!("{moved} of {} submissions have another rank on the private images.", rows.len());
+    let names = [fgd_record::PUBLIC.to_owned(), fgd_record::PRIVATE.to_owned()];
+    (!rows.is_empty()).then(|| Figure::new("Shake-up", caption, Plot::Ranks { names, rows }))
 }
 
 /// The paired distance per group.

@@ -2,7 +2,7 @@
 
 use fgd_record::{LeaderboardResults, Measure, Record, Rejected, Split, Standing};
 
-use super::{Kind, Subject, captions, differences, figures, numbers, provenance, set};
+use super::{Kind, Subject, captions, differences, figures, numbers, provenance, set, verdict};
 use crate::document::number::{MISSING, counted};
 use crate::document::{Cell, Document, Table, Tidy, Tone, plain};
 
@@ -10,6 +10,7 @@ impl Kind for LeaderboardResults {
     fn document(&self, record: &Record) -> Document {
         let references = provenance::input_name(record, "references");
         let mut document = Document::new(&format!("Leaderboard, {references}"));
+        verdict::leaderboard(&mut document, self);
         document.line(format!(
             "{} on {}, {} · ranked by {} · {}",
             counted(self.standings.len() as u64, "submission"),
@@ -20,13 +21,17 @@ impl Kind for LeaderboardResults {
         ));
         provenance::encoder_notices(&mut document, record);
         if let Some(split) = &self.split {
-            document.line(split_line(split));
+            let both = self.standings.iter().any(|standing| standing.private.is_some());
+            document.line(if both { split_line(split) } else { public_line(split) });
         }
         document.table(standings(self));
         let sets = self.standings.iter().map(|s| (s.name.as_str(), &s.scores.fgd_set));
         set::notices(&mut document, sets);
         let scores = self.standings.iter().map(|s| (s.name.as_str(), &s.scores));
-        document.figures(figures::systems(scores));
+        document.figures(
+            figures::systems(scores).into_iter().chain(figures::shake_up(&self.standings)),
+        );
+        document.captions(record, None);
         differences::table(&mut document, &self.differences);
         document.table(rejected(&self.rejected));
         document.table(captions::findings(&record.findings));
@@ -102,6 +107,15 @@ fn split_line(split: &Split) -> String {
     )
 }
 
+/// What a record of the public part alone is.
+fn public_line(split: &Split) -> String {
+    format!(
+        "the public part: {} of {}; the others decide in the end",
+        split.public,
+        counted(split.public + split.private, "image")
+    )
+}
+
 /// A range of ranks: `2`, or `2–4` where the systems in it are not separable.
 fn rank_range(standing: &Standing) -> Cell {
     let [best, worst] = standing.rank_range;
@@ -132,7 +146,6 @@ fn standings(results: &LeaderboardResults) -> Table {
     let part = |measure: &Option<Measure>| measure.as_ref().map_or(MISSING.into(), Cell::measure);
     Table::of("Ranking", &results.standings)
         .number("rank", |s| Cell::new(s.rank.to_string(), Some(s.rank as f64)))
-        .text("range", rank_range)
         .text("system", |s| Cell::subject(&s.name))
         .number(if by_set { "fgd_set" } else { "fgd_paired" }, |s| {
             let cell = match by_set {
@@ -141,7 +154,8 @@ fn standings(results: &LeaderboardResults) -> Table {
             };
             cell.strong()
         })
-        .when(results.split.is_some(), |table| {
+        .text("range", rank_range)
+        .when(results.standings.iter().any(|s| s.private.is_some()), |table| {
             table
                 .number("public", |s| part(&s.public))
                 .number("private", |s| part(&s.private))

@@ -20,6 +20,7 @@ mod set;
 mod spread;
 mod system;
 mod train;
+mod verdict;
 mod which;
 
 pub use which::{document, of};
@@ -91,13 +92,8 @@ pub enum IndexEntry {
     /// Whole.
     #[default]
     Whole,
-    /// As a link below a heading.
-    Link {
-        /// The heading.
-        heading: &'static str,
-        /// What the record is about, behind the link.
-        subject: String,
-    },
+    /// As one of the runs, which lead to their pages.
+    Run,
     /// As the row of a table below a heading; rows of tables of the same title stand in one.
     Row {
         /// The heading.

@@ -2,7 +2,7 @@
 
 use fgd_record::{Record, ScoreResults};
 
-use super::{IndexEntry, Kind, Listing, Subject, captions, numbers, provenance, system};
+use super::{IndexEntry, Kind, Listing, Subject, captions, numbers, provenance, set, system};
 use crate::document::{Cell, Document, Table, Tidy, Tone};
 
 impl Kind for ScoreResults {
@@ -30,10 +30,10 @@ impl Kind for ScoreResults {
         let table = Table::of(&format!("Systems with comparability key {key}"), [self])
             .text("system", |_| Cell::subject(&record.system_name()))
             .number("fgd_paired", |s| Cell::with_interval(&s.fgd_paired).strong())
-            .number("fgd_set", |s| Cell::measure(&s.fgd_set.raw()))
+            .number("fgd_set", |s| set::cell(&s.fgd_set))
             .number("mean_cosine", |s| Cell::with_interval(&s.mean_cosine))
             .text("encoder", |_| Cell::from(&encoder).tone(tone))
-            .remark("fgd_paired and fgd_set: lower is better; ± is half of the 95% interval.")
+            .remark("fgd_paired and fgd_set: lower is better, fgd_set with its bias removed, or raw where it says so; ± is half of the 95% interval.")
             .sortable();
         Listing { page: None, entry: IndexEntry::Row { heading: "Scores", table: table.into() } }
     }

@@ -2,7 +2,7 @@
 
 use fgd_record::{Measure, Pairing, Record, ScoreResults, Slice};
 
-use super::{captions, figures, provenance, set, spread};
+use super::{captions, figures, provenance, set, spread, verdict};
 use crate::document::number::{MISSING, counted, interval};
 use crate::document::{Cell, Document, Table, Tone, grouped, visible};
 
@@ -15,6 +15,7 @@ pub fn page(record: &Record, name: &str, results: &ScoreResults) -> Document {
 pub fn body(record: &Record, name: &str, results: &ScoreResults) -> Document {
     let references = provenance::input_name(record, "references");
     let mut document = Document::new(&format!("{name} against {references}"));
+    verdict::score(&mut document, record, results);
     document.line(subject(results, record));
     provenance::encoder_notices(&mut document, record);
     document.table(scores(results));
@@ -32,6 +33,7 @@ pub fn body(record: &Record, name: &str, results: &ScoreResults) -> Document {
         .chain(results.slices.iter().map(figures::slice))
         .flatten(),
     );
+    document.captions(record, Some(name));
     document.table(further(results));
     if let Some(texts) = &results.texts {
         document.table(captions::texts(texts));

@@ -76,7 +76,7 @@ impl Kind for TrainResults {
     fn listing(&self, record: &Record) -> Listing {
         Listing {
             page: Some(format!("training of {}", record.system_name())),
-            entry: IndexEntry::Link { heading: "Trainings", subject: counted(self.steps, "step") },
+            entry: IndexEntry::Run,
         }
     }
 }

@@ -2,10 +2,18 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use fgd_record::Record;
+use fgd_record::{Record, Results};
 
 use crate::document::{Cell, Document, Table};
 use crate::kind;
+
+/// Systems of a record whose details a single page holds.
+const MOST_SYSTEMS: usize = 12;
+
+/// Whether the page of a system says what the record's own document does.
+fn is_whole(record: &Record, system: &str) -> bool {
+    matches!(record.results, Results::Score(_)) && record.system_name() == system
+}
 
 /// The files of a record's pages.
 #[derive(Default)]
@@ -19,23 +27,40 @@ pub struct Files {
 }
 
 impl Files {
-    /// Gives every page its file, in the order of the records.
+    /// Gives every page its file, in the order of the records. The index is the page of a record that is alone, and of
+    /// its only system.
     pub fn of(records: &[Record]) -> Vec<Self> {
         let mut taken = BTreeSet::new();
+        let is_alone = records.len() == 1;
         let files = records.iter().map(|record| {
             let kind = kind::of(record);
             let name = kind.listing(record).page;
             let prefix = record.results.kind();
-            let own = name.as_ref().map(|name| file_name(prefix, name, &mut taken));
+            let own = name.as_ref().filter(|_| !is_alone);
+            let own = own.map(|name| file_name(prefix, name, &mut taken));
             let (prefix, systems) = kind.pages(record);
             let mut file = |system: String| {
                 let file = file_name(prefix, &system, &mut taken);
                 (system, file)
             };
-            let pages = systems.into_iter().map(&mut file).collect();
+            let systems =
+                systems.into_iter().filter(|system| !(is_alone && is_whole(record, system)));
+            let pages = systems.map(&mut file).collect();
             Self { own, pages, name }
         });
         files.collect()
+    }
+
+    /// Places inside a single page instead: the record at `id`, and its first systems below it.
+    pub fn anchors(record: &Record, id: &str) -> Self {
+        let (_, systems) = kind::of(record).pages(record);
+        let systems = systems.into_iter().filter(|system| !is_whole(record, system));
+        let anchor = |(at, system)| (system, format!("#{id}-s{at}"));
+        Self {
+            own: Some(format!("#{id}")),
+            pages: systems.take(MOST_SYSTEMS).enumerate().map(anchor).collect(),
+            name: kind::of(record).listing(record).page,
+        }
     }
 
     /// Lets the cells of a document lead to the pages of their subjects.

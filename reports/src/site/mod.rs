@@ -1,22 +1,26 @@
 //! A static site made from records: open `index.html` from a disk, no server and no network needed.
 //!
-//! The index shows every leaderboard, comparison and score; each system and each comparison has a
-//! page of its own. Pages are written one at a time, so hundreds of systems need the memory of one.
+//! The index lists every run and shows leaderboards and nights whole; each system and each comparison has a
+//! page of its own. [`page`] puts all of it into one file to send around. Pages are written one at a time, so hundreds of
+//! systems need the memory of one.
 //! The same records give the same bytes: nothing here asks the clock or draws at random.
 
+mod captions;
 mod files;
 mod index;
 mod pages;
 mod section;
+mod table;
 
 use std::path::{Path, PathBuf};
 
 use fgd_record::Record;
-use fgd_store::file::{self, FileError};
+use fgd_store::file::FileError;
+use fgd_store::folder::Together;
 
 use crate::kind;
 use files::Files;
-use pages::Templates;
+use pages::{SCRIPT, SHEET, Templates};
 
 /// Why a site could not be written.
 #[derive(Debug, thiserror::Error)]
@@ -38,7 +42,7 @@ pub enum SiteError {
 }
 
 /// Writes the site of the records into a folder, which is made where it is missing, and answers the
-/// path of its `index.html`. Files of an earlier site of the same names are replaced, each whole or not at all.
+/// path of its `index.html`. The pages of an earlier site stay until all new ones are written, and then go.
 ///
 /// # Errors
 /// [`SiteError::Empty`] without a record, [`SiteError::Write`] where a file can not be written.
@@ -46,11 +50,10 @@ pub fn write(records: &[Record], dir: &Path) -> Result<PathBuf, SiteError> {
     if records.is_empty() {
         return Err(SiteError::Empty);
     }
-    let save = |name: &str, text: &str| file::write(&dir.join(name), text.as_bytes());
-    std::fs::create_dir_all(dir)
-        .map_err(|source| FileError::Io { path: dir.to_path_buf(), source })?;
-    save("site.css", include_str!("../../assets/site.css"))?;
-    save("site.js", include_str!("../../assets/site.js"))?;
+    let mut pages = Together::begin(dir)?;
+    let mut save = |name: &str, text: &str| pages.write(name, text.as_bytes());
+    save("site.css", SHEET)?;
+    save("site.js", SCRIPT)?;
     let templates = Templates::new();
     let files = Files::of(records);
     for (record, files) in records.iter().zip(&files) {
@@ -65,5 +68,17 @@ pub fn write(records: &[Record], dir: &Path) -> Result<PathBuf, SiteError> {
         }
     }
     save("index.html", &templates.index(records, &files)?)?;
+    pages.commit()?;
     Ok(dir.join("index.html"))
+}
+
+/// One self-contained page of the records, with sheet, scripts and captions inside.
+///
+/// # Errors
+/// [`SiteError::Empty`] without a record.
+pub fn page(records: &[Record]) -> Result<String, SiteError> {
+    match records {
+        [] => Err(SiteError::Empty),
+        records => Templates::new().alone(records),
+    }
 }

@@ -19,8 +19,8 @@ pub struct Args {
     /// LoRA adapter to merge into the checkpoint.
     #[arg(long, value_name = "ID|DIR", env = "FGD_ADAPTER")]
     adapter: Option<String>,
-    /// Images to caption: a directory, or a CSV file of ids and paths; made up from the seed by default.
-    #[arg(long, value_name = "DIR|LIST.csv", env = "FGD_IMAGES")]
+    /// Images to caption: a directory, one image, or a list of ids and paths; made up from the seed by default.
+    #[arg(long, value_name = "DIR|IMAGE|LIST", env = "FGD_IMAGES")]
     images: Option<PathBuf>,
     /// Images that queries are made of: the first of the directory, or so many made up (8 by default).
     #[arg(long, value_name = "N", env = "FGD_ITEMS")]

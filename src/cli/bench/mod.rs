@@ -8,7 +8,7 @@ mod score;
 use super::exit::Exit;
 use super::files::{ReportArgs, ResultArgs};
 use super::job::exit_of;
-use super::output::{Output, Sink};
+use super::output::Output;
 use crate::jobs::Session;
 use crate::jobs::bench;
 
@@ -46,7 +46,7 @@ pub fn run(args: Args, output: &Output, session: &mut Session) -> anyhow::Result
         Target::Captioner(args) => args.split(),
         Target::Score(args) => args.split(),
     };
-    let sink = Sink::open(to.result.output.as_deref())?;
+    let sink = to.result.open()?;
     to.report.prepare()?;
     let record = bench::run(&request, session)?;
     to.result.write(sink, &record, output)?;

@@ -129,7 +129,7 @@ fn images(request: &CaptionerRequest) -> Result<(Vec<Vec<u8>>, Vec<Input>), JobE
             .map_err(|error| JobError::Failed(error.into()))?;
         return Ok((images, Vec::new()));
     };
-    let mut list = list_images(source, None)?;
+    let mut list = list_images(source, None)?.images;
     list.truncate(request.items.unwrap_or(usize::MAX));
     let read = |path: &Path| {
         std::fs::read(path).map_err(|error| {

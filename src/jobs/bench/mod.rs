@@ -139,13 +139,13 @@ fn put_under_load(
     let limits = load.limits(subject);
     let clock = WallClock::new();
     let overhead = queries::overhead(&clock);
-    let bar = session.progress.begin("measuring", 1000);
+    let bar = session.progress.begin("measuring", "%", 100);
     let harness = Harness {
         clock: &clock,
         limits,
         seed: load.seed,
         stop: &*session.interrupt,
-        progress: &|share| bar.set((1000.0 * share) as u64, 1000),
+        progress: &|share| bar.set((100.0 * share) as u64, 100),
     };
     // Who listens for the interrupt does so from here on.
     (session.interrupt)();

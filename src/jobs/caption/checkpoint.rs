@@ -19,44 +19,79 @@ pub struct Checkpoint {
 }
 
 impl Checkpoint {
-    /// Finds a checkpoint and its adapter; an adapter given as the checkpoint brings its base.
+    /// Finds a checkpoint and its adapter. As for `from_pretrained`, an adapter beside the checkpoint's weights belongs to it, and
+    /// one without weights brings its base.
     ///
     /// # Errors
-    /// A name that leads to no model, an adapter whose base is not known.
+    /// A name that leads to no model, an adapter whose base is not known, two adapters.
     pub fn resolve(name: &str, adapter: Option<&str>, session: &Session) -> Result<Self, JobError> {
         let settings = &session.settings.hub;
         let adapter = match adapter {
             Some(name) => Some(hub::resolve(name, Kind::Adapter, settings)?),
             None => None,
         };
-        let found = if Adapter::is_alone_in(Path::new(name)) {
-            None
-        } else {
-            match hub::resolve(name, Kind::Checkpoint, settings) {
-                Ok(model) => Some(model),
-                // A hub repository that holds an adapter only has no config.json.
-                Err(error) => match hub::resolve(name, Kind::Adapter, settings) {
-                    Ok(_) => None,
-                    Err(_) => return Err(error.into()),
-                },
-            }
+        let base = match hub::resolve(name, Kind::Checkpoint, settings) {
+            Ok(base) => base,
+            Err(error) => match hub::resolve(name, Kind::Adapter, settings) {
+                Ok(alone) => return Self::of_adapter(name, alone, adapter.is_some(), session),
+                Err(of_adapter) if Adapter::is_in(Path::new(name)) => return Err(of_adapter.into()),
+                Err(_) => return Err(error.into()),
+            },
         };
-        if let Some(base) = found {
-            return Ok(Self { base, adapter });
+        Self::joined(base, adapter, session)
+    }
+
+    /// A checkpoint with the adapter that was given for it, or else its own.
+    fn joined(base: Model, given: Option<Model>, session: &Session) -> Result<Self, JobError> {
+        if !Adapter::is_in(&base.dir) {
+            return Ok(Self { base, adapter: given });
         }
-        if adapter.is_some() {
+        let own = base.dir.canonicalize()?;
+        match given {
+            Some(given) if given.dir.canonicalize()? != own => Err(JobError::usage(format!(
+                "{}: has an adapter of its own beside its weights, and a second one ({}) cannot be merged; \
+                 give one of them, or move adapter_config.json away",
+                base.id, given.id
+            ))),
+            _ => {
+                let line =
+                    format!("{} holds an adapter, which is merged into its weights", base.id);
+                session.progress.say(&line);
+                Ok(Self { adapter: Some(base.clone()), base })
+            }
+        }
+    }
+
+    /// An adapter that was given as the checkpoint, and the base that it names.
+    fn of_adapter(
+        name: &str,
+        alone: Model,
+        has_other: bool,
+        session: &Session,
+    ) -> Result<Self, JobError> {
+        if has_other {
             return Err(JobError::usage(format!(
                 "{name}: is an adapter; give its base as the checkpoint"
             )));
         }
-        let alone = hub::resolve(name, Kind::Adapter, settings)?;
-        let Some(base) = Adapter::read(&alone.dir)?.base().map(str::to_owned) else {
+        let Some(base) = Adapter::base_of(&alone.dir)? else {
             return Err(JobError::usage(format!(
                 "{name}: is an adapter that names no base; give the base as the checkpoint and this as its adapter"
             )));
         };
         session.progress.say(&format!("{name} is an adapter of {base}"));
-        Ok(Self { base: hub::resolve(&base, Kind::Checkpoint, settings)?, adapter: Some(alone) })
+        let base = hub::resolve(&base, Kind::Checkpoint, &session.settings.hub)?;
+        Self::joined(base, Some(alone), session)
+    }
+
+    /// Looks through everything but the weights' numbers: configuration, tokenizer, names and shapes, and whether the adapter
+    /// fits.
+    ///
+    /// # Errors
+    /// As [`Self::load`], for what can be known before the weights are read.
+    pub fn check(&self, options: &LoadOptions) -> Result<(), JobError> {
+        let adapter = self.adapter.as_ref().map(|model| model.dir.as_path());
+        Ok(Captioner::check(&self.base.dir, adapter, options)?)
     }
 
     /// Reads the weights and merges the adapter.
@@ -64,7 +99,7 @@ impl Checkpoint {
     /// # Errors
     /// Files that are missing, damaged, or not of a model that is supported.
     pub fn load(&self, options: LoadOptions, session: &Session) -> Result<Captioner, JobError> {
-        let bar = session.progress.begin("loading", 0);
+        let bar = session.progress.begin("loading", "bytes", 0);
         let adapter = self.adapter.as_ref().map(|model| model.dir.as_path());
         let captioner = Captioner::load(&self.base.dir, adapter, options, &|progress| {
             bar.set(progress.done, progress.total);

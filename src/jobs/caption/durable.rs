@@ -8,8 +8,12 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
+use fgd_captioner::Error;
 use fgd_captioner::features::FeaturesCache;
-use fgd_captioner::run::{ImageFile, Outcome, Plan, Position, caption_images};
+use fgd_captioner::run::{
+    ImageFile, OnError, Outcome, Plan, Position, caption_images, check_place, images_sha256,
+    unreadable,
+};
 use fgd_record::{CaptionResults, CheckpointInfo, Comparability, Host, Input, Record, Results};
 use fgd_store::digest::Digest;
 use fgd_store::file::{self, FileError};
@@ -58,24 +62,34 @@ pub struct CaptionRun {
     created: String,
 }
 
-/// Finds out before the work whether the captions can be written, and forgets the journal if that is wanted. Nothing
-/// temporary is left behind by a killed process: the journal is the only file until the end.
+/// Finds out before the work whether the captions can be written, and, where a broken image ends the run, whether the images'
+/// first bytes are those of images. Nothing temporary is left behind by a killed process: the journal is the only file until the
+/// end.
 ///
 /// # Errors
-/// A place that cannot be written.
-pub fn prepare(output: &Path, restart: bool) -> Result<(), JobError> {
+/// A place that cannot be written or that another process writes; images that are missing or of a format that is not read.
+pub fn prepare(output: &Path, images: &[ImageFile], on_error: OnError) -> Result<(), JobError> {
     if output.is_dir() {
         return Err(JobError::usage(FileError::Directory(output.into())));
     }
-    let journal = beside(output, "journal.jsonl");
-    std::fs::OpenOptions::new().create(true).append(true).open(&journal).map_err(|error| {
-        let what = format!("{}: cannot be written", journal.display());
-        JobError::because(what, error)
-    })?;
-    if restart {
-        std::fs::remove_file(&journal)?;
+    check_place(&beside(output, "journal.jsonl"))?;
+    if on_error == OnError::Skip {
+        return Ok(());
     }
-    Ok(())
+    let unreadable = unreadable(images);
+    let more = match unreadable.len() {
+        0 | 1 => String::new(),
+        count => format!(", and {} more images", count - 1),
+    };
+    match unreadable.into_iter().next() {
+        None => Ok(()),
+        Some((image, reason)) => Err(Error::Image {
+            id: image.id.clone(),
+            path: image.path.clone(),
+            reason: format!("{reason}{more}; --on-error skip leaves them out"),
+        }
+        .into()),
+    }
 }
 
 impl Run<'_> {
@@ -107,9 +121,10 @@ impl Run<'_> {
             batch_size: self.captioning.batch_size,
             on_error: self.captioning.on_error,
             decode_threads: DECODE_THREADS,
+            restart: self.captioning.restart,
         };
         let total = self.images.len() as u64;
-        let bar = session.progress.begin("captioning", total);
+        let bar = session.progress.begin("captioning", "images", total);
         let mut watch = |position: Position| {
             show(position, &*bar);
             match (session.interrupt)() {
@@ -124,7 +139,9 @@ impl Run<'_> {
             csv_of(&outcomes).map_err(|error| JobError::because(self.output.display(), error))?;
         file::write(self.output, &csv)?;
 
-        let settings = plan.settings(&captioner).into_iter().collect();
+        let mut settings: BTreeMap<String, Value> = plan.settings(&captioner).into_iter().collect();
+        settings.insert("images".to_owned(), self.images.len().into());
+        settings.insert("images_sha256".to_owned(), images_sha256(&outcomes).into());
         let record_file = beside(self.output, "record.json");
         if summary.resumed == summary.images
             && let Some(finished) = finished(&record_file, &settings)
@@ -225,9 +242,12 @@ fn finished(record: &Path, settings: &BTreeMap<String, Value>) -> Option<Caption
 }
 
 fn show(position: Position, bar: &dyn Bar) {
-    let Position { done, total, newest } = position;
+    let Position { done, total, replaced, newest } = position;
     if done > 0 && newest.is_empty() {
         bar.say(&format!("going on after {done} of {total} images"));
+    }
+    if replaced > 0 && newest.is_empty() {
+        bar.say(&format!("{replaced} images are others now than those captioned: captioned again"));
     }
     bar.set(done as u64, total as u64);
     for outcome in newest {

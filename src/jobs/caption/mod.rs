@@ -76,7 +76,7 @@ pub struct Request {
     /// LoRA adapter to merge into the checkpoint.
     #[serde(default)]
     pub adapter: Option<String>,
-    /// The images: a directory, or a list with a column image_id and optionally path.
+    /// The images: a directory, a list (a column image_id, path or both), or one image.
     pub images: PathBuf,
     /// Where the paths of the list start; its own directory by default.
     #[serde(default)]
@@ -102,13 +102,14 @@ fn cpu() -> String {
 pub fn run(request: &Request, session: &mut Session) -> Result<Record, JobError> {
     let captioning = &request.captioning;
     captioning.check(&request.device)?;
-    let images = list_images(&request.images, request.image_root.as_deref())?;
-    prepare(&request.output, captioning.restart)?;
+    let list = list_images(&request.images, request.image_root.as_deref())?;
+    list.notes().iter().for_each(|note| session.progress.say(note));
+    prepare(&request.output, &list.images, captioning.on_error)?;
     let adapter = request.adapter.as_deref();
     let checkpoint = Checkpoint::resolve(&request.checkpoint, adapter, session)?;
     let run = Run {
         checkpoint: &checkpoint,
-        images: &images,
+        images: &list.images,
         source: &request.images,
         output: &request.output,
         device: &request.device,

@@ -79,6 +79,7 @@ mod tests {
             caption: Some("a dog".into()),
             tokens: vec![7, 8, 1],
             milliseconds: Some(milliseconds),
+            file: None,
             error: None,
         }
     }

@@ -35,7 +35,7 @@ pub fn agreed(
 }
 
 /// What keeps a record from being compared, in words.
-fn unlike(saved: &Comparability, common: &Comparability) -> Option<String> {
+pub fn unlike(saved: &Comparability, common: &Comparability) -> Option<String> {
     let short = |hash: &Option<String>| -> String {
         hash.as_deref().map_or("none".into(), |hash| hash.chars().take(8).collect())
     };

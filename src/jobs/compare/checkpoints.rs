@@ -81,7 +81,7 @@ pub fn caption_all(
 ) -> Result<Vec<(PathBuf, CaptionRun)>, JobError> {
     let device = &request.encoding.device;
     let mut captioning = request.captioning.clone();
-    captioning.check(device)?;
+    let options = captioning.check(device)?;
     let images = images.select(&captions::group(references).ids).map_err(JobError::usage)?;
     std::fs::create_dir_all(&request.work).map_err(|error| {
         let what = format!("{}: cannot be made a folder", request.work.display());
@@ -90,12 +90,13 @@ pub fn caption_all(
     if systems.len() > 1 && captioning.features_cache.is_none() {
         captioning.features_cache = Some(request.work.join("features"));
     }
-    // Every checkpoint is looked for before the first one runs for hours.
+    // Every checkpoint and adapter is looked through before the first one runs for hours.
     let mut found = Vec::new();
     for (system, name) in systems {
         let checkpoint = Checkpoint::resolve(&name.base, name.adapter.as_deref(), session)?;
         let output = request.work.join(file_name(&system.name));
-        caption::prepare(&output, captioning.restart)?;
+        checkpoint.check(&options)?;
+        caption::prepare(&output, &images, captioning.on_error)?;
         found.push((&system.name, checkpoint, output));
     }
     let mut captioned = Vec::new();

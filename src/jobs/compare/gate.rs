@@ -10,7 +10,7 @@ use fgd_record::{self as record, ScoreResults};
 use crate::jobs::scoring::metrics::{self, numbers};
 
 /// The set distance with its bias removed, which only conditions call by a name of its own.
-const FGD_SET_CORRECTED: &str = "fgd_set_corrected";
+pub const FGD_SET_CORRECTED: &str = "fgd_set_corrected";
 
 /// The name of the first system in a bound.
 const BASELINE: &str = "base";
@@ -111,6 +111,11 @@ impl Gate {
             relation,
             bound,
         })
+    }
+
+    /// Name of the metric that it is about.
+    pub fn metric(&self) -> &str {
+        &self.metric
     }
 
     /// Whether the condition holds for `systems`, given by name in the order of [`Gate::parse`]. A value that is

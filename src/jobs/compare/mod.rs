@@ -25,9 +25,10 @@ use serde::{Deserialize, Serialize};
 
 use super::caption::Captioning;
 use super::embedding::Embedding;
-use super::options::{Encoding, Measuring, Named, References};
+use super::options::{Encoding, Keeping, Measuring, Named, References};
 use super::provenance::{self, Origin};
-use super::scoring::findings::for_record;
+use super::scoring::captions::Gathered;
+use super::scoring::findings::{for_record, notes_on};
 use super::scoring::slices::Grouping;
 use super::scoring::system::stem;
 use super::scoring::{ImageScores, ScoreError, Scorer};
@@ -37,6 +38,8 @@ use contrasts::contrasts;
 use differences::{Contender, NoRows, PerImage, differences};
 use gate::Gate;
 use systems::{Given, Inputs};
+
+pub(crate) use agreement::unlike;
 
 /// What `fgd compare` is asked.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -57,6 +60,8 @@ pub struct Request {
     pub gate: Vec<String>,
     /// Show this many images on which the systems differ most.
     pub contrasts: usize,
+    /// Leave the texts of the references out of the record.
+    pub hide_references: bool,
     /// Bootstrap replicates behind every interval of a difference.
     pub replicates: usize,
     /// How checkpoints caption.
@@ -67,6 +72,8 @@ pub struct Request {
     pub encoding: Encoding,
     /// Which numbers.
     pub measuring: Measuring,
+    /// What the record keeps of the captions.
+    pub keeping: Keeping,
 }
 
 impl Default for Request {
@@ -79,11 +86,13 @@ impl Default for Request {
             work: "fgd-compare.work".into(),
             gate: Vec::new(),
             contrasts: 10,
+            hide_references: false,
             replicates: 1000,
             captioning: Captioning::default(),
             reading: ReadOptions::default(),
             encoding: Encoding::default(),
             measuring: Measuring::default(),
+            keeping: Keeping::default(),
         }
     }
 }
@@ -110,10 +119,11 @@ pub fn run(request: &Request, session: &mut Session) -> Result<Record, JobError>
 
     let clock = Instant::now();
     let scored = Scores::all(request, &opened, session)?;
-    let mut references_sha256 = None;
+    let (mut references_sha256, mut findings) = (None, scored.findings.clone());
     if let (Some(references), Some(given)) = (&opened.references, &request.references) {
         let input = references.input("references", &stem(&given.path), &given.path)?;
         references_sha256 = Some(references.references_sha256(&input));
+        findings.extend(notes_on(references));
         inputs.push(input);
     }
     let comparability = agreement::agreed(&scored, references_sha256, &opened.systems)?;
@@ -136,7 +146,7 @@ pub fn run(request: &Request, session: &mut Session) -> Result<Record, JobError>
         })
         .collect();
     timings.insert("total".into(), start.elapsed().as_secs_f64());
-    Ok(provenance::record(
+    let mut record = provenance::record(
         Origin {
             host,
             encoder: scored.encoder,
@@ -144,11 +154,16 @@ pub fn run(request: &Request, session: &mut Session) -> Result<Record, JobError>
             inputs,
             settings: settings(request, &results),
             comparability,
-            findings: scored.findings,
+            findings,
             timings,
         },
         Results::Compare(Box::new(results)),
-    ))
+    );
+    record.captions = scored.captions.finish(opened.images.as_ref(), request.keeping.thumbnails);
+    if request.hide_references {
+        record.hide_references();
+    }
+    Ok(record)
 }
 
 /// The systems with their numbers: image by image where there are captions or embeddings, of the set as a whole where
@@ -165,6 +180,8 @@ struct Scores {
     encoder: Option<EncoderInfo>,
     /// The key of each saved record, by the index of its system.
     saved: Vec<(usize, Comparability)>,
+    /// Every caption, where the record keeps them.
+    captions: Gathered,
 }
 
 impl Scores {
@@ -197,6 +214,10 @@ impl Scores {
                     let score =
                         scorer.score(file, shared).map_err(|error| refused(error, system))?;
                     scored.findings.extend(for_record(&score.findings, &name));
+                    if let Some(images) = score.images.as_ref().filter(|_| request.keeping.captions)
+                    {
+                        scored.captions.add(&name, images, &score.results, &score.findings);
+                    }
                     let rows = match score.images {
                         Some(ImageScores { set, per_caption, groupings }) => {
                             scored.groupings = groupings;

@@ -3,7 +3,6 @@
 
 use std::path::{Path, PathBuf};
 
-use fgd_captioner::run::list_images;
 use fgd_captions::{self as captions, Finding, ReadOptions};
 use fgd_record::{Comparability, EncoderInfo, Input, Record, RecordError, Results, ScoreResults};
 use fgd_store::digest::file_sha256;
@@ -77,16 +76,17 @@ impl Inputs {
             None if files.iter().all(|f| matches!(f, Ok(Given::Saved(_)))) => None,
             None => return Err(no_references()),
         };
+        if let Some(references) = &references {
+            for file in files.iter_mut().flatten() {
+                if let Given::File(system) = file {
+                    system.settle(references);
+                }
+            }
+        }
         let named = request.systems.iter().zip(&files);
         let read = named.filter_map(|(system, file)| Some((&*system.path, file.as_ref().ok()?)));
         refuse_invalid(read, references.as_ref())?;
-        let images = match &request.images {
-            Some(source) => {
-                let list = list_images(source, request.image_root.as_deref())?;
-                Some(Images::new(list))
-            }
-            None => None,
-        };
+        let images = Images::open(request.images.as_deref(), request.image_root.as_deref())?;
 
         let checkpoints: Vec<(&Named, &checkpoints::Name)> = (request.systems.iter().zip(&files))
             .filter_map(|(system, file)| Some((system, file.as_ref().err()?)))

@@ -1,11 +1,13 @@
 //! The submissions, scored one after the other: only numbers are kept of each, so that hundreds need the memory of one.
 
+use fgd_captions::ReadOptions;
 use fgd_record::{EncoderInfo, Finding, Input, Rejected, SetMeasure, Severity};
 
 use super::Request;
-use super::rank::{Entry, pseudo_values};
+use super::rank::{Entry, Parts, pseudo_values};
 use crate::jobs::embedding::Embedding;
 use crate::jobs::options::Named;
+use crate::jobs::scoring::captions::Gathered;
 use crate::jobs::scoring::findings::{counted, errors, for_record};
 use crate::jobs::scoring::numbers::PerCaption;
 use crate::jobs::scoring::set::EvalSet;
@@ -21,6 +23,8 @@ const FINDINGS_KEPT: usize = 20;
 pub struct Field {
     /// Those that can be ranked.
     pub entries: Vec<Entry>,
+    /// The same on the public images alone, where they are to be shown.
+    pub public: Vec<Entry>,
     /// Those that can not, and why.
     pub rejected: Vec<Rejected>,
     /// The files of the entries.
@@ -31,6 +35,8 @@ pub struct Field {
     pub encoder: Option<EncoderInfo>,
     /// The images of the first submission, sorted; only needed where references are of other images.
     images: Option<Vec<String>>,
+    /// Every caption, where the record keeps them.
+    pub captions: Gathered,
 }
 
 /// Why a submission is not in the field: by its own fault, or because nothing works.
@@ -46,20 +52,27 @@ impl From<JobError> for Out {
 }
 
 impl Field {
-    /// Scores all submissions. What is a submission's own fault rejects it; all else is an error.
+    /// Scores all submissions, and on the images of a `public` part too. What is a submission's own fault rejects it; all else
+    /// is an error.
     pub fn score(
         request: &Request,
         references: &System,
+        public: Option<&Parts>,
         session: &mut Session,
     ) -> Result<Self, JobError> {
         let mut field = Self::default();
-        let bar = session.progress.begin("scoring", request.submissions.len() as u64);
+        let bar =
+            session.progress.begin("scoring", "submissions", request.submissions.len() as u64);
         let embedding = Embedding::silent(session, &request.encoding);
         let (unpaired, measuring) = (request.unpaired, &request.measuring);
         let mut scorer = Scorer::new(embedding, references, unpaired, measuring)?;
+        let public = public.map(Parts::public_images);
         for submission in &request.submissions {
-            match field.entry(submission, request, &mut scorer) {
-                Ok(entry) => field.entries.push(entry),
+            match field.entry(submission, request, public.as_deref(), &mut scorer) {
+                Ok((entry, public)) => {
+                    field.entries.push(entry);
+                    field.public.extend(public);
+                }
                 Err(Out::Rejected(rejected)) => field.rejected.push(rejected),
                 Err(Out::Failed(error)) => return Err(error),
             }
@@ -73,14 +86,19 @@ impl Field {
         &mut self,
         submission: &Named,
         request: &Request,
+        public: Option<&[usize]>,
         scorer: &mut Scorer,
-    ) -> Result<Entry, Out> {
+    ) -> Result<(Entry, Option<Entry>), Out> {
         let name = &submission.name;
         let rejected = |reason: String| {
             Out::Rejected(Rejected { name: name.clone(), reason, findings: Vec::new() })
         };
-        let system = System::open(&submission.path, &request.reading)
+        let reading = ReadOptions { without_ids: request.unpaired, ..request.reading.clone() };
+        let mut system = System::open(&submission.path, &reading)
             .map_err(|error| rejected(error.to_string()))?;
+        if !request.unpaired {
+            system.settle(scorer.references);
+        }
         let score = scorer.score(&system, None).map_err(|error| match error {
             ScoreError::Invalid(found) => Out::Rejected(Rejected {
                 name: name.clone(),
@@ -94,12 +112,23 @@ impl Field {
         let Some(images) = score.images else {
             return Err(rejected("moments have no rows: they are compared as they are".into()));
         };
+        let public = public.map(|public| -> Result<Entry, Out> {
+            let part = scorer.part(&images, public).map_err(|error| rejected(error.to_string()))?;
+            let distances = part.per_caption.distance();
+            let parts =
+                distances.ok_or_else(|| rejected("it has no distance to rank by".into()))?;
+            Ok(Entry { name: name.clone(), scores: part.results, parts })
+        });
+        let public = public.transpose()?;
+        if request.keeping.captions {
+            self.captions.add(name, &images, &score.results, &score.findings);
+        }
         let parts =
             self.parts(images, &score.results.fgd_set, request.unpaired).map_err(rejected)?;
         self.inputs.push(system.input("submission", name, &submission.path)?);
         let notes = for_record(&score.findings, name);
         self.findings.extend(notes.into_iter().take(FINDINGS_KEPT));
-        Ok(Entry { name: name.clone(), scores: score.results, parts })
+        Ok((Entry { name: name.clone(), scores: score.results, parts }, public))
     }
 
     /// The numbers whose mean ranks the submission, or why there are none.

@@ -6,14 +6,17 @@ mod ranks;
 pub mod split;
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::time::Instant;
 
 use fgd_captions::{self as captions, ReadOptions};
-use fgd_record::{Record, Results};
+use fgd_record::{Record, Rejected, Results, Split};
 use serde::{Deserialize, Serialize};
 
-use super::options::{Encoding, Measuring, Named, References};
+use super::images::Images;
+use super::options::{Encoding, Keeping, Measuring, Named, References};
 use super::provenance::{self, Origin};
+use super::scoring::findings::notes_on;
 use super::scoring::system::{System, stem};
 use super::{JobError, Session};
 use crate::host;
@@ -35,6 +38,9 @@ pub struct Request {
     /// `public=SHARE`, or the column of the references that says Public or Private.
     #[serde(default)]
     pub split: Option<String>,
+    /// Show the public part of the split only, and nothing that could tell of the rest.
+    #[serde(default)]
+    pub public_only: bool,
     /// How caption files are read.
     #[serde(default)]
     pub reading: ReadOptions,
@@ -44,61 +50,131 @@ pub struct Request {
     /// Which numbers.
     #[serde(default)]
     pub measuring: Measuring,
+    /// What the record keeps of the captions.
+    #[serde(default)]
+    pub keeping: Keeping,
+    /// The images, for thumbnails beside the captions that are kept: a directory or a list.
+    #[serde(default)]
+    pub images: Option<PathBuf>,
+    /// Where the paths of the list start; its own directory by default.
+    #[serde(default)]
+    pub image_root: Option<PathBuf>,
 }
 
-/// Scores the submissions and ranks them. What is a submission's own fault rejects it.
+/// The two faces of a contest.
+#[derive(Debug)]
+pub struct Boards {
+    /// All images, and both parts of a split.
+    pub whole: Record,
+    /// What may be shown while the contest runs: the images of the public part alone, as if there were no others.
+    pub public: Option<Record>,
+}
+
+/// Scores the submissions and ranks them, on the public part alone where the request says so. What is a submission's own fault
+/// rejects it.
 ///
 /// # Errors
 /// References that cannot be read or split, an encoder that cannot be had, not one submission that can be ranked.
 pub fn run(request: &Request, session: &mut Session) -> Result<Record, JobError> {
+    let Boards { whole, public } = boards(request, session)?;
+    Ok(public.unwrap_or(whole))
+}
+
+/// Scores the submissions once and ranks them on all images and, where the request asks for it, on the public part.
+///
+/// # Errors
+/// As [`run`].
+pub fn boards(request: &Request, session: &mut Session) -> Result<Boards, JobError> {
     let start = Instant::now();
     let host = host::describe();
     let path = &request.references.path;
-    let references = System::open_references(&request.references, &request.reading)?;
+    let reading = ReadOptions { without_ids: request.unpaired, ..request.reading.clone() };
+    let references = System::open_references(&request.references, &reading)?;
     let of_references = references.input("references", &stem(path), path)?;
     let parts = parts(request, &references)?;
+    let public = parts.as_ref().filter(|_| request.public_only);
+    if request.public_only && public.is_none() {
+        return Err(JobError::usage(
+            "--public-only needs a split: give --split public=SHARE, or --split COLUMN",
+        ));
+    }
+    let images = Images::open(request.images.as_deref(), request.image_root.as_deref())?;
 
     let progress = session.progress.clone();
-    let field = Field::score(request, &references, session)?;
+    let field = Field::score(request, &references, public, session)?;
     if field.entries.is_empty() {
-        for rejected in &field.rejected {
-            progress.say(&format!("{}: {}", rejected.name, rejected.reason));
-        }
-        return Err(JobError::invalid("not one of the submissions can be ranked"));
+        let why = |rejected: &Rejected| format!("{}: {}", rejected.name, rejected.reason);
+        let reasons: Vec<String> = field.rejected.iter().map(why).collect();
+        return Err(JobError::Invalid {
+            message: format!("not one of the submissions can be ranked: {}", reasons.join("; ")),
+            findings: (field.rejected.into_iter())
+                .map(|rejected| (rejected.name.into(), rejected.findings))
+                .collect(),
+        });
+    }
+    if !field.rejected.is_empty() {
+        progress.say(&format!(
+            "{} of {} submissions could not be ranked",
+            field.rejected.len(),
+            request.submissions.len()
+        ));
     }
     let sha256 = references.references_sha256(&of_references);
-    let comparability = provenance::comparability(field.encoder.as_ref(), sha256);
     let ranked_by = match request.unpaired {
         true => RankedBy::Set,
         false => RankedBy::Paired,
     };
-    let mut results = rank(field.entries, ranked_by, parts.as_ref(), &comparability.key)?;
-    results.rejected = field.rejected;
-    if !results.rejected.is_empty() {
-        progress.say(&format!(
-            "{} of {} submissions could not be ranked",
-            results.rejected.len(),
-            request.submissions.len()
-        ));
-    }
+    let mut findings = field.findings;
+    let about = notes_on(&references);
+    about.iter().for_each(|f| progress.say(&format!("{}: note: {}", path.display(), f.message)));
+    findings.extend(about);
     let mut inputs = field.inputs;
     inputs.push(of_references);
     let mut settings = request.measuring.settings();
     settings.insert("unpaired".to_owned(), request.unpaired.into());
     settings.insert("split".to_owned(), request.split.clone().into());
-    Ok(provenance::record(
-        Origin {
-            host,
-            encoder: field.encoder,
-            checkpoint: None,
-            inputs,
-            settings,
-            comparability,
-            findings: field.findings,
-            timings: BTreeMap::from([("total".to_owned(), start.elapsed().as_secs_f64())]),
-        },
-        Results::Leaderboard(Box::new(results)),
-    ))
+    let origin = Origin {
+        host,
+        comparability: provenance::comparability(field.encoder.as_ref(), sha256.clone()),
+        encoder: field.encoder,
+        checkpoint: None,
+        inputs,
+        settings,
+        findings,
+        timings: BTreeMap::from([("total".to_owned(), start.elapsed().as_secs_f64())]),
+    };
+
+    let public = public.map(|parts| -> Result<Record, JobError> {
+        let mut origin = Origin {
+            comparability: provenance::comparability(
+                origin.encoder.as_ref(),
+                parts.public_sha256(&sha256),
+            ),
+            ..origin.clone()
+        };
+        // The seed would tell which images are public.
+        if parts.seed.is_some() {
+            origin.settings.remove("seed");
+        }
+        let mut results = rank(field.public, ranked_by, None, &origin.comparability.key)?;
+        results.split = Some(Split { seed: None, rank_correlation: None, ..parts.split() });
+        results.rejected = field.rejected.clone();
+        let mut record = provenance::record(origin, Results::Leaderboard(Box::new(results)));
+        record.hide_references();
+        Ok(record)
+    });
+    let public = public.transpose()?;
+    let mut results = rank(field.entries, ranked_by, parts.as_ref(), &origin.comparability.key)?;
+    results.rejected = field.rejected;
+    let mut captions = field.captions;
+    captions.order_by(results.standings.iter().map(|standing| standing.name.as_str()));
+    if let Some(parts) = &parts {
+        captions.group_by(&parts.grouping());
+    }
+    let mut whole = provenance::record(origin, Results::Leaderboard(Box::new(results)));
+    // The public board has none: which images are listed would tell which are public.
+    whole.captions = captions.finish(images.as_ref(), request.keeping.thumbnails);
+    Ok(Boards { whole, public })
 }
 
 /// The split that was asked for, or that the references bring along.

@@ -9,15 +9,21 @@
 //! cancels in their difference. Near equality the first order overstates the error, so such pairs are rather called
 //! inseparable.
 
+use std::collections::BTreeMap;
+
 use fgd_metrics::MetricError;
 use fgd_metrics::compare::{
     PairDifference, all_differences, detectable_difference, images_needed, outcomes,
 };
 use fgd_metrics::estimate::Estimate;
 use fgd_metrics::metric::{FGD_PAIRED, FGD_SET};
-use fgd_record::{Difference, LeaderboardResults, Measure, ScoreResults, Split, Standing};
+use fgd_record::{
+    Difference, LeaderboardResults, Measure, PRIVATE, PUBLIC, SPLIT, ScoreResults, Split, Standing,
+};
+use fgd_store::digest::Digest;
 
 use super::ranks::{kendall, rank_ranges, ranks};
+use crate::jobs::scoring::slices::Grouping;
 
 /// The metric that ranks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -73,6 +79,42 @@ pub struct Parts {
     pub public: Vec<bool>,
 }
 
+impl Parts {
+    /// Indices of the public images, ascending.
+    pub fn public_images(&self) -> Vec<usize> {
+        (0..self.public.len()).filter(|&image| self.public[image]).collect()
+    }
+
+    /// What records of the public part must share in their references: what the references are, and which part it is.
+    pub fn public_sha256(&self, references_sha256: &str) -> String {
+        let public: Vec<u8> = self.public.iter().map(|&public| public.into()).collect();
+        let digest = Digest::new("public-part", 1).field("references", references_sha256);
+        digest.field("public", public).finish()
+    }
+
+    /// The split as a record has it, before anything is ranked.
+    pub fn split(&self) -> Split {
+        let public = self.public_images().len() as u64;
+        Split {
+            source: self.source.clone(),
+            seed: self.seed,
+            public,
+            private: self.public.len() as u64 - public,
+            rank_correlation: None,
+        }
+    }
+
+    /// The parts as groups of images.
+    pub fn grouping(&self) -> Grouping {
+        let mut groups: BTreeMap<String, Vec<usize>> = BTreeMap::new();
+        for (image, public) in self.public.iter().enumerate() {
+            let part = if *public { PUBLIC } else { PRIVATE };
+            groups.entry(part.to_owned()).or_default().push(image);
+        }
+        Grouping { column: SPLIT.to_owned(), groups }
+    }
+}
+
 /// Ranks submissions that were scored on the same images, at least one of them. What is rejected is left to
 /// the caller.
 ///
@@ -107,11 +149,8 @@ pub fn rank(
         })
         .collect::<Result<Vec<_>, _>>()?;
     let split = parts.zip(of_parts.as_ref()).map(|(parts, [public, private])| Split {
-        source: parts.source.clone(),
-        seed: parts.seed,
-        public: parts.public.iter().filter(|&&public| public).count() as u64,
-        private: parts.public.iter().filter(|&&public| !public).count() as u64,
         rank_correlation: kendall(&public.ranks, &private.ranks),
+        ..parts.split()
     });
     let (n, references) =
         entries.first().map_or((0, 0), |entry| (entry.scores.n, entry.scores.references));

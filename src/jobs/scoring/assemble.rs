@@ -61,7 +61,8 @@ pub fn assemble(
         }
         (Captions(candidates), Captions(references)) if !unpaired => {
             let mut alignment = captions::align(candidates, references);
-            let findings = checked(candidates, std::mem::take(&mut alignment.findings))?;
+            let mut findings = checked(candidates, std::mem::take(&mut alignment.findings))?;
+            findings.extend(captions::equals_references(candidates, references, Some(&alignment)));
             AlignedSet {
                 set: paired(candidates, references, &alignment, embedding)?,
                 findings,
@@ -78,10 +79,13 @@ pub fn assemble(
             )));
         }
         _ => {
-            let findings = match submission {
+            let mut findings = match submission {
                 Captions(file) => checked(file, Vec::new())?,
                 _ => Vec::new(),
             };
+            if let (Captions(file), Captions(references)) = (submission, references) {
+                findings.extend(captions::equals_references(file, references, None));
+            }
             AlignedSet { findings, ..without_ids(unpaired_set(submission, references, embedding)?) }
         }
     };
@@ -126,6 +130,7 @@ fn unpaired_set(
         texts: match (submission, references) {
             (System::Captions(submission), System::Captions(references)) => Some(Texts {
                 ids: submission.captions.iter().map(|c| c.id.clone()).collect(),
+                ids_are_text: submission.ids_are_text,
                 rows: submission.captions.iter().map(|c| c.row).collect(),
                 candidates: submission.captions.iter().map(|c| c.text.clone()).collect(),
                 references: references.captions.iter().map(|c| c.text.clone()).collect(),
@@ -165,6 +170,7 @@ fn paired(
         image_of: Some(image_of),
         texts: Some(Texts {
             ids: chosen.iter().map(|caption| caption.id.clone()).collect(),
+            ids_are_text: submission.ids_are_text,
             rows: chosen.iter().map(|caption| caption.row).collect(),
             candidates: chosen.iter().map(|caption| caption.text.clone()).collect(),
             references: reference_texts,

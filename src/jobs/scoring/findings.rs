@@ -1,12 +1,34 @@
 //! Findings of the linter on their way into a record.
 
-use fgd_captions::{Finding, Severity};
+use fgd_captions::{self as captions, Finding, Severity};
 use fgd_record as record;
+
+use super::system::System;
 
 /// How many of them are errors.
 pub fn errors(findings: &[Finding]) -> usize {
     let errors = findings.iter().filter(|f| f.severity == Severity::Error);
     errors.count()
+}
+
+/// What is to be known of references that is no error: how their file was read, how many captions the linter notes, and that they
+/// look like placeholders. It shows none of their texts.
+pub fn notes_on(references: &System) -> Vec<record::Finding> {
+    let System::Captions(file) = references else { return Vec::new() };
+    let mut found = captions::without_texts(file, &captions::lint(file));
+    found.extend(captions::placeholders(file));
+    for_record(&found, "references")
+}
+
+/// The kinds of the errors and how many there are of each; what is wrong with the whole file in its own words.
+pub fn kinds(findings: &[Finding]) -> String {
+    let groups = captions::group_findings(findings);
+    let errors = groups.iter().filter(|group| group.severity == Severity::Error);
+    let told = errors.map(|group| match group.findings.as_slice() {
+        [only] if only.row.is_none() => format!("{}: {}", group.kind, only.message),
+        several => format!("{} {}", several.len(), group.kind),
+    });
+    told.collect::<Vec<_>>().join(", ")
 }
 
 /// `1 error`, `3 errors`.

@@ -2,10 +2,11 @@
 //!
 //! [`system`] says what was given (captions, embeddings or moments), [`assemble`](mod@assemble) puts a submission and its
 //! references together in one [`set`], [`numbers`] asks `fgd-metrics` for what that set is worth, [`slices`] for each
-//! group of its images, and [`moments_only`] where one side has no rows. A [`Scorer`] does all of this, for one system
+//! group of its images, and [`moments_only`] where one side has no rows; [`mod@captions`] gathers every caption for reports. A [`Scorer`] does all of this, for one system
 //! or for hundreds; every job that scores has one.
 
 pub mod assemble;
+pub mod captions;
 pub mod findings;
 pub mod metrics;
 pub mod moments_only;
@@ -72,7 +73,8 @@ pub struct ImageScores {
 pub struct Scorer<'a> {
     /// Embeds what is captions.
     pub embedding: Embedding<'a>,
-    references: &'a System,
+    /// What systems are scored against.
+    pub references: &'a System,
     unpaired: bool,
     slice: &'a [String],
     choice: Choice,
@@ -131,6 +133,20 @@ impl<'a> Scorer<'a> {
             findings: assembled.findings,
             images: Some(ImageScores { set: assembled.set, per_caption, groupings }),
         })
+    }
+
+    /// The score on some images of a set that was scored (indices of candidates, ascending), as if there were no others.
+    ///
+    /// # Errors
+    /// Images that have no distance.
+    pub fn part(&self, of: &ImageScores, images: &[usize]) -> Result<SetScore, MetricError> {
+        let set = of.set.subset(images);
+        let mut score = numbers::score(&set, &self.choice)?;
+        for grouping in &of.groupings {
+            let slice = score_groups(&set, &grouping.within(images), &self.choice)?;
+            score.results.slices.push(slice);
+        }
+        Ok(score)
     }
 
     fn groupings(

@@ -11,7 +11,7 @@ use super::set::EvalSet;
 pub fn table(set: &EvalSet, per_caption: &PerCaption) -> Table {
     let mut table = Table::default();
     if let Some(texts) = &set.texts {
-        table.push("image_id", Cells::text(&texts.ids));
+        table.push("image_id", ids(&texts.ids, texts.ids_are_text));
         table.push("row", Cells::counts(texts.rows.iter().copied()));
         table.push("caption", Cells::text(&texts.candidates));
         if set.image_of.is_some() {
@@ -37,4 +37,32 @@ pub fn table(set: &EvalSet, per_caption: &PerCaption) -> Table {
         }
     }
     table
+}
+
+/// Image ids in the type that they have in the submission, so that the table joins with it: numbers where all of them are
+/// numbers as they are written and the file does not say that they are text.
+fn ids(ids: &[String], are_text: bool) -> Cells {
+    let number = |id: &String| id.parse::<u64>().ok().filter(|number| number.to_string() == *id);
+    match ids.iter().map(number).collect::<Option<Vec<u64>>>() {
+        Some(numbers) if !are_text => Cells::counts(numbers),
+        _ => Cells::text(ids),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_are_numbers_where_nothing_is_lost_by_it() {
+        let owned = |texts: &[&str]| texts.iter().map(|t| (*t).to_owned()).collect::<Vec<_>>();
+        let of = |texts: &[&str]| ids(&owned(texts), false);
+        assert_eq!(ids(&owned(&["1", "20"]), true), Cells::text(["1", "20"]));
+        assert_eq!(of(&["1", "20"]), Cells::counts([1, 20]));
+        for texts in
+            [["1", "007"], ["1", "+2"], ["1", "2.0"], ["1", "a"], ["1", "99999999999999999999"]]
+        {
+            assert_eq!(of(&texts), Cells::text(texts), "{texts:?}");
+        }
+    }
 }

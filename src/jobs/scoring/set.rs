@@ -22,6 +22,8 @@ pub struct EvalSet {
 pub struct Texts {
     /// Image id per candidate.
     pub ids: Vec<String>,
+    /// Whether they are text by the types of the submission's file.
+    pub ids_are_text: bool,
     /// Data row of the submission per candidate, counted from 1.
     pub rows: Vec<u64>,
     /// Candidate captions.
@@ -102,6 +104,7 @@ impl EvalSet {
             image_of,
             texts: self.texts.as_ref().map(|texts| Texts {
                 ids: pick(&texts.ids, images),
+                ids_are_text: texts.ids_are_text,
                 rows: images.iter().map(|&i| texts.rows[i]).collect(),
                 candidates: pick(&texts.candidates, images),
                 references: pick(&texts.references, &kept),

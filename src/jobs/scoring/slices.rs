@@ -51,6 +51,18 @@ pub struct Grouping {
     pub groups: BTreeMap<String, Vec<usize>>,
 }
 
+impl Grouping {
+    /// The same groups of the part of a set that holds only `images` (ascending); those that have none of them go.
+    pub fn within(&self, images: &[usize]) -> Self {
+        let place = |image: &usize| images.binary_search(image).ok();
+        let groups = self.groups.iter().map(|(value, members)| {
+            (value.clone(), members.iter().filter_map(place).collect::<Vec<_>>())
+        });
+        let groups = groups.filter(|(_, members)| !members.is_empty()).collect();
+        Self { column: self.column.clone(), groups }
+    }
+}
+
 /// Scores every group of `column`: a column of the reference file, else of the submission, or one of
 /// [`READS_TEXT`] and [`LENGTH`].
 pub fn slice(

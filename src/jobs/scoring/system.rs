@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use fgd_captions::{self as captions, CaptionFile, ReadError, ReadOptions};
+use fgd_captions::{self as captions, CaptionFile, ReadError, ReadOptions, ReadProblem};
 use fgd_metrics::moments::Moments;
 use fgd_record::Input;
 use fgd_store::arrays::{self, ArrayError, MeanCovariance};
@@ -86,21 +86,46 @@ impl System {
         references: &References,
         submissions: &ReadOptions,
     ) -> Result<Self, JobError> {
-        let opened = Self::open(&references.path, &references.reading(submissions))
-            .map_err(|error| JobError::because("references", error))?;
+        let reading = references.reading(submissions);
+        let opened = match Self::open(&references.path, &reading) {
+            // A path into the nested records of submissions says nothing about references in a plain table.
+            Err(SystemError::Captions(ReadError {
+                problem: ReadProblem::NoColumn { .. }, ..
+            })) if references.borrows_path(submissions) => {
+                Self::open(&references.path, &references.reading(&without_columns(submissions)))
+            }
+            opened => opened,
+        };
+        let opened = opened.map_err(|error| JobError::because("references", error))?;
         if let Self::Captions(file) = &opened {
             let mut found = file.findings.clone();
             found.extend(captions::lint(file));
             let errors = findings::errors(&found);
             if errors > 0 {
                 let message = format!(
-                    "the references have {}; `fgd validate` on their file lists them",
-                    findings::counted(errors)
+                    "the references have {} ({}); `fgd validate --role references` on their file lists them",
+                    findings::counted(errors),
+                    findings::kinds(&found)
                 );
                 return Err(JobError::Failed(message.into()));
             }
         }
         Ok(opened)
+    }
+
+    /// Whether a file of this name holds captions, and not arrays.
+    pub fn is_captions(path: &Path) -> bool {
+        !path.extension().is_some_and(|extension| {
+            ["npy", "npz"].iter().any(|known| extension.eq_ignore_ascii_case(known))
+        })
+    }
+
+    /// Takes a submission's ids from the column that holds those of the references; see [`captions::settle_ids`].
+    pub fn settle(&mut self, references: &Self) {
+        if let (Self::Captions(file), Self::Captions(references)) = (self, references) {
+            captions::settle_ids(file, &captions::group(references).ids);
+            file.findings.extend(captions::other_id_column(file, references));
+        }
     }
 
     /// Whether only moments are known.
@@ -157,6 +182,10 @@ impl System {
             Self::Moments { .. } => "moments",
         }
     }
+}
+
+fn without_columns(options: &ReadOptions) -> ReadOptions {
+    ReadOptions { id_column: None, caption_column: None, ..options.clone() }
 }
 
 /// What reports call a file that has no other name.

@@ -121,7 +121,7 @@ impl Course<'_> {
     ) -> Result<Outcome, JobError> {
         let total = order.steps();
         let (mut tokens, mut train_seconds) = (0, 0.0);
-        let bar = session.progress.begin("training", total as u64);
+        let bar = session.progress.begin("training", "steps", total as u64);
         bar.set(trainer.step_count() as u64, total as u64);
         self.at_rest(trainer, order, &*bar, session)?;
         while trainer.step_count() < total && !self.has_given_up() {

@@ -7,7 +7,9 @@ use fgd_captioner::Captioner;
 use fgd_captioner::train::Data;
 use fgd_captioner::train::data::{Caption, LONGEST};
 use fgd_captioner::train::features::{KeptImage, read_list};
-use fgd_captions::{CaptionFile, Finding, FindingKind, Severity, image_key, lint, read};
+use fgd_captions::{
+    CaptionFile, Finding, FindingKind, ReadOptions, Role, Severity, image_key, lint, read,
+};
 use fgd_record::Input;
 
 use super::Request;
@@ -32,7 +34,8 @@ impl Texts {
     pub fn read(request: &Request, session: &Session) -> Result<Self, JobError> {
         let mut findings = Vec::new();
         let mut open = |path: &Path, role: &str| -> Result<CaptionFile, JobError> {
-            let file = read(path, &request.reading).map_err(unreadable)?;
+            let reading = ReadOptions { role: Role::References, ..request.reading.clone() };
+            let file = read(path, &reading).map_err(unreadable)?;
             let found = linted(&file, request.lenient);
             let wrong = errors(&found);
             let found_here = for_record(&found, role);

@@ -17,6 +17,7 @@ use std::time::Instant;
 
 use fgd_captioner::features::FeaturesCache;
 use fgd_captioner::train::{Batches, Learning, Order, OrderConfig, Trainer, saved};
+use fgd_captioner::weights::{Adapter, TensorFiles};
 use fgd_captioner::{DEFAULT_PROMPT, LoadOptions, Precision};
 use fgd_captions::ReadOptions;
 use fgd_record::{Record, Results};
@@ -171,6 +172,7 @@ pub fn run(request: &Request, session: &mut Session) -> Result<Record, JobError>
         )));
     }
     let options = LoadOptions { precision: request.dtype, ..LoadOptions::default() };
+    checkpoint.check(&options)?;
     let captioner = checkpoint.load(options, session)?;
     let features = FeaturesCache::open(&request.features, captioner.identity())?;
     let material = Material::new(request, &texts, &captioner)?;
@@ -184,7 +186,7 @@ pub fn run(request: &Request, session: &mut Session) -> Result<Record, JobError>
             let settings = &session.settings.hub;
             let found = fgd_store::hub::resolve(name, fgd_store::hub::Kind::Adapter, settings)?;
             trainer.lora_mut().adopt(&found.dir)?;
-            fgd_captioner::weights::Adapter::read(&found.dir)?.sha256(|_| true)
+            Adapter::read(&found.dir, &TensorFiles::none())?.sha256(|_| true)
         }
         None => String::new(),
     };

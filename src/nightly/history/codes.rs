@@ -39,9 +39,8 @@ pub(super) fn standing(row: &Row, column: usize) -> rusqlite::Result<(&'static s
 }
 
 pub(super) fn verdict(row: &Row, column: usize) -> rusqlite::Result<NightlyVerdict> {
-    use NightlyVerdict::{Improved, InsufficientHistory, Invalid, Regressed, Unchanged};
     let name: String = row.get(column)?;
-    [Improved, InsufficientHistory, Invalid, Regressed, Unchanged]
+    NightlyVerdict::ALL
         .into_iter()
         .find(|verdict| verdict.name() == name)
         .ok_or_else(|| unknown(column, "verdict", name))

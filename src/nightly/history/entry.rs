@@ -109,6 +109,12 @@ impl Night {
 }
 
 impl Series {
+    /// Whether it holds the same figure of the same system or benchmark, and of a speed on the same machine.
+    pub fn is_of_name(&self, other: &Self) -> bool {
+        let name = |series: &Self| (series.kind, series.system.clone(), series.metric.clone());
+        name(self) == name(other) && self.host == other.host
+    }
+
     /// Its number in the history: a hash over the key, so that two machines that share a history need not agree first.
     pub fn id(&self) -> i64 {
         let kind = match self.kind {

@@ -1,4 +1,5 @@
-//! The history as a file that other programs read: JSON Lines, or Parquet.
+//! The history as a file that other programs read: JSON Lines, Parquet or CSV. What CSV keeps is for tables and people: its
+//! texts are made harmless for spreadsheets, so only the other two can be imported.
 
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
@@ -40,15 +41,12 @@ const COLUMNS: [(&str, Kind); 28] = [
     ("note", Kind::Text),
 ];
 
-/// The format that a file's extension says.
+/// The format of a file to export to, by its extension.
 ///
 /// # Errors
-/// Another extension than those of JSON Lines and Parquet.
+/// Another extension than those of JSON Lines, Parquet and CSV.
 pub fn format_of(path: &Path) -> Result<TableFormat, HistoryError> {
-    match TableFormat::of(path) {
-        Ok(format @ (TableFormat::JsonLines | TableFormat::Parquet)) => Ok(format),
-        _ => Err(wrong(path, "name it .jsonl or .parquet")),
-    }
+    TableFormat::of(path).map_err(|_| wrong(path, "name it .jsonl, .parquet or .csv"))
 }
 
 /// The history of a suite as the bytes of a file, and how many rows it has.
@@ -86,6 +84,12 @@ pub fn export(
 /// A file that cannot be read; a row that nobody could have exported, by its number.
 pub fn import(history: &mut History, path: &Path) -> Result<usize, HistoryError> {
     let rows = match format_of(path)? {
+        TableFormat::Csv => {
+            return Err(wrong(
+                path,
+                "a history is imported from .jsonl or .parquet: export it as one of these",
+            ));
+        }
         TableFormat::JsonLines => read_lines(path)?,
         _ => {
             let table = read_parquet(path, &COLUMNS)?;

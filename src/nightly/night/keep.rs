@@ -10,11 +10,12 @@ use crate::nightly::place::{self, NightFolder};
 use crate::nightly::{NightlyError, Workspace};
 
 /// Tonight's captions become the accepted ones where there were none, where they are better, and where nothing that
-/// goes into them has changed. Those that are merely not shown to be worse do not: many small steps would go unseen.
+/// goes into them has changed, and where the accepted ones are `outgrown` by the references. Those that are merely not shown to be worse do not: many small steps would go unseen.
 pub(super) fn keep_accepted(
     workspace: &Workspace,
     scores: &[NightScore],
     assessments: &[Assessment],
+    outgrown: &[String],
 ) -> Result<(), NightlyError> {
     for score in scores {
         let name = &score.system.name;
@@ -23,7 +24,8 @@ pub(super) fn keep_accepted(
             .filter(|one| one.finding.system == *name && one.finding.gated)
             .collect();
         let has = |verdict| gated.iter().any(|one| one.finding.verdict == verdict);
-        let is_first = place::find_accepted(&workspace.state, name).is_none();
+        let is_first =
+            place::find_accepted(&workspace.state, name).is_none() || outgrown.contains(name);
         let is_worse = has(NightlyVerdict::Regressed) || has(NightlyVerdict::Invalid);
         if is_first || (!is_worse && has(NightlyVerdict::Improved)) {
             accept_captions(workspace, name, &score.captions)?;

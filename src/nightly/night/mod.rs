@@ -1,20 +1,20 @@
 //! A night: everything the suite says, once, beside its history.
 
 mod begin;
+mod failures;
 mod keep;
 mod work;
 
 use std::collections::BTreeMap;
 use std::time::Instant;
 
-use fgd_record::{
-    self as record, Host, Input, NightlyResults, NightlyVerdict, Record, Results, ScoreResults,
-};
+use fgd_record::{self as record, Host, Input, NightlyResults, Record, Results, ScoreResults};
 use fgd_store::digest::{Digest, HashMemo, file_sha256};
 use fgd_store::file;
 
 use super::execute::Executor;
 use super::lock::Lock;
+use super::place::NightFolder;
 use super::plan::{Planner, json};
 use super::timeline::Timeline;
 use super::{NightlyError, Workspace, notify, quality, site, trend};
@@ -44,11 +44,19 @@ pub fn run(workspace: &Workspace, fresh: bool, session: &Session) -> Result<Reco
             dead.pid, dead.started
         ));
         if let Some(worker) = dead.worker {
-            worker.end();
+            if !worker.end() {
+                let pid = worker.pid;
+                return Err(NightlyError::Nothing(format!(
+                    "process {pid} of that run is still at work and cannot be ended: end it, and run again"
+                )));
+            }
+            lock.set_worker(None)?;
         }
     }
     let mut history = workspace.history()?;
     close_abandoned(workspace, &mut history, &now, fresh, progress)?;
+    let before = NightFolder::last_finished(&workspace.state);
+    let before = before.and_then(|night| site::read_record(&night.record()).ok());
     let (folder, tonight) = tonight(workspace, &now, fresh, progress)?;
     let mut hashes = HashMemo::open(&workspace.state.join("hashes.json"));
     let planner = Planner::new(workspace, &session.settings, &tonight.started, &mut hashes);
@@ -73,34 +81,37 @@ pub fn run(workspace: &Workspace, fresh: bool, session: &Session) -> Result<Reco
         assessments: Vec::new(),
         leaderboards: Vec::new(),
         benches: Vec::new(),
+        outgrown: Vec::new(),
     };
     let scores = run.score_systems()?;
     let changed = run.compare_changed(&scores)?;
     quality::test(&mut run.assessments, &changed, suite.gates.alpha);
     run.rank(&scores)?;
     run.run_benchmarks()?;
+    let gone = failures::gone(suite, &run.timeline, &run.assessments);
+    run.assessments.extend(gone);
     let gates = check_gates(workspace, &scores);
     run.hashes.save();
-    let NightRun { assessments, leaderboards, benches, executor, .. } = run;
+    let NightRun { assessments, leaderboards, benches, executor, outgrown, .. } = run;
     let steps = executor.steps;
 
     let entries: Vec<_> = assessments.iter().map(|one| one.entry.clone()).collect();
     history.record(&tonight, &entries)?;
-    keep_accepted(workspace, &scores, &assessments)?;
+    keep_accepted(workspace, &scores, &assessments, &outgrown)?;
     let nights = history.nights(&suite.name)?;
     let pasts = history.pasts(&suite.name, &nights)?;
     let rule = suite.gates.speed.rule();
     let mut findings: Vec<_> = assessments.into_iter().map(|one| one.finding).collect();
     findings.sort_by_key(|finding| (finding.verdict, !finding.gated));
-    let crossed = gates.iter().any(|gate| gate.passed == Some(false));
-    let worst = findings.iter().map(|finding| finding.verdict).min().unwrap_or_default();
+    let failures = failures::all(suite, &steps, &findings, &gates);
     let results = NightlyResults {
         suite: suite.name.clone(),
         night: tonight.started.clone(),
-        verdict: if crossed { NightlyVerdict::Regressed } else { worst },
+        verdict: failures::verdict(&findings, &gates, &failures),
         findings,
-        gates,
+        gates: gates.into_iter().map(|(gate, _)| gate).collect(),
         steps,
+        failures,
         // The history has them; the record of a night would hold years.
         trends: Vec::new(),
     };
@@ -113,35 +124,37 @@ pub fn run(workspace: &Workspace, fresh: bool, session: &Session) -> Result<Reco
         .collect();
     let trends = trend::all(&pasts, &nights, &rule);
     site::write(workspace, &folder, &record, trends, &others)?;
-    notify::tell(suite, &record, progress);
+    notify::tell(suite, before.as_ref(), &record, progress);
     folder.finish()?;
     retain(&workspace.state, &workspace.site, suite.retention.nights);
     Ok(record)
 }
 
-/// The suite's conditions. One that cannot be decided because a system has failed is not crossed: the failure is told.
-fn check_gates(workspace: &Workspace, scores: &[NightScore]) -> Vec<record::Gate> {
+/// The suite's conditions, each with whether a system that failed is why it is undecided: then the failure is told.
+fn check_gates(workspace: &Workspace, scores: &[NightScore]) -> Vec<(record::Gate, bool)> {
     let names: Vec<String> =
         workspace.suite.systems.iter().map(|system| system.name.clone()).collect();
+    let score_of = |name: &str| {
+        let found = scores.iter().find(|one| one.system.name == name)?;
+        match &found.record.results {
+            Results::Score(scores) => Some(&**scores),
+            _ => None,
+        }
+    };
+    let found: Vec<(&str, Option<&ScoreResults>)> =
+        names.iter().map(|name| (name.as_str(), score_of(name))).collect();
     let none = ScoreResults::default();
-    let numbers: Vec<(&str, &ScoreResults)> = names
-        .iter()
-        .map(|name| {
-            let found = scores.iter().find(|one| one.system.name == *name);
-            let scores = found.and_then(|one| match &one.record.results {
-                Results::Score(scores) => Some(&**scores),
-                _ => None,
-            });
-            (name.as_str(), scores.unwrap_or(&none))
-        })
-        .collect();
+    let numbers: Vec<(&str, &ScoreResults)> =
+        found.iter().map(|(name, scores)| (*name, scores.unwrap_or(&none))).collect();
     let check = |condition: &String| {
         let checked = Gate::parse(condition, &names).and_then(|gate| gate.check(&numbers));
-        checked.unwrap_or_else(|error| record::Gate {
+        let gate = checked.unwrap_or_else(|error| record::Gate {
             condition: condition.clone(),
             passed: None,
             explanation: error.to_string(),
-        })
+        });
+        let is_explained = failures::is_explained(&gate, &found);
+        (gate, is_explained)
     };
     workspace.suite.gates.conditions.iter().map(check).collect()
 }

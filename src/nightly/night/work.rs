@@ -1,6 +1,6 @@
 //! The work of a night: score, compare, rank, benchmark; whatever fails is judged as missing.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use fgd_record::{NightlyVerdict, Record, Results};
 use fgd_store::digest::HashMemo;
@@ -9,10 +9,11 @@ use crate::jobs::request::Request;
 use crate::nightly::assessment::Assessment;
 use crate::nightly::execute::{Executor, StepResult};
 use crate::nightly::history::{Outcome, hash};
+use crate::nightly::place::NightFolder;
 use crate::nightly::plan::{Captions, Planner};
 use crate::nightly::suite::{Benchmark, System};
 use crate::nightly::timeline::Timeline;
-use crate::nightly::{NightlyError, Workspace, place, quality, speed};
+use crate::nightly::{NightlyError, Workspace, place, quality, site, speed};
 
 /// Why a figure is missing that the night ended before.
 const OVER: &str = "the time budget was over before it";
@@ -42,6 +43,8 @@ pub(super) struct NightRun<'a> {
     pub assessments: Vec<Assessment>,
     pub leaderboards: Vec<Record>,
     pub benches: Vec<Record>,
+    /// Systems whose accepted captions are of other images than tonight's references.
+    pub outgrown: Vec<String>,
 }
 
 impl<'a> NightRun<'a> {
@@ -57,7 +60,10 @@ impl<'a> NightRun<'a> {
             let assessments = match self.score(system)? {
                 StepResult::Done(score) => {
                     let (record, inputs) = (&score.record, score.inputs);
-                    let found = quality::judge(&self.timeline, record, names, inputs, &suite.gates);
+                    let before = self.record_before(&score);
+                    let (timeline, gates) = (&self.timeline, &suite.gates);
+                    let found =
+                        quality::judge(timeline, record, names, inputs, before.as_ref(), gates);
                     scores.push(score);
                     found
                 }
@@ -67,6 +73,14 @@ impl<'a> NightRun<'a> {
             self.assessments.extend(assessments);
         }
         Ok(scores)
+    }
+
+    /// The record of a system's score in the last finished night that still has it.
+    fn record_before(&self, score: &NightScore) -> Option<Record> {
+        let nights = NightFolder::all(&self.workspace.state);
+        let before = nights.iter().rev().filter(|night| night.is_finished());
+        let files = before.map(|night| night.file(&format!("score {}", score.system.name), "json"));
+        files.into_iter().find_map(|file| site::read_record(&file).ok())
     }
 
     fn score(&mut self, system: &'a System) -> Result<StepResult<NightScore<'a>>, NightlyError> {
@@ -138,6 +152,10 @@ impl<'a> NightRun<'a> {
             let Ok(sha256) = self.hashes.sha256(&accepted) else {
                 continue;
             };
+            if self.is_outgrown(score.system, &accepted) {
+                self.begin_anew(name);
+                continue;
+            }
             let accepted = Captions { name: "accepted", path: &accepted, sha256: &sha256 };
             let tonight = score.captions("tonight");
             let step = self.planner.compare(score.system, accepted, tonight);
@@ -157,6 +175,30 @@ impl<'a> NightRun<'a> {
             }
         }
         Ok(comparisons)
+    }
+
+    /// Whether the references ask for images that the accepted captions lack: then no test can hold one to the other.
+    fn is_outgrown(&self, system: &System, accepted: &Path) -> bool {
+        let data = self.workspace.suite.data_of(system);
+        let references = self.planner.references(data);
+        let reading = references.reading(&data.reading);
+        let references = fgd_captions::read(&self.planner.path(&references.path), &reading);
+        let accepted = fgd_captions::read(accepted, &data.reading);
+        let (Ok(references), Ok(accepted)) = (references, accepted) else {
+            return false;
+        };
+        !fgd_captions::is_valid(&fgd_captions::align(&accepted, &references).findings)
+    }
+
+    /// A system whose references are of other images begins a series that nothing of before can be held against.
+    fn begin_anew(&mut self, system: &str) {
+        self.outgrown.push(system.to_owned());
+        let why = "; the images are not those of the accepted captions, so tonight's are accepted";
+        let of_system = self.assessments.iter_mut().filter(|one| one.finding.system == system);
+        for one in of_system.filter(|one| one.finding.verdict == NightlyVerdict::NewSeries) {
+            let reason = format!("{}{why}", one.finding.reason);
+            one.say(NightlyVerdict::NewSeries, reason);
+        }
     }
 
     /// Ranks the systems of each data set that has several.
@@ -220,12 +262,13 @@ impl<'a> NightRun<'a> {
     }
 }
 
-/// Why a benchmark does not count, by its own record.
+/// Why a benchmark does not count and what would change that, by its own record.
 fn invalid(record: &Record) -> Option<String> {
     let Results::Bench(results) = &record.results else {
         return None;
     };
-    let reasons: Vec<&str> =
-        (results.validity.reasons.iter()).map(|remark| remark.reason.as_str()).collect();
+    let reasons: Vec<String> = (results.validity.reasons.iter())
+        .map(|remark| format!("{}: {}", remark.reason, remark.change))
+        .collect();
     (!results.validity.valid).then(|| format!("the run does not count: {}", reasons.join("; ")))
 }

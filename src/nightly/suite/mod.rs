@@ -6,6 +6,7 @@
 mod check;
 mod duration;
 mod metrics;
+mod place;
 mod read;
 
 #[cfg(test)]
@@ -22,12 +23,19 @@ use serde::{Deserialize, Serialize};
 
 use crate::jobs::bench::{CaptionerRequest, EncoderRequest, Request, ScoreRequest};
 use crate::jobs::caption::Captioning;
-use duration::Span;
+pub use duration::Span;
 
 pub use read::{SuiteError, read};
 
-/// A suite file with every key there is, commented.
+/// A suite file with every key there is, commented. It runs as it stands beside [`EXAMPLE_FILES`].
 pub const EXAMPLE: &str = include_str!("example.toml");
+
+/// The captions that [`EXAMPLE`] names, by their places beside it.
+pub const EXAMPLE_FILES: [(&str, &str); 3] = [
+    ("captions/references.csv", include_str!("../../../fixtures/captions/references.csv")),
+    ("captions/base.csv", include_str!("../../../fixtures/captions/other.csv")),
+    ("captions/tuned.csv", include_str!("../../../fixtures/captions/good.csv")),
+];
 
 /// What a suite file says.
 #[derive(Debug, Clone, Deserialize)]
@@ -158,8 +166,8 @@ pub struct Gates {
     pub alpha: f64,
     /// How far a metric may move, in units of itself, where nothing that goes into it has changed.
     pub tolerance: f64,
-    /// Whether a step that failed ends the job with exit code 5.
-    pub fail_on_invalid: bool,
+    /// Systems, benchmarks, steps and figures (`SYSTEM FIGURE`) that may fail or be gone without failing the night.
+    pub allow_failed: Vec<String>,
     /// How speed is judged.
     pub speed: SpeedGate,
 }
@@ -206,6 +214,9 @@ pub struct Notification {
     pub webhook: Option<String>,
     /// Name of the environment variable with a bearer token for it.
     pub token: Option<String>,
+    /// How long the command or the webhook may take.
+    #[serde(default = "half_a_minute")]
+    pub timeout: Span,
 }
 
 /// When somebody is told.
@@ -215,7 +226,7 @@ pub enum Occasion {
     /// When something regressed or failed.
     #[default]
     Trouble,
-    /// When something improved, regressed or failed.
+    /// When something is otherwise than in the night before: trouble that is new or over, figures that improved or moved.
     Change,
     /// Every night.
     Always,
@@ -228,7 +239,7 @@ impl Default for Gates {
             metrics: vec![FGD_PAIRED.into()],
             alpha: 0.05,
             tolerance: 1e-6,
-            fail_on_invalid: false,
+            allow_failed: Vec::new(),
             speed: SpeedGate::default(),
         }
     }
@@ -309,6 +320,10 @@ fn state() -> PathBuf {
 
 fn cpu() -> String {
     "cpu".into()
+}
+
+fn half_a_minute() -> Span {
+    Span(Duration::from_secs(30))
 }
 
 fn gte_small() -> String {

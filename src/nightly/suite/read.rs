@@ -2,8 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
+use toml::{Table, Value};
+
 use super::Suite;
 use super::check::{nearest, wrong_with};
+use super::place::line_and_column;
 
 /// Why a suite file cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -16,7 +19,7 @@ pub enum SuiteError {
         /// Why.
         source: std::io::Error,
     },
-    /// It is not TOML, or a key or value is not one that suites have.
+    /// It is not TOML, a key or value is not one that suites have, or its parts do not fit each other.
     #[error("{}:{line}:{column}: {message}", path.display())]
     Place {
         /// The file.
@@ -26,14 +29,6 @@ pub enum SuiteError {
         /// The column in characters, from 1.
         column: usize,
         /// What is wrong there.
-        message: String,
-    },
-    /// Its parts do not fit each other.
-    #[error("{}: {message}", path.display())]
-    Meaning {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong.
         message: String,
     },
 }
@@ -47,25 +42,62 @@ pub fn read(path: &Path) -> Result<Suite, SuiteError> {
 
 /// Reads a suite from its text; `path` is for messages.
 pub(super) fn parse(text: &str, path: &Path) -> Result<Suite, SuiteError> {
-    let suite: Suite = toml::from_str(text).map_err(|error| {
-        let start = error.span().map_or(0, |span| span.start).min(text.len());
-        let before = text.get(..start).unwrap_or_default();
-        let line_start = before.rfind('\n').map_or(0, |at| at + 1);
-        SuiteError::Place {
-            path: path.into(),
-            line: 1 + before.matches('\n').count(),
-            column: 1 + before[line_start..].chars().count(),
-            message: with_nearest(error.message()),
-        }
-    })?;
+    let wrong = |offset: usize, message: String| {
+        let (line, column) = line_and_column(text, offset);
+        SuiteError::Place { path: path.into(), line, column, message }
+    };
+    let understood = |error: toml::de::Error| {
+        wrong(error.span().map_or(0, |span| span.start), with_nearest(error.message()))
+    };
+    let suite: Suite = toml::from_str(text).map_err(understood)?;
+    // Places are those of the text, so it is read as it stands first.
+    let suite = with_encoder(text, &suite).map_err(understood)?;
     match wrong_with(&suite) {
         None => Ok(suite),
-        Some(message) => Err(SuiteError::Meaning { path: path.into(), message }),
+        Some(problem) => Err(wrong(problem.at.offset(text), problem.message)),
     }
 }
 
+/// The suite with its encoder in every benchmark that embeds captions and does not name another one.
+fn with_encoder(text: &str, suite: &Suite) -> Result<Suite, toml::de::Error> {
+    let mut document: Table = toml::from_str(text)?;
+    let mut own = Table::new();
+    own.insert("encoder".into(), suite.encoder.clone().into());
+    own.insert("engine".into(), suite.engine.name().into());
+    own.insert("device".into(), suite.device.clone().into());
+    if let Some(tokens) = suite.max_length {
+        own.insert("max_length".into(), i64::try_from(tokens).unwrap_or(i64::MAX).into());
+    }
+    let benchmarks = document.get_mut("benchmark").and_then(Value::as_array_mut);
+    for benchmark in benchmarks.into_iter().flatten().filter_map(Value::as_table_mut) {
+        let target = if benchmark.contains_key("encoder") {
+            benchmark.get_mut("encoder")
+        } else {
+            benchmark.get_mut("score").and_then(|target| target.get_mut("score"))
+        };
+        let Some(target) = target.and_then(Value::as_table_mut) else {
+            continue;
+        };
+        let encoding = target.entry("encoding").or_insert_with(|| Table::new().into());
+        // Another encoder does not take over what was said of the suite's own.
+        let Some(encoding) = encoding.as_table_mut().filter(|own| !own.contains_key("encoder"))
+        else {
+            continue;
+        };
+        for (key, value) in &own {
+            encoding.entry(key.as_str()).or_insert_with(|| value.clone());
+        }
+    }
+    document.try_into()
+}
+
 /// Keys that suites once had, each with a key that its table still has, and what to write instead.
-const RETIRED: [(&str, &str, &str); 6] = [
+const RETIRED: [(&str, &str, &str); 7] = [
+    (
+        "fail_on_invalid",
+        "allow_failed",
+        "what fails always counts; name exceptions, such as allow_failed = [\"base\"]",
+    ),
     (
         "arguments",
         "submission",

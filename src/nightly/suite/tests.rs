@@ -119,6 +119,90 @@ fn every_enumerated_value_has_a_place_and_a_neighbour() {
 }
 
 #[test]
+fn what_a_check_finds_has_its_line_and_the_nearest_word() {
+    let system = "name = \"x\"\n[[data]]\nname = \"d\"\nreferences = \"r\"\n[[system]]\nname = \"s\"\nsubmission = \"a\"\n";
+    let of_suite = |text: &str| error(&format!("{system}{text}"));
+    let of_benchmark =
+        |text: &str| error(&format!("name = \"x\"\n[[benchmark]]\nname = \"b\"\n{text}"));
+    for (found, place, said) in [
+        (of_suite("[gates]\nalpha = 2.0"), "9:9", "lies between 0 and 1"),
+        (of_suite("[gates]\ntolerance = -1.0"), "9:13", "is not negative"),
+        (
+            of_suite("[gates]\nmetrics = [\"fgd_paired\", \"fgd_piared\"]"),
+            "9:26",
+            "did you mean `fgd_paired`?",
+        ),
+        (of_suite("[gates]\nmetrics = [\"cider_d\"]"), "9:12", "add its group to `metrics`"),
+        (
+            of_suite("[gates]\nconditions = [\n  \"s.fgd_paired<1\",\n  \"s.fgd_pared<1\",\n]"),
+            "11:3",
+            "did you mean `fgd_paired`?",
+        ),
+        (of_suite("[gates]\nconditions = [\"t.fgd_paired<1\"]"), "9:15", "no system is called `t`"),
+        (of_suite("[gates.speed]\nmin_runs = 1"), "8:", "min_runs"),
+        (
+            of_suite("[[notify]]\ncommand = [\"a\"]\ntoken = \"T\""),
+            "10:9",
+            "`token` is for a `webhook`",
+        ),
+        (of_suite("device = \"gpu\""), "8:10", "did you mean `cpu`?"),
+        (of_suite("device = \"cdua:1\""), "8:10", "did you mean `cuda:0`?"),
+        (of_suite("data = \"e\""), "8:8", "there is no data set `e`"),
+        (error(&format!("device = \"cuda:0\"\n{system}")), "1:10", "engine = \"candle\""),
+        (error(&format!("threads = 0\n{system}")), "1:11", "at least one"),
+        (
+            of_benchmark("encoder = { encoding = { device = \"cpuu\" } }"),
+            "4:35",
+            "did you mean `cpu`?",
+        ),
+        (
+            of_benchmark("[benchmark.captioner]\ncheckpoint = \"c\"\ndevice = \"cuda\""),
+            "6:10",
+            "did you mean `cuda:0`?",
+        ),
+        (
+            of_benchmark(
+                "[benchmark.score.score]\nsubmission = \"a\"\nreferences.path = \"r\"\nmeasuring.metrics = [\"cidr\"]",
+            ),
+            "7:22",
+            "did you mean `cider`?",
+        ),
+        (of_benchmark("encoder = { load = { rate = 5.0 } }"), "4:11", "--scenario server"),
+    ] {
+        let place = format!("suite.toml:{place}");
+        assert!(found.starts_with(&place) && found.contains(said), "{place} {said}: {found}");
+    }
+}
+
+#[test]
+fn the_suites_encoder_reaches_the_benchmarks_that_embed() {
+    let suite = |text: &str| {
+        let text =
+            format!("name = \"x\"\nencoder = \"own\"\nengine = \"int12\"\nmax_length = 32\n{text}");
+        parse(&text, Path::new("suite.toml")).unwrap()
+    };
+    let encoding = |suite: &Suite| match suite.benchmarks[0].request() {
+        Request::Encoder(request) => request.encoding,
+        Request::Score(request) => request.score.encoding,
+        Request::Captioner(_) => panic!("it embeds nothing"),
+    };
+    for target in [
+        "encoder = { items = 4 }",
+        "encoder = { encoding = { cache = false } }",
+        "score = { score = { submission = \"a\", references = { path = \"r\" } } }",
+    ] {
+        let found = encoding(&suite(&format!("[[benchmark]]\nname = \"b\"\n{target}")));
+        assert_eq!((found.encoder.as_str(), found.max_length), ("own", Some(32)), "{target}");
+        assert_eq!(found.engine, EngineKind::Int12, "{target}");
+    }
+    // One that names another encoder is left as it is.
+    let own = "[[benchmark]]\nname = \"b\"\nencoder = { encoding = { encoder = \"other\" } }";
+    let found = encoding(&suite(own));
+    assert_eq!((found.encoder.as_str(), found.max_length), ("other", None));
+    assert_eq!(found.engine, EngineKind::Packed);
+}
+
+#[test]
 fn keys_that_are_no_more_say_what_to_write_instead() {
     for (text, instead) in [
         ("[[system]]\nname = \"s\"\narguments = []", "[system.captioning]"),
@@ -127,6 +211,7 @@ fn keys_that_are_no_more_say_what_to_write_instead() {
         ("[[benchmark]]\nname = \"b\"\ntarget = \"encoder\"", "[benchmark.encoder]"),
         ("[[benchmark]]\nname = \"b\"\nscenario = \"single\"", "load = {"),
         ("[history]\npostgres = \"URL\"", "fgd nightly export"),
+        ("[gates]\nfail_on_invalid = true", "allow_failed"),
     ] {
         let found = error(&format!("name = \"x\"\n{text}\n"));
         assert!(found.contains("is no key any more") && found.contains(instead), "{found}");

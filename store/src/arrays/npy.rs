@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 
 use ndarray::{Array2, ArrayView2};
 
-use super::ArrayError;
 use super::header::Header;
+use super::{ArrayError, MOST_DIMENSIONS};
 
 /// Bytes of one piece while streaming.
 const PIECE: usize = 8 << 20;
@@ -51,9 +51,13 @@ impl EmbeddingRows {
     pub fn open(path: &Path) -> Result<Self, ArrayError> {
         let (io, format) = (ArrayError::io(path), ArrayError::format(path));
         let mut reader = BufReader::new(File::open(path).map_err(io)?);
-        let header = Header::read(&mut reader)
-            .map_err(|error| format(format!("not a .npy file ({error})")))?;
+        let header = Header::read(&mut reader).map_err(|error| format(not_npy(path, &error)))?;
         let float = float_type(&header).ok_or_else(|| {
+            if header.shown_type().contains('O') {
+                return format(
+                    "holds Python objects, which only pickle reads; save numpy.asarray(embeddings, dtype=numpy.float32)".into(),
+                );
+            }
             format(format!(
                 "numbers of type {} where little-endian floats are needed; save as numpy float32",
                 header.shown_type()
@@ -79,7 +83,7 @@ impl EmbeddingRows {
         }
         let dim = usize::try_from(dim)
             .ok()
-            .filter(|&dim| dim <= 1 << 20)
+            .filter(|&dim| dim <= MOST_DIMENSIONS)
             .ok_or_else(|| format(format!("{dim} dimensions are more than an encoder has")))?;
         Ok(Self { path: path.into(), reader, float, rows, dim, next: 0 })
     }
@@ -140,6 +144,23 @@ impl EmbeddingRows {
         let piece = Array2::from_shape_vec((count, self.dim), values)
             .expect("count × dim values were read");
         Ok(Some(piece))
+    }
+}
+
+/// What stands in a file that does not begin as one.
+fn not_npy(path: &Path, error: &io::Error) -> String {
+    let mut start = [0; 2];
+    let read = File::open(path).and_then(|mut file| file.read_exact(&mut start));
+    match (read, start) {
+        (Ok(()), [0x1f, 0x8b]) => "is compressed with gzip; decompress it with gunzip".into(),
+        (Ok(()), [b'P', b'K']) => {
+            "is a zip archive: a .npz, or a file of torch.save; save one array with numpy.save"
+                .into()
+        }
+        (Ok(()), [0x80, 2..=5]) => {
+            "is a Python pickle; save the array with numpy.save(FILE, embeddings)".into()
+        }
+        _ => format!("not a .npy file ({error})"),
     }
 }
 

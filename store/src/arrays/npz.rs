@@ -12,11 +12,16 @@ use zip::result::ZipError;
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, ZipArchive, ZipWriter};
 
-use super::ArrayError;
 use super::header::Header;
+use super::{ArrayError, MOST_DIMENSIONS};
 
-/// Largest array that a moments file may hold: sigma of 16,384 dimensions.
-const MOST_NUMBERS: u64 = 1 << 28;
+/// Largest array that a moments file may hold: a sigma.
+const MOST_NUMBERS: u64 = (MOST_DIMENSIONS * MOST_DIMENSIONS) as u64;
+
+/// Most bytes that the arrays of a file of `raw` bytes may decompress to: zeros compress without end.
+fn most_unpacked(raw: u64) -> u64 {
+    raw.saturating_mul(32).saturating_add(32 << 20)
+}
 
 /// What a file of moments holds.
 #[derive(Debug, Clone, PartialEq)]
@@ -35,13 +40,20 @@ pub struct MeanCovariance {
 /// A file that cannot be read, arrays that are missing or are not such numbers.
 pub fn read_moments(path: &Path) -> Result<MeanCovariance, ArrayError> {
     let (io, format) = (ArrayError::io(path), ArrayError::format(path));
-    let file = BufReader::new(File::open(path).map_err(io)?);
-    let mut archive =
-        ZipArchive::new(file).map_err(|error| format(format!("not a .npz file ({error})")))?;
+    let file = File::open(path).map_err(&io)?;
+    let most = most_unpacked(file.metadata().map_err(io)?.len());
+    let mut archive = ZipArchive::new(BufReader::new(file))
+        .map_err(|error| format(format!("not a .npz file ({error})")))?;
+    let names = names(&archive);
     let mut array = |name: &str| {
-        read_array(&mut archive, name).map_err(|problem| format(format!("array `{name}`{problem}")))
+        read_array(&mut archive, name, most)
+            .map_err(|problem| format(format!("array `{name}`{problem}")))
     };
-    let missing = |name| format(format!("no array `{name}`; pytorch-fid writes `mu` and `sigma`"));
+    let missing = |name| {
+        format(format!(
+            "no array `{name}`, only {names}; pytorch-fid writes `mu` and `sigma`: numpy.savez(FILE, mu=…, sigma=…)"
+        ))
+    };
     let (mu_shape, mu) = array("mu")?.ok_or_else(|| missing("mu"))?;
     let (sigma_shape, sigma) = array("sigma")?.ok_or_else(|| missing("sigma"))?;
     let d = mu.len();
@@ -64,6 +76,26 @@ pub fn read_moments(path: &Path) -> Result<MeanCovariance, ArrayError> {
     })
 }
 
+/// The names of the arrays that are there, for a message.
+fn names(archive: &ZipArchive<impl Read + Seek>) -> String {
+    const MOST: usize = 8;
+    let plain = |c: char| if c.is_control() { '?' } else { c };
+    let mut names: Vec<String> = archive
+        .file_names()
+        .flatten()
+        .take(MOST)
+        .map(|name| {
+            name.strip_suffix(".npy").unwrap_or(&name).chars().take(60).map(plain).collect()
+        })
+        .map(|name: String| format!("`{name}`"))
+        .collect();
+    names.sort();
+    if archive.len() > MOST {
+        names.push(format!("{} more", archive.len() - MOST));
+    }
+    if names.is_empty() { "nothing at all".into() } else { names.join(", ") }
+}
+
 /// An array of the archive: its shape and its values. The order is of no concern, as a vector and a symmetric matrix read the
 /// same in both.
 type Array = (Vec<u64>, Vec<f64>);
@@ -72,6 +104,7 @@ type Array = (Vec<u64>, Vec<f64>);
 fn read_array(
     archive: &mut ZipArchive<impl Read + Seek>,
     name: &str,
+    most_bytes: u64,
 ) -> Result<Option<Array>, String> {
     let mut entry = match archive.by_name(&file_name(name)) {
         Ok(entry) => entry,
@@ -84,6 +117,12 @@ fn read_array(
         return Err(format!(" of shape {:?} is too large", header.shape));
     };
     let mut read = |width: u64| {
+        if numbers * width > most_bytes {
+            return Err(format!(
+                " of shape {:?} is too large for a file of this size",
+                header.shape
+            ));
+        }
         let mut bytes = Vec::new();
         (&mut entry)
             .take(numbers * width)
@@ -240,6 +279,10 @@ mod tests {
         let n = ("n", "'<f8'", &[][..], 1f64.to_le_bytes().to_vec());
         let text = of(&[mu, sigma("'<f8'", &[1, 1], 1.0), n]);
         assert!(text.ends_with("`n` is not a whole number of at least 2"), "{text}");
+        let zeros = [("mu", "'<f8'", &[2_200][..], vec![0; 2_200 * 8])];
+        let sigma = ("sigma", "'<f8'", &[2_200, 2_200][..], vec![0; 2_200 * 2_200 * 8]);
+        let bomb = written(&[zeros[0].clone(), sigma], CompressionMethod::Deflated);
+        assert!(bomb.len() < 100_000 && read(&bomb).unwrap_err().contains("too large"));
         assert!(read(b"neither").unwrap_err().contains("not a .npz file"));
     }
 }

@@ -59,6 +59,7 @@ pub(super) fn download(
             || format!("the snapshot of {id}"),
             |(dir, _)| missing_files(&dir, id, kind).join(", "),
         ),
+        advice: String::new(),
     })
 }
 

@@ -13,7 +13,7 @@ pub enum HubError {
         name: String,
     },
     /// The directory lacks files.
-    #[error("{}: not a complete {kind}: {missing} missing", dir.display())]
+    #[error("{}: not a complete {kind}: {missing} missing{advice}", dir.display())]
     Incomplete {
         /// The directory.
         dir: PathBuf,
@@ -21,6 +21,18 @@ pub enum HubError {
         kind: &'static str,
         /// What is missing.
         missing: String,
+        /// What to do, after a semicolon; may be empty.
+        advice: String,
+    },
+    /// A file where a directory is expected.
+    #[error("{}: is a file where the directory of a model ({kind}) is expected; {advice}", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What was expected.
+        kind: &'static str,
+        /// What to do.
+        advice: String,
     },
     /// Not in the cache, and the network may not be used.
     #[error(
@@ -78,6 +90,14 @@ pub enum HubError {
     Corrupt {
         /// The file.
         path: PathBuf,
+    },
+    /// A repository cannot be read or written to.
+    #[error("{id}: {problem}")]
+    Repository {
+        /// Hub id.
+        id: String,
+        /// What is wrong, and what to do.
+        problem: String,
     },
     /// A file could not be read.
     #[error("{}: {source}", path.display())]

@@ -8,15 +8,19 @@
 
 mod download;
 mod error;
+mod pickle;
+mod repository;
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::fs::File;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use hf_hub::Cache;
 
 pub use error::HubError;
+pub use pickle::pickle_advice;
+pub use repository::Repository;
 
 /// The encoder that FGD is named after.
 pub const GTE_SMALL: &str = "thenlper/gte-small";
@@ -74,6 +78,9 @@ impl Kind {
                 "processor_config.json",
                 "tokenizer_config.json",
                 "special_tokens_map.json",
+                // An adapter beside the weights is part of the model, as for `from_pretrained`.
+                "adapter_config.json",
+                "adapter_model.safetensors",
             ],
             Self::Adapter => &[],
         }
@@ -145,6 +152,10 @@ pub fn resolve(name: &str, kind: Kind, settings: &Settings) -> Result<Model, Hub
     if dir.is_dir() {
         return local(dir, kind);
     }
+    if dir.is_file() {
+        let advice = pickle::file_advice(dir, kind);
+        return Err(HubError::File { path: dir.into(), kind: kind.noun(), advice });
+    }
     let (id, revision) = name.split_once('@').unwrap_or((name, default_revision(name)));
     if !is_hub_id(id) || revision.is_empty() {
         return Err(HubError::Name { name: name.into() });
@@ -183,10 +194,31 @@ fn is_hub_id(id: &str) -> bool {
 fn local(dir: &Path, kind: Kind) -> Result<Model, HubError> {
     let missing = missing_files(dir, "", kind);
     if !missing.is_empty() {
+        let inside = models_inside(dir, kind);
+        // PEFT saves an adapter that has a name in a folder of that name.
+        if let ([only], Kind::Adapter) = (&inside[..], kind)
+            && models_inside(dir, Kind::Checkpoint).is_empty()
+        {
+            return local(only, kind);
+        }
+        let inside: Vec<String> = inside.iter().map(|dir| dir.display().to_string()).collect();
         return Err(HubError::Incomplete {
             dir: dir.into(),
             kind: kind.noun(),
             missing: missing.join(", "),
+            advice: match (pickle_advice(dir, kind), inside.is_empty()) {
+                (Some(advice), _) => advice,
+                (None, false) => format!("; give one of those inside: {}", inside.join(", ")),
+                // What tokenizers were before they were files of JSON.
+                (None, true) if dir.join("spiece.model").is_file() => {
+                    let shown = dir.display();
+                    format!(
+                        "; a tokenizer.json can be made: python -c \"from transformers import AutoTokenizer as T; \
+                         T.from_pretrained('{shown}').save_pretrained('{shown}')\""
+                    )
+                }
+                (None, true) => String::new(),
+            },
         });
     }
     let canonical =
@@ -198,6 +230,17 @@ fn local(dir: &Path, kind: Kind) -> Result<Model, HubError> {
         dir: dir.into(),
         revision: None,
     }))
+}
+
+/// Folders in `dir` that hold a model of this kind: named adapters, or the steps of a training run.
+fn models_inside(dir: &Path, kind: Kind) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(dir).into_iter().flatten().flatten();
+    let mut inside: Vec<PathBuf> = entries
+        .map(|entry| entry.path())
+        .filter(|path| path.is_dir() && missing_files(path, "", kind).is_empty())
+        .collect();
+    inside.sort();
+    inside
 }
 
 /// A directory that is itself a snapshot of the hub's cache keeps its id and commit.
@@ -251,12 +294,19 @@ fn shards(index: &Path) -> Option<BTreeSet<String>> {
     )
 }
 
+/// The folder of a revision and its commit. Neither a revision nor what a file of the cache calls its commit may lead out of the
+/// repository's folder.
 fn snapshot(id: &str, revision: &str, settings: &Settings) -> Option<(PathBuf, String)> {
+    let inside =
+        |path: &str| Path::new(path).components().all(|part| matches!(part, Component::Normal(_)));
+    if !inside(revision) {
+        return None;
+    }
     let repository = settings.cache.join(format!("models--{}", id.replace('/', "--")));
     let commit = std::fs::read_to_string(repository.join("refs").join(revision))
         .map_or_else(|_| revision.to_owned(), |text| text.trim().to_owned());
     let dir = repository.join("snapshots").join(&commit);
-    dir.is_dir().then_some((dir, commit))
+    (inside(&commit) && dir.is_dir()).then_some((dir, commit))
 }
 
 fn cached(id: &str, revision: &str, kind: Kind, settings: &Settings) -> Option<Model> {

@@ -5,10 +5,16 @@
 //! METEOR 1.5, a stem match earns nothing in the first place; it is taken where it costs no chunk, or where it is the
 //! only possibility for both of its words.
 
+use std::cmp::Reverse;
+use std::collections::HashMap;
+
 use super::super::corpus::WordId;
 
 /// Partial alignments kept after each word, as in METEOR 1.5.
 const BEAM: usize = 40;
+
+/// Positions of one word that are tried for its twin, the nearest; no caption has a word so often.
+const MOST_OPTIONS: usize = 64;
 
 /// How two words are alike.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,20 +65,31 @@ fn options(
 ) -> Vec<Vec<Match>> {
     // Identical captions need no stems: with them the beam might miss the identity.
     let stems = candidate != reference;
-    let positions = |at: usize, stage: Stage| {
-        let word = reference[at];
-        let alike = |other: WordId| match stage {
-            Stage::Exact => other == word,
-            Stage::Stem => stems && other != word && stem(other) == stem(word),
-        };
-        let found = candidate.iter().enumerate().filter(|&(_, &other)| alike(other));
-        found
-            .map(|(position, _)| Match { candidate: position, reference: at, stage })
-            .collect::<Vec<_>>()
-    };
+    let (mut words, mut stemmed) = (HashMap::new(), HashMap::new());
+    for (position, &word) in candidate.iter().enumerate() {
+        words.entry(word).or_insert_with(Vec::new).push(position);
+        stemmed.entry(stem(word)).or_insert_with(Vec::new).push(position);
+    }
+    let none = Vec::new();
     (0..reference.len())
-        .map(|at| [positions(at, Stage::Exact), positions(at, Stage::Stem)].concat())
+        .map(|at| {
+            let word = reference[at];
+            let matched =
+                |stage| move |position| Match { candidate: position, reference: at, stage };
+            let exact = nearest(words.get(&word).unwrap_or(&none), at).iter().copied();
+            let alike = stemmed.get(&stem(word)).filter(|_| stems).unwrap_or(&none);
+            let alike = nearest(alike, at).iter().copied().filter(|&at| candidate[at] != word);
+            exact.map(matched(Stage::Exact)).chain(alike.map(matched(Stage::Stem))).collect()
+        })
         .collect()
+}
+
+/// Those of the ascending `positions` that lie nearest to `at`, where there are very many.
+fn nearest(positions: &[usize], at: usize) -> &[usize] {
+    let most = MOST_OPTIONS.min(positions.len());
+    let middle = positions.partition_point(|&position| position < at);
+    let first = middle.saturating_sub(most / 2).min(positions.len() - most);
+    &positions[first..first + most]
 }
 
 /// The matches that are the only possibility for both of their words; the search takes them as given.
@@ -86,11 +103,9 @@ fn fixed(options: &[Vec<Match>], candidate_length: usize) -> Vec<Option<Match>> 
     options.iter().map(only).collect()
 }
 
-/// A partial alignment: decisions for the first words of the reference.
-#[derive(Clone)]
-struct Path {
-    matches: Vec<Match>,
-    used: Vec<bool>,
+/// What a partial alignment is judged by: decisions for the first words of the reference.
+#[derive(Debug, Clone, Copy)]
+struct Standing {
     exact: usize,
     chunks: usize,
     distance: usize,
@@ -98,61 +113,118 @@ struct Path {
     next: Option<usize>,
 }
 
-impl Path {
-    fn take(&mut self, option: Match) {
-        self.used[option.candidate] = true;
+impl Standing {
+    fn take(mut self, option: Match) -> Self {
         self.exact += usize::from(option.stage == Stage::Exact);
         self.chunks += usize::from(self.next.is_some_and(|next| next != option.candidate));
         self.next = Some(option.candidate + 1);
-        self.matches.push(option);
+        self
     }
 
-    fn skip(&mut self) {
+    fn skip(mut self) -> Self {
         self.chunks += usize::from(self.next.take().is_some());
+        self
     }
 
     /// Ascending from the best.
-    fn rank(&self) -> (std::cmp::Reverse<usize>, usize, usize) {
-        (std::cmp::Reverse(self.exact), self.chunks, self.distance)
+    fn rank(&self) -> (Reverse<usize>, usize, usize) {
+        (Reverse(self.exact), self.chunks, self.distance)
     }
 }
 
-fn search(options: &[Vec<Match>], fixed: &[Option<Match>], candidate_length: usize) -> Vec<Match> {
-    let mut used = vec![false; candidate_length];
-    fixed.iter().flatten().for_each(|option| used[option.candidate] = true);
-    let start = Path { matches: Vec::new(), used, exact: 0, chunks: 0, distance: 0, next: None };
-    let mut paths = vec![start];
-    for (options, fixed) in options.iter().zip(fixed) {
-        paths.sort_by_key(Path::rank);
-        paths.truncate(BEAM);
-        let mut extended = Vec::with_capacity(paths.len());
-        for mut path in paths {
-            if let Some(option) = fixed {
-                path.distance += option.distance();
-                path.take(*option);
-                extended.push(path);
-                continue;
-            }
-            for option in options {
-                if path.used[option.candidate] {
-                    continue;
-                }
-                let mut longer = path.clone();
-                longer.take(*option);
-                extended.push(longer);
-                // METEOR 1.5 charges a match's distance to the paths that come after it in this list, those that
-                // pass the match by included, not to the one that takes it. It decides ties, and published values
-                // depend on it, so it is done alike.
-                path.distance += option.distance();
-            }
-            path.skip();
-            extended.push(path);
-        }
-        paths = extended;
+/// A partial alignment that is kept.
+struct Path {
+    standing: Standing,
+    /// Candidate positions that are taken.
+    used: Vec<u64>,
+    /// The last of its matches in the trail.
+    last: Option<usize>,
+}
+
+impl Path {
+    fn has(&self, position: usize) -> bool {
+        self.used[position / 64] >> (position % 64) & 1 == 1
     }
-    paths.iter_mut().for_each(Path::skip);
-    paths.sort_by_key(Path::rank);
-    paths.swap_remove(0).matches
+
+    fn mark(&mut self, position: usize) {
+        self.used[position / 64] |= 1 << (position % 64);
+    }
+}
+
+/// A way for a path to go on: its place among the paths, and the match that it takes.
+struct Step {
+    /// Its place among all ways.
+    order: usize,
+    path: usize,
+    option: Option<Match>,
+    standing: Standing,
+}
+
+/// Time is that of [`BEAM`] × [`MOST_OPTIONS`] steps for each word of the reference.
+fn search(options: &[Vec<Match>], fixed: &[Option<Match>], candidate_length: usize) -> Vec<Match> {
+    let standing = Standing { exact: 0, chunks: 0, distance: 0, next: None };
+    let mut start = Path { standing, used: vec![0; candidate_length.div_ceil(64)], last: None };
+    fixed.iter().flatten().for_each(|option| start.mark(option.candidate));
+    let mut paths = vec![start];
+    // The matches of all paths, each with the one before it on its path.
+    let mut trail: Vec<(Match, Option<usize>)> = Vec::new();
+    for (at, (choices, fixed)) in options.iter().zip(fixed).enumerate() {
+        let mut steps = steps(&paths, choices, *fixed);
+        // As METEOR does: of equals the one that was found first stays. Chunks are all closed at the end.
+        let key = |step: &Step| match at + 1 == options.len() {
+            true => (step.standing.skip().rank(), step.order),
+            false => (step.standing.rank(), step.order),
+        };
+        if steps.len() > BEAM {
+            steps.select_nth_unstable_by_key(BEAM, key);
+            steps.truncate(BEAM);
+        }
+        steps.sort_unstable_by_key(key);
+        let walked = steps.into_iter().map(|step| {
+            let Path { used, last, .. } = &paths[step.path];
+            let mut path = Path { standing: step.standing, used: used.clone(), last: *last };
+            if let Some(option) = step.option {
+                path.mark(option.candidate);
+                trail.push((option, path.last));
+                path.last = Some(trail.len() - 1);
+            }
+            path
+        });
+        paths = walked.collect();
+    }
+    let mut matches = Vec::new();
+    let mut last = paths[0].last;
+    while let Some(at) = last {
+        matches.push(trail[at].0);
+        last = trail[at].1;
+    }
+    matches.reverse();
+    matches
+}
+
+/// Every way for the paths to go on over the next word of the reference.
+fn steps(paths: &[Path], options: &[Match], fixed: Option<Match>) -> Vec<Step> {
+    let mut steps: Vec<Step> = Vec::with_capacity(paths.len() * (options.len() + 1));
+    let mut push = |path, option, standing| {
+        steps.push(Step { order: steps.len(), path, option, standing });
+    };
+    for (path, Path { standing, .. }) in paths.iter().enumerate() {
+        let mut standing = *standing;
+        if let Some(option) = fixed {
+            standing.distance += option.distance();
+            push(path, fixed, standing.take(option));
+            continue;
+        }
+        for &option in options.iter().filter(|option| !paths[path].has(option.candidate)) {
+            push(path, Some(option), standing.take(option));
+            // METEOR 1.5 charges a match's distance to the paths that come after it in this list, those that
+            // pass the match by included, not to the one that takes it. It decides ties, and published values
+            // depend on it, so it is done alike.
+            standing.distance += option.distance();
+        }
+        push(path, None, standing.skip());
+    }
+    steps
 }
 
 fn chunks(matches: &[Match]) -> usize {
@@ -183,6 +255,16 @@ mod tests {
         let alignment = exact(&[0, 0], &[0, 0, 0]);
         assert_eq!(alignment.matches.len(), 2);
         assert_eq!(exact(&[], &[1]).chunks, 0);
+    }
+
+    #[test]
+    fn a_word_without_end_is_aligned_with_itself() {
+        let many = vec![7; 2_000];
+        let alignment = exact(&many, &many);
+        assert_eq!((alignment.matches.len(), alignment.chunks), (2_000, 1));
+        // Two words in turns, shifted by one: quadratic in options, thousands of paths alike.
+        let turns = |first: u32| (0..2_000).map(|at| first ^ (at & 1)).collect::<Vec<_>>();
+        assert!(exact(&turns(0), &turns(1)).matches.len() >= 1_999);
     }
 
     #[test]

@@ -6,7 +6,7 @@ mod function_words;
 use rayon::prelude::*;
 use rust_stemmers::{Algorithm, Stemmer};
 
-use super::corpus::{Corpus, WordId};
+use super::corpus::{Corpus, WordId, alignable};
 use super::scores::Scores;
 use crate::MetricError;
 use crate::metric::{Definition, Evaluation, Group, Metric};
@@ -118,7 +118,8 @@ impl Lexicon {
     }
 
     fn row(&self, candidate: &[WordId], reference: &[WordId]) -> [f64; COLUMNS] {
-        let alignment = align(candidate, reference, |word| self.stems[word as usize]);
+        let stem = |word: WordId| self.stems[word as usize];
+        let alignment = align(alignable(candidate), alignable(reference), stem);
         let weight = |word: WordId| self.weights[word as usize];
         let matched = |side: fn(&Match) -> usize, words: &[WordId]| -> f64 {
             alignment

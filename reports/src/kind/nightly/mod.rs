@@ -4,9 +4,12 @@ mod trends;
 
 use std::collections::BTreeSet;
 
-use fgd_record::NightlyVerdict::{Improved, InsufficientHistory, Invalid, Regressed, Unchanged};
+use fgd_record::NightlyVerdict::{
+    Improved, InsufficientHistory, Invalid, Moved, NewSeries, Regressed, Unchanged,
+};
 use fgd_record::{
-    NightlyFinding, NightlyResults, NightlyStep, NightlyVerdict, Record, StepOutcome,
+    NightlyFailure, NightlyFinding, NightlyResults, NightlyStep, NightlyVerdict, Record,
+    StepOutcome, Trend,
 };
 
 use super::{Kind, gates, provenance};
@@ -22,11 +25,12 @@ impl Kind for NightlyResults {
     fn document(&self, record: &Record) -> Document {
         let mut document = Document::new(&format!("Nightly {}, {}", self.suite, day(&self.night)));
         let (night, cpu) = (&self.night, &record.host.cpu);
-        document.line(format!("night of {night} · {cpu} · {}", counts(self)));
         verdict(&mut document, self);
+        document.line(format!("night of {night} · {cpu} · {}", counts(self)));
         document.table(gates::table(&self.gates, ["gate", "holds", "why"]));
+        document.entries("Failed", self.failures.iter().map(failure));
         document.entries("News", self.findings.iter().filter(is_news).map(reason));
-        document.table(findings(self.findings.iter()));
+        document.table(findings(self.findings.iter(), &self.trends));
         document.table(steps(&self.steps));
         document.signed(record, provenance::tables(record, None))
     }
@@ -66,7 +70,7 @@ impl Kind for NightlyResults {
     fn page(&self, _record: &Record, system: &str) -> Option<Document> {
         let mut document = Document::new(&format!("{system} in suite {}", self.suite));
         let tonight = || self.findings.iter().filter(|f| f.system == system);
-        document.table(findings(tonight()));
+        document.table(findings(tonight(), &self.trends));
         document.entries("Why", tonight().map(reason));
         let trends = self.trends.iter().filter(|trend| trend.system == system);
         document.figures(trends.map(trends::figure));
@@ -76,8 +80,8 @@ impl Kind for NightlyResults {
 
 fn counts(results: &NightlyResults) -> String {
     let mut parts = vec![counted(results.findings.len() as u64, "figure")];
-    for verdict in [Regressed, Invalid, Improved, InsufficientHistory, Unchanged] {
-        match of(results, verdict).len() {
+    for verdict in NightlyVerdict::ALL {
+        match results.findings.iter().filter(|f| f.verdict == verdict).count() {
             0 => {}
             count => parts.push(format!("{count} {}", verdict.name())),
         }
@@ -85,34 +89,23 @@ fn counts(results: &NightlyResults) -> String {
     parts.join(" · ")
 }
 
-/// The figures of a verdict.
-fn of(results: &NightlyResults, verdict: NightlyVerdict) -> Vec<String> {
-    let findings = results.findings.iter().filter(|f| f.verdict == verdict);
-    findings.map(title).collect()
-}
-
 fn title(finding: &NightlyFinding) -> String {
     format!("{} {}", finding.system, finding.metric)
 }
 
 fn verdict(document: &mut Document, results: &NightlyResults) {
-    let (mut regressed, invalid) = (of(results, Regressed), of(results, Invalid));
-    let crossed = results.gates.iter().filter(|gate| gate.passed == Some(false));
-    regressed.extend(crossed.map(|gate| gate.condition.clone()));
-    let tone = match (regressed.is_empty(), invalid.is_empty()) {
-        (false, _) => Tone::Bad,
-        (true, false) => Tone::Warning,
-        (true, true) => Tone::Good,
+    let tone = match results.verdict {
+        Regressed => Tone::Bad,
+        _ if results.has_failed() => Tone::Bad,
+        Invalid | Moved | NewSeries => Tone::Warning,
+        _ => Tone::Good,
     };
-    let mut text = match results.verdict {
-        _ if !regressed.is_empty() => format!("REGRESSED: {}", regressed.join(", ")),
-        Improved => format!("IMPROVED: {}", of(results, Improved).join(", ")),
-        _ => "NO REGRESSION".to_string(),
-    };
-    if !invalid.is_empty() {
-        text += &format!(". WITHOUT A FIGURE: {}", invalid.join(", "));
-    }
-    document.notice(tone, text);
+    document.verdict(tone, results.headline());
+}
+
+fn failure(failure: &NightlyFailure) -> Entry {
+    let detail = if failure.allowed { "allowed to fail" } else { "failed" };
+    Entry::new(&failure.subject, detail).field("why", &failure.reason)
 }
 
 /// Whether something is not as it was, or was measured twice.
@@ -123,13 +116,17 @@ fn is_news(finding: &&NightlyFinding) -> bool {
 fn reason(finding: &NightlyFinding) -> Entry {
     let figure = followed(finding.value, &finding.unit);
     let detail = format!("{}, {figure}", finding.verdict.name());
-    Entry::new(&title(finding), detail).field("why", &finding.reason)
+    let entry = Entry::new(&title(finding), detail).field("why", &finding.reason);
+    match &finding.since {
+        Some(night) => entry.field("since", &day(night)),
+        None => entry,
+    }
 }
 
-fn findings<'a>(findings: impl Iterator<Item = &'a NightlyFinding>) -> Table {
+fn findings<'a>(findings: impl Iterator<Item = &'a NightlyFinding>, trends: &[Trend]) -> Table {
     let tone = |verdict| match verdict {
         Regressed => Tone::Bad,
-        Invalid => Tone::Warning,
+        Invalid | Moved | NewSeries => Tone::Warning,
         Improved => Tone::Good,
         InsufficientHistory => Tone::Dim,
         Unchanged => Tone::Plain,
@@ -139,7 +136,10 @@ fn findings<'a>(findings: impl Iterator<Item = &'a NightlyFinding>) -> Table {
         .text("verdict", |f| Cell::from(f.verdict.name()).tone(tone(f.verdict)))
         .text("system", |f| Cell::subject(&f.system))
         .text("figure", |f| &f.metric)
-        .number("tonight", |f| figure(f.value, f).strong())
+        .number("tonight", |f| {
+            let trend = trends::values(trends, f);
+            Cell { trend, ..figure(f.value, f).strong() }
+        })
         .number("accepted", |f| figure(f.level, f))
         .number("change", |f| Cell::new(f.change.map_or(MISSING.into(), change), f.change))
         .remark("accepted: the accepted value of a quality, the median of the accepted runs of a speed.")

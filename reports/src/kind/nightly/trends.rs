@@ -1,9 +1,20 @@
 //! The pictures of a history: each series over time, with its band and the places where its level changed.
 
-use fgd_record::Trend;
+use fgd_record::{NightlyFinding, Trend};
 
 use crate::document::number::{change, day, followed};
 use crate::document::{Cell, Figure, Plot, Table, Tone, visible};
+
+/// Nights of a figure that are drawn beside it.
+const DRAWN: usize = 60;
+
+/// The last values of a figure, for the small picture beside it.
+pub fn values(trends: &[Trend], finding: &NightlyFinding) -> Vec<Option<f64>> {
+    let is_of = |trend: &&Trend| trend.system == finding.system && trend.metric == finding.metric;
+    let Some(trend) = trends.iter().find(is_of) else { return Vec::new() };
+    let skipped = trend.points.len().saturating_sub(DRAWN);
+    trend.points[skipped..].iter().map(|point| point.value).collect()
+}
 
 /// The picture of a trend.
 pub fn figure(trend: &Trend) -> Figure {

@@ -37,3 +37,11 @@ for (const table of document.querySelectorAll("table.sortable")) {
     heading.replaceChildren(button);
   });
 }
+
+/** A part that is folded away opens when the address leads to it. */
+function unfold() {
+  const target = document.getElementById(decodeURIComponent(location.hash.slice(1)));
+  for (let part = target?.closest("details"); part; part = part.parentElement.closest("details")) part.open = true;
+}
+window.addEventListener("hashchange", unfold);
+unfold();

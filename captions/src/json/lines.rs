@@ -2,31 +2,47 @@
 
 use serde_json::Value;
 
-use super::Format;
-use super::builder::Builder;
-use super::column::Picker;
-use super::error::ReadProblem;
-use super::finding::{Finding, FindingKind};
+use super::HALF_CHARACTER;
 use super::record::{Records, kind};
+use super::repair::{self, Parsed};
+use crate::Format;
+use crate::builder::Builder;
+use crate::column::Picker;
+use crate::error::ReadProblem;
+use crate::finding::{Finding, FindingKind};
 
 /// Reads `content`, which starts `skip` bytes into the file.
-pub(super) fn read(
+pub(crate) fn read(
     content: &[u8],
     skip: usize,
     picker: &Picker<'_>,
     rows: &mut Builder,
 ) -> Result<Format, ReadProblem> {
+    if goes_over_lines(content) {
+        return super::read(content, skip, picker, rows).map(|_| Format::Jsonl);
+    }
     let mut records = Records::new(rows, picker);
     let mut first_error = None;
+    let mut first = true;
     let mut offset = skip;
     for (number, bytes) in (1..).zip(content.split(|&byte| byte == b'\n')) {
         let text = String::from_utf8_lossy(bytes);
-        if !text.trim().is_empty() {
-            match serde_json::from_str(&text) {
-                Ok(Value::Object(record)) => records.record(Some(number), None, &record),
-                Ok(other) => {
+        let text = text.trim();
+        if !text.is_empty() {
+            match repair::parse(text) {
+                Ok(Parsed { value: Value::Object(record), half_character }) => {
+                    if std::mem::take(&mut first) {
+                        records.know(&record);
+                    }
+                    records.record(Some(number), None, &record);
+                    if half_character {
+                        records.find(Finding::error(FindingKind::BrokenJson, HALF_CHARACTER));
+                    }
+                }
+                Ok(Parsed { value, .. }) if records.bare(&value) => {}
+                Ok(Parsed { value, .. }) => {
                     records.next_row();
-                    let message = format!("line {number} is {}, not a record", kind(&other));
+                    let message = format!("line {number} is {}, not a record", kind(&value));
                     first_error.get_or_insert(message.clone());
                     records.find(Finding::error(FindingKind::WrongType, message));
                 }
@@ -52,6 +68,18 @@ pub(super) fn read(
     match first_error {
         Some(message) if records.is_empty() => Err(ReadProblem::Json(message)),
         _ => records.finish().map(|()| Format::Jsonl),
+    }
+}
+
+/// Whether the first record is written over several lines, as by a program that writes one pretty document after the other. A file
+/// whose first line is merely damaged has its next record on the next line.
+fn goes_over_lines(content: &[u8]) -> bool {
+    let mut lines = content.split(|&byte| byte == b'\n').map(<[u8]>::trim_ascii);
+    let mut lines = lines.by_ref().filter(|line| !line.is_empty());
+    match (lines.next(), lines.next()) {
+        (Some(b"{" | b"[" | b"[{"), _) => true,
+        (Some([b'{' | b'[', .., b',' | b'{' | b'[']), Some(second)) => !second.starts_with(b"{"),
+        _ => false,
     }
 }
 

@@ -1,0 +1,40 @@
+//! Plain text with one caption per line, for what needs no ids: sets compared as wholes, embeddings, moments.
+
+use super::Format;
+use super::builder::Builder;
+use super::column::Picker;
+use super::error::ReadProblem;
+use super::finding::{Finding, FindingKind};
+
+/// Reads `content`, which starts `skip` bytes into the file.
+pub(super) fn read(
+    content: &[u8],
+    skip: usize,
+    picker: &Picker<'_>,
+    rows: &mut Builder,
+) -> Result<Format, ReadProblem> {
+    if picker.needs_ids() {
+        return Err(ReadProblem::NoIds);
+    }
+    let mut offset = skip;
+    let mut row = 0;
+    for (number, bytes) in (1..).zip(content.split(|&byte| byte == b'\n')) {
+        let text = String::from_utf8_lossy(bytes);
+        let text = text.trim_end_matches('\r');
+        if !text.trim().is_empty() {
+            row += 1;
+            rows.push(row, Some(number), "", text.to_owned());
+            if let Err(error) = std::str::from_utf8(bytes) {
+                let at = error.valid_up_to();
+                let message = format!(
+                    "byte 0x{:02X} at offset {} (line {number}) is not UTF-8; save the file as UTF-8",
+                    bytes[at],
+                    offset + at
+                );
+                rows.find(Finding::error(FindingKind::NotUtf8, message).at(row));
+            }
+        }
+        offset += bytes.len() + 1;
+    }
+    Ok(Format::Lines)
+}

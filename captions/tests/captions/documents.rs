@@ -1,0 +1,365 @@
+//! The files of other programs are read as what they are, in either role, and what is doubtful is said.
+
+use std::path::PathBuf;
+
+use fgd_captions::{
+    CaptionFile, FindingKind, Format, ReadError, ReadOptions, Role, Severity, is_valid, read,
+};
+
+/// The captions as `id=text` with ` | ` between them.
+fn told(file: &CaptionFile) -> String {
+    let captions = file.captions.iter().map(|c| format!("{}={}", c.id, c.text));
+    captions.collect::<Vec<_>>().join(" | ")
+}
+
+fn read_as(name: &str, content: &str, options: &ReadOptions) -> Result<CaptionFile, ReadError> {
+    let folder = tempfile::tempdir().unwrap();
+    let path: PathBuf = folder.path().join(name);
+    std::fs::write(&path, content).unwrap();
+    read(&path, options)
+}
+
+fn submission(name: &str, content: &str) -> CaptionFile {
+    read_as(name, content, &ReadOptions::default()).unwrap()
+}
+
+fn references(name: &str, content: &str) -> CaptionFile {
+    let options = ReadOptions { role: Role::References, ..ReadOptions::default() };
+    read_as(name, content, &options).unwrap()
+}
+
+fn has(file: &CaptionFile, kind: FindingKind, severity: Severity) -> bool {
+    file.findings.iter().any(|finding| (finding.kind, finding.severity) == (kind, severity))
+}
+
+#[test]
+fn known_documents_are_named_and_read() {
+    for (document, name, content, as_submission, as_references) in [
+        (
+            "Karpathy split file",
+            "a.json",
+            r#"{"dataset": "coco", "images": [{"filename": "7.jpg", "cocoid": 7, "split": "test", "sentences": [{"raw": "a bus", "tokens": ["a", "bus"]}, {"raw": "a red bus", "tokens": []}]}]}"#,
+            "7.jpg=a bus | 7.jpg=a red bus",
+            "7.jpg=a bus | 7.jpg=a red bus",
+        ),
+        (
+            "TextCaps file",
+            "a.json",
+            r#"{"dataset_type": "val", "dataset_name": "textcaps", "data": [{"image_id": "0a", "caption_str": "a sign", "reference_strs": ["a sign", "x"]}]}"#,
+            "0a=a sign",
+            "0a=a sign",
+        ),
+        (
+            "VizWiz annotations",
+            "a.json",
+            r#"{"images": [{"id": 1, "file_name": "VizWiz_1.jpg"}], "annotations": [{"image_id": 1, "caption": "a can", "is_rejected": false, "is_precanned": false}, {"image_id": 1, "caption": "Quality issues", "is_rejected": true, "is_precanned": true}, {"image_id": 2, "caption": "canned", "is_rejected": 0, "is_precanned": 1}]}"#,
+            "1=a can",
+            "1=a can",
+        ),
+        (
+            "COCO annotations",
+            "nocaps.json",
+            r#"{"images": [{"id": 4, "open_images_id": "f0", "file_name": "f0.jpg"}], "annotations": [{"image_id": 4, "id": 0, "caption": "a bed"}]}"#,
+            "4=a bed",
+            "4=a bed",
+        ),
+        (
+            "localized narratives",
+            "a.jsonl",
+            "{\"dataset_id\": \"x\", \"image_id\": \"9f\", \"annotator_id\": 3, \"caption\": \"In this image\", \"timed_caption\": []}\n",
+            "9f=In this image",
+            "9f=In this image",
+        ),
+        (
+            "LLaVA conversations",
+            "a.json",
+            r#"[{"id": "0", "image": "coco/7.jpg", "conversations": [{"from": "human", "value": "<image>\nDescribe."}, {"from": "gpt", "value": "a bus"}]}]"#,
+            "coco/7.jpg=a bus",
+            "coco/7.jpg=a bus",
+        ),
+        (
+            "LLaVA answers",
+            "a.jsonl",
+            "{\"question_id\": 7, \"prompt\": \"Describe.\", \"text\": \"a bus\", \"answer_id\": \"k\", \"model_id\": \"m\"}\n",
+            "7=a bus",
+            "7=a bus",
+        ),
+        (
+            "chat messages",
+            "a.json",
+            r#"[{"messages": [{"role": "user", "content": "?"}, {"role": "assistant", "content": "a bus"}], "images": ["7.jpg"]}]"#,
+            "7.jpg=a bus",
+            "7.jpg=a bus",
+        ),
+        (
+            "inspect_ai log",
+            "a.json",
+            r#"{"version": 2, "eval": {"task": "captions"}, "samples": [{"id": 7, "epoch": 1, "input": "Describe.", "target": "A red bus.", "output": {"completion": "a bus"}}]}"#,
+            "7=a bus",
+            "7=A red bus.",
+        ),
+        (
+            "lmms-eval samples",
+            "a.jsonl",
+            "{\"doc_id\": 0, \"doc\": {\"image_id\": 7}, \"target\": [\"A red bus.\", \"A bus.\"], \"resps\": [[\"a bus \"]], \"filtered_resps\": [\"a bus\"]}\n",
+            "7=a bus",
+            "7=A red bus. | 7=A bus.",
+        ),
+        (
+            "answer of the Hugging Face dataset viewer",
+            "a.json",
+            r#"{"features": [], "rows": [{"row_idx": 0, "row": {"image_id": 7, "caption": "a bus"}, "truncated_cells": []}]}"#,
+            "7=a bus",
+            "7=a bus",
+        ),
+        (
+            "OpenAI batch output",
+            "a.jsonl",
+            "{\"id\": \"b\", \"custom_id\": \"7.jpg\", \"response\": {\"body\": {\"choices\": [{\"message\": {\"content\": \"a bus\"}}]}}}\n",
+            "7.jpg=a bus",
+            "7.jpg=a bus",
+        ),
+        (
+            "VLMEvalKit table",
+            "a.tsv",
+            "index\timage\tquestion\tanswer\tprediction\n7\t/9j/4AAQ\tDescribe.\t['A red bus.', 'A bus.']\ta bus\n8\t/9j/4AAR\tDescribe.\t['Two dogs.']\tdogs\n",
+            "7=a bus | 8=dogs",
+            "7=A red bus. | 7=A bus. | 8=Two dogs.",
+        ),
+        (
+            "Flickr30k results file",
+            "results.csv",
+            "image_name| comment_number| comment\n7.jpg| 0| A bus , red .\n7.jpg| 1| A bus .\n",
+            "7.jpg=A bus , red . | 7.jpg=A bus .",
+            "7.jpg=A bus , red . | 7.jpg=A bus .",
+        ),
+        (
+            "Clotho caption file",
+            "a.csv",
+            "file_name,caption_1,caption_2,caption_3\n7.wav,rain falls,it rains,\n",
+            "7.wav=rain falls | 7.wav=it rains",
+            "7.wav=rain falls | 7.wav=it rains",
+        ),
+        (
+            "Flickr8k token file, without the number (#0) behind each id",
+            "tokens.txt",
+            "7_a.jpg#0\tA bus , red .\n7_a.jpg#1\tA bus .\n",
+            "7_a.jpg=A bus , red . | 7_a.jpg=A bus .",
+            "7_a.jpg=A bus , red . | 7_a.jpg=A bus .",
+        ),
+    ] {
+        let file = submission(name, content);
+        assert_eq!(told(&file), as_submission, "{document}");
+        assert_eq!(file.document, Some(document));
+        assert!(is_valid(&file.findings), "{document}: {:?}", file.findings);
+        let is_noted = has(&file, FindingKind::Document, Severity::Note);
+        assert_eq!(is_noted, !document.starts_with("COCO"), "{document}");
+        assert_eq!(told(&references(name, content)), as_references, "{document}");
+    }
+    let vizwiz = r#"{"annotations": [{"image_id": 1, "caption": "a", "is_rejected": true}, {"image_id": 2, "caption": "b", "is_rejected": false}]}"#;
+    let file = submission("a.json", vizwiz);
+    assert!(has(&file, FindingKind::LeftOut, Severity::Note));
+    assert_eq!(told(&file), "2=b");
+}
+
+#[test]
+fn objects_are_read_by_what_is_in_them_and_their_own_keys_are_no_captions() {
+    for content in [
+        r#"{"columns": ["image_id", "caption"], "index": [0, 1], "data": [[7, "a bus"], [8, "dogs"]]}"#,
+        r#"{"image_id": {"0": 7, "1": 8}, "caption": {"0": "a bus", "1": "dogs"}}"#,
+        r#"{"image_id": [7, 8], "caption": ["a bus", "dogs"]}"#,
+        r#"{"schema": {"fields": []}, "data": [{"index": 0, "image_id": 7, "caption": "a bus"}, {"index": 1, "image_id": 8, "caption": "dogs"}]}"#,
+        r#"{"0": {"image_id": 7, "caption": "a bus"}, "1": {"image_id": 8, "caption": "dogs"}}"#,
+        r#"[[7, "a bus"], [8, "dogs"]]"#,
+        r#"{"7": [{"caption": "a bus"}], "8": [{"caption": "dogs"}]}"#,
+        r#"{"7": {"caption": "a bus"}, "8": {"caption": "dogs"}}"#,
+        r#"{"results": [{"image_id": 7, "caption": "a bus"}, {"image_id": 8, "caption": "dogs"}], "model": "m", "epoch": 3}"#,
+        r#"{"model": "m", "config": {"beams": 3}, "predictions": [{"image_id": 7, "pred": "a bus"}, {"image_id": 8, "pred": "dogs"}]}"#,
+        r#"{"model": "m", "epoch": 3, "results": {"7": "a bus", "8": "dogs"}}"#,
+        r#"{"videos": [{"video_id": "7"}], "sentences": [{"video_id": 7, "caption": "a bus"}, {"video_id": 8, "caption": "dogs"}]}"#,
+        r#"{"train": [{"image_id": 7, "caption": "a bus"}], "val": [{"image_id": 8, "caption": "dogs"}]}"#,
+        r#"[{"image": {"bytes": null, "path": "7"}, "caption": "a bus"}, {"image": {"path": "8"}, "caption": "dogs"}]"#,
+        "{\n  \"image_id\": 7,\n  \"caption\": \"a bus\"\n}\n{\n  \"image_id\": 8,\n  \"caption\": \"dogs\"\n}\n",
+    ] {
+        for name in ["a.json", "a.jsonl"] {
+            if name == "a.jsonl" && !content.starts_with("{\n") {
+                continue;
+            }
+            let file = submission(name, content);
+            assert_eq!(told(&file), "7=a bus | 8=dogs", "{content}");
+            assert!(is_valid(&file.findings), "{content}: {:?}", file.findings);
+        }
+    }
+}
+
+#[test]
+fn fields_lead_into_any_nested_record() {
+    let ask = |id: &str, caption: &str, content: &str| {
+        let options = ReadOptions {
+            id_column: Some(id.into()),
+            caption_column: Some(caption.into()),
+            ..ReadOptions::default()
+        };
+        let name = if content.starts_with("{\"a\"") { "a.jsonl" } else { "a.json" };
+        read_as(name, content, &options).map(|file| told(&file))
+    };
+    for (id, caption, content) in [
+        ("meta.file", "out[].text", r#"[{"meta": {"file": "7"}, "out": [{"text": "a bus"}]}]"#),
+        (
+            "data.items.file",
+            "data.items[].talk[who=model].say",
+            r#"{"data": {"n": 1, "items": [{"file": "7", "talk": [{"who": "user", "say": "?"}, {"who": "model", "say": "a bus"}]}]}}"#,
+        ),
+        (
+            "images[split=test].name",
+            "images[split=test].s.raw",
+            r#"{"images": [{"name": "7", "split": "test", "s": [{"raw": "a bus"}]}, {"name": "8", "split": "val", "s": [{"raw": "x"}]}]}"#,
+        ),
+        ("a.b", "c.d", "{\"a\": {\"b\": 7}, \"c\": {\"d\": \"a bus\"}}\n"),
+        ("x.id", "x.t", r#"{"results": [{"x": {"id": 7, "t": "a bus"}}], "model": "m"}"#),
+    ] {
+        assert_eq!(ask(id, caption, content).unwrap(), "7=a bus", "{id} {caption}");
+    }
+    let message = ask("x.id", "x.nothing", r#"[{"x": {"id": 7}}]"#).unwrap_err().to_string();
+    assert!(message.contains("`x.nothing`") && message.contains("`x`"), "{message}");
+}
+
+#[test]
+fn cells_are_undone_where_a_program_did_the_same_to_all() {
+    for (content, expected, kind) in [
+        (
+            "image_id,caption\n7,\"['a bus', 'a red bus']\"\n8,['dogs']\n",
+            "7=a bus | 7=a red bus | 8=dogs",
+            FindingKind::ListCells,
+        ),
+        ("image_id,caption\n7,['a bus' 'it''s']\n", "", FindingKind::ListCells),
+        (
+            "image_id,caption\n7,\"['a bus'\n 'a red bus']\"\n8,['dogs']\n",
+            "7=a bus | 7=a red bus | 8=dogs",
+            FindingKind::ListCells,
+        ),
+        (
+            "image_id,caption\n7,\"\"\"a bus\"\"\"\n8,\"\"\"dogs\"\"\"\n",
+            "7=a bus | 8=dogs",
+            FindingKind::QuotedCaptions,
+        ),
+        (
+            "image_id,caption\n7,'a bus'\n8,'dogs'\n",
+            "7=a bus | 8=dogs",
+            FindingKind::QuotedCaptions,
+        ),
+    ] {
+        let file = submission("a.csv", content);
+        let (severity, expected) = match expected {
+            "" => (Severity::Error, told(&file)),
+            other => (Severity::Note, other.to_owned()),
+        };
+        assert!(has(&file, kind, severity), "{content}: {:?}", file.findings);
+        assert_eq!(told(&file), expected);
+    }
+    // Other columns stay beside their captions.
+    let file = submission("a.csv", "image_id,caption,label\n7,\"['a', 'b']\",x\n8,['c'],y\n");
+    let labels: Vec<_> = file.column("label").unwrap().into_iter().flatten().collect();
+    assert_eq!(labels, ["x", "x", "y"]);
+    for (content, expected) in [
+        ("sep=;\nimage_id;caption\n7;a bus, red\n8;dogs\n", "7=a bus, red | 8=dogs"),
+        ("\u{feff}\"sep=,\"\r\nimage_id,caption\r\n7,a bus\r\n", "7=a bus"),
+        (
+            "image_id, caption\n7, \"a bus, red\"\n8, \"dogs \"\"x\"\"\"\n",
+            "7=a bus, red | 8=dogs \"x\"",
+        ),
+        ("image_id,caption\n7,\"he said, \"\"a\"\"\"\n8,dogs\n", "7=he said, \"a\" | 8=dogs"),
+    ] {
+        let file = submission("a.csv", content);
+        assert_eq!(told(&file), expected, "{content}");
+        assert!(is_valid(&file.findings), "{content}: {:?}", file.findings);
+    }
+}
+
+#[test]
+fn lists_of_words_are_no_references() {
+    for (name, content) in [
+        (
+            "a.json",
+            r#"[{"image_id": 7, "caption": ["a", "green", "kite", "."]}, {"image_id": 8, "caption": ["two", "chefs", "fold"]}]"#,
+        ),
+        (
+            "a.csv",
+            "image_id,caption\n7,\"['a', 'green', 'kite', '.']\"\n8,\"['two', 'chefs', 'fold']\"\n",
+        ),
+        ("a.json", r#"[{"image_id": 7, "captions": [["a", "green", "kite"], ["a", "kite"]]}]"#),
+    ] {
+        assert!(
+            has(&references(name, content), FindingKind::WordList, Severity::Error),
+            "{content}"
+        );
+    }
+    for content in [
+        r#"[{"image_id": 7, "caption": ["dog", "a dog runs", "puppy"]}]"#,
+        r#"[{"image_id": 7, "caption": ["dog", "puppy"]}]"#,
+        r#"[{"image_id": 7, "caption": ["一只狗在跑", "狗在草地上跑", "一只棕色的狗"]}]"#,
+    ] {
+        let file = references("a.json", content);
+        assert!(!has(&file, FindingKind::WordList, Severity::Error), "{content}");
+    }
+}
+
+#[test]
+fn damage_stays_in_its_record() {
+    let with = |middle: &str| {
+        format!(
+            r#"[{{"image_id": 7, "caption": "a bus"}}, {middle}, {{"image_id": 9, "caption": "a cat"}}]"#
+        )
+    };
+    for (middle, kind) in [
+        (r#"{"image_id": 8, "caption": NaN}"#, FindingKind::NullCaption),
+        (r#"{"image_id": 8, "caption": "dogs \ud83d"}"#, FindingKind::BrokenJson),
+        (r#"{"image_id": 8, "caption": "dogs\q"}"#, FindingKind::BrokenJson),
+        (r#"{"image_id": 8 "caption": "dogs"}"#, FindingKind::BrokenJson),
+    ] {
+        let file = submission("a.json", &with(middle));
+        let errors: Vec<_> = file
+            .findings
+            .iter()
+            .filter(|f| f.severity == Severity::Error)
+            .map(|f| (f.kind, f.row))
+            .collect();
+        assert_eq!(errors, [(kind, Some(2))], "{middle}: {:?}", file.findings);
+        let told = told(&file);
+        assert!(told.starts_with("7=a bus") && told.ends_with("9=a cat"), "{told}");
+        let lines = with(middle).replace("}, {", "}\n{");
+        let file = submission("a.jsonl", lines.trim_matches(['[', ']']));
+        assert!(file.findings.iter().any(|f| f.kind == kind && f.row == Some(2)), "{lines}");
+    }
+    let file =
+        submission("a.json", &with(r#"{"image_id": 98765432109876543210, "caption": "dogs"}"#));
+    assert_eq!(told(&file), "7=a bus | 98765432109876543210=dogs | 9=a cat");
+    let file = submission("a.csv", "image_id,caption\n7,a bus\n8,a\0b\n");
+    assert_eq!(file.captions.len(), 2);
+    let found = fgd_captions::lint(&file);
+    assert!(found.iter().any(|f| f.kind == FindingKind::ControlCharacter && f.row == Some(2)));
+}
+
+#[test]
+fn captions_alone_are_read_where_ids_mean_nothing() {
+    let options = ReadOptions { without_ids: true, ..ReadOptions::default() };
+    for (name, content, format) in [
+        ("a.csv", "caption\na bus\n\"dogs, two\"\n", Format::Csv),
+        ("a.txt", "a bus\ndogs, two\n", Format::Lines),
+        ("a", "a bus\r\n\r\ndogs, two", Format::Lines),
+        ("a.json", r#"["a bus", "dogs, two"]"#, Format::Json),
+        ("a.jsonl", "{\"caption\": \"a bus\"}\n{\"caption\": \"dogs, two\"}\n", Format::Jsonl),
+        ("a.jsonl", "\"a bus\"\n\"dogs, two\"\n", Format::Jsonl),
+    ] {
+        let file = read_as(name, content, &options).unwrap();
+        assert_eq!(told(&file), "=a bus | =dogs, two", "{name}");
+        assert_eq!(file.format, format, "{name}");
+        assert!(is_valid(&file.findings), "{:?}", file.findings);
+    }
+    let file = read_as("a.txt", "7.jpg,a bus\n8.jpg,two dogs\n", &options).unwrap();
+    assert_eq!(file.captions.len(), 2);
+    for (name, content) in [("a.csv", "caption\na bus\n"), ("a.txt", "a bus\nmore\n")] {
+        let message = read_as(name, content, &ReadOptions::default()).unwrap_err().to_string();
+        assert!(message.contains("ids"), "{message}");
+    }
+}

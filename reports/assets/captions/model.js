@@ -1,0 +1,115 @@
+// The captions of a page as data: unpacking, searching, filtering and ordering. Knows nothing of the document.
+
+/** The table inside a script element: base64 of deflated JSON. */
+async function unpack(text) {
+  const binary = atob(text.trim());
+  const bytes = new Uint8Array(binary.length);
+  for (let i = 0; i < binary.length; i++) bytes[i] = binary.charCodeAt(i);
+  const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate-raw"));
+  return new Response(stream).json();
+}
+
+/** The words of a query, lower-case; what stands in quotes is one. */
+function termsOf(query) {
+  return (query.toLowerCase().match(/"[^"]+"|\S+/g) ?? []).map((term) => term.replace(/^"|"$/g, "")).filter(Boolean);
+}
+
+class CaptionModel {
+  constructor(table) {
+    this.table = table;
+    this.systems = table.systems;
+    this.size = table.ids.length;
+    this.references = table.references ?? [];
+    this.groups = table.groups ?? {};
+    this.orders = new Map();
+    this.kinds = [...new Set(this.systems.flatMap((system) => Object.keys(system.findings ?? {})))].sort();
+    this.findings = this.systems.map((system) => {
+      const of = new Map();
+      for (const [kind, places] of Object.entries(system.findings ?? {}))
+        for (const place of places) of.set(place, [...(of.get(place) ?? []), kind]);
+      return of;
+    });
+  }
+
+  /** Everything that is searched, by image; made when first asked for. */
+  get texts() {
+    this.searched ??= this.table.ids.map((id, row) =>
+      [id, ...(this.references[row] ?? []), ...this.systems.map((system) => system.captions[row])].join("\n").toLowerCase(),
+    );
+    return this.searched;
+  }
+
+  /** Names of the numbers that all of the systems have. */
+  get measures() {
+    const names = this.systems.map((system) => system.numbers.map((column) => column.name));
+    return (names[0] ?? []).filter((name) => names.every((other) => other.includes(name)));
+  }
+
+  column(system, name) {
+    return this.systems[system].numbers.find((column) => column.name === name);
+  }
+
+  /** How much better A is than B on an image, in the direction that is better; 0 where nothing is known. */
+  lead(name, a, b) {
+    const [x, y] = [this.column(a, name), this.column(b, name)];
+    const sign = x.higher_is_better === true ? 1 : -1;
+    return (row) => sign * (x.values[row] - y.values[row]);
+  }
+
+  /** All images in an order such as `number:0:distance`, `lead:0:1:distance`, `id`, `row` or `group:label`, kept for the next time. */
+  order(key, descending) {
+    const name = `${key} ${descending}`;
+    if (!this.orders.has(name)) {
+      const sign = descending ? -1 : 1;
+      const value = this.valueOf(key);
+      const rows = Array.from({ length: this.size }, (_, row) => row);
+      const words = new Intl.Collator("en", { numeric: true });
+      const isText = typeof value(0) === "string";
+      rows.sort((p, q) => sign * (isText ? words.compare(value(p), value(q)) : value(p) - value(q)) || p - q);
+      this.orders.set(name, rows);
+    }
+    return this.orders.get(name);
+  }
+
+  valueOf(key) {
+    const [kind, ...rest] = key.split(":");
+    if (kind === "number") {
+      const { values } = this.column(Number(rest[0]), rest[1]);
+      return (row) => values[row];
+    }
+    if (kind === "lead") return this.lead(rest[2], Number(rest[0]), Number(rest[1]));
+    if (kind === "row") return (row) => this.systems[0].rows[row];
+    if (kind === "group") return (row) => this.groups[rest.join(":")][row];
+    return (row) => this.table.ids[row];
+  }
+
+  /** The images that a state lets through, in its order. */
+  rows(state) {
+    const tests = [];
+    const terms = termsOf(state.query);
+    if (terms.length > 0) {
+      const texts = this.texts;
+      tests.push((row) => terms.every((term) => texts[row].includes(term)));
+    }
+    for (const [group, value] of Object.entries(state.groups)) {
+      const column = this.groups[group];
+      if (column && value !== "") tests.push((row) => column[row] === value);
+    }
+    if (state.finding !== "") {
+      const has = (kinds) => (state.finding === "*" ? kinds.length > 0 : kinds.includes(state.finding));
+      tests.push((row) => this.findings.some((of) => has(of.get(row) ?? [])));
+    }
+    for (const [bound, keep] of [[state.from, (x, at) => x >= at], [state.to, (x, at) => x <= at]]) {
+      if (bound === null) continue;
+      const columns = this.systems.map((_, system) => this.column(system, state.measure)?.values).filter(Boolean);
+      tests.push((row) => columns.some((values) => keep(values[row], bound)));
+    }
+    if (state.winner !== "" && this.systems.length > 1) {
+      const lead = this.lead(state.measure, state.a, state.b);
+      const sign = { a: 1, b: -1, tie: 0 }[state.winner];
+      tests.push((row) => Math.sign(lead(row)) === sign);
+    }
+    const all = this.order(state.sort, state.descending);
+    return tests.length === 0 ? all : all.filter((row) => tests.every((test) => test(row)));
+  }
+}

@@ -1,0 +1,93 @@
+//! What a night would do, without doing it: nothing is written, downloaded or run.
+
+use fgd_store::digest::HashMemo;
+
+use super::Workspace;
+use super::execute::is_done;
+use super::place::{NightFolder, find_accepted};
+use super::plan::Planner;
+use super::suite::System;
+use crate::jobs::provenance;
+use crate::jobs::request::Request;
+use crate::settings::Settings;
+
+/// A step that a night would come to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Prospect {
+    /// The step, as the night calls it.
+    pub step: String,
+    /// What would become of it.
+    pub outlook: String,
+    /// Whether it would fail, as far as can be seen.
+    pub fails: bool,
+}
+
+/// The steps of the next night, in order.
+pub fn preview(workspace: &Workspace, settings: &Settings) -> Vec<Prospect> {
+    let suite = &workspace.suite;
+    let mut local = settings.clone();
+    local.hub.offline = true;
+    let mut hashes = HashMemo::open(&workspace.state.join("hashes.json"));
+    let planner = Planner::new(workspace, &local, &provenance::now(), &mut hashes);
+    let mut all = Vec::new();
+    for system in &suite.systems {
+        all.extend(of_system(workspace, settings, &planner, &mut hashes, system));
+    }
+    let runs = |step: String| Prospect { step, outlook: "would run".into(), fails: false };
+    for data in &suite.data {
+        if suite.systems.iter().filter(|s| suite.data_of(s).name == data.name).count() > 1 {
+            all.push(runs(format!("leaderboard {}", data.name)));
+        }
+    }
+    all.extend(suite.benchmarks.iter().map(|benchmark| runs(format!("bench {}", benchmark.name))));
+    all
+}
+
+/// The night that the next run would go on with.
+pub fn unfinished(workspace: &Workspace) -> Option<NightFolder> {
+    let last = NightFolder::all(&workspace.state).pop()?;
+    (!last.is_finished() && last.is_resumable(&provenance::now())).then_some(last)
+}
+
+fn of_system(
+    workspace: &Workspace,
+    settings: &Settings,
+    planner: &Planner,
+    hashes: &mut HashMemo,
+    system: &System,
+) -> Vec<Prospect> {
+    let name = &system.name;
+    let prospect = |kind: &str, outlook: String, fails| Prospect {
+        step: format!("{kind} {name}"),
+        outlook,
+        fails,
+    };
+    if let Err(why) = planner.check_files(system, hashes) {
+        return vec![prospect("score", format!("would fail: {why}"), true)];
+    }
+    let inputs = match planner.inputs(system, hashes) {
+        Ok(inputs) => inputs,
+        Err(why) if settings.hub.offline => {
+            return vec![prospect("score", format!("would fail: {why}"), true)];
+        }
+        Err(_) => {
+            let first = if system.checkpoint.is_some() { "caption" } else { "score" };
+            let outlook = "would download a model that is not here yet, and run";
+            return vec![prospect(first, outlook.into(), false)];
+        }
+    };
+    let mut found = Vec::new();
+    if system.checkpoint.is_some() {
+        let step = planner.caption(system, &inputs);
+        let is_done = matches!(&step.request, Request::Caption(request)
+            if is_done(&request.output, &step.key));
+        let outlook = if is_done { "done before" } else { "would run" };
+        found.push(prospect("caption", outlook.into(), false));
+    }
+    found.push(prospect("score", "would run".into(), false));
+    if find_accepted(&workspace.state, name).is_some() {
+        let outlook = "would run if what goes into it is not what was accepted";
+        found.push(prospect("compare", outlook.into(), false));
+    }
+    found
+}

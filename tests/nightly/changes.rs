@@ -1,0 +1,129 @@
+//! What is otherwise than it was: other references, figures that moved without a gate, and who is told of a change.
+
+use serde_json::Value;
+
+use crate::program::captions;
+use crate::suite::{Nightly, finding, small, verdicts};
+
+#[test]
+fn other_references_begin_a_series_by_name() {
+    let suite = Nightly::new(&small(""));
+    suite.run();
+    let text = std::fs::read_to_string(suite.path("references.csv")).unwrap();
+    let other = text.replacen(" a ", " one ", 1);
+    assert_ne!(text, other);
+    std::fs::write(suite.path("references.csv"), other).unwrap();
+    let (code, record, stderr) = suite.run();
+    assert_eq!(code, 0, "{stderr}");
+    let found = finding(&record, "good", "fgd_paired");
+    assert_eq!(found["verdict"], "new_series", "{found}");
+    let reason = found["reason"].as_str().unwrap();
+    assert!(reason.contains("other references in references.csv"), "{reason}");
+    assert!(stderr.contains("NEW SERIES: good fgd_paired"), "{stderr}");
+    let (_, report, _) = suite.nightly(&["report", "--format", "md"]);
+    let news = report.split_once("News").unwrap().1;
+    assert!(news.contains("other references in references.csv"), "{report}");
+    // From then on it is an ordinary one.
+    let (_, record, _) = suite.run();
+    assert_eq!(finding(&record, "good", "fgd_paired")["verdict"], "unchanged");
+}
+
+#[test]
+fn references_of_more_images_begin_a_series_and_fail_nothing() {
+    let suite = Nightly::new(&small(""));
+    let cut = |name: &str, lines: usize| {
+        let text = std::fs::read_to_string(captions(name)).unwrap();
+        let lines: Vec<&str> = text.lines().take(lines).collect();
+        std::fs::write(suite.path(name), lines.join("\n")).unwrap();
+    };
+    // No caption of the fixture goes over several lines among the first.
+    for (lines, verdict) in [(101, "insufficient_history"), (121, "new_series"), (121, "unchanged")]
+    {
+        cut("references.csv", lines);
+        cut("good.csv", lines);
+        let (code, record, stderr) = suite.run();
+        assert_eq!(code, 0, "{stderr}");
+        assert_eq!(finding(&record, "good", "fgd_paired")["verdict"], verdict, "{stderr}");
+    }
+    // What was accepted are the captions of the new images, and they are held.
+    let poor = std::fs::read_to_string(captions("poor.csv")).unwrap();
+    let lines: Vec<&str> = poor.lines().take(121).collect();
+    std::fs::write(suite.path("good.csv"), lines.join("\n")).unwrap();
+    let (code, _, stderr) = suite.run();
+    assert_eq!(code, 3, "{stderr}");
+}
+
+#[test]
+fn a_figure_that_moved_without_a_gate_is_shown_until_it_is_accepted() {
+    // The gate is on CIDEr alone, so nothing tests the distance.
+    let text = small("[gates]\nmetrics = [\"cider\"]\n")
+        .replace("encoder =", "metrics = [\"cider\"]\nencoder =");
+    let suite = Nightly::new(&text);
+    let (_, record, _) = suite.run();
+    let level = finding(&record, "good", "fgd_paired")["value"].as_f64().unwrap();
+    std::fs::copy(captions("poor.csv"), suite.path("good.csv")).unwrap();
+    for night in 0..2 {
+        let (code, record, stderr) = suite.run();
+        assert_eq!(code, 3, "{stderr}");
+        let moved = finding(&record, "good", "fgd_paired");
+        assert_eq!(moved["verdict"], "moved", "night {night}: {moved}");
+        assert_eq!(moved["level"].as_f64().unwrap(), level, "{moved}");
+        assert!(stderr.contains("MOVED WITHOUT A GATE: good fgd_paired"), "{stderr}");
+    }
+    let standing = |row: &&Value| row["metric"] == "fgd_paired" && row["verdict"] == "moved";
+    assert!(suite.rows().iter().filter(standing).all(|row| row["standing"] != "accepted"));
+    let (code, stdout, _) = suite.nightly(&["status"]);
+    assert!(code == 3 && stdout.contains("good fgd_paired, moved"), "{stdout}");
+
+    let (code, _, stderr) = suite.nightly(&["accept", "--note", "meant"]);
+    assert!(code == 0 && stderr.contains("good fgd_paired: accepted"), "{stderr}");
+    let (code, record, stderr) = suite.run();
+    assert_eq!(code, 0, "{stderr}");
+    assert_eq!(verdicts(&record, "moved"), Vec::<(&str, &str)>::new());
+
+    // A little is within the band, and is accepted by itself.
+    let text = std::fs::read_to_string(suite.path("good.csv")).unwrap();
+    std::fs::write(suite.path("good.csv"), text.replacen("a ", "one ", 1)).unwrap();
+    let (_, record, _) = suite.run();
+    assert_eq!(finding(&record, "good", "fgd_paired")["verdict"], "unchanged");
+}
+
+#[test]
+fn a_change_is_told_once_and_its_end_too() {
+    let notify = "[[notify]]\non = \"change\"\ncommand = [\"sh\", \"-c\", \"cat >> told.jsonl\"]\n";
+    let suite = Nightly::new(&small(notify));
+    let run = || {
+        let mut command = suite.place.fgd();
+        command.current_dir(suite.path("")).args(["nightly", "run", "suite.toml"]);
+        command.output().unwrap();
+        let text = std::fs::read_to_string(suite.path("told.jsonl")).unwrap_or_default();
+        let lines: Vec<Value> =
+            text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        lines
+    };
+    assert_eq!(run().len(), 0, "a first night changes nothing");
+    let good = std::fs::read(suite.path("good.csv")).unwrap();
+    std::fs::copy(captions("poor.csv"), suite.path("good.csv")).unwrap();
+    let messages = run();
+    assert_eq!(messages[0]["changes"][0], "regressed: good fgd_paired");
+    assert!(messages[0]["headline"].as_str().unwrap().starts_with("REGRESSED"));
+    assert_eq!(run().len(), 1, "what stands as it stood is no change");
+    std::fs::write(suite.path("good.csv"), good).unwrap();
+    let messages = run();
+    assert_eq!(messages[1]["changes"][0], "no longer regressed: good fgd_paired");
+    assert_eq!(run().len(), 2);
+}
+
+#[test]
+fn the_history_is_a_table_too() {
+    let suite = Nightly::new(&small(""));
+    suite.run();
+    let file = suite.path("history.csv");
+    let (code, _, stderr) = suite.nightly(&["export", "-o", file.to_str().unwrap()]);
+    assert_eq!(code, 0, "{stderr}");
+    let text = std::fs::read_to_string(&file).unwrap();
+    assert!(text.starts_with("suite,started,version,"), "{text}");
+    assert_eq!(text.lines().count(), 1 + suite.rows().len());
+    let (code, _, stderr) = suite.nightly(&["import", file.to_str().unwrap()]);
+    assert!(code == 1 && stderr.contains(".jsonl or .parquet"), "{stderr}");
+}
