@@ -37,6 +37,7 @@ pub mod run;
 mod special_tokens;
 pub mod t5;
 mod tokenizer;
+pub mod train;
 mod vision;
 pub mod weights;
 

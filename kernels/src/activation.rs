@@ -144,15 +144,20 @@ fn polynomial<I: Isa>(isa: I, t: I::F32, coefficients: &[f32; 6]) -> I::F32 {
     p
 }
 
-/// x·Φ(x) = ½x(1 + erf(x/√2)). Absolute error below 4·10⁻⁷ · max(1, |x|).
+/// erf(x/√2)
 #[inline(always)]
-fn gelu<I: Isa>(isa: I, x: I::F32) -> I::F32 {
+pub fn erf_of_root_half<I: Isa>(isa: I, x: I::F32) -> I::F32 {
     let z = x.mul(isa.splat(std::f32::consts::FRAC_1_SQRT_2));
     let z = isa.splat(ERF_LIMIT).min(isa.splat(-ERF_LIMIT).max(z));
     let t = z.mul(z);
-    let erf = z.mul(polynomial(isa, t, &ERF_P)).div(polynomial(isa, t, &ERF_Q));
+    z.mul(polynomial(isa, t, &ERF_P)).div(polynomial(isa, t, &ERF_Q))
+}
+
+/// x·Φ(x) = ½x(1 + erf(x/√2)). Absolute error below 4·10⁻⁷ · max(1, |x|).
+#[inline(always)]
+fn gelu<I: Isa>(isa: I, x: I::F32) -> I::F32 {
     let half = x.mul(isa.splat(0.5));
-    half.mul_add(erf, half)
+    half.mul_add(erf_of_root_half(isa, x), half)
 }
 
 /// ½x(1 + tanh(√(2/π)(x + 0.044715x³))), as x/(1 + e⁻²ʸ): nothing cancels where tanh is near −1.

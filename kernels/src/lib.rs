@@ -1,6 +1,6 @@
 //! Dense arithmetic on a CPU for everybody in the house: products with packed weights (f32 and 12-bit integers), dot
-//! products of f32, f16, bf16 and 8-bit rows, attention, LayerNorm, activations, and the f64 rank-k update under the
-//! moments.
+//! products of f32, f16, bf16 and 8-bit rows, attention, norms, activations, the gradients that training needs, and the f64
+//! rank-k update under the moments.
 //!
 //! A [`Kernel`] is written once over the lanes of an [`Isa`] and compiled for each instruction set; [`Level`] is the proof
 //! that the CPU has one, and the choice among them. The portable lanes are the twin that the others are held to, in tests
@@ -40,9 +40,11 @@
 //! ```
 
 mod activation;
+mod activation_gradient;
 mod agreement;
 mod attention;
 mod choice;
+mod cross_entropy;
 mod dot;
 mod integer;
 mod lanes;
@@ -52,6 +54,9 @@ mod norm;
 mod peak;
 mod product;
 pub mod rank_k;
+mod rms_norm;
+mod row;
+mod softmax;
 mod tile;
 mod transpose;
 

@@ -44,6 +44,7 @@ mod roofline;
 mod score;
 mod secrets;
 mod select;
+mod train;
 
 use std::collections::BTreeMap;
 
@@ -74,6 +75,7 @@ pub use score::{
     TextStatistics, WorstCaption,
 };
 pub use select::{Judged, SelectResults, SelectSource};
+pub use train::{TrainExample, TrainPoint, TrainResults, TrainValidation};
 
 /// The version of the record's shape. It grows by one with every change that a reader could notice.
 pub const SCHEMA_VERSION: u32 = 1;
@@ -136,6 +138,8 @@ pub enum Results {
     Bench(Box<BenchResults>),
     /// `fgd nightly`: a suite beside its history.
     Nightly(Box<NightlyResults>),
+    /// `fgd train`: an adapter's fine-tuning.
+    Train(Box<TrainResults>),
 }
 
 impl Results {
@@ -150,6 +154,7 @@ impl Results {
             Results::Select(_) => "select",
             Results::Bench(_) => "bench",
             Results::Nightly(_) => "nightly",
+            Results::Train(_) => "train",
         }
     }
 }

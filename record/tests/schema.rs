@@ -64,6 +64,8 @@ fn the_schema_is_strict() {
     refuses("bench-server", "/results/server/points/0", "outcome", json!("fine"));
     refuses("bench-server", "/results/validity/reasons/0", "severity", json!("high"));
     refuses("bench-sweep", "/results/sweep/0", "threads", json!(-1));
+    refuses("train", "/results/curve/0", "step", json!(0));
+    refuses("train", "/results/validation/0", "fgd", json!(0.1));
     refuses("bench-captioner", "/results/stages/0", "bound_by", json!("network"));
 }
 

@@ -15,6 +15,7 @@ mod embed;
 mod encoder;
 pub mod exit;
 mod export;
+mod features;
 mod files;
 mod findings;
 mod hints;
@@ -24,6 +25,7 @@ mod job;
 mod leaderboard;
 mod man;
 pub mod mapped;
+mod merge_adapter;
 mod metrics;
 mod moments;
 mod nightly;
@@ -33,6 +35,7 @@ mod report;
 mod score;
 mod select;
 mod sweep;
+mod train;
 mod validate;
 
 use std::ffi::OsString;
@@ -89,6 +92,12 @@ enum Command {
     Ensemble(select::Args),
     /// Try settings of decoding on validation images; which of them is better beyond chance?
     Sweep(sweep::Args),
+    /// Keep what a checkpoint's frozen part sees in images, for training.
+    Features(features::Args),
+    /// Fine-tune a checkpoint with LoRA; a killed run goes on to the bit.
+    Train(Box<train::Args>),
+    /// Merge a LoRA adapter into its checkpoint.
+    MergeAdapter(merge_adapter::Args),
     /// Compare systems on the same images: do they differ, and where?
     Compare(compare::Args),
     /// Rank many submissions, with the ranks that their differences leave open.
@@ -212,6 +221,9 @@ fn run(cli: Cli, output: &Output, program: PathBuf) -> anyhow::Result<Exit> {
         Command::Select(args) => select::run(args, output, session),
         Command::Ensemble(args) => select::ensemble(args, output, session),
         Command::Sweep(args) => sweep::run(args, output, session),
+        Command::Features(args) => features::run(args, output, session),
+        Command::Train(args) => train::run(*args, output, session),
+        Command::MergeAdapter(args) => merge_adapter::run(args, output, session),
         Command::Compare(args) => compare::run(args, output, session),
         Command::Leaderboard(args) => leaderboard::run(args, output, session),
         Command::Agreement(args) => agreement::run(args, output, session),

@@ -12,6 +12,7 @@ pub mod compare;
 pub mod embed;
 pub mod embedding;
 mod error;
+pub mod features;
 pub mod images;
 pub mod leaderboard;
 pub mod moments;
@@ -22,6 +23,7 @@ pub mod score;
 pub mod scoring;
 pub mod select;
 mod session;
+pub mod train;
 pub mod validate;
 
 pub use error::JobError;

@@ -6,7 +6,9 @@
 use fgd_record::Record;
 use serde::{Deserialize, Serialize};
 
-use super::{JobError, Session, agreement, bench, caption, compare, leaderboard, score, select};
+use super::{
+    JobError, Session, agreement, bench, caption, compare, leaderboard, score, select, train,
+};
 
 /// A job and what it is asked.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -26,6 +28,8 @@ pub enum Request {
     Select(select::Request),
     /// How fast is it?
     Bench(bench::Request),
+    /// Captions to an adapter.
+    Train(Box<train::Request>),
 }
 
 impl Request {
@@ -42,6 +46,7 @@ impl Request {
             Self::Caption(request) => caption::run(request, session),
             Self::Select(request) => select::run(request, session),
             Self::Bench(request) => bench::run(request, session),
+            Self::Train(request) => train::run(request, session),
         }
     }
 }

@@ -1,11 +1,13 @@
 //! y = x·Wᵀ + b.
 
+use std::sync::Arc;
+
 use candle_core::{DType, Device, Tensor};
 use fgd_kernels::{Activation, Level};
 
 use super::activation::activated;
 use crate::error::Result;
-use crate::weights::{Matrix, Scope, product};
+use crate::weights::{HostMatrix, Matrix, Scope, product};
 
 /// A dense layer; the weight may be kept in any form of [`crate::weights`].
 pub struct Linear {
@@ -39,6 +41,14 @@ impl Linear {
     /// A layer around an existing matrix.
     pub fn from_matrix(weight: Matrix) -> Self {
         Self { weight, bias: None, host_bias: Vec::new() }
+    }
+
+    /// The weight, where it is on the host.
+    pub(crate) fn host_weight(&self) -> Option<&Arc<HostMatrix>> {
+        match &self.weight {
+            Matrix::Host(weight) => Some(weight),
+            Matrix::Device(_) => None,
+        }
     }
 
     /// x [.., inputs] → [.., outputs].

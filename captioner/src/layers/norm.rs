@@ -30,8 +30,8 @@ impl LayerNorm {
 
 /// x / √(mean(x²) + ε) · weight: T5's norm, without mean and bias (<https://arxiv.org/abs/1910.07467>).
 pub struct RmsNorm {
-    weight: Tensor,
-    eps: f32,
+    pub(crate) weight: Tensor,
+    pub(crate) eps: f32,
 }
 
 impl RmsNorm {

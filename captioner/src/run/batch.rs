@@ -90,15 +90,15 @@ pub(super) fn caption(
 }
 
 /// An image of a batch that could be decoded.
-struct Readable {
+pub(crate) struct Readable {
     /// Its place in the batch.
-    at: usize,
-    pixels: Vec<f32>,
-    sha256: String,
+    pub at: usize,
+    pub pixels: Vec<f32>,
+    pub sha256: String,
 }
 
 /// Query outputs of all images [images, queries, hidden]: out of the cache, or computed together, equal images once.
-fn features(
+pub(crate) fn features(
     captioner: &Captioner,
     images: &[Readable],
     cache: &mut Option<FeaturesCache>,

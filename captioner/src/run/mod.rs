@@ -19,6 +19,7 @@ use super::generate::GenerationConfig;
 use super::model::Captioner;
 use super::preprocess::{DecodedImage, Prefetch};
 
+pub(crate) use batch::{Readable, features};
 pub use journal::{Journal, Outcome, Sample, check_place};
 pub use list::{ImageFile, ImageList, list_images, unreadable};
 

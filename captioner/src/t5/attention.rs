@@ -9,11 +9,11 @@ use crate::weights::Scope;
 
 /// The four projections of `SelfAttention` or `EncDecAttention`.
 pub struct Attention {
-    q: Linear,
-    k: Linear,
-    v: Linear,
-    o: Linear,
-    heads: usize,
+    pub(crate) q: Linear,
+    pub(crate) k: Linear,
+    pub(crate) v: Linear,
+    pub(crate) o: Linear,
+    pub(crate) heads: usize,
 }
 
 impl Attention {

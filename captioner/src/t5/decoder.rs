@@ -13,19 +13,19 @@ use crate::weights::{Precision, Scope};
 
 /// Blocks of causal self-attention, cross-attention to the encoder and feed-forward; then logits.
 pub struct Decoder {
-    blocks: Vec<Block>,
-    position: PositionBias,
-    final_layer_norm: RmsNorm,
-    lm_head: Linear,
-    logit_scale: Option<f64>,
+    pub(crate) blocks: Vec<Block>,
+    pub(crate) position: PositionBias,
+    pub(crate) final_layer_norm: RmsNorm,
+    pub(crate) lm_head: Linear,
+    pub(crate) logit_scale: Option<f64>,
 }
 
-struct Block {
-    self_norm: RmsNorm,
-    self_attention: Attention,
-    cross_norm: RmsNorm,
-    cross_attention: Attention,
-    feed_forward: FeedForward,
+pub(crate) struct Block {
+    pub(crate) self_norm: RmsNorm,
+    pub(crate) self_attention: Attention,
+    pub(crate) cross_norm: RmsNorm,
+    pub(crate) cross_attention: Attention,
+    pub(crate) feed_forward: FeedForward,
 }
 
 impl Block {

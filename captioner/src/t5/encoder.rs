@@ -12,15 +12,15 @@ use crate::weights::Scope;
 
 /// `num_layers` blocks of self-attention and feed-forward, both pre-norm.
 pub struct Encoder {
-    blocks: Vec<Block>,
-    position: PositionBias,
-    final_layer_norm: RmsNorm,
+    pub(crate) blocks: Vec<Block>,
+    pub(crate) position: PositionBias,
+    pub(crate) final_layer_norm: RmsNorm,
 }
 
-struct Block {
-    layer_norm: RmsNorm,
-    attention: Attention,
-    feed_forward: FeedForward,
+pub(crate) struct Block {
+    pub(crate) layer_norm: RmsNorm,
+    pub(crate) attention: Attention,
+    pub(crate) feed_forward: FeedForward,
 }
 
 impl Encoder {

@@ -10,11 +10,11 @@ use crate::weights::Scope;
 
 /// Norm, projection up, activation, projection down; the residual is the caller's.
 pub struct FeedForward {
-    layer_norm: RmsNorm,
-    wi: Linear,
-    gate: Option<Linear>,
-    wo: Linear,
-    activation: Activation,
+    pub(crate) layer_norm: RmsNorm,
+    pub(crate) wi: Linear,
+    pub(crate) gate: Option<Linear>,
+    pub(crate) wo: Linear,
+    pub(crate) activation: Activation,
 }
 
 impl FeedForward {

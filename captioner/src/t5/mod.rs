@@ -17,10 +17,13 @@ use super::config::T5Config;
 use super::error::Result;
 use super::weights::{Precision, Scope};
 
+pub(crate) use attention::Attention;
 pub use cache::Cache;
 pub use decoder::Decoder;
 pub use embedding::Embedding;
 pub use encoder::Encoder;
+pub(crate) use feed_forward::FeedForward;
+pub(crate) use position::PositionBias;
 
 /// Encoder, decoder and the embedding they share.
 pub struct T5 {

@@ -2,19 +2,23 @@
 //!
 //! `files` memory-maps the safetensors shards; `adapter` reads LoRA's change of them; `loader` hands out tensors by name,
 //! checks every shape, applies the adapter and keeps the account of what was missing or left over; `matrix` is the form in
-//! which weights stay in memory; `product` multiplies with it on the CPU, with the loops of [`fgd_kernels`].
+//! which weights stay in memory; `product` multiplies with it on the CPU, with the loops of [`fgd_kernels`]; `write` and `merge` go the other way.
 
 mod adapter;
 mod files;
 mod loader;
 mod matrix;
+mod merge;
 mod product;
 #[cfg(test)]
 mod tests;
+mod write;
 
 pub use adapter::{Adapter, Change};
 pub use files::{Digests, Entry, TensorFiles};
 pub(crate) use loader::is_ignorable;
 pub use loader::{LoadProgress, Loader, Scope};
 pub use matrix::{HostMatrix, Matrix, Precision};
-pub(super) use product::product;
+pub use merge::merge;
+pub(super) use product::{product, product_back};
+pub(crate) use write::{Header, put_f32, write_tensors};

@@ -36,9 +36,25 @@ pub fn product(x: &[f32], w: &HostMatrix, epilogue: impl Fn(&mut [f32]) + Sync) 
     if m == 0 {
         return Vec::new();
     }
-    let mut out = if m <= SKINNY { skinny(x, w, m) } else { packed(x, w, m) };
+    let mut out = if m <= SKINNY {
+        skinny(x, w, m)
+    } else {
+        packed(x, [w.rows(), w.cols()], |first, outputs, level, values| {
+            pack(w, first, outputs, level, values)
+        })
+    };
     out.par_chunks_mut(w.rows()).for_each(&epilogue);
     out
+}
+
+/// dy [m, rows] · w → [m, cols], row-major: what a gradient behind [`product`] is worth before it.
+pub fn product_back(dy: &[f32], w: &HostMatrix) -> Vec<f32> {
+    if dy.is_empty() {
+        return Vec::new();
+    }
+    packed(dy, [w.cols(), w.rows()], |first, outputs, level, values| {
+        pack_back(w, first, outputs, level, values)
+    })
 }
 
 fn skinny(x: &[f32], w: &HostMatrix, m: usize) -> Vec<f32> {
@@ -115,10 +131,15 @@ fn weight_rows<const R: usize>(w: &HostMatrix, first: usize) -> Rows<'_, R> {
     }
 }
 
-fn packed(x: &[f32], w: &HostMatrix, m: usize) -> Vec<f32> {
+/// x [m, k] times a matrix [n, k] of which `pack` brings n's `first..first + outputs` into the kernels' form.
+fn packed(
+    x: &[f32],
+    [n, k]: [usize; 2],
+    pack: impl Fn(usize, usize, Level, Buffer) -> Matrix,
+) -> Vec<f32> {
     let level = Level::current();
     let panel = level.panel();
-    let (n, k) = (w.rows(), w.cols());
+    let m = x.len() / k;
     // The kernels write whole vectors: a result of another width is computed wider and cut.
     let stride = round_up(n);
     let mut out = vec![0f32; m * stride];
@@ -128,7 +149,7 @@ fn packed(x: &[f32], w: &HostMatrix, m: usize) -> Vec<f32> {
     let mut panels = Buffer::default();
     for first in (0..n).step_by(group) {
         let outputs = group.min(n - first);
-        let weights = pack(w, first, outputs, level, panels);
+        let weights = pack(first, outputs, level, panels);
         out.par_chunks_mut(chunk * stride).enumerate().for_each(|(index, out)| {
             let rows = out.len() / stride;
             let mut block = vec![0f32; rows * COLUMNS];
@@ -204,6 +225,33 @@ fn pack(w: &HostMatrix, first: usize, outputs: usize, level: Level, mut values: 
     Matrix { values, bias: Buffer::zeros(shape.outputs), shape }
 }
 
+/// Columns `first..first + outputs` of `w` as the kernels want them for a product over its rows: a piece of each row, one
+/// after the other.
+fn pack_back(
+    w: &HostMatrix,
+    first: usize,
+    outputs: usize,
+    level: Level,
+    mut values: Buffer,
+) -> Matrix {
+    let panel = level.panel();
+    let shape = Shape::new([outputs, w.rows()], panel);
+    values.reserve(shape.outputs * shape.inputs);
+    values[..shape.outputs * shape.inputs]
+        .par_chunks_mut(panel * shape.inputs)
+        .enumerate()
+        .for_each(|(index, out)| {
+            let begin = index * panel;
+            let width = shape.width(begin);
+            let real = width.min(outputs - begin);
+            for (row, out) in out.chunks_mut(width).take(w.rows()).enumerate() {
+                w.widen(row, first + begin, &mut out[..real]);
+                out[real..].fill(0.0);
+            }
+        });
+    Matrix { values, bias: Buffer::zeros(shape.outputs), shape }
+}
+
 /// Packs sixteen outputs, or what is left of them with zeros in place of the rest.
 fn pack_lanes(
     w: &HostMatrix,
@@ -225,5 +273,41 @@ fn pack_lanes(
             w.widen(row, from, &mut wide[..inputs]);
         }
         level.transpose(block, &mut out[from * stride..], stride);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn values(count: usize, seed: usize) -> Vec<f32> {
+        (0..count).map(|i| ((i * 7919 + seed) % 1013) as f32 / 506.0 - 1.0).collect()
+    }
+
+    #[test]
+    fn the_way_back_is_the_product_with_the_transpose() {
+        for (m, rows, cols) in [(1, 5, 3), (7, 48, 40), (40, 33, 100), (300, 17, 16)] {
+            let (dy, w) = (values(m * rows, 1), values(rows * cols, 2));
+            let got = product_back(&dy, &HostMatrix::from_f32(w.clone(), rows, cols));
+            for i in 0..m {
+                for j in 0..cols {
+                    let terms =
+                        (0..rows).map(|r| f64::from(dy[i * rows + r]) * f64::from(w[r * cols + j]));
+                    let want: f64 = terms.sum();
+                    assert!(
+                        (f64::from(got[i * cols + j]) - want).abs() < 1e-5,
+                        "{m} {rows} {cols}"
+                    );
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn rounded_weights_are_multiplied_as_they_are() {
+        let (dy, w) = (values(20 * 24, 3), values(24 * 50, 4));
+        let rounded = HostMatrix::from_f32(w, 24, 50).rounded(super::super::Precision::Bf16);
+        let same = HostMatrix::from_f32(rounded.to_f32(), 24, 50);
+        assert_eq!(product_back(&dy, &rounded), product_back(&dy, &same));
     }
 }

@@ -9,3 +9,4 @@ mod parity;
 mod real;
 mod refusals;
 mod runs;
+mod train;

@@ -10,6 +10,7 @@ mod leaderboard;
 mod nightly;
 mod score;
 mod select;
+mod train;
 
 use fgd_record::*;
 use serde_json::json;
@@ -43,6 +44,7 @@ pub fn all() -> Vec<(&'static str, Record)> {
         ("bench-sweep", bench::sweep()),
         ("bench-captioner", bench::captioner()),
         ("nightly", nightly::night()),
+        ("train", train::train()),
     ]
 }
 

@@ -21,6 +21,7 @@ mod select;
 mod set;
 mod spread;
 mod system;
+mod train;
 mod verdict;
 mod which;
 

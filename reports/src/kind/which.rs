@@ -16,6 +16,7 @@ pub fn of(record: &Record) -> &dyn Kind {
         Results::Select(results) => &**results,
         Results::Bench(results) => &**results,
         Results::Nightly(results) => &**results,
+        Results::Train(results) => &**results,
     }
 }
 

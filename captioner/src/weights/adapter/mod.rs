@@ -132,6 +132,19 @@ impl Change {
         )
     }
 
+    /// A, B and s, A and B row by row; `None` where the adapter has a weight of its own there.
+    ///
+    /// # Errors
+    /// A tensor that cannot be read.
+    pub fn factors(&self) -> Result<Option<(Vec<f32>, Vec<f32>, f64)>> {
+        match (&self.weight, &self.product) {
+            (None, Some(Product { a, b, scale })) => {
+                Ok(Some((a.flatten_all()?.to_vec1()?, b.flatten_all()?.to_vec1()?, *scale)))
+            }
+            _ => Ok(None),
+        }
+    }
+
     /// Makes the change in row-major values.
     ///
     /// # Errors

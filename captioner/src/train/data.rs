@@ -1,0 +1,117 @@
+//! Captions and kept features, as the batches of a step.
+
+use fgd_store::digest::Digest;
+
+use super::batch::{Batch, Example};
+use super::features::KeptImage;
+use super::order::Turn;
+use super::trainer::Micro;
+use crate::error::{Error, Result};
+use crate::features::FeaturesCache;
+use crate::model::Captioner;
+
+/// Most tokens of a caption with its `</s>`: dropout names so many rows, and T5 was trained on no more.
+pub const LONGEST: usize = 512;
+
+/// A caption to learn.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Caption {
+    /// Place of its image.
+    pub image: usize,
+    /// Its tokens, the last one `</s>`.
+    pub labels: Vec<u32>,
+}
+
+/// What is trained on, or judged by.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Data {
+    /// The images.
+    pub images: Vec<KeptImage>,
+    /// The captions; every image has one.
+    pub captions: Vec<Caption>,
+}
+
+impl Data {
+    /// Tokens of all captions.
+    pub fn tokens(&self) -> usize {
+        self.captions.iter().map(|caption| caption.labels.len()).sum()
+    }
+
+    /// A hash over images and captions in their order.
+    pub fn sha256(&self) -> String {
+        let data = Digest::new("training data", 1);
+        let data = self
+            .images
+            .iter()
+            .fold(data, |data, image| data.field("id", &image.id).field("sha256", &image.sha256));
+        let captions = self.captions.iter().fold(data, |data, caption| {
+            let labels: Vec<u8> = caption.labels.iter().flat_map(|id| id.to_le_bytes()).collect();
+            data.field("image", caption.image.to_string()).field("labels", labels)
+        });
+        captions.finish()
+    }
+}
+
+/// Makes batches: the features of their images, projected, with the prompt behind them.
+pub struct Batches<'a> {
+    captioner: &'a Captioner,
+    features: FeaturesCache,
+    prompt: Vec<u32>,
+}
+
+impl<'a> Batches<'a> {
+    /// From features that the captioner's frozen part has made.
+    ///
+    /// # Errors
+    /// A prompt with an image token in it.
+    pub fn new(captioner: &'a Captioner, features: FeaturesCache, prompt: &str) -> Result<Self> {
+        Ok(Self { captioner, features, prompt: captioner.tokenizer().encode(prompt)? })
+    }
+
+    /// Query outputs [1, queries, hidden] of an image.
+    ///
+    /// # Errors
+    /// Features that are missing, or of another shape.
+    pub fn queries(&mut self, image: &KeptImage) -> Result<candle_core::Tensor> {
+        let queries = self.features.get(&image.sha256).ok_or_else(|| {
+            Error::Setting(format!(
+                "image {}: the features folder has none of this checkpoint's and dtype's for it; run fgd features with the \
+                 same --checkpoint and --dtype",
+                image.id
+            ))
+        })?;
+        self.captioner.adopt_queries(queries)
+    }
+
+    /// The rows of these examples.
+    ///
+    /// # Errors
+    /// As [`Batches::queries`].
+    pub fn micro(&mut self, data: &Data, turns: &[Turn]) -> Result<Micro> {
+        let mut places: Vec<usize> =
+            turns.iter().map(|turn| data.captions[turn.example].image).collect();
+        places.sort_unstable();
+        places.dedup();
+        let mut embedded = Vec::with_capacity(places.len());
+        for place in &places {
+            let queries = self.queries(&data.images[*place])?;
+            let projected = self.captioner.project(&queries)?;
+            let (rows, _) = self.captioner.embed(&projected, std::slice::from_ref(&self.prompt))?;
+            embedded.push(rows.flatten_all()?.to_vec1()?);
+        }
+        let examples: Vec<Example> = turns
+            .iter()
+            .map(|turn| {
+                let caption = &data.captions[turn.example];
+                let image = places.partition_point(|place| *place < caption.image);
+                Example { image, labels: &caption.labels, name: turn.name }
+            })
+            .collect();
+        let width = self.captioner.config().text_config.d_model;
+        let start = self.captioner.special_tokens().decoder_start;
+        Ok(Micro {
+            batch: Batch::new(&embedded, width, &examples, start),
+            images: places.iter().map(|place| data.images[*place].id.clone()).collect(),
+        })
+    }
+}

@@ -1,0 +1,216 @@
+//! What a training record says: what was learned from what, how the loss went, and what it cost.
+
+use fgd_record::{Record, TrainResults, TrainValidation};
+
+use super::numbers::{Number, Numbers};
+use super::{IndexEntry, Kind, Listing, provenance};
+use crate::document::number::{MISSING, bytes, count, counted, duration, interval, p_value, value};
+use crate::document::{
+    Axis, Cell, Document, Figure, Interval, Plot, Series, Table, Tidy, Tone, plain,
+};
+
+impl Kind for TrainResults {
+    fn document(&self, record: &Record) -> Document {
+        let mut document = Document::new(&format!("Training of {}", record.system_name()));
+        document.line(format!(
+            "{} of {}, seen {:.2} times · {} with {} parameters",
+            counted(self.captions, "caption"),
+            counted(self.images, "image"),
+            self.epochs,
+            counted(self.modules, "layer"),
+            count(self.parameters),
+        ));
+        if self.steps < self.planned_steps {
+            let text = format!(
+                "ended after step {} of {}: the validation got no better",
+                count(self.steps),
+                count(self.planned_steps)
+            );
+            document.notice(Tone::Warning, text);
+        }
+        document.table(figures(self));
+        document.table(validations(self));
+        document.table(examples(self));
+        if let Some(reason) = &self.tokens_per_second.reason {
+            let text = format!("{MISSING} tokens/s, s per step: {reason}");
+            document.notice(Tone::Plain, text);
+        }
+        document.figures(curves(self));
+        document.signed(record, provenance::tables(record, None))
+    }
+
+    fn numbers(&self, record: &Record) -> Tidy {
+        let mut rows = Numbers::new();
+        let system = record.system_name();
+        let mut push = |metric: &str, measure: &fgd_record::Measure| {
+            rows.push(Number::of(&system).n(self.captions).measure(metric, measure));
+        };
+        push("steps", &plain(self.steps as f64));
+        push("epochs", &plain(self.epochs));
+        push("parameters", &plain(self.parameters as f64));
+        push("train_loss", &plain(self.curve.last().map(|point| point.loss)));
+        push("eval_loss", &plain(best(self).map(|best| best.loss)));
+        if let Some(fgd) = best(self).and_then(|best| best.fgd_paired.as_ref()) {
+            push("fgd_paired", fgd);
+        }
+        push("seconds", &plain(self.seconds));
+        push("seconds_per_step", &self.seconds_per_step);
+        push("tokens_per_second", &self.tokens_per_second);
+        push("peak_memory_bytes", &plain(self.peak_memory_bytes.map(|bytes| bytes as f64)));
+        for point in &self.curve {
+            let step = point.step.to_string();
+            let row = Number::of(&system).within("step", &step);
+            rows.push(row.measure("train_loss", &plain(point.loss)));
+        }
+        for point in &self.validation {
+            let step = point.step.to_string();
+            let row = Number::of(&system).within("step", &step);
+            rows.push(row.clone().measure("eval_loss", &plain(point.loss)));
+            if let Some(fgd) = &point.fgd_paired {
+                rows.push(row.measure("fgd_paired", fgd));
+            }
+        }
+        rows.finish()
+    }
+
+    fn listing(&self, record: &Record) -> Listing {
+        Listing {
+            page: Some(format!("training of {}", record.system_name())),
+            entry: IndexEntry::Run,
+        }
+    }
+}
+
+/// The validation of the best adapter.
+fn best(results: &TrainResults) -> Option<&TrainValidation> {
+    results.validation.iter().find(|point| Some(point.step) == results.best_step)
+}
+
+fn figures(results: &TrainResults) -> Table {
+    let mut rows: Vec<(&str, Cell, String)> = Vec::new();
+    let mut row = |what, number: Cell, meaning: &str| rows.push((what, number, meaning.into()));
+    row("steps", Cell::count(results.steps).strong(), "");
+    if results.resumed_steps > 0 {
+        row(
+            "  of earlier processes",
+            Cell::count(results.resumed_steps),
+            "gone on from their state",
+        );
+    }
+    if let Some(first) = results.curve.first() {
+        row("loss at the beginning", Cell::significant(first.loss), "per token, natural logarithm");
+    }
+    if let Some(last) = results.curve.last() {
+        row("loss at the end", Cell::significant(last.loss).strong(), "");
+    }
+    if let Some(best) = best(results) {
+        let meaning = format!("at step {}: the adapter in best", count(best.step));
+        row("validation loss", Cell::significant(best.loss).strong(), &meaning);
+        if let Some(fgd) = &best.fgd_paired {
+            let interval = interval(fgd);
+            let meaning = format!("95% {interval}; chosen by the paired test");
+            row("fgd_paired", Cell::new(value(fgd.value, fgd.se), fgd.value).strong(), &meaning);
+        }
+    }
+    row("tokens/s", Cell::significant(results.tokens_per_second.value).strong(), "label tokens");
+    let meaning = format!("{} GFLOP each, estimated", count(results.step_gflop.round() as u64));
+    row("s per step", Cell::significant(results.seconds_per_step.value), &meaning);
+    row("seconds", Cell::significant(results.seconds), &duration(results.seconds));
+    row("seconds to load", Cell::significant(results.load_seconds), "");
+    let memory = results.peak_memory_bytes;
+    let gibibytes = memory.map(|bytes| bytes as f64 / f64::from(1 << 30));
+    let meaning = memory.map_or_else(String::new, |size| bytes(size as f64));
+    row("peak memory, GiB", Cell::significant(gibibytes), &meaning);
+    Table::of("Training", &rows)
+        .text("what", |(what, number, _)| Cell::from(*what).tone(number.tone))
+        .number("value", |(_, number, _)| number.clone())
+        .text("how to read it", |(_, _, meaning)| Cell::from(meaning).tone(Tone::Dim))
+        .optional()
+        .into()
+}
+
+fn validations(results: &TrainResults) -> Table {
+    Table::of("Validation", &results.validation)
+        .number("step", |point| {
+            let cell = Cell::count(point.step);
+            if Some(point.step) == results.best_step { cell.strong() } else { cell }
+        })
+        .number("loss", |point| Cell::significant(point.loss))
+        .number("fgd_paired", |point| {
+            let (number, se) = point.fgd_paired.as_ref().map_or((None, None), |m| (m.value, m.se));
+            Cell::new(value(number, se), number)
+        })
+        .optional()
+        .text("95% interval", |point| point.fgd_paired.as_ref().map_or_else(String::new, interval))
+        .optional()
+        .number("fgd_set", |point| Cell::significant(point.fgd_set))
+        .optional()
+        .number("CIDEr-D", |point| Cell::significant(point.cider_d))
+        .optional()
+        .text("p beside the best", |point| {
+            point.p_value.map_or_else(String::new, |p| p_value(Some(p)))
+        })
+        .optional()
+        .number("broken", |point| Cell::significant(point.broken_captions.map(|n| n as f64)))
+        .optional()
+        .into()
+}
+
+fn examples(results: &TrainResults) -> Table {
+    Table::of("Captions before and now", &results.examples)
+        .text("image", |example| &example.image_id)
+        .text("before", |example| &example.before)
+        .text("now", |example| &example.now)
+        .text("reference", |example| &example.reference)
+        .into()
+}
+
+fn curves(results: &TrainResults) -> Vec<Figure> {
+    let points = |of: fn(&fgd_record::TrainPoint) -> f64| -> Vec<(f64, f64)> {
+        results.curve.iter().map(|point| (point.step as f64, of(point))).collect()
+    };
+    let step = || Axis::linear("step");
+    let mut loss = vec![Series::line("training", points(|point| point.loss))];
+    let validation: Vec<(f64, f64)> =
+        results.validation.iter().map(|point| (point.step as f64, point.loss)).collect();
+    if !validation.is_empty() {
+        loss.push(Series::line("validation", validation));
+    }
+    let figure = |title: &str, caption: &str, series: Vec<Series>, y: &str| {
+        Figure::new(title, caption, Plot::Curves { series, x: step(), y: Axis::linear(y) })
+    };
+    let judged: Vec<Interval> = results.validation.iter().filter_map(judged).collect();
+    let judged = (!judged.is_empty()).then(|| {
+        let caption =
+            "Points are values at the validations, lines their 95% intervals; lower is better.";
+        let axis = "fgd_paired".to_owned();
+        Figure::new("fgd_paired", caption, Plot::Intervals { rows: judged, with_zero: false, axis })
+    });
+    let mut figures = vec![
+        figure("Loss", "Cross-entropy per token over the steps; lower is better.", loss, "loss"),
+        figure(
+            "Gradient norm",
+            "Norm of the gradient before clipping; one that grows means a rate that is too high.",
+            vec![Series::line("norm", points(|point| point.grad_norm))],
+            "norm",
+        ),
+        figure(
+            "Learning rate",
+            "The rate over the steps.",
+            vec![Series::line("rate", points(|point| point.learning_rate))],
+            "rate",
+        ),
+    ];
+    figures.extend(judged);
+    figures
+}
+
+fn judged(point: &TrainValidation) -> Option<Interval> {
+    let fgd = point.fgd_paired.as_ref()?;
+    Some(Interval {
+        label: format!("step {}", point.step),
+        text: value(fgd.value, fgd.se),
+        value: fgd.value?,
+        interval: fgd.interval(),
+    })
+}

@@ -1,0 +1,314 @@
+//! The steps of a run: train, write the line, save the state; and between steps, keep adapters and judge them.
+//!
+//! What belongs to a step is done at the step's end or, if the process was killed before, when the run goes on: every piece is
+//! there once and whole.
+
+use std::time::Instant;
+
+use fgd_captioner::Captioner;
+use fgd_captioner::train::cost::{self, Cost, Rows};
+use fgd_captioner::train::{Batches, Data, Order, Trainer, Turn, saved};
+use fgd_record::{EncoderInfo, Host};
+
+use super::judge::Judge;
+use super::material::Material;
+use super::metrics::{Line, Metrics};
+use super::{BEST, LAST, Request};
+use crate::jobs::{Bar, JobError, Session};
+
+/// A loss below this so early means that the model sees the answer.
+const SUSPICIOUS_LOSS: f64 = 0.05;
+const EARLY: usize = 200;
+
+/// Images whose captions stand in the record.
+const EXAMPLES: usize = 10;
+
+/// A run on its way.
+pub struct Course<'a> {
+    pub request: &'a Request,
+    /// What the adapter's configuration names as its checkpoint.
+    pub base: &'a str,
+    /// What the run is of.
+    pub id: &'a str,
+    pub material: &'a Material,
+    pub batches: Batches<'a>,
+    pub metrics: Metrics,
+    /// Where captions decide.
+    pub judge: Option<Judge<'a>>,
+    /// The encoder that judged.
+    pub encoder: Option<EncoderInfo>,
+    pub begin: Instant,
+}
+
+/// How it ended.
+pub struct Outcome {
+    /// All lines of the run.
+    pub lines: Vec<Line>,
+    /// Step of the best adapter.
+    pub best: Option<usize>,
+    /// Label tokens of this process.
+    pub tokens: usize,
+    /// Seconds of this process's steps.
+    pub train_seconds: f64,
+    /// Seconds of all that this process did after loading.
+    pub seconds: f64,
+    /// Captions of a few images before and with the best adapter, where captions were made.
+    pub examples: Vec<(String, [String; 2])>,
+    /// The encoder that judged, where one did in this process.
+    pub encoder: Option<EncoderInfo>,
+}
+
+impl Course<'_> {
+    /// Says what is about to happen, and refuses what memory does not suffice for.
+    ///
+    /// # Errors
+    /// Too little memory.
+    pub fn announce(
+        &self,
+        trainer: &Trainer,
+        order: &Order,
+        captioner: &Captioner,
+        host: &Host,
+        session: &Session,
+    ) -> Result<Cost, JobError> {
+        let (data, config) = (&self.material.train, &self.request.order);
+        let captions = data.captions.len();
+        let in_batch = captions.min(config.batch_size) as f64;
+        let prompt = captioner.tokenizer().encode(&self.request.prompt)?.len();
+        let rows = Rows {
+            encoder: in_batch * (captioner.config().num_query_tokens + prompt) as f64,
+            decoder: in_batch * data.tokens() as f64 / captions as f64,
+            batches: (captions as f64 / in_batch).ceil().min(config.accumulation as f64),
+        };
+        let text = &captioner.config().text_config;
+        let cost = cost::estimate(trainer.model(), text, &self.request.learning.lora, rows);
+        let steps = order.steps() - trainer.step_count().min(order.steps());
+        let lora = trainer.lora();
+        session.progress.say(&format!(
+            "{captions} captions of {} images, {} tokens; {} layers with {} parameters; {steps} steps of {} GFLOP: {} PFLOP; \
+             memory beside the frozen weights {} GB",
+            data.images.len(),
+            data.tokens(),
+            lora.modules().len(),
+            lora.parameters(),
+            short(cost.step_flop / 1e9),
+            short(cost.step_flop * steps as f64 / 1e15),
+            short((cost.factors_bytes + cost.rows_bytes) / 1e9),
+        ));
+        let limits = [host.memory_bytes, host.cgroup_memory_bytes];
+        if let Some(most) = limits.into_iter().flatten().min()
+            && cost.factors_bytes + cost.rows_bytes > most as f64
+        {
+            return Err(JobError::usage(format!(
+                "this needs {} GB beside the frozen weights, and the machine has {}; lower --batch-size (and raise \
+                 --accumulation), or --rank",
+                short((cost.factors_bytes + cost.rows_bytes) / 1e9),
+                short(most as f64 / 1e9)
+            )));
+        }
+        Ok(cost)
+    }
+
+    /// Takes the steps that are left.
+    ///
+    /// # Errors
+    /// A place that cannot be written, a loss that is not finite, an interrupt.
+    pub fn run(
+        mut self,
+        trainer: &mut Trainer,
+        order: &mut Order,
+        session: &mut Session,
+    ) -> Result<Outcome, JobError> {
+        let total = order.steps();
+        let (mut tokens, mut train_seconds) = (0, 0.0);
+        let bar = session.progress.begin("training", "steps", total as u64);
+        bar.set(trainer.step_count() as u64, total as u64);
+        self.at_rest(trainer, order, &*bar, session)?;
+        while trainer.step_count() < total && !self.has_given_up() {
+            let began = Instant::now();
+            let turns = order.step(trainer.step_count());
+            let micros = turns
+                .iter()
+                .map(|turns| self.batches.micro(&self.material.train, turns))
+                .collect::<Result<Vec<_>, _>>()?;
+            let step = trainer.step(&micros)?;
+            let seconds = began.elapsed().as_secs_f64();
+            tokens += step.tokens;
+            train_seconds += seconds;
+            let rate = step.tokens as f64 / seconds;
+            if train_seconds == seconds {
+                bar.say(&format!(
+                    "the first step took {} s, {} tokens/s: about {} hours for the {} steps left",
+                    short(seconds),
+                    short(rate),
+                    short(seconds * (total - step.step) as f64 / 3600.0),
+                    total - step.step
+                ));
+            }
+            if step.loss < SUSPICIOUS_LOSS && step.step < EARLY {
+                bar.say(&format!(
+                    "warning: the loss is {:.4} at step {}: so low so early means captions that are all alike, or a rate too high",
+                    step.loss, step.step
+                ));
+            }
+            bar.set(step.step as u64, total as u64);
+            self.metrics.push(Line {
+                step: step.step,
+                epoch: step.step as f64 / order.steps_per_epoch() as f64,
+                loss: Some(step.loss),
+                grad_norm: Some(step.grad_norm),
+                learning_rate: Some(step.rate),
+                tokens: Some(step.tokens),
+                tokens_per_second: Some(rate),
+                ..Line::default()
+            })?;
+            let stops = (session.interrupt)();
+            if stops || step.step == total || step.step % self.request.watching.save_every == 0 {
+                self.save(trainer)?;
+            }
+            if stops {
+                let dir = self.request.output.display();
+                return Err(JobError::Failed(
+                    format!(
+                        "stopped after step {} of {total}; fgd train --resume {dir} goes on",
+                        step.step
+                    )
+                    .into(),
+                ));
+            }
+            self.at_rest(trainer, order, &*bar, session)?;
+        }
+        self.save(trainer)?;
+        let best = self.metrics.best().map(|line| line.step);
+        Ok(Outcome {
+            examples: self.examples(best),
+            lines: self.metrics.lines().to_vec(),
+            best,
+            tokens,
+            train_seconds,
+            seconds: self.begin.elapsed().as_secs_f64(),
+            encoder: self.encoder,
+        })
+    }
+
+    /// The state first: from it the adapter could be written again.
+    fn save(&self, trainer: &Trainer) -> Result<(), JobError> {
+        let dir = self.request.output.join(LAST);
+        saved::write_state(&dir, trainer.lora(), trainer.optimizer(), self.id)?;
+        self.write_adapter(trainer, LAST)
+    }
+
+    fn write_adapter(&self, trainer: &Trainer, name: &str) -> Result<(), JobError> {
+        let dir = self.request.output.join(name);
+        Ok(saved::write_adapter(&dir, trainer.lora(), &trainer.config().lora, self.base)?)
+    }
+
+    /// What is due behind the step that was taken last.
+    fn at_rest(
+        &mut self,
+        trainer: &Trainer,
+        order: &Order,
+        bar: &dyn Bar,
+        session: &mut Session,
+    ) -> Result<(), JobError> {
+        let step = trainer.step_count();
+        let watching = &self.request.watching;
+        if watching.keep_every.is_some_and(|every| step > 0 && step % every == 0) {
+            self.write_adapter(trainer, &format!("step-{step}"))?;
+        }
+        let Some(validation) = &self.material.validation else {
+            return Ok(());
+        };
+        let every = watching.evaluate_every.unwrap_or(order.steps_per_epoch());
+        let is_due = step % every == 0 || step == order.steps();
+        if !is_due || self.metrics.validations().any(|line| line.step == step) {
+            return Ok(());
+        }
+        let loss = self.validate(trainer, validation)?;
+        let best = self.metrics.best();
+        let mut line = Line {
+            step,
+            epoch: step as f64 / order.steps_per_epoch() as f64,
+            eval_loss: Some(loss),
+            is_best: Some(best.and_then(|best| best.eval_loss).is_none_or(|best| loss < best)),
+            ..Line::default()
+        };
+        let mut said = format!("step {step}: validation loss {loss:.4}");
+        if let Some(judge) = &self.judge {
+            let best = best.map(|best| best.step);
+            self.write_adapter(trainer, LAST)?;
+            let adapter = self.request.output.join(LAST);
+            let judged =
+                judge.judge(step, best, &adapter, validation, &mut self.batches, session)?;
+            let fgd = &judged.fgd_paired;
+            said += &format!(
+                ", fgd_paired {:.4} (95% {:.4} to {:.4})",
+                fgd.value.unwrap_or(f64::NAN),
+                fgd.low.unwrap_or(f64::NAN),
+                fgd.high.unwrap_or(f64::NAN)
+            );
+            if judged.broken > 0 {
+                said += &format!(", {} captions empty or without end", judged.broken);
+            }
+            line = Line {
+                is_best: Some(judged.is_best),
+                fgd_paired: fgd.value,
+                fgd_paired_se: fgd.se,
+                fgd_paired_low: fgd.low,
+                fgd_paired_high: fgd.high,
+                fgd_set: judged.fgd_set.value,
+                cider_d: judged.cider_d.value,
+                p_value: judged.p_value,
+                broken: Some(judged.broken),
+                ..line
+            };
+            self.encoder = judged.encoder.or(self.encoder.take());
+        }
+        if line.is_best == Some(true) {
+            self.write_adapter(trainer, BEST)?;
+            said += ": the best so far";
+        }
+        bar.say(&said);
+        self.metrics.push(line)
+    }
+
+    /// Mean loss of the tokens, without dropout.
+    fn validate(&mut self, trainer: &Trainer, data: &Data) -> Result<f64, JobError> {
+        let turns: Vec<Turn> =
+            (0..data.captions.len()).map(|example| Turn { example, name: 0 }).collect();
+        let mut sum = 0.0;
+        for turns in turns.chunks(self.request.order.batch_size) {
+            let micro = self.batches.micro(data, turns)?;
+            let losses = trainer.losses(&micro.batch)?;
+            sum += losses.iter().map(|loss| f64::from(*loss)).sum::<f64>();
+        }
+        Ok(sum / data.tokens() as f64)
+    }
+
+    /// Id, caption before the first step and caption of the best adapter.
+    fn examples(&self, best: Option<usize>) -> Vec<(String, [String; 2])> {
+        let (Some(judge), Some(best)) = (&self.judge, best) else { return Vec::new() };
+        let captions = |step| {
+            let path = judge.captions_of(step);
+            fgd_captions::read(&path, &fgd_captions::ReadOptions::default())
+                .map(|file| file.captions)
+        };
+        let (Ok(before), Ok(now)) = (captions(0), captions(best)) else { return Vec::new() };
+        let pairs = before.into_iter().zip(now).take(EXAMPLES);
+        pairs.map(|(before, now)| (before.id, [before.text, now.text])).collect()
+    }
+
+    fn has_given_up(&self) -> bool {
+        let (Some(patience), Some(best)) = (self.request.watching.patience, self.metrics.best())
+        else {
+            return false;
+        };
+        self.metrics.validations().filter(|line| line.step > best.step).count() >= patience
+    }
+}
+
+/// Three significant digits.
+fn short(number: f64) -> String {
+    let digits = (2 - number.abs().max(1e-9).log10().floor() as i32).max(0) as usize;
+    format!("{number:.digits$}")
+}

@@ -1,0 +1,197 @@
+//! What an adapter is worth: it captions the validation's images, and the captions are scored and tested like those of any system.
+//!
+//! Captions stay in the run's directory as `captions/step-N.csv`. The best adapter is replaced only by one whose `fgd_paired` is lower and
+//! whose difference, image by image, is no luck: the lowest of many noisy numbers would often be.
+
+use std::path::{Path, PathBuf};
+
+use fgd_captioner::train::{Batches, Data};
+use fgd_captioner::{Captioner, GenerationConfig, LoadOptions};
+use fgd_captions::{ReadOptions, accept_empty, is_runaway, read};
+use fgd_metrics::compare::{Resampling, paired_difference};
+use fgd_metrics::metric::FGD_PAIRED;
+use fgd_record::{EncoderInfo, Measure};
+use fgd_store::file;
+use serde::{Deserialize, Serialize};
+
+use super::Request;
+use crate::jobs::caption::Checkpoint;
+use crate::jobs::embedding::Embedding;
+use crate::jobs::options::{Encoding, Measuring, References};
+use crate::jobs::scoring::system::System;
+use crate::jobs::scoring::{ScoreError, Scorer};
+use crate::jobs::{JobError, Session};
+
+/// A difference less likely than this by luck alone counts.
+const SIGNIFICANT: f64 = 0.05;
+
+/// Images captioned together.
+const IMAGES: usize = 16;
+
+/// How adapters are judged by their captions.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Judging {
+    /// The encoder.
+    pub encoding: Encoding,
+    /// Longest caption in tokens.
+    pub max_new_tokens: usize,
+}
+
+impl Default for Judging {
+    fn default() -> Self {
+        Self { encoding: Encoding::default(), max_new_tokens: 40 }
+    }
+}
+
+/// Who judges.
+pub struct Judge<'a> {
+    judging: &'a Judging,
+    checkpoint: &'a Checkpoint,
+    references: System,
+    dir: PathBuf,
+    prompt: Vec<u32>,
+    options: LoadOptions,
+}
+
+/// What came of it.
+#[derive(Debug, Clone)]
+pub struct Judgement {
+    pub fgd_paired: Measure,
+    pub fgd_set: Measure,
+    pub cider_d: Measure,
+    /// That it differs from the best so far in `fgd_paired` by luck alone.
+    pub p_value: Option<f64>,
+    /// Whether it is the best now.
+    pub is_best: bool,
+    /// Captions that are empty, or repeat themselves without end.
+    pub broken: usize,
+    pub encoder: Option<EncoderInfo>,
+}
+
+impl<'a> Judge<'a> {
+    /// By the request's validation.
+    ///
+    /// # Errors
+    /// References that cannot be read, an encoder that cannot be had: found out before the first step.
+    pub fn new(
+        request: &'a Request,
+        judging: &'a Judging,
+        checkpoint: &'a Checkpoint,
+        captioner: &Captioner,
+        session: &mut Session,
+    ) -> Result<Self, JobError> {
+        let path = request.validation.clone().unwrap_or_default();
+        let references = References { path, ..References::default() };
+        session.embedder(&judging.encoding)?;
+        let dir = request.output.join("captions");
+        std::fs::create_dir_all(&dir)?;
+        Ok(Self {
+            judging,
+            checkpoint,
+            references: System::open_references(&references, &request.reading)?,
+            dir,
+            prompt: captioner.tokenizer().encode(&request.prompt)?,
+            options: captioner.options().clone(),
+        })
+    }
+
+    /// The captions behind step `step`.
+    pub fn captions_of(&self, step: usize) -> PathBuf {
+        self.dir.join(format!("step-{step}.csv"))
+    }
+
+    /// Captions the validation's images with the adapter in `adapter`, that of step `step`, and judges them beside those of step `best`.
+    ///
+    /// # Errors
+    /// A checkpoint that cannot be loaded, captions that cannot be written or scored.
+    pub fn judge(
+        &self,
+        step: usize,
+        best: Option<usize>,
+        adapter: &Path,
+        data: &Data,
+        batches: &mut Batches,
+        session: &mut Session,
+    ) -> Result<Judgement, JobError> {
+        let path = self.captions_of(step);
+        self.caption(&path, adapter, data, batches)?;
+        let measuring = Measuring { metrics: vec!["cider".into()], ..Measuring::default() };
+        let embedding = Embedding::silent(session, &self.judging.encoding);
+        let mut scorer = Scorer::new(embedding, &self.references, false, &measuring)?;
+        let mut score = |path: &Path| {
+            let mut file = read(path, &ReadOptions::default())?;
+            accept_empty(&mut file);
+            let broken = file.captions.iter();
+            let broken = broken.filter(|c| c.text.trim().is_empty() || is_runaway(&c.text)).count();
+            let scored = scorer.score(&System::Captions(file), None);
+            Ok::<_, JobError>((scored.map_err(failed)?, broken))
+        };
+        let (now, broken) = score(&path)?;
+        let before = best.map(|best| score(&self.captions_of(best))).transpose()?;
+        let values = |score: &crate::jobs::scoring::SystemScore| {
+            let images = score.images.as_ref()?;
+            images.per_caption.statistics.get(FGD_PAIRED).cloned()
+        };
+        let (p_value, is_best) =
+            match before.as_ref().map(|(before, _)| (values(&now), values(before))) {
+                Some((Some(now), Some(before))) => {
+                    let difference = paired_difference(&now, &before, &Resampling::default())?;
+                    let p = difference.p_value;
+                    (Some(p), difference.observed < 0.0 && p < SIGNIFICANT)
+                }
+                Some(_) => (None, false),
+                None => (None, true),
+            };
+        let results = now.results;
+        let missing = || Measure::missing("not among the numbers");
+        Ok(Judgement {
+            cider_d: results.metrics.get("cider_d").map_or_else(missing, |m| m.measure.clone()),
+            fgd_set: results.fgd_set.raw(),
+            fgd_paired: results.fgd_paired,
+            p_value,
+            is_best,
+            broken,
+            encoder: scorer.embedding.encoder(),
+        })
+    }
+
+    fn caption(
+        &self,
+        path: &Path,
+        adapter: &Path,
+        data: &Data,
+        batches: &mut Batches,
+    ) -> Result<(), JobError> {
+        let base = &self.checkpoint.base.dir;
+        let captioner = Captioner::load(base, Some(adapter), self.options.clone(), &|_| {})?;
+        let generation = GenerationConfig {
+            max_new_tokens: self.judging.max_new_tokens,
+            ..GenerationConfig::default()
+        };
+        let failed = |error: csv::Error| JobError::because(path.display(), error);
+        let mut writer = csv::Writer::from_writer(Vec::new());
+        writer.write_record(["image_id", "caption"]).map_err(failed)?;
+        for images in data.images.chunks(IMAGES) {
+            let queries = images.iter().map(|image| batches.queries(image));
+            let queries: Vec<_> = queries.collect::<Result<_, _>>()?;
+            let queries = candle_core::Tensor::cat(&queries, 0)
+                .map_err(|error| JobError::Failed(error.into()))?;
+            let prompts = vec![self.prompt.clone(); images.len()];
+            let seeds = vec![0; images.len()];
+            let captions = captioner.caption(&queries, &prompts, &seeds, &generation)?;
+            for (image, caption) in images.iter().zip(captions) {
+                writer.write_record([&image.id, &caption.text]).map_err(failed)?;
+            }
+        }
+        let bytes = writer.into_inner().map_err(|error| failed(error.into_error().into()))?;
+        Ok(file::write(path, &bytes)?)
+    }
+}
+
+fn failed(error: ScoreError) -> JobError {
+    match error {
+        ScoreError::Job(error) => error,
+        other => JobError::Failed(other.into()),
+    }
+}

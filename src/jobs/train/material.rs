@@ -1,0 +1,235 @@
+//! What a run learns and is judged by: caption files, read and linted, then matched with images that have features.
+
+use std::collections::HashMap;
+use std::path::Path;
+
+use fgd_captioner::Captioner;
+use fgd_captioner::train::Data;
+use fgd_captioner::train::data::{Caption, LONGEST};
+use fgd_captioner::train::features::{KeptImage, read_list};
+use fgd_captions::{
+    CaptionFile, Finding, FindingKind, ReadOptions, Role, Severity, image_key, lint, read,
+};
+use fgd_record::Input;
+
+use super::Request;
+use crate::jobs::scoring::findings::{counted, errors, for_record};
+use crate::jobs::scoring::system::stem;
+use crate::jobs::validate::unreadable;
+use crate::jobs::{JobError, Session};
+
+/// The caption files.
+pub struct Texts {
+    train: CaptionFile,
+    validation: Option<CaptionFile>,
+    /// What the linter found in both, as a record has it.
+    pub findings: Vec<fgd_record::Finding>,
+}
+
+impl Texts {
+    /// Reads and lints the files, before gigabytes are loaded.
+    ///
+    /// # Errors
+    /// Files that cannot be read; captions that a model should not learn.
+    pub fn read(request: &Request, session: &Session) -> Result<Self, JobError> {
+        let mut findings = Vec::new();
+        let mut open = |path: &Path, role: &str| -> Result<CaptionFile, JobError> {
+            let reading = ReadOptions { role: Role::References, ..request.reading.clone() };
+            let file = read(path, &reading).map_err(unreadable)?;
+            let found = linted(&file, request.lenient);
+            let wrong = errors(&found);
+            let found_here = for_record(&found, role);
+            if wrong > 0 {
+                let hint = if request.lenient {
+                    ""
+                } else {
+                    ", or accept what is no error of the file with --lenient"
+                };
+                let message = format!(
+                    "{}: {} in the captions; mend them{hint}",
+                    path.display(),
+                    counted(wrong)
+                );
+                return Err(JobError::Invalid {
+                    message,
+                    findings: vec![(path.into(), found_here)],
+                });
+            }
+            findings.extend(found_here);
+            Ok(file)
+        };
+        let train = open(&request.captions, "captions")?;
+        let validation = match &request.validation {
+            Some(path) => Some(open(path, "validation")?),
+            None => None,
+        };
+        if !findings.is_empty() {
+            session.progress.say(&format!(
+                "{} of the captions are in the record",
+                counted_notes(findings.len())
+            ));
+        }
+        Ok(Self { train, validation, findings })
+    }
+
+    /// The validation's first caption of this id.
+    pub fn reference(&self, id: &str) -> Option<&str> {
+        let captions = &self.validation.as_ref()?.captions;
+        captions.iter().find(|caption| caption.id == id).map(|caption| caption.text.as_str())
+    }
+
+    /// The files as inputs of a record.
+    pub fn inputs(&self) -> Vec<Input> {
+        let files =
+            [Some(("captions", &self.train)), self.validation.as_ref().map(|v| ("validation", v))];
+        files
+            .into_iter()
+            .flatten()
+            .map(|(role, file)| Input {
+                role: role.into(),
+                name: stem(&file.path),
+                path: file.path.display().to_string(),
+                sha256: file.sha256.clone(),
+                rows: file.captions.len() as u64,
+            })
+            .collect()
+    }
+}
+
+fn counted_notes(notes: usize) -> String {
+    format!("{notes} {}", if notes == 1 { "note" } else { "notes" })
+}
+
+/// What the linter finds; what a model would learn by heart is an error here.
+fn linted(file: &CaptionFile, lenient: bool) -> Vec<Finding> {
+    let learned = [
+        FindingKind::Repetition,
+        FindingKind::CutOff,
+        FindingKind::SpecialToken,
+        FindingKind::ConstantCaption,
+    ];
+    let mut found = file.findings.clone();
+    found.extend(lint(file));
+    // Several captions per image are what captions to learn have.
+    found.retain(|finding| finding.kind != FindingKind::DuplicateId);
+    if !lenient {
+        let harmful = found.iter_mut().filter(|finding| learned.contains(&finding.kind));
+        harmful.for_each(|finding| finding.severity = Severity::Error);
+    }
+    found
+}
+
+/// Captions as tokens, with the images that they are of.
+pub struct Material {
+    /// To learn.
+    pub train: Data,
+    /// To judge by.
+    pub validation: Option<Data>,
+}
+
+impl Material {
+    /// Matches captions and features.
+    ///
+    /// # Errors
+    /// Images without features, captions that cannot be learned, an image on both sides.
+    pub fn new(request: &Request, texts: &Texts, captioner: &Captioner) -> Result<Self, JobError> {
+        let kept = Kept::open(&request.features)?;
+        let train = kept.data(&texts.train, captioner)?;
+        let validation = match &texts.validation {
+            Some(file) => Some(kept.data(file, captioner)?),
+            None => None,
+        };
+        if let Some(validation) = &validation {
+            let learned: HashMap<&str, &str> = train
+                .images
+                .iter()
+                .map(|image| (image.sha256.as_str(), image.id.as_str()))
+                .collect();
+            let twice = |image: &&KeptImage| learned.contains_key(image.sha256.as_str());
+            let count = validation.images.iter().filter(twice).count();
+            if let Some(image) = validation.images.iter().find(twice) {
+                return Err(JobError::usage(format!(
+                    "{count} images of the validation are among those to learn, by their content; the first is {} (there {}). \
+                     Take them out of one of the two",
+                    image.id,
+                    learned[image.sha256.as_str()]
+                )));
+            }
+        }
+        Ok(Self { train, validation })
+    }
+}
+
+/// Images that have features, by id: as it stands, else without folder, extension and leading zeros.
+struct Kept {
+    images: Vec<KeptImage>,
+    by_id: HashMap<String, usize>,
+    by_key: HashMap<String, usize>,
+}
+
+impl Kept {
+    fn open(dir: &Path) -> Result<Self, JobError> {
+        let images = read_list(dir)?;
+        let index = |name: fn(&str) -> &str| {
+            let names = images.iter().enumerate().rev();
+            names.map(|(at, image)| (name(&image.id).to_owned(), at)).collect()
+        };
+        Ok(Self { by_id: index(|id| id), by_key: index(image_key), images })
+    }
+
+    fn find(&self, id: &str) -> Option<usize> {
+        self.by_id.get(id).or_else(|| self.by_key.get(image_key(id))).copied()
+    }
+
+    fn data(&self, file: &CaptionFile, captioner: &Captioner) -> Result<Data, JobError> {
+        let name = file.path.display();
+        let missing: Vec<&str> = {
+            let ids = file.captions.iter().map(|caption| caption.id.as_str());
+            ids.filter(|id| self.find(id).is_none()).collect()
+        };
+        if let Some(first) = missing.first() {
+            return Err(JobError::usage(format!(
+                "{name}: {} of {} captions are of images without features; the first is {first:?}. Make them with fgd features",
+                missing.len(),
+                file.captions.len()
+            )));
+        }
+        let mut data = Data::default();
+        let mut places: HashMap<usize, usize> = HashMap::new();
+        for caption in &file.captions {
+            let Some(kept) = self.find(&caption.id) else { continue };
+            let image = *places.entry(kept).or_insert_with(|| {
+                let sha256 = self.images[kept].sha256.clone();
+                // By the id that the captions have, which messages and captions of the validation go by.
+                data.images.push(KeptImage { id: caption.id.clone(), sha256 });
+                data.images.len() - 1
+            });
+            let refuse = |reason: String| {
+                JobError::invalid(format!(
+                    "{name}, row {}, image {}: {reason}",
+                    caption.row, caption.id
+                ))
+            };
+            let text = caption.text.trim();
+            let labels =
+                captioner.tokenizer().encode(text).map_err(|error| refuse(error.to_string()))?;
+            let ends = labels.last().is_some_and(|id| captioner.special_tokens().eos.contains(id));
+            if !ends {
+                return Err(refuse(
+                    "the tokenizer adds no </s>; a model that learns this never stops".into(),
+                ));
+            }
+            if labels.len() > LONGEST {
+                return Err(refuse(format!(
+                    "{} tokens; at most {LONGEST} can be learned",
+                    labels.len()
+                )));
+            }
+            data.captions.push(Caption { image, labels });
+        }
+        if data.captions.is_empty() {
+            return Err(JobError::invalid(format!("{name}: has no captions")));
+        }
+        Ok(data)
+    }
+}

@@ -1,0 +1,182 @@
+//! `metrics.jsonl`: a line for every step and every validation, under the names of Hugging Face's Trainer.
+//!
+//! A step's line is written before its state is saved; a run that goes on drops the lines behind its state, so that every step
+//! stands there once.
+
+use std::fs::{File, OpenOptions};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use fgd_store::file;
+use serde::{Deserialize, Serialize};
+
+use super::tensorboard::{Event, Events};
+use crate::jobs::JobError;
+
+/// The folder that TensorBoard is given.
+const TENSORBOARD: &str = "tensorboard";
+
+/// A line.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Line {
+    /// Steps taken.
+    pub step: usize,
+    /// Epochs seen.
+    pub epoch: f64,
+    /// Seconds since 1970.
+    pub time: f64,
+    /// Mean loss of a step's tokens.
+    #[serde(rename = "train/loss", skip_serializing_if = "Option::is_none")]
+    pub loss: Option<f64>,
+    /// Norm of the gradient before clipping.
+    #[serde(rename = "train/grad_norm", skip_serializing_if = "Option::is_none")]
+    pub grad_norm: Option<f64>,
+    /// The rate.
+    #[serde(rename = "train/learning_rate", skip_serializing_if = "Option::is_none")]
+    pub learning_rate: Option<f64>,
+    /// Label tokens of the step.
+    #[serde(rename = "train/tokens", skip_serializing_if = "Option::is_none")]
+    pub tokens: Option<usize>,
+    /// Label tokens per second.
+    #[serde(rename = "train/tokens_per_second", skip_serializing_if = "Option::is_none")]
+    pub tokens_per_second: Option<f64>,
+    /// Mean loss of the validation's tokens.
+    #[serde(rename = "eval/loss", skip_serializing_if = "Option::is_none")]
+    pub eval_loss: Option<f64>,
+    /// Whether the validation was the best so far.
+    #[serde(rename = "eval/is_best", skip_serializing_if = "Option::is_none")]
+    pub is_best: Option<bool>,
+    /// fgd_paired of the captions.
+    #[serde(rename = "eval/fgd_paired", skip_serializing_if = "Option::is_none")]
+    pub fgd_paired: Option<f64>,
+    /// Its standard error.
+    #[serde(rename = "eval/fgd_paired_se", skip_serializing_if = "Option::is_none")]
+    pub fgd_paired_se: Option<f64>,
+    /// Lower end of its 95% interval.
+    #[serde(rename = "eval/fgd_paired_low", skip_serializing_if = "Option::is_none")]
+    pub fgd_paired_low: Option<f64>,
+    /// Upper end of its 95% interval.
+    #[serde(rename = "eval/fgd_paired_high", skip_serializing_if = "Option::is_none")]
+    pub fgd_paired_high: Option<f64>,
+    /// fgd_set of the captions.
+    #[serde(rename = "eval/fgd_set", skip_serializing_if = "Option::is_none")]
+    pub fgd_set: Option<f64>,
+    /// CIDEr-D of the captions.
+    #[serde(rename = "eval/cider_d", skip_serializing_if = "Option::is_none")]
+    pub cider_d: Option<f64>,
+    /// That fgd_paired differs from the best one before by luck alone.
+    #[serde(rename = "eval/p_value", skip_serializing_if = "Option::is_none")]
+    pub p_value: Option<f64>,
+    /// Captions that are empty or repeat themselves without end.
+    #[serde(rename = "eval/broken_captions", skip_serializing_if = "Option::is_none")]
+    pub broken: Option<usize>,
+}
+
+/// The file and its lines.
+pub struct Metrics {
+    path: PathBuf,
+    file: File,
+    lines: Vec<Line>,
+    events: Events,
+}
+
+impl Line {
+    /// What TensorBoard draws.
+    fn event(&self) -> Event {
+        let scalars = [
+            ("train/loss", self.loss),
+            ("train/grad_norm", self.grad_norm),
+            ("train/learning_rate", self.learning_rate),
+            ("train/epoch", self.loss.map(|_| self.epoch)),
+            ("train/tokens_per_second", self.tokens_per_second),
+            ("eval/loss", self.eval_loss),
+            ("eval/fgd_paired", self.fgd_paired),
+            ("eval/fgd_set", self.fgd_set),
+            ("eval/cider_d", self.cider_d),
+            ("eval/p_value", self.p_value),
+        ];
+        let scalars = scalars.into_iter().filter_map(|(tag, value)| Some((tag, value?))).collect();
+        Event { time: self.time, step: self.step as i64, scalars }
+    }
+}
+
+impl Metrics {
+    /// Opens the file of a run that goes on after step `step`: later lines, and a last one that was cut off, are dropped.
+    ///
+    /// # Errors
+    /// A file that cannot be read or written.
+    pub fn open(path: &Path, step: usize) -> Result<Self, JobError> {
+        let text = match std::fs::read_to_string(path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
+            Err(error) => return Err(JobError::because(path.display(), error)),
+        };
+        let lines: Vec<Line> = text
+            .lines()
+            .filter_map(|line| serde_json::from_str(line).ok())
+            .filter(|line: &Line| line.step <= step)
+            .collect();
+        let kept: Vec<String> = lines.iter().map(json).collect();
+        file::write(path, kept.concat().as_bytes())?;
+        let file = OpenOptions::new().append(true).open(path)?;
+        let events =
+            Events::create(&path.with_file_name(TENSORBOARD), lines.iter().map(Line::event))?;
+        Ok(Self { path: path.into(), file, lines, events })
+    }
+
+    /// All lines so far.
+    pub fn lines(&self) -> &[Line] {
+        &self.lines
+    }
+
+    /// Adds a line.
+    ///
+    /// # Errors
+    /// A full disk.
+    pub fn push(&mut self, line: Line) -> Result<(), JobError> {
+        let time = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let line = Line { time: time.as_secs_f64(), ..line };
+        self.file
+            .write_all(json(&line).as_bytes())
+            .and_then(|()| self.events.push(&line.event()))
+            .map_err(|error| JobError::because(self.path.display(), error))?;
+        self.lines.push(line);
+        Ok(())
+    }
+
+    /// The lines of validations.
+    pub fn validations(&self) -> impl DoubleEndedIterator<Item = &Line> {
+        self.lines.iter().filter(|line| line.eval_loss.is_some())
+    }
+
+    /// That of the best so far.
+    pub fn best(&self) -> Option<&Line> {
+        self.validations().rfind(|line| line.is_best == Some(true))
+    }
+}
+
+fn json(line: &Line) -> String {
+    serde_json::to_string(line).unwrap_or_default() + "\n"
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_behind_the_state_and_half_a_line_are_dropped() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("metrics.jsonl");
+        let mut metrics = Metrics::open(&path, 0).unwrap();
+        for step in 0..4 {
+            metrics.push(Line { step, eval_loss: Some(step as f64), ..Line::default() }).unwrap();
+        }
+        let mut text = std::fs::read_to_string(&path).unwrap();
+        text.push_str("{\"step\":2,\"ep");
+        std::fs::write(&path, text).unwrap();
+        let metrics = Metrics::open(&path, 2).unwrap();
+        assert_eq!(metrics.validations().map(|line| line.step).collect::<Vec<_>>(), [0, 1, 2]);
+        assert_eq!(std::fs::read_to_string(&path).unwrap().lines().count(), 3);
+    }
+}
