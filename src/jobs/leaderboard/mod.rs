@@ -156,6 +156,7 @@ pub fn boards(request: &Request, session: &mut Session) -> Result<Boards, JobErr
         if parts.seed.is_some() {
             origin.settings.remove("seed");
         }
+        origin.findings.retain(|finding| finding.input != "references");
         let mut results = rank(field.public, ranked_by, None, &origin.comparability.key)?;
         results.split = Some(Split { seed: None, rank_correlation: None, ..parts.split() });
         results.rejected = field.rejected.clone();
