@@ -7,8 +7,8 @@ use fgd::cli;
 
 fn main() -> ExitCode {
     // Readers catch the panics of the libraries that they call, and say what was wrong with the file; a panic that nobody catches
-    // is told below. With RUST_BACKTRACE set every one is printed where it happens.
-    if std::env::var_os("RUST_BACKTRACE").is_none() {
+    // is told below. With FGD_LOG set every one is printed where it happens.
+    if std::env::var_os("FGD_LOG").is_none() {
         std::panic::set_hook(Box::new(|_| {}));
     }
     cli::mapped::tell();

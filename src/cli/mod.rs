@@ -193,7 +193,7 @@ pub fn panicked(panic: &(dyn std::any::Any + Send)) -> Exit {
     let text = panic.downcast_ref::<String>().map(String::as_str);
     let text = text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("a panic");
     output::complain(format!(
-        "error: a defect of fgd ({text}); please report it with the command, and what RUST_BACKTRACE=1 adds"
+        "error: a defect of fgd ({text}); please report it with the command, and what FGD_LOG=debug RUST_BACKTRACE=1 add"
     ));
     Exit::Failure
 }

@@ -156,6 +156,7 @@ pub fn boards(request: &Request, session: &mut Session) -> Result<Boards, JobErr
         if parts.seed.is_some() {
             origin.settings.remove("seed");
         }
+        origin.findings.retain(|finding| finding.input != "references");
         // The clusters of the public images alone.
         let drawn = Drawn {
             clusters: (field.drawn.clusters.as_ref())
