@@ -63,15 +63,13 @@ pub fn run(request: &Request) -> Result<Validation, JobError> {
     let mut found = file.findings.clone();
     found.extend(captions::lint(&file));
     match &template {
-        Some(template) => {
-            // A file without rows lacks every image; saying so once is enough.
-            if !file.captions.is_empty() {
-                found.extend(captions::check_template(&file, template));
-            }
+        // A file without rows lacks every image; saying so once is enough.
+        Some(template) if !file.captions.is_empty() => {
+            found.extend(captions::check_template(&file, template));
         }
         // References have several captions of an image.
         None if request.role == Role::Submission => found.extend(captions::duplicates(&file)),
-        None => {}
+        _ => {}
     }
     let errors = errors(&found);
     Ok(Validation {

@@ -35,6 +35,7 @@ pub use score::ScoreRequest;
 const CEILINGS: Duration = Duration::from_millis(300);
 
 /// What `fgd bench` is asked, by target.
+#[allow(clippy::large_enum_variant, reason = "there is one of a job")]
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "target", rename_all = "snake_case")]
 pub enum Request {

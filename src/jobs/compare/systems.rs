@@ -30,6 +30,7 @@ pub struct Participant {
 }
 
 /// What a system's file turned out to be.
+#[allow(clippy::large_enum_variant, reason = "there are as many as systems")]
 pub enum Given {
     /// Captions, embeddings or moments.
     File(System),

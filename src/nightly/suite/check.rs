@@ -85,7 +85,7 @@ fn wrong_names(suite: &Suite) -> Option<Problem> {
         }
     }
     let shared = |name: &&str| suite.systems.iter().any(|system| system.name == *name);
-    let index = named[2].2.iter().position(|name| shared(name))?;
+    let index = named[2].2.iter().position(shared)?;
     let message = format!("a system and a benchmark are both called `{}`", named[2].2[index]);
     Some(Problem::new(At::item("benchmark", index).then("name"), message))
 }
