@@ -31,6 +31,9 @@ impl Record {
                     .flat_map(|quality| &mut quality.systems)
                     .for_each(|s| hide(&mut s.scores));
             }
+            Results::Train(results) => {
+                results.examples.iter_mut().for_each(|example| example.reference.clear());
+            }
             Results::Agreement(_)
             | Results::Caption(_)
             | Results::Bench(_)

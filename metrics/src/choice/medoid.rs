@@ -69,6 +69,8 @@ pub fn medoid(
             candidates: own.view(),
             references: others.view(),
             image_of: Some(&image_of),
+            units: None,
+            population: None,
             captions: Some(Captions::new(&chosen, references, is_runaway)),
             seed: 0,
         };
