@@ -106,6 +106,9 @@ fn words(record: &Record) -> (String, String, Color) {
         Results::Select(results) => {
             ("chosen captions".into(), counted(results.images, "image"), Color::Plain)
         }
+        Results::Train(results) => {
+            ("fine-tuned".into(), counted(results.steps, "step"), Color::Plain)
+        }
         Results::Caption(results) => {
             ("captions".into(), counted(results.captions, "image"), Color::Plain)
         }
