@@ -1,6 +1,7 @@
 //! What a choice is worth: the chosen captions and each file's own, on the images that all of them have.
 
 use fgd_metrics::compare::Resampling;
+use fgd_metrics::units::Units;
 use fgd_record::{CompareResults, System as Scored};
 use ndarray::Array2;
 
@@ -142,12 +143,25 @@ impl Quality<'_> {
         let of_references: Vec<usize> =
             common.references.iter().map(|at| pool.captions.len() + at).collect();
         let captions = || rows.iter().map(|row| &pool.captions[*row]);
+        let ids: Vec<String> = common.images.iter().map(|image| pool.ids[*image].clone()).collect();
+        // Captions of one image were drawn together, also where they are not paired.
+        let units = match &self.files.reference_file {
+            Some(System::Captions(file)) if common.image_of.is_none() => {
+                let of_references: Vec<String> =
+                    common.references.iter().map(|at| file.captions[*at].id.clone()).collect();
+                Some(Units::of_labels(&ids, &of_references))
+            }
+            _ => None,
+        };
         EvalSet {
             candidates: rows_of(embeddings, rows),
             references: rows_of(embeddings, &of_references),
             image_of: common.image_of.clone(),
+            units,
+            population: None,
             texts: Some(Texts {
-                ids: common.images.iter().map(|image| pool.ids[*image].clone()).collect(),
+                ids,
+                ids_are_text: files.iter().any(|file| file.ids_are_text),
                 rows: captions().map(|c| files[c.source].captions[c.row].row).collect(),
                 candidates: captions().map(|c| c.text.clone()).collect(),
                 references: common
