@@ -155,7 +155,7 @@ pub fn lint(file: &CaptionFile) -> Vec<Finding> {
                 format!("`{token}` is left in the caption; decode without special tokens");
             note(FindingKind::SpecialToken, message);
         }
-        if text.contains('\u{fffd}') {
+        if text.contains('\u{fffd}') && !explained.contains(&caption.row) {
             let message = "U+FFFD stands where a character could not be decoded; write the file again as UTF-8";
             note(FindingKind::ReplacementCharacter, message.into());
         }

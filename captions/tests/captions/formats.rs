@@ -279,7 +279,7 @@ fn hopeless_files_get_one_clear_sentence() {
         ("a.json", "3", "list of records"),
         ("a.jsonl", "image_id,caption\n", "line 1 is not JSON"),
         ("a.parquet", "PAR1PAR1", "Parquet"),
-        ("a.csv", "PK\u{3}\u{4}", "Excel"),
+        ("a.csv", "PK\u{3}\u{4}", "zip archive"),
     ] {
         let message = folder.read(name, content).map(|_| ()).unwrap_err().to_string();
         assert!(message.contains(says), "{content:?}: {message}");
