@@ -24,6 +24,9 @@ impl Record {
             Results::Leaderboard(results) => {
                 results.standings.iter_mut().for_each(|standing| hide(&mut standing.scores));
             }
+            Results::Train(results) => {
+                results.examples.iter_mut().for_each(|example| example.reference.clear());
+            }
             Results::Caption(_) | Results::Bench(_) | Results::Nightly(_) => {}
         }
     }

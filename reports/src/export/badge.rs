@@ -110,6 +110,9 @@ fn words(record: &Record) -> (String, String, Color) {
             });
             (results.target.name().into(), shown, Color::Plain)
         }
+        Results::Train(results) => {
+            ("training".into(), counted(results.steps, "step"), Color::Plain)
+        }
         Results::Nightly(results) => {
             let (message, color) = match results.verdict {
                 NightlyVerdict::Regressed => ("regressed", Color::Bad),
