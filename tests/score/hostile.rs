@@ -97,7 +97,7 @@ fn what_is_out_of_proportion_is_refused_with_a_sentence() {
 
     let says = |command: &mut assert_cmd::Command, code: i32, words: &str| {
         let output = command.output().unwrap();
-        let said = stderr(&output);
+        let said = stdout(&output) + &stderr(&output);
         assert_eq!(output.status.code(), Some(code), "{said}");
         assert!(said.contains(words), "{said}");
     };
@@ -174,12 +174,12 @@ fn ids_given_twice_are_invalid_to_validate_as_to_score() {
     std::fs::write(&file, "image_id,caption\n1,a dog\n2,a cat\n3,a bus\n1,a man\n").unwrap();
     let output = place.fgd().arg("validate").arg(&file).output().unwrap();
     assert_eq!(output.status.code(), Some(4));
-    assert!(stderr(&output).contains("duplicate-id"));
+    assert!(stdout(&output).contains("duplicate-id"));
     place.score(&file, &captions("references.csv")).assert().code(4);
     // References have several captions per image.
     let output =
         place.fgd().arg("validate").arg(captions("references-multi.csv")).output().unwrap();
-    assert!(stderr(&output).contains("duplicate-id"));
+    assert!(stdout(&output).contains("duplicate-id"));
 }
 
 #[test]

@@ -234,7 +234,7 @@ impl<'a> Records<'a> {
         match (&self.picker.options.id_column, self.known) {
             (Some(asked), _) => by_name().or_else(|| path(asked, record)),
             (None, Some(known)) if !known.id.is_empty() => {
-                known.id.iter().find_map(|text| path(text, record))
+                known.id.iter().find_map(|text| path(text, record)).or_else(by_name)
             }
             // Beside the key that a record stands under, a bare `id` is a number of its own.
             _ => by_name().filter(|field| !(has_outer_id && field.root() == "id")),
