@@ -92,7 +92,7 @@ pub fn prepare(output: &Path, images: &[ImageFile], on_error: OnError) -> Result
     let unreadable = unreadable(images);
     let more = match unreadable.len() {
         0 | 1 => String::new(),
-        count => format!(", and {} more images", count - 1),
+        count => format!(", and {} more", count - 1),
     };
     match unreadable.into_iter().next() {
         None => Ok(()),
@@ -302,7 +302,7 @@ fn show(position: Position, bar: &dyn Bar) {
         bar.say(&format!("going on after {done} of {total} images"));
     }
     if replaced > 0 && newest.is_empty() {
-        bar.say(&format!("{replaced} images are others now than those captioned: captioned again"));
+        bar.say(&format!("replaced since they were captioned, and captioned again: {replaced}"));
     }
     bar.set(done as u64, total as u64);
     for outcome in newest {
