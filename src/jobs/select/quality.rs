@@ -148,6 +148,7 @@ impl Quality<'_> {
             image_of: common.image_of.clone(),
             texts: Some(Texts {
                 ids: common.images.iter().map(|image| pool.ids[*image].clone()).collect(),
+                ids_are_text: files[0].ids_are_text,
                 rows: captions().map(|c| files[c.source].captions[c.row].row).collect(),
                 candidates: captions().map(|c| c.text.clone()).collect(),
                 references: common
