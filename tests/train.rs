@@ -74,7 +74,9 @@ fn train(place: &Place, run: &str, more: &[&str]) -> Command {
     command.arg("--captions").arg(place.path("train.csv"));
     command.arg("--validation").arg(place.path("validation.csv"));
     let said = |flag: &str| more.iter().any(|more| more.split('=').next() == Some(flag));
-    SETTINGS.chunks(2).filter(|pair| !said(pair[0])).for_each(|pair| drop(command.args(pair)));
+    for pair in SETTINGS.chunks(2).filter(|pair| !said(pair[0])) {
+        command.args(pair);
+    }
     command.arg("-o").arg(place.path(run)).args(more);
     command.env("HF_HUB_OFFLINE", "1").stdout(Stdio::null()).stderr(Stdio::piped());
     command
