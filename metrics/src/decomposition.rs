@@ -100,7 +100,8 @@ fn weighted_side(
     if mean.iter().chain(&covariance).any(|v| !v.is_finite()) {
         return Err(MetricError::NotFinite { what: "embeddings" });
     }
-    Ok(Side { mean, factor: Factor::of_covariance(covariance.view(), solver)? })
+    let factor = Factor::of_covariance(covariance.view(), mean.dot(&mean), solver)?;
+    Ok(Side { mean, factor })
 }
 
 /// tr C₁₂ = Σ w (p − μ₁)·(g − μ₂) over the pairs.

@@ -127,8 +127,10 @@ impl Side {
             let n = moments.n() as usize;
             return Err(MetricError::TooFew { what: "embeddings in a set", n, needed: 2 });
         }
-        let factor = Factor::of_covariance(moments.covariance(ddof)?.view(), solver)?;
-        Ok(Self { mean: moments.mean().to_owned(), factor })
+        let mean = moments.mean().to_owned();
+        let covariance = moments.covariance(ddof)?;
+        let factor = Factor::of_covariance(covariance.view(), mean.dot(&mean), solver)?;
+        Ok(Self { mean, factor })
     }
 
     pub(crate) fn distance(

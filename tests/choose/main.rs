@@ -19,7 +19,7 @@ fn fgd(place: &Place, command: &str, files: &[&Path], more: &[&str]) -> assert_c
     fgd.arg(command)
         .args(files)
         .env("FGD_FORMAT", "json")
-        .args(["--replicates", "50", "--encoder"])
+        .args(["--replicates", "100", "--encoder"])
         .arg(fixture("encoder/tiny-mean"))
         .arg("-o")
         .arg(place.path("chosen.csv"))
@@ -272,7 +272,7 @@ fn compare_and_sweep_take_the_same_checkpoint_decoded_otherwise() {
             .arg(&references)
             .arg("--work")
             .arg(place.path(&format!("{command}.work")))
-            .args(["--max-new-tokens", "8", "--replicates", "50", "--format", "json", "--encoder"])
+            .args(["--max-new-tokens", "8", "--replicates", "100", "--format", "json", "--encoder"])
             .arg(fixture("encoder/tiny-mean"));
         fgd
     };

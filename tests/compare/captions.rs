@@ -219,7 +219,7 @@ fn records_are_exported_and_rendered_again() {
         ["good.csv", "poor.csv", "references.csv"].map(|name| embed(name, folder.path()));
     let saved = folder.path().join("compare.json");
     let saved = saved.to_str().unwrap();
-    let compare = ["compare", &good, &poor, "--references", &references, "--replicates", "50"];
+    let compare = ["compare", &good, &poor, "--references", &references, "--replicates", "100"];
     fgd(&[&compare[..], &["--format", "json", "-o", saved]].concat()).assert().success();
 
     let (code, markdown, _) = run(&["report", saved, "--format", "md"]);

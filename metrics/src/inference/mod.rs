@@ -197,8 +197,10 @@ impl Terms {
     /// `rank` is the number of directions that both sets span.
     fn of(sums: &Sums, rank: usize) -> Result<Self, MetricError> {
         let solver = default_solver();
-        let [first, second] =
-            [0, 1].map(|side| Factor::of_covariance(sums.covariance(side).view(), solver));
+        let [first, second] = [0, 1].map(|side| {
+            let mean = sums.mean(side);
+            Factor::of_covariance(sums.covariance(side).view(), mean.dot(&mean), solver)
+        });
         let (first, second) = (first?, second?);
         let values = solver.singular_values(product(first.l().t(), second.l()).view())?;
         let largest = values.iter().fold(0.0, |max: f64, &v| max.max(v));

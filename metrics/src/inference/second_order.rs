@@ -75,7 +75,7 @@ impl SecondOrder {
             units,
             delta: &transport.first.mean - &transport.second.mean,
             inverse_root: s.mapv(|s| 1.0 / s.sqrt()),
-            form: Factor::of_covariance(scaled.view(), default_solver())?.l().to_owned(),
+            form: Factor::of_covariance(scaled.view(), 0.0, default_solver())?.l().to_owned(),
             trace: s.sum(),
         };
         let crosses = units.are_single() && units.with(Presence::Both).next().is_some();

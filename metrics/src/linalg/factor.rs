@@ -28,9 +28,11 @@ impl Factor {
     /// Factor of a symmetric positive semi-definite matrix `[d, d]`.
     ///
     /// A matrix that is slightly indefinite, as rounded files are, loses its negative eigenvalues;
-    /// [`Factor::clipped`] says how much that was. One that is far from semi-definite is an error.
+    /// [`Factor::clipped`] says how much that was. One that is far from semi-definite is an error. `mean_square` is |μ|² of the
+    /// rows that Σ was computed from, whose rounding is all that is left where they hardly vary; 0 for a matrix in its own right.
     pub fn of_covariance(
         sigma: ArrayView2<f64>,
+        mean_square: f64,
         solver: &dyn Decompose,
     ) -> Result<Self, MetricError> {
         let largest = sigma.diag().iter().fold(0.0, |max: f64, &v| max.max(v));
@@ -40,7 +42,7 @@ impl Factor {
                 (&sigma - &l.dot(&l.t())).iter().fold(0.0, |max: f64, v| max.max(v.abs()));
             let rounding = 10.0 * sigma.nrows() as f64 * f64::EPSILON * largest;
             if residual > rounding {
-                return Self::clip_eigenvalues(sigma, solver);
+                return Self::clip_eigenvalues(sigma, mean_square, solver);
             }
         }
         Ok(Self { l, trace: sigma.diag().sum(), clipped: 0.0 })
@@ -70,17 +72,21 @@ impl Factor {
 
     fn clip_eigenvalues(
         sigma: ArrayView2<f64>,
+        mean_square: f64,
         solver: &dyn Decompose,
     ) -> Result<Self, MetricError> {
+        let d = sigma.nrows() as f64;
+        let rounding = 10.0 * d * d * f64::EPSILON * mean_square;
         let eigen = solver.symmetric_eigen(sigma)?;
         let clipped: f64 = eigen.values.iter().map(|&v| (-v).max(0.0)).sum();
         let trace: f64 = eigen.values.iter().map(|&v| v.max(0.0)).sum();
-        if clipped > MAX_CLIPPED * trace {
+        if clipped > MAX_CLIPPED * trace + rounding {
             return Err(MetricError::NotACovariance(format!(
                 "its negative eigenvalues sum to −{clipped:.3e} beside a trace of {trace:.3e}"
             )));
         }
         let roots: Array1<f64> = eigen.values.mapv(|v| v.max(0.0).sqrt());
+        let clipped = if clipped > rounding { clipped } else { 0.0 };
         Ok(Self { l: eigen.vectors * &roots, trace, clipped })
     }
 }

@@ -64,7 +64,7 @@ fn a_factor_reproduces_its_covariance_at_any_rank() {
     for rank in [0, 1, 7, 20] {
         let root = matrix(20, rank);
         let sigma = root.dot(&root.t());
-        let factor = Factor::of_covariance(sigma.view(), &Nalgebra).expect("semi-definite");
+        let factor = Factor::of_covariance(sigma.view(), 0.0, &Nalgebra).expect("semi-definite");
         assert!(factor.l().ncols() <= rank);
         assert!(
             largest(&(factor.l().dot(&factor.l().t()) - &sigma)) < 1e-12 * (1.0 + largest(&sigma))
@@ -76,7 +76,7 @@ fn a_factor_reproduces_its_covariance_at_any_rank() {
 #[test]
 fn a_slightly_indefinite_matrix_is_clipped_and_says_so() {
     let sigma = arr2(&[[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, -1e-6]]);
-    let factor = Factor::of_covariance(sigma.view(), &Nalgebra).expect("nearly semi-definite");
+    let factor = Factor::of_covariance(sigma.view(), 0.0, &Nalgebra).expect("nearly semi-definite");
     assert!((factor.clipped() - 1e-6).abs() < 1e-12);
     assert!((factor.trace() - 2.0).abs() < 1e-12);
     let moments =
@@ -90,9 +90,18 @@ fn a_slightly_indefinite_matrix_is_clipped_and_says_so() {
 fn an_indefinite_matrix_is_an_error() {
     for sigma in [arr2(&[[1.0, 2.0], [2.0, 1.0]]), arr2(&[[0.0, 1.0], [1.0, 0.0]]), arr2(&[[-1.0]])]
     {
-        let factor = Factor::of_covariance(sigma.view(), &Nalgebra);
+        let factor = Factor::of_covariance(sigma.view(), 0.0, &Nalgebra);
         assert!(matches!(factor, Err(MetricError::NotACovariance(_))), "{sigma}");
     }
+}
+
+#[test]
+fn rounding_of_rows_that_do_not_vary_is_no_error() {
+    let sigma = arr2(&[[1e-17, 3e-17], [3e-17, -2e-17]]);
+    let factor = Factor::of_covariance(sigma.view(), 1.0, &Nalgebra).expect("rounding");
+    assert!(factor.trace() < 1e-16 && factor.clipped() == 0.0);
+    // Without rows that explain it, it is no covariance.
+    assert!(Factor::of_covariance(sigma.view(), 0.0, &Nalgebra).is_err());
 }
 
 #[test]
