@@ -45,7 +45,7 @@ fn metrics_are_held_against_judgements() {
     let metrics = results["metrics"].as_array().unwrap();
     let names: Vec<&str> =
         metrics.iter().map(|metric| metric["metric"].as_str().unwrap()).collect();
-    assert_eq!(names, ["fgd_paired", "rouge_l", "cider_d"]);
+    assert_eq!(names, ["fgd_paired", "rouge_l", "cider", "cider_d"]);
     let rouge = &metrics[1];
     assert!(rouge["tau_c"]["value"].as_f64().unwrap() > 0.6, "{rouge}");
     assert!(rouge["accuracy"]["value"].as_f64().unwrap() > 0.9, "{rouge}");

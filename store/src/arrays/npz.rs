@@ -263,7 +263,7 @@ mod tests {
             ("sigma", descr, shape, value.to_le_bytes().to_vec())
         };
         for (arrays, message) in [
-            (vec![mu.clone()], "no array `sigma`; pytorch-fid writes"),
+            (vec![mu.clone()], "no array `sigma`, only `mu`; pytorch-fid writes"),
             (vec![mu.clone(), sigma("'<f8'", &[1, 2], 1.0)], "array `sigma`: cut short"),
             (vec![mu.clone(), sigma("'<f8'", &[1], 1.0)], "do not belong together"),
             (
