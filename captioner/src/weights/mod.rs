@@ -14,7 +14,7 @@ mod product;
 mod tests;
 mod write;
 
-pub use adapter::{Adapter, Change};
+pub use adapter::{Adapter, Change, Factors};
 pub use files::{Digests, Entry, TensorFiles};
 pub(crate) use loader::is_ignorable;
 pub use loader::{LoadProgress, Loader, Scope};

@@ -81,7 +81,7 @@ impl Golden {
             .iter()
             .map(|image| {
                 let one = projected.narrow(0, *image, 1).unwrap();
-                let (embedded, _) = captioner.embed(&one, &[prompt.clone()]).unwrap();
+                let (embedded, _) = captioner.embed(&one, std::slice::from_ref(&prompt)).unwrap();
                 embedded.flatten_all().unwrap().to_vec1().unwrap()
             })
             .collect();

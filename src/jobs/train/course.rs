@@ -213,14 +213,14 @@ impl Course<'_> {
     ) -> Result<(), JobError> {
         let step = trainer.step_count();
         let watching = &self.request.watching;
-        if watching.keep_every.is_some_and(|every| step > 0 && step % every == 0) {
+        if watching.keep_every.is_some_and(|every| step > 0 && step.is_multiple_of(every)) {
             self.write_adapter(trainer, &format!("step-{step}"))?;
         }
         let Some(validation) = &self.material.validation else {
             return Ok(());
         };
         let every = watching.evaluate_every.unwrap_or(order.steps_per_epoch());
-        let is_due = step % every == 0 || step == order.steps();
+        let is_due = step.is_multiple_of(every) || step == order.steps();
         if !is_due || self.metrics.validations().any(|line| line.step == step) {
             return Ok(());
         }

@@ -46,6 +46,9 @@ pub struct Change {
     product: Option<Product>,
 }
 
+/// A and B row by row, and s.
+pub type Factors = (Vec<f32>, Vec<f32>, f64);
+
 /// s·B·A.
 struct Product {
     a: Tensor,
@@ -132,11 +135,11 @@ impl Change {
         )
     }
 
-    /// A, B and s, A and B row by row; `None` where the adapter has a weight of its own there.
+    /// What is multiplied here; `None` where the adapter has a weight of its own there.
     ///
     /// # Errors
     /// A tensor that cannot be read.
-    pub fn factors(&self) -> Result<Option<(Vec<f32>, Vec<f32>, f64)>> {
+    pub fn factors(&self) -> Result<Option<Factors>> {
         match (&self.weight, &self.product) {
             (None, Some(Product { a, b, scale })) => {
                 Ok(Some((a.flatten_all()?.to_vec1()?, b.flatten_all()?.to_vec1()?, *scale)))
