@@ -2,15 +2,19 @@
 
 use super::{Grouped, first_least, rows_of};
 use crate::MetricError;
-use crate::metric::{Definition, Direction};
+use crate::metric::{Definition, Direction, MEAN_COSINE};
 use crate::samples::{Captions, Sample};
 use crate::table::METRICS;
 
 /// Names of the metrics that [`medoid`] can choose by.
 pub fn medoid_metrics() -> impl Iterator<Item = &'static str> {
-    // The set distance is of no single image, and neither direction of a description is better.
-    let per_image =
-        |definition: &&Definition| definition.is_mean && definition.direction != Direction::Neither;
+    // The set distance is of no single image, neither direction of a description is better, and the mean cosine chooses what
+    // fgd_paired does.
+    let per_image = |definition: &&Definition| {
+        definition.is_mean
+            && definition.direction != Direction::Neither
+            && definition.name != MEAN_COSINE
+    };
     METRICS.iter().flat_map(|metric| metric.definitions()).filter(per_image).map(|found| found.name)
 }
 

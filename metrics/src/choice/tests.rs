@@ -3,6 +3,7 @@ use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 use super::*;
+use crate::estimate::Estimate;
 
 /// Unit vectors: each image has a point of its own, each row lies around it with its own spread.
 fn around(points: &Array2<f64>, spreads: &[f64], seed: u64) -> Array2<f32> {
@@ -152,9 +153,10 @@ fn images_without_references_are_chosen_for_and_not_learned_from() {
     assert!(learned.rows.iter().enumerate().all(|(image, row)| *row == Some(2 * image)));
 }
 
-/// Two systems that are nearly one: which of them is the better is chance, and folds must not take turns in being wrong.
+/// Two systems that are nearly one: which of them is the better is chance, and folds must not take turns in being wrong. What the
+/// weights lose against the better one stays within its error.
 #[test]
-fn of_two_nearly_equal_systems_one_is_kept_for_all_images() {
+fn of_two_nearly_equal_systems_nothing_is_lost_beyond_chance() {
     const IMAGES: usize = 600;
     let points = points(IMAGES, 16, 11);
     let references = around(&points, &[0.3], 12);
@@ -172,7 +174,10 @@ fn of_two_nearly_equal_systems_one_is_kept_for_all_images() {
         let alone = |system| {
             worth(&(0..IMAGES).map(|i| Some(3 * i + system)).collect::<Vec<_>>(), &distances)
         };
-        let best = alone(0).min(alone(1));
-        assert!(worth(&learned.rows, &distances) <= best + 1e-9, "seed {seed}");
+        let best = if alone(0) <= alone(1) { 0 } else { 1 };
+        let losses = (0..IMAGES)
+            .map(|image| distances[learned.rows[image].unwrap()] - distances[3 * image + best]);
+        let loss = Estimate::of_mean(&losses.collect::<Vec<_>>()).unwrap();
+        assert!(loss.ci95[0] <= 0.0, "seed {seed}: {loss:?}");
     }
 }
