@@ -1,8 +1,10 @@
 //! Mutates the seeds of every target and runs the readers on them, in processes that are watched.
 //!
-//!     attack --inputs 5000                       # every target in turn, inside worker processes
-//!     attack --inputs 200 --program target/debug/fgd   # the same inputs as files of the program's commands
-//!     attack --target npy --show 17 > input.npy  # an input again, by its number
+//! ```text
+//! attack --inputs 5000                             # every target in turn, inside worker processes
+//! attack --inputs 200 --program target/debug/fgd   # the same inputs as files of the program's commands
+//! attack --target npy --show 17 > input.npy        # an input again, by its number
+//! ```
 //!
 //! Trouble is a process that ends by a signal or a panic, more than 10 s of processor time for one input, more than 2 GB of
 //! memory, an exit code beyond 5, or a control character in what the program says. Each is written to `--keep DIR`.
