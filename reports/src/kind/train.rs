@@ -196,9 +196,9 @@ fn curves(results: &TrainResults) -> Vec<Figure> {
         ),
         figure(
             "Learning rate",
-            "The rate over the steps.",
-            vec![Series::line("rate", points(|point| point.learning_rate))],
-            "rate",
+            "The rate over the steps, in millionths.",
+            vec![Series::line("rate", points(|point| point.learning_rate * 1e6))],
+            "rate × 10⁶",
         ),
     ];
     figures.extend(judged);
