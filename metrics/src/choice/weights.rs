@@ -13,8 +13,9 @@ use crate::estimate::Estimate;
 
 /// Parts that images are dealt into, one after the other.
 const FOLDS: usize = 5;
-/// A departure from the best system alone has to be this many standard errors better on the images that it is learned from.
-const BEYOND_CHANCE: f64 = 2.0;
+/// A departure from the best system alone has to be this many standard errors better on the images that it is learned from: more than
+/// two, since it was sought among many.
+const BEYOND_CHANCE: f64 = 3.0;
 /// How much weight is moved from one system to another, coarse to fine.
 const STEPS: [f64; 5] = [0.5, 0.25, 0.125, 0.0625, 0.031_25];
 
