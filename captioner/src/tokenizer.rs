@@ -23,7 +23,10 @@ impl PromptTokenizer {
             let hint = "tokenizer.json is missing; save it with AutoTokenizer.from_pretrained(...).save_pretrained(DIR)";
             return Err(Error::checkpoint(dir, hint));
         }
-        let mut tokenizer = Tokenizer::from_file(&path).map_err(|e| Error::checkpoint(&path, e))?;
+        // Some damaged files make the library panic.
+        let mut tokenizer = std::panic::catch_unwind(|| Tokenizer::from_file(&path))
+            .map_err(|_| Error::checkpoint(&path, "not a tokenizer"))?
+            .map_err(|e| Error::checkpoint(&path, e))?;
         tokenizer.with_padding(None);
         tokenizer.with_truncation(None).map_err(|e| Error::checkpoint(&path, e))?;
         Ok(Self { tokenizer, image_token })

@@ -35,8 +35,10 @@ impl Tokens {
         let bytes = std::fs::read(path)
             .map_err(|source| EncoderError::Io { path: path.clone(), source })?;
         let corrupt = |reason: String| EncoderError::Corrupt { path: path.clone(), reason };
-        let mut tokenizer =
-            Tokenizer::from_bytes(&bytes).map_err(|error| corrupt(error.to_string()))?;
+        // Some damaged files make the library panic.
+        let mut tokenizer = std::panic::catch_unwind(|| Tokenizer::from_bytes(&bytes))
+            .map_err(|_| corrupt("not a tokenizer".into()))?
+            .map_err(|error| corrupt(error.to_string()))?;
         tokenizer.with_padding(None);
         tokenizer.with_truncation(None).map_err(|error| corrupt(error.to_string()))?;
         let specials =

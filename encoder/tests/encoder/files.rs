@@ -105,6 +105,13 @@ fn missing_files_are_named() {
     assert!(message.contains("no/such/directory"), "{message}");
 }
 
+/// Found by the attack: the library expects the decoder to be JSON.
+#[test]
+fn a_tokenizer_that_makes_the_library_panic_is_an_error() {
+    let message = error_after("tokenizer.json", "\"decoder\": null", "\"decoder\": r");
+    assert!(message.contains("tokenizer.json") && message.contains("not a tokenizer"), "{message}");
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
