@@ -9,143 +9,11 @@ use serde::{Deserialize, Serialize};
 use super::ReadOptions;
 use super::error::ReadProblem;
 use super::finding::{Finding, FindingKind, shown};
+use super::names::{
+    GENERATED, ID_NAMES, NEUTRAL, REFERENCES, called, is_caption_name, is_id_name, normalised,
+    says_image,
+};
 use super::tables;
-
-/// Names of id columns in order of preference, compared without case, spaces, `_` and `-`. Names of images stand before `id`,
-/// which is as often a row's own number.
-const ID_NAMES: [&str; 36] = [
-    "imageid",
-    "imgid",
-    "cocoid",
-    "image",
-    "img",
-    "imagename",
-    "imgname",
-    "filename",
-    "imagefilename",
-    "imagefile",
-    "imgfile",
-    "file",
-    "imagepath",
-    "imgpath",
-    "filepath",
-    "path",
-    "imageurl",
-    "imgurl",
-    "imagekey",
-    "images",
-    "videoid",
-    "audioid",
-    "questionid",
-    "id",
-    "ids",
-    "key",
-    "name",
-    "url",
-    "uid",
-    "uuid",
-    "docid",
-    "sampleid",
-    "fname",
-    "photo",
-    "photoid",
-    "index",
-];
-
-/// Names that say that a column holds what a captioner made, in order of preference, compared likewise.
-const GENERATED: [&str; 34] = [
-    "prediction",
-    "predictions",
-    "predictedcaption",
-    "predictedcaptions",
-    "captionpredicted",
-    "predicted",
-    "pred",
-    "preds",
-    "predcaption",
-    "captionpred",
-    "generatedcaption",
-    "generatedcaptions",
-    "captiongenerated",
-    "generated",
-    "generatedtext",
-    "generation",
-    "candidate",
-    "candidates",
-    "candidatecaption",
-    "cand",
-    "cands",
-    "hypothesis",
-    "hypotheses",
-    "hyp",
-    "hyps",
-    "modeloutput",
-    "modelcaption",
-    "filteredresps",
-    "resps",
-    "output",
-    "outputs",
-    "response",
-    "completion",
-    "result",
-];
-
-/// Names of captions that could be either.
-const NEUTRAL: [&str; 13] = [
-    "caption",
-    "captions",
-    "captiontext",
-    "captionstr",
-    "text",
-    "sentence",
-    "sentences",
-    "description",
-    "descriptions",
-    "comment",
-    "raw",
-    "utterance",
-    "blipcaption",
-];
-
-/// Names that say that a column holds references.
-const REFERENCES: [&str; 36] = [
-    "reference",
-    "references",
-    "referencecaption",
-    "referencecaptions",
-    "captionreference",
-    "captionreferences",
-    "referencestrs",
-    "referencetext",
-    "ref",
-    "refs",
-    "refcaption",
-    "multreferences",
-    "mrefs",
-    "groundtruth",
-    "groundtruths",
-    "groundtruthcaption",
-    "groundtruthcaptions",
-    "gt",
-    "gts",
-    "gtcaption",
-    "gtcaptions",
-    "captiongt",
-    "gtruth",
-    "truth",
-    "gold",
-    "goldcaption",
-    "goldcaptions",
-    "goldencaption",
-    "humancaption",
-    "humancaptions",
-    "originalcaption",
-    "annotation",
-    "answer",
-    "answers",
-    "target",
-    "targets",
-];
 
 /// What the captions of a file are to the score.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -307,48 +175,11 @@ impl<'a> Picker<'a> {
 /// How the note about columns of ids begins.
 pub(super) const IDS: &str = "the ids";
 
-/// Whether a column of this name holds ids of images and nothing else.
-pub(super) fn says_image(name: &str) -> bool {
-    matches!(normalised(name).as_str(), "imageid" | "imgid")
-}
-
-/// Whether a column of this name could hold image ids.
-pub(super) fn is_id_name(name: &str) -> bool {
-    let name = normalised(name);
-    ID_NAMES.contains(&name.as_str())
-}
-
-/// Whether a column of this name could hold captions.
-pub(super) fn is_caption_name(name: &str) -> bool {
-    let name = normalised(name);
-    let mut known = Role::Submission.names().into_iter().flatten();
-    known.any(|known| name == *known || is_numbered(&name, known))
-}
-
 /// The column of the name that is asked for, to the letter or else as names are compared.
 fn named<S: AsRef<str>>(names: &[S], asked: &str) -> Option<usize> {
     let exact = names.iter().position(|name| name.as_ref() == asked);
     let asked = normalised(asked);
     exact.or_else(|| names.iter().position(|name| normalised(name.as_ref()) == asked))
-}
-
-/// The column of this name, or else all columns of this name with a number behind it; the names are normalised.
-fn called(names: &[String], known: &str) -> Option<Vec<usize>> {
-    if let Some(at) = names.iter().position(|name| name == known) {
-        return Some(vec![at]);
-    }
-    let numbered: Vec<usize> =
-        (0..names.len()).filter(|&at| is_numbered(&names[at], known)).collect();
-    (!numbered.is_empty()).then_some(numbered)
-}
-
-fn is_numbered(name: &str, stem: &str) -> bool {
-    let number = name.strip_prefix(stem).unwrap_or_default();
-    (1..=3).contains(&number.len()) && number.bytes().all(|byte| byte.is_ascii_digit())
-}
-
-fn normalised(name: &str) -> String {
-    name.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
 }
 
 fn all_normalised<S: AsRef<str>>(names: &[S]) -> Vec<String> {

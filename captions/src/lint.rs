@@ -8,6 +8,7 @@ use super::finding::{Finding, FindingKind, Severity, group_findings, shown};
 use super::image_id::{self, is_invisible};
 use super::printed::{QUOTES, is_wrapped};
 use super::repetition::repetition;
+use super::special_token::special_token;
 
 /// Texts that programs write for a missing value.
 const NULLS: [&str; 12] = [
@@ -54,52 +55,6 @@ const NULLS_SHARE: f64 = 0.01;
 /// One caption for more than this share of at least so many captions is reported.
 const CONSTANT_SHARE: f64 = 0.5;
 const CONSTANT_FEWEST: usize = 5;
-/// Markers that tokenizers and training scripts add and decoding should remove; compared without case.
-const SPECIAL_TOKENS: [&str; 40] = [
-    "</s>",
-    "<s>",
-    "<pad>",
-    "<unk>",
-    "[cls]",
-    "[sep]",
-    "[pad]",
-    "[unk]",
-    "[mask]",
-    "[bos]",
-    "[eos]",
-    "[dec]",
-    "[start]",
-    "[end]",
-    "<|endoftext|>",
-    "<|startoftext|>",
-    "<|im_start|>",
-    "<|im_end|>",
-    "<|end|>",
-    "<|assistant|>",
-    "<|user|>",
-    "<|eot_id|>",
-    "<|begin_of_text|>",
-    "<|end_of_text|>",
-    "<eos>",
-    "<bos>",
-    "<sos>",
-    "<cls>",
-    "<sep>",
-    "<mask>",
-    "<image>",
-    "<img>",
-    "<start>",
-    "<end>",
-    "<start_of_turn>",
-    "<end_of_turn>",
-    "<end_of_utterance>",
-    "<eoc>",
-    "<extra_id_0>",
-    "[inst]",
-];
-/// The same as words of their own.
-const SPECIAL_WORDS: [&str; 8] =
-    ["startseq", "endseq", "<start", "end>", "bos_token", "eos_token", "<go>", "<stop>"];
 
 /// Makes empty captions notes and not errors: those of a captioner are what it had to say, and are scored as such.
 pub fn accept_empty(file: &mut CaptionFile) {
@@ -221,25 +176,6 @@ pub fn too_long(file: &CaptionFile, tokens: &[usize], max: usize) -> Vec<Finding
         Finding::note(FindingKind::TooLong, message).at(caption.row).of(&caption.id)
     })
     .collect()
-}
-
-/// A marker of a vocabulary, or the mark of a space that SentencePiece (`▁`), byte-level BPE (`Ġ`) or WordPiece (`##ing`) leaves
-/// when tokens are joined and not decoded.
-fn special_token(text: &str) -> Option<String> {
-    let lower = text.to_lowercase();
-    let token = SPECIAL_TOKENS.iter().find(|token| lower.contains(*token));
-    let mut words = lower.split_whitespace();
-    let word = || SPECIAL_WORDS.iter().find(|known| words.any(|word| word == **known));
-    let piece = || {
-        let pieces = text.split_whitespace();
-        let word_piece =
-            |word: &&str| word.len() > 2 && word.starts_with("##") && word.as_bytes()[2] != b'#';
-        let numbered = lower.contains("<extra_id_").then(|| "<extra_id_…>".to_owned());
-        let marks = ["▁", "Ġ", "Ċ", "</w>", "@@ "];
-        let mark = marks.iter().find(|mark| text.contains(**mark)).map(|mark| (*mark).to_owned());
-        numbered.or(mark).or_else(|| pieces.into_iter().find(word_piece).map(shown))
-    };
-    token.or_else(word).map(|token| (*token).to_owned()).or_else(piece)
 }
 
 /// Whether a quote stands inside of the quotes too, so that those outside do not belong together: `"a" and "b"`.

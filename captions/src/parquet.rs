@@ -16,10 +16,11 @@ use polars_buffer::Buffer;
 use serde_json::{Map, Value};
 
 use super::builder::Builder;
-use super::column::{Layout, Picker, is_caption_name, is_id_name, listed};
+use super::column::{Layout, Picker, listed};
 use super::error::ReadProblem;
 use super::finding::{Finding, FindingKind};
 use super::json::Records;
+use super::names::{is_caption_name, is_id_name};
 use super::{Format, arrow, pages, source};
 
 /// Columns of nested values that known documents have; others are not even decoded.

@@ -6,8 +6,9 @@
 use std::collections::{HashMap, HashSet};
 
 use super::align::Names;
-use super::column::{IDS, is_id_name, says_image};
+use super::column::IDS;
 use super::finding::{Finding, FindingKind, shown};
+use super::names::{is_id_name, says_image};
 use super::references::group;
 use super::{Alignment, CaptionFile};
 

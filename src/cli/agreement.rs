@@ -7,7 +7,7 @@ use super::exit::Exit;
 use super::files::{CaptionArgs, ReportArgs, ResultArgs};
 use super::inputs::ReferenceColumns;
 use super::metrics::MetricArgs;
-use super::output::{Output, Sink};
+use super::output::Output;
 use crate::jobs::Session;
 use crate::jobs::agreement::{self, Request};
 
@@ -42,7 +42,7 @@ pub struct Args {
 
 /// Runs `fgd agreement`.
 pub fn run(args: Args, output: &Output, session: &mut Session) -> anyhow::Result<Exit> {
-    let sink = Sink::open(args.result.output.as_deref())?;
+    let sink = args.result.open()?;
     args.report.prepare()?;
     let request = Request {
         judgements: args.judgements,

@@ -97,7 +97,7 @@ pub fn run(args: Args, output: &Output, session: &mut Session) -> anyhow::Result
     let record = compare::run(&request, session)?;
     args.result.write(sink, &record, output)?;
     args.report.write(std::slice::from_ref(&record), output)?;
-    findings::print_of(&record, output);
+    findings::print_of(&record, args.result.is_on_screen(), output);
     let Results::Compare(results) = &record.results else {
         return Ok(Exit::Failure);
     };

@@ -1,5 +1,6 @@
 //! The flags that say how caption files are read, and where the result goes.
 
+use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
@@ -136,6 +137,12 @@ impl FormatArgs {
         let style = Style { color, width: output.width() };
         render(record, self.format.unwrap_or(ResultFormat::Text).into(), &style)
     }
+
+    /// Whether the result stands as text on the terminal, where its table of notes is read.
+    pub fn is_on_screen(&self) -> bool {
+        self.format.unwrap_or(ResultFormat::Text) == ResultFormat::Text
+            && std::io::stdout().is_terminal()
+    }
 }
 
 /// Where the result goes, and how it looks.
@@ -186,6 +193,11 @@ impl ResultArgs {
     /// Whether the result is a page, as of `--report`.
     pub fn is_page(&self) -> bool {
         self.output.as_deref().is_some_and(is_page)
+    }
+
+    /// Whether the result stands as text on the terminal, where its table of notes is read.
+    pub fn is_on_screen(&self) -> bool {
+        self.output.is_none() && self.form.is_on_screen()
     }
 
     /// Writes the record in the form that was asked for.

@@ -9,8 +9,11 @@ use super::output::{Output, complain};
 /// Notes of one kind that are written out before the rest is only counted. Errors are never cut.
 const NOTES_SHOWN: usize = 1;
 
-/// The findings of a record's files.
-pub fn print_of(record: &Record, output: &Output) {
+/// The findings of a record's files, unless its tables, which have them too, are `on_screen`. A record has no errors.
+pub fn print_of(record: &Record, on_screen: bool, output: &Output) {
+    if on_screen {
+        return;
+    }
     let is_looked_at = |input: &&Input| ["submission", "references"].contains(&input.role.as_str());
     for input in record.inputs.iter().filter(is_looked_at) {
         // A score has one submission, whose findings do not repeat its name.

@@ -92,9 +92,9 @@ pub fn run(args: Args, output: &Output, session: &mut Session) -> anyhow::Result
         measuring,
     };
     let record = select::run(&request, session)?;
-    findings::print_of(&record, output);
     let text = args.result.render(&record, output.color(), output);
     Sink::Stdout.write(text.as_bytes())?;
     args.report.write(std::slice::from_ref(&record), output)?;
+    findings::print_of(&record, args.result.is_on_screen(), output);
     Ok(Exit::Success)
 }

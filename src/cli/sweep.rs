@@ -99,9 +99,9 @@ pub fn run(args: Args, output: &Output, session: &mut Session) -> anyhow::Result
         ..Request::default()
     };
     let record = compare::run(&request, session)?;
-    findings::print_of(&record, output);
     args.result.write(sink, &record, output)?;
     args.report.write(std::slice::from_ref(&record), output)?;
+    findings::print_of(&record, args.result.is_on_screen(), output);
     if let Some(verdict) = verdict(&record) {
         output.say(verdict);
     }

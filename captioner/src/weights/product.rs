@@ -207,48 +207,42 @@ fn rows_per_task(m: usize, tile: usize) -> usize {
 }
 
 /// Outputs `first..first + outputs` of `w` as the kernels want them, in the memory of `values`.
-fn pack(w: &HostMatrix, first: usize, outputs: usize, level: Level, mut values: Buffer) -> Matrix {
-    let panel = level.panel();
-    let shape = Shape::new([outputs, w.cols()], panel);
-    values.reserve(shape.outputs * shape.inputs);
-    values[..shape.outputs * shape.inputs]
-        .par_chunks_mut(panel * shape.inputs)
-        .enumerate()
-        .for_each(|(index, out)| {
-            let begin = index * panel;
-            let width = shape.width(begin);
-            for lane in (0..width).step_by(LANES) {
-                let rows = first + begin + lane..first + outputs;
-                pack_lanes(w, rows, &mut out[lane..], width, level);
-            }
-        });
-    Matrix { values, bias: Buffer::zeros(shape.outputs), shape }
+fn pack(w: &HostMatrix, first: usize, outputs: usize, level: Level, values: Buffer) -> Matrix {
+    by_panel(outputs, w.cols(), level, values, |begin, width, out| {
+        for lane in (0..width).step_by(LANES) {
+            let rows = first + begin + lane..first + outputs;
+            pack_lanes(w, rows, &mut out[lane..], width, level);
+        }
+    })
 }
 
 /// Columns `first..first + outputs` of `w` as the kernels want them for a product over its rows: a piece of each row, one
 /// after the other.
-fn pack_back(
-    w: &HostMatrix,
-    first: usize,
+fn pack_back(w: &HostMatrix, first: usize, outputs: usize, level: Level, values: Buffer) -> Matrix {
+    by_panel(outputs, w.rows(), level, values, |begin, width, out| {
+        let real = width.min(outputs - begin);
+        for (row, out) in out.chunks_mut(width).take(w.rows()).enumerate() {
+            w.widen(row, first + begin, &mut out[..real]);
+            out[real..].fill(0.0);
+        }
+    })
+}
+
+/// A matrix whose panels are filled side by side: `fill` gets the first output of each, its width, and its memory.
+fn by_panel(
     outputs: usize,
+    inputs: usize,
     level: Level,
     mut values: Buffer,
+    fill: impl Fn(usize, usize, &mut [f32]) + Sync,
 ) -> Matrix {
     let panel = level.panel();
-    let shape = Shape::new([outputs, w.rows()], panel);
+    let shape = Shape::new([outputs, inputs], panel);
     values.reserve(shape.outputs * shape.inputs);
     values[..shape.outputs * shape.inputs]
         .par_chunks_mut(panel * shape.inputs)
         .enumerate()
-        .for_each(|(index, out)| {
-            let begin = index * panel;
-            let width = shape.width(begin);
-            let real = width.min(outputs - begin);
-            for (row, out) in out.chunks_mut(width).take(w.rows()).enumerate() {
-                w.widen(row, first + begin, &mut out[..real]);
-                out[real..].fill(0.0);
-            }
-        });
+        .for_each(|(index, out)| fill(index * panel, shape.width(index * panel), out));
     Matrix { values, bias: Buffer::zeros(shape.outputs), shape }
 }
 

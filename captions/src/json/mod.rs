@@ -4,6 +4,7 @@
 //! from image id to captions, or one that goes column by column ([`pandas`]). [`scan`] finds where each record begins and ends, so
 //! that only the captions stay in memory and a mistake in one record loses that one.
 
+mod field;
 mod known;
 pub(super) mod lines;
 mod pandas;

@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value};
 
+use super::field::Field;
 use super::known::{self, Known};
 use super::path::Path;
 use crate::builder::Builder;
@@ -9,45 +10,6 @@ use crate::column::{Layout, Picker};
 use crate::error::ReadProblem;
 use crate::finding::{Finding, FindingKind, shown};
 use crate::image_id;
-
-/// Where a value stands in a record.
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Field {
-    Key(String),
-    Path(Path),
-}
-
-impl Field {
-    /// The values that stand there; the value of a key as it is, those of a path with lists taken apart.
-    fn values<'r>(&self, record: &'r Map<String, Value>) -> Vec<&'r Value> {
-        match self {
-            Self::Key(key) => record.get(key).into_iter().collect(),
-            Self::Path(path) => path.values(record),
-        }
-    }
-
-    fn is_in(&self, record: &Map<String, Value>) -> bool {
-        match self {
-            Self::Key(key) => record.contains_key(key),
-            Self::Path(path) => !path.values(record).is_empty(),
-        }
-    }
-
-    /// The key of the record that holds it.
-    fn root(&self) -> &str {
-        match self {
-            Self::Key(key) => key,
-            Self::Path(path) => path.root(),
-        }
-    }
-
-    fn name(&self) -> String {
-        match self {
-            Self::Key(key) => key.clone(),
-            Self::Path(path) => path.to_string(),
-        }
-    }
-}
 
 /// Turns JSON records into rows, whichever document they stand in.
 pub(crate) struct Records<'a> {
@@ -232,9 +194,9 @@ impl<'a> Records<'a> {
         let keys: Vec<&String> = record.keys().collect();
         let by_name = || self.picker.id(&keys).map(|at| Field::Key(keys[at].clone()));
         match (&self.picker.options.id_column, self.known) {
-            (Some(asked), _) => by_name().or_else(|| path(asked, record)),
+            (Some(asked), _) => by_name().or_else(|| Field::find(asked, record)),
             (None, Some(known)) if !known.id.is_empty() => {
-                known.id.iter().find_map(|text| path(text, record)).or_else(by_name)
+                known.id.iter().find_map(|text| Field::find(text, record)).or_else(by_name)
             }
             // Beside the key that a record stands under, a bare `id` is a number of its own.
             _ => by_name().filter(|field| !(has_outer_id && field.root() == "id")),
@@ -252,7 +214,7 @@ impl<'a> Records<'a> {
             at.into_iter().map(|at| Field::Key(keys[at].clone())).collect()
         };
         let or_path = |found: Vec<Field>, paths: &[&str]| match found.is_empty() {
-            true => paths.iter().find_map(|text| path(text, record)).into_iter().collect(),
+            true => paths.iter().find_map(|text| Field::find(text, record)).into_iter().collect(),
             false => found,
         };
         match (&self.picker.options.caption_column, self.known) {
@@ -382,14 +344,6 @@ impl<'a> Records<'a> {
             _ => false,
         }
     }
-}
-
-fn path(text: &str, record: &Map<String, Value>) -> Option<Field> {
-    let field = match record.contains_key(text) {
-        true => Field::Key(text.to_owned()),
-        false => Field::Path(Path::parse(text)),
-    };
-    field.is_in(record).then_some(field)
 }
 
 fn is_plain_id(value: &Value) -> bool {

@@ -10,7 +10,7 @@ use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 use crate::Plan;
-use crate::population::{Population, System, distance};
+use crate::population::{Population, distance};
 
 /// A table is printed again after so many draws.
 const REPORT_EVERY: usize = 20;
@@ -149,29 +149,49 @@ pub fn images(rng: &mut ChaCha8Rng, n: usize, all: usize) -> Vec<usize> {
     (0..n).map(|_| rng.random_range(0..all)).collect()
 }
 
-/// Captions of the same images, and of others.
+/// Captions of the same images, and of others, yet to come.
 pub fn coverage(population: &Population, plan: &Plan) -> Result<(), Box<dyn Error>> {
+    designs("coverage", population, plan, images, false)
+}
+
+/// Samples without replacement of a population that is itself the target.
+pub fn finite(population: &Population, plan: &Plan) -> Result<(), Box<dyn Error>> {
+    let without = |rng: &mut ChaCha8Rng, n, all| index::sample(rng, all, n).into_vec();
+    designs("finite population", population, plan, without, true)
+}
+
+/// Both designs for every system; `draw` gives `n` of `all` images.
+fn designs(
+    title: &str,
+    population: &Population,
+    plan: &Plan,
+    draw: impl Fn(&mut ChaCha8Rng, usize, usize) -> Vec<usize> + Sync,
+    is_target: bool,
+) -> Result<(), Box<dyn Error>> {
     let systems = population.systems(&plan.systems)?;
+    let all = population.references.nrows();
+    let of = if is_target { format!(", of {all}") } else { String::new() };
     let mut cells = Vec::new();
     for design in ["same images", "unpaired"] {
         for system in &systems {
-            let name = format!("{}, {design}", system.name);
+            let name = format!("{}, {design}{of}", system.name);
             cells.extend(plan.sizes.iter().map(|&n| Cell::new(name.clone(), n, system.truth)));
         }
     }
-    run("coverage", plan, &mut cells, |draw, cells| {
+    run(title, plan, &mut cells, |nth, cells| {
         for (at, &n) in plan.sizes.iter().enumerate() {
-            let mut rng = stream(draw, n);
-            let [own, others] = [0, 1].map(|_| images(&mut rng, n, population.references.nrows()));
+            let mut rng = stream(nth, n);
+            let [own, others] = [0, 1].map(|_| draw(&mut rng, n, all));
             let same: Vec<usize> = (0..n).collect();
             let designs =
                 [(&own, Units::of_labels(&same, &same)), (&others, Units::independent(n, n))];
+            let share = is_target.then(|| n as f64 / all as f64);
             for (d, (drawn, units)) in designs.iter().enumerate() {
                 let y = population.references.select(Axis(0), drawn);
                 for (s, system) in systems.iter().enumerate() {
                     let x = system.rows.select(Axis(0), &own);
                     let cell = (d * systems.len() + s) * plan.sizes.len() + at;
-                    cells[cell].add(x.view(), y.view(), units, None)?;
+                    cells[cell].add(x.view(), y.view(), units, share)?;
                 }
             }
         }
@@ -248,36 +268,4 @@ fn by_album(population: &Population) -> Vec<Vec<usize>> {
     let mut order: Vec<usize> = (0..references.nrows()).collect();
     order.sort_by(|&a, &b| along[a].total_cmp(&along[b]));
     order.chunks_exact(ALBUM).map(<[usize]>::to_vec).collect()
-}
-
-/// Samples without replacement of a population that is itself the target.
-pub fn finite(population: &Population, plan: &Plan) -> Result<(), Box<dyn Error>> {
-    let systems: Vec<System> = population.systems(&plan.systems)?;
-    let all = population.references.nrows();
-    let mut cells = Vec::new();
-    for design in ["same images", "unpaired"] {
-        for system in &systems {
-            let name = format!("{}, {design}, of {all}", system.name);
-            cells.extend(plan.sizes.iter().map(|&n| Cell::new(name.clone(), n, system.truth)));
-        }
-    }
-    run("finite population", plan, &mut cells, |draw, cells| {
-        for (at, &n) in plan.sizes.iter().enumerate() {
-            let mut rng = stream(draw, n);
-            let [own, others] = [0, 1].map(|_| index::sample(&mut rng, all, n).into_vec());
-            let same: Vec<usize> = (0..n).collect();
-            let designs =
-                [(&own, Units::of_labels(&same, &same)), (&others, Units::independent(n, n))];
-            for (d, (drawn, units)) in designs.iter().enumerate() {
-                let y = population.references.select(Axis(0), drawn);
-                for (s, system) in systems.iter().enumerate() {
-                    let x = system.rows.select(Axis(0), &own);
-                    let cell = (d * systems.len() + s) * plan.sizes.len() + at;
-                    let share = n as f64 / all as f64;
-                    cells[cell].add(x.view(), y.view(), units, Some(share))?;
-                }
-            }
-        }
-        Ok(())
-    })
 }

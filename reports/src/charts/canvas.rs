@@ -37,6 +37,10 @@ pub type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
 /// Axes and grid on that plane.
 pub type Mesh<'a, 'b, 's> = MeshStyle<'a, 'b, RangedCoordf64, RangedCoordf64, SVGBackend<'s>>;
 
+/// A plane with coordinates.
+pub type Plane<'r, 'a> =
+    ChartContext<'r, SVGBackend<'a>, Cartesian2d<RangedCoordf64, RangedCoordf64>>;
+
 /// What drawing to memory answers.
 pub type Drawn<'a> =
     Result<(), DrawingAreaErrorKind<<SVGBackend<'a> as DrawingBackend>::ErrorType>>;
@@ -111,6 +115,30 @@ pub fn arrow<'a>(area: &Area<'a>, x: i32, y: i32, to_the_right: bool) -> Drawn<'
     let back = if to_the_right { -12 } else { 12 };
     let head = vec![(x, y), (x + back, y - 6), (x + back, y + 6)];
     area.draw(&Polygon::new(head, SERIES[1].filled()))
+}
+
+/// Rows one below the other over one axis, the first on top; `top` above them stays free.
+pub fn rows<'r, 'a>(
+    area: &'r Area<'a>,
+    top: u32,
+    count: usize,
+    (low, high): (f64, f64),
+    axis: &str,
+) -> Result<Plane<'r, 'a>, DrawingAreaErrorKind<<SVGBackend<'a> as DrawingBackend>::ErrorType>> {
+    let mut chart = ChartBuilder::on(area)
+        .margin_top(top)
+        .margin_left(SIDE)
+        .margin_right(SIDE)
+        .x_label_area_size(X_AXIS)
+        .build_cartesian_2d(low..high, 0.0..count as f64)?;
+    quiet(&mut chart.configure_mesh())
+        .disable_y_mesh()
+        .disable_y_axis()
+        .x_labels(5)
+        .x_label_formatter(&|x| tick(*x, high - low))
+        .x_desc(axis)
+        .draw()?;
+    Ok(chart)
 }
 
 /// Axes and grid as all pictures have them.

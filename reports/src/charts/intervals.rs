@@ -3,8 +3,7 @@
 use plotters::prelude::*;
 
 use super::canvas::{
-    Area, Canvas, Drawn, INK, Marks, ROW, SERIES, SIDE, X_AXIS, arrow, quiet, range, tick,
-    write_row,
+    self, Area, Canvas, Drawn, INK, Marks, ROW, SERIES, X_AXIS, arrow, range, write_row,
 };
 use super::scale::{Span, span};
 use crate::document::Interval;
@@ -35,19 +34,7 @@ fn draw_rows<'a>(
     axis: &str,
 ) -> Drawn<'a> {
     let count = rows.len() as f64;
-    let mut chart = ChartBuilder::on(area)
-        .margin_top(TOP)
-        .margin_left(SIDE)
-        .margin_right(SIDE)
-        .x_label_area_size(X_AXIS)
-        .build_cartesian_2d(low..high, 0.0..count)?;
-    quiet(&mut chart.configure_mesh())
-        .disable_y_mesh()
-        .disable_y_axis()
-        .x_labels(5)
-        .x_label_formatter(&|x| tick(*x, high - low))
-        .x_desc(axis)
-        .draw()?;
+    let mut chart = canvas::rows(area, TOP, rows.len(), (low, high), axis)?;
     if with_zero {
         let line = [(0.0, 0.0), (0.0, count)];
         chart.draw_series([PathElement::new(line, INK.stroke_width(1))])?;

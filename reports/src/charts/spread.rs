@@ -2,7 +2,7 @@
 
 use plotters::prelude::*;
 
-use super::canvas::{Canvas, INK, ROW, SERIES, SIDE, X_AXIS, quiet, range, tick, write_row};
+use super::canvas::{self, Canvas, INK, ROW, SERIES, X_AXIS, range, tick, write_row};
 
 const TOP: u32 = 6;
 
@@ -12,19 +12,7 @@ pub fn draw(rows: &[(String, [f64; 7])], axis: &str) -> Option<Canvas> {
     let (low, high) = range(whiskers)?;
     let count = rows.len() as f64;
     Canvas::draw(TOP + ROW * rows.len() as u32 + X_AXIS, |area, marks| {
-        let mut chart = ChartBuilder::on(area)
-            .margin_top(TOP)
-            .margin_left(SIDE)
-            .margin_right(SIDE)
-            .x_label_area_size(X_AXIS)
-            .build_cartesian_2d(low..high, 0.0..count)?;
-        quiet(&mut chart.configure_mesh())
-            .disable_y_mesh()
-            .disable_y_axis()
-            .x_labels(5)
-            .x_label_formatter(&|x| tick(*x, high - low))
-            .x_desc(axis)
-            .draw()?;
+        let chart = canvas::rows(area, TOP, rows.len(), (low, high), axis)?;
         for (i, (label, quantiles)) in rows.iter().enumerate() {
             let [_, from, first, median, third, to, _] = *quantiles;
             let top = count - i as f64;

@@ -4,7 +4,8 @@ use fgd_captions::ReadOptions;
 use fgd_record::{EncoderInfo, Finding, Input, Rejected, Severity};
 
 use super::Request;
-use super::rank::{Drawn, Entry, Evidence, Parts};
+use super::parts::Parts;
+use super::rank::{Drawn, Entry, Evidence};
 use crate::jobs::embedding::Embedding;
 use crate::jobs::options::Named;
 use crate::jobs::scoring::captions::Gathered;

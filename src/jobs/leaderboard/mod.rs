@@ -1,6 +1,7 @@
 //! Many submissions, ranked with what their differences leave open.
 
 mod field;
+mod parts;
 pub mod rank;
 mod ranks;
 pub mod split;
@@ -21,7 +22,8 @@ use super::scoring::system::{System, stem};
 use super::{JobError, Session};
 use crate::host;
 use field::Field;
-use rank::{Drawn, Parts, RankedBy, rank};
+use parts::Parts;
+use rank::{Drawn, RankedBy, rank};
 use split::{SplitBy, USAGE};
 
 /// What `fgd leaderboard` is asked.

@@ -6,8 +6,6 @@
 //! removed. What two submissions share, the images and the references, cancels in their difference, of either. With no more images
 //! than dimensions nothing is known of the bias of `fgd_set`: the order is then that of the raw distances, and there are no ranges.
 
-use std::collections::BTreeMap;
-
 use fgd_metrics::MetricError;
 use fgd_metrics::compare::{
     PairDifference, all_pairs, detectable_difference, images_needed, mean_difference, outcomes,
@@ -15,14 +13,10 @@ use fgd_metrics::compare::{
 use fgd_metrics::estimate::Estimate;
 use fgd_metrics::inference::SetInference;
 use fgd_metrics::metric::{FGD_PAIRED, FGD_SET};
-use fgd_record::{
-    Difference, LeaderboardResults, Mark, Measure, PRIVATE, PUBLIC, SPLIT, ScoreResults, Split,
-    Standing,
-};
-use fgd_store::digest::Digest;
+use fgd_record::{Difference, LeaderboardResults, Mark, Measure, ScoreResults, Split, Standing};
 
+use super::parts::Parts;
 use super::ranks::{kendall, rank_ranges, ranks};
-use crate::jobs::scoring::slices::Grouping;
 
 /// The metric that ranks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -85,53 +79,6 @@ pub struct Drawn {
 impl Default for Drawn {
     fn default() -> Self {
         Self { clusters: None, left_out: 1.0 }
-    }
-}
-
-/// The images of each part of a split.
-#[derive(Debug, Clone)]
-pub struct Parts {
-    /// Where the split comes from: `seed` or the name of a column.
-    pub source: String,
-    /// The seed, where it was drawn.
-    pub seed: Option<u64>,
-    /// For each image whether it is public.
-    pub public: Vec<bool>,
-}
-
-impl Parts {
-    /// Indices of the public images, ascending.
-    pub fn public_images(&self) -> Vec<usize> {
-        (0..self.public.len()).filter(|&image| self.public[image]).collect()
-    }
-
-    /// What records of the public part must share in their references: what the references are, and which part it is.
-    pub fn public_sha256(&self, references_sha256: &str) -> String {
-        let public: Vec<u8> = self.public.iter().map(|&public| public.into()).collect();
-        let digest = Digest::new("public-part", 1).field("references", references_sha256);
-        digest.field("public", public).finish()
-    }
-
-    /// The split as a record has it, before anything is ranked.
-    pub fn split(&self) -> Split {
-        let public = self.public_images().len() as u64;
-        Split {
-            source: self.source.clone(),
-            seed: self.seed,
-            public,
-            private: self.public.len() as u64 - public,
-            rank_correlation: None,
-        }
-    }
-
-    /// The parts as groups of images.
-    pub fn grouping(&self) -> Grouping {
-        let mut groups: BTreeMap<String, Vec<usize>> = BTreeMap::new();
-        for (image, public) in self.public.iter().enumerate() {
-            let part = if *public { PUBLIC } else { PRIVATE };
-            groups.entry(part.to_owned()).or_default().push(image);
-        }
-        Grouping { column: SPLIT.to_owned(), groups }
     }
 }
 

@@ -62,10 +62,8 @@ pub fn unpaired(
     let labels = |side: u8, file: &CaptionFile| -> Vec<(u8, String, usize)> {
         let cells = column.and_then(|column| file.column(column));
         let label = |row: usize| match cells.as_ref().and_then(|cells| cells[row].clone()) {
-            Some(value) => (0, value, 0),
-            // A caption without an id is a draw of its own.
-            None if file.captions[row].id.is_empty() => (2 + side, String::new(), row),
-            None => (1, file.captions[row].id.clone(), 0),
+            Some(value) => (3, value, 0),
+            None => by_id(side, row, &file.captions[row].id),
         };
         (0..file.captions.len()).map(label).collect()
     };
@@ -78,6 +76,19 @@ pub fn unpaired(
         return Ok(units);
     }
     Ok(by_content(&texts(submission), &texts(references)).unwrap_or(units))
+}
+
+/// Units of equal ids.
+pub fn of_ids(candidates: &[&str], references: &[&str]) -> Units {
+    let labels = |side: u8, ids: &[&str]| -> Vec<(u8, String, usize)> {
+        ids.iter().enumerate().map(|(row, id)| by_id(side, row, id)).collect()
+    };
+    Units::of_labels(&labels(0, candidates), &labels(1, references))
+}
+
+/// The label of a caption; one without an id is a draw of its own.
+fn by_id(side: u8, row: usize, id: &str) -> (u8, String, usize) {
+    if id.is_empty() { (side, String::new(), row) } else { (2, id.to_owned(), 0) }
 }
 
 /// Rows without ids: equal ones belong together where the sets share most of them.
@@ -141,5 +152,11 @@ mod tests {
         let (a, b) = ([1, 1, 1, 2, 3], [2, 3, 4, 4]);
         let units = by_content(&a, &b).unwrap();
         assert_eq!((units.on(0), units.on(1), shared(&units)), (5, 4, 2));
+    }
+
+    #[test]
+    fn captions_without_ids_are_draws_of_their_own() {
+        let units = of_ids(&["a", "a", ""], &["", "", "a"]);
+        assert_eq!((units.on(0), units.on(1), shared(&units)), (2, 3, 1));
     }
 }

@@ -1,9 +1,10 @@
 //! One of several captions of each image: of samples that a captioner drew, or of the files of several systems.
 //!
-//! `pool` gathers the captions by image id, `choose` keeps one, and `quality` says with references what that is worth beside each
+//! `files` reads them, `pool` gathers the captions by image id, `choose` keeps one, and `quality` says with references what that is worth beside each
 //! file's own captions, by the encoder that chose and by one that had no part in it.
 
 mod choose;
+mod files;
 mod pool;
 mod quality;
 
@@ -12,12 +13,10 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::time::Instant;
 
-use fgd_captions::{self as captions, CaptionFile, ReadOptions};
+use fgd_captions::ReadOptions;
 use fgd_metrics::choice::{self, Grouped};
 use fgd_metrics::estimate::Estimate;
-use fgd_record::{
-    Comparability, Finding, Judged, Measure, Record, Results, SelectResults, SelectSource,
-};
+use fgd_record::{Comparability, Judged, Measure, Record, Results, SelectResults};
 use fgd_store::file::Output;
 use ndarray::{Array2, Axis};
 use serde::{Deserialize, Serialize};
@@ -26,10 +25,10 @@ use super::captions_csv::captions_csv;
 use super::embedding::Embedding;
 use super::options::{Encoding, Measuring, Named, References};
 use super::provenance::{self, Origin};
-use super::scoring::findings::{errors, for_record};
-use super::scoring::system::{System, stem};
+use super::scoring::system::stem;
 use super::{JobError, Session};
 use crate::host;
+use files::Files;
 use quality::Quality;
 
 pub use choose::{By, Choosing, Chosen};
@@ -222,167 +221,6 @@ fn optimistic(request: &Request) -> Option<String> {
         };
         format!("the encoder that chose also judges, which flatters the choice; {more}")
     })
-}
-
-/// Everything that was read.
-struct Files {
-    files: Vec<CaptionFile>,
-    reference_file: Option<System>,
-    pool: Pool,
-    references: ReferenceCaptions,
-    findings: Vec<Finding>,
-}
-
-/// The references along the images of a pool, or of other images.
-struct ReferenceCaptions {
-    /// References of each image of the pool.
-    counts: Vec<usize>,
-    /// Their texts, one image after the other.
-    texts: Vec<String>,
-    /// Their indices in the file.
-    rows: Vec<usize>,
-}
-
-impl ReferenceCaptions {
-    fn texts(&self) -> impl Iterator<Item = &str> {
-        self.texts.iter().map(String::as_str)
-    }
-
-    fn grouped<'a>(
-        &self,
-        embeddings: ndarray::ArrayView2<'a, f32>,
-    ) -> Result<Option<Grouped<'a>>, JobError> {
-        let any = !self.texts.is_empty();
-        Ok(any.then(|| Grouped::new(embeddings, &self.counts)).transpose()?)
-    }
-}
-
-impl Files {
-    fn open(request: &Request) -> Result<Self, JobError> {
-        let reference_file = match &request.references {
-            Some(given) => Some(System::open_references(given, &request.reading)?),
-            None => None,
-        };
-        let mut files = Vec::new();
-        let mut findings = Vec::new();
-        for system in &request.systems {
-            let mut opened = System::open_submission(&system.path, &request.reading)?;
-            if let Some(references) = reference_file.as_ref().filter(|_| !request.unpaired) {
-                opened.settle(references);
-            }
-            let System::Captions(file) = opened else {
-                return Err(JobError::usage(format!(
-                    "{}: captions are chosen, not embeddings or moments",
-                    system.path.display()
-                )));
-            };
-            let found = captions::candidate_findings(&file);
-            let found_record = for_record(&found, &system.name);
-            if !captions::is_valid(&found) {
-                return Err(JobError::Invalid {
-                    message: format!(
-                        "{}: {} errors in the captions; mend them and choose again",
-                        system.path.display(),
-                        errors(&found)
-                    ),
-                    findings: vec![(system.path.clone(), found_record)],
-                });
-            }
-            findings.extend(found_record);
-            files.push(file);
-        }
-        let own = match &reference_file {
-            Some(System::Captions(file)) => Some(file),
-            Some(_) => {
-                return Err(JobError::usage(
-                    "--references: give captions, not embeddings or moments",
-                ));
-            }
-            None => None,
-        };
-        let (pool, references) = gather(&files, own, request.unpaired)?;
-        if pool.ids.is_empty() {
-            return Err(JobError::invalid("there is no caption to choose"));
-        }
-        if own.is_some() && references.texts.is_empty() {
-            return Err(JobError::usage(
-                "--references: not one id is that of a caption; give references of the same images, or --unpaired",
-            ));
-        }
-        Ok(Self { files, reference_file, pool, references, findings })
-    }
-
-    fn sources(&self, request: &Request, chosen: &Chosen) -> Vec<SelectSource> {
-        let named = request.systems.iter().enumerate();
-        let source = |(source, system): (usize, &Named)| {
-            let has = |captions: &[Candidate]| captions.iter().any(|c| c.source == source);
-            let rows = chosen.rows.iter();
-            SelectSource {
-                name: system.name.clone(),
-                captions: self.files[source].captions.len() as u64,
-                images: self.pool.images().filter(|(_, captions)| has(captions)).count() as u64,
-                chosen: rows.filter(|row| self.pool.captions[**row].source == source).count()
-                    as u64,
-                weight: chosen.weights.as_ref().map(|weights| weights[source]),
-            }
-        };
-        named.map(source).collect()
-    }
-
-    fn inputs(&self, request: &Request) -> Result<Vec<fgd_record::Input>, JobError> {
-        let files = self.files.iter().zip(&request.systems);
-        Ok(files
-            .map(|(file, system)| fgd_record::Input {
-                role: "submission".into(),
-                name: system.name.clone(),
-                path: system.path.display().to_string(),
-                sha256: file.sha256.clone(),
-                rows: file.captions.len() as u64,
-            })
-            .collect())
-    }
-}
-
-/// The captions of all files by image, and the references beside them.
-fn gather(
-    files: &[CaptionFile],
-    references: Option<&CaptionFile>,
-    unpaired: bool,
-) -> Result<(Pool, ReferenceCaptions), JobError> {
-    let log_probabilities: Vec<Vec<Option<f64>>> =
-        files.iter().map(pool::log_probabilities).collect::<Result<_, _>>()?;
-    // References of the same images are found by id as one more file is.
-    let beside = references.filter(|_| !unpaired);
-    let all: Vec<&CaptionFile> = files.iter().chain(beside).collect();
-    let gathered = captions::candidates(&all);
-    let mut pool = Pool::default();
-    let mut own = ReferenceCaptions { counts: Vec::new(), texts: Vec::new(), rows: Vec::new() };
-    for (id, found) in gathered.ids.into_iter().zip(gathered.captions) {
-        let (candidates, references): (Vec<_>, Vec<_>) =
-            found.into_iter().partition(|(file, _)| *file < files.len());
-        if candidates.is_empty() {
-            continue;
-        }
-        pool.push(
-            id,
-            candidates.into_iter().map(|(source, row)| Candidate {
-                text: files[source].captions[row].text.clone(),
-                source,
-                row,
-                log_probability: log_probabilities[source][row],
-            }),
-        );
-        own.counts.push(references.len());
-        for (file, row) in references {
-            own.texts.push(all[file].captions[row].text.clone());
-            own.rows.push(row);
-        }
-    }
-    if let (Some(file), true) = (references, unpaired) {
-        own.texts = file.captions.iter().map(|caption| caption.text.clone()).collect();
-        own.rows = (0..own.texts.len()).collect();
-    }
-    Ok((pool, own))
 }
 
 fn agreement(candidates: &Grouped) -> Measure {

@@ -1,14 +1,15 @@
 //! What a choice is worth: the chosen captions and each file's own, on the images that all of them have.
 
 use fgd_metrics::compare::Resampling;
-use fgd_metrics::units::Units;
 use fgd_record::{CompareResults, System as Scored};
 use ndarray::Array2;
 
-use super::{Chosen, Files, Request, rows_of};
+use super::files::Files;
+use super::{Chosen, Request, rows_of};
 use crate::jobs::JobError;
 use crate::jobs::compare::differences::{Contender, PerImage, differences};
 use crate::jobs::scoring::assemble::AlignedSet;
+use crate::jobs::scoring::clusters;
 use crate::jobs::scoring::numbers::{self, SetScore};
 use crate::jobs::scoring::set::{EvalSet, Texts};
 use crate::jobs::scoring::slices::{Grouping, group, score_groups};
@@ -147,9 +148,10 @@ impl Quality<'_> {
         // Captions of one image were drawn together, also where they are not paired.
         let units = match &self.files.reference_file {
             Some(System::Captions(file)) if common.image_of.is_none() => {
-                let of_references: Vec<String> =
-                    common.references.iter().map(|at| file.captions[*at].id.clone()).collect();
-                Some(Units::of_labels(&ids, &of_references))
+                let of_references: Vec<&str> =
+                    common.references.iter().map(|at| file.captions[*at].id.as_str()).collect();
+                let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
+                Some(clusters::of_ids(&ids, &of_references))
             }
             _ => None,
         };
