@@ -48,6 +48,9 @@ pub enum MetricError {
     /// A matrix given as a covariance is not one, beyond what rounding explains.
     #[error("not a covariance matrix: {0}; recompute it in f64 from the embeddings")]
     NotACovariance(String),
+    /// Sums that could not be exact.
+    #[error("{0}")]
+    NotExact(String),
     /// An iterative decomposition did not converge.
     #[error("the {0} did not converge; check the embeddings for extreme values")]
     NoConvergence(&'static str),

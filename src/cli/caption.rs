@@ -10,6 +10,7 @@ use super::output::{Output, Sink};
 use crate::jobs::Session;
 use crate::jobs::caption::{self, Request};
 use crate::jobs::select::{By, Choosing};
+use crate::jobs::shard::Shard;
 
 /// Arguments of `fgd caption`.
 #[derive(Debug, clap::Args)]
@@ -29,6 +30,10 @@ pub struct Args {
     /// Where the paths (or ids) of LIST start; its own directory by default.
     #[arg(long, value_name = "DIR", env = "FGD_IMAGE_ROOT")]
     image_root: Option<PathBuf>,
+    /// Caption only the I-th of N parts of the images (I counts from 1), for work on several machines;
+    /// `fgd merge-captions` joins them.
+    #[arg(long, value_name = "I/N", env = "FGD_SHARD")]
+    shard: Option<Shard>,
     /// The captions: columns image_id and caption. Beside it stand FILE.journal.jsonl (token ids and
     /// times; a second run with the same settings goes on from it, with images that are new, were replaced or
     /// could not be read) and FILE.record.json, the record.
@@ -61,6 +66,7 @@ pub fn run(args: Args, output: &Output, session: &mut Session) -> anyhow::Result
         adapter: args.adapter,
         images: args.images,
         image_root: args.image_root,
+        shard: args.shard.unwrap_or_default(),
         output: args.output,
         device: args.encoder.device.clone(),
         captioning: args.captioning.captioning(args.seed),

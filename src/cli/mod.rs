@@ -26,6 +26,7 @@ mod leaderboard;
 mod man;
 pub mod mapped;
 mod merge_adapter;
+mod merge_captions;
 mod metrics;
 mod moments;
 mod nightly;
@@ -120,6 +121,8 @@ enum Command {
     Moments(moments::Args),
     /// Merge the moments of shards.
     Merge(moments::MergeArgs),
+    /// Join the captions of shards, once they are whole and disjoint.
+    MergeCaptions(merge_captions::Args),
     /// Show or clear the embedding cache.
     Cache(cache::Args),
     /// Show what this machine and this build offer, and how fast they are.
@@ -138,6 +141,7 @@ impl Command {
             Command::Validate(_)
                 | Command::Report(_)
                 | Command::Export(_)
+                | Command::MergeCaptions(_)
                 | Command::Cache(_)
                 | Command::Completions(_)
                 | Command::Man(_)
@@ -235,6 +239,7 @@ fn run(cli: Cli, output: &Output, program: PathBuf) -> anyhow::Result<Exit> {
         Command::Embed(args) => embed::run(args, output, session),
         Command::Moments(args) => moments::run(args, output, session),
         Command::Merge(args) => moments::merge(&args, output),
+        Command::MergeCaptions(args) => merge_captions::run(&args, output),
         Command::Cache(args) => cache::run(&args, output, session),
         Command::Doctor(args) => doctor::run(&args, session),
         Command::Completions(args) => completions::run(&args),

@@ -3,7 +3,6 @@
 use std::io::Cursor;
 use std::path::PathBuf;
 
-use fgd_metrics::moments::Moments;
 use fgd_store::arrays;
 
 use super::encoder::EncoderArgs;
@@ -11,7 +10,8 @@ use super::exit::{Exit, usage};
 use super::files::CaptionArgs;
 use super::output::{Output, Sink};
 use crate::jobs::Session;
-use crate::jobs::moments::{self, Request, Shard};
+use crate::jobs::moments::{self, Request, Sums};
+use crate::jobs::shard::Shard;
 
 /// Arguments of `fgd moments`.
 #[derive(Debug, clap::Args)]
@@ -25,6 +25,10 @@ pub struct Args {
     /// Take only the I-th of N parts of every file (I counts from 1), for work on several machines.
     #[arg(long, value_name = "I/N", env = "FGD_SHARD")]
     shard: Option<Shard>,
+    /// Sum in integers, so that shards merge to the same bits however they were cut and in whatever order they meet; for
+    /// embeddings within ±1, such as those of unit length.
+    #[arg(long, env = "FGD_EXACT")]
+    exact: bool,
     #[command(flatten)]
     captions: CaptionArgs,
     #[command(flatten)]
@@ -54,12 +58,13 @@ pub fn run(args: Args, output: &Output, session: &mut Session) -> anyhow::Result
     let request = Request {
         files: args.files,
         shard: args.shard.unwrap_or_default(),
+        exact: args.exact,
         reading: args.captions.options(),
         encoding: args.encoder.encoding(),
     };
     let total = moments::run(&request, session)?;
-    write(&total, sink)?;
-    output.say(format!("moments of {} embeddings of {} dimensions", total.n(), total.dim()));
+    let (n, d) = write(&total, sink)?;
+    output.say(format!("moments of {n} embeddings of {d} dimensions"));
     Ok(Exit::Success)
 }
 
@@ -67,14 +72,17 @@ pub fn run(args: Args, output: &Output, session: &mut Session) -> anyhow::Result
 pub fn merge(args: &MergeArgs, output: &Output) -> anyhow::Result<Exit> {
     let sink = Sink::open(Some(&args.output))?;
     let total = moments::merge(&args.files)?;
-    write(&total, sink)?;
-    output.say(format!("moments of {} embeddings", total.n()));
+    let (n, _) = write(&total, sink)?;
+    let exact = if matches!(total, Sums::Exact(_)) { ", summed exactly" } else { "" };
+    output.say(format!("moments of {n} embeddings{exact}"));
     Ok(Exit::Success)
 }
 
-fn write(moments: &Moments, sink: Sink) -> anyhow::Result<()> {
+/// Writes the sums; how many embeddings of how many dimensions they are of.
+fn write(sums: &Sums, sink: Sink) -> anyhow::Result<(u64, usize)> {
+    let moments = sums.for_file()?;
     let mut bytes = Cursor::new(Vec::new());
-    let (mu, sigma) = (moments.mean(), moments.covariance(1)?);
-    arrays::write_moments(&mut bytes, mu.view(), sigma.view(), moments.n())?;
-    sink.write(bytes.get_ref())
+    arrays::write_moments(&mut bytes, &moments)?;
+    sink.write(bytes.get_ref())?;
+    Ok((moments.n.unwrap_or_default(), moments.mu.len()))
 }

@@ -23,6 +23,7 @@ pub mod score;
 pub mod scoring;
 pub mod select;
 mod session;
+pub mod shard;
 pub mod train;
 pub mod validate;
 

@@ -1,17 +1,18 @@
 //! Mean and covariance of captions or embeddings, in memory that does not grow, and the whole from its shards.
 
 use std::path::{Path, PathBuf};
-use std::str::FromStr;
 
 use fgd_captions::ReadOptions;
-use fgd_metrics::moments::Moments;
-use fgd_store::arrays::EmbeddingRows;
-use ndarray::Array1;
+use fgd_metrics::MetricError;
+use fgd_metrics::moments::{ExactSums, Moments};
+use fgd_store::arrays::{self, EmbeddingRows, MeanCovariance};
+use ndarray::{Array1, s};
 use serde::{Deserialize, Serialize};
 
 use super::embedding::{Embedding, texts};
 use super::options::Encoding;
 use super::scoring::system::read_moments;
+use super::shard::Shard;
 use super::{JobError, Session};
 
 /// Captions embedded at a time, so that only one piece of embeddings is in memory.
@@ -26,6 +27,9 @@ pub struct Request {
     /// Only this part of every file, for work on several machines.
     #[serde(default)]
     pub shard: Shard,
+    /// Sums that are the same to the bit whatever the shards and their order.
+    #[serde(default)]
+    pub exact: bool,
     /// How caption files are read.
     #[serde(default)]
     pub reading: ReadOptions,
@@ -34,68 +38,84 @@ pub struct Request {
     pub encoding: Encoding,
 }
 
-/// One of several parts of a file, written `I/N` with I from 1.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct Shard {
-    index: u64,
-    count: u64,
+/// What was summed.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Sums {
+    /// Up to rounding, in which the order of shards shows.
+    Rounded(Moments),
+    /// To the bit, from embeddings within ±1.
+    Exact(ExactSums),
 }
 
-impl Default for Shard {
-    /// The whole.
-    fn default() -> Self {
-        Self { index: 1, count: 1 }
+impl Sums {
+    fn new(d: usize, exact: bool) -> Self {
+        if exact { Self::Exact(ExactSums::new(d)) } else { Self::Rounded(Moments::new(d)) }
     }
-}
 
-impl FromStr for Shard {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let wrong = || format!("`{text}` is not I/N with 1 ≤ I ≤ N, such as 1/8");
-        let (index, count) = text.split_once('/').ok_or_else(wrong)?;
-        let (index, count): (u64, u64) =
-            (index.parse().map_err(|_| wrong())?, count.parse().map_err(|_| wrong())?);
-        if index == 0 || index > count {
-            return Err(wrong());
+    fn merge(&mut self, other: &Self) -> Result<(), MetricError> {
+        match (&mut *self, other) {
+            (Self::Exact(sums), Self::Exact(other)) => sums.merge(other),
+            (Self::Rounded(moments), other) => moments.merge(&other.moments()),
+            (Self::Exact(sums), other) => {
+                let mut moments = sums.moments();
+                moments.merge(&other.moments())?;
+                *self = Self::Rounded(moments);
+                Ok(())
+            }
         }
-        Ok(Self { index, count })
     }
-}
 
-impl TryFrom<String> for Shard {
-    type Error = String;
-
-    fn try_from(text: String) -> Result<Self, String> {
-        text.parse()
+    /// Count, mean and co-moment.
+    pub fn moments(&self) -> Moments {
+        match self {
+            Self::Rounded(moments) => moments.clone(),
+            Self::Exact(sums) => sums.moments(),
+        }
     }
-}
 
-impl From<Shard> for String {
-    fn from(shard: Shard) -> Self {
-        format!("{}/{}", shard.index, shard.count)
+    /// What a `.npz` file holds of them.
+    ///
+    /// # Errors
+    /// Fewer than two rows, or some that were not finite.
+    pub fn for_file(&self) -> Result<MeanCovariance, MetricError> {
+        let moments = self.moments();
+        Ok(MeanCovariance {
+            sigma: moments.covariance(1)?,
+            mu: moments.mean().to_owned(),
+            n: Some(moments.n()),
+            exact: match self {
+                Self::Exact(sums) => Some(sums.integers().to_vec()),
+                Self::Rounded(_) => None,
+            },
+        })
     }
-}
 
-impl Shard {
-    /// The rows of the part, of a file of `rows`.
-    fn range(self, rows: u64) -> std::ops::Range<u64> {
-        let at =
-            |index: u64| (u128::from(rows) * u128::from(index) / u128::from(self.count)) as u64;
-        at(self.index - 1)..at(self.index)
+    fn read(file: &Path) -> Result<Self, JobError> {
+        let (moments, n) = read_moments(file)?;
+        if n.is_none() {
+            return Err(JobError::usage(format!(
+                "{}: has no `n`, so its weight in the whole is not known; write it with `fgd moments`",
+                file.display()
+            )));
+        }
+        let Some(integers) = arrays::read_moments(file)?.exact else {
+            return Ok(Self::Rounded(moments));
+        };
+        let sums = ExactSums::from_integers(moments.dim(), integers);
+        sums.map(Self::Exact).map_err(|error| JobError::because(file.display().to_string(), error))
     }
 }
 
 /// Computes the moments of all files together.
 ///
 /// # Errors
-/// Files that cannot be read or are of different dimensions, an encoder that cannot be had.
-pub fn run(request: &Request, session: &mut Session) -> Result<Moments, JobError> {
-    let mut total: Option<Moments> = None;
+/// Files that cannot be read or are of different dimensions, an encoder that cannot be had, embeddings that cannot be summed
+/// exactly where they should.
+pub fn run(request: &Request, session: &mut Session) -> Result<Sums, JobError> {
+    let mut total: Option<Sums> = None;
     for file in &request.files {
         let part = if file.extension().is_some_and(|extension| extension == "npy") {
-            of_embeddings(file, request.shard, session)?
+            of_embeddings(file, request, session)?
         } else {
             of_captions(file, request, session)?
         };
@@ -104,15 +124,16 @@ pub fn run(request: &Request, session: &mut Session) -> Result<Moments, JobError
     total.ok_or_else(|| JobError::usage("no file given"))
 }
 
-/// The moments of the whole from those of its shards.
+/// The moments of the whole from those of its shards: exact, where those of all shards are.
 ///
 /// # Errors
 /// Files that cannot be read, do not say how much they weigh, or are of different dimensions.
-pub fn merge(files: &[PathBuf]) -> Result<Moments, JobError> {
+pub fn merge(files: &[PathBuf]) -> Result<Sums, JobError> {
     let mut total = None;
     let mut seen: Vec<(&Path, u64, Array1<f64>)> = Vec::new();
     for file in files {
-        let (moments, n) = read_moments(file)?;
+        let sums = Sums::read(file)?;
+        let moments = sums.moments();
         let same = |(_, n, mean): &&(_, u64, Array1<f64>)| {
             *n == moments.n() && moments.n() > 0 && mean == moments.mean()
         };
@@ -124,18 +145,12 @@ pub fn merge(files: &[PathBuf]) -> Result<Moments, JobError> {
             )));
         }
         seen.push((file, moments.n(), moments.mean().to_owned()));
-        if n.is_none() {
-            return Err(JobError::usage(format!(
-                "{}: has no `n`, so its weight in the whole is not known; write it with `fgd moments`",
-                file.display()
-            )));
-        }
-        add(&mut total, moments, file)?;
+        add(&mut total, sums, file)?;
     }
     total.ok_or_else(|| JobError::usage("no file given"))
 }
 
-fn add(total: &mut Option<Moments>, part: Moments, file: &Path) -> Result<(), JobError> {
+fn add(total: &mut Option<Sums>, part: Sums, file: &Path) -> Result<(), JobError> {
     let Some(total) = total else {
         *total = Some(part);
         return Ok(());
@@ -144,61 +159,55 @@ fn add(total: &mut Option<Moments>, part: Moments, file: &Path) -> Result<(), Jo
     total.merge(&part).map_err(|error| JobError::because(place(), error))
 }
 
-fn of_embeddings(file: &Path, shard: Shard, session: &Session) -> Result<Moments, JobError> {
+fn of_embeddings(file: &Path, request: &Request, session: &Session) -> Result<Sums, JobError> {
     let mut rows = EmbeddingRows::open(file)?;
-    let range = shard.range(rows.rows());
-    let mut moments = Moments::new(rows.dim());
-    let mut left = range.end - range.start;
-    let bar = session.progress.begin("reading", "rows", left);
-    rows.skip(range.start)?;
-    while left > 0 {
-        let Some(piece) = rows.next_wide_piece()? else {
-            break;
-        };
-        let take = left.min(piece.nrows() as u64);
-        moments.push_rows(piece.slice(ndarray::s![..take as usize, ..]))?;
-        left -= take;
-        bar.advance(take);
+    if request.exact && rows.is_double() {
+        return Err(JobError::usage(format!(
+            "{}: holds float64, of which products are not exact; save it as float32, or leave out --exact",
+            file.display()
+        )));
     }
-    Ok(moments)
+    let range = request.shard.range(rows.rows());
+    let mut sums = Sums::new(rows.dim(), request.exact);
+    let (mut next, end) = (range.start, range.end);
+    let bar = session.progress.begin("reading", "rows", end - next);
+    rows.skip(next)?;
+    let place = |first: u64| format!("{}, rows from {}", file.display(), first + 1);
+    while next < end {
+        let take = |piece: usize| (end - next).min(piece as u64);
+        let taken = match &mut sums {
+            Sums::Exact(sums) => {
+                let Some(piece) = rows.next_piece()? else { break };
+                let rows = take(piece.nrows());
+                let pushed = sums.push_rows(piece.slice(s![..rows as usize, ..]));
+                pushed.map_err(|error| JobError::because(place(next), error))?;
+                rows
+            }
+            Sums::Rounded(moments) => {
+                let Some(piece) = rows.next_wide_piece()? else { break };
+                let rows = take(piece.nrows());
+                moments.push_rows(piece.slice(s![..rows as usize, ..]))?;
+                rows
+            }
+        };
+        next += taken;
+        bar.advance(taken);
+    }
+    Ok(sums)
 }
 
-fn of_captions(file: &Path, request: &Request, session: &mut Session) -> Result<Moments, JobError> {
+fn of_captions(file: &Path, request: &Request, session: &mut Session) -> Result<Sums, JobError> {
     let reading = ReadOptions { without_ids: true, ..request.reading.clone() };
     let captions = fgd_captions::read(file, &reading)?;
-    let range = request.shard.range(captions.captions.len() as u64);
-    let texts = &texts(&captions)[range.start as usize..range.end as usize];
-    let mut moments = Moments::new(session.embedder(&request.encoding)?.dim());
+    let texts = &texts(&captions)[request.shard.indices(captions.captions.len())];
+    let mut sums = Sums::new(session.embedder(&request.encoding)?.dim(), request.exact);
     let mut embedding = Embedding::new(session, &request.encoding, texts.len() as u64);
     for piece in texts.chunks(PIECE) {
-        moments.push_rows(embedding.embed(piece)?.view())?;
-    }
-    Ok(moments)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn shards_cover_every_row_once() {
-        for rows in [0, 1, 7, 1000] {
-            for count in [1, 2, 3, 8] {
-                let mut next = 0;
-                for index in 1..=count {
-                    let range = Shard { index, count }.range(rows);
-                    assert_eq!(range.start, next);
-                    next = range.end;
-                }
-                assert_eq!(next, rows);
-            }
+        let rows = embedding.embed(piece)?;
+        match &mut sums {
+            Sums::Exact(sums) => sums.push_rows(rows.view())?,
+            Sums::Rounded(moments) => moments.push_rows(rows.view())?,
         }
     }
-
-    #[test]
-    fn nonsense_is_refused() {
-        for text in ["", "1", "0/3", "4/3", "a/b", "1/0"] {
-            assert!(text.parse::<Shard>().is_err(), "{text}");
-        }
-    }
+    Ok(sums)
 }

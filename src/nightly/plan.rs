@@ -137,6 +137,7 @@ impl<'a> Planner<'a> {
             adapter: system.adapter.clone(),
             images: data.images.clone().unwrap_or_default(),
             image_root: None,
+            shard: Default::default(),
             output: PathBuf::new(),
             device: system.device.clone(),
             captioning: system.captioning.clone(),

@@ -513,3 +513,45 @@ fn images_that_cannot_be_read_are_reported_before_the_work() {
     let line = expected.lines().find(|line| line.starts_with("101,")).unwrap();
     assert_eq!(std::fs::read_to_string(&single).unwrap(), format!("image_id,caption\n{line}\n"));
 }
+
+#[test]
+fn shards_merge_to_the_captions_of_one_run() {
+    let images = images(5);
+    let dir = tempfile::tempdir().unwrap();
+    let at = |name: &str| dir.path().join(name);
+    succeed(caption(images.path(), &at("whole.csv"), &[]));
+    for (name, shard) in [("a.csv", "1/3"), ("b.csv", "2/3"), ("c.csv", "3/3"), ("d.csv", "1/2")] {
+        succeed(caption(images.path(), &at(name), &["--shard", shard]));
+    }
+    succeed(caption(images.path(), &at("other.csv"), &["--shard", "3/3", "--prompt", "What?"]));
+    let merge = |shards: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_fgd"));
+        command.arg("merge-captions").args(shards.iter().map(|name| at(name)));
+        command.arg("-o").arg(at("all.csv")).stdout(Stdio::null()).stderr(Stdio::piped());
+        command
+    };
+    let said = succeed(merge(&["c.csv", "a.csv", "b.csv"]));
+    assert!(said.contains("5 captions of 5 images from 3 shards"), "{said}");
+    let read = |name: &str| std::fs::read_to_string(at(name)).unwrap();
+    assert_eq!(read("all.csv"), read("whole.csv"));
+    let record = record(&at("b.csv"));
+    assert_eq!(record["settings"]["shard"], "2/3");
+    assert_eq!(record["inputs"][0]["rows"], 2);
+    for (shards, expected) in [
+        (&["a.csv", "c.csv"][..], "of 3 shards are missing: 2"),
+        (&["a.csv", "b.csv", "b.csv", "c.csv"], "are both shard 2/3"),
+        (&["a.csv", "b.csv", "d.csv"], "is one of 2 shards and"),
+        (&["a.csv", "b.csv", "other.csv"], "the shards are of different runs: prompt is"),
+        (&["whole.csv"], "is of a run without --shard"),
+    ] {
+        let said = fail(merge(shards));
+        assert!(said.contains(expected), "{said}");
+    }
+    let lines = read("b.csv");
+    std::fs::write(at("b.csv"), lines.lines().take(2).collect::<Vec<_>>().join("\n")).unwrap();
+    let said = fail(merge(&["a.csv", "b.csv", "c.csv"]));
+    assert!(said.contains("1 captions, where its record has 2"), "{said}");
+    std::fs::remove_file(beside(&at("c.csv"), "record.json")).unwrap();
+    let said = fail(merge(&["a.csv", "b.csv", "c.csv"]));
+    assert!(said.contains("run it again, it goes on"), "{said}");
+}

@@ -77,6 +77,45 @@ fn shards_merge_to_the_whole() {
 }
 
 #[test]
+fn exact_shards_merge_to_the_same_bytes_in_any_order() {
+    let place = Place::new();
+    let whole = make(&place, "moments", "good.csv", "whole.npz", &["--exact"]);
+    let plain = make(&place, "moments", "good.csv", "plain.npz", &[]);
+    for (count, order) in [(2, vec![1, 2]), (3, vec![3, 1, 2]), (7, vec![4, 7, 1, 3, 6, 2, 5])] {
+        let shards: Vec<_> = order
+            .iter()
+            .map(|shard| {
+                let shard = format!("{shard}/{count}");
+                let name = format!("{}.npz", shard.replace('/', "of"));
+                make(&place, "moments", "good.csv", &name, &["--exact", "--shard", &shard])
+            })
+            .collect();
+        let merged = place.path("merged.npz");
+        place.fgd().arg("merge").args(&shards).arg("-o").arg(&merged).assert().success();
+        assert!(std::fs::read(&merged).unwrap() == std::fs::read(&whole).unwrap(), "{order:?}");
+    }
+    let read = |path| fgd::jobs::scoring::system::read_moments(path).unwrap().0;
+    let (whole, plain) = (read(&whole), read(&plain));
+    let apart = |(a, b): (&f64, &f64)| (a - b).abs();
+    assert!(whole.mean().iter().zip(&plain.mean()).map(apart).all(|apart| apart < 1e-15));
+    assert!(whole.comoment().iter().zip(&plain.comoment()).map(apart).all(|apart| apart < 1e-13));
+}
+
+#[test]
+fn what_exact_sums_do_not_reach_is_said() {
+    let place = Place::new();
+    let far = place.path("far.npy");
+    let rows = ndarray::arr2(&[[0.5_f32, 1.0], [0.0, 2.0]]);
+    fgd_store::arrays::write_embeddings(std::fs::File::create(&far).unwrap(), rows.view()).unwrap();
+    let moments = |file: &Path| {
+        let mut command = place.fgd();
+        command.args(["moments", "--exact", "-o"]).arg(place.path("far.npz")).arg(file);
+        command.assert()
+    };
+    moments(&far).code(3).stderr(predicate::str::contains("row 2 has a component"));
+}
+
+#[test]
 fn what_moments_cannot_tell_is_said() {
     let place = Place::new();
     let foreign = fixture("score/moments-without-n.npz");

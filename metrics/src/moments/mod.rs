@@ -6,9 +6,11 @@
 //! 1983, "Algorithms for computing the sample variance"): a few rows so go through a two-pass sum. What is pushed
 //! later merges by the update of Chan, Golub & LeVeque (1979), "Updating formulae and a pairwise algorithm for
 //! computing sample variances": with δ = μ_b − μ_a, μ = μ_a + δ n_b/n and M = M_a + M_b + δδᵀ n_a n_b/n. Blocks have a
-//! fixed size and are added in order, so the result is the same to the bit whatever the number of threads.
+//! fixed size and are added in order, so the result is the same to the bit whatever the number of threads. Where it must be the
+//! same whatever the shards too, [`ExactSums`] are summed instead.
 
 mod comoment;
+mod exact;
 mod rank_k;
 
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis, s};
@@ -16,6 +18,7 @@ use rayon::prelude::*;
 
 use crate::MetricError;
 pub(crate) use comoment::{centred, column_means, comoment_about, weighted_mean, weighted_moments};
+pub use exact::ExactSums;
 pub(crate) use rank_k::Products;
 
 /// Rows per block: many, so that merging costs little beside the products; few, so that threads share small sets.

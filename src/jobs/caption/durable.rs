@@ -23,6 +23,7 @@ use ndarray::Array2;
 use serde_json::Value;
 
 use super::results::results;
+use super::shards::Part;
 use super::{Captioning, Checkpoint};
 use crate::host;
 use crate::jobs::captions_csv::captions_csv;
@@ -42,6 +43,8 @@ pub struct Run<'a> {
     pub checkpoint: &'a Checkpoint,
     /// The images.
     pub images: &'a [ImageFile],
+    /// Which part of a list they are, if not all.
+    pub part: Option<Part>,
     /// The directory or list that they come from.
     pub source: &'a Path,
     /// Where the captions go.
@@ -155,6 +158,9 @@ impl Run<'_> {
             caption_images(&captioner, &plan, &journal, cache, &mut watch)?;
         drop(bar);
         let mut settings: BTreeMap<String, Value> = plan.settings(&captioner).into_iter().collect();
+        if let Some(part) = &self.part {
+            settings.extend(part.settings());
+        }
         settings.insert("images".to_owned(), self.images.len().into());
         settings.insert("images_sha256".to_owned(), images_sha256(&outcomes).into());
         if self.captioning.draws_several() {
@@ -313,7 +319,7 @@ fn show(position: Position, bar: &dyn Bar) {
 }
 
 /// `captions.csv` → `captions.csv.journal.jsonl`.
-fn beside(output: &Path, suffix: &str) -> PathBuf {
+pub(super) fn beside(output: &Path, suffix: &str) -> PathBuf {
     let mut name = output.as_os_str().to_owned();
     name.push(".");
     name.push(suffix);

@@ -6,6 +6,7 @@
 mod checkpoint;
 mod durable;
 mod results;
+mod shards;
 
 use std::path::PathBuf;
 
@@ -16,10 +17,12 @@ use serde::{Deserialize, Serialize};
 
 use super::options::Encoding;
 use super::select::{By, Choosing};
+use super::shard::Shard;
 use super::{JobError, Session};
 
 pub use checkpoint::Checkpoint;
 pub use durable::{CaptionRun, Run, prepare};
+pub use shards::{Merged, Part, merge};
 
 /// What a captioner is asked, how it searches for captions, and how it runs.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -88,6 +91,9 @@ pub struct Request {
     /// Where the paths of the list start; its own directory by default.
     #[serde(default)]
     pub image_root: Option<PathBuf>,
+    /// Only this part of the images, for work on several machines.
+    #[serde(default)]
+    pub shard: Shard,
     /// The captions; beside them stand the journal and the record.
     pub output: PathBuf,
     /// `cpu`, or `cuda:N`.
@@ -125,12 +131,14 @@ pub fn run(request: &Request, session: &mut Session) -> Result<Record, JobError>
     }
     let list = list_images(&request.images, request.image_root.as_deref())?;
     list.notes().iter().for_each(|note| session.progress.say(note));
-    prepare(&request.output, &list.images, captioning.on_error)?;
+    let own = &list.images[request.shard.indices(list.images.len())];
+    prepare(&request.output, own, captioning.on_error)?;
     let adapter = request.adapter.as_deref();
     let checkpoint = Checkpoint::resolve(&request.checkpoint, adapter, session)?;
     let run = Run {
         checkpoint: &checkpoint,
-        images: &list.images,
+        images: own,
+        part: Part::of(request.shard, &list.images),
         source: &request.images,
         output: &request.output,
         device: &request.device,

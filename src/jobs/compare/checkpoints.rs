@@ -121,6 +121,7 @@ pub fn caption_all(
         let run = Run {
             checkpoint: &checkpoint,
             images: &images,
+            part: None,
             source: request.images.as_deref().unwrap_or(Path::new(".")),
             output: &output,
             device,

@@ -204,7 +204,7 @@ pub fn stem(path: &Path) -> String {
 /// # Errors
 /// A file that cannot be read, or whose sigma is no covariance.
 pub fn read_moments(path: &Path) -> Result<(Moments, Option<u64>), ArrayError> {
-    let MeanCovariance { mu, sigma, n } = arrays::read_moments(path)?;
+    let MeanCovariance { mu, sigma, n, .. } = arrays::read_moments(path)?;
     let moments = Moments::from_mean_covariance(n.unwrap_or(2), mu, sigma, 1);
     let moments = moments
         .map_err(|error| ArrayError::Format { path: path.into(), reason: error.to_string() })?;

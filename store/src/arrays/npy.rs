@@ -98,6 +98,11 @@ impl EmbeddingRows {
         self.dim
     }
 
+    /// Whether the numbers are `f8`.
+    pub fn is_double(&self) -> bool {
+        matches!(self.float, Float::Double)
+    }
+
     /// Passes over `rows` rows without reading them.
     ///
     /// # Errors

@@ -1,19 +1,22 @@
 //! Moments in `.npz`: `mu`, `sigma` (ddof 1) and `n`, as pytorch-fid writes and reads them.
 //!
 //! pytorch-fid itself leaves `n` out. Distances can be computed without it; bias, intervals and
-//! merging need it.
+//! merging need it. `exact` holds the sums of `fgd moments --exact`, which others pass over.
 
 use std::fs::File;
 use std::io::{self, BufReader, Read, Seek, Write};
 use std::path::Path;
 
-use ndarray::{Array1, Array2, ArrayView1, ArrayView2};
+use ndarray::{Array1, Array2};
 use zip::result::ZipError;
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, ZipArchive, ZipWriter};
 
 use super::header::Header;
 use super::{ArrayError, MOST_DIMENSIONS};
+
+/// The name of exact sums.
+const EXACT: &str = "exact";
 
 /// Largest array that a moments file may hold: a sigma.
 const MOST_NUMBERS: u64 = (MOST_DIMENSIONS * MOST_DIMENSIONS) as u64;
@@ -32,6 +35,8 @@ pub struct MeanCovariance {
     pub sigma: Array2<f64>,
     /// How many embeddings they were made of, at least 2, where the file says so.
     pub n: Option<u64>,
+    /// The sums that they were made of, as integers, where the file has them; see `fgd_metrics::moments::ExactSums`.
+    pub exact: Option<Vec<i128>>,
 }
 
 /// Reads moments: all numbers are finite, and mu and sigma belong together.
@@ -69,10 +74,13 @@ pub fn read_moments(path: &Path) -> Result<MeanCovariance, ArrayError> {
             _ => return Err(format("`n` is not a whole number of at least 2".into())),
         },
     };
+    let exact = read_exact(&mut archive, most)
+        .map_err(|problem| format(format!("array `{EXACT}`{problem}")))?;
     Ok(MeanCovariance {
         mu: Array1::from(mu),
         sigma: Array2::from_shape_vec((d, d), sigma).expect("the shape was checked above"),
         n,
+        exact,
     })
 }
 
@@ -106,40 +114,14 @@ fn read_array(
     name: &str,
     most_bytes: u64,
 ) -> Result<Option<Array>, String> {
-    let mut entry = match archive.by_name(&file_name(name)) {
-        Ok(entry) => entry,
-        Err(ZipError::FileNotFound) => return Ok(None),
-        Err(error) => return Err(format!(": {error}")),
-    };
-    let header = Header::read(&mut entry).map_err(|error| format!(": {error}"))?;
-    let numbers = header.numbers().filter(|&numbers| numbers <= MOST_NUMBERS);
-    let Some(numbers) = numbers else {
-        return Err(format!(" of shape {:?} is too large", header.shape));
-    };
-    let mut read = |width: u64| {
-        if numbers * width > most_bytes {
-            return Err(format!(
-                " of shape {:?} is too large for a file of this size",
-                header.shape
-            ));
-        }
-        let mut bytes = Vec::new();
-        (&mut entry)
-            .take(numbers * width)
-            .read_to_end(&mut bytes)
-            .map_err(|error| format!(": {error}"))?;
-        match bytes.len() as u64 == numbers * width {
-            true => Ok(bytes),
-            false => Err(": cut short".to_owned()),
-        }
-    };
+    let Some((header, bytes)) = read_bytes(archive, name, most_bytes)? else { return Ok(None) };
     let values = match header.number_type() {
-        Some(("f8", true)) => convert(&read(8)?, f64::from_le_bytes),
-        Some(("f8", false)) => convert(&read(8)?, f64::from_be_bytes),
-        Some(("f4", true)) => convert(&read(4)?, |b| f32::from_le_bytes(b).into()),
-        Some(("f4", false)) => convert(&read(4)?, |b| f32::from_be_bytes(b).into()),
-        Some(("i8", true)) => convert(&read(8)?, |b| i64::from_le_bytes(b) as f64),
-        Some(("i8", false)) => convert(&read(8)?, |b| i64::from_be_bytes(b) as f64),
+        Some(("f8", true)) => convert(&bytes, f64::from_le_bytes),
+        Some(("f8", false)) => convert(&bytes, f64::from_be_bytes),
+        Some(("f4", true)) => convert(&bytes, |b| f32::from_le_bytes(b).into()),
+        Some(("f4", false)) => convert(&bytes, |b| f32::from_be_bytes(b).into()),
+        Some(("i8", true)) => convert(&bytes, |b| i64::from_le_bytes(b) as f64),
+        Some(("i8", false)) => convert(&bytes, |b| i64::from_be_bytes(b) as f64),
         _ => {
             return Err(format!(" is of type {}; save it as float64", header.shown_type()));
         }
@@ -150,45 +132,95 @@ fn read_array(
     Ok(Some((header.shape, values)))
 }
 
-fn convert<const N: usize>(bytes: &[u8], read: impl Fn([u8; N]) -> f64) -> Vec<f64> {
+/// Reads the integers of exact sums: rows of the lower and the upper 64 bits of each.
+fn read_exact(
+    archive: &mut ZipArchive<impl Read + Seek>,
+    most_bytes: u64,
+) -> Result<Option<Vec<i128>>, String> {
+    let Some((header, bytes)) = read_bytes(archive, EXACT, most_bytes)? else { return Ok(None) };
+    if header.number_type() != Some(("u8", true)) || header.shape.get(1..) != Some(&[2]) {
+        return Err(" is none that `fgd moments --exact` wrote".into());
+    }
+    Ok(Some(convert(&bytes, i128::from_le_bytes)))
+}
+
+/// The header and the bytes of an array of numbers of four or eight bytes; none of those of another type.
+fn read_bytes(
+    archive: &mut ZipArchive<impl Read + Seek>,
+    name: &str,
+    most_bytes: u64,
+) -> Result<Option<(Header, Vec<u8>)>, String> {
+    let mut entry = match archive.by_name(&file_name(name)) {
+        Ok(entry) => entry,
+        Err(ZipError::FileNotFound) => return Ok(None),
+        Err(error) => return Err(format!(": {error}")),
+    };
+    let header = Header::read(&mut entry).map_err(|error| format!(": {error}"))?;
+    let numbers = header.numbers().filter(|&numbers| numbers <= MOST_NUMBERS);
+    let Some(numbers) = numbers else {
+        return Err(format!(" of shape {:?} is too large", header.shape));
+    };
+    let width = match header.number_type() {
+        Some(("f4", _)) => 4,
+        Some(("f8" | "i8" | "u8", _)) => 8,
+        _ => 0,
+    };
+    if numbers * width > most_bytes {
+        return Err(format!(" of shape {:?} is too large for a file of this size", header.shape));
+    }
+    let mut bytes = Vec::new();
+    let read = entry.take(numbers * width).read_to_end(&mut bytes);
+    match read.map_err(|error| format!(": {error}"))? as u64 == numbers * width {
+        true => Ok(Some((header, bytes))),
+        false => Err(": cut short".to_owned()),
+    }
+}
+
+fn convert<const N: usize, T>(bytes: &[u8], read: impl Fn([u8; N]) -> T) -> Vec<T> {
     bytes.as_chunks().0.iter().map(|b| read(*b)).collect()
 }
 
-/// Writes moments so that pytorch-fid and [`read_moments`] read them: the mean `mu` `[d]`, the covariance `sigma` [d × d] with
-/// n − 1 in the denominator.
+/// Writes moments so that pytorch-fid and [`read_moments`] read them, as a file without `exact` where there is none.
 ///
 /// # Errors
 /// What `out` refuses.
-pub fn write_moments(
-    out: impl Write + Seek,
-    mu: ArrayView1<f64>,
-    sigma: ArrayView2<f64>,
-    n: u64,
+pub fn write_moments(out: impl Write + Seek, moments: &MeanCovariance) -> io::Result<()> {
+    let MeanCovariance { mu, sigma, n, exact } = moments;
+    let mut archive = ZipWriter::new(out);
+    let floats =
+        |values: &mut dyn Iterator<Item = f64>| values.flat_map(f64::to_le_bytes).collect();
+    put(&mut archive, "mu", "<f8", mu.shape(), floats(&mut mu.iter().copied()))?;
+    put(&mut archive, "sigma", "<f8", sigma.shape(), floats(&mut sigma.iter().copied()))?;
+    if let Some(n) = n {
+        put(&mut archive, "n", "<f8", &[], floats(&mut std::iter::once(*n as f64)))?;
+    }
+    if let Some(exact) = exact {
+        let bytes = exact.iter().flat_map(|value| value.to_le_bytes()).collect();
+        put(&mut archive, EXACT, "<u8", &[exact.len(), 2], bytes)?;
+    }
+    archive.finish()?;
+    Ok(())
+}
+
+fn put(
+    archive: &mut ZipWriter<impl Write + Seek>,
+    name: &str,
+    descr: &str,
+    shape: &[usize],
+    bytes: Vec<u8>,
 ) -> io::Result<()> {
     // A fixed time, so that the same moments are the same bytes.
     let options = SimpleFileOptions::default()
         .compression_method(CompressionMethod::Stored)
         .last_modified_time(zip::DateTime::default());
-    let mut archive = ZipWriter::new(out);
-    let mut put = |name: &str, shape: &[usize], values: &mut dyn Iterator<Item = f64>| {
-        archive.start_file(file_name(name), options)?;
-        let mut entry = io::BufWriter::new(&mut archive);
-        let header = Header {
-            descr: "'<f8'".into(),
-            fortran_order: false,
-            shape: shape.iter().map(|&size| size as u64).collect(),
-        };
-        header.write(&mut entry)?;
-        for value in values {
-            entry.write_all(&value.to_le_bytes())?;
-        }
-        entry.flush()
+    archive.start_file(file_name(name), options)?;
+    let header = Header {
+        descr: format!("'{descr}'"),
+        fortran_order: false,
+        shape: shape.iter().map(|&size| size as u64).collect(),
     };
-    put("mu", mu.shape(), &mut mu.iter().copied())?;
-    put("sigma", sigma.shape(), &mut sigma.iter().copied())?;
-    put("n", &[], &mut std::iter::once(n as f64))?;
-    archive.finish()?;
-    Ok(())
+    header.write(archive)?;
+    archive.write_all(&bytes)
 }
 
 /// How numpy names the entry of an array.
@@ -224,10 +256,13 @@ mod tests {
     #[test]
     fn what_is_written_is_read_to_the_bit() {
         let (mu, sigma) = (array![0.1, -2.0], array![[1.0, 0.3], [0.3, 2.0]]);
-        let mut bytes = io::Cursor::new(Vec::new());
-        write_moments(&mut bytes, mu.view(), sigma.view(), 7).unwrap();
-        let n = Some(7);
-        assert_eq!(read(bytes.get_ref()), Ok(MeanCovariance { mu, sigma, n }));
+        for exact in [None, Some(vec![0, -1, i128::MAX, i128::MIN, 1 << 85, 3])] {
+            let moments =
+                MeanCovariance { mu: mu.clone(), sigma: sigma.clone(), n: Some(7), exact };
+            let mut bytes = io::Cursor::new(Vec::new());
+            write_moments(&mut bytes, &moments).unwrap();
+            assert_eq!(read(bytes.get_ref()), Ok(moments));
+        }
     }
 
     #[test]
@@ -276,6 +311,9 @@ mod tests {
             let text = of(&arrays);
             assert!(text.contains(message), "{text}");
         }
+        let exact = ("exact", "'<i8'", &[1, 2][..], vec![0; 16]);
+        let text = of(&[mu.clone(), sigma("'<f8'", &[1, 1], 1.0), exact]);
+        assert!(text.contains("`exact` is none that `fgd moments --exact` wrote"), "{text}");
         let n = ("n", "'<f8'", &[][..], 1f64.to_le_bytes().to_vec());
         let text = of(&[mu, sigma("'<f8'", &[1, 1], 1.0), n]);
         assert!(text.ends_with("`n` is not a whole number of at least 2"), "{text}");
