@@ -201,6 +201,7 @@ impl Builder {
             .expect("the columns are padded to one height and their names differ");
         self.take_lists_apart(&mut columns);
         self.take_quotes_off();
+        self.take_escapes_off();
         self.take_numbers_off();
         self.find_word_lists();
         self.tell_document();
@@ -283,6 +284,23 @@ impl Builder {
             caption.text = printed::without_quotes(&caption.text, pair);
         }
         let message = format!("every caption stands in {}…{}, which are left out", pair.0, pair.1);
+        self.find(Finding::note(FindingKind::QuotedCaptions, message));
+    }
+
+    /// Some programs write a quote as `\"`, and then never without the backslash.
+    fn take_escapes_off(&mut self) {
+        let escaped = |text: &str| text.matches("\\\"").count();
+        let quotes: usize = self.captions.iter().map(|c| c.text.matches('"').count()).sum();
+        let count = self.captions.iter().filter(|c| escaped(&c.text) > 0).count();
+        let all: usize = self.captions.iter().map(|c| escaped(&c.text)).sum();
+        if count == 0 || quotes != all {
+            return;
+        }
+        for caption in &mut self.captions {
+            caption.text = caption.text.replace("\\\"", "\"");
+        }
+        let message =
+            format!("quotes stand as \\\" in {count} captions; the backslashes are left out");
         self.find(Finding::note(FindingKind::QuotedCaptions, message));
     }
 

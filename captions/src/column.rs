@@ -98,7 +98,12 @@ impl<'a> Picker<'a> {
             Some(asked) => named(names, asked),
             None => tables::known(names).and_then(|table| named(names, table.id?)).or_else(|| {
                 let names = all_normalised(names);
-                ID_NAMES.iter().find_map(|known| names.iter().position(|name| name == known))
+                let called = |known: &&str, end| {
+                    names.iter().position(|name| name.strip_suffix(end) == Some(known))
+                };
+                let one = ID_NAMES.iter().find_map(|known| called(known, ""));
+                // Columns of lists are called in the plural.
+                one.or_else(|| ID_NAMES.iter().find_map(|known| called(known, "s")))
             }),
         }
     }

@@ -2,18 +2,16 @@
 
 use std::borrow::Cow;
 
-use std::collections::HashSet;
-
 use csv::{ByteRecord, ReaderBuilder};
 
 use super::Format;
 use super::builder::Builder;
-use super::column::{Layout, Picker};
+use super::column::Picker;
 use super::error::ReadProblem;
 use super::finding::{Finding, FindingKind, shown};
 use super::image_id;
 use super::quotes::{self, Quoting, Segment};
-use super::tables;
+use super::tabular::Tabular;
 
 /// Reads `content`, which starts `skip` bytes into the file.
 pub(super) fn read(
@@ -34,12 +32,12 @@ pub(super) fn read(
     let (content, dropped) = quotes::without_spaces_before(content, delimiter);
     let skip = skip + start;
     let lines_before = u64::from(start > 0);
-    let mut reading =
-        Reading { content: &content, skip, dropped, delimiter, picker, rows, header: None, row: 0 };
+    let table = Tabular::new(picker, rows);
+    let mut reading = Reading { content: &content, skip, dropped, delimiter, table };
     for segment in quotes::segments(&content, delimiter) {
         reading.segment(&Segment { line: segment.line + lines_before, ..segment })?;
     }
-    match reading.header {
+    match reading.table.width() {
         Some(_) if delimiter == b'\t' => Ok(Format::Tsv),
         Some(_) => Ok(Format::Csv),
         None => Err(ReadProblem::Empty),
@@ -93,23 +91,13 @@ fn name(delimiter: u8) -> String {
     }
 }
 
-struct Header {
-    layout: Layout,
-    fields: usize,
-    /// Field number and column number of the other columns.
-    others: Vec<(usize, usize)>,
-}
-
 struct Reading<'a> {
     content: &'a [u8],
     skip: usize,
     /// Where bytes of the file were left out of the content.
     dropped: Vec<usize>,
     delimiter: u8,
-    picker: &'a Picker<'a>,
-    rows: &'a mut Builder,
-    header: Option<Header>,
-    row: u64,
+    table: Tabular<'a>,
 }
 
 impl Reading<'_> {
@@ -155,14 +143,21 @@ impl Reading<'_> {
         // Bars stand with spaces around them.
         let clean = |field| if self.delimiter == b'|' { <[u8]>::trim_ascii(field) } else { field };
         let fields: Vec<_> = record.iter().map(clean).map(String::from_utf8_lossy).collect();
-        let is_header = self.header.is_none() && self.begin(&fields)?;
-        if !is_header {
-            self.row += 1;
-            self.data(&fields, line);
+        // The line of dashes under the header of a Markdown table.
+        let is_rule = |field: &Cow<'_, str>| field.bytes().all(|byte| matches!(byte, b'-' | b':'));
+        if self.delimiter == b'|' && raw.contains(&b'-') && fields.iter().all(is_rule) {
+            return Ok(());
         }
+        let is_header = self.table.take(&fields, line)?;
+        let row = self.table.row;
         let at_row = |finding: Finding| {
-            if is_header { finding } else { finding.at(self.row) }
+            if is_header { finding } else { finding.at(row) }
         };
+        let wanted = self.table.width().unwrap_or(fields.len());
+        if fields.len() != wanted {
+            let finding = ragged(&fields, wanted, line, self.delimiter);
+            self.table.rows.find(at_row(finding.of(self.table.id(&fields))));
+        }
         if let Err(error) = std::str::from_utf8(raw) {
             let at = start + error.valid_up_to();
             let offset = self.skip + at + self.dropped.partition_point(|&place| place <= at);
@@ -170,7 +165,7 @@ impl Reading<'_> {
             let message = format!(
                 "byte 0x{byte:02X} at offset {offset} (line {line}) is not UTF-8; save the file as UTF-8"
             );
-            self.rows.find(at_row(Finding::error(FindingKind::NotUtf8, message)));
+            self.table.rows.find(at_row(Finding::error(FindingKind::NotUtf8, message)));
         }
         let message = match quoting {
             Quoting::Sound => return Ok(()),
@@ -179,98 +174,8 @@ impl Reading<'_> {
                 "line {line} has text after a closing quote; write a quote inside a quoted caption twice (\"\")"
             ),
         };
-        self.rows.find(at_row(Finding::error(FindingKind::BrokenQuote, message)));
+        self.table.rows.find(at_row(Finding::error(FindingKind::BrokenQuote, message)));
         Ok(())
-    }
-
-    /// Takes the first record as the header, or finds out that it is data.
-    fn begin(&mut self, fields: &[Cow<'_, str>]) -> Result<bool, ReadProblem> {
-        let (layout, named) = match self.picker.pick(fields) {
-            Ok(layout) => (layout, true),
-            Err(problem) => match self.without_header(fields) {
-                Some(layout) => (layout, false),
-                None => return Err(problem),
-            },
-        };
-        let mut others = Vec::new();
-        if named {
-            let captions: Vec<_> = layout.captions.iter().map(|&at| fields[at].trim()).collect();
-            self.rows.name_columns(layout.id.map(|at| fields[at].trim()), &captions);
-            others = self.other_columns(fields, &layout);
-            let rivals = self.picker.rivals(fields, &layout);
-            rivals.into_iter().for_each(|finding| self.rows.find(finding));
-            if let Some(table) = tables::known(fields) {
-                self.rows.document(table.name);
-            }
-        } else {
-            let columns = if layout.id.is_some() { "image id and caption" } else { "captions" };
-            let message = format!(
-                "the first line looks like data, so the columns are taken as {columns}; add a header"
-            );
-            self.rows.find(Finding::note(FindingKind::NoHeader, message));
-        }
-        self.header = Some(Header { layout, fields: fields.len(), others });
-        Ok(named)
-    }
-
-    fn other_columns(&mut self, fields: &[Cow<'_, str>], layout: &Layout) -> Vec<(usize, usize)> {
-        let mut others = Vec::new();
-        let mut known = HashSet::with_capacity(fields.len());
-        for (at, name) in fields.iter().enumerate() {
-            if !known.insert(name) {
-                let message =
-                    format!("more than one column is called `{}`; the first is used", shown(name));
-                self.rows.find(Finding::note(FindingKind::ColumnNames, message));
-            } else if Some(at) != layout.id && !layout.captions.contains(&at) {
-                others.extend(self.rows.column(name.trim()).map(|column| (at, column)));
-            }
-        }
-        others
-    }
-
-    /// The layout of a file without a header, if its first line leaves no doubt: an id, then a caption of several words.
-    fn without_header(&self, fields: &[Cow<'_, str>]) -> Option<Layout> {
-        if !self.picker.by_convention() {
-            return None;
-        }
-        let starts_with_id = fields.first().is_some_and(|id| image_id::is_plain(id));
-        match fields {
-            [_] if starts_with_id && !self.picker.wants_captions() => {
-                Some(Layout { id: Some(0), captions: Vec::new() })
-            }
-            [_] if !self.picker.needs_ids() => Some(Layout { id: None, captions: vec![0] }),
-            [_, caption] if starts_with_id && caption.trim().contains(' ') => {
-                Some(Layout { id: Some(0), captions: vec![1] })
-            }
-            _ => None,
-        }
-    }
-
-    fn data(&mut self, fields: &[Cow<'_, str>], line: u64) {
-        let Some(header) = &self.header else { return };
-        let field = |at: usize| fields.get(at).map_or("", |field| field.as_ref());
-        let id = header.layout.id.map_or("", field);
-        let captions = header.layout.captions.iter().map(|&at| field(at));
-        let mut filled: Vec<&str> = match header.layout.captions.len() {
-            0 | 1 => captions.collect(),
-            // Of several columns the last ones are often empty.
-            _ => captions.filter(|text| !text.trim().is_empty()).collect(),
-        };
-        if filled.is_empty() {
-            filled.push("");
-        }
-        for text in filled {
-            self.rows.push(self.row, Some(line), id, text.to_owned());
-            for &(at, column) in &header.others {
-                if let Some(value) = fields.get(at) {
-                    self.rows.cell(column, value);
-                }
-            }
-        }
-        if fields.len() != header.fields {
-            let finding = ragged(fields, header.fields, line, self.delimiter);
-            self.rows.find(finding.at(self.row).of(id.trim()));
-        }
     }
 }
 

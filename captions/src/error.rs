@@ -67,6 +67,9 @@ pub enum ReadProblem {
     /// The Parquet file is damaged or uses something that is not supported.
     #[error("not a readable Parquet file ({0}); write it again, or as CSV")]
     Parquet(String),
+    /// The Excel workbook is damaged or lacks a part.
+    #[error("not a readable Excel workbook ({0}); save it again, or as CSV UTF-8")]
+    Workbook(String),
     /// There is no record in the JSON before the first mistake, if there is any.
     #[error("{0}; expected a list of records such as [{{\"image_id\": 1, \"caption\": \"…\"}}]")]
     Json(String),
@@ -95,4 +98,16 @@ pub enum ReadProblem {
         /// What it should hold.
         wanted: &'static str,
     },
+}
+
+impl ReadProblem {
+    /// The same, said of `max_bytes` where that was the limit and not the file's own size.
+    pub(super) fn by_limit(self, max_bytes: u64) -> Self {
+        match self {
+            Self::Unpacks { limit } if limit == max_bytes => {
+                Self::TooLarge { what: "the decompressed content is", limit }
+            }
+            other => other,
+        }
+    }
 }

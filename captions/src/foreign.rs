@@ -12,8 +12,12 @@ const FROM_PYTHON: &str =
     "load it in Python and write the captions as JSON or CSV (or embeddings with numpy.save)";
 
 /// First bytes, what they are the beginning of, and what to do.
-const BEGINNINGS: [(&[u8], &str, &str); 26] = [
-    (b"\xd0\xcf\x11\xe0", "this is an old Excel or Word document", "save the sheet as CSV"),
+const BEGINNINGS: [(&[u8], &str, &str); 27] = [
+    (
+        b"\xd0\xcf\x11\xe0",
+        "this is an old Excel or Word document, or one with a password",
+        "save it as an Excel workbook (.xlsx) without one, or as CSV UTF-8",
+    ),
     (b"\x89PNG", "this is a PNG image", IMAGE),
     (b"\xff\xd8\xff", "this is a JPEG image", IMAGE),
     (b"GIF8", "this is a GIF image", IMAGE),
@@ -38,6 +42,11 @@ const BEGINNINGS: [(&[u8], &str, &str); 26] = [
         "this is an Arrow or Feather file",
         "write it as Parquet, for example with `df.to_parquet`",
     ),
+    (
+        b"\xff\xff\xff\xff",
+        "this is an Arrow stream, in which `datasets` keeps its tables",
+        "write it as Parquet, for example with `dataset.to_parquet`",
+    ),
     (b"\x89HDF", "this is an HDF5 file", FROM_PYTHON),
     (b"Obj\x01", "this is an Avro file", "write it as Parquet"),
     (b"ORC", "this is an ORC file", "write it as Parquet"),
@@ -50,13 +59,22 @@ const BEGINNINGS: [(&[u8], &str, &str); 26] = [
 ];
 
 /// What a zip archive is, by a name inside of it.
-const ARCHIVES: [(&[u8], &str, &str); 6] = [
+const ARCHIVES: [(&[u8], &str, &str); 7] = [
     (
         b"/data.pkl",
         "this is a PyTorch file",
         "torch.load it in Python and write the captions as JSON or CSV, or embeddings with numpy.save",
     ),
-    (b"xl/workbook", "this is an Excel workbook", "save the sheet as CSV UTF-8"),
+    (
+        b"xl/workbook.bin",
+        "this is a binary Excel workbook (.xlsb)",
+        "save it as .xlsx, or as CSV UTF-8",
+    ),
+    (
+        b"opendocument.spreadsheet",
+        "this is an OpenDocument sheet",
+        "save it as .xlsx, or as CSV UTF-8",
+    ),
     (b"word/document", "this is a Word document", AS_TEXT),
     (
         b"_journal/",
@@ -67,23 +85,33 @@ const ARCHIVES: [(&[u8], &str, &str); 6] = [
     (b"", "this is a zip archive", "unpack it"),
 ];
 
-/// Names a file that holds no captions. Parquet, the one binary format that does, passes.
+const ZIP_MAGIC: &[u8] = b"PK\x03\x04";
+
+/// Whether a zip archive holds this name. The names stand beside the first files, and again at the end.
+fn archive_holds(bytes: &[u8], name: &[u8]) -> bool {
+    let ends = [&bytes[..bytes.len().min(1 << 14)], &bytes[bytes.len().saturating_sub(1 << 14)..]];
+    name.is_empty() || ends.iter().any(|end| end.windows(name.len()).any(|w| w == name))
+}
+
+/// Whether this is an Excel workbook of XML.
+pub(super) fn is_workbook(bytes: &[u8]) -> bool {
+    bytes.starts_with(ZIP_MAGIC)
+        && archive_holds(bytes, b"xl/workbook")
+        && !archive_holds(bytes, b"xl/workbook.bin")
+}
+
+/// Names a file that holds no captions. The binary formats that do, Parquet and Excel workbooks, pass.
 pub(super) fn refuse(bytes: &[u8]) -> Result<(), ReadProblem> {
     let refused = |what, advice| Err(ReadProblem::Binary { what, advice });
-    if bytes.starts_with(PARQUET_MAGIC) {
+    if bytes.starts_with(PARQUET_MAGIC) || is_workbook(bytes) {
         return Ok(());
     }
     if let Some((_, what, advice)) = BEGINNINGS.iter().find(|known| bytes.starts_with(known.0)) {
         return refused(what, advice);
     }
-    if bytes.starts_with(b"PK\x03\x04") {
-        // The names stand beside the first files, and again at the end.
-        let ends =
-            [&bytes[..bytes.len().min(1 << 14)], &bytes[bytes.len().saturating_sub(1 << 14)..]];
-        let holds = |name: &[u8]| {
-            name.is_empty() || ends.iter().any(|end| end.windows(name.len()).any(|w| w == name))
-        };
-        if let Some((_, what, advice)) = ARCHIVES.iter().find(|known| holds(known.0)) {
+    if bytes.starts_with(ZIP_MAGIC) {
+        if let Some((_, what, advice)) = ARCHIVES.iter().find(|known| archive_holds(bytes, known.0))
+        {
             return refused(what, advice);
         }
     }
@@ -122,22 +150,28 @@ mod tests {
     fn each_kind_of_file_has_its_sentence() {
         for (bytes, says) in [
             (&b"PK\x03\x04....model/data.pkl"[..], "torch.load"),
-            (b"PK\x03\x04....xl/workbook.xml", "Excel"),
+            (b"PK\x03\x04....xl/workbook.bin", "xlsb"),
+            (b"PK\x03\x04mimetypeapplication/vnd.oasis.opendocument.spreadsheet", "OpenDocument"),
             (b"PK\x03\x04....mu.npy", ".npz"),
             (b"PK\x03\x04....a.csv", "zip archive"),
             (b"\x80\x04\x95..", "pickle"),
             (b"\x93NUMPY\x01", "numpy"),
             (b"  <!DOCTYPE HTML><html>", "web page"),
             (b"\x10\0\0\0\0\0\0\0{\"a\":{}}", "weights"),
+            (b"\xff\xff\xff\xff\x10\x01\0\0", "to_parquet"),
             (b"i\0m\0a\0g\0e\0", "UTF-16"),
             (b"version https://git-lfs.github.com/spec/v1", "git lfs pull"),
         ] {
             let message = refuse(bytes).unwrap_err().to_string();
             assert!(message.contains(says), "{message}");
         }
-        for fine in
-            [&b"PAR1"[..], b"image_id,caption\n1,a dog with a \0 inside\n", b"{\"a\": 1}", b"RI,a"]
-        {
+        for fine in [
+            &b"PAR1"[..],
+            b"PK\x03\x04....xl/workbook.xml",
+            b"image_id,caption\n1,a dog with a \0 inside\n",
+            b"{\"a\": 1}",
+            b"RI,a",
+        ] {
             assert!(refuse(fine).is_ok());
         }
     }

@@ -4,6 +4,8 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
+use super::foreign;
+
 pub(super) const PARQUET_MAGIC: &[u8] = b"PAR1";
 
 /// The formats that hold captions.
@@ -23,6 +25,8 @@ pub enum Format {
     Coco,
     /// Apache Parquet.
     Parquet,
+    /// An Excel workbook: its first sheet.
+    Xlsx,
     /// One caption per line and nothing else, where ids are not needed.
     Lines,
 }
@@ -30,10 +34,13 @@ pub enum Format {
 /// The format of `content` (decompressed, after any byte order mark) that was read from `path`.
 ///
 /// The extension decides (`.gz` aside), except that content which cannot be what the extension says is believed:
-/// Parquet by its magic number, and JSON Lines by a second object.
+/// Parquet and workbooks by how they begin, and JSON Lines by a second object.
 pub(super) fn detect(path: &Path, content: &[u8]) -> Format {
     if content.starts_with(PARQUET_MAGIC) {
         return Format::Parquet;
+    }
+    if foreign::is_workbook(content) {
+        return Format::Xlsx;
     }
     match by_extension(path) {
         Some(Format::Json) => by_json_content(content),
@@ -59,6 +66,7 @@ fn by_extension(path: &Path) -> Option<Format> {
         "json" => Format::Json,
         "jsonl" | "ndjson" => Format::Jsonl,
         "parquet" => Format::Parquet,
+        "xlsx" | "xlsm" => Format::Xlsx,
         _ => return None,
     })
 }
@@ -96,6 +104,7 @@ impl Format {
             Self::Jsonl => "JSON Lines",
             Self::Coco => "COCO annotations",
             Self::Parquet => "Parquet",
+            Self::Xlsx => "Excel workbook",
             Self::Lines => "lines of text",
         }
     }
@@ -129,6 +138,7 @@ mod tests {
             ("{\"a\": 1}\n", Format::Json),
             ("{\n\"a\": 1}\n{", Format::Json),
             ("PAR1", Format::Parquet),
+            ("PK\x03\x04 xl/workbook.xml", Format::Xlsx),
         ] {
             assert_eq!(detect(Path::new("-"), content.as_bytes()), format, "{content}");
         }

@@ -1,6 +1,6 @@
 //! Caption files: read them, say everything that is wrong with them, and align a submission with its references by image id.
 //!
-//! This is the front of every job. [`read`] turns CSV, TSV, JSON, JSON Lines, COCO annotations, Parquet (each possibly gzipped) and
+//! This is the front of every job. [`read`] turns CSV, TSV, JSON, JSON Lines, COCO annotations, Parquet, Excel workbooks (each possibly gzipped) and
 //! the documents of other programs into one [`CaptionFile`]; [`settle_ids`] tries its columns of ids against those that
 //! are wanted; [`lint`] looks at the captions themselves; [`align`] pairs a submission with references and
 //! [`check_template`] with a list of ids. None of them stops at the first problem: problems are [`Finding`]s, and only a file out of
@@ -55,7 +55,9 @@ mod source;
 mod special_token;
 mod table;
 mod tables;
+mod tabular;
 mod template;
+mod workbook;
 
 use std::path::{Path, PathBuf};
 
@@ -74,7 +76,7 @@ pub use image_id::key as image_key;
 pub use lint::{accept_empty, lint, placeholders, too_long, without_texts};
 pub use references::{References, group};
 pub use repetition::is_runaway;
-pub use settle::{equals_references, other_id_column, settle_ids};
+pub use settle::{equals_references, settle_by_references, settle_ids};
 pub use table::{Cells, Kind, Table, TableError, TableFile, TableFormat, read_parquet};
 pub use template::{Template, check_template, read_template};
 
@@ -118,7 +120,7 @@ pub struct Caption {
     /// of the list or the entry of the object, in JSON Lines the non-blank line, in Parquet the row. Captions that one row gives
     /// as a list share its number.
     pub row: u64,
-    /// The 1-based line of the text file on which the row starts (CSV, TSV and JSON Lines).
+    /// The 1-based line of the text file on which the row starts (CSV, TSV and JSON Lines), or the row of the worksheet.
     pub line: Option<u64>,
     /// The image id, without the spaces around it. Numbers are their decimal text. Empty when the row has none (an error finding).
     pub id: String,
@@ -216,6 +218,11 @@ fn try_read(
         Format::Json | Format::Coco => json::read(content, source.skip, &picker, &mut rows)?,
         Format::Jsonl => json::lines::read(content, source.skip, &picker, &mut rows)?,
         Format::Parquet => parquet::read(source.bytes, options.max_bytes, &picker, &mut rows)?,
+        Format::Xlsx => {
+            let limit = source::most_unpacked(source.raw_bytes).min(options.max_bytes);
+            workbook::read(&source.bytes, limit, &picker, &mut rows)
+                .map_err(|problem| problem.by_limit(options.max_bytes))?
+        }
         Format::Lines => lines::read(content, source.skip, &picker, &mut rows)?,
     };
     let rows = rows.finish()?;

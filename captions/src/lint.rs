@@ -49,6 +49,8 @@ const PLACEHOLDERS: [&str; 16] = [
     "empty",
     "test",
 ];
+/// Bytes that a caption has at most; what is longer is another column, or a quote that swallowed the rows behind it.
+const MOST_BYTES: usize = 100_000;
 /// A caption that says `none` may be right once; this many, and this share, are a program's doing.
 const NULLS_FEWEST: usize = 3;
 const NULLS_SHARE: f64 = 0.01;
@@ -69,7 +71,7 @@ pub fn accept_empty(file: &mut CaptionFile) {
 /// Looks at every caption of a file. Rows that already have an error of reading, or a finding that they are empty, are not
 /// reported again as empty.
 ///
-/// Errors are captions that are empty to the eye, errors of spreadsheets, NUL characters and, in numbers, what stands for a missing
+/// Errors are captions that are empty to the eye or longer than 100,000 bytes, errors of spreadsheets, NUL characters and, in numbers, what stands for a missing
 /// value. Notes are literal nulls and placeholders here and there, line breaks, surrounding spaces, quotes, special tokens and marks
 /// of vocabularies, U+FFFD, captions that are their image's id, runaway repetition (a word 4 times in a row, a phrase 3 times), one
 /// caption for more than half of the images, and captions that a length limit cut off (at least 5 and 2% end in mid-sentence or
@@ -87,6 +89,19 @@ pub fn lint(file: &CaptionFile) -> Vec<Finding> {
         let mut note = |kind, message: String| {
             findings.push(Finding::note(kind, message).at(caption.row).of(&caption.id));
         };
+        if caption.text.len() > MOST_BYTES {
+            let message = format!(
+                "the caption has {} bytes, and none has more than {MOST_BYTES}: look for a quote left open, or another column",
+                caption.text.len()
+            );
+            let finding = Finding::error(FindingKind::TooLong, message);
+            findings.push(finding.at(caption.row).of(&caption.id));
+            continue;
+        }
+        if is_shortened(&caption.id) {
+            let message = "a spreadsheet shortened this number, and its last digits are gone; keep ids as text";
+            note(FindingKind::IdFloat, message.into());
+        }
         let text = caption.text.trim();
         if text.chars().all(|c| c.is_whitespace() || is_invisible(c)) {
             if !explained.contains(&caption.row) {
@@ -183,6 +198,21 @@ fn is_quoted_inside(text: &str, (open, close): (char, char)) -> bool {
     let inner = &text[open.len_utf8()..text.len() - close.len_utf8()];
     // An apostrophe inside is none.
     open != '\'' && inner.contains([open, close])
+}
+
+/// Whether an id is a number as spreadsheets write long ones: `3.93225E+11`.
+fn is_shortened(id: &str) -> bool {
+    let parts = id
+        .split_once(['e', 'E'])
+        .and_then(|(number, power)| Some((number, power.strip_prefix('+')?)));
+    parts.is_some_and(|(number, power)| {
+        let digits =
+            |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+        digits(power)
+            && number
+                .split_once(['.', ','])
+                .is_some_and(|(whole, rest)| digits(whole) && digits(rest))
+    })
 }
 
 /// Whether a caption only repeats the id of its image. A word may be both, such as `dog`; a number or a file name is none.
@@ -309,6 +339,27 @@ mod tests {
                 (FindingKind::NullCaption, Severity::Note, Some(7)),
             ]
         );
+    }
+
+    #[test]
+    fn ids_that_a_spreadsheet_shortened_are_noted() {
+        for (id, noted) in [
+            ("3.93225E+11", true),
+            ("3,9e+17", true),
+            ("0054e91", false),
+            ("1.5e3", false),
+            ("a.b+c", false),
+        ] {
+            assert_eq!(is_shortened(id), noted, "{id}");
+        }
+    }
+
+    #[test]
+    fn what_no_caption_can_be_is_an_error_and_costs_nothing_more() {
+        let long = "word ".repeat(20_001);
+        let (_, findings) = linted(&["a dog", &long, &long[..100_000]]);
+        assert_eq!(findings[0], (FindingKind::TooLong, Severity::Error, Some(2)));
+        assert!(findings[1..].iter().all(|found| found.2 != Some(2)), "{findings:?}");
     }
 
     #[test]

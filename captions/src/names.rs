@@ -80,7 +80,7 @@ pub(super) const GENERATED: [&str; 34] = [
 ];
 
 /// Names of captions that could be either.
-pub(super) const NEUTRAL: [&str; 13] = [
+pub(super) const NEUTRAL: [&str; 15] = [
     "caption",
     "captions",
     "captiontext",
@@ -94,6 +94,8 @@ pub(super) const NEUTRAL: [&str; 13] = [
     "raw",
     "utterance",
     "blipcaption",
+    "vlmcaption",
+    "annotationscaptions",
 ];
 
 /// Names that say that a column holds references.
@@ -141,6 +143,12 @@ pub(super) fn says_image(name: &str) -> bool {
     matches!(normalised(name).as_str(), "imageid" | "imgid")
 }
 
+/// Whether a column of this name holds images' names, and not a row's own number.
+pub(super) fn names_images(name: &str) -> bool {
+    let name = normalised(name);
+    ID_NAMES.iter().take_while(|known| **known != "questionid").any(|known| name == *known)
+}
+
 /// Whether a column of this name could hold image ids.
 pub(super) fn is_id_name(name: &str) -> bool {
     let name = normalised(name);
@@ -159,8 +167,9 @@ pub(super) fn called(names: &[String], known: &str) -> Option<Vec<usize>> {
     if let Some(at) = names.iter().position(|name| name == known) {
         return Some(vec![at]);
     }
-    let numbered: Vec<usize> =
-        (0..names.len()).filter(|&at| is_numbered(&names[at], known)).collect();
+    // A name that is repeated without end must not make every row as long.
+    let numbered = (0..names.len()).filter(|&at| is_numbered(&names[at], known));
+    let numbered: Vec<usize> = numbered.take(1000).collect();
     (!numbered.is_empty()).then_some(numbered)
 }
 

@@ -37,12 +37,7 @@ pub(super) fn read(
     // The Parquet reader has assertions about the file's inner offsets, so a damaged file may panic in it.
     let read = catch_unwind(AssertUnwindSafe(|| records(bytes.into(), limit, picker, rows)));
     let damaged = || Err(ReadProblem::Parquet("its inner structure is damaged".to_owned()));
-    read.unwrap_or_else(|_| damaged()).map_err(|problem| match problem {
-        ReadProblem::Unpacks { limit } if limit == max_bytes => {
-            ReadProblem::TooLarge { what: "the decompressed content is", limit }
-        }
-        other => other,
-    })?;
+    read.unwrap_or_else(|_| damaged()).map_err(|problem| problem.by_limit(max_bytes))?;
     Ok(Format::Parquet)
 }
 
@@ -56,7 +51,9 @@ fn records(
     let metadata = reader.get_metadata().map_err(damaged)?.clone();
     check_sizes(&metadata, limit)?;
     let schema = reader.schema().map_err(damaged)?;
-    let names: Vec<String> = schema.iter_names().map(ToString::to_string).collect();
+    let mut names: Vec<String> = schema.iter_names().map(ToString::to_string).collect();
+    let index = RangeIndex::of(&metadata).filter(|_| picker.id(&names).is_none());
+    names.extend(index.iter().map(|index| index.name.clone()));
     let layout = picker.pick(&names);
     let chosen = layout.as_ref().ok().cloned().unwrap_or_default();
     check_types(&schema, &chosen)?;
@@ -70,6 +67,7 @@ fn records(
         return Ok(());
     }
     let mut records = Records::new(rows, picker);
+    let mut ids = index.into_iter().flat_map(RangeIndex::values);
     for group in 0..metadata.row_groups.len() {
         let mut cells: Vec<Cells> = columns
             .iter()
@@ -84,7 +82,9 @@ fn records(
                 return Err(ReadProblem::Parquet("it has fewer rows than it says".into()));
             }
             let names = columns.iter().map(|column| column.whole.name.to_string());
-            let record: Map<String, Value> = names.zip(cells.iter_mut().map(Cells::next)).collect();
+            let mut record: Map<String, Value> =
+                names.zip(cells.iter_mut().map(Cells::next)).collect();
+            record.extend(ids.next());
             if group == 0 && row == 0 {
                 records.know(&record);
             }
@@ -92,6 +92,35 @@ fn records(
         }
     }
     records.finish()
+}
+
+/// An index of evenly spaced numbers, which pandas keeps in the file's metadata and in no column.
+#[derive(serde::Deserialize)]
+struct RangeIndex {
+    name: String,
+    start: i64,
+    step: i64,
+}
+
+impl RangeIndex {
+    /// The index with the name of an id column; what has no name only numbers the rows.
+    fn of(metadata: &FileMetadata) -> Option<Self> {
+        #[derive(serde::Deserialize)]
+        struct Pandas {
+            index_columns: Vec<Value>,
+        }
+        let all = metadata.key_value_metadata().as_ref()?;
+        let pandas = all.iter().find(|pair| pair.key == "pandas")?.value.as_deref()?;
+        let pandas: Pandas = serde_json::from_str(pandas).ok()?;
+        let index = pandas.index_columns.into_iter().next()?;
+        serde_json::from_value(index).ok().filter(|index: &Self| is_id_name(&index.name))
+    }
+
+    /// The cells of the column that it would be.
+    fn values(self) -> impl Iterator<Item = (String, Value)> {
+        let Self { name, start, step } = self;
+        (0..).map(move |row: i64| (name.clone(), start.wrapping_add(step.wrapping_mul(row)).into()))
+    }
 }
 
 /// A column that is read, and the part of it that can be.

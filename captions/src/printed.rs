@@ -1,4 +1,4 @@
-//! Lists that a program printed into a cell: `['a dog', "a cat's toy"]`, `["a", "b"]`, numpy's `['a' 'b']`, tuples.
+//! Lists that a program printed into a cell: `['a dog', "a cat's toy"]`, `["a", "b"]`, numpy's `['a' 'b']`, tuples, sets.
 //!
 //! They are what pandas makes of a column of lists in CSV. Read as they stand, brackets and quotes would be scored as words, and
 //! several references as one.
@@ -55,8 +55,21 @@ fn has_quotes(text: &str) -> bool {
     inner.trim_start().starts_with(['\'', '"']) && inner.len() < text.len()
 }
 
+/// The captions of a list of JSON records, as Oscar and GIT write them: `[{"caption": "a bus", "conf": 0.9}]`.
+fn records(text: &str) -> Option<Vec<String>> {
+    #[derive(serde::Deserialize)]
+    struct Record {
+        caption: String,
+    }
+    let records: Vec<Record> = serde_json::from_str(text).ok()?;
+    Some(records.into_iter().map(|record| record.caption).collect())
+}
+
 /// The elements of a list as Python, JSON or numpy print it; `None` where a quote is out of place or something is no text.
 fn parse(text: &str) -> Option<Vec<String>> {
+    if text.starts_with("[{") {
+        return records(text);
+    }
     let text = match text.strip_prefix("array(") {
         Some(array) => {
             let array = array.strip_suffix(')')?;
@@ -67,7 +80,8 @@ fn parse(text: &str) -> Option<Vec<String>> {
     let inner = text
         .strip_prefix('[')
         .and_then(|text| text.strip_suffix(']'))
-        .or_else(|| text.strip_prefix('(').and_then(|text| text.strip_suffix(')')))?;
+        .or_else(|| text.strip_prefix('(').and_then(|text| text.strip_suffix(')')))
+        .or_else(|| text.strip_prefix('{').and_then(|text| text.strip_suffix('}')))?;
     let mut list = Vec::new();
     let mut rest = inner.trim_start();
     while !rest.is_empty() {

@@ -8,7 +8,7 @@ use std::collections::{HashMap, HashSet};
 use super::align::Names;
 use super::column::IDS;
 use super::finding::{Finding, FindingKind, shown};
-use super::names::{is_id_name, says_image};
+use super::names::{is_id_name, names_images, says_image};
 use super::references::group;
 use super::{Alignment, CaptionFile};
 
@@ -47,26 +47,68 @@ pub fn settle_ids(submission: &mut CaptionFile, wanted: &[String]) {
     }
 }
 
-/// Names the column of the references that holds the submission's ids, where the one that was guessed holds none of them.
-pub fn other_id_column(submission: &CaptionFile, references: &CaptionFile) -> Option<Finding> {
+/// Finds a submission's images by another column of the references, where that one holds its ids and the ids themselves are none of
+/// its: file names against the numbers of COCO. It says so; where the column does not name every image once, it is named in an error.
+pub fn settle_by_references(submission: &mut CaptionFile, references: &CaptionFile) {
     let given = ids(submission);
     let any = |wanted: &[String]| !positions(&given, wanted).is_empty();
-    if references.id_is_asked || id_columns(references).next().is_none() {
-        return None;
+    if references.id_is_asked
+        || id_columns(references).next().is_none()
+        || any(&group(references).ids)
+    {
+        return;
     }
-    if any(&group(references).ids) {
-        return None;
-    }
-    let name = id_columns(references).find(|name| {
+    let holds = |name: &&str| {
         let cells: HashSet<String> =
             references.column(name).unwrap_or_default().into_iter().flatten().collect();
         any(&cells.into_iter().collect::<Vec<_>>())
-    })?;
-    let message = format!(
-        "column `{0}` of the references holds ids of the submission; choose it with --reference-id-column {0}",
-        shown(name)
-    );
-    Some(Finding::error(FindingKind::ColumnChoice, message))
+    };
+    let holding: Vec<&str> = id_columns(references).filter(holds).collect();
+    let Some(first) = holding.first().map(|name| shown(name)) else { return };
+    let ways: Option<Vec<_>> =
+        holding.iter().map(|name| by_column(&given, references, name)).collect();
+    let finding = match ways.as_deref() {
+        Some([way, others @ ..]) if others.iter().all(|other| other == way) => {
+            for (&at, id) in way {
+                submission.captions[at].id.clone_from(id);
+            }
+            let message = format!(
+                "the ids are those in column `{first}` of the references, by which {} images were found; --reference-id-column chooses another",
+                way.len()
+            );
+            Finding::note(FindingKind::ColumnChoice, message)
+        }
+        _ => {
+            let message = format!(
+                "column `{first}` of the references holds ids of the submission; choose it with --reference-id-column {first}"
+            );
+            Finding::error(FindingKind::ColumnChoice, message)
+        }
+    };
+    submission.findings.push(finding);
+}
+
+/// For each given id the id of the reference whose cell in this column it is, by position. `None` where the column is no second name of
+/// the images: two of one, or one of two.
+fn by_column(
+    given: &[String],
+    references: &CaptionFile,
+    column: &str,
+) -> Option<HashMap<usize, String>> {
+    let mut image_of: HashMap<String, &str> = HashMap::new();
+    let mut name_of: HashMap<&str, String> = HashMap::new();
+    let cells = references.column(column).filter(|_| names_images(column))?;
+    for (caption, cell) in references.captions.iter().zip(cells) {
+        let cell = cell.filter(|cell| !cell.trim().is_empty())?;
+        if name_of.entry(&caption.id).or_insert_with(|| cell.clone()) != &cell
+            || *image_of.entry(cell).or_insert(&caption.id) != caption.id
+        {
+            return None;
+        }
+    }
+    let (names, images): (Vec<String>, Vec<&str>) = image_of.into_iter().unzip();
+    let found = positions(given, &names).into_iter();
+    Some(found.map(|(at, name)| (at, images[name].to_owned())).collect())
 }
 
 fn id_columns(file: &CaptionFile) -> impl Iterator<Item = &str> {

@@ -16,7 +16,7 @@ const UTF8_BOM: [u8; 3] = [0xef, 0xbb, 0xbf];
 
 /// Most bytes that a compressed file of `raw` bytes may decompress to. Captions compress to a fifth, lists of records to a
 /// thirtieth; what goes far beyond is made to fill the memory.
-fn most_unpacked(raw: u64) -> u64 {
+pub(super) fn most_unpacked(raw: u64) -> u64 {
     raw.saturating_mul(32).saturating_add(32 << 20)
 }
 

@@ -10,7 +10,7 @@ pub(super) struct KnownTable {
     pub id: Option<&'static str>,
 }
 
-const TABLES: [KnownTable; 6] = [
+const TABLES: [KnownTable; 8] = [
     // Its column `image` holds the picture itself.
     KnownTable { name: "VLMEvalKit table", columns: &["index", "question"], id: Some("index") },
     KnownTable {
@@ -21,6 +21,12 @@ const TABLES: [KnownTable; 6] = [
     KnownTable {
         name: "Flickr30k table of lists",
         columns: &["raw", "sentids", "filename"],
+        id: Some("filename"),
+    },
+    KnownTable { name: "Karpathy table", columns: &["cocoid", "imgid"], id: Some("cocoid") },
+    KnownTable {
+        name: "Karpathy table",
+        columns: &["filename", "imgid", "sentences"],
         id: Some("filename"),
     },
     KnownTable { name: "Clotho caption file", columns: &["file_name", "caption_1"], id: None },

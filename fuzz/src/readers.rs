@@ -16,7 +16,7 @@ use fgd_store::arrays;
 use fgd_store::digest::HashMemo;
 
 use crate::Target;
-use crate::seeds::fixtures;
+use crate::seeds::{fixtures, workbook};
 
 const SCORE: &[&str] = &[
     "score",
@@ -32,7 +32,7 @@ const SCORE: &[&str] = &[
 const VALIDATE: &[&str] = &["validate", "{}", "--all"];
 const CAPTIONS: &[&[&str]] = &[VALIDATE, SCORE];
 
-pub const TARGETS: [Target; 22] = [
+pub const TARGETS: [Target; 24] = [
     Target {
         name: "csv",
         seeds: &[
@@ -95,6 +95,26 @@ pub const TARGETS: [Target; 22] = [
         run: |bytes| captions("parquet", bytes),
         file: "captions.parquet",
         commands: CAPTIONS,
+    },
+    Target {
+        name: "xlsx",
+        seeds: &[
+            "workbooks/pandas-openpyxl.xlsx",
+            "workbooks/pandas-xlsxwriter.xlsx",
+            "workbooks/constant-memory.xlsx",
+            "workbooks/several-sheets.xlsx",
+        ],
+        run: |bytes| captions("xlsx", bytes),
+        file: "captions.xlsx",
+        commands: CAPTIONS,
+    },
+    Target {
+        // Archives have checksums, behind which mutations of their parts do not come.
+        name: "sheet",
+        seeds: &[],
+        run: |bytes| captions("xlsx", &workbook(bytes)),
+        file: "sheet.xml",
+        commands: &[],
     },
     Target {
         name: "unnamed",

@@ -16,7 +16,7 @@ use crate::jobs::validate::{self, Request};
 /// Arguments of `fgd validate`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// The submission: CSV, TSV, JSON, JSONL, COCO results or Parquet, possibly gzipped; - reads stdin.
+    /// The submission: CSV, TSV, JSON, JSONL, COCO results, Parquet or XLSX, possibly gzipped; - reads stdin.
     submission: PathBuf,
     /// A file with the image ids that are wanted, such as sample_submission.csv or test.csv.
     #[arg(long, value_name = "FILE", env = "FGD_TEMPLATE")]

@@ -8,6 +8,8 @@ mod schema;
 
 use std::collections::HashMap;
 use std::path::Path;
+use std::process::Stdio;
+use std::time::Duration;
 
 use serde_json::Value;
 
@@ -193,6 +195,29 @@ fn caption(place: &Place, output: &Path, more: &[&str]) -> assert_cmd::Command {
     fgd
 }
 
+/// Starts a command again and again and kills it (-9), each time a little later, until it ends by itself; how often it was killed.
+fn killed(command: &assert_cmd::Command) -> u32 {
+    for kills in 0.. {
+        let mut again = std::process::Command::new(command.get_program());
+        again.args(command.get_args()).stdout(Stdio::null()).stderr(Stdio::null());
+        for (name, value) in command.get_envs() {
+            match value {
+                Some(value) => again.env(name, value),
+                None => again.env_remove(name),
+            };
+        }
+        let mut child = again.spawn().unwrap();
+        std::thread::sleep(Duration::from_millis(25 * u64::from(1 + kills)));
+        if let Some(status) = child.try_wait().unwrap() {
+            assert!(status.success());
+            return kills;
+        }
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+    unreachable!("it ends before the numbers do")
+}
+
 #[test]
 fn samples_are_drawn_kept_and_chosen_from_and_a_killed_run_chooses_the_same() {
     let place = Place::new();
@@ -211,6 +236,15 @@ fn samples_are_drawn_kept_and_chosen_from_and_a_killed_run_chooses_the_same() {
         rows[..6].iter().map(|row| row["caption"].as_str().unwrap()).collect();
     assert!(texts.len() > 1, "six draws of one image are one caption");
 
+    // Killed wherever it is, loading, drawing, embedding or writing, it goes on to the same samples and the same choice.
+    let kills = killed(&caption(&place, &place.path("again.csv"), &draws));
+    assert!(kills > 0, "it ended before it could be killed");
+    let bytes = |name: &str| std::fs::read(place.path(name)).unwrap();
+    for suffix in ["", ".samples.jsonl"] {
+        let found = bytes(&format!("again.csv{suffix}"));
+        assert_eq!(found, bytes(&format!("whole.csv{suffix}")), "after {kills} kills, {suffix}");
+    }
+
     // A process that was killed leaves whole batches, and a torn line.
     let journal = std::fs::read_to_string(place.path("whole.csv.journal.jsonl")).unwrap();
     let lines: Vec<&str> = journal.lines().collect();
@@ -220,9 +254,8 @@ fn samples_are_drawn_kept_and_chosen_from_and_a_killed_run_chooses_the_same() {
         std::fs::write(place.path("killed.csv.journal.jsonl"), text).unwrap();
         json(&mut caption(&place, &place.path("killed.csv"), &draws));
         for suffix in ["", ".samples.jsonl"] {
-            let bytes =
-                |name: &str| std::fs::read(place.path(&format!("{name}.csv{suffix}"))).unwrap();
-            assert_eq!(bytes("killed"), bytes("whole"), "{kept} lines of the journal, {suffix}");
+            let found = bytes(&format!("killed.csv{suffix}"));
+            assert_eq!(found, bytes(&format!("whole.csv{suffix}")), "{kept} lines, {suffix}");
         }
     }
 
@@ -270,8 +303,7 @@ fn compare_and_sweep_take_the_same_checkpoint_decoded_otherwise() {
             .arg(place.path("images"))
             .arg("-r")
             .arg(&references)
-            .arg("--work")
-            .arg(place.path(&format!("{command}.work")))
+            .env("FGD_WORK", place.path(&format!("{command}.work")))
             .args(["--max-new-tokens", "8", "--replicates", "100", "--format", "json", "--encoder"])
             .arg(fixture("encoder/tiny-mean"));
         fgd
@@ -294,31 +326,31 @@ fn compare_and_sweep_take_the_same_checkpoint_decoded_otherwise() {
     });
     assert!(text.contains("num_beam"), "{text}");
 
-    let sweep = |place: &Place| {
+    let command_of = |work: &str| {
         let mut command = common("sweep");
-        command.args([
-            "--checkpoint",
-            base,
-            "--grid",
-            "num_beams=1,2",
-            "--grid",
-            "max_new_tokens=4,8",
-        ]);
+        let grid = ["--grid", "num_beams=1,2", "--grid", "max_new_tokens=4,8"];
+        command.args(["--checkpoint", base]).args(grid).env("FGD_WORK", place.path(work));
+        command
+    };
+    let sweep = |work: &str| {
+        let mut command = command_of(work);
         let output = command.assert().success().get_output().clone();
         let chosen = stderr(&output);
         assert!(
             chosen.contains("keep num_beams=1,max_new_tokens=4") || chosen.contains("take "),
             "{chosen}"
         );
-        let _ = place;
         serde_json::from_slice::<Value>(&output.stdout).unwrap()
     };
-    let first = sweep(&place);
+    let first = sweep("sweep.work");
     schema::assert_holds(&first);
     let tested = first["results"]["differences"].as_array().unwrap();
     assert!(tested.iter().all(|found| found["versus"] == "num_beams=1,max_new_tokens=4"));
     assert!(tested.iter().filter(|found| found["metric"] == "fgd_paired").count() == 3);
     // The same command again has nothing left to caption, and says the same.
-    let again = sweep(&place);
+    let again = sweep("sweep.work");
     assert_eq!(again["results"]["differences"], first["results"]["differences"]);
+    // Killed wherever it is, it goes on to the same captions and the same choice.
+    assert!(killed(&command_of("killed.work")) > 0, "it ended before it could be killed");
+    assert_eq!(sweep("killed.work")["results"]["differences"], again["results"]["differences"]);
 }

@@ -39,7 +39,7 @@ const PLAIN: Known = Known {
 };
 
 /// The documents, the more particular ones first.
-const DOCUMENTS: [Known; 20] = [
+const DOCUMENTS: [Known; 22] = [
     Known {
         name: "Karpathy split file",
         root: &["images"],
@@ -178,6 +178,22 @@ const DOCUMENTS: [Known; 20] = [
         ..PLAIN
     },
     Known {
+        name: "Anthropic batch output",
+        record: &["custom_id", "result.message.content.text"],
+        id: &["custom_id"],
+        made: &["result.message.content.text"],
+        reference: &["result.message.content.text"],
+        ..PLAIN
+    },
+    Known {
+        name: "Gemini batch output",
+        record: &["key", "response.candidates.content.parts.text"],
+        id: &["key"],
+        made: &["response.candidates.content.parts.text"],
+        reference: &["response.candidates.content.parts.text"],
+        ..PLAIN
+    },
+    Known {
         name: "Label Studio export",
         record: &["annotations.result.value.text"],
         id: &["data.image", "data.img", "file_upload", "id"],
@@ -239,12 +255,12 @@ impl Known {
         self.root.iter().all(|wanted| keys.iter().any(|key| key == wanted))
     }
 
-    /// Whether it is a document that begins with an object of its own.
     /// Whether its keys alone say what it is, should there be no record.
     pub fn is_empty_without_records(&self) -> bool {
         self.root == ["annotations"]
     }
 
+    /// Whether it is a document that begins with an object of its own.
     fn is_object(&self) -> bool {
         !self.root.is_empty()
     }

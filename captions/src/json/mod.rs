@@ -20,9 +20,9 @@ use serde_json::{Map, Value};
 
 use super::Format;
 use super::builder::Builder;
-use super::column::Picker;
+use super::column::{Picker, listed};
 use super::error::ReadProblem;
-use super::finding::{Finding, FindingKind};
+use super::finding::{Finding, FindingKind, shown};
 use super::image_id;
 use known::Known;
 use path::{Path, Step};
@@ -250,7 +250,12 @@ impl<'a> Document<'a> {
         let lists: Vec<Item<'a>> = entries.iter().copied().filter(of_objects).collect();
         let with_captions: Vec<Item<'a>> =
             lists.iter().copied().filter(|list| self.has_captions(list)).collect();
+        let by_role = match with_captions.len() {
+            0 | 1 => None,
+            _ => self.by_role(&with_captions),
+        };
         match with_captions.as_slice() {
+            _ if by_role.is_some() => by_role.into_iter().for_each(|list| self.list(list)),
             [list] if !image_id::is_plain(&list.name()) => self.list(*list),
             [_, ..] if with_captions.len() == entries.len() => {
                 for list in with_captions {
@@ -269,6 +274,12 @@ impl<'a> Document<'a> {
             _ => match (lists.as_slice(), self.inner(entries)) {
                 ([list, ..], _) => self.list(*list),
                 ([], Some(inner)) if depth < DEEPEST => self.object(inner, depth + 1)?,
+                // Columns of captions alone: their names are no ids.
+                ([], _)
+                    if !captions.is_empty() && !keys.iter().any(|key| image_id::is_plain(key)) =>
+                {
+                    return Err(picker.missing("id", keys));
+                }
                 ([], _) => {
                     for entry in entries {
                         self.element(Some(&entry.name()), *entry);
@@ -282,6 +293,21 @@ impl<'a> Document<'a> {
     fn has_captions(&self, list: &Item<'a>) -> bool {
         let record = first(list.value, &[]).and_then(object_of);
         record.is_some_and(|record| self.records.has_captions(&record))
+    }
+
+    /// Of several lists the one whose name says that it is wanted: `predictions` of a submission, `references` of references.
+    fn by_role(&mut self, lists: &[Item<'a>]) -> Option<Item<'a>> {
+        let names: Vec<String> = lists.iter().map(Item::name).collect();
+        let chosen = *self.records.picker.captions(&names, None).first()?;
+        let others: Vec<&String> = names.iter().filter(|name| **name != names[chosen]).collect();
+        let message = format!(
+            "captions are taken from `{}`; beside it are {}: --fields image={2}.image_id,caption={2}.caption chooses",
+            shown(&names[chosen]),
+            listed(&others),
+            shown(others.first()?)
+        );
+        self.records.find_in_file(Finding::note(FindingKind::ColumnChoice, message));
+        Some(lists[chosen])
     }
 
     /// The only object among an object's values, where it is what the others are said about: `{"model": "…", "results": {…}}`.

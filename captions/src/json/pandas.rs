@@ -18,7 +18,14 @@ pub(super) fn records(
     if let (Some(columns), Some(data)) = (entry("columns"), entry("data"))
         && let Some(names) = names(columns)
     {
-        return Ok(Some(by_rows(&names, data)));
+        let mut records = by_rows(&names, data);
+        let index = entry("index").map(cells).filter(|index| {
+            picker.id(&names).is_none() && index.len() == records.len() && !counts_rows(index)
+        });
+        for (record, id) in records.iter_mut().zip(index.into_iter().flatten()) {
+            record.insert("index".into(), id);
+        }
+        return Ok(Some(records));
     }
     let id = picker.id(keys);
     let captions = picker.captions(keys, id);
@@ -54,6 +61,11 @@ pub(super) fn records(
         }
     }
     Ok(Some(records))
+}
+
+/// Whether an index only numbers the rows.
+fn counts_rows(index: &[Value]) -> bool {
+    (0..).zip(index).all(|(row, value)| value.as_u64() == Some(row))
 }
 
 fn names(columns: Item<'_>) -> Option<Vec<String>> {

@@ -22,6 +22,8 @@ pub(crate) struct Records<'a> {
     captions: Vec<Field>,
     /// Whether captions stood under the keys of an object.
     keyed: bool,
+    /// Whether records stood under an id.
+    outer_ids: bool,
     /// The keys of the first record, for the message if no record has what is wanted.
     first_keys: Option<Vec<String>>,
     left_out: Vec<(&'static str, usize)>,
@@ -37,6 +39,7 @@ impl<'a> Records<'a> {
             id: None,
             captions: Vec::new(),
             keyed: false,
+            outer_ids: false,
             first_keys: None,
             left_out: Vec::new(),
         }
@@ -103,6 +106,7 @@ impl<'a> Records<'a> {
             return;
         }
         let id_field = self.id_field(record, outer_id.is_some());
+        self.outer_ids |= outer_id.is_some();
         let caption_fields = self.caption_fields(record, id_field.as_ref());
         if self.first_keys.is_none() {
             self.first(record, id_field.as_ref(), &caption_fields);
@@ -155,7 +159,9 @@ impl<'a> Records<'a> {
         self.rows.name_columns(id.as_deref(), &captions);
         let no_captions = self.picker.wants_captions() && captions.is_empty() && !self.keyed;
         let nothing = id.is_none() && captions.is_empty() && !self.keyed;
+        let no_ids = self.picker.needs_ids() && id.is_none() && !self.keyed && !self.outer_ids;
         match self.first_keys {
+            Some(keys) if no_ids => Err(self.picker.missing("id", &keys)),
             Some(keys) if no_captions && id.is_some() => Err(self.picker.missing("caption", &keys)),
             Some(keys) if no_captions || nothing => self.picker.pick(&keys).map(|_| ()),
             _ => Ok(()),

@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 
 use fgd_captions::{
-    Alignment, CaptionFile, Finding, FindingKind, ReadOptions, Severity, align, check_template,
-    equals_references, read, read_template, settle_ids,
+    Alignment, CaptionFile, Finding, FindingKind, Format, ReadOptions, Severity, align,
+    check_template, equals_references, read, read_template, settle_by_references, settle_ids,
 };
 
 fn write(content: &str) -> (tempfile::TempDir, PathBuf) {
@@ -208,6 +208,31 @@ fn the_column_that_holds_the_wanted_ids_is_the_one() {
             "{content}"
         );
     }
+}
+
+#[test]
+fn images_are_found_by_the_file_names_of_the_references() {
+    let images = r#""images": [{"id": 1, "file_name": "VizWiz_val_7.jpg"}, {"id": 2, "file_name": "VizWiz_val_8.jpg"}]"#;
+    let annotations =
+        r#"[{"id": 5, "image_id": 1, "caption": "A"}, {"id": 6, "image_id": 2, "caption": "B"}"#;
+    let settled = |given: &[(&str, &str)], more: &str| {
+        let coco = format!("{{{images}, \"annotations\": {annotations}{more}]}}");
+        let (_folder, path) = write(&coco);
+        let options = ReadOptions { format: Some(Format::Json), ..ReadOptions::default() };
+        let references = read(&path, &options).unwrap();
+        let mut submission = file(given);
+        settle_by_references(&mut submission, &references);
+        let ids = aligned(&submission, &references).0.ids;
+        (ids, submission.findings.iter().map(|f| f.severity).collect::<Vec<_>>())
+    };
+    let both = ["1".to_owned(), "2".to_owned()];
+    let names = [("x/vizwiz_val_8.PNG", "b"), ("VizWiz_val_7.jpg", "a")];
+    assert_eq!(settled(&names, ""), (both.to_vec(), vec![Severity::Note]));
+    assert_eq!(settled(&[("1", "a"), ("2", "b")], ""), (both.to_vec(), vec![]));
+    // The numbers of annotations are no names of images, and neither is a name that two images have.
+    assert_eq!(settled(&[("5", "a"), ("6", "b")], ""), (vec![], vec![Severity::Error]));
+    let twice = r#", {"id": 7, "image_id": 3, "file_name": "VizWiz_val_8.jpg", "caption": "C"}"#;
+    assert_eq!(settled(&names, twice), (vec![], vec![Severity::Error]));
 }
 
 #[test]

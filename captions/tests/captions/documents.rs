@@ -36,6 +36,27 @@ fn has(file: &CaptionFile, kind: FindingKind, severity: Severity) -> bool {
 fn known_documents_are_named_and_read() {
     for (document, name, content, as_submission, as_references) in [
         (
+            "Anthropic batch output",
+            "a.jsonl",
+            r#"{"custom_id": "7", "result": {"type": "succeeded", "message": {"role": "assistant", "content": [{"type": "text", "text": "a bus"}]}}}"#,
+            "7=a bus",
+            "7=a bus",
+        ),
+        (
+            "Gemini batch output",
+            "a.jsonl",
+            r#"{"key": "7", "response": {"candidates": [{"content": {"parts": [{"text": "a bus"}], "role": "model"}}]}}"#,
+            "7=a bus",
+            "7=a bus",
+        ),
+        (
+            "Karpathy table",
+            "a.csv",
+            "filename,imgid,cocoid,sentids,sentences\nCOCO_7.jpg,0,7,\"[1, 2]\",\"['a bus', 'a red bus']\"\n",
+            "7=a bus | 7=a red bus",
+            "7=a bus | 7=a red bus",
+        ),
+        (
             "Karpathy split file",
             "a.json",
             r#"{"dataset": "coco", "images": [{"filename": "7.jpg", "cocoid": 7, "split": "test", "sentences": [{"raw": "a bus", "tokens": ["a", "bus"]}, {"raw": "a red bus", "tokens": []}]}]}"#,
@@ -168,6 +189,8 @@ fn objects_are_read_by_what_is_in_them_and_their_own_keys_are_no_captions() {
         r#"{"columns": ["image_id", "caption"], "index": [0, 1], "data": [[7, "a bus"], [8, "dogs"]]}"#,
         r#"{"image_id": {"0": 7, "1": 8}, "caption": {"0": "a bus", "1": "dogs"}}"#,
         r#"{"image_id": [7, 8], "caption": ["a bus", "dogs"]}"#,
+        r#"{"image_ids": [7, 8], "captions": ["a bus", "dogs"]}"#,
+        r#"{"columns": ["caption"], "index": [7, 8], "data": [["a bus"], ["dogs"]]}"#,
         r#"{"schema": {"fields": []}, "data": [{"index": 0, "image_id": 7, "caption": "a bus"}, {"index": 1, "image_id": 8, "caption": "dogs"}]}"#,
         r#"{"0": {"image_id": 7, "caption": "a bus"}, "1": {"image_id": 8, "caption": "dogs"}}"#,
         r#"[[7, "a bus"], [8, "dogs"]]"#,
@@ -189,6 +212,39 @@ fn objects_are_read_by_what_is_in_them_and_their_own_keys_are_no_captions() {
             assert_eq!(told(&file), "7=a bus | 8=dogs", "{content}");
             assert!(is_valid(&file.findings), "{content}: {:?}", file.findings);
         }
+    }
+}
+
+#[test]
+fn what_names_a_role_is_taken_by_it_and_what_has_no_ids_is_refused() {
+    let both = r#"{"predictions": [{"image_id": 7, "caption": "a bus"}], "references": [{"image_id": 7, "caption": "A bus."}]}"#;
+    let file = submission("a.json", both);
+    assert_eq!(told(&file), "7=a bus");
+    assert!(has(&file, FindingKind::ColumnChoice, Severity::Note), "{:?}", file.findings);
+    assert_eq!(told(&references("a.json", both)), "7=A bus.");
+    for (name, content) in [
+        ("a.json", r#"{"captions": ["a bus", "dogs"], "scores": [1, 2]}"#),
+        ("a.json", r#"[{"caption": "a bus"}, {"caption": "dogs"}]"#),
+        ("a.json", r#"{"columns": ["caption"], "index": [0, 1], "data": [["a bus"], ["dogs"]]}"#),
+        ("a.jsonl", "{\"caption\": \"a bus\"}\n{\"caption\": \"dogs\"}\n"),
+    ] {
+        let message = read_as(name, content, &ReadOptions::default()).unwrap_err().to_string();
+        assert!(message.contains("--id-column") && message.contains("`caption"), "{message}");
+    }
+}
+
+#[test]
+fn parquet_holds_what_other_programs_put_into_it() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../fixtures/fuzz/parquet");
+    for (name, expected) in [
+        ("structs.parquet", "1=a bus | 1=a red bus | 2=two dogs"),
+        // pandas keeps an index of evenly spaced numbers in the file's metadata alone.
+        ("range-index.parquet", "7=a bus | 9=two dogs"),
+        ("nocaps.parquet", "7=a bus | 7=a red bus | 8=two dogs"),
+    ] {
+        let file = read(&folder.join(name), &ReadOptions::default()).unwrap();
+        assert_eq!(told(&file), expected, "{name}");
+        assert!(is_valid(&file.findings), "{name}: {:?}", file.findings);
     }
 }
 
@@ -231,6 +287,21 @@ fn cells_are_undone_where_a_program_did_the_same_to_all() {
             "image_id,caption\n7,\"['a bus', 'a red bus']\"\n8,['dogs']\n",
             "7=a bus | 7=a red bus | 8=dogs",
             FindingKind::ListCells,
+        ),
+        (
+            "image_id\tcaption\n7\t[{\"caption\": \"a bus\", \"conf\": 0.9}]\n8\t[{\"caption\": \"dogs\"}]\n",
+            "7=a bus | 8=dogs",
+            FindingKind::ListCells,
+        ),
+        (
+            "image_id,caption\n7,\"{'a bus', 'it'}\"\n8,{'dogs'}\n",
+            "7=a bus | 7=it | 8=dogs",
+            FindingKind::ListCells,
+        ),
+        (
+            "image_id,caption\n7,a \\\"bus\\\"\n8,dogs\n",
+            "7=a \"bus\" | 8=dogs",
+            FindingKind::QuotedCaptions,
         ),
         ("image_id,caption\n7,['a bus' 'it''s']\n", "", FindingKind::ListCells),
         (

@@ -5,3 +5,4 @@ mod documents;
 mod formats;
 mod malformed;
 mod table;
+mod workbooks;

@@ -120,11 +120,12 @@ impl System {
         })
     }
 
-    /// Takes a submission's ids from the column that holds those of the references; see [`captions::settle_ids`].
+    /// Takes a submission's ids from the column that holds those of the references, or finds its images by another column of these; see
+    /// [`captions::settle_ids`] and [`captions::settle_by_references`].
     pub fn settle(&mut self, references: &Self) {
         if let (Self::Captions(file), Self::Captions(references)) = (self, references) {
             captions::settle_ids(file, &captions::group(references).ids);
-            file.findings.extend(captions::other_id_column(file, references));
+            captions::settle_by_references(file, references);
         }
     }
 
