@@ -8,7 +8,7 @@ use super::finding::{Finding, FindingKind, Severity, group_findings, shown};
 use super::image_id::{self, is_invisible};
 use super::printed::{QUOTES, is_wrapped};
 use super::repetition::repetition;
-use super::special_token::special_token;
+use super::special_token::{is_misread, left_over, special_token};
 
 /// Texts that programs write for a missing value.
 const NULLS: [&str; 12] = [
@@ -124,6 +124,13 @@ pub fn lint(file: &CaptionFile) -> Vec<Finding> {
             let message =
                 format!("`{token}` is left in the caption; decode without special tokens");
             note(FindingKind::SpecialToken, message);
+        }
+        if let Some((left, advice)) = left_over(text) {
+            note(FindingKind::SpecialToken, format!("`{left}` is left in the caption; {advice}"));
+        }
+        if is_misread(text) {
+            let message = "letters such as `Ã©` or `â€™` are UTF-8 that was read as another encoding; write the file again as UTF-8";
+            note(FindingKind::ReplacementCharacter, message.into());
         }
         if text.contains('\u{fffd}') && !explained.contains(&caption.row) {
             let message = "U+FFFD stands where a character could not be decoded; write the file again as UTF-8";
@@ -339,6 +346,29 @@ mod tests {
                 (FindingKind::NullCaption, Severity::Note, Some(7)),
             ]
         );
+    }
+
+    #[test]
+    fn what_other_programs_leave_is_noted() {
+        for (caption, kind) in [
+            ("[CLS] a dog [SEP]", FindingKind::SpecialToken),
+            ("<think>a dog?</think> a dog", FindingKind::SpecialToken),
+            ("a dog<0x0A>", FindingKind::SpecialToken),
+            ("ASSISTANT: a dog", FindingKind::SpecialToken),
+            ("b'a dog'", FindingKind::SpecialToken),
+            ("tensor([1, 2])", FindingKind::SpecialToken),
+            ("a dog\\n", FindingKind::SpecialToken),
+            ("salt &amp; pepper", FindingKind::SpecialToken),
+            ("a cafÃ©", FindingKind::ReplacementCharacter),
+            ("itâ€™s a dog", FindingKind::ReplacementCharacter),
+        ] {
+            assert_eq!(
+                linted(&["a cat", caption]).1,
+                [(kind, Severity::Note, Some(2))],
+                "{caption}"
+            );
+        }
+        assert_eq!(linted(&["a café in SÃO PAULO", "R&D, b and c", "an ASSISTANT"]).1, []);
     }
 
     #[test]

@@ -43,7 +43,11 @@ pub(super) fn lists(captions: &[Caption]) -> Printed {
 }
 
 fn is_bracketed(text: &str) -> bool {
-    (text.starts_with('[') && text.ends_with(']'))
+    // `[CLS] a dog [SEP]` is a text with marks.
+    let marked = text.strip_prefix('[').and_then(|text| text.split(']').next());
+    let is_mark =
+        marked.is_some_and(|mark| mark.len() > 1 && mark.bytes().all(|b| b.is_ascii_uppercase()));
+    (text.starts_with('[') && text.ends_with(']') && !is_mark)
         || ((text.starts_with('(') && text.ends_with(')')) && has_quotes(text))
         || (text.starts_with("array([") && text.ends_with(')'))
         || ((text.starts_with("{'") || text.starts_with("{\"")) && text.ends_with('}'))

@@ -251,8 +251,8 @@ impl<'a> Document<'a> {
         let with_captions: Vec<Item<'a>> =
             lists.iter().copied().filter(|list| self.has_captions(list)).collect();
         let by_role = match with_captions.len() {
-            0 | 1 => None,
-            _ => self.by_role(&with_captions),
+            2..=4 => self.by_role(&with_captions),
+            _ => None,
         };
         match with_captions.as_slice() {
             _ if by_role.is_some() => by_role.into_iter().for_each(|list| self.list(list)),
@@ -298,6 +298,10 @@ impl<'a> Document<'a> {
     /// Of several lists the one whose name says that it is wanted: `predictions` of a submission, `references` of references.
     fn by_role(&mut self, lists: &[Item<'a>]) -> Option<Item<'a>> {
         let names: Vec<String> = lists.iter().map(Item::name).collect();
+        let has_number = |name: &String| name.contains(|c: char| c.is_ascii_digit());
+        if names.iter().any(has_number) {
+            return None;
+        }
         let chosen = *self.records.picker.captions(&names, None).first()?;
         let others: Vec<&String> = names.iter().filter(|name| **name != names[chosen]).collect();
         let message = format!(

@@ -222,6 +222,8 @@ fn what_names_a_role_is_taken_by_it_and_what_has_no_ids_is_refused() {
     assert_eq!(told(&file), "7=a bus");
     assert!(has(&file, FindingKind::ColumnChoice, Severity::Note), "{:?}", file.findings);
     assert_eq!(told(&references("a.json", both)), "7=A bus.");
+    let numbered = r#"{"ref_1": [{"caption": "a bus"}], "ref_2": [{"caption": "dogs"}]}"#;
+    assert_eq!(told(&submission("a.json", numbered)), "ref_1=a bus | ref_2=dogs");
     for (name, content) in [
         ("a.json", r#"{"captions": ["a bus", "dogs"], "scores": [1, 2]}"#),
         ("a.json", r#"[{"caption": "a bus"}, {"caption": "dogs"}]"#),
