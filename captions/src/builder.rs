@@ -1,14 +1,10 @@
 //! Collects the rows of a caption file, whatever its format, and keeps the other columns beside them.
-//!
-//! What programs do to whole columns is undone here, where all rows are known: lists printed into cells, quotes around every
-//! caption, and the `#0` behind the ids of Flickr8k.
 
-use polars::prelude::{DataFrame, IdxCa, IdxSize, IntoColumn, IntoSeries, StringChunkedBuilder};
+use polars::prelude::{DataFrame, IntoColumn, IntoSeries, StringChunkedBuilder};
 
 use super::Caption;
 use super::error::ReadProblem;
 use super::finding::{Finding, FindingKind, shown};
-use super::printed::{self, Printed};
 
 /// Other columns kept at most: records with ever new keys must not fill the memory.
 const MOST_COLUMNS: usize = 64;
@@ -28,13 +24,13 @@ pub(super) struct Builder {
     /// Bytes that rows and findings take, about.
     held: u64,
     most_held: u64,
-    captions: Vec<Caption>,
-    findings: Vec<Finding>,
+    pub(super) captions: Vec<Caption>,
+    pub(super) findings: Vec<Finding>,
     others: Vec<OtherColumn>,
     columns_left_out: bool,
     id_column: Option<String>,
     caption_column: Option<String>,
-    document: Option<&'static str>,
+    pub(super) document: Option<&'static str>,
     ids_are_text: bool,
     needs_ids: bool,
 }
@@ -110,7 +106,7 @@ impl Builder {
     }
 
     /// Whether there is room for so many bytes. What finds none is left out, and [`finish`](Builder::finish) says so.
-    fn takes(&mut self, bytes: u64) -> bool {
+    pub(super) fn takes(&mut self, bytes: u64) -> bool {
         self.held = self.held.saturating_add(bytes);
         self.held <= self.most_held
     }
@@ -138,7 +134,7 @@ impl Builder {
         }
     }
 
-    fn bytes_of(&self, id: &str, text: &str) -> u64 {
+    pub(super) fn bytes_of(&self, id: &str, text: &str) -> u64 {
         ROW + (id.len() + text.len()) as u64 + CELL * self.others.len() as u64
     }
 
@@ -231,94 +227,6 @@ impl Builder {
             _ => String::new(),
         };
         self.find(Finding::note(FindingKind::Document, format!("read as {document}{columns}")));
-    }
-
-    /// Makes several captions of every cell that is a printed list.
-    fn take_lists_apart(&mut self, columns: &mut DataFrame) {
-        let lists = match printed::lists(&self.captions) {
-            Printed::No => return,
-            Printed::Lists(lists) => lists,
-            Printed::Unclear(cells) => {
-                let message = "the caption is a list that a program printed, and not every row can be read as one; write one caption per row, or JSON";
-                for cell in cells {
-                    let caption = &self.captions[cell];
-                    let finding = Finding::error(FindingKind::ListCells, message);
-                    self.findings.push(finding.at(caption.row).of(&caption.id));
-                }
-                return;
-            }
-        };
-        let mut captions = Vec::new();
-        let mut rows: Vec<IdxSize> = Vec::new();
-        for (index, (caption, mut list)) in
-            std::mem::take(&mut self.captions).into_iter().zip(lists).enumerate()
-        {
-            if list.is_empty() {
-                list.push(String::new());
-            }
-            for text in list {
-                let bytes = self.bytes_of(&caption.id, &text);
-                if self.takes(bytes) {
-                    let Caption { row, line, ref id, .. } = caption;
-                    captions.push(Caption { row, line, id: id.clone(), text });
-                    rows.push(index as IdxSize);
-                }
-            }
-        }
-        self.captions = captions;
-        let message = format!(
-            "the cells are printed lists; {} captions were read out of {} of them",
-            self.captions.len(),
-            columns.height()
-        );
-        self.find(Finding::note(FindingKind::ListCells, message));
-        // Taking rows by their numbers cannot fail; without columns there is only the height to keep.
-        if let Ok(taken) = columns.take(&IdxCa::from_vec("".into(), rows)) {
-            *columns = taken;
-        }
-    }
-
-    fn take_quotes_off(&mut self) {
-        let Some(pair) = printed::quotes(&self.captions) else { return };
-        for caption in &mut self.captions {
-            caption.text = printed::without_quotes(&caption.text, pair);
-        }
-        let message = format!("every caption stands in {}…{}, which are left out", pair.0, pair.1);
-        self.find(Finding::note(FindingKind::QuotedCaptions, message));
-    }
-
-    /// Some programs write a quote as `\"`, and then never without the backslash.
-    fn take_escapes_off(&mut self) {
-        let escaped = |text: &str| text.matches("\\\"").count();
-        let quotes: usize = self.captions.iter().map(|c| c.text.matches('"').count()).sum();
-        let count = self.captions.iter().filter(|c| escaped(&c.text) > 0).count();
-        let all: usize = self.captions.iter().map(|c| escaped(&c.text)).sum();
-        if count == 0 || quotes != all {
-            return;
-        }
-        for caption in &mut self.captions {
-            caption.text = caption.text.replace("\\\"", "\"");
-        }
-        let message =
-            format!("quotes stand as \\\" in {count} captions; the backslashes are left out");
-        self.find(Finding::note(FindingKind::QuotedCaptions, message));
-    }
-
-    /// Flickr8k counts the captions of an image behind its id: `1000268201_693b08cb0e.jpg#0`.
-    fn take_numbers_off(&mut self) {
-        let number = |id: &str| {
-            let (image, number) = id.rsplit_once('#')?;
-            let counts = !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit());
-            (counts && !image.is_empty()).then_some(image.len())
-        };
-        if self.captions.is_empty() || self.captions.iter().any(|c| number(&c.id).is_none()) {
-            return;
-        }
-        for caption in &mut self.captions {
-            let end = number(&caption.id).unwrap_or(caption.id.len());
-            caption.id.truncate(end);
-        }
-        self.document.get_or_insert("Flickr8k token file, without the number (#0) behind each id");
     }
 
     /// A caption that was split into words looks like many references.

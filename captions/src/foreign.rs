@@ -109,11 +109,10 @@ pub(super) fn refuse(bytes: &[u8]) -> Result<(), ReadProblem> {
     if let Some((_, what, advice)) = BEGINNINGS.iter().find(|known| bytes.starts_with(known.0)) {
         return refused(what, advice);
     }
-    if bytes.starts_with(ZIP_MAGIC) {
-        if let Some((_, what, advice)) = ARCHIVES.iter().find(|known| archive_holds(bytes, known.0))
-        {
-            return refused(what, advice);
-        }
+    if bytes.starts_with(ZIP_MAGIC)
+        && let Some((_, what, advice)) = ARCHIVES.iter().find(|known| archive_holds(bytes, known.0))
+    {
+        return refused(what, advice);
     }
     let head = &bytes[..bytes.len().min(1 << 13)];
     let start = head.trim_ascii_start();

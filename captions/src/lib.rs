@@ -53,10 +53,12 @@ mod repetition;
 mod settle;
 mod source;
 mod special_token;
+mod stand_in;
 mod table;
 mod tables;
 mod tabular;
 mod template;
+mod undo;
 mod workbook;
 
 use std::path::{Path, PathBuf};

@@ -9,51 +9,10 @@ use super::image_id::{self, is_invisible};
 use super::printed::{QUOTES, is_wrapped};
 use super::repetition::repetition;
 use super::special_token::{is_misread, left_over, special_token};
+use super::stand_in::stand_ins;
 
-/// Texts that programs write for a missing value.
-const NULLS: [&str; 12] = [
-    "nan",
-    "null",
-    "none",
-    "n/a",
-    "na",
-    "<na>",
-    "nat",
-    "undefined",
-    "nil",
-    "-nan",
-    "<null>",
-    "(null)",
-];
-/// Texts that spreadsheets write where a formula failed; nobody captions an image so.
-const SHEET_ERRORS: [&str; 10] = [
-    "#name?", "#n/a", "#value!", "#ref!", "#div/0!", "#null!", "#num!", "#spill!", "#calc!",
-    "#error!",
-];
-/// Texts that stand where somebody should have written a caption.
-const PLACEHOLDERS: [&str; 16] = [
-    "todo",
-    "tbd",
-    "fixme",
-    "placeholder",
-    "caption",
-    "your caption",
-    "your caption here",
-    "caption here",
-    "insert caption here",
-    "add caption",
-    "enter caption",
-    "lorem ipsum",
-    "xxx",
-    "...",
-    "empty",
-    "test",
-];
 /// Bytes that a caption has at most; what is longer is another column, or a quote that swallowed the rows behind it.
 const MOST_BYTES: usize = 100_000;
-/// A caption that says `none` may be right once; this many, and this share, are a program's doing.
-const NULLS_FEWEST: usize = 3;
-const NULLS_SHARE: f64 = 0.01;
 /// One caption for more than this share of at least so many captions is reported.
 const CONSTANT_SHARE: f64 = 0.5;
 const CONSTANT_FEWEST: usize = 5;
@@ -148,7 +107,7 @@ pub fn lint(file: &CaptionFile) -> Vec<Finding> {
         }
     }
     findings.extend(controls(file));
-    findings.extend(nulls(file));
+    findings.extend(stand_ins(&file.captions));
     findings.extend(constant(file));
     findings.extend(cut_off(&file.captions));
     findings
@@ -245,39 +204,6 @@ fn controls(file: &CaptionFile) -> Vec<Finding> {
         Some(finding.at(caption.row).of(&caption.id))
     };
     file.captions.iter().filter_map(of).collect()
-}
-
-/// What stands for a caption that is not there. A placeholder may once be a caption, as `none` may; an error of a spreadsheet not.
-fn nulls(file: &CaptionFile) -> Vec<Finding> {
-    let stands = |known: &[&str], text: &str| {
-        known
-            .iter()
-            .any(|known| text.trim().trim_end_matches(['.', '…']).eq_ignore_ascii_case(known))
-            || known.iter().any(|known| text.trim().eq_ignore_ascii_case(known))
-    };
-    let often = |count: usize| {
-        count >= NULLS_FEWEST && count as f64 >= NULLS_SHARE * file.captions.len() as f64
-    };
-    let kinds: [(&[&str], FindingKind, &str); 3] = [
-        (&NULLS, FindingKind::NullCaption, "which programs write for a missing value"),
-        (
-            &SHEET_ERRORS,
-            FindingKind::NullCaption,
-            "which spreadsheets write where a formula failed",
-        ),
-        (&PLACEHOLDERS, FindingKind::PlaceholderCaption, "which holds the place of a caption"),
-    ];
-    let mut findings = Vec::new();
-    for (known, kind, what) in kinds {
-        let found: Vec<_> = file.captions.iter().filter(|c| stands(known, &c.text)).collect();
-        let is_error = known == SHEET_ERRORS || (known == NULLS && often(found.len()));
-        let finding = if is_error { Finding::error } else { Finding::note };
-        findings.extend(found.into_iter().map(|caption| {
-            let message = format!("the caption is `{}`, {what}", shown(caption.text.trim()));
-            finding(kind, message).at(caption.row).of(&caption.id)
-        }));
-    }
-    findings
 }
 
 fn constant(file: &CaptionFile) -> Option<Finding> {
