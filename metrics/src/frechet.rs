@@ -151,9 +151,11 @@ impl Side {
     ) -> Result<SetDistance, MetricError> {
         let mean_shift = (&self.mean - &other.mean).mapv(|v| v * v).sum();
         let trace_sqrt = solver.singular_values(product)?.sum();
-        // A distance is not negative; the difference of equal traces is, by an ulp or two.
-        let covariance_term =
-            (self.factor.trace() + other.factor.trace() - 2.0 * trace_sqrt).max(0.0);
+        // Equal covariances are nothing apart, and a distance is not negative; the difference of their traces is, by an ulp or two.
+        let covariance_term = match self.factor.l() == other.factor.l() {
+            true => 0.0,
+            false => (self.factor.trace() + other.factor.trace() - 2.0 * trace_sqrt).max(0.0),
+        };
         Ok(SetDistance {
             value: mean_shift + covariance_term,
             mean_shift,
