@@ -167,15 +167,15 @@ fn set_distances_of_systems_are_held_to_their_test() {
     let other = "[[system]]\nname = \"base\"\nsubmission = \"other.csv\"\n";
     let suite = Nightly::new(&small(&format!("{other}[gates]\n{conditions}\n")));
     let (code, record, stderr) = suite.run();
-    assert_eq!(code, 3, "{stderr}");
+    // One value is above the other; that it is so by more than chance is shown of neither.
+    assert_eq!(code, 0, "{stderr}");
     let gates = &record["results"]["gates"];
-    assert_eq!(
-        (&gates[0]["passed"], &gates[1]["passed"]),
-        (&true.into(), &false.into()),
-        "{gates}"
-    );
+    assert_eq!((&gates[0]["passed"], &gates[1]["passed"]), (&true.into(), &true.into()), "{gates}");
     let told = gates[1]["explanation"].as_str().unwrap();
-    assert!(told.starts_with("base: corrected fgd_set above good (difference "), "{told}");
+    assert!(
+        told.starts_with("base: corrected fgd_set not separable from good (difference "),
+        "{told}"
+    );
     let steps = record["results"]["steps"].as_array().unwrap();
     let tested = steps.iter().filter(|step| step["name"] == "condition good.fgd_set<=base");
     assert_eq!(tested.count(), 1, "{steps:?}");
