@@ -27,6 +27,13 @@ pub struct SetDistance {
     pub clipped: f64,
 }
 
+impl SetDistance {
+    /// The same of a set beside itself: nothing.
+    pub(crate) fn of_equal_sets(self) -> Self {
+        Self { value: 0.0, mean_shift: 0.0, covariance_term: 0.0, ..self }
+    }
+}
+
 /// The Fréchet distance between the rows of `a` `[n, d]` and of `b` `[m, d]` (ddof 1).
 ///
 /// A set with at most `d` rows enters through its centred rows, so nothing is lost to the covariance's null space; a larger

@@ -46,7 +46,10 @@ pub fn set_statistics(sample: &Sample) -> Result<SetStatistics, MetricError> {
         None => set_influence(&transport, a, b),
     };
     // Of a set beside itself only rounding would be left.
-    let found = if a == b { found.map(SetInference::of_equal_sets) } else { found };
+    let (distance, found) = match a == b {
+        true => (distance.of_equal_sets(), found.map(SetInference::of_equal_sets)),
+        false => (distance, found),
+    };
     let inference = match sample.sampled_share(&units)? {
         Some(share) => found.map(|found| found.of_finite_population(share)),
         None => found,
