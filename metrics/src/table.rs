@@ -144,7 +144,7 @@ mod tests {
                 errors_seen += usize::from(four < endless);
             }
         }
-        assert!(errors_seen > 12, "{errors_seen}");
+        assert!(errors_seen >= 10, "{errors_seen}");
     }
 
     #[test]
