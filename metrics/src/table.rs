@@ -113,8 +113,10 @@ mod tests {
     /// images √¾ of the error is.
     #[test]
     fn every_error_is_one_of_the_finite_population() {
-        let candidates: Vec<String> = (0..40).map(|i| format!("{} dogs and {i}", i % 7)).collect();
-        let references: Vec<String> = (0..40).map(|i| format!("{} dogs or {i}", i % 5)).collect();
+        let candidates: Vec<String> =
+            (0..40).map(|i| format!("{} dogs, a sign \"dog {}\"", i % 7, i % 3)).collect();
+        let references: Vec<String> =
+            (0..40).map(|i| format!("{} dogs, a sign \"dog {}\"", i % 5, i % 4)).collect();
         let lists: Vec<Vec<&str>> = references.iter().map(|text| vec![text.as_str()]).collect();
         let rows = |phase: f32| {
             Array2::from_shape_fn((40, 2), |(i, j)| ((i * i * 2 + j) as f32 + phase).sin())
