@@ -51,7 +51,7 @@ fn paired_estimate(
     sample: &Sample,
 ) -> Result<Result<Estimate, Unavailable>, MetricError> {
     let units = sample.units()?;
-    let left = (1.0 - sample.sampled_share(&units)?.unwrap_or(0.0)).sqrt();
+    let left = sample.left_to_chance()?;
     Ok(Estimate::of_clustered_mean(&distance.per_image, units.of(0))
         .map(|estimate| estimate.with_error(left).cut_at_0()))
 }

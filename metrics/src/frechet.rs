@@ -27,6 +27,13 @@ pub struct SetDistance {
     pub clipped: f64,
 }
 
+impl SetDistance {
+    /// The same of a set beside itself: nothing.
+    pub(crate) fn of_equal_sets(self) -> Self {
+        Self { value: 0.0, mean_shift: 0.0, covariance_term: 0.0, ..self }
+    }
+}
+
 /// The Fréchet distance between the rows of `a` `[n, d]` and of `b` `[m, d]` (ddof 1).
 ///
 /// A set with at most `d` rows enters through its centred rows, so nothing is lost to the covariance's null space; a larger
@@ -151,9 +158,11 @@ impl Side {
     ) -> Result<SetDistance, MetricError> {
         let mean_shift = (&self.mean - &other.mean).mapv(|v| v * v).sum();
         let trace_sqrt = solver.singular_values(product)?.sum();
-        // A distance is not negative; the difference of equal traces is, by an ulp or two.
-        let covariance_term =
-            (self.factor.trace() + other.factor.trace() - 2.0 * trace_sqrt).max(0.0);
+        // Equal covariances are nothing apart, and a distance is not negative; the difference of their traces is, by an ulp or two.
+        let covariance_term = match self.factor.l() == other.factor.l() {
+            true => 0.0,
+            false => (self.factor.trace() + other.factor.trace() - 2.0 * trace_sqrt).max(0.0),
+        };
         Ok(SetDistance {
             value: mean_shift + covariance_term,
             mean_shift,

@@ -122,6 +122,19 @@ impl Evaluation {
     pub(crate) fn of(values: impl IntoIterator<Item: Into<Value>>) -> Self {
         Self { values: values.into_iter().map(Into::into).collect(), detail: Detail::None }
     }
+
+    /// The same with the errors that are left where the sample is part of a finite population. Distances of two sets have them from
+    /// [`TwoSamples`](crate::samples::TwoSamples) already.
+    ///
+    /// # Errors
+    /// A population that does not fit the sample.
+    pub(crate) fn drawn_as(mut self, sample: &Sample) -> Result<Self, MetricError> {
+        let left = sample.left_to_chance()?;
+        for value in &mut self.values {
+            value.estimate = value.estimate.map(|estimate| estimate.with_error(left));
+        }
+        Ok(self)
+    }
 }
 
 /// A number, how sure it is, and what each image has to do with it.

@@ -58,7 +58,8 @@ impl Metric for NearestNeighbours {
 
     fn evaluate(&self, sample: &Sample) -> Result<Evaluation, MetricError> {
         let found = prdc(&sample.two_samples()?, NEIGHBOURS)?;
-        Ok(Evaluation::of([found.precision, found.recall, found.density, found.coverage]))
+        Evaluation::of([found.precision, found.recall, found.density, found.coverage])
+            .drawn_as(sample)
     }
 }
 

@@ -112,6 +112,18 @@ impl<'a> Sample<'a> {
         Ok(Some(images as f64 / population))
     }
 
+    /// What a standard error of captions yet to come is multiplied by for this sample: √(1 − share) of a finite population, which is
+    /// known as far as it was drawn, and 1 where there is none.
+    ///
+    /// # Errors
+    /// As [`Sample::sampled_share`] and [`Sample::units`].
+    pub(crate) fn left_to_chance(&self) -> Result<f64, MetricError> {
+        match self.population {
+            None => Ok(1.0),
+            Some(_) => Ok((1.0 - self.sampled_share(&self.units()?)?.unwrap_or(0.0)).sqrt()),
+        }
+    }
+
     /// The two sets, with what belongs together.
     ///
     /// # Errors
@@ -119,7 +131,8 @@ impl<'a> Sample<'a> {
     pub fn two_samples(&self) -> Result<TwoSamples<'a>, MetricError> {
         check(self.candidates, self.references)?;
         let Self { candidates, references, .. } = *self;
-        Ok(TwoSamples { candidates, references, units: self.units()? })
+        let left = self.left_to_chance()?;
+        Ok(TwoSamples { candidates, references, units: self.units()?, left })
     }
 
     /// The captions.
@@ -170,6 +183,8 @@ pub struct TwoSamples<'a> {
     candidates: ArrayView2<'a, f32>,
     references: ArrayView2<'a, f32>,
     units: Units,
+    /// See [`Sample::left_to_chance`].
+    left: f64,
 }
 
 impl<'a> TwoSamples<'a> {
@@ -183,7 +198,7 @@ impl<'a> TwoSamples<'a> {
     ) -> Result<Self, MetricError> {
         check(candidates, references)?;
         let units = Units::independent(candidates.nrows(), references.nrows());
-        Ok(TwoSamples { candidates, references, units })
+        Ok(TwoSamples { candidates, references, units, left: 1.0 })
     }
 
     /// Sets of which the rows of one image belong together: one candidate and its references.
@@ -194,7 +209,7 @@ impl<'a> TwoSamples<'a> {
         let Pairs { candidates, references, .. } = *pairs;
         let units = Units::of_pairs(pairs)?;
         check(candidates, references)?;
-        Ok(TwoSamples { candidates, references, units })
+        Ok(TwoSamples { candidates, references, units, left: 1.0 })
     }
 
     /// Candidate embeddings, one a row.
@@ -220,7 +235,7 @@ impl<'a> TwoSamples<'a> {
     pub(crate) fn standard_error(&self, candidates: &[f64], references: &[f64]) -> f64 {
         let (candidates, references) = (centred(candidates), centred(references));
         let parts = self.units.contributions(&candidates, &references);
-        parts.iter().map(|part| part * part).sum::<f64>().sqrt()
+        self.left * parts.iter().map(|part| part * part).sum::<f64>().sqrt()
     }
 
     /// A value with the normal interval of [`TwoSamples::standard_error`].

@@ -45,6 +45,11 @@ pub fn set_statistics(sample: &Sample) -> Result<SetStatistics, MetricError> {
         Some([candidates, references]) => SetInfluence::of_slopes(candidates, references),
         None => set_influence(&transport, a, b),
     };
+    // Of a set beside itself only rounding would be left.
+    let (distance, found) = match a == b {
+        true => (distance.of_equal_sets(), found.map(SetInference::of_equal_sets)),
+        false => (distance, found),
+    };
     let inference = match sample.sampled_share(&units)? {
         Some(share) => found.map(|found| found.of_finite_population(share)),
         None => found,
@@ -57,4 +62,23 @@ fn decomposed(transport: &Transport, pairs: &Pairs) -> Result<Decomposition, Met
     let shared =
         if transport.smaller() > transport.dim() { of_transport(pairs, transport)? } else { None };
     shared.map_or_else(|| decompose(pairs), Ok)
+}
+
+#[cfg(test)]
+mod tests {
+    use ndarray::Array2;
+
+    use super::*;
+
+    #[test]
+    fn a_set_is_nothing_apart_from_itself() {
+        let rows = Array2::from_shape_fn((40, 3), |(i, j)| ((i * i * 3 + j * 7) as f32).sin());
+        let image_of: Vec<usize> = (0..40).collect();
+        for pairs in [Some(image_of.as_slice()), None] {
+            let sample = Sample::of_embeddings(rows.view(), rows.view(), pairs);
+            let found = set_statistics(&sample).unwrap();
+            let corrected = found.inference.unwrap().corrected;
+            assert_eq!((found.distance.value, corrected.value, corrected.se), (0.0, 0.0, 0.0));
+        }
+    }
 }

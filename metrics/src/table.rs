@@ -63,6 +63,7 @@ mod tests {
 
     use super::*;
     use crate::MetricError;
+    use crate::metric::FGD_SET;
     use crate::samples::{Captions, Sample};
 
     #[test]
@@ -106,6 +107,46 @@ mod tests {
         names.sort_unstable();
         names.dedup();
         assert_eq!(names.len(), listed, "two metrics of one name");
+    }
+
+    /// Where the sample is all there is nothing is left to chance but what is drawn at random besides, and of four times as many
+    /// images √¾ of the error is.
+    #[test]
+    fn every_error_is_one_of_the_finite_population() {
+        let candidates: Vec<String> =
+            (0..40).map(|i| format!("{} dogs, a sign \"dog {}\"", i % 7, i % 3)).collect();
+        let references: Vec<String> =
+            (0..40).map(|i| format!("{} dogs, a sign \"dog {}\"", i % 5, i % 4)).collect();
+        let lists: Vec<Vec<&str>> = references.iter().map(|text| vec![text.as_str()]).collect();
+        let rows = |phase: f32| {
+            Array2::from_shape_fn((40, 2), |(i, j)| ((i * i * 2 + j) as f32 + phase).sin())
+        };
+        let (a, b) = (rows(0.0), rows(0.9));
+        let image_of: Vec<usize> = (0..40).collect();
+        let errors = |metric: &dyn Metric, population| -> Vec<f64> {
+            let sample = Sample {
+                population,
+                captions: Some(Captions::new(&candidates, lists.clone(), |_| false)),
+                ..Sample::of_embeddings(a.view(), b.view(), Some(&image_of))
+            };
+            let found = metric.evaluate(&sample).unwrap();
+            found.values.iter().filter_map(|value| Some(value.estimate?.se)).collect()
+        };
+        let mut errors_seen = 0;
+        for metric in METRICS {
+            let name = metric.definitions()[0].name;
+            let [of_all, of_four, of_endless] =
+                [Some(40.0), Some(160.0), None].map(|population| errors(*metric, population));
+            for ((all, four), endless) in of_all.iter().zip(&of_four).zip(&of_endless) {
+                let expected = 0.25 * all * all + 0.75 * endless * endless;
+                // The set distance's own uncertainty of its bias shrinks with the bias.
+                let close = (four * four - expected).abs() <= 1e-9 * expected || name == FGD_SET;
+                assert!(close && four <= endless, "{name}: {four} {endless}");
+                assert!(*all < 1e-9 || name == "sliced_w2", "{name}: {all}");
+                errors_seen += usize::from(four < endless);
+            }
+        }
+        assert!(errors_seen >= 10, "{errors_seen}");
     }
 
     #[test]

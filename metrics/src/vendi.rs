@@ -32,7 +32,7 @@ impl Metric for Vendi {
     }
 
     fn evaluate(&self, sample: &Sample) -> Result<Evaluation, MetricError> {
-        Ok(Evaluation::of([vendi_score(sample.candidates)?]))
+        Evaluation::of([vendi_score(sample.candidates)?]).drawn_as(sample)
     }
 }
 

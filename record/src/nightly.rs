@@ -34,29 +34,39 @@ const BRIEF: usize = 160;
 impl NightlyResults {
     /// The night in one line: what regressed, what failed and why, or that nothing did.
     pub fn headline(&self) -> String {
+        let parts = self.headlines().into_iter().map(|(_, text)| text);
+        parts.collect::<Vec<_>>().join(". ")
+    }
+
+    /// What is said of the night, each with the verdict it is about; of what is allowed to fail it is that nothing follows.
+    pub fn headlines(&self) -> Vec<(NightlyVerdict, String)> {
+        use NightlyVerdict::{
+            Improved, InsufficientHistory, Invalid, Moved, NewSeries, Regressed, Unchanged,
+        };
         let crossed = self.gates.iter().filter(|gate| gate.passed == Some(false));
-        let mut regressed = self.titles(NightlyVerdict::Regressed);
+        let mut regressed = self.titles(Regressed);
         regressed.extend(crossed.map(|gate| gate.condition.clone()));
         let failed: Vec<String> = (self.failures.iter().filter(|failure| !failure.allowed))
             .map(|failure| format!("{} ({})", failure.subject, brief(&failure.reason)))
             .collect();
         let allowed = self.failures.iter().filter(|failure| failure.allowed);
         let is_green = regressed.is_empty() && failed.is_empty();
-        let is_first = |f: &NightlyFinding| f.verdict == NightlyVerdict::InsufficientHistory;
+        let is_first = |f: &NightlyFinding| f.verdict == InsufficientHistory;
         let nothing = match self.findings.iter().all(is_first) {
-            true => "NOTHING TO COMPARE WITH YET",
-            false => "NO REGRESSION",
+            true => (InsufficientHistory, "NOTHING TO COMPARE WITH YET".to_owned()),
+            false => (Unchanged, "NO REGRESSION".to_owned()),
         };
+        let allowed: Vec<String> = allowed.map(|failure| failure.subject.clone()).collect();
         let parts = [
-            named("REGRESSED", &regressed),
-            named("FAILED", &failed),
-            is_green.then(|| nothing.to_owned()),
-            named("MOVED WITHOUT A GATE", &self.titles(NightlyVerdict::Moved)),
-            named("NEW SERIES", &self.titles(NightlyVerdict::NewSeries)),
-            named("IMPROVED", &self.titles(NightlyVerdict::Improved)),
-            named("allowed to fail", &allowed.map(|f| f.subject.clone()).collect::<Vec<_>>()),
+            named(Regressed, "REGRESSED", &regressed),
+            named(Invalid, "FAILED", &failed),
+            is_green.then_some(nothing),
+            named(Moved, "MOVED WITHOUT A GATE", &self.titles(Moved)),
+            named(NewSeries, "NEW SERIES", &self.titles(NewSeries)),
+            named(Improved, "IMPROVED", &self.titles(Improved)),
+            named(InsufficientHistory, "allowed to fail", &allowed),
         ];
-        parts.into_iter().flatten().collect::<Vec<_>>().join(". ")
+        parts.into_iter().flatten().collect()
     }
 
     /// Whether something failed that the suite does not allow to.
@@ -71,13 +81,17 @@ impl NightlyResults {
     }
 }
 
-fn named(what: &str, names: &[String]) -> Option<String> {
+fn named(
+    verdict: NightlyVerdict,
+    what: &str,
+    names: &[String],
+) -> Option<(NightlyVerdict, String)> {
     let more = match names.len().saturating_sub(NAMED) {
         0 => String::new(),
         more => format!(" and {more} more"),
     };
     let shown = &names[..names.len().min(NAMED)];
-    (!names.is_empty()).then(|| format!("{what}: {}{more}", shown.join(", ")))
+    (!names.is_empty()).then(|| (verdict, format!("{what}: {}{more}", shown.join(", "))))
 }
 
 /// The end of a reason, which of a process that failed is its error.

@@ -1,5 +1,4 @@
 // Tables of class "sortable" get a button in every column heading. Without scripts they stay readable.
-"use strict";
 
 function keyOf(row, column) {
   const cell = row.cells[column];

@@ -41,7 +41,9 @@ fn files(dir: &Path) -> BTreeMap<String, String> {
         .map(|entry| {
             let entry = entry.unwrap();
             let name = entry.file_name().into_string().unwrap();
-            (name, std::fs::read_to_string(entry.path()).unwrap())
+            // Pictures are files too.
+            let bytes = std::fs::read(entry.path()).unwrap();
+            (name, String::from_utf8_lossy(&bytes).into_owned())
         })
         .collect()
 }
@@ -143,6 +145,25 @@ fn captions_stand_in_the_page_packed_and_as_plain_tables() {
     let mut without = examples::compare();
     without.captions = None;
     assert!(!site::page(&[without]).unwrap().contains("class=\"packed\""));
+}
+
+#[test]
+fn a_site_shows_pictures_in_files_large_where_they_can_be_had() {
+    let records = [examples::score(), examples::score(), examples::compare()];
+    let folder = Folder::new("images");
+    let large = |ids: &[&str]| {
+        ids.iter().map(|id| (*id == "000123.jpg").then(|| b"large".to_vec())).collect()
+    };
+    site::write_with(&records, &folder.0, &large).unwrap();
+    let with = files(&folder.0);
+    // Two of the records show the same picture.
+    assert_eq!(with.keys().filter(|name| name.starts_with("image-")).count(), 2);
+    assert!(with["image-1.jpg"] == "large" && with["image-2.jpg"].len() > "large".len());
+    let pages = with.values().filter(|html| html.contains("{\"000123.jpg\":\"image-1.jpg\"}"));
+    assert!(pages.count() >= 2);
+    let without = site(&records, "images-small");
+    assert!(without["image-1.jpg"].len() > "large".len());
+    assert!(site::page(&records).unwrap().contains("{\"000123.jpg\":\"data:image/jpeg;base64,"));
 }
 
 #[test]

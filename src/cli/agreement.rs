@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use clap::builder::FalseyValueParser;
+
 use super::encoder::EncoderArgs;
 use super::exit::Exit;
 use super::files::{CaptionArgs, ReportArgs, ResultArgs};
@@ -16,7 +18,8 @@ use crate::jobs::agreement::{self, Request};
 pub struct Args {
     /// Judgements: a caption file with an image id, a caption and one or several ratings in each row, higher is better.
     judgements: PathBuf,
-    /// The references of these images, captions. A judged caption that is a reference of its image is left out.
+    /// The references of these images, captions. A judged caption that is a reference of its image is left out, unless
+    /// --keep-references.
     #[arg(short, long, value_name = "FILE", env = "FGD_REFERENCES")]
     references: PathBuf,
     #[command(flatten)]
@@ -25,6 +28,10 @@ pub struct Args {
     /// further column.
     #[arg(long, value_delimiter = ',', value_name = "COLUMN", env = "FGD_RATING")]
     rating: Vec<String>,
+    /// Keep judged captions that are themselves references of their image, as published figures of Flickr8k's crowd do: people and
+    /// metrics know them, so every figure is higher.
+    #[arg(long, env = "FGD_KEEP_REFERENCES", value_parser = FalseyValueParser::new())]
+    keep_references: bool,
     /// Bootstrap replicates behind every interval and test.
     #[arg(long, value_name = "N", default_value_t = 1000, env = "FGD_REPLICATES")]
     replicates: usize,
@@ -48,6 +55,7 @@ pub fn run(args: Args, output: &Output, session: &mut Session) -> anyhow::Result
         judgements: args.judgements,
         references: args.columns.of(args.references),
         rating: args.rating,
+        keep_references: args.keep_references,
         replicates: args.replicates,
         reading: args.captions.options(),
         encoding: args.encoder.encoding(),

@@ -79,8 +79,8 @@ pub fn run(args: Args, output: &Output, session: &mut Session) -> anyhow::Result
     let request = Request {
         systems: named(&args.systems)?,
         references: args.references.map(|path| args.columns.of(path)),
-        images: args.images,
-        image_root: args.image_root,
+        images: args.images.clone(),
+        image_root: args.image_root.clone(),
         work: args.work.unwrap_or_else(|| work_folder(args.report.place())),
         gate: args.gate,
         contrasts: args.contrasts,
@@ -96,7 +96,8 @@ pub fn run(args: Args, output: &Output, session: &mut Session) -> anyhow::Result
     };
     let record = compare::run(&request, session)?;
     args.result.write(sink, &record, output)?;
-    args.report.write(std::slice::from_ref(&record), output)?;
+    let images = args.images.as_deref().map(|images| (images, args.image_root.as_deref()));
+    args.report.write_with(std::slice::from_ref(&record), images, output)?;
     findings::print_of(&record, args.result.is_on_screen(), output);
     let Results::Compare(results) = &record.results else {
         return Ok(Exit::Failure);

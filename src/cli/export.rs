@@ -55,7 +55,7 @@ enum Target {
         #[command(flatten)]
         files: Files,
     },
-    /// The headline chart as SVG.
+    /// The headline chart as SVG, or as PNG where the file is called `.png`.
     Chart {
         #[command(flatten)]
         files: Files,
@@ -130,16 +130,24 @@ pub fn run(args: &Args, output: &Output, settings: &Settings) -> anyhow::Result<
     };
     let sink = Sink::open(files.output.as_deref())?;
     let record = report::read(&files.record)?;
-    let text = match &args.target {
-        Target::ModelCard { dataset, .. } => export::model_card(&record, &dataset.dataset()),
-        Target::EvalResults { dataset, .. } => export::eval_results(&record, &dataset.dataset()),
-        Target::Badge { .. } => Ok(export::badge(&record)),
-        Target::Chart { .. } => export::chart(&record),
-        Target::Comment { name, .. } => Ok(export::comment(&record, name)),
-        _ => Ok(export::bmf(&record)),
+    let is_png = files.output.as_ref().is_some_and(|file| {
+        file.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("png"))
+    });
+    let bytes = match &args.target {
+        Target::ModelCard { dataset, .. } => {
+            export::model_card(&record, &dataset.dataset()).map(String::into_bytes)
+        }
+        Target::EvalResults { dataset, .. } => {
+            export::eval_results(&record, &dataset.dataset()).map(String::into_bytes)
+        }
+        Target::Badge { .. } => Ok(export::badge(&record).into_bytes()),
+        Target::Chart { .. } if is_png => export::chart_png(&record),
+        Target::Chart { .. } => export::chart(&record).map(String::into_bytes),
+        Target::Comment { name, .. } => Ok(export::comment(&record, name).into_bytes()),
+        _ => Ok(export::bmf(&record).into_bytes()),
     };
-    let text = text.map_err(|error| usage(format!("{}: {error}", files.record.display())))?;
-    sink.write(text.as_bytes())?;
+    let bytes = bytes.map_err(|error| usage(format!("{}: {error}", files.record.display())))?;
+    sink.write(&bytes)?;
     Ok(Exit::Success)
 }
 

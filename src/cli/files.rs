@@ -14,6 +14,7 @@ use fgd_store::file;
 
 use super::exit::usage;
 use super::output::{Output, Sink};
+use crate::jobs::images::Images;
 use crate::jobs::options::Keeping;
 
 /// How caption files are read.
@@ -233,9 +234,10 @@ pub struct KeepingArgs {
     /// Keep every caption with its references and numbers in the record, so that reports made of it list them all.
     #[arg(long, env = "FGD_CAPTIONS", value_parser = FalseyValueParser::new())]
     captions: bool,
-    /// Small pictures in the report, of the images that are looked at first; needs --images.
-    #[arg(long, value_name = "N", default_value_t = Keeping::default().thumbnails, env = "FGD_THUMBNAILS")]
-    thumbnails: usize,
+    /// Pictures in the report, of the N images that are looked at first; needs --images. By default as many as leave one page
+    /// with all captions below 8 MB.
+    #[arg(long, value_name = "N", env = "FGD_THUMBNAILS")]
+    thumbnails: Option<usize>,
 }
 
 impl KeepingArgs {
@@ -266,12 +268,31 @@ impl ReportArgs {
 
     /// Writes the report, if one was asked for, and says where it is.
     pub fn write(&self, records: &[Record], output: &Output) -> anyhow::Result<()> {
+        self.write_with(records, None, output)
+    }
+
+    /// The same with larger pictures in a site, as far as the images are at hand: a directory or a list, and where the paths of the
+    /// list start.
+    pub fn write_with(
+        &self,
+        records: &[Record],
+        images: Option<(&Path, Option<&Path>)>,
+        output: &Output,
+    ) -> anyhow::Result<()> {
         let index = match &self.report {
             Some(page) if is_page(page) => {
                 file::write(page, site::page(records)?.as_bytes())?;
                 page.clone()
             }
-            Some(folder) => site::write(records, folder)?,
+            Some(folder) => {
+                let images = images.map(|(place, root)| Images::open(Some(place), root));
+                let images = images.transpose()?.flatten();
+                let pictures = |ids: &[&str]| match &images {
+                    Some(images) => images.large(ids),
+                    None => Vec::new(),
+                };
+                site::write_with(records, folder, &pictures)?
+            }
             None => return Ok(()),
         };
         output.say(format!("the report is in {}", index.display()));

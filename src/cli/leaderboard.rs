@@ -76,8 +76,8 @@ pub fn run(args: Args, output: &Output, session: &mut Session) -> anyhow::Result
         measuring: args.metrics.measuring(),
         // Its references are as a rule those that a contest hides: they are shown only where that is asked for.
         keeping: args.keeping.keeping(false),
-        images: args.images,
-        image_root: args.image_root,
+        images: args.images.clone(),
+        image_root: args.image_root.clone(),
     };
     let Boards { whole, public } = leaderboard::boards(&request, session)?;
     if let Some(private) = private {
@@ -85,6 +85,7 @@ pub fn run(args: Args, output: &Output, session: &mut Session) -> anyhow::Result
     }
     let record = public.unwrap_or(whole);
     args.result.write(sink, &record, output)?;
-    args.report.write(std::slice::from_ref(&record), output)?;
+    let images = args.images.as_deref().map(|images| (images, args.image_root.as_deref()));
+    args.report.write_with(std::slice::from_ref(&record), images, output)?;
     Ok(Exit::Success)
 }

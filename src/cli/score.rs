@@ -54,13 +54,14 @@ pub fn run(args: Args, output: &Output, session: &mut Session) -> anyhow::Result
         hide_references: args.hide_references,
         measuring: args.metrics.measuring(),
         keeping: args.keeping.keeping(args.report.place().is_some() || args.result.is_page()),
-        images: args.images,
-        image_root: args.image_root,
+        images: args.images.clone(),
+        image_root: args.image_root.clone(),
         ..args.pair.request()
     };
     let record = score::run(&request, session)?;
     args.result.write(sink, &record, output)?;
-    args.report.write(std::slice::from_ref(&record), output)?;
+    let images = args.images.as_deref().map(|images| (images, args.image_root.as_deref()));
+    args.report.write_with(std::slice::from_ref(&record), images, output)?;
     findings::print_of(&record, args.result.is_on_screen(), output);
     Ok(Exit::Success)
 }

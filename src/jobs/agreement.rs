@@ -1,7 +1,7 @@
 //! Do metrics agree with people? Judgements of captions that the user brings, beside what each metric says of these captions.
 //!
 //! Every judged caption stands for an image of its own, with the references of its image. A caption that is itself a reference is left
-//! out: every metric knows it.
+//! out, unless it is asked for: every metric knows it.
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
@@ -39,6 +39,9 @@ pub struct Request {
     /// The columns of the judgements, higher is better; the only further column, where none is named.
     #[serde(default)]
     pub rating: Vec<String>,
+    /// Whether judged captions stay that are themselves references of their image.
+    #[serde(default)]
+    pub keep_references: bool,
     /// Bootstrap replicates behind every interval and test.
     #[serde(default = "replicates")]
     pub replicates: usize,
@@ -71,7 +74,7 @@ pub fn run(request: &Request, session: &mut Session) -> Result<Record, JobError>
         return Err(JobError::usage("--references: judgements need references that are captions"));
     };
     let columns = rating_columns(&file, &request.rating)?;
-    let judged = Judged::of(&file, references, &columns)?;
+    let judged = Judged::of(&file, references, &columns, request.keep_references)?;
     let input =
         system.input("references", &stem(&request.references.path), &request.references.path)?;
     let references_sha256 = system.references_sha256(&input);
@@ -105,6 +108,7 @@ pub fn run(request: &Request, session: &mut Session) -> Result<Record, JobError>
     let mut settings = request.measuring.settings();
     settings.insert("rating".to_owned(), results.ratings.clone().into());
     settings.insert("replicates".to_owned(), request.replicates.into());
+    settings.insert("keep_references".to_owned(), request.keep_references.into());
     Ok(provenance::record(
         Origin {
             host,
@@ -171,6 +175,7 @@ impl Judged {
         file: &CaptionFile,
         references: &CaptionFile,
         columns: &[String],
+        keep_references: bool,
     ) -> Result<Self, JobError> {
         let grouped = captions::group(references);
         let by_id: HashMap<&str, &Vec<usize>> =
@@ -195,7 +200,7 @@ impl Judged {
                 JobError::usage(format!("{row}: the references have no such image"))
             })?;
             let said = |&at: &usize| references.captions[at].text.trim() == caption.text.trim();
-            if own.iter().any(said) {
+            if !keep_references && own.iter().any(said) {
                 judged.left_out += 1;
                 continue;
             }

@@ -9,13 +9,14 @@ use fgd_captioner::preprocess;
 use fgd_captioner::run::{ImageFile, list_images};
 use fgd_captions::image_key;
 use image::codecs::jpeg::JpegEncoder;
+use rayon::prelude::*;
 
 use super::JobError;
 
-/// Longest side of a thumbnail in pixels: sharp at the width of a report's column on a dense screen.
-const SIDE: u32 = 224;
-/// Quality of a thumbnail's JPEG, of 100.
-const QUALITY: u8 = 75;
+/// Longest side in pixels and quality, of 100, of a thumbnail's JPEG: sharp at the width of a report's column on a dense screen.
+const SMALL: (u32, u8) = (224, 75);
+/// The same of a picture to look at.
+const LARGE: (u32, u8) = (768, 82);
 
 /// Images by id. Ids match like those of captions: as they stand, else without folder, extension and leading zeros.
 #[derive(Debug)]
@@ -89,17 +90,26 @@ impl Images {
 
     /// Base64 of a small JPEG of an image; `None` where there is none or it can not be read.
     pub fn thumbnail(&self, id: &str) -> Option<String> {
+        Some(STANDARD.encode(self.jpeg(id, SMALL)?))
+    }
+
+    /// Larger JPEGs of these images, in their order.
+    pub fn large(&self, ids: &[&str]) -> Vec<Option<Vec<u8>>> {
+        ids.par_iter().map(|id| self.jpeg(id, LARGE)).collect()
+    }
+
+    fn jpeg(&self, id: &str, (side, quality): (u32, u8)) -> Option<Vec<u8>> {
         let bytes = std::fs::read(self.find(id)?).ok()?;
         let decoded = preprocess::decode(&bytes).ok()?;
         let (width, height) = (decoded.width as u32, decoded.height as u32);
         let whole = image::RgbImage::from_raw(width, height, decoded.data)?;
         let mut small = image::DynamicImage::from(whole);
-        if width.max(height) > SIDE {
-            small = small.thumbnail(SIDE, SIDE);
+        if width.max(height) > side {
+            small = small.thumbnail(side, side);
         }
         let mut jpeg = Vec::new();
-        small.write_with_encoder(JpegEncoder::new_with_quality(&mut jpeg, QUALITY)).ok()?;
-        Some(STANDARD.encode(jpeg))
+        small.write_with_encoder(JpegEncoder::new_with_quality(&mut jpeg, quality)).ok()?;
+        Some(jpeg)
     }
 }
 
@@ -134,6 +144,9 @@ mod tests {
         let small = preprocess::decode(&jpeg).unwrap();
         assert_eq!((small.width, small.height), (224, 112));
         assert!(small.data[0] > 180 && small.data[1] < 60, "still red");
+        let [large, none] = images.large(&["8", "7"]).try_into().unwrap();
+        let large = preprocess::decode(&large.unwrap()).unwrap();
+        assert_eq!((large.width, large.height, none), (600, 300, None));
         assert_eq!(images.thumbnail("7"), None);
         std::fs::write(dir.path().join("000007.png"), b"no image").unwrap();
         assert_eq!(images.thumbnail("7"), None);

@@ -117,19 +117,14 @@ impl Measuring {
 }
 
 /// What a record keeps of the captions, so that its report can list them.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Keeping {
     /// Whether it keeps every caption with its numbers.
     pub captions: bool,
-    /// Of how many images it keeps a small picture, where images are at hand; those looked at first.
-    pub thumbnails: usize,
-}
-
-impl Default for Keeping {
-    fn default() -> Self {
-        Self { captions: false, thumbnails: 120 }
-    }
+    /// Of how many images it keeps a small picture, where images are at hand; those looked at first. By default of as many as a
+    /// page of 8 MB has room for.
+    pub thumbnails: Option<usize>,
 }
 
 /// A file, directory or hub id with the name of its system.

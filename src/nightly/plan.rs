@@ -174,17 +174,27 @@ impl<'a> Planner<'a> {
 
     /// Tonight's captions beside the accepted ones.
     pub fn compare(&self, system: &System, accepted: Captions, tonight: Captions) -> Step {
-        let data = self.suite.data_of(system);
+        let name = format!("compare {}", system.name);
+        self.beside_first(name, self.suite.data_of(system), &[accepted, tonight])
+    }
+
+    /// The systems that a condition holds against the first of them.
+    pub fn condition(&self, condition: &str, data: &DataSet, captions: &[Captions]) -> Step {
+        self.beside_first(format!("condition {condition}"), data, captions)
+    }
+
+    fn beside_first(&self, name: String, data: &DataSet, captions: &[Captions]) -> Step {
         let request = compare::Request {
-            systems: named(&[accepted, tonight]),
+            systems: named(captions),
+            against_first: true,
             references: Some(self.references(data)),
             reading: data.reading.clone(),
             encoding: self.encoding(),
             measuring: self.measuring(data),
             ..compare::Request::default()
         };
-        let name = format!("compare {}", system.name);
-        self.step(name, Request::Compare(request), &[accepted.sha256, tonight.sha256])
+        let hashes: Vec<&str> = captions.iter().map(|captions| captions.sha256).collect();
+        self.step(name, Request::Compare(request), &hashes)
     }
 
     /// All systems of a data set, ranked.

@@ -7,6 +7,7 @@ use super::execute::is_done;
 use super::place::{NightFolder, find_accepted};
 use super::plan::Planner;
 use super::suite::System;
+use crate::jobs::compare::gate::Gate;
 use crate::jobs::provenance;
 use crate::jobs::request::Request;
 use crate::settings::Settings;
@@ -34,6 +35,12 @@ pub fn preview(workspace: &Workspace, settings: &Settings) -> Vec<Prospect> {
         all.extend(of_system(workspace, settings, &planner, &mut hashes, system));
     }
     let runs = |step: String| Prospect { step, outlook: "would run".into(), fails: false };
+    let names: Vec<String> = suite.systems.iter().map(|system| system.name.clone()).collect();
+    let is_tested = |condition: &&String| {
+        Gate::parse(condition, &names).is_ok_and(|gate| gate.tested_systems().len() > 1)
+    };
+    let tested = suite.gates.conditions.iter().filter(is_tested);
+    all.extend(tested.map(|condition| runs(format!("condition {condition}"))));
     for data in &suite.data {
         if suite.systems.iter().filter(|s| suite.data_of(s).name == data.name).count() > 1 {
             all.push(runs(format!("leaderboard {}", data.name)));

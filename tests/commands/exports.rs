@@ -39,6 +39,14 @@ fn the_headline_chart_is_a_picture_of_its_own() {
     let output = place.fgd().args(["export", "chart"]).arg(&file).output().unwrap();
     let svg = stdout(&output);
     assert!(svg.starts_with("<svg") && svg.contains("good") && svg.ends_with("</svg>\n"), "{svg}");
+
+    let png = place.path("chart.png");
+    place.fgd().args(["export", "chart"]).arg(&file).arg("-o").arg(&png).assert().success();
+    let picture = image::open(&png).unwrap().into_rgb8();
+    // Three pixels a unit, and of the blue that systems are drawn in.
+    assert_eq!(picture.width(), 1260);
+    let blue = picture.pixels().filter(|pixel| pixel.0 == [0x00, 0x72, 0xB2]).count();
+    assert!(blue > 300, "{blue} pixels");
 }
 
 #[test]

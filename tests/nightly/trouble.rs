@@ -160,6 +160,27 @@ fn gates_are_those_of_compare() {
     assert_eq!(record["results"]["verdict"], "regressed");
 }
 
+/// Their values decide nothing: the night tests the difference of the two systems, in a step of its own.
+#[test]
+fn set_distances_of_systems_are_held_to_their_test() {
+    let conditions = "conditions = [\"good.fgd_set<=base\", \"base.fgd_set<=good\"]";
+    let other = "[[system]]\nname = \"base\"\nsubmission = \"other.csv\"\n";
+    let suite = Nightly::new(&small(&format!("{other}[gates]\n{conditions}\n")));
+    let (code, record, stderr) = suite.run();
+    // One value is above the other; that it is so by more than chance is shown of neither.
+    assert_eq!(code, 0, "{stderr}");
+    let gates = &record["results"]["gates"];
+    assert_eq!((&gates[0]["passed"], &gates[1]["passed"]), (&true.into(), &true.into()), "{gates}");
+    let told = gates[1]["explanation"].as_str().unwrap();
+    assert!(
+        told.starts_with("base: corrected fgd_set not separable from good (difference "),
+        "{told}"
+    );
+    let steps = record["results"]["steps"].as_array().unwrap();
+    let tested = steps.iter().filter(|step| step["name"] == "condition good.fgd_set<=base");
+    assert_eq!(tested.count(), 1, "{steps:?}");
+}
+
 #[test]
 fn what_is_wrong_around_a_night_is_said_before_it_begins() {
     let suite = Nightly::new(&small("[gates]\nalpah = 0.1\n"));

@@ -42,6 +42,13 @@ fn metrics_are_held_against_judgements() {
     // The references themselves are left out; an empty cell is no judgement.
     assert_eq!((&results["left_out"], &results["captions"]), (&120.into(), &360.into()));
     assert_eq!((&results["judgements"], &results["images"]), (&600.into(), &120.into()));
+    // Unless they are asked for: then every metric looks better than it is.
+    let kept = json(run(&fixed).args(["--keep-references", "--format", "json"]));
+    assert_eq!(kept["results"]["left_out"], 0);
+    let cider = |record: &serde_json::Value| {
+        record["results"]["metrics"][2]["tau_b"]["value"].as_f64().unwrap()
+    };
+    assert!(cider(&kept) > cider(&record), "{} {}", cider(&kept), cider(&record));
     let metrics = results["metrics"].as_array().unwrap();
     let names: Vec<&str> =
         metrics.iter().map(|metric| metric["metric"].as_str().unwrap()).collect();

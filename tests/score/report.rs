@@ -77,6 +77,17 @@ fn small_pictures_of_the_first_images_come_along() {
         record["captions"]["thumbnails"].as_object().map_or(0, |found| found.len())
     };
     assert_eq!((with("100000"), with("0")), (5, 0));
+
+    // By default as many as there is room for; a site has them as files, large.
+    image::RgbImage::new(1000, 500).save(folder.join("200002.png")).unwrap();
+    let site = place.path("site");
+    let mut command = place.score(&captions("good.csv"), &captions("references.csv"));
+    command.arg("--images").arg(&folder).arg("--report").arg(&site).assert().success();
+    let widths: Vec<u32> = (1..=5)
+        .map(|n| image::open(site.join(format!("image-{n}.jpg"))).unwrap().width())
+        .collect();
+    assert_eq!(widths.iter().filter(|width| **width == 768).count(), 1, "{widths:?}");
+    assert!(!site.join("image-6.jpg").exists());
 }
 
 #[test]

@@ -246,6 +246,12 @@ impl SetInference {
         self.raw - self.corrected.value
     }
 
+    /// The same of a set beside itself: nothing, without uncertainty.
+    pub(crate) fn of_equal_sets(self) -> Self {
+        let none = |values: Vec<f64>| vec![0.0; values.len()];
+        Self::new(0.0, self.pseudo.map(none), none(self.contributions), self.gaussian)
+    }
+
     /// The same where the target is a finite set, of which the sample holds this share, on either side: drawn without replacement,
     /// what is left to chance is what was not drawn (Cochran 1977, *Sampling Techniques*, section 2.6).
     pub fn of_finite_population(&self, share: f64) -> Self {

@@ -38,7 +38,7 @@ impl Metric for Bleu {
     }
 
     fn evaluate(&self, sample: &Sample) -> Result<Evaluation, MetricError> {
-        Ok(Evaluation::of(bleu(sample.captions()?.corpus()?)))
+        Evaluation::of(bleu(sample.captions()?.corpus()?)).drawn_as(sample)
     }
 }
 

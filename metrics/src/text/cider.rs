@@ -40,7 +40,7 @@ impl Metric for Cider {
 
     fn evaluate(&self, sample: &Sample) -> Result<Evaluation, MetricError> {
         let corpus = sample.captions()?.corpus()?;
-        Ok(Evaluation::of([cider(corpus), cider_d(corpus)]))
+        Evaluation::of([cider(corpus), cider_d(corpus)]).drawn_as(sample)
     }
 }
 

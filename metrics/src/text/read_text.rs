@@ -43,7 +43,7 @@ impl Metric for TextRecall {
             ..recall.into()
         };
         let images = Value::exact(read.captions.len() as f64);
-        Ok(Evaluation::of([recall, images]))
+        Evaluation::of([recall, images]).drawn_as(sample)
     }
 }
 

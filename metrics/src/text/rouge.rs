@@ -25,7 +25,7 @@ impl Metric for RougeL {
     }
 
     fn evaluate(&self, sample: &Sample) -> Result<Evaluation, MetricError> {
-        Ok(Evaluation::of([rouge_l(sample.captions()?.corpus()?)]))
+        Evaluation::of([rouge_l(sample.captions()?.corpus()?)]).drawn_as(sample)
     }
 }
 

@@ -247,6 +247,13 @@ fn difference(
     estimate: Measure,
     p: f64,
 ) -> Difference {
+    let slice = |column: &str, value: &str, n, apart: f64| DifferenceSlice {
+        column: column.into(),
+        value: value.into(),
+        n,
+        estimate: Measure::estimated(apart, 0.006, [apart - 0.0118, apart + 0.0118]),
+        marks: Vec::new(),
+    };
     Difference {
         metric: metric.into(),
         higher_is_better: Some(higher),
@@ -263,12 +270,10 @@ fn difference(
         losses: Some(1356),
         minimum_detectable: Some(0.0034),
         n_needed: Some(900),
-        slices: vec![DifferenceSlice {
-            column: "label".into(),
-            value: "Dog".into(),
-            n: 412,
-            estimate: Measure::estimated(-0.012, 0.006, [-0.0238, -0.0002]),
-            marks: Vec::new(),
-        }],
+        slices: vec![
+            slice("label", "Dog", 412, -0.012),
+            slice("label", "Street", 233, -0.004),
+            slice("ocr", "yes", 1204, -0.031),
+        ],
     }
 }

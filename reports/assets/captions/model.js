@@ -109,7 +109,33 @@ class CaptionModel {
       const sign = { a: 1, b: -1, tie: 0 }[state.winner];
       tests.push((row) => Math.sign(lead(row)) === sign);
     }
+    if (state.alike !== "" && this.systems.length > 1) {
+      const [a, b] = [state.a, state.b].map((system) => this.systems[system].captions);
+      tests.push((row) => (a[row] === b[row]) === (state.alike === "equal"));
+    }
     const all = this.order(state.sort, state.descending);
     return tests.length === 0 ? all : all.filter((row) => tests.every((test) => test(row)));
   }
+
+  /** These images with everything that is known of them, as a table of comma-separated values. */
+  csv(rows) {
+    const several = this.systems.length > 1;
+    const named = (system, what) => (several ? `${what} of ${system.name}` : what);
+    const columns = [["id", (row) => this.table.ids[row]]];
+    for (const system of this.systems) {
+      columns.push([named(system, "caption"), (row) => system.captions[row]]);
+      for (const number of system.numbers) columns.push([named(system, number.label), (row) => number.values[row]]);
+    }
+    if (this.references.length > 0) columns.push(["references", (row) => this.references[row].join(" | ")]);
+    this.systems.forEach((system, at) => columns.push([named(system, "findings"), (row) => (this.findings[at].get(row) ?? []).join(" ")]));
+    for (const [name, values] of Object.entries(this.groups)) columns.push([name, (row) => values[row]]);
+    const line = (cells) => cells.map(inCsv).join(",");
+    return [line(columns.map(([name]) => name)), ...rows.map((row) => line(columns.map(([, cell]) => cell(row))))].join("\r\n");
+  }
+}
+
+/** A text as a cell, which no spreadsheet takes for a formula. */
+function inCsv(value) {
+  const text = typeof value === "string" && /^[=+\-@\t\r]/.test(value) ? `'${value}` : String(value);
+  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }

@@ -1,30 +1,8 @@
 // The table of all captions: a bounded part of the rows in the document, with search, filters, order, pages, columns and links.
 
-/** An element with its properties and children; texts are texts. */
-function make(tag, properties = {}, ...children) {
-  const element = document.createElement(tag);
-  for (const [name, value] of Object.entries(properties)) {
-    if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
-    else if (name in element && typeof value !== "string") element[name] = value;
-    else if (value !== undefined) element.setAttribute(name, value);
-  }
-  element.append(...children.filter((child) => child !== null && child !== undefined));
-  return element;
-}
-
-const grouped = (count) => count.toLocaleString("en");
 const inShort = (value) => value.toFixed(Math.abs(value) < 10 ? 4 : Math.abs(value) < 1000 ? 1 : 0);
 /** The address of an image in this page. */
 const linkTo = (id) => `#id=${encodeURIComponent(id)}`;
-
-let fields = 0;
-
-function select(label, options, value, onchange) {
-  const id = `choice-${fields++}`;
-  const list = make("select", { id, onchange: (event) => onchange(event.target.value) });
-  for (const [key, text] of options) list.append(make("option", { value: key, selected: key === value }, text));
-  return make("div", { class: "field" }, make("label", { for: id }, label), list);
-}
 
 class CaptionView {
   constructor(host, model, thumbnails) {
@@ -37,7 +15,7 @@ class CaptionView {
     const crowded = this.several ? 4 : Infinity;
     this.hidden = new Set(this.columns.filter((column) => column.optional || column.system >= crowded).map((column) => column.key));
     this.state = {
-      query: "", groups: {}, finding: "", from: null, to: null, winner: "", a: 0, b: 1,
+      query: "", groups: {}, finding: "", from: null, to: null, winner: "", alike: "", a: 0, b: 1,
       measure: this.measure, sort: this.firstOrder(), descending: this.measure !== undefined, page: 0, perPage: 50,
     };
     this.build();
@@ -77,9 +55,9 @@ class CaptionView {
 
   picture(row) {
     const id = this.model.table.ids[row];
-    const jpeg = this.thumbnails[id];
-    if (!jpeg) return "";
-    const image = make("img", { src: `data:image/jpeg;base64,${jpeg}`, alt: `Image ${id}`, loading: "lazy" });
+    const src = this.thumbnails[id];
+    if (!src) return "";
+    const image = make("img", { src, alt: `Image ${id}`, loading: "lazy" });
     return make("a", { href: linkTo(id), class: "thumbnail" }, image);
   }
 
@@ -115,6 +93,7 @@ class CaptionView {
     this.body = make("tbody");
     this.caption = make("caption", { class: "unseen" }, "All captions");
     const table = make("table", { class: "all" }, this.caption, make("thead", {}, this.head), this.body);
+    this.dialog = new ImageDialog(this);
     this.pagers = [this.pager("Pages above"), this.pager("Pages below")];
     const searching = make("label", { class: "search" }, make("span", {}, "Search captions, references and ids"), this.search);
     this.host.replaceChildren(
@@ -123,7 +102,7 @@ class CaptionView {
       make("details", { open: matchMedia("(min-width: 40rem)").matches }, make("summary", {}, "Order and filters"), this.filters),
       this.chooser(), this.status, this.pagers[0].element,
       make("div", { class: "scroll", role: "group", "aria-label": "All captions", tabindex: "0" }, table),
-      this.pagers[1].element, this.buildDialog(),
+      this.pagers[1].element, this.dialog.element,
     );
     this.host.hidden = false;
     this.buildFilters();
@@ -152,7 +131,9 @@ class CaptionView {
       return make("label", {}, make("input", { type: "checkbox", checked: !this.hidden.has(column.key), onchange: toggle }), ` ${column.name}`);
     });
     const size = select("Rows per page", [25, 50, 100, 200].map((n) => [String(n), String(n)]), "50", (n) => this.change({ perPage: Number(n) }));
-    return make("details", { class: "chooser" }, make("summary", {}, "Columns and rows"), make("div", {}, ...boxes, size));
+    const save = () => saveAs("captions.csv", new Blob([this.model.csv(this.rows)], { type: "text/csv" }));
+    const saver = make("p", { class: "files" }, make("button", { type: "button", onclick: save }, "Save these images as CSV"));
+    return make("details", { class: "chooser" }, make("summary", {}, "Columns and rows"), make("div", {}, ...boxes, size, saver));
   }
 
   buildFilters() {
@@ -171,6 +152,8 @@ class CaptionView {
       const [a, b] = [model.systems[state.a].name, model.systems[state.b].name];
       const winners = [["", "anyone"], ["a", a], ["b", b], ["tie", "neither"]];
       parts.push(select("Who wins", winners, state.winner, (winner) => this.change({ winner })));
+      const alike = [["", "all"], ["different", "that differ"], ["equal", "that are equal"]];
+      parts.push(select("Captions", alike, state.alike, (alike) => this.change({ alike })));
     }
     for (const [name, column] of Object.entries(model.groups)) {
       const values = [...new Set(column)].sort().map((value) => [value, value]);
@@ -280,61 +263,21 @@ class CaptionView {
     }
   }
 
-  buildDialog() {
-    this.title = make("h2", { id: `${this.host.id}-title` });
-    this.content = make("div");
-    const step = (by) => () => this.step(by);
-    const close = make("button", { type: "button", onclick: () => this.dialog.close() }, "Close");
-    const buttons = make("p", { class: "pager" },
-      make("button", { type: "button", onclick: step(-1) }, "‹ Previous"), make("button", { type: "button", onclick: step(1) }, "Next ›"), close);
-    this.dialog = make("dialog", { "aria-labelledby": this.title.id, onclose: () => history.replaceState(null, "", location.pathname + location.search) },
-      this.title, this.content, buttons);
-    return this.dialog;
-  }
-
-  step(by) {
-    const place = this.rows.indexOf(this.opened) + by;
-    if (place >= 0 && place < this.rows.length) location.hash = linkTo(this.model.table.ids[this.rows[place]]);
-  }
-
   /** Opens the image that the address names, on the page where it stands; whether it is in this table. */
   follow() {
     const id = new URLSearchParams(location.hash.slice(1)).get("id");
     const row = id === null ? -1 : this.model.table.ids.indexOf(id);
     if (row < 0) return false;
     if (!this.rows.includes(row)) {
-      Object.assign(this.state, { query: "", groups: {}, finding: "", from: null, to: null, winner: "" });
+      Object.assign(this.state, { query: "", groups: {}, finding: "", from: null, to: null, winner: "", alike: "" });
       this.search.value = "";
       this.update();
       this.buildFilters();
     }
     this.turn(Math.floor(this.rows.indexOf(row) / this.state.perPage));
     for (const tr of this.body.rows) tr.classList.toggle("linked", tr.dataset.id === id);
-    this.open(row);
+    this.dialog.show(row);
     return true;
-  }
-
-  open(row) {
-    const { model } = this;
-    const id = model.table.ids[row];
-    this.opened = row;
-    this.title.textContent = `Image ${id}`;
-    const jpeg = this.thumbnails[id];
-    const numbers = (system) => system.numbers.map((column) => `${column.label} ${inShort(column.values[row])}`).join(" · ");
-    const entries = [];
-    model.systems.forEach((system, at) => {
-      const words = this.several ? this.beside(at, row).firstChild : system.captions[row] || "(empty)";
-      entries.push(make("dt", {}, system.name), make("dd", {}, words, make("small", {}, numbers(system))));
-      const kinds = model.findings[at].get(row) ?? [];
-      if (kinds.length > 0) entries.push(make("dt", {}, "findings"), make("dd", {}, kinds.join(", ")));
-    });
-    for (const text of model.references[row] ?? []) entries.push(make("dt", {}, "reference"), make("dd", {}, text));
-    for (const [name, column] of Object.entries(model.groups)) entries.push(make("dt", {}, name), make("dd", {}, column[row]));
-    this.content.replaceChildren(
-      ...(jpeg ? [make("img", { src: `data:image/jpeg;base64,${jpeg}`, alt: `Image ${id}` })] : []),
-      make("dl", {}, ...entries),
-    );
-    if (!this.dialog.open) this.dialog.showModal();
   }
 }
 

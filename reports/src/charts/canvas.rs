@@ -6,6 +6,8 @@ use plotters::coord::types::RangedCoordf64;
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 
+use super::pen::{Pen, Shape};
+use super::raster::Pixels;
 use crate::document::width::clipped;
 
 /// Width of every picture.
@@ -32,22 +34,21 @@ pub const SERIES: [RGBColor; 3] =
     [RGBColor(0x00, 0x72, 0xB2), RGBColor(0xE6, 0x9F, 0x00), RGBColor(0x00, 0x9E, 0x73)];
 
 /// The plane that pictures are drawn on.
-pub type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
+pub type Area<'a> = DrawingArea<Pen<'a>, Shift>;
 
 /// Axes and grid on that plane.
-pub type Mesh<'a, 'b, 's> = MeshStyle<'a, 'b, RangedCoordf64, RangedCoordf64, SVGBackend<'s>>;
+pub type Mesh<'a, 'b, 's> = MeshStyle<'a, 'b, RangedCoordf64, RangedCoordf64, Pen<'s>>;
 
 /// A plane with coordinates.
-pub type Plane<'r, 'a> =
-    ChartContext<'r, SVGBackend<'a>, Cartesian2d<RangedCoordf64, RangedCoordf64>>;
+pub type Plane<'r, 'a> = ChartContext<'r, Pen<'a>, Cartesian2d<RangedCoordf64, RangedCoordf64>>;
 
 /// What drawing to memory answers.
-pub type Drawn<'a> =
-    Result<(), DrawingAreaErrorKind<<SVGBackend<'a> as DrawingBackend>::ErrorType>>;
+pub type Drawn<'a> = Result<(), DrawingAreaErrorKind<<Pen<'a> as DrawingBackend>::ErrorType>>;
 
 /// A finished picture.
 pub struct Canvas {
     svg: String,
+    shapes: Vec<Shape>,
     height: u32,
     marks: Marks,
 }
@@ -124,7 +125,7 @@ pub fn rows<'r, 'a>(
     count: usize,
     (low, high): (f64, f64),
     axis: &str,
-) -> Result<Plane<'r, 'a>, DrawingAreaErrorKind<<SVGBackend<'a> as DrawingBackend>::ErrorType>> {
+) -> Result<Plane<'r, 'a>, DrawingAreaErrorKind<<Pen<'a> as DrawingBackend>::ErrorType>> {
     let mut chart = ChartBuilder::on(area)
         .margin_top(top)
         .margin_left(SIDE)
@@ -156,24 +157,32 @@ impl Canvas {
         height: u32,
         draw: impl for<'a> FnOnce(&Area<'a>, &mut Marks) -> Drawn<'a>,
     ) -> Option<Self> {
-        let mut svg = String::new();
+        let (mut svg, mut shapes) = (String::new(), Vec::new());
         let mut marks = Marks::default();
         let drawn = {
-            let area = SVGBackend::with_string(&mut svg, (WIDTH, height)).into_drawing_area();
+            let pen = Pen::new(&mut svg, &mut shapes, (WIDTH, height));
+            let area = pen.into_drawing_area();
             draw(&area, &mut marks).and_then(|()| area.present())
         };
-        drawn.ok().map(|()| Canvas { svg, height, marks })
+        drawn.ok().map(|()| Canvas { svg, shapes, height, marks })
     }
 
     /// The picture as an element of a page, inside one with its name and its description.
     pub fn finish(self, id: &str, title: &str, description: &str) -> String {
-        let Canvas { svg, height, marks } = self;
+        let Canvas { svg, height, marks, .. } = self;
         let marks = marks.finish();
         let (title, description) = (escaped(title), escaped(description));
         format!(
             "<svg class=\"chart\" viewBox=\"0 0 {WIDTH} {height}\" role=\"img\" aria-labelledby=\"{id}-title {id}-desc\">\n\
              <title id=\"{id}-title\">{title}</title>\n<desc id=\"{id}-desc\">{description}</desc>\n{svg}{marks}</svg>"
         )
+    }
+}
+
+impl Canvas {
+    /// The picture as the file of a PNG, on white.
+    pub fn png(&self) -> Option<Vec<u8>> {
+        Pixels::of(&self.shapes, (WIDTH, self.height)).png()
     }
 }
 

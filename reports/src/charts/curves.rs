@@ -12,10 +12,13 @@ use crate::document::width::clipped;
 use crate::document::{Axis, Series};
 
 const HEIGHT: u32 = 300;
-/// Width of the labels of the y-axis.
+/// Width of the name of the y-axis with the space around it, of a letter of its labels, and of both at least.
+const Y_NAME: u32 = 32;
+const LETTER: u32 = 10;
 const Y_AXIS: u32 = 72;
-/// Letters of a name beside its line.
+/// Letters of a name beside its line, and beside its point: there it fits on one of the two sides.
 const NAME: usize = 18;
+const POINT_NAME: usize = 14;
 /// Height of a line of letters.
 const LINE: i32 = 20;
 
@@ -31,13 +34,15 @@ pub fn draw(series: &[Series], x: &Axis, y: &Axis) -> Option<Canvas> {
     let far_above = series.iter().all(|of| !of.line) && low > 0.5 * high;
     let low = if y.logarithmic || far_above { low } else { low.min(0.0) };
     let (x_ticks, y_ticks) = (ticks(x, left, right), ticks(y, low, high));
+    let longest = y_ticks.iter().map(|(_, name)| name.chars().count() as u32).max();
+    let y_axis = Y_AXIS.max(Y_NAME + LETTER * longest.unwrap_or(0));
     Canvas::draw(HEIGHT, |area, marks| {
         let mut chart = ChartBuilder::on(area)
             .margin_top(16)
             .margin_left(14)
             .margin_right(SIDE)
             .x_label_area_size(X_AXIS)
-            .y_label_area_size(Y_AXIS)
+            .y_label_area_size(y_axis)
             .build_cartesian_2d(left..right, low..high)?;
         chart
             .configure_mesh()
@@ -83,13 +88,13 @@ pub fn draw(series: &[Series], x: &Axis, y: &Axis) -> Option<Canvas> {
                 continue;
             };
             let (px, py) = chart.backend_coord(last);
-            let (anchor, px) = match series.line {
-                true => (HPos::Right, px),
-                false if px > WIDTH as i32 / 2 => (HPos::Right, px - 10),
-                false => (HPos::Left, px + 10),
+            let (anchor, px, length) = match series.line {
+                true => (HPos::Right, px, NAME),
+                false if px > WIDTH as i32 * 3 / 5 => (HPos::Right, px - 10, POINT_NAME),
+                false => (HPos::Left, px + 10, POINT_NAME),
             };
             let py = free_line(&mut taken, if series.line { py - 12 } else { py });
-            write(area, &clipped(&series.name, NAME), (px, py), anchor)?;
+            write(area, &clipped(&series.name, length), (px, py), anchor)?;
         }
         Ok(())
     })

@@ -35,13 +35,13 @@ fn draw_rows<'a>(
 ) -> Drawn<'a> {
     let count = rows.len() as f64;
     let mut chart = canvas::rows(area, TOP, rows.len(), (low, high), axis)?;
-    if with_zero {
-        let line = [(0.0, 0.0), (0.0, count)];
-        chart.draw_series([PathElement::new(line, INK.stroke_width(1))])?;
-    }
     for (i, row) in rows.iter().enumerate() {
-        // The interval runs through the lower third of its row.
+        // The interval runs through the lower third of its row, and zero through the lower half: above stands the name.
         let y = count - i as f64 - 0.76;
+        if with_zero {
+            let line = [(0.0, count - i as f64 - 1.0), (0.0, count - i as f64 - 0.52)];
+            chart.draw_series([PathElement::new(line, INK.stroke_width(1))])?;
+        }
         let (_, baseline) = chart.backend_coord(&(low, count - i as f64 - 0.3));
         write_row(area, &row.label, &row.text, baseline)?;
         let (left, top) = chart.backend_coord(&(low, count - i as f64));

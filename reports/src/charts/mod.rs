@@ -10,7 +10,9 @@ mod extrapolation;
 mod histogram;
 mod intervals;
 mod parts;
+mod pen;
 mod ranks;
+mod raster;
 pub mod scale;
 mod spread;
 mod trend;
@@ -18,9 +20,18 @@ mod trend;
 use crate::document::{Figure, Plot};
 use canvas::Canvas;
 
-/// Draws a figure; `None` where its numbers leave nothing to draw. `id` must be unique in the page.
+/// Draws a figure as an element of a page; `None` where its numbers leave nothing to draw. `id` must be unique in the page.
 pub fn draw(figure: &Figure, id: &str) -> Option<String> {
-    let drawn = match &figure.plot {
+    canvas(figure).map(|canvas| canvas.finish(id, &figure.title, &figure.caption))
+}
+
+/// Draws a figure as the file of a PNG; `None` as for [`draw`].
+pub fn png(figure: &Figure) -> Option<Vec<u8>> {
+    canvas(figure)?.png()
+}
+
+fn canvas(figure: &Figure) -> Option<Canvas> {
+    match &figure.plot {
         Plot::Intervals { rows, with_zero, axis } => intervals::draw(rows, *with_zero, axis),
         Plot::Parts { names, rows } => parts::draw(names, rows),
         Plot::Histogram { edges, shares, overlay, median, axis } => {
@@ -33,6 +44,5 @@ pub fn draw(figure: &Figure, id: &str) -> Option<String> {
         Plot::Ranks { names, rows } => ranks::draw(names, rows),
         Plot::Curves { series, x, y } => curves::draw(series, x, y),
         Plot::Trend { points, changes, unit } => trend::draw(points, changes, unit),
-    };
-    drawn.map(|canvas: Canvas| canvas.finish(id, &figure.title, &figure.caption))
+    }
 }

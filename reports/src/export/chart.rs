@@ -1,10 +1,10 @@
-//! The headline chart of a record as a file of its own: the first of its pictures, as SVG.
+//! The headline chart of a record as a file of its own: the first of its pictures, as SVG or PNG.
 
 use fgd_record::Record;
 
 use super::ExportError;
 use crate::charts;
-use crate::document::Block;
+use crate::document::{Block, Figure};
 use crate::kind;
 
 /// The chart as SVG, on white.
@@ -13,15 +13,28 @@ use crate::kind;
 /// [`ExportError::NoChart`] where the record has nothing to draw.
 pub fn chart(record: &Record) -> Result<String, ExportError> {
     let none = || ExportError::NoChart { kind: record.results.kind() };
+    let svg = first(record, |figure| charts::draw(figure, "chart")).ok_or_else(none)?;
+    // In a page the sheet colours the ground and keeps lines away from letters; alone it may lie on anything.
+    let start = svg.find('>').ok_or_else(none)? + 1;
+    let ground = "<style>text{paint-order:stroke;stroke:#fff;stroke-width:5px;stroke-linejoin:round}</style>\
+                  <rect width=\"100%\" height=\"100%\" fill=\"#ffffff\"/>";
+    Ok(format!("{}{ground}{}\n", &svg[..start], &svg[start..]))
+}
+
+/// The chart as the file of a PNG, on white.
+///
+/// # Errors
+/// As [`chart`].
+pub fn chart_png(record: &Record) -> Result<Vec<u8>, ExportError> {
+    first(record, charts::png).ok_or(ExportError::NoChart { kind: record.results.kind() })
+}
+
+/// The first figure that can be drawn.
+fn first<T>(record: &Record, draw: impl Fn(&Figure) -> Option<T>) -> Option<T> {
     let document = kind::document(record);
     let figures = document.blocks.iter().filter_map(|block| match block {
         Block::Figures { figures } => Some(figures),
         _ => None,
     });
-    let drawn = figures.flatten().find_map(|figure| charts::draw(figure, "chart"));
-    let svg = drawn.ok_or_else(none)?;
-    // In a page the sheet colours the ground; alone it may lie on anything.
-    let start = svg.find('>').ok_or_else(none)? + 1;
-    let ground = "<rect width=\"100%\" height=\"100%\" fill=\"#ffffff\"/>";
-    Ok(format!("{}{ground}{}\n", &svg[..start], &svg[start..]))
+    figures.flatten().find_map(draw)
 }

@@ -12,7 +12,7 @@ use fgd_record::{Measure, ScoreResults};
 pub use badge::badge;
 pub use bencher::bmf;
 pub use card::card;
-pub use chart::chart;
+pub use chart::{chart, chart_png};
 pub use comment::{comment, mark};
 pub use hub::{Dataset, eval_results, model_card};
 

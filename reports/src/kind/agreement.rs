@@ -2,7 +2,7 @@
 
 use fgd_record::{AgreementResults, Measure, Record};
 
-use super::{Kind, numbers, provenance};
+use super::{Kind, numbers, provenance, verdict};
 use crate::document::number::{MISSING, counted, p_value};
 use crate::document::{Cell, Document, Table, Tidy};
 
@@ -10,6 +10,7 @@ impl Kind for AgreementResults {
     fn document(&self, record: &Record) -> Document {
         let name = provenance::input_name(record, "judgements");
         let mut document = Document::new(&format!("Agreement with people, {name}"));
+        verdict::agreement(&mut document, self);
         document.line(format!(
             "{} of {} of {} · {} left out, which are references · {}",
             counted(self.judgements, "judgement"),

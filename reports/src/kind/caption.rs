@@ -2,13 +2,14 @@
 
 use fgd_record::{CaptionResults, CheckpointInfo, Record};
 
-use super::{IndexEntry, Kind, Listing, Subject, numbers, provenance};
+use super::{IndexEntry, Kind, Listing, Subject, numbers, provenance, verdict};
 use crate::document::number::{MISSING, counted, percent};
 use crate::document::{Cell, Document, Table, Tidy, Tone};
 
 impl Kind for CaptionResults {
     fn document(&self, record: &Record) -> Document {
         let mut document = Document::new(&format!("Captions of {}", record.system_name()));
+        verdict::caption(&mut document, self);
         document.line(subject(record.checkpoint.as_ref(), self));
         if let Some(by) = record.settings.get("select").and_then(|select| select["by"].as_str()) {
             let each = record.settings.get("generation").map(|how| &how["num_return_sequences"]);

@@ -106,5 +106,6 @@ pub fn by_group(differences: &[Difference]) -> Table {
         .number("images", |(_, slice)| Cell::count(slice.n))
         .optional()
         .number("difference", |(_, slice)| marked(Cell::difference(&slice.estimate), &slice.marks))
+        .sortable()
         .into()
 }

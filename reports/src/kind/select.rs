@@ -4,7 +4,7 @@ use fgd_record::{CompareResults, Judged, Record, SelectResults};
 
 use super::{
     IndexEntry, Kind, Listing, Subject, captions, compare, differences, figures, numbers,
-    provenance, set,
+    provenance, set, verdict,
 };
 use crate::document::number::{MISSING, counted, percent, value};
 use crate::document::{Cell, Document, Table, Tidy, Tone, plain};
@@ -12,6 +12,9 @@ use crate::document::{Cell, Document, Table, Tidy, Tone, plain};
 impl Kind for SelectResults {
     fn document(&self, record: &Record) -> Document {
         let mut document = Document::new(&title(self));
+        if let Some(quality) = &self.quality {
+            verdict::compare(&mut document, quality);
+        }
         document.line(format!(
             "{} for {} out of {} · {}",
             counted(self.images, "caption"),

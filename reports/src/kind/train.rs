@@ -3,7 +3,7 @@
 use fgd_record::{Record, TrainResults, TrainValidation};
 
 use super::numbers::{Number, Numbers};
-use super::{IndexEntry, Kind, Listing, provenance};
+use super::{IndexEntry, Kind, Listing, provenance, verdict};
 use crate::document::number::{MISSING, bytes, count, counted, duration, interval, p_value, value};
 use crate::document::{
     Axis, Cell, Document, Figure, Interval, Plot, Series, Table, Tidy, Tone, plain,
@@ -12,6 +12,7 @@ use crate::document::{
 impl Kind for TrainResults {
     fn document(&self, record: &Record) -> Document {
         let mut document = Document::new(&format!("Training of {}", record.system_name()));
+        verdict::train(&mut document, self);
         document.line(format!(
             "{} of {}, seen {:.2} times · {} with {} parameters",
             counted(self.captions, "caption"),

@@ -1,16 +1,18 @@
 //! What a record of scores comes to, in a sentence that stands before everything else.
 
 use fgd_record::{
-    CompareResults, Difference, LeaderboardResults, Measure, Pairing, Record, ScoreResults,
-    Standing,
+    AgreementResults, CaptionResults, CompareResults, Difference, LeaderboardResults, Measure,
+    MetricAgreement, Pairing, Record, ScoreResults, Standing, TrainResults,
 };
 
 use super::{differences, set};
-use crate::document::number::{count, counted, interval, p_value, signed, value};
+use crate::document::number::{count, counted, interval, p_value, signed, significant, value};
 use crate::document::{Document, Tone};
 
 /// Sentences of differences; the table has all of them.
 const MOST: usize = 3;
+/// Level of the tests.
+const LEVEL: f64 = 0.05;
 
 /// The distance that counts, and how to read it.
 pub fn score(document: &mut Document, record: &Record, results: &ScoreResults) {
@@ -115,4 +117,61 @@ pub fn leaderboard(document: &mut Document, results: &LeaderboardResults) {
         Tone::Strong,
         format!("{} leads with {} {number}{rest}", first.name, results.ranked_by),
     );
+}
+
+/// Which metric people agree with most, and of which that can not be said.
+pub fn agreement(document: &mut Document, results: &AgreementResults) {
+    let Some((first, others)) = results.metrics.split_first() else { return };
+    let Some(number) = with_interval(&first.tau_c) else { return };
+    let is_behind = |metric: &&MetricAgreement| {
+        let behind = metric.behind_first.as_ref().and_then(|behind| behind.value);
+        metric.p_holm.is_some_and(|p| p < LEVEL) && behind.is_some_and(|behind| behind > 0.0)
+    };
+    let behind = others.iter().filter(is_behind).count();
+    let rest = match others.len() {
+        0 => String::new(),
+        all if all == behind => format!(", more than with {}", counted(all as u64, "other metric")),
+        all => format!(", shown to be more than with {behind} of {all} others"),
+    };
+    document
+        .verdict(Tone::Strong, format!("people agree with {}: τ-c {number}{rest}", first.label));
+}
+
+/// What the best adapter came to beside the untrained model.
+pub fn train(document: &mut Document, results: &TrainResults) {
+    let first = results.validation.first();
+    let best = results.validation.iter().find(|point| Some(point.step) == results.best_step);
+    let Some((first, best)) = first.zip(best) else { return };
+    let fgd = |measure: &Option<Measure>| measure.as_ref().and_then(with_interval);
+    let (what, before, after) = match (fgd(&first.fgd_paired), fgd(&best.fgd_paired)) {
+        (Some(before), Some(after)) => ("fgd_paired", before, after),
+        _ => ("validation loss", significant(first.loss), significant(best.loss)),
+    };
+    let (tone, text) = match best.step == first.step {
+        true => (Tone::Warning, format!("no adapter is better than the first: {what} {before}")),
+        false => (
+            Tone::Good,
+            format!(
+                "{what} from {before} to {after} with the adapter of step {}",
+                count(best.step)
+            ),
+        ),
+    };
+    document.verdict(tone, text);
+}
+
+/// Whether every image has a caption, and how fast they came.
+pub fn caption(document: &mut Document, results: &CaptionResults) {
+    let speed = match results.images_per_second.value {
+        Some(speed) => format!(", {} images/s", significant(speed)),
+        None => String::new(),
+    };
+    let images = counted(results.images, "image");
+    match results.failures.len() as u64 {
+        0 => document.verdict(Tone::Good, format!("every one of {images} has a caption{speed}")),
+        failed => document.verdict(
+            Tone::Warning,
+            format!("{} of {images} without a caption{speed}", count(failed)),
+        ),
+    }
 }

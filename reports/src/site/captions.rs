@@ -10,6 +10,8 @@ use flate2::Compression;
 use flate2::write::DeflateEncoder;
 use minijinja::{Value, context};
 
+use super::images;
+use super::section::is_base64;
 use crate::document::number::value;
 use crate::document::{Cell, Table, visible};
 
@@ -46,13 +48,24 @@ fn shown(table: &CaptionTable) -> CaptionTable {
         ..system.clone()
     };
     let groups = table.groups.iter();
-    let thumbnails = table.thumbnails.iter().filter(|(_, jpeg)| super::section::is_base64(jpeg));
+    let thumbnails = table.thumbnails.iter();
     CaptionTable {
         ids: all(&table.ids),
         references: table.references.iter().map(all).collect(),
         groups: groups.map(|(name, column)| (visible(name), all(column))).collect(),
         systems: table.systems.iter().map(system).collect(),
-        thumbnails: thumbnails.map(|(id, jpeg)| (visible(id), jpeg.clone())).collect(),
+        thumbnails: thumbnails
+            .filter_map(|(id, picture)| Some((visible(id), address(picture)?)))
+            .collect(),
+    }
+}
+
+/// Where a picture is found: in the page itself, or in a file beside it.
+fn address(picture: &str) -> Option<String> {
+    match picture {
+        jpeg if is_base64(jpeg) => Some(format!("data:image/jpeg;base64,{jpeg}")),
+        file if images::is_file(file) => Some(file.to_owned()),
+        _ => None,
     }
 }
 

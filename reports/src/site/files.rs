@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use fgd_record::{Record, Results};
 
-use crate::document::{Cell, Document, Table};
+use crate::document::{Block, Cell, Document, Table};
 use crate::kind;
 
 /// Systems of a record whose details a single page holds.
@@ -22,6 +22,8 @@ pub struct Files {
     pub own: Option<String>,
     /// The pages of its systems, by name of the system.
     pub pages: BTreeMap<String, String>,
+    /// The pictures of the captions, by id of the image, where they are files.
+    pub images: BTreeMap<String, String>,
     /// What the record's own page is called.
     name: Option<String>,
 }
@@ -46,7 +48,7 @@ impl Files {
             let systems =
                 systems.into_iter().filter(|system| !(is_alone && is_whole(record, system)));
             let pages = systems.map(&mut file).collect();
-            Self { own, pages, name }
+            Self { own, pages, name, ..Self::default() }
         });
         files.collect()
     }
@@ -60,11 +62,21 @@ impl Files {
             own: Some(format!("#{id}")),
             pages: systems.take(MOST_SYSTEMS).enumerate().map(anchor).collect(),
             name: kind::of(record).listing(record).page,
+            ..Self::default()
         }
     }
 
-    /// Lets the cells of a document lead to the pages of their subjects.
+    /// Lets the cells of a document lead to the pages of their subjects, and its captions to their pictures.
     pub fn link(&self, document: &mut Document) {
+        for block in &mut document.blocks {
+            if let Block::Captions { table } = block {
+                for (id, picture) in &mut table.thumbnails {
+                    if let Some(file) = self.images.get(id) {
+                        picture.clone_from(file);
+                    }
+                }
+            }
+        }
         document.tables_mut().for_each(|table| self.link_table(table));
     }
 

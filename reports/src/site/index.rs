@@ -8,8 +8,12 @@ use super::files::Files;
 use super::section::section;
 use super::table;
 use crate::document::number::day;
+use crate::document::width::clipped;
 use crate::document::{Block, Cell, Document, Table, Tone, grouped};
 use crate::kind::{self, IndexEntry};
+
+/// Letters of a verdict in the table of runs; its page has all of them.
+const BRIEF: usize = 160;
 
 /// What the template of the index takes.
 pub fn of(records: &[Record], files: &[Files]) -> Value {
@@ -89,7 +93,7 @@ fn run(records: &[Record], record: &Record, files: &Files, document: &Document, 
     });
     let (tone, text) = verdict.unwrap_or_default();
     // How to read the number stands behind it, and once is enough.
-    let text = text.split("; lower").next().unwrap_or_default().to_owned();
+    let text = clipped(text.split("; lower").next().unwrap_or_default(), BRIEF);
     Run {
         title: document.title.clone(),
         href: page.unwrap_or_else(|| format!("#{id}")),

@@ -7,6 +7,7 @@
 
 mod captions;
 mod files;
+mod images;
 mod index;
 mod pages;
 mod section;
@@ -47,15 +48,27 @@ pub enum SiteError {
 /// # Errors
 /// [`SiteError::Empty`] without a record, [`SiteError::Write`] where a file can not be written.
 pub fn write(records: &[Record], dir: &Path) -> Result<PathBuf, SiteError> {
+    write_with(records, dir, &|_| Vec::new())
+}
+
+/// Larger pictures of images by id, in the order of the ids: JPEGs, as far as they can be had.
+pub type Pictures<'a> = dyn Fn(&[&str]) -> Vec<Option<Vec<u8>>> + 'a;
+
+/// The same with pictures in place of the small ones of the records.
+///
+/// # Errors
+/// As [`write()`].
+pub fn write_with(records: &[Record], dir: &Path, large: &Pictures) -> Result<PathBuf, SiteError> {
     if records.is_empty() {
         return Err(SiteError::Empty);
     }
     let mut pages = Together::begin(dir)?;
+    let mut files = Files::of(records);
+    images::save(&images::name(records, &mut files), large, &mut pages)?;
     let mut save = |name: &str, text: &str| pages.write(name, text.as_bytes());
     save("site.css", SHEET)?;
     save("site.js", SCRIPT)?;
     let templates = Templates::new();
-    let files = Files::of(records);
     for (record, files) in records.iter().zip(&files) {
         let kind = kind::of(record);
         if let Some(own) = &files.own {

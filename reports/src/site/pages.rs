@@ -17,10 +17,13 @@ pub const SHEET: &str =
 
 /// The scripts of all pages, which work without each other; pages can be read without any.
 pub const SCRIPT: &str = concat!(
+    include_str!("../../assets/elements.js"),
     include_str!("../../assets/tables.js"),
+    include_str!("../../assets/filters.js"),
     include_str!("../../assets/charts.js"),
     include_str!("../../assets/captions/model.js"),
     include_str!("../../assets/captions/words.js"),
+    include_str!("../../assets/captions/dialog.js"),
     include_str!("../../assets/captions/view.js"),
 );
 

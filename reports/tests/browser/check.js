@@ -10,6 +10,7 @@ import { createRequire } from "node:module";
 import path from "node:path";
 import { pathToFileURL } from "node:url";
 import { chromium } from "playwright-core";
+import { playRanking } from "./ranking.js";
 import { playStrangers } from "./strangers.js";
 import { measure, playWorkbench } from "./workbench.js";
 
@@ -22,7 +23,7 @@ const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.mi
 const home = pathToFileURL(site + path.sep).href;
 const pages = readdirSync(site).filter((name) => name.endsWith(".html")).sort();
 // Two of every kind: pages of one kind differ in their numbers.
-const kindOf = (name) => name.split("-").slice(0, name.startsWith("alone") ? 2 : 1).join("-");
+const kindOf = (name) => name.split("-").slice(0, /^(alone|large)-/.test(name) ? 2 : 1).join("-");
 const inspected = pages.filter((name, at) => pages.slice(0, at).filter((other) => kindOf(other) === kindOf(name)).length < 2);
 const views = [
   { name: "wide", viewport: { width: 1400, height: 900 }, colorScheme: "light" },
@@ -180,6 +181,7 @@ const open = async (name, options) => {
   return page;
 };
 await playStrangers(open, check);
+await playRanking(open, check);
 await playWorkbench(site, open, check);
 const waits = await measure(open);
 for (const view of views) {

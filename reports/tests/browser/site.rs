@@ -35,6 +35,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     for (name, record) in large {
         std::fs::write(dir.join(format!("{name}.html")), site::page(&[record])?)?;
     }
+    let crowded = examples::crowded(40);
+    std::fs::write(dir.join("large-leaderboard.html"), site::page(&[crowded])?)?;
     println!("{}", dir.join("index.html").display());
     Ok(())
 }

@@ -47,8 +47,9 @@ export const tasks = [
     from: "alone-compare.html",
     async do(page, person) {
       await person.click(page.getByRole("link", { name: "Differences by group" }));
-      const row = page.getByRole("group", { name: "Differences by group" }).locator("tbody tr").first();
-      assert.match(await row.innerText(), /tuned[\s\S]*base[\s\S]*label = Dog[\s\S]*-0\.012/);
+      await person.choose(page.getByRole("combobox", { name: "group", exact: true }), "ocr = yes");
+      const row = page.getByRole("table", { name: "Differences by group" }).locator("tbody tr:visible").first();
+      assert.match(await row.innerText(), /fgd_paired[\s\S]*tuned[\s\S]*base[\s\S]*ocr = yes[\s\S]*-0\.031/);
     },
   },
   {

@@ -1,6 +1,6 @@
 // The table of all captions on pages of 21,000: search, filter, order, pages, columns, links; and the same pages without scripts.
 import assert from "node:assert/strict";
-import { statSync } from "node:fs";
+import { readFileSync, statSync } from "node:fs";
 import path from "node:path";
 
 const IMAGES = 21_000;
@@ -70,8 +70,16 @@ async function playScore(page) {
   assert.match(page.url(), /#id=020999\.jpg$/);
   await dialog.getByRole("button", { name: "Previous" }).click();
   await page.getByRole("dialog", { name: "Image 020998.jpg" }).waitFor();
+  await page.keyboard.press("ArrowRight");
+  await dialog.waitFor();
   await page.keyboard.press("Escape");
   assert.equal(await page.locator("dialog[open]").count(), 0);
+
+  await page.getByRole("searchbox").fill("020999.jpg");
+  const [download] = await Promise.all([page.waitForEvent("download"), page.getByRole("button", { name: "as CSV" }).last().click()]);
+  const lines = readFileSync(await download.path(), "utf8").split("\r\n");
+  assert.equal(lines[0], "id,caption,distance,influence,CIDEr-D,references,findings,label");
+  assert.ok(lines.length === 2 && lines[1].startsWith("020999.jpg,"), lines.join("; "));
 }
 
 async function followLink(page) {
@@ -99,6 +107,11 @@ async function playCompare(page) {
   assert.ok((await lead()).every((x) => x <= 0), "where higher is better the other way round");
   const marked = await page.locator("table.all tbody tr").first().locator("mark").allInnerTexts();
   assert.ok(marked.length > 0);
+  const captions = page.getByRole("combobox", { name: "Captions", exact: true });
+  await captions.selectOption("that are equal");
+  assert.ok((await rows(page).count()) > 0 && (await rows(page).locator("mark").count()) === 0);
+  await captions.selectOption("that differ");
+  assert.ok((await rows(page).first().locator("mark").count()) > 0);
 }
 
 /** Without scripts: the worst and the best, and every table and chart. */

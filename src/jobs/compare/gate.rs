@@ -125,16 +125,26 @@ impl Gate {
         &self.metric
     }
 
+    /// The systems whose difference in the set distance decides the condition, by index: the one in the bound first. Empty where
+    /// values decide.
+    pub fn tested_systems(&self) -> Vec<usize> {
+        match self.bound {
+            Bound::System(other, _) if self.is_of_sets() => {
+                std::iter::once(other).chain(self.held.iter().copied()).collect()
+            }
+            _ => Vec::new(),
+        }
+    }
+
     /// Whether the condition holds for `systems`, given by name in the order of [`Gate::parse`]. A value that is
-    /// missing leaves it undecided. `differences` are the tested ones; without them set distances are held to their values, like all
-    /// else.
+    /// missing, or a difference of [`tested_systems`](Gate::tested_systems) that is not among `differences`, leaves it undecided.
     ///
     /// # Errors
     /// A metric that none of the systems has.
     pub fn check(
         &self,
         systems: &[(&str, &ScoreResults)],
-        differences: Option<&[Difference]>,
+        differences: &[Difference],
     ) -> Result<record::Gate, GateError> {
         let has = |(_, scores): &(&str, &ScoreResults)| value(scores, &self.metric).is_some();
         if !systems.iter().any(has) {
@@ -145,8 +155,8 @@ impl Gate {
             });
         }
         let verdicts: Vec<(Option<bool>, String)> = (self.held.iter())
-            .map(|&index| match (self.bound, differences) {
-                (Bound::System(other, margin), Some(differences)) if self.is_of_sets() => {
+            .map(|&index| match self.bound {
+                Bound::System(other, margin) if self.is_of_sets() => {
                     self.tested(systems[index].0, systems[other].0, margin, differences)
                 }
                 _ => self.verdict(systems[index], systems),

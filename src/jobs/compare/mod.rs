@@ -296,7 +296,7 @@ fn checked(
     let numbers: Vec<(&str, &ScoreResults)> = (scored.contenders.iter())
         .map(|contender| (contender.name.as_str(), &contender.scores))
         .collect();
-    let checked = gates.iter().map(|gate| gate.check(&numbers, Some(differences)));
+    let checked = gates.iter().map(|gate| gate.check(&numbers, differences));
     checked.collect::<Result<_, _>>().map_err(JobError::usage)
 }
 

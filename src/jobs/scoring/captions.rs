@@ -13,6 +13,15 @@ use crate::jobs::images::Images;
 /// Captions that are kept at most, of all systems together: some 200 bytes each.
 pub const MOST: usize = 2_000_000;
 
+/// Bytes of a page with all captions, less those of everything else in it.
+const PAGE: usize = 7_500_000;
+/// Bytes of pictures that even the page of too many captions has.
+const LEAST: usize = 1_000_000;
+/// Room that no picture fits into.
+const FEW: usize = 4_000;
+/// Pictures that are made at a time.
+const AT_ONCE: usize = 64;
+
 /// Digits of a number of a caption.
 const DIGITS: i32 = 6;
 
@@ -115,20 +124,41 @@ impl Gathered {
         self.table.systems.sort_by_key(place);
     }
 
-    /// The table, with small pictures of the `thumbnails` images that a reader looks at first; `None` where no system
-    /// has captions.
-    pub fn finish(self, images: Option<&Images>, thumbnails: usize) -> Option<CaptionTable> {
+    /// The table, with small pictures of the `thumbnails` images that a reader looks at first, or of as many as a page has room
+    /// for; `None` where no system has captions.
+    pub fn finish(
+        self,
+        images: Option<&Images>,
+        thumbnails: Option<usize>,
+    ) -> Option<CaptionTable> {
         let mut table = self.table;
         if let Some(images) = images {
-            let first = looked_at_first(&table, thumbnails);
-            let pictures = first.into_par_iter().filter_map(|place| {
-                let id = &table.ids[place];
-                Some((id.clone(), images.thumbnail(id)?))
-            });
-            table.thumbnails = pictures.collect();
+            let first = looked_at_first(&table, thumbnails.unwrap_or(usize::MAX));
+            let mut room = thumbnails.map_or_else(|| room_for_pictures(&table), |_| usize::MAX);
+            for places in first.chunks(AT_ONCE) {
+                let pictures = places.par_iter().filter_map(|place| {
+                    let id = &table.ids[*place];
+                    Some((id.clone(), images.thumbnail(id)?))
+                });
+                for (id, jpeg) in pictures.collect::<Vec<_>>() {
+                    if let Some(left) = room.checked_sub(id.len() + jpeg.len()) {
+                        room = left;
+                        table.thumbnails.insert(id, jpeg);
+                    }
+                }
+                if room < FEW {
+                    break;
+                }
+            }
         }
         (!table.systems.is_empty()).then_some(table)
     }
+}
+
+/// Bytes that a page has left for pictures: its captions are packed to less than this part of their JSON.
+fn room_for_pictures(table: &CaptionTable) -> usize {
+    let json = serde_json::to_vec(table).map_or(0, |json| json.len());
+    PAGE.saturating_sub(json * 3 / 5).max(LEAST)
 }
 
 fn rounded(value: f64) -> f64 {

@@ -83,7 +83,7 @@ pub fn score(set: &EvalSet, choice: &Choice) -> Result<SetScore, MetricError> {
             Err(error) => return Err(error),
         }
     }
-    if let Some(warning) = dependent(set) {
+    if let Some(warning) = same(set).or_else(|| dependent(set)) {
         let known = scored.results.fgd_set.warning.take();
         scored.results.fgd_set.warning =
             Some(known.map_or(warning.clone(), |known| format!("{warning}; {known}")));
@@ -103,6 +103,12 @@ pub fn inference(set: &EvalSet, seed: u64) -> Result<Result<SetInference, String
         Err(error @ MetricError::TooFew { .. }) => Ok(Err(error.to_string())),
         Err(error) => Err(error),
     }
+}
+
+/// A set beside itself, in words.
+fn same(set: &EvalSet) -> Option<String> {
+    (set.candidates == set.references)
+        .then(|| "submission and references are the same captions: nothing is measured".to_owned())
 }
 
 /// Unpaired sets that are not independent, in words.

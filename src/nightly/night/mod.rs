@@ -8,7 +8,9 @@ mod work;
 use std::collections::BTreeMap;
 use std::time::Instant;
 
-use fgd_record::{self as record, Host, Input, NightlyResults, Record, Results, ScoreResults};
+use fgd_record::{
+    self as record, Difference, Host, Input, NightlyResults, Record, Results, ScoreResults,
+};
 use fgd_store::digest::{Digest, HashMemo, file_sha256};
 use fgd_store::file;
 
@@ -86,11 +88,12 @@ pub fn run(workspace: &Workspace, fresh: bool, session: &Session) -> Result<Reco
     let scores = run.score_systems()?;
     let changed = run.compare_changed(&scores)?;
     quality::test(&mut run.assessments, &changed, suite.gates.alpha);
+    let differences = run.test_conditions(&scores)?;
     run.rank(&scores)?;
     run.run_benchmarks()?;
     let gone = failures::gone(suite, &run.timeline, &run.assessments);
     run.assessments.extend(gone);
-    let gates = check_gates(workspace, &scores);
+    let gates = check_gates(workspace, &scores, &differences);
     run.hashes.save();
     let NightRun { assessments, leaderboards, benches, executor, outgrown, .. } = run;
     let steps = executor.steps;
@@ -131,7 +134,11 @@ pub fn run(workspace: &Workspace, fresh: bool, session: &Session) -> Result<Reco
 }
 
 /// The suite's conditions, each with whether a system that failed is why it is undecided: then the failure is told.
-fn check_gates(workspace: &Workspace, scores: &[NightScore]) -> Vec<(record::Gate, bool)> {
+fn check_gates(
+    workspace: &Workspace,
+    scores: &[NightScore],
+    differences: &[Difference],
+) -> Vec<(record::Gate, bool)> {
     let names: Vec<String> =
         workspace.suite.systems.iter().map(|system| system.name.clone()).collect();
     let score_of = |name: &str| {
@@ -147,7 +154,8 @@ fn check_gates(workspace: &Workspace, scores: &[NightScore]) -> Vec<(record::Gat
     let numbers: Vec<(&str, &ScoreResults)> =
         found.iter().map(|(name, scores)| (*name, scores.unwrap_or(&none))).collect();
     let check = |condition: &String| {
-        let checked = Gate::parse(condition, &names).and_then(|gate| gate.check(&numbers, None));
+        let checked =
+            Gate::parse(condition, &names).and_then(|gate| gate.check(&numbers, differences));
         let gate = checked.unwrap_or_else(|error| record::Gate {
             condition: condition.clone(),
             passed: None,

@@ -2,9 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use fgd_record::{NightlyVerdict, Record, Results};
+use fgd_record::{Difference, NightlyVerdict, Record, Results};
 use fgd_store::digest::HashMemo;
 
+use crate::jobs::compare::gate::Gate;
 use crate::jobs::request::Request;
 use crate::nightly::assessment::Assessment;
 use crate::nightly::execute::{Executor, StepResult};
@@ -199,6 +200,34 @@ impl<'a> NightRun<'a> {
             let reason = format!("{}{why}", one.finding.reason);
             one.say(NightlyVerdict::NewSeries, reason);
         }
+    }
+
+    /// The differences in set distances that the suite's conditions ask for: values alone decide nothing there.
+    pub fn test_conditions(
+        &mut self,
+        scores: &[NightScore],
+    ) -> Result<Vec<Difference>, NightlyError> {
+        let suite = &self.workspace.suite;
+        let names: Vec<String> = suite.systems.iter().map(|system| system.name.clone()).collect();
+        let mut differences = Vec::new();
+        for condition in &suite.gates.conditions {
+            let systems = Gate::parse(condition, &names).map(|gate| gate.tested_systems());
+            let scored = |at: &usize| scores.iter().find(|one| one.system.name == names[*at]);
+            let scored: Vec<&NightScore> = systems.iter().flatten().filter_map(scored).collect();
+            let [first, _, ..] = scored.as_slice() else { continue };
+            let data = suite.data_of(first.system);
+            let of_data = scored.iter().filter(|one| suite.data_of(one.system).name == data.name);
+            let captions: Vec<Captions> =
+                of_data.map(|one| one.captions(&one.system.name)).collect();
+            let step = self.planner.condition(condition, data, &captions);
+            if captions.len() > 1
+                && let StepResult::Done(record) = self.executor.record(&step)?
+                && let Results::Compare(results) = record.results
+            {
+                differences.extend(results.differences);
+            }
+        }
+        Ok(differences)
     }
 
     /// Ranks the systems of each data set that has several.

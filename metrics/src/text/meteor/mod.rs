@@ -35,7 +35,7 @@ impl Metric for Meteor {
     }
 
     fn evaluate(&self, sample: &Sample) -> Result<Evaluation, MetricError> {
-        Ok(Evaluation::of([meteor(sample.captions()?.corpus()?)]))
+        Evaluation::of([meteor(sample.captions()?.corpus()?)]).drawn_as(sample)
     }
 }
 

@@ -4,7 +4,7 @@ mod figures;
 mod numbers;
 mod tables;
 
-use fgd_record::{BenchResults, BenchTarget, Record, Scenario, Validity};
+use fgd_record::{BenchResults, BenchTarget, Record, Scenario};
 
 use super::{IndexEntry, Kind, Listing, Subject, provenance};
 use crate::document::number::{bytes, count, counted, duration, significant};
@@ -13,6 +13,7 @@ use crate::document::{Cell, Document, Table, Tidy, Tone};
 impl Kind for BenchResults {
     fn document(&self, record: &Record) -> Document {
         let mut document = Document::new(&format!("Benchmark: {}", name(record, self)));
+        verdict(&mut document, self);
         document.line(asked(self));
         document.line(ran_on(record));
         document.table(tables::headlines(&self.headlines));
@@ -33,8 +34,10 @@ impl Kind for BenchResults {
             ));
         }
         document.figures(figures::figures(self));
+        for warning in &self.validity.warnings {
+            document.notice(Tone::Warning, format!("{}: {}", warning.reason, warning.change));
+        }
         document.line(overhead(self));
-        validity(&mut document, &self.validity);
         document.signed(record, provenance::tables(record, None))
     }
 
@@ -139,17 +142,19 @@ fn overhead(results: &BenchResults) -> String {
     )
 }
 
-fn validity(document: &mut Document, validity: &Validity) {
-    for warning in &validity.warnings {
-        document.notice(Tone::Warning, format!("{}: {}", warning.reason, warning.change));
+/// Whether the run counts, with the figure to look at where it does, and else what speaks against it and would change that.
+fn verdict(document: &mut Document, results: &BenchResults) {
+    if !results.validity.valid {
+        let reasons = counted(results.validity.reasons.len() as u64, "reason");
+        document.verdict(Tone::Bad, format!("INVALID for {reasons}"));
+        for against in &results.validity.reasons {
+            document.verdict(Tone::Bad, format!("{}: {}", against.reason, against.change));
+        }
+        return;
     }
-    if validity.valid {
-        document.notice(Tone::Good, "VALID");
-    } else {
-        let reasons = counted(validity.reasons.len() as u64, "reason");
-        document.notice(Tone::Bad, format!("INVALID for {reasons}"));
-    }
-    for against in &validity.reasons {
-        document.notice(Tone::Plain, format!("{}: {}", against.reason, against.change));
-    }
+    let figure = results.headlines.first().map_or(String::new(), |headline| {
+        let number = tables::amount(headline).text;
+        format!(": {} {number} {}", headline.name, tables::unit(headline).0)
+    });
+    document.verdict(Tone::Good, format!("VALID{figure}"));
 }

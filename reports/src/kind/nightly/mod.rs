@@ -94,13 +94,15 @@ fn title(finding: &NightlyFinding) -> String {
 }
 
 fn verdict(document: &mut Document, results: &NightlyResults) {
-    let tone = match results.verdict {
-        Regressed => Tone::Bad,
-        _ if results.has_failed() => Tone::Bad,
-        Invalid | Moved | NewSeries => Tone::Warning,
-        _ => Tone::Good,
-    };
-    document.verdict(tone, results.headline());
+    for (about, text) in results.headlines() {
+        let tone = match about {
+            Regressed | Invalid => Tone::Bad,
+            Moved | NewSeries => Tone::Warning,
+            Improved | Unchanged => Tone::Good,
+            InsufficientHistory => Tone::Plain,
+        };
+        document.verdict(tone, text);
+    }
 }
 
 fn failure(failure: &NightlyFailure) -> Entry {

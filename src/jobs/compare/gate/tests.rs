@@ -21,7 +21,7 @@ fn check(condition: &str) -> record::Gate {
     let names = names();
     let systems: Vec<(&str, &ScoreResults)> = names.iter().map(String::as_str).zip(&all).collect();
     let gate = Gate::parse(condition, &names).unwrap();
-    gate.check(&systems, Some(&differences())).unwrap()
+    gate.check(&systems, &differences()).unwrap()
 }
 
 /// `lr` is 0.025 ± 0.01 farther than the first system in `fgd_set`, `lr-3e-4` 0.0005 ± 0.01.
@@ -103,6 +103,6 @@ fn what_is_not_understood_is_refused() {
     }
     let gate = Gate::parse("cider<1", &names()).unwrap();
     let one = scores(0.1);
-    let error = gate.check(&[("a", &one), ("b", &one), ("c", &one)], None).unwrap_err();
+    let error = gate.check(&[("a", &one), ("b", &one), ("c", &one)], &[]).unwrap_err();
     assert!(error.to_string().contains("`cider`"), "{error}");
 }
