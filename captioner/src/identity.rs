@@ -5,6 +5,7 @@
 
 use std::path::Path;
 
+use fgd_kernels::Level;
 use fgd_store::digest::Digest;
 use serde::Serialize;
 
@@ -52,8 +53,9 @@ impl Identity {
 
         // A GPU and rounded weights compute other features.
         let rounding = match options.precision {
-            Precision::Bf16 => "bf16",
-            Precision::F32 | Precision::Q8 => "exact",
+            Precision::F32 => "exact",
+            Precision::Bf16 | Precision::Q8 if Level::current().has_bf16() => "bf16 products",
+            Precision::Bf16 | Precision::Q8 => "bf16",
         };
         let device = if options.device.is_cpu() { "cpu" } else { "gpu" };
         let frozen = Digest::new("vision features", 3)
