@@ -5,7 +5,6 @@
 
 use std::path::Path;
 
-use fgd_kernels::Level;
 use fgd_store::digest::Digest;
 use serde::Serialize;
 
@@ -54,7 +53,7 @@ impl Identity {
         // A GPU and rounded weights compute other features.
         let rounding = match options.precision {
             Precision::F32 => "exact",
-            Precision::Bf16 | Precision::Q8 if Level::current().has_bf16() => "bf16 products",
+            Precision::Bf16 | Precision::Q8 if options.rounds_products() => "bf16 products",
             Precision::Bf16 | Precision::Q8 => "bf16",
         };
         let device = if options.device.is_cpu() { "cpu" } else { "gpu" };

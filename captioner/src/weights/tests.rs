@@ -71,7 +71,7 @@ fn bias_and_activation_follow_the_product() {
     for (m, arithmetic) in [(3, Arithmetic::F32), (37, Arithmetic::F32), (37, Arithmetic::Bf16)] {
         let x = numbers(m * k, 2);
         let plain = product(&x, &matrix, arithmetic, After::default());
-        let after = After { bias: &bias, activation: Some(Activation::Relu) };
+        let after = After { bias: &bias, activation: Some(Activation::Relu), ..After::default() };
         let changed = product(&x, &matrix, arithmetic, after);
         for (i, (a, b)) in plain.iter().zip(&changed).enumerate() {
             assert_eq!((a + bias[i % n]).max(0.0), *b, "{m} rows, {arithmetic:?}");
