@@ -52,8 +52,9 @@ impl Identity {
 
         // A GPU and rounded weights compute other features.
         let rounding = match options.precision {
-            Precision::Bf16 => "bf16",
-            Precision::F32 | Precision::Q8 => "exact",
+            Precision::F32 => "exact",
+            Precision::Bf16 | Precision::Q8 if options.rounds_products() => "bf16 products",
+            Precision::Bf16 | Precision::Q8 => "bf16",
         };
         let device = if options.device.is_cpu() { "cpu" } else { "gpu" };
         let frozen = Digest::new("vision features", 3)

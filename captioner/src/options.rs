@@ -1,9 +1,10 @@
 //! How a checkpoint is loaded: what its weights are kept in, and where it runs.
 
 use candle_core::Device;
+use fgd_kernels::Level;
 
 use super::error::{Error, Result};
-use super::weights::Precision;
+use super::weights::{Arithmetic, Precision};
 
 /// How a checkpoint is loaded.
 #[derive(Debug, Clone)]
@@ -12,6 +13,15 @@ pub struct LoadOptions {
     pub precision: Precision,
     /// Where it runs.
     pub device: Device,
+}
+
+impl LoadOptions {
+    /// Whether this CPU multiplies rounded numbers for these options, which another CPU may not.
+    pub(crate) fn rounds_products(&self) -> bool {
+        self.device.is_cpu()
+            && self.precision.arithmetic() == Arithmetic::Bf16
+            && Level::current().has_bf16()
+    }
 }
 
 impl Default for LoadOptions {

@@ -101,7 +101,7 @@ impl Layer {
             x = crossattention.forward(&x, image)?;
         }
         let wide = self.intermediate_query.forward_activated(&x, self.activation)?;
-        self.output_norm.forward(&(self.output_query.forward(&wide)? + x)?)
+        self.output_norm.forward(&self.output_query.forward_added(&wide, &x)?)
     }
 }
 
@@ -125,7 +125,7 @@ impl Attention {
         let k = heads(&self.key.forward(source)?, self.heads)?;
         let v = heads(&self.value.forward(source)?, self.heads)?;
         let scale = (q.dim(3)? as f32).powf(-0.5);
-        let mixed = self.dense.forward(&attention(&q, &k, &v, scale, None, None)?)?;
-        self.norm.forward(&(mixed + x)?)
+        let mixed = attention(&q, &k, &v, scale, None, None)?;
+        self.norm.forward(&self.dense.forward_added(&mixed, x)?)
     }
 }

@@ -102,9 +102,10 @@ impl Layer {
     }
 
     fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        let x = (x + self.self_attention(&self.layer_norm1.forward(x)?)?)?;
+        let mixed = self.self_attention(&self.layer_norm1.forward(x)?)?;
+        let x = self.projection.forward_added(&mixed, x)?;
         let hidden = self.fc1.forward_activated(&self.layer_norm2.forward(&x)?, self.activation)?;
-        Ok((x + self.fc2.forward(&hidden)?)?)
+        self.fc2.forward_added(&hidden, &x)
     }
 
     fn self_attention(&self, x: &Tensor) -> Result<Tensor> {
@@ -113,6 +114,6 @@ impl Layer {
         let qkv = self.qkv.forward(x)?.reshape((batch, length, 3, self.heads, dim))?;
         let part = |i: usize| qkv.narrow(2, i, 1)?.squeeze(2)?.transpose(1, 2);
         let (q, k, v) = (part(0)?, part(1)?, part(2)?);
-        self.projection.forward(&attention(&q, &k, &v, (dim as f32).powf(-0.5), None, None)?)
+        attention(&q, &k, &v, (dim as f32).powf(-0.5), None, None)
     }
 }

@@ -50,7 +50,7 @@ pub fn float_problem(level: Level) -> Vec<f32> {
         epsilon: 1e-12,
     };
     let sums = output.clone();
-    level.layer_norm(&norm, &sums, &mut output);
+    level.layer_norm(&norm, width, &sums, &mut output);
     level.attention(Attention {
         qkv: &mut output,
         tokens: rows,

@@ -1,5 +1,5 @@
 //! Attention among the tokens of one caption: softmax(Q·Kᵀ/√d)·V, head by head (Vaswani et al. 2017,
-//! arXiv:1706.03762).
+//! arXiv:1706.03762). [`head`](super::head) has queries and keys of their own.
 
 use super::activation::exp;
 use super::lanes::{Isa, LANES, Lanes};
@@ -11,9 +11,13 @@ use super::tile::Tile;
 #[derive(Default)]
 pub struct Scratch {
     /// Keys of one head, [head width × tokens].
-    keys: Buffer,
+    pub(super) keys: Buffer,
     /// Scores of one head, [tokens × tokens].
-    scores: Buffer,
+    pub(super) scores: Buffer,
+    /// Values of one head, padded to whole vectors.
+    pub(super) values: Buffer,
+    /// Context of one head, likewise; before that, some keys that are to be transposed.
+    pub(super) context: Buffer,
 }
 
 /// The tokens of one caption.
@@ -121,11 +125,22 @@ unsafe fn transpose(from: *const f32, stride: usize, tokens: usize, width: usize
 /// One column of tiles over all rows.
 #[inline(always)]
 unsafe fn multiply<I: Isa>(isa: I, rows: usize, tile: impl Fn(usize) -> Tile) {
+    // SAFETY: handed on from the caller.
+    unsafe { multiply_wide::<I, 1>(isa, rows, tile) };
+}
+
+/// One column of tiles, `V` vectors wide, over all rows.
+#[inline(always)]
+pub(super) unsafe fn multiply_wide<I: Isa, const V: usize>(
+    isa: I,
+    rows: usize,
+    tile: impl Fn(usize) -> Tile,
+) {
     let mut row = 0;
     while row < rows {
         let height = I::ROWS.min(rows - row);
         // SAFETY: handed on from the caller.
-        unsafe { tile(row).run_height::<I, 1>(isa, height, false) };
+        unsafe { tile(row).run_height::<I, V>(isa, height, false) };
         row += height;
     }
 }
@@ -133,7 +148,7 @@ unsafe fn multiply<I: Isa>(isa: I, rows: usize, tile: impl Fn(usize) -> Tile) {
 /// softmax(scale · x) over the first `tokens` of a padded row, in place; the largest score is taken away first, so
 /// no score is too large. The padding becomes 0.
 #[inline(always)]
-unsafe fn softmax<I: Isa>(isa: I, x: *mut f32, tokens: usize, scale: f32) {
+pub(super) unsafe fn softmax<I: Isa>(isa: I, x: *mut f32, tokens: usize, scale: f32) {
     let padded = round_up(tokens);
     let last = padded - LANES;
     let real: [f32; LANES] = std::array::from_fn(|i| f32::from(u8::from(last + i < tokens)));

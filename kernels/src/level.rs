@@ -3,7 +3,7 @@
 use std::fmt;
 
 #[cfg(target_arch = "x86_64")]
-use super::lanes::{Avx2, Avx512};
+use super::lanes::{Avx2, Avx512, BF16, VNNI};
 use super::lanes::{Isa, LANES, Portable};
 
 /// A body that is compiled once for every instruction set.
@@ -43,9 +43,11 @@ enum Set {
     #[cfg(target_arch = "x86_64")]
     Avx2(Avx2),
     #[cfg(target_arch = "x86_64")]
-    Avx512(Avx512<false>),
+    Avx512(Avx512<0>),
     #[cfg(target_arch = "x86_64")]
-    Vnni(Avx512<true>),
+    Vnni(Avx512<VNNI>),
+    #[cfg(target_arch = "x86_64")]
+    Bf16(Avx512<BF16>),
 }
 
 impl Level {
@@ -56,6 +58,7 @@ impl Level {
     pub fn available() -> impl Iterator<Item = Level> {
         #[cfg(target_arch = "x86_64")]
         let vectors = [
+            Avx512::detect().map(Set::Bf16),
             Avx512::detect().map(Set::Vnni),
             Avx512::detect().map(Set::Avx512),
             Avx2::detect().map(Set::Avx2),
@@ -72,7 +75,7 @@ impl Level {
             #[cfg(target_arch = "x86_64")]
             Set::Avx2(_) => "avx2",
             #[cfg(target_arch = "x86_64")]
-            Set::Avx512(_) | Set::Vnni(_) => "avx512",
+            Set::Avx512(_) | Set::Vnni(_) | Set::Bf16(_) => "avx512",
         }
     }
 
@@ -80,9 +83,17 @@ impl Level {
     pub fn integer_name(self) -> &'static str {
         match self.0 {
             #[cfg(target_arch = "x86_64")]
-            Set::Vnni(_) => "vnni",
+            Set::Vnni(_) | Set::Bf16(_) => "vnni",
             _ => self.name(),
         }
+    }
+
+    /// Whether there are instructions for products of bf16, so that they are faster than those of f32.
+    pub fn has_bf16(self) -> bool {
+        #[cfg(target_arch = "x86_64")]
+        return matches!(self.0, Set::Bf16(_));
+        #[cfg(not(target_arch = "x86_64"))]
+        false
     }
 
     /// Runs a kernel in the version that was compiled for this level.
@@ -95,12 +106,17 @@ impl Level {
         }
         #[cfg(target_arch = "x86_64")]
         #[target_feature(enable = "avx512f,avx512bw,avx2,fma,f16c")]
-        fn avx512<K: Kernel>(kernel: K, isa: Avx512<false>) -> K::Output {
+        fn avx512<K: Kernel>(kernel: K, isa: Avx512<0>) -> K::Output {
             kernel.run(isa)
         }
         #[cfg(target_arch = "x86_64")]
         #[target_feature(enable = "avx512f,avx512bw,avx512vnni,avx2,fma,f16c")]
-        fn vnni<K: Kernel>(kernel: K, isa: Avx512<true>) -> K::Output {
+        fn vnni<K: Kernel>(kernel: K, isa: Avx512<VNNI>) -> K::Output {
+            kernel.run(isa)
+        }
+        #[cfg(target_arch = "x86_64")]
+        #[target_feature(enable = "avx512f,avx512bw,avx512vnni,avx512bf16,avx2,fma,f16c")]
+        fn bf16<K: Kernel>(kernel: K, isa: Avx512<BF16>) -> K::Output {
             kernel.run(isa)
         }
         match self.0 {
@@ -114,6 +130,9 @@ impl Level {
             #[cfg(target_arch = "x86_64")]
             // SAFETY: as above.
             Set::Vnni(isa) => unsafe { vnni(kernel, isa) },
+            #[cfg(target_arch = "x86_64")]
+            // SAFETY: as above.
+            Set::Bf16(isa) => unsafe { bf16(kernel, isa) },
         }
     }
 
@@ -154,10 +173,14 @@ mod tests {
     #[test]
     fn levels_that_cannot_run_here_are_named() {
         let names: Vec<_> = Level::available().map(Level::integer_name).collect();
-        for name in ["vnni", "avx512", "avx2"] {
-            if !names.contains(&name) {
-                eprintln!("SKIPPED: this CPU has no {name}; its kernels are not tested here");
-            }
+        let lacking =
+            |name| eprintln!("SKIPPED: this CPU has no {name}; its kernels are not tested here");
+        ["vnni", "avx512", "avx2"]
+            .into_iter()
+            .filter(|name| !names.contains(name))
+            .for_each(lacking);
+        if !Level::available().any(Level::has_bf16) {
+            lacking("avx512_bf16");
         }
         assert_eq!(names.last(), Some(&"portable"));
     }

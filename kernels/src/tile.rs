@@ -1,6 +1,7 @@
 //! One tile of a product: a few rows against one or two vectors of columns, whose sums stay in registers.
 
 use super::activation::{self, Activation};
+use super::element::Element;
 use super::lanes::{Isa, LANES, Lanes};
 
 /// What happens to an element once its sum is complete.
@@ -20,17 +21,17 @@ pub enum Finish<'a> {
 const UNROLL: usize = 4;
 
 /// c (+)= a · b for a few rows and `V` vectors of columns.
-pub struct Tile {
-    pub a: *const f32,
+pub struct Tile<T = f32> {
+    pub a: *const T,
     pub a_stride: usize,
-    pub b: *const f32,
+    pub b: *const T,
     pub b_stride: usize,
     pub depth: usize,
     pub c: *mut f32,
     pub c_stride: usize,
 }
 
-impl Tile {
+impl<T: Element> Tile<T> {
     /// Picks the tile of this height, at most `I::ROWS`.
     ///
     /// # Safety
@@ -86,20 +87,20 @@ impl Tile {
     unsafe fn step<I: Isa, const R: usize, const V: usize>(
         &self,
         isa: I,
-        a: *const f32,
-        b: *const f32,
+        a: *const T,
+        b: *const T,
         sums: &mut [[I::F32; V]; R],
     ) {
         // SAFETY: the caller vouches for the pointers.
         unsafe {
-            let mut columns = [isa.splat(0.0); V];
+            let mut columns = [T::default().splat(isa); V];
             for (v, column) in columns.iter_mut().enumerate() {
-                *column = isa.load(b.add(v * LANES));
+                *column = T::load(isa, b.add(v * LANES));
             }
             for (r, sums) in sums.iter_mut().enumerate() {
-                let row = isa.splat(*a.add(r * self.a_stride));
+                let row = (*a.add(r * self.a_stride)).splat(isa);
                 for (sum, column) in sums.iter_mut().zip(columns) {
-                    *sum = row.mul_add(column, *sum);
+                    *sum = T::mul_add::<I>(row, column, *sum);
                 }
             }
         }

@@ -1,23 +1,24 @@
 //! The transpose that packs weights: sixteen rows become sixteen lanes.
 
+use super::element::Element;
 use super::lanes::{Isa, LANES};
 use super::level::{Kernel, Level};
 
 impl Level {
     /// Transposes `block` [16 × width] into `out`: element (row, i) goes to `out[i * stride + row]`. `width` is a multiple of
     /// 8.
-    pub fn transpose(self, block: &[f32], out: &mut [f32], stride: usize) {
-        self.run(Transpose { block, out, stride });
+    pub fn transpose<T: Element>(self, block: &[T], out: &mut [T], stride: usize) {
+        T::transpose(self, block, out, stride);
     }
 }
 
-struct Transpose<'a> {
-    block: &'a [f32],
-    out: &'a mut [f32],
-    stride: usize,
+pub(super) struct Transpose<'a, T> {
+    pub block: &'a [T],
+    pub out: &'a mut [T],
+    pub stride: usize,
 }
 
-impl Kernel for Transpose<'_> {
+impl<T: Element> Kernel for Transpose<'_, T> {
     type Output = ();
 
     #[inline(always)]
@@ -29,8 +30,11 @@ impl Kernel for Transpose<'_> {
         assert!(width == 0 || last.is_some_and(|at| at < out.len() && out.len() - at >= LANES));
         #[cfg(target_arch = "x86_64")]
         if isa.avx2().is_some() {
-            // SAFETY: there is a proof of the features; the sizes were asserted.
-            return unsafe { avx2::whole_blocks(block, out, stride) };
+            // SAFETY: there is a proof of the features; the sizes were asserted. Elements have the size of f32, and are
+            // only moved.
+            return unsafe {
+                avx2::whole_blocks(block.as_ptr().cast(), width, out.as_mut_ptr().cast(), stride);
+            };
         }
         let _ = isa;
         for (row, values) in block.chunks(width.max(1)).enumerate() {
@@ -47,18 +51,17 @@ mod avx2 {
 
     /// # Safety
     /// AVX2 is present; `block` is [16 × width], `width` a multiple of 8, and `out` holds 16 values at every multiple of
-    /// `stride` below `width · stride`.
+    /// `stride` below `width · stride`. Values are any four bytes.
     #[target_feature(enable = "avx2,fma,f16c")]
-    pub unsafe fn whole_blocks(block: &[f32], out: &mut [f32], stride: usize) {
-        let width = block.len() / 16;
+    pub unsafe fn whole_blocks(block: *const f32, width: usize, out: *mut f32, stride: usize) {
         for first in [0, 8] {
             for i in (0..width).step_by(8) {
                 // SAFETY: rows first..first + 8 and columns i..i + 8 lie inside the block; the caller vouches for `out`.
                 unsafe {
-                    let from = block.as_ptr().add(first * width + i);
+                    let from = block.add(first * width + i);
                     let rows: [__m256; 8] =
                         std::array::from_fn(|row| _mm256_loadu_ps(from.add(row * width)));
-                    let to = out.as_mut_ptr().add(i * stride + first);
+                    let to = out.add(i * stride + first);
                     for (column, values) in transposed(rows).into_iter().enumerate() {
                         _mm256_storeu_ps(to.add(column * stride), values);
                     }

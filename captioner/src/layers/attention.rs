@@ -1,14 +1,17 @@
 //! softmax(q·kᵀ·scale + bias + mask)·v (<https://arxiv.org/abs/1706.03762>), one head at a time on the CPU.
 //!
-//! On the host every (image, head) pair is one task: its score matrix stays in that thread's cache, and views into a
-//! fused projection or a preallocated cache are read where they are, without a copy.
+//! On the host some queries of an image are one task, head after head: scores stay in that thread's cache, views into a fused
+//! projection or a preallocated cache are read where they are, and the context is written where it belongs.
 
-use candle_core::{DType, Device, Layout, Storage, Tensor};
-use fgd_kernels::Level;
-use gemm::Parallelism;
+use candle_core::{DType, Device, Layout, Tensor};
+use fgd_kernels::{Head, Level, Scratch, Strided};
 use rayon::prelude::*;
 
+use super::host;
 use crate::error::Result;
+
+/// Queries in a task: whole tiles of every instruction set.
+const QUERIES: usize = 132;
 
 /// Which keys each batch row may attend to: [batch, keys], 0 where it may, −∞ where it may not. Every row has a key.
 pub type Mask = Tensor;
@@ -30,11 +33,10 @@ pub fn attention(
     mask: Option<&Mask>,
 ) -> Result<Tensor> {
     let (batch, heads, queries, dim) = q.dims4()?;
-    let out = if q.device().is_cpu() {
-        on_host(q, k, v, scale, bias, mask)?
-    } else {
-        with_candle(q, k, v, scale, bias, mask)?
-    };
+    if q.device().is_cpu() {
+        return on_host(q, k, v, scale, bias, mask);
+    }
+    let out = with_candle(q, k, v, scale, bias, mask)?;
     Ok(out.transpose(1, 2)?.reshape((batch, queries, heads * dim))?)
 }
 
@@ -75,26 +77,34 @@ fn on_host(
     let (qs, ks, vs) = (q.storage_and_layout(), k.storage_and_layout(), v.storage_and_layout());
     let (q, k, v) = (Views::new(&qs.0, qs.1)?, Views::new(&ks.0, ks.1)?, Views::new(&vs.0, vs.1)?);
 
-    let mut out = vec![0f32; batch * heads * queries * dim];
-    out.par_chunks_mut(queries * dim).enumerate().for_each_init(
-        || vec![0f32; queries * keys],
-        |scores, (index, out)| {
-            let (b, h) = (index / heads, index % heads);
-            scores_of(&q.at(b, h), &k.at(b, h), scale, scores);
-            for (i, row) in scores.chunks_mut(keys).enumerate() {
-                if let Some(bias) = &bias {
-                    let start = (h * queries + i) * keys;
-                    row.iter_mut().zip(&bias[start..]).for_each(|(s, b)| *s += b);
-                }
-                if let Some(mask) = &mask {
-                    row.iter_mut().zip(&mask[b * keys..]).for_each(|(s, m)| *s += m);
-                }
-                softmax(row);
-            }
-            mix(scores, &v.at(b, h), out);
-        },
-    );
-    Ok(Tensor::from_vec(out, (batch, heads, queries, dim), &Device::Cpu)?)
+    let width = heads * dim;
+    let mut out = vec![0f32; batch * queries * width];
+    let tasks = out.par_chunks_mut(queries * width).enumerate().flat_map(|(image, out)| {
+        let pieces = out.par_chunks_mut(QUERIES * width).enumerate();
+        pieces.map(move |(piece, out)| (image, piece * QUERIES, out))
+    });
+    tasks.for_each_init(Scratch::default, |scratch, (image, first, out)| {
+        let rows = out.len() / width;
+        for head in 0..heads {
+            let bias = bias.as_ref().map(|bias| {
+                let start = (head * queries + first) * keys;
+                &bias[start..start + rows * keys]
+            });
+            Level::current().attend(Head {
+                query: q.rows(image, head, first),
+                key: k.rows(image, head, 0),
+                value: v.rows(image, head, 0),
+                sizes: [rows, keys, dim],
+                scale,
+                bias,
+                mask: mask.as_ref().map(|mask| &mask[image * keys..][..keys]),
+                output: &mut out[head * dim..],
+                output_stride: width,
+                scratch,
+            });
+        }
+    });
+    Ok(Tensor::from_vec(out, (batch, queries, width), &Device::Cpu)?)
 }
 
 /// The tensor itself if its innermost dimension is dense, else a dense copy.
@@ -109,99 +119,17 @@ struct Views<'a> {
     layout: &'a Layout,
 }
 
-/// One of them: row `i` starts at `i * stride`.
-struct View<'a> {
-    values: &'a [f32],
-    rows: usize,
-    dim: usize,
-    stride: usize,
-}
-
 impl<'a> Views<'a> {
-    fn new(storage: &'a Storage, layout: &'a Layout) -> Result<Self> {
-        match storage {
-            Storage::Cpu(cpu) => Ok(Self { values: cpu.as_slice::<f32>()?, layout }),
-            _ => {
-                Err(candle_core::Error::Msg("host attention was given a device tensor".into())
-                    .into())
-            }
-        }
+    fn new(storage: &'a candle_core::Storage, layout: &'a Layout) -> Result<Self> {
+        Ok(Self { values: host::of(storage)?, layout })
     }
 
-    fn at(&self, batch: usize, head: usize) -> View<'a> {
-        let (dims, stride) = (self.layout.dims(), self.layout.stride());
-        let start = self.layout.start_offset() + batch * stride[0] + head * stride[1];
-        let (rows, dim, stride) = (dims[2], dims[3], stride[2]);
-        let end = start + (rows - 1) * stride + dim;
-        View { values: &self.values[start..end], rows, dim, stride }
+    /// The rows of one of them from `first` on.
+    fn rows(&self, image: usize, head: usize, first: usize) -> Strided<'a> {
+        let stride = self.layout.stride();
+        let start = image * stride[0] + head * stride[1] + first * stride[2];
+        Strided { values: &self.values[self.layout.start_offset() + start..], stride: stride[2] }
     }
-}
-
-/// scores [queries, keys] = scale · q·kᵀ.
-fn scores_of(q: &View, k: &View, scale: f32, scores: &mut [f32]) {
-    assert!(q.dim == k.dim && scores.len() == q.rows * k.rows);
-    // SAFETY: a `View` holds all its rows, and `scores` has queries · keys elements.
-    unsafe {
-        gemm::gemm(
-            q.rows,
-            k.rows,
-            q.dim,
-            scores.as_mut_ptr(),
-            1,
-            k.rows as isize,
-            false,
-            q.values.as_ptr(),
-            1,
-            q.stride as isize,
-            k.values.as_ptr(),
-            k.stride as isize,
-            1,
-            0.0,
-            scale,
-            false,
-            false,
-            false,
-            Parallelism::None,
-        );
-    }
-}
-
-/// out [queries, dim] = weights [queries, keys] · v.
-fn mix(weights: &[f32], v: &View, out: &mut [f32]) {
-    let queries = out.len() / v.dim;
-    assert!(weights.len() == queries * v.rows && out.len() == queries * v.dim);
-    // SAFETY: a `View` holds all its rows; the other two have the lengths just asserted.
-    unsafe {
-        gemm::gemm(
-            queries,
-            v.dim,
-            v.rows,
-            out.as_mut_ptr(),
-            1,
-            v.dim as isize,
-            false,
-            weights.as_ptr(),
-            1,
-            v.rows as isize,
-            v.values.as_ptr(),
-            1,
-            v.stride as isize,
-            0.0,
-            1.0,
-            false,
-            false,
-            false,
-            Parallelism::None,
-        );
-    }
-}
-
-fn softmax(row: &mut [f32]) {
-    let largest = row.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-    row.iter_mut().for_each(|s| *s -= largest);
-    Level::current().exp(row);
-    let scale = 1.0 / row.iter().sum::<f32>();
-    row.iter_mut().for_each(|s| *s *= scale);
 }
 
 #[cfg(test)]
@@ -221,7 +149,7 @@ mod tests {
     /// Dense tensors, strided views as projections and caches give them, bias and mask.
     #[test]
     fn the_host_path_agrees_with_candles_operations() {
-        for (queries, keys) in [(1, 1), (1, 9), (5, 7), (40, 40)] {
+        for (queries, keys) in [(1, 1), (1, 9), (5, 7), (40, 40), (140, 40)] {
             let q = tensor((2, 3, queries, 8), 0.1);
             // A cache longer than what is filled, and a projection seen as heads.
             let k = tensor((2, 3, keys + 4, 8), 0.2).narrow(2, 0, keys).unwrap();
@@ -237,6 +165,7 @@ mod tests {
             {
                 let host = on_host(&q, &k, &v, 0.3, bias, mask).unwrap();
                 let candle = with_candle(&q, &k, &v, 0.3, bias, mask).unwrap();
+                let candle = candle.transpose(1, 2).unwrap().reshape(host.shape()).unwrap();
                 assert!(
                     largest_difference(&host, &candle) < 2e-6,
                     "{queries} queries, {keys} keys"

@@ -3,17 +3,19 @@
 use std::sync::Arc;
 
 use candle_core::{DType, Device, Tensor};
-use fgd_kernels::{Activation, Level};
+use fgd_kernels::Activation;
 
 use super::activation::activated;
+use super::host;
 use crate::error::Result;
-use crate::weights::{HostMatrix, Matrix, Scope, product};
+use crate::weights::{After, Arithmetic, HostMatrix, Matrix, Scope, With, product};
 
 /// A dense layer; the weight may be kept in any form of [`crate::weights`].
 pub struct Linear {
     weight: Matrix,
     bias: Option<Tensor>,
     host_bias: Vec<f32>,
+    arithmetic: Arithmetic,
 }
 
 impl Linear {
@@ -35,12 +37,13 @@ impl Linear {
             (Matrix::Host(_), Some(bias)) => bias.to_dtype(DType::F32)?.to_vec1()?,
             _ => Vec::new(),
         };
-        Ok(Self { weight, bias, host_bias })
+        Ok(Self { weight, bias, host_bias, arithmetic: scope.precision().arithmetic() })
     }
 
-    /// A layer around an existing matrix.
-    pub fn from_matrix(weight: Matrix) -> Self {
-        Self { weight, bias: None, host_bias: Vec::new() }
+    /// A layer around an existing matrix, computed as those of `scope`.
+    pub fn from_matrix(weight: Matrix, scope: &Scope) -> Self {
+        let arithmetic = scope.precision().arithmetic();
+        Self { weight, bias: None, host_bias: Vec::new(), arithmetic }
     }
 
     /// The weight, where it is on the host.
@@ -53,28 +56,53 @@ impl Linear {
 
     /// x [.., inputs] → [.., outputs].
     pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        self.apply(x, None)
+        self.apply(x, None, None)
     }
 
     /// The activation of [`Self::forward`], in the same pass over the result.
     pub fn forward_activated(&self, x: &Tensor, activation: Activation) -> Result<Tensor> {
-        self.apply(x, Some(activation))
+        self.apply(x, Some(activation), None)
     }
 
-    fn apply(&self, x: &Tensor, activation: Option<Activation>) -> Result<Tensor> {
+    /// [`Self::forward`] + `residual`, in the same pass over the result.
+    pub fn forward_added(&self, x: &Tensor, residual: &Tensor) -> Result<Tensor> {
+        self.apply(x, None, Some(With::Sum(residual)))
+    }
+
+    /// [`Self::forward_activated`] · `gate`, in the same pass over the result.
+    pub fn forward_gated(
+        &self,
+        x: &Tensor,
+        activation: Activation,
+        gate: &Tensor,
+    ) -> Result<Tensor> {
+        self.apply(x, Some(activation), Some(With::Product(gate)))
+    }
+
+    fn apply(
+        &self,
+        x: &Tensor,
+        activation: Option<Activation>,
+        with: Option<With<&Tensor>>,
+    ) -> Result<Tensor> {
         match &self.weight {
             Matrix::Host(weight) => {
                 let mut shape = x.dims().to_vec();
                 if let Some(last) = shape.last_mut() {
                     *last = weight.rows();
                 }
-                let epilogue = |row: &mut [f32]| {
-                    row.iter_mut().zip(&self.host_bias).for_each(|(y, b)| *y += b);
-                    if let Some(activation) = activation {
-                        Level::current().activate(activation, row);
-                    }
+                let bias = &self.host_bias;
+                let y = |with: Option<With<&[f32]>>| {
+                    let after = After { bias, activation, with };
+                    host::values(x, |x| product(x, weight, self.arithmetic, after))
                 };
-                let y = on_host(x, |x| product(x, weight, epilogue))?;
+                let y = match with {
+                    Some(With::Sum(other)) => host::values(other, |v| y(Some(With::Sum(v))))??,
+                    Some(With::Product(other)) => {
+                        host::values(other, |v| y(Some(With::Product(v))))??
+                    }
+                    None => y(None)?,
+                };
                 Ok(Tensor::from_vec(y, shape, &Device::Cpu)?)
             }
             Matrix::Device(weight) => {
@@ -82,27 +110,15 @@ impl Linear {
                 if let Some(bias) = &self.bias {
                     y = y.broadcast_add(bias)?;
                 }
-                match activation {
-                    Some(activation) => Ok(activated(activation, &y)?),
-                    None => Ok(y),
+                if let Some(activation) = activation {
+                    y = activated(activation, &y)?;
                 }
+                Ok(match with {
+                    Some(With::Sum(other)) => (y + other)?,
+                    Some(With::Product(other)) => (y * other)?,
+                    None => y,
+                })
             }
         }
     }
-}
-
-/// Runs `f` on the values of an f32 host tensor, in row-major order.
-fn on_host<R>(x: &Tensor, f: impl FnOnce(&[f32]) -> R) -> Result<R> {
-    let x = x.contiguous()?;
-    let (storage, layout) = x.storage_and_layout();
-    let values = match &*storage {
-        candle_core::Storage::Cpu(cpu) => cpu.as_slice::<f32>()?,
-        _ => {
-            return Err(
-                candle_core::Error::Msg("a host layer was given a device tensor".into()).into()
-            );
-        }
-    };
-    let start = layout.start_offset();
-    Ok(f(&values[start..start + x.elem_count()]))
 }

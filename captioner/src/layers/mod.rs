@@ -2,6 +2,7 @@
 
 mod activation;
 mod attention;
+mod host;
 mod linear;
 mod norm;
 

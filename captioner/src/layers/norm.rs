@@ -1,30 +1,49 @@
 //! Normalisation layers; statistics in f32 whatever the activations are in.
 
-use candle_core::Tensor;
+use candle_core::{DType, Tensor};
+use fgd_kernels::{Buffer, Level, Norm, round_up};
+use rayon::prelude::*;
 
+use super::host;
 use crate::error::Result;
 use crate::weights::Scope;
+
+/// Rows that one task normalises.
+const ROWS: usize = 64;
 
 /// (x − mean) / √(var + ε) · weight + bias.
 pub struct LayerNorm {
     weight: Tensor,
     bias: Tensor,
-    eps: f32,
+    host: Norm,
 }
 
 impl LayerNorm {
     /// `weight` and `bias`, both `[size]`.
     pub fn load(scope: &Scope, size: usize, eps: f64) -> Result<Self> {
-        Ok(Self {
-            weight: scope.tensor("weight", &[size])?,
-            bias: scope.tensor("bias", &[size])?,
-            eps: eps as f32,
-        })
+        let [weight, bias] = ["weight", "bias"].map(|name| scope.tensor(name, &[size]));
+        let (weight, bias) = (weight?, bias?);
+        let padded = |x: &Tensor| -> Result<Buffer> {
+            let values: Vec<f32> = x.to_dtype(DType::F32)?.to_vec1()?;
+            Ok(Buffer::padded(&values, round_up(size)))
+        };
+        let host = Norm {
+            scale: padded(&weight)?,
+            shift: padded(&bias)?,
+            width: size,
+            epsilon: eps as f32,
+        };
+        Ok(Self { weight, bias, host })
     }
 
     /// Over the last dimension.
     pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        Ok(candle_nn::ops::layer_norm(&x.contiguous()?, &self.weight, &self.bias, self.eps)?)
+        if x.device().is_cpu() {
+            let width = self.host.width;
+            return by_rows(x, width, |x, y| Level::current().layer_norm(&self.host, width, x, y));
+        }
+        let x = x.contiguous()?;
+        Ok(candle_nn::ops::layer_norm(&x, &self.weight, &self.bias, self.host.epsilon)?)
     }
 }
 
@@ -32,16 +51,41 @@ impl LayerNorm {
 pub struct RmsNorm {
     pub(crate) weight: Tensor,
     pub(crate) eps: f32,
+    host: Vec<f32>,
 }
 
 impl RmsNorm {
     /// `weight` `[size]`.
     pub fn load(scope: &Scope, size: usize, eps: f64) -> Result<Self> {
-        Ok(Self { weight: scope.tensor("weight", &[size])?, eps: eps as f32 })
+        let weight = scope.tensor("weight", &[size])?;
+        let host = weight.to_dtype(DType::F32)?.to_vec1()?;
+        Ok(Self { weight, eps: eps as f32, host })
     }
 
     /// Over the last dimension.
     pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
+        if x.device().is_cpu() {
+            let normalise = |x: &[f32], y: &mut [f32]| {
+                Level::current().rms_norm(&self.host, self.eps, x, y);
+            };
+            return by_rows(x, self.host.len(), normalise);
+        }
         Ok(candle_nn::ops::rms_norm(&x.contiguous()?, &self.weight, self.eps)?)
     }
+}
+
+/// `normalise` over all rows of a host tensor, a few to each task.
+fn by_rows(
+    x: &Tensor,
+    width: usize,
+    normalise: impl Fn(&[f32], &mut [f32]) + Sync,
+) -> Result<Tensor> {
+    let y = host::values(x, |x| {
+        let mut y = vec![0f32; x.len()];
+        y.par_chunks_mut(ROWS * width)
+            .zip(x.par_chunks(ROWS * width))
+            .for_each(|(y, x)| normalise(x, y));
+        y
+    })?;
+    Ok(Tensor::from_vec(y, x.shape(), x.device())?)
 }

@@ -59,7 +59,7 @@ impl Plan<'_> {
         let options = captioner.options();
         let device = if options.device.is_cpu() { "cpu" } else { "cuda" };
         let identity = captioner.identity();
-        let settings = json!({
+        let mut settings = json!({
             "checkpoint_sha256": identity.checkpoint_sha256,
             "adapter_sha256": identity.adapter_sha256,
             "config_sha256": identity.config_sha256,
@@ -69,6 +69,9 @@ impl Plan<'_> {
             "generation": self.generation,
             "batch_size": self.batch_size,
         });
+        if options.rounds_products() {
+            settings["products"] = "bf16".into();
+        }
         match settings {
             Value::Object(map) => map,
             _ => Map::new(),

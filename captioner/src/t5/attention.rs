@@ -39,15 +39,16 @@ impl Attention {
         Ok((heads(&self.k.forward(x)?, self.heads)?, heads(&self.v.forward(x)?, self.heads)?))
     }
 
-    /// Attends and projects back: [batch, queries, d_model].
+    /// Attends, projects back and adds that to `x` [batch, queries, d_model].
     pub fn attend(
         &self,
+        x: &Tensor,
         q: &Tensor,
         k: &Tensor,
         v: &Tensor,
         bias: Option<&Tensor>,
         mask: Option<&Mask>,
     ) -> Result<Tensor> {
-        self.o.forward(&attention(q, k, v, 1.0, bias, mask)?)
+        self.o.forward_added(&attention(q, k, v, 1.0, bias, mask)?, x)
     }
 }

@@ -57,7 +57,7 @@ impl Decoder {
         } else {
             // Tied to the embedding.
             let size = [config.vocab_size, config.d_model];
-            Linear::from_matrix(language_model.pp("shared").matrix_for(&head, &size)?)
+            Linear::from_matrix(language_model.pp("shared").matrix_for(&head, &size)?, &head)
         };
         Ok(Self {
             position: PositionBias::load(
@@ -130,9 +130,9 @@ impl Decoder {
             let (keys, values) =
                 (layer.self_keys.narrow(2, 0, at + 1)?, layer.self_values.narrow(2, 0, at + 1)?);
             let q = block.self_attention.queries(&normed)?;
-            x = (x + block.self_attention.attend(&q, &keys, &values, Some(&bias), None)?)?;
-            x = (&x + self.cross(block, layer, &x, cache)?)?;
-            x = (&x + block.feed_forward.forward(&x)?)?;
+            x = block.self_attention.attend(&x, &q, &keys, &values, Some(&bias), None)?;
+            x = self.cross(block, layer, &x, cache)?;
+            x = block.feed_forward.forward(&x)?;
         }
         cache.length += 1;
         let hidden = self.final_layer_norm.forward(&x)?.squeeze(1)?;
@@ -143,7 +143,8 @@ impl Decoder {
         self.lm_head.forward(&hidden)
     }
 
-    /// The rows of one prompt are so many queries to the same keys, so these are never repeated per row.
+    /// x and what cross-attention adds to it. The rows of one prompt are so many queries to the same keys, so these are never
+    /// repeated per row.
     fn cross(
         &self,
         block: &Block,
@@ -156,20 +157,22 @@ impl Decoder {
         let attention = &block.cross_attention;
         let each = cache.rows[0];
         if cache.rows.iter().all(|rows| *rows == each) {
-            let q = attention.queries(&normed.reshape((rows / each, each, width))?)?;
+            let by_prompt = (rows / each, each, width);
+            let q = attention.queries(&normed.reshape(by_prompt)?)?;
             let (keys, values) = (&layer.cross_keys, &layer.cross_values);
-            let mixed = attention.attend(&q, keys, values, None, cache.mask.as_ref())?;
+            let x = x.reshape(by_prompt)?;
+            let mixed = attention.attend(&x, &q, keys, values, None, cache.mask.as_ref())?;
             return Ok(mixed.reshape((rows, 1, width))?);
         }
         let mut from = 0;
         let mut mixed = Vec::with_capacity(cache.rows.len());
         for (prompt, rows) in cache.rows.iter().enumerate() {
-            let own = normed.narrow(0, from, *rows)?.reshape((1, *rows, width))?;
+            let own = |x: &Tensor| x.narrow(0, from, *rows)?.reshape((1, *rows, width));
             let keys = layer.cross_keys.narrow(0, prompt, 1)?;
             let values = layer.cross_values.narrow(0, prompt, 1)?;
             let mask = cache.mask.as_ref().map(|mask| mask.narrow(0, prompt, 1)).transpose()?;
-            let q = attention.queries(&own)?;
-            mixed.push(attention.attend(&q, &keys, &values, None, mask.as_ref())?);
+            let q = attention.queries(&own(&normed)?)?;
+            mixed.push(attention.attend(&own(x)?, &q, &keys, &values, None, mask.as_ref())?);
             from += rows;
         }
         Ok(Tensor::cat(&mixed, 1)?.reshape((rows, 1, width))?)

@@ -70,8 +70,8 @@ impl Encoder {
             let normed = block.layer_norm.forward(&x)?;
             let q = block.attention.queries(&normed)?;
             let (k, v) = block.attention.keys_values(&normed)?;
-            x = (x + block.attention.attend(&q, &k, &v, Some(&bias), mask)?)?;
-            x = (&x + block.feed_forward.forward(&x)?)?;
+            x = block.attention.attend(&x, &q, &k, &v, Some(&bias), mask)?;
+            x = block.feed_forward.forward(&x)?;
         }
         self.final_layer_norm.forward(&x)
     }

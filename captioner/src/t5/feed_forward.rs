@@ -8,7 +8,7 @@ use crate::error::Result;
 use crate::layers::{Linear, RmsNorm};
 use crate::weights::Scope;
 
-/// Norm, projection up, activation, projection down; the residual is the caller's.
+/// Norm, projection up, activation, projection down, added to what went in.
 pub struct FeedForward {
     pub(crate) layer_norm: RmsNorm,
     pub(crate) wi: Linear,
@@ -39,11 +39,13 @@ impl FeedForward {
 
     /// [.., d_model] → [.., d_model].
     pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        let x = self.layer_norm.forward(x)?;
-        let mut hidden = self.wi.forward_activated(&x, self.activation)?;
-        if let Some(gate) = &self.gate {
-            hidden = (hidden * gate.forward(&x)?)?;
-        }
-        self.wo.forward(&hidden)
+        let normed = self.layer_norm.forward(x)?;
+        let hidden = match &self.gate {
+            Some(gate) => {
+                self.wi.forward_gated(&normed, self.activation, &gate.forward(&normed)?)?
+            }
+            None => self.wi.forward_activated(&normed, self.activation)?,
+        };
+        self.wo.forward_added(&hidden, x)
     }
 }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::dropout::Dropout;
 use super::lora::{Gradients, Lora};
 use super::multiply::{View, add, multiply_all, product_of};
-use crate::weights::{HostMatrix, product, product_back};
+use crate::weights::{After, Arithmetic, HostMatrix, product, product_back};
 
 /// What all layers of a pass share.
 #[derive(Clone, Copy)]
@@ -35,7 +35,7 @@ impl Layer {
 
     /// x [rows, inputs] → [rows, outputs]; `keys` names the rows for dropout.
     pub fn forward(&self, pass: Pass, x: &[f32], keys: &[u64]) -> Vec<f32> {
-        let mut y = product(x, &self.weight, |_| {});
+        let mut y = product(x, &self.weight, Arithmetic::F32, After::default());
         if let Some(module) = self.module {
             let (a, b, scale) = self.factors(pass, module);
             let x = pass.dropout.of(module as u64, keys, x);

@@ -193,6 +193,11 @@ impl<'a> Scope<'a> {
         self
     }
 
+    /// What matrices are kept in here.
+    pub fn precision(&self) -> Precision {
+        self.precision
+    }
+
     /// Where tensors are put.
     pub fn device(&self) -> &Device {
         &self.loader.device

@@ -16,6 +16,7 @@ use rayon::prelude::*;
 use safetensors::Dtype;
 
 use super::files::Entry;
+use super::product::Arithmetic;
 
 /// What weights are kept in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
@@ -24,10 +25,21 @@ use super::files::Entry;
 pub enum Precision {
     /// Nothing is rounded: weights as on disk, arithmetic in f32.
     F32,
-    /// Weights rounded to bf16; arithmetic in f32 on a CPU, in bf16 on a GPU.
+    /// Weights rounded to bf16, and what is multiplied with them too: on a GPU, and on CPUs that multiply bf16. Other CPUs
+    /// compute in f32.
     Bf16,
-    /// The decoder and the output layer in 8 bits (blocks of 32 with one scale), the rest as in `f32`. CPU only.
+    /// The decoder and the output layer in 8 bits (blocks of 32 with one scale), the rest as in `bf16`. CPU only.
     Q8,
+}
+
+impl Precision {
+    /// What products on a CPU are made of.
+    pub(crate) fn arithmetic(self) -> Arithmetic {
+        match self {
+            Precision::F32 => Arithmetic::F32,
+            Precision::Bf16 | Precision::Q8 => Arithmetic::Bf16,
+        }
+    }
 }
 
 /// Elements in a mapped file or in memory.

@@ -20,5 +20,6 @@ pub(crate) use loader::is_ignorable;
 pub use loader::{LoadProgress, Loader, Scope};
 pub use matrix::{HostMatrix, Matrix, Precision};
 pub use merge::merge;
-pub(super) use product::{product, product_back};
+pub(crate) use product::Arithmetic;
+pub(super) use product::{After, With, product, product_back};
 pub(crate) use write::{Header, put_f32, write_tensors};

@@ -1,7 +1,8 @@
-use fgd_kernels::Q8_BLOCK;
+use fgd_kernels::{Activation, Level, Q8_BLOCK};
+use half::bf16;
 
 use super::matrix::{HostMatrix, Precision};
-use super::product::product;
+use super::product::{After, Arithmetic, product};
 
 /// A few thousand different numbers around zero, the same every time.
 fn numbers(count: usize, seed: u64) -> Vec<f32> {
@@ -37,7 +38,7 @@ fn products_are_right_in_every_form_and_for_every_number_of_rows() {
             let x = numbers(m * k, 5 + m as u64);
             for precision in [Precision::F32, Precision::Bf16, Precision::Q8] {
                 let matrix = HostMatrix::from_f32(w.clone(), n, k).rounded(precision);
-                let ours = product(&x, &matrix, |_| {});
+                let ours = product(&x, &matrix, Arithmetic::F32, After::default());
                 let exact = reference(&x, &matrix.to_f32(), k);
                 assert_close(&ours, &exact, k, &format!("[{m}, {k}]·[{n}, {k}]ᵀ {precision:?}"));
             }
@@ -45,18 +46,36 @@ fn products_are_right_in_every_form_and_for_every_number_of_rows() {
     }
 }
 
+/// Where the CPU multiplies bf16: products of rounded numbers, exact but for the sums in f32. Elsewhere as in f32.
 #[test]
-fn the_epilogue_sees_whole_rows_once() {
-    let (m, n, k) = (37, 50, 8);
+fn products_of_rounded_numbers_are_right() {
+    let rounds = Level::current().has_bf16();
+    let round = |x: f32| if rounds { bf16::from_f32(x).to_f32() } else { x };
+    for (n, k) in [(7, 5), (40, 40), (33, 64), (65, 257), (40, 900)] {
+        let (w, x) = (numbers(n * k, 3), numbers(40 * k, 5));
+        for precision in [Precision::F32, Precision::Bf16, Precision::Q8] {
+            let matrix = HostMatrix::from_f32(w.clone(), n, k).rounded(precision);
+            let ours = product(&x, &matrix, Arithmetic::Bf16, After::default());
+            let [x, w] =
+                [&x, &matrix.to_f32()].map(|v| v.iter().copied().map(round).collect::<Vec<_>>());
+            assert_close(&ours, &reference(&x, &w, k), k, &format!("[{n}, {k}]ᵀ {precision:?}"));
+        }
+    }
+}
+
+#[test]
+fn bias_and_activation_follow_the_product() {
+    let (n, k) = (50, 8);
     let matrix = HostMatrix::from_f32(numbers(n * k, 1), n, k);
-    let x = numbers(m * k, 2);
-    let plain = product(&x, &matrix, |_| {});
-    let changed = product(&x, &matrix, |row| {
-        assert_eq!(row.len(), n);
-        row.iter_mut().enumerate().for_each(|(i, v)| *v += i as f32);
-    });
-    for (i, (a, b)) in plain.iter().zip(&changed).enumerate() {
-        assert_eq!(a + (i % n) as f32, *b);
+    let bias = numbers(n, 7);
+    for (m, arithmetic) in [(3, Arithmetic::F32), (37, Arithmetic::F32), (37, Arithmetic::Bf16)] {
+        let x = numbers(m * k, 2);
+        let plain = product(&x, &matrix, arithmetic, After::default());
+        let after = After { bias: &bias, activation: Some(Activation::Relu), ..After::default() };
+        let changed = product(&x, &matrix, arithmetic, after);
+        for (i, (a, b)) in plain.iter().zip(&changed).enumerate() {
+            assert_eq!((a + bias[i % n]).max(0.0), *b, "{m} rows, {arithmetic:?}");
+        }
     }
 }
 

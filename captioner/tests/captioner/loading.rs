@@ -1,7 +1,10 @@
 //! Loading: every form a checkpoint comes in.
 
+use std::collections::HashMap;
+
 use candle_core::{DType, Device, Tensor};
 use fgd_captioner::{Captioner, LoadOptions, Precision, SpecialTokens};
+use fgd_kernels::Level;
 use serde_json::{Value, json};
 
 use super::checkpoint::*;
@@ -44,12 +47,21 @@ fn lower_precisions_stay_near_and_are_not_the_same() {
     }
 }
 
+/// Rounding weights to bf16 changes nothing in a checkpoint of bf16; where the CPU multiplies bf16, what is multiplied with
+/// them is rounded too, whatever the checkpoint.
 #[test]
-fn rounding_to_bf16_changes_nothing_in_a_bf16_checkpoint() {
-    let stored =
-        checkpoint(|all| all.values_mut().for_each(|t| *t = t.to_dtype(DType::BF16).unwrap()));
-    let a = logits(&load(stored.path(), None, Precision::F32).unwrap());
-    assert_eq!(a, logits(&load(stored.path(), None, Precision::Bf16).unwrap()));
+fn a_bf16_checkpoint_needs_no_rounding() {
+    let rounded = |all: &mut HashMap<String, Tensor>, dtype: DType| {
+        let round = |t: &Tensor| t.to_dtype(DType::BF16).unwrap().to_dtype(dtype).unwrap();
+        all.values_mut().for_each(|t| *t = round(t));
+    };
+    let stored = checkpoint(|all| rounded(all, DType::BF16));
+    let widened = checkpoint(|all| rounded(all, DType::F32));
+    let [a, b] =
+        [&stored, &widened].map(|dir| logits(&load(dir.path(), None, Precision::Bf16).unwrap()));
+    assert_eq!(a, b);
+    let exact = logits(&load(stored.path(), None, Precision::F32).unwrap());
+    assert_eq!(a == exact, !Level::current().has_bf16());
 }
 
 #[test]

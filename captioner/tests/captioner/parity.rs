@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use candle_core::{DType, Device, Tensor};
-use fgd_captioner::{Captioner, EarlyStopping, GenerationConfig, LoadOptions, Sampling};
+use fgd_captioner::{Captioner, EarlyStopping, GenerationConfig, LoadOptions, Precision, Sampling};
 
 const PROMPT: &str = "Provide a detailed caption for this photo.";
 
@@ -89,6 +89,34 @@ fn every_stage_and_the_teacher_forced_logits_agree() {
         let logits = Tensor::cat(&logits, 1).unwrap();
         check("logits_teacher_forced", &logits, tolerance);
     }
+}
+
+/// transformers rounds what every operation gives to bf16, we what is multiplied: so our logits must stay nearer to those of
+/// f32 than its own do, and both together bound how far they are from each other.
+#[test]
+fn bf16_is_nearer_to_f32_than_transformers_bf16_is() {
+    let (reference, theirs) = (dump("ref_base"), dump("ref_bf16"));
+    let options = LoadOptions { precision: Precision::Bf16, ..LoadOptions::default() };
+    let captioner = Captioner::load(&tiny().join("base"), None, options, &|_| {}).unwrap();
+    let queries = captioner.image_tokens(&reference["pixel_values"]).unwrap();
+    let projected = captioner.project(&captioner.queries(&queries).unwrap()).unwrap();
+    let prompt = captioner.tokenizer().encode(PROMPT).unwrap();
+    let (embedded, _) = captioner.embed(&projected, &[prompt.clone(), prompt]).unwrap();
+    let t5 = captioner.language_model();
+    let forced = ids_of(&reference["decoder_input_ids"]);
+    let mut cache = t5.start(&embedded, None, 1, forced[0].len()).unwrap();
+    let ours: Vec<Tensor> = (0..forced[0].len())
+        .map(|i| t5.step(&[forced[0][i], forced[1][i]], &mut cache).unwrap().unsqueeze(1).unwrap())
+        .collect();
+    let ours = Tensor::cat(&ours, 1).unwrap();
+    let exact = &reference["logits_teacher_forced"];
+    let theirs = theirs["logits_teacher_forced"].to_dtype(DType::F32).unwrap();
+    let apart = |a: &Tensor, b: &Tensor| -> f32 {
+        (a - b).unwrap().sqr().unwrap().mean_all().unwrap().to_scalar::<f32>().unwrap().sqrt()
+    };
+    let (mine, other) = (apart(&ours, exact), apart(&theirs, exact));
+    assert!(mine > 0.0 && mine < other, "{mine} from f32, transformers {other}");
+    assert!(apart(&ours, &theirs) < 2.0 * other);
 }
 
 #[derive(serde::Deserialize)]

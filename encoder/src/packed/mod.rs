@@ -111,7 +111,7 @@ impl<A: Arithmetic> Packed<A> {
                     *value = word[i] + self.model.token_type[i] + place[i];
                 }
             }
-            self.level.layer_norm(&self.model.embedding_norm, sums, rows);
+            self.level.layer_norm(&self.model.embedding_norm, dim, sums, rows);
         }
     }
 
@@ -165,7 +165,7 @@ impl<A: Arithmetic> Packed<A> {
             finish: Finish::Residual(x),
         };
         self.arithmetic.product(product, &mut work.product);
-        self.level.layer_norm(&layer.attention_norm, &work.sum[..rows * dim], x);
+        self.level.layer_norm(&layer.attention_norm, dim, &work.sum[..rows * dim], x);
     }
 
     /// Takes the token vectors in the rows of `x` through the two linear layers.
@@ -206,7 +206,7 @@ impl<A: Arithmetic> Packed<A> {
             };
             self.arithmetic.product(product, &mut work.product);
         }
-        self.level.layer_norm(&layer.output_norm, &work.sum[..rows * dim], x);
+        self.level.layer_norm(&layer.output_norm, dim, &work.sum[..rows * dim], x);
     }
 }
 

@@ -1,16 +1,20 @@
 //! Dot products of a few weight rows with a few activation rows: the inner loop of decoding.
 //!
 //! With a handful of rows to multiply, a matrix product is bound by reading the weights once, so they stay in the form
-//! in which they lie in memory. Eight lanes: with sixteen, two rows by four would not fit the registers of AVX2, and
-//! wider ones do not make memory faster.
+//! in which they lie in memory. Eight lanes on AVX2: with sixteen, two rows by four would not fit its registers.
 
 #[cfg(target_arch = "x86_64")]
 mod avx2;
+#[cfg(target_arch = "x86_64")]
+mod avx512;
+mod halves;
 
 use half::{bf16, f16};
 
 use super::lanes::Isa;
 use super::level::Kernel;
+
+pub use halves::HalfDot;
 
 /// Block length of the 8-bit form: that of GGML's Q8_0.
 pub const Q8_BLOCK: usize = 32;
@@ -62,8 +66,20 @@ impl<const R: usize, const M: usize> Kernel for Dot<'_, R, M> {
         let alike = |length: &usize| xs.iter().all(|x| x.len() == *length);
         assert!(lengths.iter().all(alike), "rows are equally long");
         #[cfg(target_arch = "x86_64")]
-        if isa.avx2().is_some() {
+        if isa.avx512().is_some() {
             // SAFETY: there is a proof of the features, and all lengths are the same.
+            return unsafe {
+                match rows {
+                    Rows::F32(w) => avx512::dot_f32(w, xs),
+                    Rows::F16(w) => avx512::dot_f16(w, xs),
+                    Rows::Bf16(w) => avx512::dot_bf16(w, xs),
+                    Rows::Q8 { scales, quants } => avx512::dot_q8(scales, quants, xs),
+                }
+            };
+        }
+        #[cfg(target_arch = "x86_64")]
+        if isa.avx2().is_some() {
+            // SAFETY: as above.
             return unsafe {
                 match rows {
                     Rows::F32(w) => avx2::dot_f32(w, xs),

@@ -156,6 +156,23 @@ impl Words for I32 {
     }
 
     #[inline(always)]
+    fn dot_halves(self, weights: Self, sum: F32) -> F32 {
+        #[inline(always)]
+        unsafe fn half(a: __m256i, b: __m256i, sum: __m256) -> __m256 {
+            // SAFETY: see above.
+            unsafe {
+                let mask = _mm256_set1_epi32(0xffff_0000_u32 as i32);
+                let upper = |word| _mm256_castsi256_ps(_mm256_and_si256(word, mask));
+                let lower = |word| _mm256_castsi256_ps(_mm256_slli_epi32::<16>(word));
+                let sum = _mm256_fmadd_ps(upper(a), upper(b), sum);
+                _mm256_fmadd_ps(lower(a), lower(b), sum)
+            }
+        }
+        // SAFETY: see above.
+        unsafe { F32(half(self.0, weights.0, sum.0), half(self.1, weights.1, sum.1)) }
+    }
+
+    #[inline(always)]
     unsafe fn store_codes(values: F32, to: *mut i32) {
         // SAFETY: see above.
         unsafe {

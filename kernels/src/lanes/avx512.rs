@@ -5,16 +5,22 @@ use std::arch::x86_64::*;
 
 use super::{Avx2, Isa, Lanes, Words};
 
-/// Proof of AVX-512 F and BW, of what [`Avx2`] proves, and of `VNNI` where that is true.
+/// Proof of AVX-512 F and BW, of what [`Avx2`] proves, and of more instructions: none, [`VNNI`], or [`BF16`] with VNNI.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Avx512<const VNNI: bool>(Avx2);
+pub struct Avx512<const MORE: u8>(Avx2);
 
-impl<const VNNI: bool> Avx512<VNNI> {
+/// The products of integers, `vpdpwssd`.
+pub const VNNI: u8 = 1;
+/// The products of bf16 as well, `vdpbf16ps`.
+pub const BF16: u8 = 2;
+
+impl<const MORE: u8> Avx512<MORE> {
     /// Asks the CPU.
     pub fn detect() -> Option<Self> {
         let present = is_x86_feature_detected!("avx512f")
             && is_x86_feature_detected!("avx512bw")
-            && (!VNNI || is_x86_feature_detected!("avx512vnni"));
+            && (MORE < VNNI || is_x86_feature_detected!("avx512vnni"))
+            && (MORE < BF16 || is_x86_feature_detected!("avx512bf16"));
         Avx2::detect().filter(|_| present).map(Avx512)
     }
 }
@@ -22,9 +28,9 @@ impl<const VNNI: bool> Avx512<VNNI> {
 // SAFETY of everything below: whoever calls has the proof, or a vector that was made from it; pointers are vouched for by
 // the caller.
 
-impl<const VNNI: bool> Isa for Avx512<VNNI> {
+impl<const MORE: u8> Isa for Avx512<MORE> {
     type F32 = F32;
-    type Words = I32<VNNI>;
+    type Words = I32<MORE>;
 
     const ROWS: usize = 12;
     const VECTORS: usize = 2;
@@ -42,13 +48,13 @@ impl<const VNNI: bool> Isa for Avx512<VNNI> {
     }
 
     #[inline(always)]
-    fn splat_word(self, word: i32) -> I32<VNNI> {
+    fn splat_word(self, word: i32) -> I32<MORE> {
         // SAFETY: see above.
         unsafe { I32(_mm512_set1_epi32(word)) }
     }
 
     #[inline(always)]
-    unsafe fn load_words(self, from: *const i32) -> I32<VNNI> {
+    unsafe fn load_words(self, from: *const i32) -> I32<MORE> {
         // SAFETY: see above.
         unsafe { I32(_mm512_loadu_si512(from.cast())) }
     }
@@ -61,6 +67,11 @@ impl<const VNNI: bool> Isa for Avx512<VNNI> {
     #[inline(always)]
     fn avx2(self) -> Option<Avx2> {
         Some(self.0)
+    }
+
+    #[inline(always)]
+    fn avx512(self) -> Option<Avx512<0>> {
+        Some(Avx512(self.0))
     }
 
     #[inline(always)]
@@ -118,9 +129,9 @@ impl Lanes for F32 {
 
 /// One register of words.
 #[derive(Clone, Copy)]
-pub struct I32<const VNNI: bool>(__m512i);
+pub struct I32<const MORE: u8>(__m512i);
 
-impl<const VNNI: bool> Words for I32<VNNI> {
+impl<const MORE: u8> Words for I32<MORE> {
     type F32 = F32;
 
     /// `vpdpwssd` multiplies pairs of 16-bit codes and adds them to the sum in one instruction; it takes two without VNNI.
@@ -128,7 +139,7 @@ impl<const VNNI: bool> Words for I32<VNNI> {
     fn dot(self, input: Self, weights: Self) -> Self {
         // SAFETY: see above.
         I32(unsafe {
-            match VNNI {
+            match MORE >= VNNI {
                 true => _mm512_dpwssd_epi32(self.0, input.0, weights.0),
                 false => _mm512_add_epi32(self.0, _mm512_madd_epi16(input.0, weights.0)),
             }
@@ -139,6 +150,22 @@ impl<const VNNI: bool> Words for I32<VNNI> {
     fn to_floats(self) -> F32 {
         // SAFETY: see above.
         unsafe { F32(_mm512_cvtepi32_ps(self.0)) }
+    }
+
+    #[inline(always)]
+    fn dot_halves(self, weights: Self, sum: F32) -> F32 {
+        // SAFETY: see above; any sixteen words are thirty-two bf16.
+        F32(unsafe {
+            if MORE >= BF16 {
+                let halves = |words| std::mem::transmute::<__m512i, __m512bh>(words);
+                return F32(_mm512_dpbf16_ps(sum.0, halves(self.0), halves(weights.0)));
+            }
+            let mask = _mm512_set1_epi32(0xffff_0000_u32 as i32);
+            let upper = |word| _mm512_castsi512_ps(_mm512_and_si512(word, mask));
+            let lower = |word| _mm512_castsi512_ps(_mm512_slli_epi32::<16>(word));
+            let sum = _mm512_fmadd_ps(upper(self.0), upper(weights.0), sum.0);
+            _mm512_fmadd_ps(lower(self.0), lower(weights.0), sum)
+        })
     }
 
     #[inline(always)]

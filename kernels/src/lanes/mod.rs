@@ -17,7 +17,7 @@ use std::fmt::Debug;
 #[cfg(target_arch = "x86_64")]
 pub use avx2::Avx2;
 #[cfg(target_arch = "x86_64")]
-pub use avx512::Avx512;
+pub use avx512::{Avx512, BF16, VNNI};
 pub use portable::Portable;
 
 /// Lanes in a vector.
@@ -60,6 +60,12 @@ pub trait Isa: Copy + Debug {
     /// The proof of AVX2 that is part of this one.
     #[cfg(target_arch = "x86_64")]
     fn avx2(self) -> Option<Avx2> {
+        None
+    }
+
+    /// The proof of AVX-512 that is part of this one.
+    #[cfg(target_arch = "x86_64")]
+    fn avx512(self) -> Option<Avx512<0>> {
         None
     }
 
@@ -123,6 +129,9 @@ pub trait Words: Copy {
     fn dot(self, input: Self, weights: Self) -> Self;
     /// The sums as floats.
     fn to_floats(self) -> Self::F32;
+    /// sum + Σ over the two inputs of input · weight, where words are two bf16: the product of the upper halves is added
+    /// first, then that of the lower ones. Products are exact, each sum is rounded once.
+    fn dot_halves(self, weights: Self, sum: Self::F32) -> Self::F32;
     /// Rounds sixteen floats to the nearest codes, ties to even, and writes them as eight consecutive words.
     ///
     /// # Safety

@@ -33,8 +33,8 @@ impl Isa for Portable {
 
     #[inline(always)]
     unsafe fn load_words(self, from: *const i32) -> I32 {
-        // SAFETY: the caller vouches for sixteen readable words.
-        I32(unsafe { from.cast::<[i32; LANES]>().read() })
+        // SAFETY: the caller vouches for sixteen readable words, wherever they begin.
+        I32(unsafe { from.cast::<[i32; LANES]>().read_unaligned() })
     }
 
     #[inline(always)]
@@ -128,6 +128,15 @@ impl Words for I32 {
     #[inline(always)]
     fn to_floats(self) -> F32 {
         F32(self.0.map(|sum| sum as f32))
+    }
+
+    #[inline(always)]
+    fn dot_halves(self, weights: Self, sum: F32) -> F32 {
+        let upper = |word: i32| f32::from_bits(word as u32 & 0xffff_0000);
+        F32(std::array::from_fn(|i| {
+            let (a, b) = (self.0[i], weights.0[i]);
+            sum.0[i] + upper(a) * upper(b) + upper(a << 16) * upper(b << 16)
+        }))
     }
 
     #[inline(always)]

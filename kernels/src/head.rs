@@ -1,0 +1,226 @@
+//! One head of attention wherever its rows lie: softmax(scale·Q·Kᵀ + bias + mask)·V. Keys are transposed and values gathered
+//! once; then everything stays in the second-level cache.
+
+use super::attention::{Scratch, multiply_wide, softmax};
+use super::lanes::{Isa, LANES};
+use super::level::{Kernel, Level};
+use super::matrix::round_up;
+use super::tile::Tile;
+use super::transpose::Transpose;
+
+/// Rows of equal width; row i begins at i · stride.
+#[derive(Clone, Copy)]
+pub struct Strided<'a> {
+    /// From the first row on.
+    pub values: &'a [f32],
+    /// Floats from one row to the next.
+    pub stride: usize,
+}
+
+/// One head.
+pub struct Head<'a> {
+    /// [queries × width]
+    pub query: Strided<'a>,
+    /// [keys × width]
+    pub key: Strided<'a>,
+    /// [keys × width]
+    pub value: Strided<'a>,
+    /// How many queries and keys there are, and how wide they are; there is a key.
+    pub sizes: [usize; 3],
+    /// Factor of the scores.
+    pub scale: f32,
+    /// Added to the scores, [queries × keys].
+    pub bias: Option<&'a [f32]>,
+    /// Added to the scores of every query, [keys]; not −∞ for all of them.
+    pub mask: Option<&'a [f32]>,
+    /// [queries × width], row i at i · `output_stride`.
+    pub output: &'a mut [f32],
+    /// Floats from one row of the output to the next.
+    pub output_stride: usize,
+    /// Working memory.
+    pub scratch: &'a mut Scratch,
+}
+
+impl Head<'_> {
+    /// Makes room, and panics unless every access of the kernel lies inside the slices.
+    fn check(&mut self) {
+        let [queries, keys, width] = self.sizes;
+        let covers = |rows: usize, stride: usize, len: usize| {
+            let last = rows.saturating_sub(1).checked_mul(stride);
+            rows == 0 || last.is_some_and(|at| at <= len && width <= len - at)
+        };
+        assert!(covers(queries, self.query.stride, self.query.values.len()) && keys > 0);
+        assert!(covers(keys, self.key.stride, self.key.values.len()));
+        assert!(covers(keys, self.value.stride, self.value.values.len()));
+        assert!(covers(queries, self.output_stride, self.output.len()));
+        assert!(self.bias.is_none_or(|bias| bias.len() == queries * keys));
+        assert!(self.mask.is_none_or(|mask| mask.len() == keys));
+        let (padded, wide) = (round_up(keys), round_up(width));
+        self.scratch.keys.reserve(wide * padded);
+        self.scratch.scores.reserve(queries * padded);
+        self.scratch.values.reserve(keys * wide);
+        self.scratch.context.reserve(queries.max(LANES) * wide);
+    }
+}
+
+impl Level {
+    /// Computes the context of a head.
+    pub fn attend(self, head: Head) {
+        self.run(head);
+    }
+}
+
+impl Kernel for Head<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<I: Isa>(mut self, isa: I) {
+        self.check();
+        let [queries, keys, width] = self.sizes;
+        let (padded, wide) = (round_up(keys), round_up(width));
+        for first in (0..padded).step_by(LANES) {
+            let block = &mut self.scratch.context[..LANES * wide];
+            block.fill(0.0);
+            for (token, out) in (first..keys).zip(block.chunks_mut(wide)) {
+                let row = &self.key.values[token * self.key.stride..];
+                out[..width].copy_from_slice(&row[..width]);
+            }
+            let out = &mut self.scratch.keys[first..];
+            Transpose { block, out, stride: padded }.run(isa);
+        }
+        for (token, out) in self.scratch.values[..keys * wide].chunks_mut(wide).enumerate() {
+            let row = &self.value.values[token * self.value.stride..];
+            out[..width].copy_from_slice(&row[..width]);
+            out[width..].fill(0.0);
+        }
+        let query = self.query.values.as_ptr();
+        let [transposed, values] = [&self.scratch.keys, &self.scratch.values].map(|b| b.as_ptr());
+        let scores = self.scratch.scores.as_mut_ptr();
+        let context = self.scratch.context.as_mut_ptr();
+        // SAFETY: `check` bounds the queries and has made room in the scratch for all columns of whole vectors.
+        unsafe {
+            columns(isa, queries, padded, |row, column| Tile {
+                a: query.add(row * self.query.stride),
+                a_stride: self.query.stride,
+                b: transposed.add(column),
+                b_stride: padded,
+                depth: width,
+                c: scores.add(row * padded + column),
+                c_stride: padded,
+            });
+        }
+        let plain = self.bias.is_none() && self.mask.is_none();
+        for row in 0..queries {
+            let at = row * padded;
+            if !plain {
+                let scores = &mut self.scratch.scores[at..at + keys];
+                scores.iter_mut().for_each(|score| *score *= self.scale);
+                for more in [self.bias.map(|bias| &bias[row * keys..]), self.mask] {
+                    let Some(more) = more else { continue };
+                    scores.iter_mut().zip(more).for_each(|(score, more)| *score += more);
+                }
+            }
+            let scale = if plain { self.scale } else { 1.0 };
+            // SAFETY: a row of `padded` scores.
+            unsafe { softmax(isa, self.scratch.scores.as_mut_ptr().add(at), keys, scale) };
+        }
+        let scores = self.scratch.scores.as_ptr();
+        // SAFETY: as above.
+        unsafe {
+            columns(isa, queries, wide, |row, column| Tile {
+                a: scores.add(row * padded),
+                a_stride: padded,
+                b: values.add(column),
+                b_stride: wide,
+                depth: keys,
+                c: context.add(row * wide + column),
+                c_stride: wide,
+            });
+        }
+        for (row, context) in self.scratch.context[..queries * wide].chunks(wide).enumerate() {
+            self.output[row * self.output_stride..][..width].copy_from_slice(&context[..width]);
+        }
+    }
+}
+
+/// All columns of tiles, as wide as the instruction set likes them.
+///
+/// # Safety
+/// The tiles are valid for all rows and for whole vectors of columns.
+#[inline(always)]
+unsafe fn columns<I: Isa>(isa: I, rows: usize, width: usize, tile: impl Fn(usize, usize) -> Tile) {
+    let mut column = 0;
+    while column < width {
+        let wide = I::VECTORS == 2 && column + 2 * LANES <= width;
+        // SAFETY: handed on from the caller.
+        unsafe {
+            match wide {
+                true => multiply_wide::<I, 2>(isa, rows, |row| tile(row, column)),
+                false => multiply_wide::<I, 1>(isa, rows, |row| tile(row, column)),
+            }
+        }
+        column += if wide { 2 * LANES } else { LANES };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::agreement::value;
+
+    #[test]
+    fn heads_of_any_size_follow_the_formula_on_every_level() {
+        for [queries, keys, width] in [[1, 1, 1], [1, 9, 8], [5, 17, 20], [40, 40, 88], [2, 70, 64]]
+        {
+            let stride = width + 3;
+            let rows = |count: usize, seed: usize| -> Vec<f32> {
+                (0..count * stride).map(|i| 2.0 * value(i + seed)).collect()
+            };
+            let (q, k, v) = (rows(queries, 1), rows(keys, 2), rows(keys, 3));
+            let bias: Vec<f32> = (0..queries * keys).map(|i| value(i + 4)).collect();
+            let mut mask = vec![0.0; keys];
+            mask[1..].iter_mut().step_by(3).for_each(|mask| *mask = f32::NEG_INFINITY);
+            for (bias, mask) in [(None, None), (Some(&bias), None), (Some(&bias), Some(&mask))] {
+                let want = |i: usize, column: usize| -> f64 {
+                    let score = |j: usize| -> f64 {
+                        let (q, k) = (&q[i * stride..][..width], &k[j * stride..][..width]);
+                        let dot: f64 =
+                            q.iter().zip(k).map(|(q, k)| f64::from(*q) * f64::from(*k)).sum();
+                        0.3 * dot
+                            + bias.map_or(0.0, |bias| f64::from(bias[i * keys + j]))
+                            + mask.map_or(0.0, |mask| f64::from(mask[j]))
+                    };
+                    let e: Vec<f64> = (0..keys).map(|j| score(j).exp()).collect();
+                    let mixed: f64 =
+                        (0..keys).map(|j| e[j] * f64::from(v[j * stride + column])).sum();
+                    mixed / e.iter().sum::<f64>()
+                };
+                for level in Level::available() {
+                    let mut output = vec![7.0; queries * stride];
+                    let rows = |values| Strided { values, stride };
+                    level.attend(Head {
+                        query: rows(&q),
+                        key: rows(&k),
+                        value: rows(&v),
+                        sizes: [queries, keys, width],
+                        scale: 0.3,
+                        bias: bias.map(|bias| &bias[..]),
+                        mask: mask.map(|mask| &mask[..]),
+                        output: &mut output,
+                        output_stride: stride,
+                        scratch: &mut Scratch::default(),
+                    });
+                    for (i, row) in output.chunks(stride).enumerate() {
+                        for (column, got) in row.iter().enumerate() {
+                            let want = if column < width { want(i, column) } else { 7.0 };
+                            assert!(
+                                (f64::from(*got) - want).abs() < 1e-5,
+                                "{level}, {queries}×{keys}×{width}: {got}, not {want}"
+                            );
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
