@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Subcommand;
+use fgd_record::Results;
 use fgd_reports::export::{self, Dataset};
 use fgd_store::hub;
 
@@ -22,7 +23,7 @@ pub struct Args {
 /// What the record becomes.
 #[derive(Debug, Subcommand)]
 enum Target {
-    /// `model-index` metadata for the model card of a Hugging Face repository.
+    /// `model-index` metadata for the model card of a Hugging Face repository; of a training the whole card of its adapter.
     ModelCard {
         #[command(flatten)]
         dataset: DatasetArgs,
@@ -88,9 +89,9 @@ struct Files {
 /// What the images and references are called.
 #[derive(Debug, clap::Args)]
 struct DatasetArgs {
-    /// Id of the dataset on the Hub, or any name for one that is not there.
+    /// Id of the dataset on the Hub, or any name for one that is not there; needed for what was scored.
     #[arg(long, value_name = "ID", env = "FGD_DATASET")]
-    dataset: String,
+    dataset: Option<String>,
     /// Name of the dataset for people; its id otherwise.
     #[arg(long, value_name = "NAME", env = "FGD_DATASET_NAME")]
     dataset_name: Option<String>,
@@ -106,14 +107,17 @@ struct DatasetArgs {
 }
 
 impl DatasetArgs {
-    fn dataset(&self) -> Dataset {
-        Dataset {
-            id: self.dataset.clone(),
+    fn dataset(&self) -> anyhow::Result<Dataset> {
+        let id = self.dataset.clone();
+        Ok(Dataset {
+            id: id.ok_or_else(|| {
+                usage("give --dataset: what the images and references are called")
+            })?,
             name: self.dataset_name.clone(),
             task_id: self.task_id.clone(),
             split: self.dataset_split.clone(),
             revision: self.dataset_revision.clone(),
-        }
+        })
     }
 }
 
@@ -131,8 +135,13 @@ pub fn run(args: &Args, output: &Output, settings: &Settings) -> anyhow::Result<
     let sink = Sink::open(files.output.as_deref())?;
     let record = report::read(&files.record)?;
     let text = match &args.target {
-        Target::ModelCard { dataset, .. } => export::model_card(&record, &dataset.dataset()),
-        Target::EvalResults { dataset, .. } => export::eval_results(&record, &dataset.dataset()),
+        Target::ModelCard { dataset, .. } => match &record.results {
+            Results::Train(results) => {
+                Ok(export::adapter_card(&record, results, dataset.dataset.as_deref()))
+            }
+            _ => export::model_card(&record, &dataset.dataset()?),
+        },
+        Target::EvalResults { dataset, .. } => export::eval_results(&record, &dataset.dataset()?),
         Target::Badge { .. } => Ok(export::badge(&record)),
         Target::Chart { .. } => export::chart(&record),
         Target::Comment { name, .. } => Ok(export::comment(&record, name)),
@@ -148,9 +157,9 @@ fn hub(target: &Target, output: &Output, settings: &Settings) -> anyhow::Result<
     let Target::Hub { dataset, record: path, output: file, push } = target else {
         unreachable!("the others write a text");
     };
-    let record = report::read(path)?;
+    let (record, dataset) = (report::read(path)?, dataset.dataset()?);
     let made = |existing: Option<&str>, place: &str| {
-        let card = export::card(&record, &dataset.dataset(), existing);
+        let card = export::card(&record, &dataset, existing);
         card.map_err(|error| usage(format!("{place}: {error}")))
     };
     let Some(repository) = push else {
