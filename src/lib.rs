@@ -27,3 +27,4 @@ pub mod host;
 pub mod jobs;
 pub mod nightly;
 pub mod settings;
+pub mod toml_file;

@@ -273,3 +273,223 @@ fn what_can_not_be_trained_is_refused_before_the_work() {
     let said = stderr(nothing.assert().failure().code(2).get_output());
     assert!(said.contains("give the directory of a run"), "{said}");
 }
+
+#[test]
+fn presets_stand_behind_flags_and_name_what_is_wrong() {
+    let place = Place::new();
+    pictures(&place, "train.csv", 0, 6);
+    pictures(&place, "validation.csv", 6, 8);
+    features(&place).assert().success();
+    let presets = place.path("train.toml");
+    let init = || {
+        let mut init = place.fgd();
+        init.arg("train").arg("init").arg(&presets);
+        init
+    };
+    init().assert().success();
+    init().assert().failure().code(2);
+    let write = |text: &str| std::fs::write(&presets, text).unwrap();
+    let path = |name: &str| place.path(name).display().to_string();
+    let run = |more: &[&str]| {
+        let mut run = place.fgd();
+        run.arg("train").arg("--config").arg(&presets).arg("-o").arg(place.path("run")).args(more);
+        run
+    };
+    let whole = format!(
+        "checkpoint = {:?}\nfeatures = {:?}\ncaptions = {:?}\n[order]\nbatch_size = 3\nmax_steps = 2\n[learning.lora]\nr = 4\nalpha = 8\n",
+        fixture("tiny-blip2/base"),
+        path("features"),
+        path("train.csv"),
+    );
+    write(&whole);
+    run(&["--max-steps", "1"]).env("FGD_ALPHA", "2").assert().success();
+    let request: Value =
+        serde_json::from_slice(&std::fs::read(place.path("run/request.json")).unwrap()).unwrap();
+    let order = &request["order"];
+    assert_eq!((&order["batch_size"], &order["max_steps"]), (&3.into(), &1.into()));
+    let lora = &request["learning"]["lora"];
+    assert_eq!(
+        (&lora["r"], &lora["alpha"], &lora["dropout"]),
+        (&4.into(), &2.0.into(), &0.05.into())
+    );
+
+    for (text, said) in [
+        ("[learning.lora]\nrnak = 4\n", "train.toml:2:1: unknown key `rnak`"),
+        ("\n[lerning]\n", "train.toml:2:2: unknown key `lerning`: did you mean `learning`?"),
+        ("dtype = \"bf61\"", "train.toml:1:9: unknown value `bf61`: did you mean `bf16`?"),
+        ("[order]\nepochs = \"many\"", "train.toml:2:10: "),
+    ] {
+        write(text);
+        let found = stderr(run(&[]).assert().failure().code(2).get_output());
+        assert!(found.contains(said), "{text}: {found}");
+    }
+    write("");
+    assert!(stderr(run(&[]).assert().failure().code(2).get_output()).contains("give --checkpoint"));
+
+    // The card of what came of it.
+    let mut card = place.fgd();
+    card.args(["export", "model-card"]).arg(place.path("run/record.json"));
+    let card = program::stdout(card.assert().success().get_output());
+    assert!(card.contains("base_model: \"base\"") && card.contains("library_name: peft"), "{card}");
+}
+
+/// A `python3` of this content, in front of the others.
+#[cfg(unix)]
+fn python(place: &Place, script: &str) -> String {
+    use std::os::unix::fs::PermissionsExt;
+    let bin = place.path("bin");
+    std::fs::create_dir_all(&bin).unwrap();
+    std::fs::write(bin.join("python3"), format!("#!/bin/sh\n{script}\n")).unwrap();
+    std::fs::set_permissions(bin.join("python3"), std::fs::Permissions::from_mode(0o755)).unwrap();
+    format!("{}:{}", bin.display(), std::env::var("PATH").unwrap_or_default())
+}
+
+#[cfg(unix)]
+#[test]
+fn a_tracker_hears_every_line_and_its_death_is_a_warning() {
+    let place = Place::new();
+    pictures(&place, "train.csv", 0, 12);
+    pictures(&place, "validation.csv", 12, 14);
+    features(&place).assert().success();
+    let run = |name: &str, python: &str, more: &[&str]| {
+        let mut run = train(&place, name, &["--wandb", "captions", "--max-steps=3"]);
+        let output = run.args(more).env("PATH", python).output().unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert!(output.status.success(), "{said}");
+        said
+    };
+    let listening = python(&place, &format!("cat > {}", place.path("heard").display()));
+    let said = run("run", &listening, &[]);
+    assert!(!said.contains("warning: wandb"), "{said}");
+    let heard = std::fs::read_to_string(place.path("heard")).unwrap();
+    let heard: Vec<Value> = heard.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!((&heard[0]["project"], &heard[0]["name"]), (&"captions".into(), &"run".into()));
+    assert_eq!(heard[0]["config"]["learning"]["lora"]["r"], 4);
+    let losses = heard.iter().filter(|line| line["train/loss"].is_number());
+    let steps: Vec<i64> = losses.map(|line| line["train/global_step"].as_i64().unwrap()).collect();
+    assert_eq!(steps, [1, 2, 3]);
+    assert!(heard.iter().any(|line| line["eval/loss"].is_number()));
+    assert_eq!(heard.last().unwrap()["end"], 0);
+
+    let missing = python(&place, "echo \"No module named 'wandb'\" >&2; exit 1");
+    // Nobody listens there either.
+    let said = run("dead", &missing, &["--mlflow", "http://127.0.0.1:1"]);
+    assert!(
+        said.contains("warning: wandb: its python3 has ended: No module named 'wandb'"),
+        "{said}"
+    );
+    assert!(said.contains("warning: mlflow: http://127.0.0.1:1: experiments/search"), "{said}");
+    assert_eq!(metrics(&place.path("dead")), metrics(&place.path("run")));
+}
+
+#[test]
+fn drawn_captions_are_learned_by_their_meaning_the_same_way_every_time() {
+    let place = Place::new();
+    pictures(&place, "train.csv", 0, 12);
+    pictures(&place, "validation.csv", 12, 18);
+    features(&place).assert().success();
+    assert!(
+        train(&place, "ce", &["--dropout=0", "--t5-dropout=0"]).output().unwrap().status.success()
+    );
+    let begin = place.path("ce/best").display().to_string();
+    let encoder = fixture("encoder/tiny-mean").display().to_string();
+    let run = |name: &str, more: &[&str]| {
+        let mut run = train(
+            &place,
+            name,
+            &["--objective", "scst", "--max-steps=3", "--max-new-tokens", "12"],
+        );
+        run.args(["--adapter", &begin, "--encoder", &encoder, "--evaluate-every", "2"]).args(more);
+        run.env("FGD_CACHE_DIR", place.path("cache"));
+        run
+    };
+    for (name, threads) in [("drawn", "1"), ("again", "2")] {
+        let output = run(name, &["--threads", threads]).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    }
+    let lines = metrics(&place.path("drawn"));
+    assert_eq!(lines, metrics(&place.path("again")));
+    let rewards: Vec<f64> = lines.iter().filter_map(|line| line["train/reward"].as_f64()).collect();
+    assert!(rewards.len() <= 3 && !rewards.is_empty());
+    assert!(rewards.iter().all(|reward| (-2.0..=0.0).contains(reward)), "{rewards:?}");
+    let judged: Vec<&Value> =
+        lines.iter().filter(|line| line["eval/is_poorer"].is_boolean()).collect();
+    assert!(!judged.is_empty() && judged.iter().all(|line| line["eval/distinct_words"].is_u64()));
+    let read =
+        |run: &str| std::fs::read(place.path(run).join("last/adapter_model.safetensors")).unwrap();
+    assert!(read("drawn") == read("again") && read("drawn") != read("ce"));
+
+    let said = fail(run("wrong", &["--samples", "1"]));
+    assert!(said.contains("at least 2 samples"), "{said}");
+    let said = fail(run("wrong", &["--select-by", "loss"]));
+    assert!(said.contains("give --select-by fgd_paired"), "{said}");
+}
+
+#[test]
+fn what_is_left_out_of_the_captions_has_a_reason() {
+    let place = Place::new();
+    let write = |name: &str, text: &str| std::fs::write(place.path(name), text).unwrap();
+    write(
+        "captions.csv",
+        "image_id,caption,source\n1.jpg,a red car,\n1.jpg,A red  car,real\n1.jpg,a car in the street,\n2.jpg,blue sky,\n\
+         2.jpg,a dog a dog a dog a dog a dog,\n2.jpg,the green table,\n2.jpg,sky,model\n",
+    );
+    write(
+        "synthetic.csv",
+        "image_id,caption\n1,a red car in the street\n1,a car\n1,cars\n3,snow\n",
+    );
+    write("validation.csv", "image_id,caption\n9,a man\n");
+    write("model.csv", "image_id,caption\n1,a red car in the street\n2,blue sky\n");
+    let curate = |more: &[&str]| {
+        let mut curate = place.fgd();
+        curate.arg("curate").arg(place.path("captions.csv"));
+        curate.arg("--validation").arg(place.path("validation.csv"));
+        curate.arg("-o").arg(place.path("out.csv")).arg("--dropped").arg(place.path("dropped.csv"));
+        curate.args(more);
+        curate
+    };
+    let synthetic = place.path("synthetic.csv").display().to_string();
+    let said = stderr(curate(&["--synthetic", &synthetic]).assert().success().get_output());
+    assert!(said.contains("7 captions stay (1 model, 4 real, 2 synthetic), 4 go"), "{said}");
+    let read = |name: &str| std::fs::read_to_string(place.path(name)).unwrap();
+    assert!(
+        read("out.csv").starts_with("image_id,caption,source\n1.jpg,a red car,real\n"),
+        "{}",
+        read("out.csv")
+    );
+    assert!(
+        read("out.csv").contains("1.jpg,a red car in the street,synthetic\n"),
+        "{}",
+        read("out.csv")
+    );
+    let reasons = read("dropped.csv");
+    for (row, reason) in [
+        (",2,1.jpg,", "the image has it already"),
+        (",5,2.jpg,", "a dog"),
+        (",3,1.jpg,cars,synthetic,", "more than 1 synthetic"),
+        (",4,3,snow,synthetic,", "more than 1 synthetic"),
+    ] {
+        assert!(
+            reasons.lines().any(|line| line.contains(row) && line.contains(reason)),
+            "{row}: {reasons}"
+        );
+    }
+
+    // The one of four real captions that is least like the model's goes, and the best synthetic ones stay.
+    let (model, encoder) =
+        (place.path("model.csv").display().to_string(), fixture("encoder/tiny-mean"));
+    let judged =
+        ["--beside", &model, "--drop-percent", "25", "--encoder", encoder.to_str().unwrap()];
+    curate(&judged).args(["--synthetic", &synthetic]).assert().success();
+    let reasons = read("dropped.csv");
+    assert_eq!(reasons.matches("is among the lowest 25%").count(), 2, "{reasons}");
+    assert!(!reasons.contains("blue sky"), "{reasons}");
+    assert!(read("out.csv").contains("a red car in the street,synthetic\n"), "{}", read("out.csv"));
+
+    write("validation.csv", "image_id,caption\n0002.png,a man\n");
+    let said = stderr(curate(&[]).assert().failure().code(2).get_output());
+    assert!(said.contains("1 captions are of images that are to be learned too"), "{said}");
+    write("validation.csv", "image_id,caption,source\n9,a man,model\n");
+    let said = stderr(curate(&[]).assert().failure().code(4).get_output());
+    assert!(said.contains("real captions only"), "{said}");
+}

@@ -1,5 +1,7 @@
 //! The results of `fgd train`: how an adapter learned, and what that cost.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use super::Measure;
@@ -21,6 +23,9 @@ pub struct TrainResults {
     pub images: u64,
     /// Their tokens, with the one that ends each.
     pub tokens: u64,
+    /// Captions to learn by where they come from, if not all are real.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub sources: BTreeMap<String, u64>,
     /// Captions to judge by; `None` without any.
     pub validation_captions: Option<u64>,
     /// Layers that have factors.

@@ -4,7 +4,7 @@
 mod examples;
 mod golden;
 
-use fgd_reports::export::{Dataset, ExportError, bmf, eval_results, model_card};
+use fgd_reports::export::{Dataset, ExportError, adapter_card, bmf, eval_results, model_card};
 use serde_json::Value;
 
 use golden::hold;
@@ -83,4 +83,26 @@ fn bmf_matches_its_golden_files_and_its_published_schema() {
         let document: Value = serde_json::from_str(&text).unwrap();
         assert!(schemas.validate(&document, schema).is_ok(), "{name}");
     }
+}
+
+#[test]
+fn a_trained_adapter_has_a_whole_card() {
+    let record = examples::train();
+    let fgd_record::Results::Train(results) = &record.results else { panic!("another kind") };
+    let card = adapter_card(&record, results, Some("org/images"));
+    let front = card.strip_prefix("---\n").unwrap().split_once("\n---\n").unwrap().0;
+    for line in
+        ["base_model: \"Salesforce/blip2-flan-t5-xl\"", "library_name: peft", "- \"org/images\""]
+    {
+        assert!(front.lines().any(|found| found == line), "{line}: {front}");
+    }
+    for part in [
+        "fgd_paired 0.1661 (95% 0.1620 to 0.1702)",
+        "(step 500)",
+        "21367 captions of 4411 images",
+        "\"r\": 128",
+    ] {
+        assert!(card.contains(part), "{part}: {card}");
+    }
+    assert_eq!(card.lines().filter(|line| line.starts_with("# ")).count(), 1);
 }

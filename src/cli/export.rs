@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Subcommand;
+use fgd_record::Results;
 use fgd_reports::export::{self, Dataset};
 use fgd_store::hub;
 
@@ -22,7 +23,7 @@ pub struct Args {
 /// What the record becomes.
 #[derive(Debug, Subcommand)]
 enum Target {
-    /// `model-index` metadata for the model card of a Hugging Face repository.
+    /// `model-index` metadata for the model card of a Hugging Face repository; of a training the whole card of its adapter.
     ModelCard {
         #[command(flatten)]
         dataset: DatasetArgs,
@@ -88,9 +89,9 @@ struct Files {
 /// What the images and references are called.
 #[derive(Debug, clap::Args)]
 struct DatasetArgs {
-    /// Id of the dataset on the Hub, or any name for one that is not there.
+    /// Id of the dataset on the Hub, or any name for one that is not there; needed for what was scored.
     #[arg(long, value_name = "ID", env = "FGD_DATASET")]
-    dataset: String,
+    dataset: Option<String>,
     /// Name of the dataset for people; its id otherwise.
     #[arg(long, value_name = "NAME", env = "FGD_DATASET_NAME")]
     dataset_name: Option<String>,
@@ -106,14 +107,17 @@ struct DatasetArgs {
 }
 
 impl DatasetArgs {
-    fn dataset(&self) -> Dataset {
-        Dataset {
-            id: self.dataset.clone(),
+    fn dataset(&self) -> anyhow::Result<Dataset> {
+        let id = self.dataset.clone();
+        Ok(Dataset {
+            id: id.ok_or_else(|| {
+                usage("give --dataset: what the images and references are called")
+            })?,
             name: self.dataset_name.clone(),
             task_id: self.task_id.clone(),
             split: self.dataset_split.clone(),
             revision: self.dataset_revision.clone(),
-        }
+        })
     }
 }
 
@@ -134,11 +138,15 @@ pub fn run(args: &Args, output: &Output, settings: &Settings) -> anyhow::Result<
         file.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("png"))
     });
     let bytes = match &args.target {
-        Target::ModelCard { dataset, .. } => {
-            export::model_card(&record, &dataset.dataset()).map(String::into_bytes)
-        }
+        Target::ModelCard { dataset, .. } => match &record.results {
+            Results::Train(results) => {
+                let dataset = dataset.dataset.as_deref();
+                Ok(export::adapter_card(&record, results, dataset).into_bytes())
+            }
+            _ => export::model_card(&record, &dataset.dataset()?).map(String::into_bytes),
+        },
         Target::EvalResults { dataset, .. } => {
-            export::eval_results(&record, &dataset.dataset()).map(String::into_bytes)
+            export::eval_results(&record, &dataset.dataset()?).map(String::into_bytes)
         }
         Target::Badge { .. } => Ok(export::badge(&record).into_bytes()),
         Target::Chart { .. } if is_png => export::chart_png(&record),
@@ -156,9 +164,9 @@ fn hub(target: &Target, output: &Output, settings: &Settings) -> anyhow::Result<
     let Target::Hub { dataset, record: path, output: file, push } = target else {
         unreachable!("the others write a text");
     };
-    let record = report::read(path)?;
+    let (record, dataset) = (report::read(path)?, dataset.dataset()?);
     let made = |existing: Option<&str>, place: &str| {
-        let card = export::card(&record, &dataset.dataset(), existing);
+        let card = export::card(&record, &dataset, existing);
         card.map_err(|error| usage(format!("{place}: {error}")))
     };
     let Some(repository) = push else {

@@ -10,6 +10,7 @@ mod caption;
 mod captioning;
 mod compare;
 mod completions;
+mod curate;
 mod doctor;
 mod embed;
 mod encoder;
@@ -95,6 +96,8 @@ enum Command {
     Sweep(sweep::Args),
     /// Keep what a checkpoint's frozen part sees in images, for training.
     Features(features::Args),
+    /// Choose what to train on: no doubles, no harmful captions, few synthetic ones.
+    Curate(curate::Args),
     /// Fine-tune a checkpoint with LoRA; a killed run goes on to the bit.
     Train(Box<train::Args>),
     /// Merge a LoRA adapter into its checkpoint.
@@ -226,6 +229,7 @@ fn run(cli: Cli, output: &Output, program: PathBuf) -> anyhow::Result<Exit> {
         Command::Ensemble(args) => select::ensemble(args, output, session),
         Command::Sweep(args) => sweep::run(args, output, session),
         Command::Features(args) => features::run(args, output, session),
+        Command::Curate(args) => curate::run(args, output, session),
         Command::Train(args) => train::run(*args, output, session),
         Command::MergeAdapter(args) => merge_adapter::run(args, output, session),
         Command::Compare(args) => compare::run(args, output, session),

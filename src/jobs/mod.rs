@@ -9,6 +9,7 @@ pub mod bench;
 pub mod caption;
 mod captions_csv;
 pub mod compare;
+pub mod curate;
 pub mod embed;
 pub mod embedding;
 mod error;

@@ -56,7 +56,7 @@ impl NightlyError {
 impl From<NightlyError> for JobError {
     fn from(error: NightlyError) -> Self {
         match error {
-            NightlyError::Suite(error @ SuiteError::Place { .. }) => Self::usage(error),
+            NightlyError::Suite(error @ SuiteError::Place(_)) => Self::usage(error),
             error => Self::Failed(Box::new(error)),
         }
     }

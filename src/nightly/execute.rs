@@ -77,12 +77,8 @@ impl Executor<'_> {
         })
     }
 
-    /// A step that ends in the file of captions `to`, which is kept over nights with its record beside it.
-    pub fn captions(
-        &mut self,
-        step: &Step,
-        to: &Path,
-    ) -> Result<StepResult<PathBuf>, NightlyError> {
+    /// A step that ends in the file `to`, which is kept over nights with its record beside it.
+    pub fn kept(&mut self, step: &Step, to: &Path) -> Result<StepResult<PathBuf>, NightlyError> {
         let folder = to.parent().unwrap_or(&self.workspace.state);
         std::fs::create_dir_all(folder).map_err(|source| NightlyError::io(folder, source))?;
         let result = self.run(step, to, &with_suffix(to, "record.json"))?;

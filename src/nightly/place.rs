@@ -4,6 +4,7 @@
 //! history.sqlite
 //! accepted/SYSTEM/captions.csv      what a changed system is compared with
 //! captions/KEY/captions.csv         captions by the content of what made them, over nights
+//! training/KEY/                     runs of fgd train, likewise
 //! nights/STAMP/plan.json            the night as it was begun
 //! nights/STAMP/STEP.request.json    what a step was asked, and STEP.log what it said
 //! nights/STAMP/STEP.json            its record, with STEP.json.done.json when it is finished

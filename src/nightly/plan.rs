@@ -10,7 +10,7 @@ use super::Workspace;
 use super::suite::{Benchmark, DataSet, Suite, System};
 use crate::jobs::options::{Encoding, Measuring, Named, References};
 use crate::jobs::request::Request;
-use crate::jobs::{caption, compare, leaderboard, score};
+use crate::jobs::{caption, compare, leaderboard, score, train};
 use crate::settings::Settings;
 
 /// A step: one process that does a job.
@@ -124,8 +124,42 @@ impl<'a> Planner<'a> {
             if let Some(images) = &data.images {
                 digest = digest.field("images", self.sha256(images, hashes)?);
             }
+            if let Some(train) = &system.train {
+                digest = digest.field("training", self.training(train, hashes)?);
+            }
         }
         Ok(digest.finish())
+    }
+
+    /// Digest over what a training learns from and how.
+    fn training(&self, train: &train::Request, hashes: &mut HashMemo) -> Result<String, String> {
+        let mut digest = Digest::new("training of a suite", 1)
+            .field("request", json(train))
+            .field("features", self.sha256(&train.features.join(train::FEATURES_LIST), hashes)?)
+            .field("captions", self.sha256(&train.captions, hashes)?);
+        if let Some(validation) = &train.validation {
+            digest = digest.field("validation", self.sha256(validation, hashes)?);
+        }
+        if let Some(adapter) = &train.adapter {
+            digest = digest.field("adapter", self.model(adapter, Kind::Adapter, hashes)?);
+        }
+        Ok(digest.finish())
+    }
+
+    /// The training of a system's adapter, if it has one. The run lies under the key of the step and is gone on with by the night
+    /// that follows one that ended in it.
+    pub fn train(&self, system: &System, inputs: &str) -> Option<(Step, train::Request)> {
+        let mut request = train::Request::clone(system.train.as_ref()?);
+        request.checkpoint = system.checkpoint.clone().unwrap_or_default();
+        if let Some(judging) = &mut request.watching.judging
+            && judging.encoding == Encoding::default()
+        {
+            judging.encoding = self.encoding();
+        }
+        let name = format!("train {}", system.name);
+        let step = self.step(name, Request::Train(Box::new(request.clone())), &[inputs]);
+        request.output = self.workspace.state.join("training").join(&step.key);
+        Some((Step { request: Request::Train(Box::new(request.clone())), ..step }, request))
     }
 
     /// Captions of a checkpoint. The same checkpoint, images and program make the same captions, on any night; they lie
@@ -152,6 +186,10 @@ impl<'a> Planner<'a> {
         let step = self.step(name, Request::Caption(request.clone()), &[inputs]);
         let folder = self.workspace.state.join("captions").join(&step.key);
         request.output = folder.join("captions.csv");
+        // What is trained from the same inputs is the same adapter, wherever it lies.
+        if let Some((_, train)) = self.train(system, inputs) {
+            request.adapter = Some(train.adapter_dir().display().to_string());
+        }
         Step { request: Request::Caption(request), ..step }
     }
 

@@ -10,6 +10,7 @@ use super::suite::System;
 use crate::jobs::compare::gate::Gate;
 use crate::jobs::provenance;
 use crate::jobs::request::Request;
+use crate::jobs::train;
 use crate::settings::Settings;
 
 /// A step that a night would come to.
@@ -84,12 +85,16 @@ fn of_system(
         }
     };
     let mut found = Vec::new();
+    let outlook = |is_done: bool| if is_done { "done before" } else { "would run" };
+    if let Some((step, train)) = planner.train(system, &inputs) {
+        let is_done = is_done(&train.output.join(train::RECORD), &step.key);
+        found.push(prospect("train", outlook(is_done).into(), false));
+    }
     if system.checkpoint.is_some() {
         let step = planner.caption(system, &inputs);
         let is_done = matches!(&step.request, Request::Caption(request)
             if is_done(&request.output, &step.key));
-        let outlook = if is_done { "done before" } else { "would run" };
-        found.push(prospect("caption", outlook.into(), false));
+        found.push(prospect("caption", outlook(is_done).into(), false));
     }
     found.push(prospect("score", "would run".into(), false));
     if find_accepted(&workspace.state, name).is_some() {

@@ -10,4 +10,5 @@ mod nights;
 mod notify;
 mod outside;
 mod suite;
+mod training;
 mod trouble;

@@ -23,8 +23,8 @@ pub struct Targets<'a> {
     pub labels: &'a [u32],
     /// Names of the rows for dropout.
     pub keys: &'a [u64],
-    /// What every token's loss counts.
-    pub weight: f32,
+    /// What each row's loss counts; as many as rows where there is a gradient.
+    pub weights: &'a [f32],
 }
 
 impl Head {
@@ -34,12 +34,12 @@ impl Head {
         let targeted = targets.labels.chunks(ROWS).zip(targets.keys.chunks(ROWS));
         for (hidden, (labels, keys)) in hidden.chunks(ROWS * self.width).zip(targeted) {
             let mut logits = self.layer.forward(pass, &self.scaled(hidden), keys);
-            losses.extend(self.cross_entropy(&mut logits, labels, 0.0));
+            losses.extend(self.cross_entropy(&mut logits, labels, &[0.0; ROWS]));
         }
         losses
     }
 
-    /// The same; `hidden` becomes the gradient of weight · Σ losses.
+    /// The same; `hidden` becomes the gradient of Σ weight · loss.
     pub fn gradient(
         &self,
         pass: Pass,
@@ -50,10 +50,11 @@ impl Head {
         let mut losses = Vec::with_capacity(targets.labels.len());
         let pieces = hidden.chunks_mut(ROWS * self.width);
         let targeted = targets.labels.chunks(ROWS).zip(targets.keys.chunks(ROWS));
-        for (hidden, (labels, keys)) in pieces.zip(targeted) {
+        let targeted = targeted.zip(targets.weights.chunks(ROWS));
+        for (hidden, ((labels, keys), weights)) in pieces.zip(targeted) {
             let scaled = self.scaled(hidden);
             let mut logits = self.layer.forward(pass, &scaled, keys);
-            losses.extend(self.cross_entropy(&mut logits, labels, targets.weight));
+            losses.extend(self.cross_entropy(&mut logits, labels, weights));
             let dhidden = self.layer.backward(pass, &scaled, keys, &logits, gradients);
             hidden.iter_mut().zip(dhidden).for_each(|(to, from)| *to = from * self.scale);
         }
@@ -64,11 +65,13 @@ impl Head {
         hidden.iter().map(|x| x * self.scale).collect()
     }
 
-    fn cross_entropy(&self, logits: &mut [f32], labels: &[u32], weight: f32) -> Vec<f32> {
+    fn cross_entropy(&self, logits: &mut [f32], labels: &[u32], weights: &[f32]) -> Vec<f32> {
         logits
             .par_chunks_mut(self.vocabulary)
-            .zip(labels)
-            .map(|(row, label)| Level::current().cross_entropy(row, *label as usize, weight))
+            .zip(labels.par_iter().zip(&weights[..labels.len()]))
+            .map(|(row, (label, weight))| {
+                Level::current().cross_entropy(row, *label as usize, *weight)
+            })
             .collect()
     }
 }

@@ -136,10 +136,10 @@ impl<'a> Model<'a> {
     /// A token that the vocabulary does not have.
     pub fn losses(&self, pass: Pass, batch: &Batch) -> Result<Vec<f32>> {
         let forward = self.forward(pass, batch)?;
-        Ok(self.head.losses(pass, &forward.hidden, &labels(batch, 0.0)))
+        Ok(self.head.losses(pass, &forward.hidden, &labels(batch, &[])))
     }
 
-    /// Forward and back: the gradients of `weight` · Σ losses are added to `gradients`.
+    /// Forward and back: the gradients of Σ weight · loss over the rows are added to `gradients`.
     ///
     /// # Errors
     /// As [`Model::losses`].
@@ -147,12 +147,12 @@ impl<'a> Model<'a> {
         &self,
         pass: Pass,
         batch: &Batch,
-        weight: f32,
+        weights: &[f32],
         gradients: &mut Gradients,
     ) -> Result<Passed> {
         let Forward { encoded, encoder, mut hidden, decoder, biases } =
             self.forward(pass, batch)?;
-        let losses = self.head.gradient(pass, &mut hidden, &labels(batch, weight), gradients);
+        let losses = self.head.gradient(pass, &mut hidden, &labels(batch, weights), gradients);
         let mut dencoded = vec![0.0; encoded.len()];
         let around = decoder_surroundings(batch, &encoded, &biases[1]);
         self.decoder.backward(pass, decoder, around, hidden, &mut dencoded, gradients);
@@ -194,8 +194,8 @@ struct Forward {
     biases: [Bias; 2],
 }
 
-fn labels(batch: &Batch, weight: f32) -> Labels<'_> {
-    Labels { labels: &batch.labels, keys: &batch.decoder_keys, weight }
+fn labels<'b>(batch: &'b Batch, weights: &'b [f32]) -> Labels<'b> {
+    Labels { labels: &batch.labels, keys: &batch.decoder_keys, weights }
 }
 
 fn encoder_surroundings<'b>(batch: &'b Batch, bias: &'b Bias) -> Surroundings<'b> {

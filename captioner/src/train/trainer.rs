@@ -145,30 +145,43 @@ impl<'a> Trainer<'a> {
         &self.config
     }
 
-    /// Takes a step.
+    /// Takes a step down the mean loss of the tokens.
     ///
     /// # Errors
     /// A loss or gradient that is not finite; the factors are then as before.
     pub fn step(&mut self, micros: &[Micro]) -> Result<Step> {
+        let rows = |micro: &Micro| micro.batch.labels.len();
+        let tokens: usize = micros.iter().map(rows).sum();
+        let weight = |micro| match self.config.loss_mean {
+            LossMean::Tokens => 1.0 / tokens as f64,
+            LossMean::Micro => 1.0 / (rows(micro) * micros.len()) as f64,
+        };
+        let weights: Vec<Vec<f32>> =
+            micros.iter().map(|micro| vec![weight(micro) as f32; rows(micro)]).collect();
+        self.step_weighted(micros, &weights)
+    }
+
+    /// Takes a step down Σ weight · loss, with a weight for every row of every batch.
+    ///
+    /// # Errors
+    /// As [`Trainer::step`].
+    pub fn step_weighted(&mut self, micros: &[Micro], weights: &[Vec<f32>]) -> Result<Step> {
         let tokens: usize = micros.iter().map(|micro| micro.batch.labels.len()).sum();
         let step = self.step_count();
         self.gradients.clear();
         let pass = Pass { lora: &self.lora, dropout: &self.dropout, hidden: &self.hidden };
         let (mut loss, mut means) = (0.0, Vec::with_capacity(micros.len()));
-        for micro in micros {
-            let count = micro.batch.labels.len();
-            let weight = match self.config.loss_mean {
-                LossMean::Tokens => 1.0 / tokens as f64,
-                LossMean::Micro => 1.0 / (count * micros.len()) as f64,
-            };
+        for (micro, weights) in micros.iter().zip(weights) {
             let gradients = &mut self.gradients;
-            let passed = self.model.gradients(pass, &micro.batch, weight as f32, gradients)?;
+            let passed = self.model.gradients(pass, &micro.batch, weights, gradients)?;
             let sum: f64 = passed.losses.iter().map(|loss| f64::from(*loss)).sum();
             if !sum.is_finite() {
                 return Err(not_finite("the loss", step, micro));
             }
-            loss += sum * weight;
-            means.push(sum / count as f64);
+            let weighted = passed.losses.iter().zip(weights);
+            loss +=
+                weighted.map(|(loss, weight)| f64::from(*loss) * f64::from(*weight)).sum::<f64>();
+            means.push(sum / passed.losses.len() as f64);
         }
         let norm = self.gradients.norm();
         if !norm.is_finite() {

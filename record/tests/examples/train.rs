@@ -30,6 +30,7 @@ pub fn train() -> Record {
         captions: 21_367,
         images: 4411,
         tokens: 587_592,
+        sources: Default::default(),
         validation_captions: Some(3771),
         modules: 216,
         parameters: 113_246_208,

@@ -156,6 +156,6 @@ pub fn eval_results(record: &Record, dataset: &Dataset) -> Result<String, Export
 }
 
 /// A string in double quotes that YAML reads back the same, control characters made visible.
-fn quoted(text: &str) -> String {
+pub(super) fn quoted(text: &str) -> String {
     serde_json::Value::from(visible(text)).to_string()
 }

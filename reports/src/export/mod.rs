@@ -1,5 +1,6 @@
 //! Records in the formats of other programs: the Hugging Face Hub, Bencher, pull requests and READMEs.
 
+mod adapter_card;
 mod badge;
 mod bencher;
 mod card;
@@ -9,6 +10,7 @@ mod hub;
 
 use fgd_record::{Measure, ScoreResults};
 
+pub use adapter_card::adapter_card;
 pub use badge::badge;
 pub use bencher::bmf;
 pub use card::card;

@@ -21,6 +21,11 @@ impl Kind for TrainResults {
             counted(self.modules, "layer"),
             count(self.parameters),
         ));
+        if !self.sources.is_empty() {
+            let sources = self.sources.iter().map(|(source, n)| format!("{} {source}", count(*n)));
+            document
+                .line(format!("captions by source: {}", sources.collect::<Vec<_>>().join(", ")));
+        }
         if self.steps < self.planned_steps {
             let text = format!(
                 "ended after step {} of {}: the validation got no better",

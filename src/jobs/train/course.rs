@@ -7,12 +7,13 @@ use std::time::Instant;
 
 use fgd_captioner::Captioner;
 use fgd_captioner::train::cost::{self, Cost, Rows};
-use fgd_captioner::train::{Batches, Data, Order, Trainer, Turn, saved};
+use fgd_captioner::train::{Batches, Data, Order, Step, Trainer, Turn, saved};
 use fgd_record::{EncoderInfo, Host};
 
-use super::judge::Judge;
+use super::judge::{Against, Judge};
 use super::material::Material;
 use super::metrics::{Line, Metrics};
+use super::self_critical::SelfCritical;
 use super::{BEST, LAST, Request};
 use crate::jobs::{Bar, JobError, Session};
 
@@ -33,6 +34,8 @@ pub struct Course<'a> {
     pub material: &'a Material,
     pub batches: Batches<'a>,
     pub metrics: Metrics,
+    /// Where captions are drawn and rewarded.
+    pub self_critical: Option<SelfCritical<'a>>,
     /// Where captions decide.
     pub judge: Option<Judge<'a>>,
     /// The encoder that judged.
@@ -73,11 +76,13 @@ impl Course<'_> {
     ) -> Result<Cost, JobError> {
         let (data, config) = (&self.material.train, &self.request.order);
         let captions = data.captions.len();
+        // A caption and as many draws of about its length.
+        let drawn = self.self_critical.as_ref().map_or(1.0, |s| 1.0 + s.scst.samples as f64);
         let in_batch = captions.min(config.batch_size) as f64;
         let prompt = captioner.tokenizer().encode(&self.request.prompt)?.len();
         let rows = Rows {
             encoder: in_batch * (captioner.config().num_query_tokens + prompt) as f64,
-            decoder: in_batch * data.tokens() as f64 / captions as f64,
+            decoder: in_batch * data.tokens() as f64 / captions as f64 * drawn,
             batches: (captions as f64 / in_batch).ceil().min(config.accumulation as f64),
         };
         let text = &captioner.config().text_config;
@@ -127,11 +132,7 @@ impl Course<'_> {
         while trainer.step_count() < total && !self.has_given_up() {
             let began = Instant::now();
             let turns = order.step(trainer.step_count());
-            let micros = turns
-                .iter()
-                .map(|turns| self.batches.micro(&self.material.train, turns))
-                .collect::<Result<Vec<_>, _>>()?;
-            let step = trainer.step(&micros)?;
+            let (step, reward) = self.step(trainer, &turns, session)?;
             let seconds = began.elapsed().as_secs_f64();
             tokens += step.tokens;
             train_seconds += seconds;
@@ -145,7 +146,7 @@ impl Course<'_> {
                     total - step.step
                 ));
             }
-            if step.loss < SUSPICIOUS_LOSS && step.step < EARLY {
+            if reward.is_none() && step.loss < SUSPICIOUS_LOSS && step.step < EARLY {
                 bar.say(&format!(
                     "warning: the loss is {:.4} at step {}: so low so early means captions that are all alike, or a rate too high",
                     step.loss, step.step
@@ -159,6 +160,7 @@ impl Course<'_> {
                 grad_norm: Some(step.grad_norm),
                 learning_rate: Some(step.rate),
                 tokens: Some(step.tokens),
+                reward,
                 tokens_per_second: Some(rate),
                 ..Line::default()
             })?;
@@ -180,6 +182,7 @@ impl Course<'_> {
         }
         self.save(trainer)?;
         let best = self.metrics.best().map(|line| line.step);
+        self.metrics.finish();
         Ok(Outcome {
             examples: self.examples(best),
             lines: self.metrics.lines().to_vec(),
@@ -189,6 +192,24 @@ impl Course<'_> {
             seconds: self.begin.elapsed().as_secs_f64(),
             encoder: self.encoder,
         })
+    }
+
+    /// One step, and the mean reward of what was drawn for it.
+    fn step(
+        &mut self,
+        trainer: &mut Trainer,
+        turns: &[Vec<Turn>],
+        session: &mut Session,
+    ) -> Result<(Step, Option<f64>), JobError> {
+        let data = &self.material.train;
+        if let Some(critic) = &self.self_critical {
+            let (batches, base) = (&mut self.batches, self.base);
+            let weighed = critic.step(trainer, turns, data, batches, base, session)?;
+            let step = trainer.step_weighted(&weighed.micros, &weighed.weights)?;
+            return Ok((step, Some(weighed.reward)));
+        }
+        let micros = turns.iter().map(|turns| self.batches.micro(data, turns));
+        Ok((trainer.step(&micros.collect::<Result<Vec<_>, _>>()?)?, None))
     }
 
     /// The state first: from it the adapter could be written again.
@@ -238,8 +259,11 @@ impl Course<'_> {
             let best = best.map(|best| best.step);
             self.write_adapter(trainer, LAST)?;
             let adapter = self.request.output.join(LAST);
+            // What drawn captions may not lose is what there was before the first step.
+            let held = self.self_critical.as_ref().filter(|_| step > 0).map(|_| 0);
+            let against = Against { best, held };
             let judged =
-                judge.judge(step, best, &adapter, validation, &mut self.batches, session)?;
+                judge.judge(step, against, &adapter, validation, &mut self.batches, session)?;
             let fgd = &judged.fgd_paired;
             said += &format!(
                 ", fgd_paired {:.4} (95% {:.4} to {:.4})",
@@ -260,9 +284,14 @@ impl Course<'_> {
                 cider_d: judged.cider_d.value,
                 p_value: judged.p_value,
                 broken: Some(judged.broken),
+                distinct_words: Some(judged.distinct_words),
+                is_poorer: judged.is_poorer,
                 ..line
             };
             self.encoder = judged.encoder.or(self.encoder.take());
+        }
+        if line.is_poorer == Some(true) {
+            said += ": ended, since CIDEr-D or the number of words has fallen";
         }
         if line.is_best == Some(true) {
             self.write_adapter(trainer, BEST)?;
@@ -299,6 +328,9 @@ impl Course<'_> {
     }
 
     fn has_given_up(&self) -> bool {
+        if self.metrics.validations().any(|line| line.is_poorer == Some(true)) {
+            return true;
+        }
         let (Some(patience), Some(best)) = (self.request.watching.patience, self.metrics.best())
         else {
             return false;

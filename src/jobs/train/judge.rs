@@ -3,11 +3,12 @@
 //! Captions stay in the run's directory as `captions/step-N.csv`. The best adapter is replaced only by one whose `fgd_paired` is lower and
 //! whose difference, image by image, is no luck: the lowest of many noisy numbers would often be.
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 use fgd_captioner::train::{Batches, Data};
 use fgd_captioner::{Captioner, GenerationConfig, LoadOptions};
-use fgd_captions::{ReadOptions, accept_empty, is_runaway, read};
+use fgd_captions::{CaptionFile, ReadOptions, accept_empty, is_runaway, read};
 use fgd_metrics::compare::{Resampling, paired_difference};
 use fgd_metrics::metric::FGD_PAIRED;
 use fgd_record::{EncoderInfo, Measure};
@@ -19,11 +20,13 @@ use crate::jobs::caption::Checkpoint;
 use crate::jobs::embedding::Embedding;
 use crate::jobs::options::{Encoding, Measuring, References};
 use crate::jobs::scoring::system::System;
-use crate::jobs::scoring::{ScoreError, Scorer};
+use crate::jobs::scoring::{ScoreError, Scorer, SystemScore};
 use crate::jobs::{JobError, Session};
 
 /// A difference less likely than this by luck alone counts.
 const SIGNIFICANT: f64 = 0.05;
+
+const CIDER: &str = "cider_d";
 
 /// Images captioned together.
 const IMAGES: usize = 16;
@@ -42,6 +45,15 @@ impl Default for Judging {
     fn default() -> Self {
         Self { encoding: Encoding::default(), max_new_tokens: 40 }
     }
+}
+
+/// The steps that a judgement looks back at.
+#[derive(Debug, Clone, Copy)]
+pub struct Against {
+    /// The best so far.
+    pub best: Option<usize>,
+    /// One whose CIDEr-D and words may not be lost.
+    pub held: Option<usize>,
 }
 
 /// Who judges.
@@ -66,6 +78,11 @@ pub struct Judgement {
     pub is_best: bool,
     /// Captions that are empty, or repeat themselves without end.
     pub broken: usize,
+    /// Different words in all captions.
+    pub distinct_words: usize,
+    /// Whether CIDEr-D is lower than that of the step that is held to, image by image and not by luck, or words are fewer than
+    /// nine of ten.
+    pub is_poorer: Option<bool>,
     pub encoder: Option<EncoderInfo>,
 }
 
@@ -101,14 +118,14 @@ impl<'a> Judge<'a> {
         self.dir.join(format!("step-{step}.csv"))
     }
 
-    /// Captions the validation's images with the adapter in `adapter`, that of step `step`, and judges them beside those of step `best`.
+    /// Captions the validation's images with the adapter in `adapter`, that of step `step`, and judges them beside those of other steps.
     ///
     /// # Errors
     /// A checkpoint that cannot be loaded, captions that cannot be written or scored.
     pub fn judge(
         &self,
         step: usize,
-        best: Option<usize>,
+        against: Against,
         adapter: &Path,
         data: &Data,
         batches: &mut Batches,
@@ -124,17 +141,21 @@ impl<'a> Judge<'a> {
             accept_empty(&mut file);
             let broken = file.captions.iter();
             let broken = broken.filter(|c| c.text.trim().is_empty() || is_runaway(&c.text)).count();
-            let scored = scorer.score(&System::Captions(file), None);
-            Ok::<_, JobError>((scored.map_err(failed)?, broken))
+            let words = distinct_words(&file);
+            let score = scorer.score(&System::Captions(file), None).map_err(failed)?;
+            Ok::<_, JobError>(Scored { score, broken, words })
         };
-        let (now, broken) = score(&path)?;
-        let before = best.map(|best| score(&self.captions_of(best))).transpose()?;
-        let values = |score: &crate::jobs::scoring::SystemScore| {
+        let Scored { score: now, broken, words: distinct_words } = score(&path)?;
+        let mut earlier =
+            |step: Option<usize>| step.map(|step| score(&self.captions_of(step))).transpose();
+        let (before, held) = (earlier(against.best)?, earlier(against.held)?);
+        let of = |score: &SystemScore, metric: &str| {
             let images = score.images.as_ref()?;
-            images.per_caption.statistics.get(FGD_PAIRED).cloned()
+            images.per_caption.statistics.get(metric).cloned()
         };
+        let values = |score: &SystemScore| of(score, FGD_PAIRED);
         let (p_value, is_best) =
-            match before.as_ref().map(|(before, _)| (values(&now), values(before))) {
+            match before.as_ref().map(|before| (values(&now), values(&before.score))) {
                 Some((Some(now), Some(before))) => {
                     let difference = paired_difference(&now, &before, &Resampling::default())?;
                     let p = difference.p_value;
@@ -143,15 +164,31 @@ impl<'a> Judge<'a> {
                 Some(_) => (None, false),
                 None => (None, true),
             };
+        let is_poorer = match &held {
+            Some(held) => {
+                let fell = match (of(&now, CIDER), of(&held.score, CIDER)) {
+                    (Some(now), Some(before)) => {
+                        let difference = paired_difference(&now, &before, &Resampling::default())?;
+                        difference.observed < 0.0 && difference.p_value < SIGNIFICANT
+                    }
+                    _ => false,
+                };
+                Some(fell || 10 * distinct_words < 9 * held.words)
+            }
+            None => None,
+        };
+        let is_best = is_best && is_poorer != Some(true);
         let results = now.results;
         let missing = || Measure::missing("not among the numbers");
         Ok(Judgement {
-            cider_d: results.metrics.get("cider_d").map_or_else(missing, |m| m.measure.clone()),
+            cider_d: results.metrics.get(CIDER).map_or_else(missing, |m| m.measure.clone()),
             fgd_set: results.fgd_set.raw(),
             fgd_paired: results.fgd_paired,
             p_value,
             is_best,
             broken,
+            distinct_words,
+            is_poorer,
             encoder: scorer.embedding.encoder(),
         })
     }
@@ -194,4 +231,16 @@ fn failed(error: ScoreError) -> JobError {
         ScoreError::Job(error) => error,
         other => JobError::Failed(other.into()),
     }
+}
+
+/// Captions of a step with their numbers.
+struct Scored {
+    score: SystemScore,
+    broken: usize,
+    words: usize,
+}
+
+fn distinct_words(file: &CaptionFile) -> usize {
+    let words = file.captions.iter().flat_map(|caption| caption.text.split_whitespace());
+    words.map(str::to_lowercase).collect::<HashSet<_>>().len()
 }

@@ -1,18 +1,20 @@
 //! What a run learns and is judged by: caption files, read and linted, then matched with images that have features.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
 use fgd_captioner::Captioner;
 use fgd_captioner::train::Data;
 use fgd_captioner::train::data::{Caption, LONGEST};
-use fgd_captioner::train::features::{KeptImage, read_list};
-use fgd_captions::{
-    CaptionFile, Finding, FindingKind, ReadOptions, Role, Severity, image_key, lint, read,
-};
+use fgd_captioner::train::features::KeptImage;
+use fgd_captions::{CaptionFile, ReadOptions, Role, read};
 use fgd_record::Input;
+use ndarray::Array2;
 
-use super::Request;
+use super::learnable::{Kept, REAL, linted, refuse_synthetic, sources};
+use super::{Request, self_critical};
+use crate::jobs::embedding::texts;
+use crate::jobs::options::Encoding;
 use crate::jobs::scoring::findings::{counted, errors, for_record};
 use crate::jobs::scoring::system::stem;
 use crate::jobs::validate::unreadable;
@@ -63,6 +65,7 @@ impl Texts {
             Some(path) => Some(open(path, "validation")?),
             None => None,
         };
+        validation.as_ref().map_or(Ok(()), refuse_synthetic)?;
         if !findings.is_empty() {
             session.progress.say(&format!(
                 "{} of the captions are in the record",
@@ -76,6 +79,28 @@ impl Texts {
     pub fn reference(&self, id: &str) -> Option<&str> {
         let captions = &self.validation.as_ref()?.captions;
         captions.iter().find(|caption| caption.id == id).map(|caption| caption.text.as_str())
+    }
+
+    /// The mean of the embeddings of the captions of each image to learn from [images, d].
+    ///
+    /// # Errors
+    /// An encoder that cannot be had.
+    pub fn mean_embeddings(
+        &self,
+        data: &Data,
+        encoding: &Encoding,
+        session: &mut Session,
+    ) -> Result<Array2<f32>, JobError> {
+        self_critical::references(&texts(&self.train), data, encoding, session)
+    }
+
+    /// Captions to learn by where they come from, if not all are real.
+    pub fn sources(&self) -> BTreeMap<String, u64> {
+        let mut counts = BTreeMap::new();
+        for source in sources(&self.train) {
+            *counts.entry(source).or_default() += 1;
+        }
+        if counts.len() == 1 && counts.contains_key(REAL) { BTreeMap::new() } else { counts }
     }
 
     /// The files as inputs of a record.
@@ -100,25 +125,6 @@ fn counted_notes(notes: usize) -> String {
     format!("{notes} {}", if notes == 1 { "note" } else { "notes" })
 }
 
-/// What the linter finds; what a model would learn by heart is an error here.
-fn linted(file: &CaptionFile, lenient: bool) -> Vec<Finding> {
-    let learned = [
-        FindingKind::Repetition,
-        FindingKind::CutOff,
-        FindingKind::SpecialToken,
-        FindingKind::ConstantCaption,
-    ];
-    let mut found = file.findings.clone();
-    found.extend(lint(file));
-    // Several captions per image are what captions to learn have.
-    found.retain(|finding| finding.kind != FindingKind::DuplicateId);
-    if !lenient {
-        let harmful = found.iter_mut().filter(|finding| learned.contains(&finding.kind));
-        harmful.for_each(|finding| finding.severity = Severity::Error);
-    }
-    found
-}
-
 /// Captions as tokens, with the images that they are of.
 pub struct Material {
     /// To learn.
@@ -134,9 +140,9 @@ impl Material {
     /// Images without features, captions that cannot be learned, an image on both sides.
     pub fn new(request: &Request, texts: &Texts, captioner: &Captioner) -> Result<Self, JobError> {
         let kept = Kept::open(&request.features)?;
-        let train = kept.data(&texts.train, captioner)?;
+        let train = data(&kept, &texts.train, captioner)?;
         let validation = match &texts.validation {
-            Some(file) => Some(kept.data(file, captioner)?),
+            Some(file) => Some(data(&kept, file, captioner)?),
             None => None,
         };
         if let Some(validation) = &validation {
@@ -160,76 +166,55 @@ impl Material {
     }
 }
 
-/// Images that have features, by id: as it stands, else without folder, extension and leading zeros.
-struct Kept {
-    images: Vec<KeptImage>,
-    by_id: HashMap<String, usize>,
-    by_key: HashMap<String, usize>,
-}
-
-impl Kept {
-    fn open(dir: &Path) -> Result<Self, JobError> {
-        let images = read_list(dir)?;
-        let index = |name: fn(&str) -> &str| {
-            let names = images.iter().enumerate().rev();
-            names.map(|(at, image)| (name(&image.id).to_owned(), at)).collect()
-        };
-        Ok(Self { by_id: index(|id| id), by_key: index(image_key), images })
+/// The captions of a file with their images.
+fn data(kept: &Kept, file: &CaptionFile, captioner: &Captioner) -> Result<Data, JobError> {
+    let name = file.path.display();
+    let missing: Vec<&str> = {
+        let ids = file.captions.iter().map(|caption| caption.id.as_str());
+        ids.filter(|id| kept.find(id).is_none()).collect()
+    };
+    if let Some(first) = missing.first() {
+        return Err(JobError::usage(format!(
+            "{name}: {} of {} captions are of images without features; the first is {first:?}. Make them with fgd features",
+            missing.len(),
+            file.captions.len()
+        )));
     }
-
-    fn find(&self, id: &str) -> Option<usize> {
-        self.by_id.get(id).or_else(|| self.by_key.get(image_key(id))).copied()
-    }
-
-    fn data(&self, file: &CaptionFile, captioner: &Captioner) -> Result<Data, JobError> {
-        let name = file.path.display();
-        let missing: Vec<&str> = {
-            let ids = file.captions.iter().map(|caption| caption.id.as_str());
-            ids.filter(|id| self.find(id).is_none()).collect()
+    let mut data = Data::default();
+    let mut places: HashMap<usize, usize> = HashMap::new();
+    for caption in &file.captions {
+        let Some(place) = kept.find(&caption.id) else { continue };
+        let image = *places.entry(place).or_insert_with(|| {
+            let sha256 = kept.sha256(place).to_owned();
+            // By the id that the captions have, which messages and captions of the validation go by.
+            data.images.push(KeptImage { id: caption.id.clone(), sha256 });
+            data.images.len() - 1
+        });
+        let refuse = |reason: String| {
+            JobError::invalid(format!(
+                "{name}, row {}, image {}: {reason}",
+                caption.row, caption.id
+            ))
         };
-        if let Some(first) = missing.first() {
-            return Err(JobError::usage(format!(
-                "{name}: {} of {} captions are of images without features; the first is {first:?}. Make them with fgd features",
-                missing.len(),
-                file.captions.len()
+        let text = caption.text.trim();
+        let labels =
+            captioner.tokenizer().encode(text).map_err(|error| refuse(error.to_string()))?;
+        let ends = labels.last().is_some_and(|id| captioner.special_tokens().eos.contains(id));
+        if !ends {
+            return Err(refuse(
+                "the tokenizer adds no </s>; a model that learns this never stops".into(),
+            ));
+        }
+        if labels.len() > LONGEST {
+            return Err(refuse(format!(
+                "{} tokens; at most {LONGEST} can be learned",
+                labels.len()
             )));
         }
-        let mut data = Data::default();
-        let mut places: HashMap<usize, usize> = HashMap::new();
-        for caption in &file.captions {
-            let Some(kept) = self.find(&caption.id) else { continue };
-            let image = *places.entry(kept).or_insert_with(|| {
-                let sha256 = self.images[kept].sha256.clone();
-                // By the id that the captions have, which messages and captions of the validation go by.
-                data.images.push(KeptImage { id: caption.id.clone(), sha256 });
-                data.images.len() - 1
-            });
-            let refuse = |reason: String| {
-                JobError::invalid(format!(
-                    "{name}, row {}, image {}: {reason}",
-                    caption.row, caption.id
-                ))
-            };
-            let text = caption.text.trim();
-            let labels =
-                captioner.tokenizer().encode(text).map_err(|error| refuse(error.to_string()))?;
-            let ends = labels.last().is_some_and(|id| captioner.special_tokens().eos.contains(id));
-            if !ends {
-                return Err(refuse(
-                    "the tokenizer adds no </s>; a model that learns this never stops".into(),
-                ));
-            }
-            if labels.len() > LONGEST {
-                return Err(refuse(format!(
-                    "{} tokens; at most {LONGEST} can be learned",
-                    labels.len()
-                )));
-            }
-            data.captions.push(Caption { image, labels });
-        }
-        if data.captions.is_empty() {
-            return Err(JobError::invalid(format!("{name}: has no captions")));
-        }
-        Ok(data)
+        data.captions.push(Caption { image, labels });
     }
+    if data.captions.is_empty() {
+        return Err(JobError::invalid(format!("{name}: has no captions")));
+    }
+    Ok(data)
 }

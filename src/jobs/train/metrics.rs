@@ -12,6 +12,7 @@ use fgd_store::file;
 use serde::{Deserialize, Serialize};
 
 use super::tensorboard::{Event, Events};
+use super::tracking::Trackers;
 use crate::jobs::JobError;
 
 /// The folder that TensorBoard is given.
@@ -41,6 +42,9 @@ pub struct Line {
     /// Label tokens per second.
     #[serde(rename = "train/tokens_per_second", skip_serializing_if = "Option::is_none")]
     pub tokens_per_second: Option<f64>,
+    /// Mean reward of the captions that were drawn.
+    #[serde(rename = "train/reward", skip_serializing_if = "Option::is_none")]
+    pub reward: Option<f64>,
     /// Mean loss of the validation's tokens.
     #[serde(rename = "eval/loss", skip_serializing_if = "Option::is_none")]
     pub eval_loss: Option<f64>,
@@ -71,6 +75,12 @@ pub struct Line {
     /// Captions that are empty or repeat themselves without end.
     #[serde(rename = "eval/broken_captions", skip_serializing_if = "Option::is_none")]
     pub broken: Option<usize>,
+    /// Different words in all captions together.
+    #[serde(rename = "eval/distinct_words", skip_serializing_if = "Option::is_none")]
+    pub distinct_words: Option<usize>,
+    /// Whether CIDEr-D or the number of words has fallen since the first step, where captions are drawn.
+    #[serde(rename = "eval/is_poorer", skip_serializing_if = "Option::is_none")]
+    pub is_poorer: Option<bool>,
 }
 
 /// The file and its lines.
@@ -79,10 +89,11 @@ pub struct Metrics {
     file: File,
     lines: Vec<Line>,
     events: Events,
+    trackers: Trackers,
 }
 
 impl Line {
-    /// What TensorBoard draws.
+    /// What TensorBoard and others draw.
     fn event(&self) -> Event {
         let scalars = [
             ("train/loss", self.loss),
@@ -95,6 +106,8 @@ impl Line {
             ("eval/fgd_set", self.fgd_set),
             ("eval/cider_d", self.cider_d),
             ("eval/p_value", self.p_value),
+            ("train/reward", self.reward),
+            ("eval/distinct_words", self.distinct_words.map(|words| words as f64)),
         ];
         let scalars = scalars.into_iter().filter_map(|(tag, value)| Some((tag, value?))).collect();
         Event { time: self.time, step: self.step as i64, scalars }
@@ -106,7 +119,7 @@ impl Metrics {
     ///
     /// # Errors
     /// A file that cannot be read or written.
-    pub fn open(path: &Path, step: usize) -> Result<Self, JobError> {
+    pub fn open(path: &Path, step: usize, trackers: Trackers) -> Result<Self, JobError> {
         let text = match std::fs::read_to_string(path) {
             Ok(text) => text,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
@@ -122,7 +135,7 @@ impl Metrics {
         let file = OpenOptions::new().append(true).open(path)?;
         let events =
             Events::create(&path.with_file_name(TENSORBOARD), lines.iter().map(Line::event))?;
-        Ok(Self { path: path.into(), file, lines, events })
+        Ok(Self { path: path.into(), file, lines, events, trackers })
     }
 
     /// All lines so far.
@@ -137,12 +150,19 @@ impl Metrics {
     pub fn push(&mut self, line: Line) -> Result<(), JobError> {
         let time = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let line = Line { time: time.as_secs_f64(), ..line };
+        let event = line.event();
         self.file
             .write_all(json(&line).as_bytes())
-            .and_then(|()| self.events.push(&line.event()))
+            .and_then(|()| self.events.push(&event))
             .map_err(|error| JobError::because(self.path.display(), error))?;
+        self.trackers.tell(&event);
         self.lines.push(line);
         Ok(())
+    }
+
+    /// The run is over and whole.
+    pub fn finish(&self) {
+        self.trackers.finish();
     }
 
     /// The lines of validations.
@@ -168,14 +188,14 @@ mod tests {
     fn lines_behind_the_state_and_half_a_line_are_dropped() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("metrics.jsonl");
-        let mut metrics = Metrics::open(&path, 0).unwrap();
+        let mut metrics = Metrics::open(&path, 0, Trackers::default()).unwrap();
         for step in 0..4 {
             metrics.push(Line { step, eval_loss: Some(step as f64), ..Line::default() }).unwrap();
         }
         let mut text = std::fs::read_to_string(&path).unwrap();
         text.push_str("{\"step\":2,\"ep");
         std::fs::write(&path, text).unwrap();
-        let metrics = Metrics::open(&path, 2).unwrap();
+        let metrics = Metrics::open(&path, 2, Trackers::default()).unwrap();
         assert_eq!(metrics.validations().map(|line| line.step).collect::<Vec<_>>(), [0, 1, 2]);
         assert_eq!(std::fs::read_to_string(&path).unwrap().lines().count(), 3);
     }

@@ -7,10 +7,13 @@
 
 mod course;
 mod judge;
+pub(crate) mod learnable;
 mod material;
 mod metrics;
 mod results;
+mod self_critical;
 mod tensorboard;
+mod tracking;
 
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -32,15 +35,26 @@ use course::Course;
 use judge::Judge;
 use material::Material;
 use metrics::Metrics;
+use self_critical::SelfCritical;
+use tracking::Trackers;
 
+pub use fgd_captioner::train::features::LIST as FEATURES_LIST;
 pub use judge::Judging;
+pub use self_critical::Scst;
+pub use tracking::Tracking;
 
 /// The files and folders of a run.
 const REQUEST: &str = "request.json";
 const METRICS: &str = "metrics.jsonl";
-const RECORD: &str = "record.json";
+/// The record of a finished run.
+pub const RECORD: &str = "record.json";
 const LAST: &str = "last";
 const BEST: &str = "best";
+/// The adapter that draws captions, at the step in flight.
+const DRAWING: &str = "drawing";
+
+/// Presets with every setting there is, commented: what `fgd train init` writes, and the documentation of every key.
+pub const EXAMPLE: &str = include_str!("example.toml");
 
 /// When a run saves, judges itself, and ends early.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -70,56 +84,88 @@ impl Default for Watching {
     }
 }
 
-/// What `fgd train` is asked.
+/// What a model learns to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum Objective {
+    /// To expect the next token of the captions: cross-entropy.
+    #[default]
+    Ce,
+    /// To write captions that mean what the references mean: self-critical training, from an adapter that cross-entropy has made.
+    Scst,
+}
+
+/// What `fgd train` is asked, and what a file of presets says.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(default, deny_unknown_fields)]
 pub struct Request {
     /// The checkpoint: a directory or a hub id.
     pub checkpoint: String,
     /// Adapter to begin at; PEFT's first values if not said.
-    #[serde(default)]
     pub adapter: Option<String>,
     /// The folder that `fgd features` filled.
     pub features: PathBuf,
     /// Captions to learn.
     pub captions: PathBuf,
     /// Captions to judge by, of other images.
-    #[serde(default)]
     pub validation: Option<PathBuf>,
     /// The directory of the run.
     pub output: PathBuf,
     /// What the model is asked.
-    #[serde(default = "default_prompt")]
     pub prompt: String,
     /// How the caption files are read.
-    #[serde(default)]
     pub reading: ReadOptions,
     /// Whether captions that repeat themselves or seem cut off are notes and not errors.
-    #[serde(default)]
     pub lenient: bool,
     /// What the frozen weights are kept in: f32 or bf16. The factors are f32.
-    #[serde(default = "default_dtype")]
     pub dtype: Precision,
     /// How it learns.
-    #[serde(default)]
     pub learning: Learning,
     /// In what order.
-    #[serde(default)]
     pub order: OrderConfig,
+    /// What it learns to do.
+    pub objective: Objective,
+    /// How captions are drawn for `objective = "scst"`.
+    pub scst: Scst,
     /// When it saves and judges itself.
-    #[serde(default)]
     pub watching: Watching,
+    /// Who else is told.
+    pub tracking: Tracking,
 }
 
-fn default_prompt() -> String {
-    DEFAULT_PROMPT.into()
-}
-
-fn default_dtype() -> Precision {
-    Precision::F32
+impl Default for Request {
+    fn default() -> Self {
+        Self {
+            checkpoint: String::new(),
+            adapter: None,
+            features: PathBuf::new(),
+            captions: PathBuf::new(),
+            validation: None,
+            output: PathBuf::new(),
+            prompt: DEFAULT_PROMPT.into(),
+            reading: ReadOptions::default(),
+            lenient: false,
+            dtype: Precision::F32,
+            learning: Learning::default(),
+            order: OrderConfig::default(),
+            objective: Objective::default(),
+            scst: Scst::default(),
+            watching: Watching::default(),
+            tracking: Tracking::default(),
+        }
+    }
 }
 
 impl Request {
+    /// The settings that self-critical training begins with: a small rate, one epoch, captions that decide.
+    pub fn self_critical() -> Self {
+        let mut request = Self { objective: Objective::Scst, ..Self::default() };
+        request.learning.optimizer.learning_rate = 5e-6;
+        request.order.epochs = 1.0;
+        request.watching.judging = Some(Judging::default());
+        request
+    }
+
     /// The request of the run in `dir`.
     ///
     /// # Errors
@@ -135,7 +181,17 @@ impl Request {
         Ok(Self { output: dir.into(), ..request })
     }
 
+    /// The adapter that a finished run is for: the best, or without a validation the last.
+    pub fn adapter_dir(&self) -> PathBuf {
+        self.output.join(if self.validation.is_some() { BEST } else { LAST })
+    }
+
     fn check(&self) -> Result<(), JobError> {
+        let paths = [&self.features, &self.captions, &self.output];
+        if self.checkpoint.is_empty() || paths.iter().any(|path| path.as_os_str().is_empty()) {
+            let what = "give --checkpoint, --features, --captions and -o, or a --config that has them, or --resume";
+            return Err(JobError::usage(what));
+        }
         if self.dtype == Precision::Q8 {
             return Err(JobError::usage("--dtype q8: frozen weights are f32 or bf16 in training"));
         }
@@ -144,6 +200,17 @@ impl Request {
         if zero {
             let what = "--save-every, --keep-every, --evaluate-every and --patience";
             return Err(JobError::usage(format!("{what} must be at least 1")));
+        }
+        if self.objective == Objective::Scst {
+            if judging.is_none() {
+                let what = "--objective scst stops when captions get poorer: give --select-by fgd_paired and --validation";
+                return Err(JobError::usage(what));
+            }
+            let Scst { samples, ce_weight, max_new_tokens } = &self.scst;
+            if *samples < 2 || *max_new_tokens == 0 || !ce_weight.is_finite() || *ce_weight < 0.0 {
+                let what = "scst: at least 2 samples and 1 token, and a weight of cross-entropy that is not negative";
+                return Err(JobError::usage(what));
+            }
         }
         let judges = patience.is_some() || evaluate_every.is_some() || judging.is_some();
         if judges && self.validation.is_none() {
@@ -206,7 +273,8 @@ pub fn run(request: &Request, session: &mut Session) -> Result<Record, JobError>
     let text =
         serde_json::to_string_pretty(request).map_err(|error| JobError::because(REQUEST, error))?;
     file::write(&request.output.join(REQUEST), text.as_bytes())?;
-    let metrics = Metrics::open(&request.output.join(METRICS), first)?;
+    let trackers = Trackers::begin(request, session)?;
+    let metrics = Metrics::open(&request.output.join(METRICS), first, trackers)?;
     if goes_on {
         session.progress.say(&format!("going on after step {first} of {}", order.steps()));
     }
@@ -215,8 +283,25 @@ pub fn run(request: &Request, session: &mut Session) -> Result<Record, JobError>
         Some(judging) => Some(Judge::new(request, judging, &checkpoint, &captioner, session)?),
         None => None,
     };
+    let self_critical = match (request.objective, &request.watching.judging) {
+        (Objective::Scst, Some(judging)) => {
+            let encoding = &judging.encoding;
+            Some(SelfCritical {
+                scst: &request.scst,
+                checkpoint: &checkpoint,
+                options: captioner.options().clone(),
+                encoding,
+                prompt: captioner.tokenizer().encode(&request.prompt)?,
+                seed,
+                adapter: request.output.join(DRAWING),
+                references: texts.mean_embeddings(&material.train, encoding, session)?,
+            })
+        }
+        _ => None,
+    };
     let course = Course {
         request,
+        self_critical,
         judge,
         base: &checkpoint.base.id,
         id: &id,
@@ -257,6 +342,12 @@ fn finished(request: &Request, steps: usize) -> Option<Record> {
     (is_whole && record.settings == results::settings(request)).then_some(record)
 }
 
+/// What decides beside the captions: who rewards draws, and how.
+fn objective_of(request: &Request) -> Option<(&Scst, &Option<Judging>)> {
+    let is_drawn = request.objective == Objective::Scst;
+    is_drawn.then_some((&request.scst, &request.watching.judging))
+}
+
 /// All that decides the numbers: a state is read back for no other run.
 fn identity(
     request: &Request,
@@ -277,5 +368,62 @@ fn identity(
         .field("captions", material.train.sha256())
         .field("learning", json(serde_json::to_string(&request.learning))?)
         .field("order", json(serde_json::to_string(&request.order))?)
+        .field(
+            "objective",
+            json(serde_json::to_string(&(request.objective, objective_of(request))))?,
+        )
         .finish())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::toml_file;
+
+    /// The example with what stands behind `# `, where that is a key or a table.
+    fn uncommented() -> String {
+        let is_key = |rest: &str| {
+            let word = rest.trim_start_matches('[').split([' ', ']']).next().unwrap_or_default();
+            (rest.starts_with('[') || rest.contains(" = "))
+                && word.chars().all(|c| c.is_ascii_lowercase() || "_.1234567890".contains(c))
+        };
+        let line = |line: &'static str| match line.strip_prefix("# ").filter(|rest| is_key(rest)) {
+            Some(rest) => format!("{rest}\n"),
+            None => format!("{line}\n"),
+        };
+        EXAMPLE.lines().map(line).collect()
+    }
+
+    #[test]
+    fn the_example_shows_every_key_with_its_default() {
+        let path = Path::new("train.toml");
+        let plain: Request = toml_file::parse(EXAMPLE, path).unwrap();
+        let example = uncommented();
+        let full: Request = toml_file::parse(&example, path).unwrap();
+        // What has a default stands there with it; what has none stands there with something.
+        assert_eq!((&full.learning, &full.dtype), (&plain.learning, &plain.dtype));
+        assert_eq!(OrderConfig { max_steps: None, ..full.order.clone() }, plain.order);
+        assert!(full.watching.judging.is_some() && full.tracking.mlflow.is_some());
+        for table in [
+            "",
+            "[learning]",
+            "[learning.lora]",
+            "[learning.optimizer]",
+            "[order]",
+            "[watching]",
+            "[watching.judging]",
+            "[tracking]",
+        ] {
+            let wrong = toml::from_str::<Request>(&format!("{table}\nzzzzzz = 1")).unwrap_err();
+            for key in wrong.message().split('`').skip(3).step_by(2) {
+                let written = [format!("{key} = "), format!("[{key}]"), format!(".{key}]")];
+                assert!(
+                    written.iter().any(|form| example.contains(form.as_str())),
+                    "{table} {key}"
+                );
+            }
+        }
+    }
 }

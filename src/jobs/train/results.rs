@@ -11,10 +11,10 @@ use fgd_record::{
 use fgd_store::digest::Digest;
 use serde_json::{Value, json};
 
-use super::Request;
 use super::course::Outcome;
 use super::material::{Material, Texts};
 use super::metrics::Line;
+use super::{Objective, Request};
 use crate::host;
 use crate::jobs::METRIC_VERSION;
 use crate::jobs::provenance::{self, Origin};
@@ -50,6 +50,7 @@ pub fn record(whole: Whole) -> Record {
         captions: material.train.captions.len() as u64,
         images: material.train.images.len() as u64,
         tokens: material.train.tokens() as u64,
+        sources: whole.texts.sources(),
         validation_captions: material.validation.as_ref().map(|data| data.captions.len() as u64),
         modules: trainer.lora().modules().len() as u64,
         parameters: trainer.lora().parameters() as u64,
@@ -111,6 +112,8 @@ pub fn settings(request: &Request) -> BTreeMap<String, Value> {
         "prompt": request.prompt,
         "learning": request.learning,
         "order": request.order,
+        "objective": request.objective,
+        "scst": (request.objective == Objective::Scst).then_some(&request.scst),
         "watching": request.watching,
         "adapter": request.adapter,
         "lenient": request.lenient,

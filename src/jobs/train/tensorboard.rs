@@ -14,6 +14,7 @@ const NAME: &str = "events.out.tfevents.0000000000.fgd";
 pub struct Events(File);
 
 /// Scalars of a step.
+#[derive(Debug, Clone)]
 pub struct Event {
     /// Seconds since 1970.
     pub time: f64,

@@ -84,6 +84,9 @@ pub(super) fn print_plan(workspace: &Workspace, progress: &dyn Progress) {
     let suite = &workspace.suite;
     let mut steps: Vec<String> = Vec::new();
     for system in &suite.systems {
+        if system.train.is_some() {
+            steps.push(format!("train {}", system.name));
+        }
         if system.checkpoint.is_some() {
             steps.push(format!("caption {}", system.name));
         }

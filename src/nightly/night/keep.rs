@@ -51,7 +51,7 @@ pub fn accept_captions(
     Ok(())
 }
 
-/// Removes the records of old nights, and captions that no kept night has used. Never a reason to fail.
+/// Removes the records of old nights, and captions and trainings that no kept night has used. Never a reason to fail.
 pub(super) fn retain(state: &Path, site: &Path, nights: usize) {
     let all = NightFolder::all(state);
     let old = all.len().saturating_sub(nights);
@@ -65,10 +65,13 @@ pub(super) fn retain(state: &Path, site: &Path, nights: usize) {
     let Some(oldest) = all.get(old).and_then(NightFolder::begun) else {
         return;
     };
-    let captions = std::fs::read_dir(state.join("captions"));
-    for entry in captions.into_iter().flatten().flatten() {
+    let entries =
+        |folder: &str| std::fs::read_dir(state.join(folder)).into_iter().flatten().flatten();
+    let captions = entries("captions").map(|entry| (entry, "captions.csv.done.json"));
+    let trainings = entries("training").map(|entry| (entry, "record.json.done.json"));
+    for (entry, marker) in captions.chain(trainings) {
         // Every use leaves its time on the marker of the finished step; a run that is not finished has none.
-        let marker = entry.path().join("captions.csv.done.json");
+        let marker = entry.path().join(marker);
         let used = marker.metadata().and_then(|data| data.modified());
         if used.is_ok_and(|used| used < oldest) {
             let _ = std::fs::remove_dir_all(entry.path());

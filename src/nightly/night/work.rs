@@ -1,4 +1,4 @@
-//! The work of a night: score, compare, rank, benchmark; whatever fails is judged as missing.
+//! The work of a night: train, score, compare, rank, benchmark; whatever fails is judged as missing.
 
 use std::path::{Path, PathBuf};
 
@@ -7,6 +7,7 @@ use fgd_store::digest::HashMemo;
 
 use crate::jobs::compare::gate::Gate;
 use crate::jobs::request::Request;
+use crate::jobs::train;
 use crate::nightly::assessment::Assessment;
 use crate::nightly::execute::{Executor, StepResult};
 use crate::nightly::history::{Outcome, hash};
@@ -101,11 +102,18 @@ impl<'a> NightRun<'a> {
         let made = match &system.submission {
             Some(submission) => self.planner.path(submission),
             None => {
+                if let Some((step, train)) = self.planner.train(system, &inputs) {
+                    match self.executor.kept(&step, &train.output.join(train::RECORD))? {
+                        StepResult::Done(_) => {}
+                        StepResult::Failed(why) => return Ok(StepResult::Failed(why)),
+                        StepResult::NotRun => return Ok(StepResult::NotRun),
+                    }
+                }
                 let step = self.planner.caption(system, &inputs);
                 let Request::Caption(request) = &step.request else {
                     unreachable!("captions are made by a request of captions")
                 };
-                match self.executor.captions(&step, &request.output)? {
+                match self.executor.kept(&step, &request.output)? {
                     StepResult::Done(file) => file,
                     StepResult::Failed(why) => return Ok(StepResult::Failed(why)),
                     StepResult::NotRun => return Ok(StepResult::NotRun),

@@ -2,6 +2,7 @@
 //! sentence what is wrong, and where.
 
 use std::collections::HashSet;
+use std::path::Path;
 
 use fgd_encoder::EngineKind;
 
@@ -12,15 +13,7 @@ use crate::jobs::caption::Captioning;
 use crate::jobs::compare::gate::{FGD_SET_CORRECTED, Gate};
 use crate::jobs::options::Encoding;
 use crate::jobs::scoring::metrics::{Choice, known};
-
-/// The word that is most like another one; `None` where none is like it.
-pub(super) fn nearest<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    known
-        .map(|candidate| (strsim::jaro_winkler(word, candidate), candidate))
-        .filter(|(likeness, _)| *likeness > 0.7)
-        .max_by(|(a, _), (b, _)| a.total_cmp(b))
-        .map(|(_, candidate)| candidate)
-}
+use crate::toml_file::nearest;
 
 /// A word that is none of those that are known.
 fn unknown(what: &str, word: &str, known: &[&str]) -> String {
@@ -156,6 +149,9 @@ fn wrong_system(suite: &Suite, system: &System, at: At) -> Option<Problem> {
         (Some(_), Some(_)) => {
             say("checkpoint", "is a `submission` or a `checkpoint`, not both".into())
         }
+        (Some(_), None) if system.train.is_some() => {
+            say("train", "`train` is for checkpoints".into())
+        }
         (Some(_), None)
             if system.adapter.is_some() || system.captioning != Captioning::default() =>
         {
@@ -165,7 +161,27 @@ fn wrong_system(suite: &Suite, system: &System, at: At) -> Option<Problem> {
         (None, Some(_)) if data.is_some_and(|data| data.images.is_none()) => {
             say("checkpoint", "its data set has no `images` to caption".into())
         }
-        _ => None,
+        (None, Some(_)) => wrong_training(system).map(|problem| {
+            let problem = format!("system `{}`: {problem}", system.name);
+            Problem::new(at.then("train"), problem)
+        }),
+        (Some(_), None) => None,
+    }
+}
+
+fn wrong_training(system: &System) -> Option<&'static str> {
+    let train = system.train.as_ref()?;
+    let is_empty = |path: &Path| path.as_os_str().is_empty();
+    if system.adapter.is_some() {
+        Some("trains its adapter: give the one to begin at as `adapter` of `train`")
+    } else if !train.checkpoint.is_empty() || !is_empty(&train.output) {
+        Some(
+            "`train` has the system's checkpoint, and its run lies in the state folder: leave them out",
+        )
+    } else if is_empty(&train.features) || is_empty(&train.captions) {
+        Some("`train` needs `features` (of fgd features) and `captions`")
+    } else {
+        None
     }
 }
 

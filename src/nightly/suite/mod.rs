@@ -23,6 +23,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::jobs::bench::{CaptionerRequest, EncoderRequest, Request, ScoreRequest};
 use crate::jobs::caption::Captioning;
+use crate::jobs::train;
 pub use duration::Span;
 
 pub use read::{SuiteError, read};
@@ -132,6 +133,8 @@ pub struct System {
     pub checkpoint: Option<String>,
     /// LoRA adapter over it.
     pub adapter: Option<String>,
+    /// What trains its adapter first, where this has changed since a night that did.
+    pub train: Option<Box<train::Request>>,
     /// Where the checkpoint runs: `cpu`, or `cuda:N`.
     #[serde(default = "cpu")]
     pub device: String,

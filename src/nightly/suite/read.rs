@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use toml::{Table, Value};
 
 use super::Suite;
-use super::check::{nearest, wrong_with};
-use super::place::line_and_column;
+use super::check::wrong_with;
+use crate::toml_file::Misplaced;
 
 /// Why a suite file cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -20,17 +20,8 @@ pub enum SuiteError {
         source: std::io::Error,
     },
     /// It is not TOML, a key or value is not one that suites have, or its parts do not fit each other.
-    #[error("{}:{line}:{column}: {message}", path.display())]
-    Place {
-        /// The file.
-        path: PathBuf,
-        /// The line, from 1.
-        line: usize,
-        /// The column in characters, from 1.
-        column: usize,
-        /// What is wrong there.
-        message: String,
-    },
+    #[error(transparent)]
+    Place(#[from] Misplaced),
 }
 
 /// Reads a suite file.
@@ -42,19 +33,15 @@ pub fn read(path: &Path) -> Result<Suite, SuiteError> {
 
 /// Reads a suite from its text; `path` is for messages.
 pub(super) fn parse(text: &str, path: &Path) -> Result<Suite, SuiteError> {
-    let wrong = |offset: usize, message: String| {
-        let (line, column) = line_and_column(text, offset);
-        SuiteError::Place { path: path.into(), line, column, message }
-    };
-    let understood = |error: toml::de::Error| {
-        wrong(error.span().map_or(0, |span| span.start), with_nearest(error.message()))
-    };
+    let understood = |error| Misplaced::of(error, text, path, retired);
     let suite: Suite = toml::from_str(text).map_err(understood)?;
     // Places are those of the text, so it is read as it stands first.
     let suite = with_encoder(text, &suite).map_err(understood)?;
     match wrong_with(&suite) {
         None => Ok(suite),
-        Some(problem) => Err(wrong(problem.at.offset(text), problem.message)),
+        Some(problem) => {
+            Err(Misplaced::new(text, path, problem.at.offset(text), problem.message).into())
+        }
     }
 }
 
@@ -130,25 +117,8 @@ const RETIRED: [(&str, &str, &str); 7] = [
     ),
 ];
 
-/// serde lists what it expected in backticks; the nearest of these is said first.
-fn with_nearest(message: &str) -> String {
-    let message = message.trim().replace('\n', " ");
-    let known =
-        message.strip_prefix("unknown field").or_else(|| message.strip_prefix("unknown variant"));
-    let Some((found, expected)) = known.and_then(|rest| rest.split_once(", ")) else {
-        return message;
-    };
-    let found = found.trim().trim_matches('`');
-    let words: Vec<&str> = expected.split('`').skip(1).step_by(2).collect();
-    let retired = (RETIRED.iter())
-        .find(|(key, beside, _)| *key == found && words.contains(beside))
-        .filter(|_| message.starts_with("unknown field"));
-    if let Some((key, _, instead)) = retired {
-        return format!("`{key}` is no key any more: {instead}");
-    }
-    let what = if message.starts_with("unknown field") { "key" } else { "value" };
-    match nearest(found, words.iter().copied()) {
-        Some(word) => format!("unknown {what} `{found}`: did you mean `{word}`?"),
-        None => format!("unknown {what} `{found}`: there are {}", words.join(", ")),
-    }
+/// What to write instead of a key that suites once had.
+fn retired(key: &str, beside: &[&str]) -> Option<String> {
+    let known = RETIRED.iter().find(|(name, other, _)| *name == key && beside.contains(other));
+    known.map(|(_, _, instead)| format!("`{key}` is no key any more: {instead}"))
 }

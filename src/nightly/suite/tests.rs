@@ -217,3 +217,36 @@ fn keys_that_are_no_more_say_what_to_write_instead() {
         assert!(found.contains("is no key any more") && found.contains(instead), "{found}");
     }
 }
+
+#[test]
+fn a_training_belongs_to_a_checkpoint_and_names_its_data() {
+    let with = |text: &str| {
+        error(&format!(
+            "name = \"x\"\n[[data]]\nname = \"d\"\nreferences = \"r\"\nimages = \"i\"\n[[system]]\nname = \"s\"\n{text}"
+        ))
+    };
+    let whole = "features = \"f\", captions = \"c\"";
+    for (text, place, said) in [
+        (format!("submission = \"a\"\ntrain = {{ {whole} }}"), "9:9", "for checkpoints"),
+        (
+            "checkpoint = \"c\"\ntrain = { captions = \"c\" }".into(),
+            "9:9",
+            "`train` needs `features`",
+        ),
+        (
+            format!("checkpoint = \"c\"\ntrain = {{ {whole}, output = \"o\" }}"),
+            "9:9",
+            "leave them out",
+        ),
+        (
+            format!("checkpoint = \"c\"\nadapter = \"a\"\ntrain = {{ {whole} }}"),
+            "10:9",
+            "to begin at",
+        ),
+        (format!("checkpoint = \"c\"\ntrain = {{ {whole}, lernin = 1 }}"), "9:", "did you mean"),
+    ] {
+        let found = with(&text);
+        let place = format!("suite.toml:{place}");
+        assert!(found.starts_with(&place) && found.contains(said), "{place} {said}: {found}");
+    }
+}

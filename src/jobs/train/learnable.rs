@@ -1,0 +1,92 @@
+//! Which captions a model should learn: what the linter finds harmful, where captions come from, and which image an id means.
+
+use std::collections::HashMap;
+use std::path::Path;
+
+use fgd_captioner::train::features::{KeptImage, read_list};
+use fgd_captions::{CaptionFile, Finding, FindingKind, Severity, image_key, lint};
+
+use crate::jobs::JobError;
+
+/// The column that says where a caption comes from, and what stands there for one that people wrote.
+pub const SOURCE: &str = "source";
+pub const REAL: &str = "real";
+
+/// Where each caption of a file comes from; [`REAL`] where nothing is said.
+pub fn sources(file: &CaptionFile) -> Vec<String> {
+    let cells = file.column(SOURCE).unwrap_or_else(|| vec![None; file.captions.len()]);
+    let source = |cell: Option<String>| {
+        let cell = cell.unwrap_or_default().trim().to_lowercase();
+        if cell.is_empty() { REAL.to_owned() } else { cell }
+    };
+    cells.into_iter().map(source).collect()
+}
+
+/// What the linter finds; what a model would learn by heart is an error here, unless one is lenient.
+pub fn linted(file: &CaptionFile, lenient: bool) -> Vec<Finding> {
+    let learned = [
+        FindingKind::Repetition,
+        FindingKind::CutOff,
+        FindingKind::SpecialToken,
+        FindingKind::ConstantCaption,
+    ];
+    let mut found = file.findings.clone();
+    found.extend(lint(file));
+    // Several captions per image are what captions to learn have.
+    found.retain(|finding| finding.kind != FindingKind::DuplicateId);
+    if !lenient {
+        let harmful = found.iter_mut().filter(|finding| learned.contains(&finding.kind));
+        harmful.for_each(|finding| finding.severity = Severity::Error);
+    }
+    found
+}
+
+/// Images that have features, by id: as it stands, else without folder, extension and leading zeros.
+pub struct Kept {
+    images: Vec<KeptImage>,
+    by_id: HashMap<String, usize>,
+    by_key: HashMap<String, usize>,
+}
+
+impl Kept {
+    /// Those in the folder that `fgd features` filled.
+    ///
+    /// # Errors
+    /// A folder without a list.
+    pub fn open(dir: &Path) -> Result<Self, JobError> {
+        let images = read_list(dir)?;
+        let index = |name: fn(&str) -> &str| {
+            let names = images.iter().enumerate().rev();
+            names.map(|(at, image)| (name(&image.id).to_owned(), at)).collect()
+        };
+        Ok(Self { by_id: index(|id| id), by_key: index(image_key), images })
+    }
+
+    /// The place of an image.
+    pub fn find(&self, id: &str) -> Option<usize> {
+        self.by_id.get(id).or_else(|| self.by_key.get(image_key(id))).copied()
+    }
+
+    /// SHA-256 of the file of the image at a place.
+    pub fn sha256(&self, place: usize) -> &str {
+        &self.images[place].sha256
+    }
+}
+
+/// Synthetic captions judge nothing.
+///
+/// # Errors
+/// A file that has some.
+pub fn refuse_synthetic(file: &CaptionFile) -> Result<(), JobError> {
+    let sources = sources(file);
+    let mut synthetic = file.captions.iter().zip(&sources).filter(|(_, source)| *source != REAL);
+    match synthetic.next() {
+        Some((caption, source)) => Err(JobError::invalid(format!(
+            "{}, row {}, image {}: its {SOURCE} is {source}; a validation has real captions only",
+            file.path.display(),
+            caption.row,
+            caption.id
+        ))),
+        None => Ok(()),
+    }
+}
