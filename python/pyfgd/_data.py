@@ -3,13 +3,14 @@ call."""
 
 import json
 import os
+import re
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeAlias
 
-from ._errors import UsageError
+from ._errors import FgdError, UsageError
 from ._native import Moments
 
 #: A path; a pandas, polars or Arrow table; a dict of captions, or of lists of them, by image id; a list of captions, or of lists
@@ -24,11 +25,14 @@ class Files:
 
     def __init__(self) -> None:
         self._folder: tempfile.TemporaryDirectory[str] | None = None
+        self._count = 0
 
     def __enter__(self) -> "Files":
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        if isinstance(error, FgdError):
+            error.rename(self.shown)
         if self._folder is not None:
             self._folder.cleanup()
 
@@ -60,7 +64,16 @@ class Files:
         if self._folder is None:
             self._folder = tempfile.TemporaryDirectory(prefix="pyfgd-")
         # One folder for each, so that a name may come twice.
-        return Path(tempfile.mkdtemp(dir=self._folder.name)) / name.replace(os.sep, "_")
+        self._count += 1
+        folder = Path(self._folder.name, str(self._count))
+        folder.mkdir()
+        return folder / name.replace(os.sep, "_")
+
+    def shown(self, text: str) -> str:
+        """A text of a job without the folder, which nobody will find any more."""
+        if self._folder is None:
+            return text
+        return re.sub(re.escape(self._folder.name + os.sep) + r"\d+" + re.escape(os.sep), "", text)
 
     def _embeddings(self, data: Any, name: str) -> str:
         import numpy

@@ -1,11 +1,16 @@
 """What can go wrong, as exceptions that say where."""
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 
 class FgdError(Exception):
     """Something went wrong on the way: a file, a model, the machine. The base of all exceptions of this package."""
+
+    def rename(self, shown: Callable[[str], str]) -> None:
+        """Says names of files as the caller knows them."""
+        self.args = tuple(shown(part) if isinstance(part, str) else part for part in self.args)
 
 
 class UsageError(FgdError, ValueError):
@@ -28,6 +33,10 @@ class InvalidSubmission(FgdError, ValueError):
         self.row: int | None = first.get("row")
         self.id: str | None = first.get("id")
         super().__init__(message, self.findings)
+
+    def rename(self, shown: Callable[[str], str]) -> None:
+        findings = [{**finding, "file": shown(finding["file"])} for finding in self.findings]
+        InvalidSubmission.__init__(self, shown(self.message), findings)
 
     def __str__(self) -> str:
         shown = [line(finding) for finding in self.findings if finding["severity"] == "error"][:10]

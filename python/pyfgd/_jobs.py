@@ -118,10 +118,10 @@ class _Call:
             if values:
                 self.request[group] = values
 
-    def run(self, name: str, **fields: Any) -> Record:
+    def run(self, name: str, files: Files, **fields: Any) -> Record:
         given = {field: value for field, value in fields.items() if value is not None}
         request = json.dumps({"job": name, **self.request, **given}, default=os.fspath)
-        return Record(self._session.run(request, self._listener))
+        return Record(files.shown(self._session.run(request, self._listener)))
 
 
 def _references(files: Files, data: Captions, id_column: str | None, caption_column: str | None) -> dict[str, Any]:
@@ -159,6 +159,7 @@ def score(
     with Files() as files:
         return call.run(
             "score",
+            files,
             submission=files.path(submission, "submission"),
             references=_references(files, references, reference_id_column, reference_caption_column),
             unpaired=unpaired,
@@ -200,6 +201,7 @@ def compare(
             sides = _references(files, references, reference_id_column, reference_caption_column)
         return call.run(
             "compare",
+            files,
             systems=files.named(systems),
             references=sides,
             images=images,
@@ -233,6 +235,7 @@ def leaderboard(
     with Files() as files:
         return call.run(
             "leaderboard",
+            files,
             submissions=files.named(submissions),
             references=_references(files, references, reference_id_column, reference_caption_column),
             unpaired=unpaired,
@@ -258,7 +261,7 @@ def validate(
             "role": role,
             **call.request,
         }
-        return Document(json.loads(_native.validate(json.dumps(request))))
+        return Document(json.loads(files.shown(_native.validate(json.dumps(request)))))
 
 
 def agreement(
@@ -276,6 +279,7 @@ def agreement(
     with Files() as files:
         return call.run(
             "agreement",
+            files,
             judgements=files.path(judgements, "judgements"),
             references=_references(files, references, reference_id_column, reference_caption_column),
             rating=[rating] if isinstance(rating, str) else list(rating),
@@ -304,6 +308,7 @@ def caption(
     call = _Call(options, ["encoding"])
     return call.run(
         "caption",
+        Files(),
         checkpoint=os.fspath(checkpoint),
         images=images,
         output=output,
@@ -341,6 +346,7 @@ def select(
             sides = _references(files, references, reference_id_column, reference_caption_column)
         return call.run(
             "select",
+            files,
             systems=files.named(systems),
             output=output,
             references=sides,
@@ -380,6 +386,7 @@ def train(
     with Files() as files:
         return call.run(
             "train",
+            files,
             checkpoint=os.fspath(checkpoint),
             features=features,
             captions=files.path(captions, "captions"),

@@ -19,6 +19,15 @@ def test_an_invalid_submission_names_file_row_and_id(place, captions, encoder):
     assert isinstance(error, (pyfgd.FgdError, ValueError))
 
 
+def test_captions_in_memory_are_named_as_the_caller_knows_them(encoder):
+    with pytest.raises(pyfgd.InvalidSubmission) as caught:
+        pyfgd.score({1: "a dog", 2: ""}, {1: "a dog", 2: "a cat"}, encoder=encoder)
+    error = caught.value
+    assert (error.file, error.row, error.id) == ("submission.jsonl", 2, "2") and str(error).startswith("submission.jsonl: ")
+    record = pyfgd.score({1: "a dog", 2: "two cats"}, {1: "a dog", 2: "a cat"}, encoder=encoder)
+    assert [given.path for given in record.inputs] == ["submission.jsonl", "references.jsonl"]
+
+
 @pytest.mark.parametrize("data", [b"", b"\x00\x01\x02" * 100, b"PAR1 and then nothing", b'{"images": [', b"\x1f\x8b broken"])
 def test_broken_files_are_errors_that_name_them(place, captions, encoder, data):
     (place / "broken").write_bytes(data)
