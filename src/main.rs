@@ -13,6 +13,6 @@ fn main() -> ExitCode {
     }
     cli::mapped::tell();
     let program = std::env::current_exe().unwrap_or_else(|_| "fgd".into());
-    let run = AssertUnwindSafe(|| cli::run_from(program, std::env::args_os()));
+    let run = AssertUnwindSafe(|| cli::run_from(program.into(), std::env::args_os()));
     catch_unwind(run).unwrap_or_else(|panic| cli::panicked(&*panic)).into()
 }

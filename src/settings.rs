@@ -12,6 +12,24 @@ use fgd_store::hub;
 /// Variables that processes of jobs keep. The others are flags of this process, and a request says all that a job is told.
 const KEPT: [&str; 3] = ["FGD_CACHE_DIR", "FGD_SIMD", "FGD_LOG"];
 
+/// What starts `fgd` from outside: the binary, or what runs it inside another program, such as `python -m pyfgd`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Program {
+    /// The executable.
+    pub path: PathBuf,
+    /// What it is told before the arguments of `fgd`.
+    pub arguments: Vec<OsString>,
+    /// The file that holds this code: what it does is new when this is.
+    pub code: PathBuf,
+}
+
+impl<P: Into<PathBuf>> From<P> for Program {
+    fn from(path: P) -> Self {
+        let path = path.into();
+        Self { code: path.clone(), path, arguments: Vec::new() }
+    }
+}
+
 /// The surroundings of a job.
 #[derive(Debug, Clone)]
 pub struct Settings {
@@ -20,12 +38,12 @@ pub struct Settings {
     /// Folder of the embedding cache; `None` where there is no place for one.
     pub cache: Option<PathBuf>,
     /// The program that steps of a night and benchmarked jobs are started with: `fgd` itself.
-    pub program: PathBuf,
+    pub program: Program,
 }
 
 impl Settings {
     /// Reads the environment. `program` is what starts `fgd` from outside; `progress` whether downloads draw bars.
-    pub fn from_env(program: PathBuf, progress: bool) -> Self {
+    pub fn from_env(program: Program, progress: bool) -> Self {
         Self {
             hub: hub::Settings::from_variables(variable, progress),
             cache: cache::folder(variable).ok(),
@@ -35,7 +53,8 @@ impl Settings {
 
     /// A process that does the job of a request file.
     pub fn job(&self, request: &Path) -> Command {
-        let mut command = Command::new(&self.program);
+        let mut command = Command::new(&self.program.path);
+        command.args(&self.program.arguments);
         for (name, _) in std::env::vars_os() {
             let text = name.to_string_lossy();
             if text.starts_with("FGD_") && !KEPT.contains(&&*text) {

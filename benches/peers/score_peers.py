@@ -22,6 +22,7 @@ parser.add_argument("--count", type=int, help="3,771 by default, or half of the 
 parser.add_argument("--threads", type=int, default=os.cpu_count())
 parser.add_argument("--rounds", type=int, default=5)
 parser.add_argument("--ours", help="the built fgd")
+parser.add_argument("--package", action="store_true", help="this Python has pyfgd: score with it too")
 args = parser.parse_args()
 os.environ["OMP_NUM_THREADS"] = str(args.threads)
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
@@ -37,6 +38,14 @@ x, y = (model.encode(pandas.read_csv(file).caption.tolist(), normalize_embedding
 (m1, s1), (m2, s2) = ((z.mean(0), np.cov(z, rowvar=False)) for z in (x, y))
 trace = np.sqrt(np.linalg.eigvals(s1 @ s2).astype(complex)).real.sum()
 print(((x - y) ** 2).sum(1).mean(), (m1 - m2) @ (m1 - m2) + np.trace(s1) + np.trace(s2) - 2 * trace)
+"""
+
+PACKAGE = """
+import sys
+import pyfgd
+
+results = pyfgd.score(*sys.argv[2:], encoder=sys.argv[1], cache=False).results
+print(results.fgd_paired.value, results.fgd_set.value)
 """
 
 
@@ -64,8 +73,8 @@ def main() -> None:
             part = table.iloc[number * count : (number + 1) * count].reset_index(drop=True)
             part.to_csv(file, index_label="image_id")
 
-        def python() -> dict:
-            out, turn = in_own_process([sys.executable, "-c", PYTHON, args.encoder, *files])
+        def python(script: str = PYTHON) -> dict:
+            out, turn = in_own_process([sys.executable, "-c", script, args.encoder, *files])
             return {**turn, "values": [float(value) for value in out.split()]}
 
         def fgd(*flags: str) -> dict:
@@ -82,6 +91,8 @@ def main() -> None:
             fgd()
             turns["cold"].append(("fgd", lambda: fgd("--no-cache")))
             turns["warm"] = [("fgd, embeddings cached", fgd)]
+        if args.package:
+            turns["cold"].append(("fgd from Python", lambda: python(PACKAGE)))
         size = f"score {count:,} captions against {count:,}"
         values = None
         for number in range(args.rounds):

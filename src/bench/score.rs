@@ -59,7 +59,7 @@ impl Target for ScoreTarget {
     fn query(&mut self, _items: &[usize]) -> Result<Answer, String> {
         let start = Instant::now();
         let mut child = self.command().spawn().map_err(|error| {
-            format!("{}: cannot be run: {error}", self.settings.program.display())
+            format!("{}: cannot be run: {error}", self.settings.program.path.display())
         })?;
         let (output, errors, peak) = finish(&mut child).map_err(|error| error.to_string())?;
         let status = child.wait().map_err(|error| error.to_string())?;

@@ -41,7 +41,6 @@ mod train;
 mod validate;
 
 use std::ffi::OsString;
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::builder::FalseyValueParser;
@@ -49,7 +48,7 @@ use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use fgd_store::terminal::visible;
 
 use crate::jobs::{JobError, Session};
-use crate::settings::Settings;
+use crate::settings::{Program, Settings};
 use exit::Exit;
 use output::{Color, Output};
 
@@ -154,7 +153,7 @@ impl Command {
 
 /// Runs the whole command line inside this process. `program` is what starts `fgd` from outside, for the processes that
 /// a command starts; the first of `arguments` is the name it was called by.
-pub fn run_from(program: PathBuf, arguments: impl IntoIterator<Item = OsString>) -> Exit {
+pub fn run_from(program: Program, arguments: impl IntoIterator<Item = OsString>) -> Exit {
     let arguments: Vec<OsString> = arguments.into_iter().collect();
     let parsed = Cli::command().try_get_matches_from(&arguments);
     let cli = match parsed.and_then(|matches| Cli::from_arg_matches(&matches)) {
@@ -205,23 +204,29 @@ pub fn panicked(panic: &(dyn std::any::Any + Send)) -> Exit {
     Exit::Failure
 }
 
-fn run(cli: Cli, output: &Output, program: PathBuf) -> anyhow::Result<Exit> {
+fn run(cli: Cli, output: &Output, program: Program) -> anyhow::Result<Exit> {
     start_logging(cli.global.verbose);
     if cli.command.computes() {
         fgd_kernels::Level::select(&std::env::var("FGD_SIMD").unwrap_or_default())
             .map_err(|error| exit::usage(format!("FGD_SIMD = {error}")))?;
     }
-    if let Some(threads) = cli.global.threads {
-        if threads == 0 {
-            return Err(exit::usage("--threads 0: give at least one thread"));
-        }
-        rayon::ThreadPoolBuilder::new().num_threads(threads).build_global()?;
+    match cli.global.threads {
+        None => start(cli.command, output, program),
+        Some(0) => Err(exit::usage("--threads 0: give at least one thread")),
+        // A pool of its own: the process may be somebody else's, and its pool too.
+        Some(threads) => rayon::ThreadPoolBuilder::new()
+            .num_threads(threads)
+            .build()?
+            .install(|| start(cli.command, output, program)),
     }
+}
+
+fn start(command: Command, output: &Output, program: Program) -> anyhow::Result<Exit> {
     let mut session = Session::new(Settings::from_env(program, output.draws_progress()));
     session.progress = Arc::new(*output);
     session.interrupt = interrupt::on_signal();
     let session = &mut session;
-    match cli.command {
+    match command {
         Command::Validate(args) => validate::run(args),
         Command::Score(args) => score::run(args, output, session),
         Command::Caption(args) => caption::run(args, output, session),

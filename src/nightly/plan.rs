@@ -53,7 +53,7 @@ impl<'a> Planner<'a> {
         night: &str,
         hashes: &mut HashMemo,
     ) -> Self {
-        let program = hashes.sha256(&settings.program);
+        let program = hashes.sha256(&settings.program.code);
         let mut planner = Self {
             workspace,
             suite: &workspace.suite,

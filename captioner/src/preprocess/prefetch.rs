@@ -41,16 +41,21 @@ impl Prefetch {
     ) -> Self {
         let (paths, preprocessor) = (Arc::new(paths), Arc::new(preprocessor));
         let one_large = Arc::new(Mutex::new(()));
+        // As many threads as the caller has, and no others: rayon would take a pool of the whole process otherwise.
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(rayon::current_num_threads());
+        let pool = pool.build().ok().map(Arc::new);
         let threads = threads.clamp(1, paths.len().max(1));
         let lanes = (0..threads)
             .map(|lane| {
                 let (send, receive) = sync_channel(depth.max(1));
                 let (paths, preprocessor) = (paths.clone(), preprocessor.clone());
-                let one_large = one_large.clone();
+                let (one_large, pool) = (one_large.clone(), pool.clone());
                 thread::spawn(move || {
                     for index in (lane..paths.len()).step_by(threads) {
                         // The receiver is gone when the run has ended early.
-                        let decoded = decode(index, &paths[index], &preprocessor, &one_large);
+                        let decode = || decode(index, &paths[index], &preprocessor, &one_large);
+                        let decoded =
+                            pool.as_ref().map_or_else(decode, |pool| pool.install(decode));
                         if send.send(decoded).is_err() {
                             return;
                         }

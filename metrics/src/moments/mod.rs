@@ -91,6 +91,22 @@ impl Moments {
         Self { n, mean, comoment }
     }
 
+    /// Moments that were kept: count, mean `[d]` and co-moment `[d, d]`, to the bit.
+    ///
+    /// # Errors
+    /// Shapes that differ. Values that are not finite show when the moments are used.
+    pub fn from_comoment(
+        n: u64,
+        mean: Array1<f64>,
+        comoment: Array2<f64>,
+    ) -> Result<Self, MetricError> {
+        let d = mean.len();
+        match comoment.dim() {
+            (rows, columns) if rows == d && columns == d => Ok(Self { n, mean, comoment }),
+            (_, columns) => Err(MetricError::DimensionMismatch { left: d, right: columns }),
+        }
+    }
+
     /// Adds the rows of a matrix `[n, d]`.
     ///
     /// # Errors

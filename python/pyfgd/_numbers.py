@@ -1,0 +1,83 @@
+"""Distances of arrays."""
+
+from dataclasses import dataclass
+from typing import TypeVar
+
+import numpy
+from numpy.typing import ArrayLike, NDArray
+
+from . import _native
+from ._errors import UsageError
+
+T = TypeVar("T", bound=numpy.generic)
+
+
+@dataclass(frozen=True)
+class PairedDistance:
+    """The paired distance with its uncertainty and its parts."""
+
+    #: Mean over images of the squared distance of a caption from its references; lower is better.
+    value: float
+    #: Standard error; None for one image.
+    se: float | None
+    #: 95% interval (Student's t); None for one image.
+    ci95: tuple[float, float] | None
+    #: Mean over images of the cosine.
+    mean_cosine: float
+    #: The value of each image, in the order of the candidates.
+    per_image: NDArray[numpy.float64]
+
+    def __float__(self) -> float:
+        return self.value
+
+
+def frechet_distance(mu1: ArrayLike, sigma1: ArrayLike, mu2: ArrayLike, sigma2: ArrayLike) -> float:
+    """The Fréchet distance of two normal distributions, from means ``[d]`` and covariances ``[d, d]``.
+
+    Exact at any rank: no ``sqrtm``, no imaginary parts, no ``eps``.
+
+    >>> frechet_distance([0.0, 0.0], [[1.0, 0.0], [0.0, 1.0]], [1.0, 0.0], [[1.0, 0.0], [0.0, 1.0]])
+    1.0
+
+    :raises UsageError: shapes that differ, numbers that are not finite, a matrix that is no covariance.
+    """
+    return _native.frechet_distance(_wide(mu1, 1), _wide(sigma1, 2), _wide(mu2, 1), _wide(sigma2, 2))
+
+
+def set_distance(a: ArrayLike, b: ArrayLike) -> float:
+    """``fgd_set``: the Fréchet distance of the rows of two arrays ``[n, d]`` and ``[m, d]`` (ddof 1).
+
+    :raises UsageError: fewer than two rows a side, other dimensions, numbers that are not finite.
+    """
+    return _native.set_distance(_rows(a), _rows(b))
+
+
+def paired_distance(candidates: ArrayLike, references: ArrayLike, image_of: ArrayLike | None = None) -> PairedDistance:
+    """``fgd_paired``: the mean over images of ‖g − p‖² of candidates ``[n, d]`` and references ``[m, d]``.
+
+    ``image_of`` ``[m]`` says for each reference the row of its candidate; row by row where it is not given.
+
+    >>> paired_distance([[1.0, 0.0], [0.0, 1.0]], [[1.0, 0.0], [1.0, 0.0]]).value
+    1.0
+
+    :raises UsageError: other shapes, an image without references, numbers that are not finite.
+    """
+    rows = _rows(references)
+    images = numpy.arange(len(rows)) if image_of is None else numpy.asarray(image_of)
+    if images.ndim != 1 or images.dtype.kind not in "iu":
+        raise UsageError(f"image_of has shape {images.shape} and type {images.dtype}: one index for each reference is needed")
+    return PairedDistance(*_native.paired_distance(_rows(candidates), rows, images.astype(numpy.int64, copy=False)))
+
+
+def _wide(values: ArrayLike, dimensions: int) -> NDArray[numpy.float64]:
+    return _checked(numpy.asarray(values, dtype=numpy.float64), dimensions)
+
+
+def _rows(values: ArrayLike) -> NDArray[numpy.float32]:
+    return _checked(numpy.asarray(values, dtype=numpy.float32), 2)
+
+
+def _checked(array: NDArray[T], dimensions: int) -> NDArray[T]:
+    if array.ndim != dimensions:
+        raise UsageError(f"an array with {dimensions} dimension{'s' * (dimensions > 1)} is needed, and this has shape {array.shape}")
+    return array

@@ -1,0 +1,40 @@
+//! The threads of the package: a pool of its own, since the host may have one, and one for each process, since threads do not
+//! live through a fork.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use pyo3::PyResult;
+use pyo3::exceptions::PyRuntimeError;
+use rayon::{ThreadPool, ThreadPoolBuilder};
+
+/// As much as a main thread has, which jobs run on elsewhere.
+const STACK: usize = 8 << 20;
+
+struct Current {
+    process: u32,
+    threads: usize,
+    pool: Arc<ThreadPool>,
+}
+
+// One pool for all that a process does; Python has one interpreter a process too.
+static CURRENT: Mutex<Option<Current>> = Mutex::new(None);
+
+/// The pool of this process with so many threads; 0 is one for each core.
+pub fn pool(threads: usize) -> PyResult<Arc<ThreadPool>> {
+    let mut current = CURRENT.lock().unwrap_or_else(PoisonError::into_inner);
+    let process = std::process::id();
+    match current.take() {
+        Some(known) if known.process == process && known.threads == threads => {
+            let pool = known.pool.clone();
+            *current = Some(known);
+            return Ok(pool);
+        }
+        // The threads of a forked parent are not here to be waited for.
+        Some(foreign) if foreign.process != process => std::mem::forget(foreign),
+        _ => {}
+    }
+    let pool = ThreadPoolBuilder::new().num_threads(threads).stack_size(STACK).build();
+    let pool = Arc::new(pool.map_err(|error| PyRuntimeError::new_err(error.to_string()))?);
+    *current = Some(Current { process, threads, pool: pool.clone() });
+    Ok(pool)
+}

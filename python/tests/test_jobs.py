@@ -1,0 +1,155 @@
+"""Every job as a function: what goes in, what comes out, and that it is what the command says."""
+
+import csv
+import json
+import pickle
+import shutil
+import subprocess
+import sys
+import tomllib
+
+import numpy
+import pytest
+
+import pyfgd
+
+
+def same_numbers(record, text):
+    other = json.loads(text)
+    assert record.to_dict()["results"] == other["results"]
+    assert record.comparability.key == other["comparability"]["key"]
+
+
+def test_a_score_is_the_commands_to_the_bit(captions, encoder, command):
+    record = pyfgd.score(captions / "good.csv", references=captions / "references.csv", encoder=encoder, worst=3)
+    done = command(
+        "score", captions / "good.csv", "--references", captions / "references.csv", "--encoder", encoder, "--worst", "3",
+        "--format", "json",
+    )
+    same_numbers(record, done.stdout)
+    assert str(record).splitlines()[0] == "good against references"
+    assert record.fgd_paired.value == record.results.fgd_paired.value == record["results"]["fgd_paired"]["value"]
+
+
+def rows(path):
+    with open(path, newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def test_everything_that_holds_captions_gives_the_same_number(captions, encoder):
+    good = {row["image_id"]: row["caption"] for row in rows(captions / "good.csv")}
+    references = {}
+    for row in rows(captions / "references.csv"):
+        references.setdefault(row["image_id"], []).append(row["caption"])
+    wanted = pyfgd.score(captions / "good.csv", captions / "references.csv", encoder=encoder).results
+    table = [{"image_id": name, "caption": caption} for name, caption in good.items()]
+    shapes = [good, table, iter(table)]
+    tables = {"pandas": lambda m: m.DataFrame(table), "polars": lambda m: m.DataFrame(table), "pyarrow": lambda m: m.Table.from_pylist(table)}
+    shapes += [make(__import__(library)) for library, make in tables.items() if _there(library)]
+    for shape in shapes:
+        assert pyfgd.score(shape, references, encoder=encoder).results == wanted
+    in_order = [good[name] for name in references]
+    assert pyfgd.score(in_order, list(references.values()), encoder=encoder).fgd_paired == wanted.fgd_paired
+
+
+def _there(library):
+    import importlib.util
+
+    return importlib.util.find_spec(library) is not None
+
+
+def test_embeddings_and_moments_stand_for_captions(encoder):
+    random = numpy.random.default_rng(0)
+    a, b = random.normal(size=(2, 50, 8)).astype(numpy.float32)
+    record = pyfgd.score(a, b)
+    assert record.fgd_paired.value == pytest.approx(pyfgd.paired_distance(a, b).value, rel=1e-12)
+    moments = []
+    for rows in (a, b):
+        moments.append(pyfgd.Moments(8))
+        moments[-1].update(rows)
+    assert pyfgd.score(*moments).fgd_set.value == pytest.approx(moments[0].distance(moments[1]), rel=1e-9)
+
+
+def test_an_encoder_stays_loaded_and_gives_the_same(captions, encoder):
+    kept = pyfgd.Encoder(encoder, cache=False)
+    first = pyfgd.score(captions / "good.csv", captions / "references.csv", encoder=kept)
+    second = pyfgd.score(captions / "good.csv", captions / "references.csv", encoder=kept)
+    assert first.results == second.results
+    with pytest.raises(pyfgd.UsageError, match="its own engine"):
+        pyfgd.score(captions / "good.csv", captions / "references.csv", encoder=kept, engine="int12")
+
+
+def test_compare_and_leaderboard_take_systems_by_name(captions, encoder):
+    systems = {"good": captions / "good.csv", "poor": captions / "poor.csv"}
+    compared = pyfgd.compare(systems, captions / "references.csv", encoder=encoder, gate="fgd_paired<=good")
+    assert [system.name for system in compared.results.systems] == ["good", "poor"]
+    assert [gate.passed for gate in compared.gates] == [False]
+    board = pyfgd.leaderboard(systems, captions / "references.csv", encoder=encoder)
+    assert [standing.name for standing in board.standings] == ["good", "poor"]
+
+
+def test_the_other_jobs_answer_records(captions, encoder, place):
+    chosen = pyfgd.ensemble([captions / "good.csv", captions / "poor.csv"], place / "chosen.csv", encoder=encoder)
+    assert chosen.kind == "select" and (place / "chosen.csv").is_file()
+    speed = pyfgd.bench("encoder", encoding={"encoder": str(encoder)}, load={"scenario": "offline", "min_queries": 2, "duration": 0.1})
+    assert speed.kind == "bench"
+    assert pyfgd.job({"job": "score", "submission": captions / "good.csv", "references": {"path": captions / "references.csv"},
+                      "encoding": {"encoder": str(encoder)}}).kind == "score"
+
+
+def test_captions_are_made(encoder, place):
+    checkpoint = encoder.parents[1] / "tiny-blip2" / "base"
+    (place / "images").mkdir()
+    for image in sorted((encoder.parents[1] / "captioner" / "images").glob("*.png"))[:2]:
+        shutil.copy(image, place / "images")
+    record = pyfgd.caption(checkpoint, place / "images", place / "captions.csv", captioning={"generation": {"max_new_tokens": 4}})
+    assert record.kind == "caption" and (place / "captions.csv").read_text().count("\n") == 3
+
+
+def test_validate_lists_every_problem(captions):
+    found = pyfgd.validate([{"image_id": 7, "caption": ""}, {"image_id": 7, "caption": "a dog"}])
+    assert not found.valid and {finding.row for finding in found.findings if finding.severity == "error"} >= {1}
+    assert pyfgd.validate(captions / "good.csv", captions / "template.csv").valid
+
+
+def test_a_night_runs_and_its_steps_are_processes(place, encoder, command):
+    command("nightly", "init", place / "suite.toml")
+    text = (place / "suite.toml").read_text()
+    current = tomllib.loads(text).get("encoder")
+    line = f"encoder = {json.dumps(str(encoder))}"
+    text = text.replace(f'encoder = "{current}"', line) if current else f"{line}\n{text}"
+    (place / "suite.toml").write_text(text)
+    record = pyfgd.nightly(place / "suite.toml")
+    assert record.kind == "nightly" and record.results.steps
+    assert all(step.outcome == "done" for step in record.results.steps), record.results.steps
+    with pytest.raises(pyfgd.FgdError, match="none.toml"):
+        pyfgd.nightly(place / "none.toml")
+
+
+def test_a_record_is_kept_shown_and_pickled(captions, encoder, place):
+    record = pyfgd.score(captions / "good.csv", captions / "references.csv", encoder=encoder)
+    for name in ("r.json", "r.csv", "r.md", "r.html", "r.svg", "r.txt", "site/"):
+        shown = record.save(place / name if not name.endswith("/") else f"{place}/{name}")
+        assert shown.stat().st_size > 100
+    assert pyfgd.Record.load(place / "r.json").to_json() == record.to_json()
+    assert pickle.loads(pickle.dumps(record)) == record
+    assert pyfgd.report([record], place / "all.html").is_file()
+    assert "<iframe" in record._repr_html_() and "&lt;svg" in record._repr_html_()
+    assert "fgd\\_paired" in record.to_markdown()
+    assert record.n == record.to_dict()["results"]["n"] and "fgd_paired" in dir(record)
+    with pytest.raises(pyfgd.UsageError, match="'.doc'"):
+        record.save("r.doc")
+    with pytest.raises(AttributeError, match="no field nothing"):
+        record.nothing
+    if _there("pandas"):
+        assert "fgd_paired" in set(record.to_pandas()["metric"])
+
+
+def test_the_command_has_its_manual_and_completions(command, place):
+    assert "score" in command("completions", "bash").stdout
+    command("man", "--help")
+    assert command("--version").stdout.split() == ["fgd", pyfgd.__version__]
+    assert "error: " in command("score", "none.csv", "--references", "none.csv", code=1).stderr
+    # Threads of two calls in one process: no pool of the whole process is taken.
+    twice = "from pyfgd._native import main\nfor _ in range(2): assert main(['fgd', '--threads', '1', 'doctor', '--help']) == 0"
+    subprocess.run([sys.executable, "-c", twice], check=True, stdout=subprocess.DEVNULL)
