@@ -1,7 +1,7 @@
 // Long sortable tables are searched, filtered by their columns of few words, and shown with the columns that are asked for.
 
 /** Rows from which on a table is worth it. */
-const LONG = 8;
+const LONG = 6;
 /** Words of a column that is chosen from. */
 const MOST_WORDS = 12;
 /** Columns from which on one may want fewer. */

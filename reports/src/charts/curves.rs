@@ -34,8 +34,14 @@ pub fn draw(series: &[Series], x: &Axis, y: &Axis) -> Option<Canvas> {
     let far_above = series.iter().all(|of| !of.line) && low > 0.5 * high;
     let low = if y.logarithmic || far_above { low } else { low.min(0.0) };
     let (x_ticks, y_ticks) = (ticks(x, left, right), ticks(y, low, high));
-    let longest = y_ticks.iter().map(|(_, name)| name.chars().count() as u32).max();
-    let y_axis = Y_AXIS.max(Y_NAME + LETTER * longest.unwrap_or(0));
+    let longest = |ticks: &[(f64, String)]| {
+        let lengths = ticks.iter().map(|(_, name)| name.chars().count() as u32);
+        LETTER * lengths.max().unwrap_or(0)
+    };
+    let y_axis = Y_AXIS.max(Y_NAME + longest(&y_ticks));
+    // Every second or third tick where there is no room for all.
+    let wanted = x_ticks.len() as u32 * (longest(&x_ticks) + LETTER);
+    let every = wanted.div_ceil(WIDTH - SIDE - y_axis).max(1) as usize;
     Canvas::draw(HEIGHT, |area, marks| {
         let mut chart = ChartBuilder::on(area)
             .margin_top(16)
@@ -54,7 +60,7 @@ pub fn draw(series: &[Series], x: &Axis, y: &Axis) -> Option<Canvas> {
             .axis_style(GRID)
             .axis_desc_style(letters(&MUTED))
             .draw()?;
-        for (at, name) in &x_ticks {
+        for (at, name) in x_ticks.iter().step_by(every) {
             let (px, py) = chart.backend_coord(&(*at, low));
             let mark = [(px, py), (px, py + 5)];
             area.draw(&PathElement::new(mark, GRID.stroke_width(1)))?;
