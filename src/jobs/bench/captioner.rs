@@ -145,7 +145,7 @@ fn images(request: &CaptionerRequest) -> Result<(Vec<Vec<u8>>, Vec<Input>), JobE
 
 /// What a weight takes in memory: as on disk, where files hold little else, unless it is rounded to two bytes.
 fn bytes_per_weight(dir: &Path, captioner: &Captioner) -> Result<f64, JobError> {
-    if captioner.options().precision == Precision::Bf16 {
+    if captioner.options().precision != Precision::F32 {
         return Ok(2.0);
     }
     let mut bytes = 0;
