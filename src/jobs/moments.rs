@@ -180,7 +180,7 @@ fn of_embeddings(file: &Path, request: &Request, session: &Session) -> Result<Su
                 let Some(piece) = rows.next_piece()? else { break };
                 let rows = take(piece.nrows());
                 let pushed = sums.push_rows(piece.slice(s![..rows as usize, ..]));
-                pushed.map_err(|error| JobError::because(place(next), error))?;
+                pushed.map_err(|error| JobError::usage(format!("{}: {error}", place(next))))?;
                 rows
             }
             Sums::Rounded(moments) => {

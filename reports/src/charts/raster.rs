@@ -50,7 +50,7 @@ impl Pixels {
             Form::Filled(path) => self.cover(shape, path.as_str(), Fill::NonZero, scaled()),
             Form::Line(path, width) => {
                 let mut line = Stroke::new(*width);
-                self.cover(shape, path.as_str(), &*line.join(Join::Round).cap(Cap::Butt), scaled());
+                self.cover(shape, path.as_str(), *line.join(Join::Round).cap(Cap::Butt), scaled());
             }
             Form::Text { text, at, size, bold, anchor, quarters } => {
                 let Some(letters) = Letters::of(text, *bold, *size, anchor) else { return };
@@ -60,7 +60,7 @@ impl Pixels {
                 // As in a page: no line of the grid runs through letters.
                 let halo = Shape { form: Form::Filled(String::new()), color: [255; 3], alpha: 1.0 };
                 let mut about = Stroke::new(HALO);
-                self.cover(&halo, &letters.0, &*about.join(Join::Round), placed);
+                self.cover(&halo, &letters.0, *about.join(Join::Round), placed);
                 self.cover(shape, &letters.0, Fill::NonZero, placed);
             }
         }

@@ -161,7 +161,8 @@ fn are_whole(count: u64, shards: &[Ended]) -> Result<(), JobError> {
             shards[0].file.display()
         )));
     }
-    if let Some([a, b]) = shards.array_windows().find(|[a, b]| a.shard == b.shard) {
+    let mut neighbours = shards.iter().zip(&shards[1..]);
+    if let Some((a, b)) = neighbours.find(|(a, b)| a.shard == b.shard) {
         return Err(JobError::usage(format!(
             "{} and {} are both shard {}",
             a.file.display(),
