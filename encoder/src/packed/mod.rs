@@ -111,7 +111,7 @@ impl<A: Arithmetic> Packed<A> {
                     *value = word[i] + self.model.token_type[i] + place[i];
                 }
             }
-            self.level.layer_norm(&self.model.embedding_norm, dim, sums, rows);
+            self.level.layer_norm(&self.model.embedding_norm, stride, sums, rows);
         }
     }
 
