@@ -31,7 +31,7 @@ pub struct Head<'a> {
     pub scale: f32,
     /// Added to the scores, [queries × keys].
     pub bias: Option<&'a [f32]>,
-    /// Added to the scores of every query, [keys]; not −∞ for all of them.
+    /// Added to the scores of every query, `[keys]`; not −∞ for all of them.
     pub mask: Option<&'a [f32]>,
     /// [queries × width], row i at i · `output_stride`.
     pub output: &'a mut [f32],
