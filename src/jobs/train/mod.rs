@@ -1,32 +1,30 @@
 //! LoRA fine-tuning of a captioner's language model: captions and features in, PEFT adapters and a record out.
 //!
-//! A run is a directory: `request.json` (what was asked), `metrics.jsonl` (one line per step and evaluation), `tensorboard/` (the same),
-//! `last/` (the newest adapter
-//! and all that is needed to go on), `best/` (the adapter that was judged best), `step-N/` where wanted, and
-//! `record.json` in the end. The same request goes on where it was, to the bit: `material` is what it is about, `course` the steps, `judge` says what they are worth.
+//! A run is a directory: `request.json` (what was asked), `metrics.jsonl` (one line per step and evaluation), `tensorboard/` (the
+//! same), `last/` (the newest adapter and all that is needed to go on), `best/` (the adapter that was judged best), `step-N/` where
+//! wanted, and `record.json` in the end. The same request goes on where it was, to the bit: `material` is what it is about, `course`
+//! the steps, `judge` says what they are worth.
 
 mod course;
 mod judge;
 pub(crate) mod learnable;
 mod material;
 mod metrics;
+mod request;
 mod results;
 mod self_critical;
 mod tensorboard;
 mod tracking;
 
-use std::path::{Path, PathBuf};
 use std::time::Instant;
 
+use fgd_captioner::LoadOptions;
 use fgd_captioner::features::FeaturesCache;
-use fgd_captioner::train::{Batches, Learning, Order, OrderConfig, Trainer, saved};
+use fgd_captioner::train::{Batches, Order, Trainer, saved};
 use fgd_captioner::weights::{Adapter, TensorFiles};
-use fgd_captioner::{DEFAULT_PROMPT, LoadOptions, Precision};
-use fgd_captions::ReadOptions;
 use fgd_record::{Record, Results};
 use fgd_store::digest::Digest;
 use fgd_store::file;
-use serde::{Deserialize, Serialize};
 
 use super::caption::Checkpoint;
 use super::{JobError, Session};
@@ -40,6 +38,7 @@ use tracking::Trackers;
 
 pub use fgd_captioner::train::features::LIST as FEATURES_LIST;
 pub use judge::Judging;
+pub use request::{EXAMPLE, Objective, Request, Watching};
 pub use self_critical::Scst;
 pub use tracking::Tracking;
 
@@ -52,174 +51,6 @@ const LAST: &str = "last";
 const BEST: &str = "best";
 /// The adapter that draws captions, at the step in flight.
 const DRAWING: &str = "drawing";
-
-/// Presets with every setting there is, commented: what `fgd train init` writes, and the documentation of every key.
-pub const EXAMPLE: &str = include_str!("example.toml");
-
-/// When a run saves, judges itself, and ends early.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Watching {
-    /// Steps between two states that are saved: so many are lost at most when the process is killed.
-    pub save_every: usize,
-    /// Steps between two adapters that are kept as `step-N`; none if not said.
-    pub keep_every: Option<usize>,
-    /// Steps between two validations; an epoch if not said.
-    pub evaluate_every: Option<usize>,
-    /// Ends after so many validations that were no better than the best before.
-    pub patience: Option<usize>,
-    /// How adapters are judged by their captions; by the loss alone if not said.
-    pub judging: Option<Judging>,
-}
-
-impl Default for Watching {
-    fn default() -> Self {
-        Self {
-            save_every: 1,
-            keep_every: None,
-            evaluate_every: None,
-            patience: None,
-            judging: None,
-        }
-    }
-}
-
-/// What a model learns to do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, clap::ValueEnum)]
-#[serde(rename_all = "lowercase")]
-pub enum Objective {
-    /// To expect the next token of the captions: cross-entropy.
-    #[default]
-    Ce,
-    /// To write captions that mean what the references mean: self-critical training, from an adapter that cross-entropy has made.
-    Scst,
-}
-
-/// What `fgd train` is asked, and what a file of presets says.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Request {
-    /// The checkpoint: a directory or a hub id.
-    pub checkpoint: String,
-    /// Adapter to begin at; PEFT's first values if not said.
-    pub adapter: Option<String>,
-    /// The folder that `fgd features` filled.
-    pub features: PathBuf,
-    /// Captions to learn.
-    pub captions: PathBuf,
-    /// Captions to judge by, of other images.
-    pub validation: Option<PathBuf>,
-    /// The directory of the run.
-    pub output: PathBuf,
-    /// What the model is asked.
-    pub prompt: String,
-    /// How the caption files are read.
-    pub reading: ReadOptions,
-    /// Whether captions that repeat themselves or seem cut off are notes and not errors.
-    pub lenient: bool,
-    /// What the frozen weights are kept in: f32 or bf16. The factors are f32.
-    pub dtype: Precision,
-    /// How it learns.
-    pub learning: Learning,
-    /// In what order.
-    pub order: OrderConfig,
-    /// What it learns to do.
-    pub objective: Objective,
-    /// How captions are drawn for `objective = "scst"`.
-    pub scst: Scst,
-    /// When it saves and judges itself.
-    pub watching: Watching,
-    /// Who else is told.
-    pub tracking: Tracking,
-}
-
-impl Default for Request {
-    fn default() -> Self {
-        Self {
-            checkpoint: String::new(),
-            adapter: None,
-            features: PathBuf::new(),
-            captions: PathBuf::new(),
-            validation: None,
-            output: PathBuf::new(),
-            prompt: DEFAULT_PROMPT.into(),
-            reading: ReadOptions::default(),
-            lenient: false,
-            dtype: Precision::F32,
-            learning: Learning::default(),
-            order: OrderConfig::default(),
-            objective: Objective::default(),
-            scst: Scst::default(),
-            watching: Watching::default(),
-            tracking: Tracking::default(),
-        }
-    }
-}
-
-impl Request {
-    /// The settings that self-critical training begins with: a small rate, one epoch, captions that decide.
-    pub fn self_critical() -> Self {
-        let mut request = Self { objective: Objective::Scst, ..Self::default() };
-        request.learning.optimizer.learning_rate = 5e-6;
-        request.order.epochs = 1.0;
-        request.watching.judging = Some(Judging::default());
-        request
-    }
-
-    /// The request of the run in `dir`.
-    ///
-    /// # Errors
-    /// A directory without a run.
-    pub fn of_run(dir: &Path) -> Result<Self, JobError> {
-        let path = dir.join(REQUEST);
-        let text = std::fs::read_to_string(&path).map_err(|error| {
-            JobError::usage(format!("{}: {error}; give the directory of a run", path.display()))
-        })?;
-        let request: Self = serde_json::from_str(&text)
-            .map_err(|error| JobError::usage(format!("{}: {error}", path.display())))?;
-        // The directory may have been moved.
-        Ok(Self { output: dir.into(), ..request })
-    }
-
-    /// The adapter that a finished run is for: the best, or without a validation the last.
-    pub fn adapter_dir(&self) -> PathBuf {
-        self.output.join(if self.validation.is_some() { BEST } else { LAST })
-    }
-
-    fn check(&self) -> Result<(), JobError> {
-        let paths = [&self.features, &self.captions, &self.output];
-        if self.checkpoint.is_empty() || paths.iter().any(|path| path.as_os_str().is_empty()) {
-            let what = "give --checkpoint, --features, --captions and -o, or a --config that has them, or --resume";
-            return Err(JobError::usage(what));
-        }
-        if self.dtype == Precision::Q8 {
-            return Err(JobError::usage("--dtype q8: frozen weights are f32 or bf16 in training"));
-        }
-        let Watching { save_every, keep_every, evaluate_every, patience, judging } = &self.watching;
-        let zero = [Some(*save_every), *keep_every, *evaluate_every, *patience].contains(&Some(0));
-        if zero {
-            let what = "--save-every, --keep-every, --evaluate-every and --patience";
-            return Err(JobError::usage(format!("{what} must be at least 1")));
-        }
-        if self.objective == Objective::Scst {
-            if judging.is_none() {
-                let what = "--objective scst stops when captions get poorer: give --select-by fgd_paired and --validation";
-                return Err(JobError::usage(what));
-            }
-            let Scst { samples, ce_weight, max_new_tokens } = &self.scst;
-            if *samples < 2 || *max_new_tokens == 0 || !ce_weight.is_finite() || *ce_weight < 0.0 {
-                let what = "scst: at least 2 samples and 1 token, and a weight of cross-entropy that is not negative";
-                return Err(JobError::usage(what));
-            }
-        }
-        let judges = patience.is_some() || evaluate_every.is_some() || judging.is_some();
-        if judges && self.validation.is_none() {
-            let what = "--patience, --evaluate-every and --select-by need captions to judge by";
-            return Err(JobError::usage(format!("{what}: give --validation")));
-        }
-        Ok(())
-    }
-}
 
 /// Trains, going on from an earlier run of the same request, and writes the run's record.
 ///
@@ -373,57 +204,4 @@ fn identity(
             json(serde_json::to_string(&(request.objective, objective_of(request))))?,
         )
         .finish())
-}
-
-#[cfg(test)]
-mod tests {
-    use std::path::Path;
-
-    use super::*;
-    use crate::toml_file;
-
-    /// The example with what stands behind `# `, where that is a key or a table.
-    fn uncommented() -> String {
-        let is_key = |rest: &str| {
-            let word = rest.trim_start_matches('[').split([' ', ']']).next().unwrap_or_default();
-            (rest.starts_with('[') || rest.contains(" = "))
-                && word.chars().all(|c| c.is_ascii_lowercase() || "_.1234567890".contains(c))
-        };
-        let line = |line: &'static str| match line.strip_prefix("# ").filter(|rest| is_key(rest)) {
-            Some(rest) => format!("{rest}\n"),
-            None => format!("{line}\n"),
-        };
-        EXAMPLE.lines().map(line).collect()
-    }
-
-    #[test]
-    fn the_example_shows_every_key_with_its_default() {
-        let path = Path::new("train.toml");
-        let plain: Request = toml_file::parse(EXAMPLE, path).unwrap();
-        let example = uncommented();
-        let full: Request = toml_file::parse(&example, path).unwrap();
-        // What has a default stands there with it; what has none stands there with something.
-        assert_eq!((&full.learning, &full.dtype), (&plain.learning, &plain.dtype));
-        assert_eq!(OrderConfig { max_steps: None, ..full.order.clone() }, plain.order);
-        assert!(full.watching.judging.is_some() && full.tracking.mlflow.is_some());
-        for table in [
-            "",
-            "[learning]",
-            "[learning.lora]",
-            "[learning.optimizer]",
-            "[order]",
-            "[watching]",
-            "[watching.judging]",
-            "[tracking]",
-        ] {
-            let wrong = toml::from_str::<Request>(&format!("{table}\nzzzzzz = 1")).unwrap_err();
-            for key in wrong.message().split('`').skip(3).step_by(2) {
-                let written = [format!("{key} = "), format!("[{key}]"), format!(".{key}]")];
-                assert!(
-                    written.iter().any(|form| example.contains(form.as_str())),
-                    "{table} {key}"
-                );
-            }
-        }
-    }
 }
