@@ -124,7 +124,11 @@ class _Call:
         return Record(files.shown(self._session.run(request, self._listener)))
 
 
-def _references(files: Files, data: Captions, id_column: str | None, caption_column: str | None) -> dict[str, Any]:
+def _references(
+    files: Files, data: Captions | None, id_column: str | None, caption_column: str | None
+) -> dict[str, Any] | None:
+    if data is None:
+        return None
     return {"path": files.path(data, "references"), "id_column": id_column, "caption_column": caption_column}
 
 
@@ -196,14 +200,11 @@ def compare(
     """
     call = _Call(options, ["encoding", "reading", "measuring", "keeping"])
     with Files() as files:
-        sides = None
-        if references is not None:
-            sides = _references(files, references, reference_id_column, reference_caption_column)
         return call.run(
             "compare",
             files,
             systems=files.named(systems),
-            references=sides,
+            references=_references(files, references, reference_id_column, reference_caption_column),
             images=images,
             image_root=image_root,
             work=work,
@@ -294,6 +295,7 @@ def caption(
     *,
     adapter: StrPath | None = None,
     image_root: StrPath | None = None,
+    shard: str | None = None,
     captioning: Mapping[str, Any] | None = None,
     choosing: Mapping[str, Any] | None = None,
     samples_file: StrPath | None = None,
@@ -302,6 +304,7 @@ def caption(
 ) -> Record:
     """Captions images with a BLIP-2 checkpoint into the file ``output``; a run that was ended goes on where it was.
 
+    ``shard="1/8"`` takes a part of the images; ``fgd merge-captions`` joins the parts.
     ``captioning`` has ``prompt``, ``generation`` (``num_beams``, ``max_new_tokens``, …), ``dtype``, ``batch_size``, ``on_error``,
     ``features_cache`` and ``restart``. ``device`` is the captioner's: ``cpu``, or ``cuda:N``.
     """
@@ -314,6 +317,7 @@ def caption(
         output=output,
         adapter=adapter,
         image_root=image_root,
+        shard=shard,
         captioning=captioning,
         choosing=choosing,
         samples_file=samples_file,
@@ -341,15 +345,12 @@ def select(
     """
     call = _Call(options, ["encoding", "reading", "measuring"])
     with Files() as files:
-        sides = None
-        if references is not None:
-            sides = _references(files, references, reference_id_column, reference_caption_column)
         return call.run(
             "select",
             files,
             systems=files.named(systems),
             output=output,
-            references=sides,
+            references=_references(files, references, reference_id_column, reference_caption_column),
             choosing=choosing,
             unpaired=unpaired,
             judge=judge,
@@ -375,12 +376,16 @@ def train(
     dtype: str | None = None,
     learning: Mapping[str, Any] | None = None,
     order: Mapping[str, Any] | None = None,
+    objective: str | None = None,
+    scst: Mapping[str, Any] | None = None,
     watching: Mapping[str, Any] | None = None,
+    tracking: Mapping[str, Any] | None = None,
     **options: Unpack[Reading],
 ) -> Record:
     """Fine-tunes a checkpoint with LoRA on the features that ``fgd features`` made; a run that was ended goes on to the bit.
 
-    ``learning``, ``order`` and ``watching`` are the groups of the request (docs/training.md).
+    ``learning``, ``order``, ``scst`` (for ``objective="scst"``), ``watching`` and ``tracking`` are the groups of the request, as the
+    presets that ``fgd train init`` writes have them (docs/training.md).
     """
     call = _Call(options, ["reading"])
     with Files() as files:
@@ -398,7 +403,10 @@ def train(
             dtype=dtype,
             learning=learning,
             order=order,
+            objective=objective,
+            scst=scst,
             watching=watching,
+            tracking=tracking,
         )
 
 

@@ -1,6 +1,7 @@
 """What the tests share: the caption set, the tiny encoder, and a cache that is thrown away."""
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -34,6 +35,21 @@ def captions():
 @pytest.fixture
 def encoder():
     return FIXTURES / "encoder" / "tiny-mean"
+
+
+@pytest.fixture
+def checkpoint():
+    return FIXTURES / "tiny-blip2" / "base"
+
+
+@pytest.fixture
+def pictures(place):
+    """A folder with two images."""
+    folder = place / "images"
+    folder.mkdir()
+    for image in sorted((FIXTURES / "captioner" / "images").glob("*.png"))[:2]:
+        shutil.copy(image, folder)
+    return folder
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 import csv
 import json
 import pickle
-import shutil
 import subprocess
 import sys
 import tomllib
@@ -97,13 +96,31 @@ def test_the_other_jobs_answer_records(captions, encoder, place):
                       "encoding": {"encoder": str(encoder)}}).kind == "score"
 
 
-def test_captions_are_made(encoder, place):
-    checkpoint = encoder.parents[1] / "tiny-blip2" / "base"
-    (place / "images").mkdir()
-    for image in sorted((encoder.parents[1] / "captioner" / "images").glob("*.png"))[:2]:
-        shutil.copy(image, place / "images")
-    record = pyfgd.caption(checkpoint, place / "images", place / "captions.csv", captioning={"generation": {"max_new_tokens": 4}})
+def test_captions_are_made(checkpoint, pictures, place):
+    captioning = {"generation": {"max_new_tokens": 4}}
+    record = pyfgd.caption(checkpoint, pictures, place / "captions.csv", captioning=captioning)
     assert record.kind == "caption" and (place / "captions.csv").read_text().count("\n") == 3
+    half = pyfgd.caption(checkpoint, pictures, place / "half.csv", shard="2/2", captioning=captioning)
+    assert half.results.captions == 1
+    assert (place / "half.csv").read_text().splitlines()[1] == (place / "captions.csv").read_text().splitlines()[2]
+
+
+def test_a_checkpoint_is_trained(checkpoint, pictures, place, command):
+    command("features", "--checkpoint", checkpoint, "--images", pictures, "-o", place / "features")
+    learned = {image.stem: "a red car in the street" for image in pictures.iterdir()}
+    record = pyfgd.train(
+        checkpoint,
+        place / "features",
+        learned,
+        place / "run",
+        objective="ce",
+        learning={"lora": {"r": 2, "alpha": 2.0}},
+        order={"batch_size": 2, "accumulation": 1, "epochs": 2.0},
+    )
+    assert record.kind == "train" and record.results.steps == 2
+    assert (place / "run" / "last" / "adapter_model.safetensors").is_file()
+    with pytest.raises(pyfgd.UsageError, match="--select-by"):
+        pyfgd.train(checkpoint, place / "features", learned, place / "other", objective="scst")
 
 
 def test_validate_lists_every_problem(captions):
