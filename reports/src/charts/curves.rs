@@ -1,6 +1,8 @@
 //! Lines and points on two axes, either of which may be logarithmic: plain numbers are drawn, their
 //! logarithms placed, and the ticks named accordingly.
 
+use std::ops::RangeInclusive;
+
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 
@@ -72,7 +74,18 @@ pub fn draw(series: &[Series], x: &Axis, y: &Axis) -> Option<Canvas> {
             area.draw(&PathElement::new(line, GRID.stroke_width(1)))?;
             label(area, name, (px - 6, py), Pos::new(HPos::Right, VPos::Center))?;
         }
-        let mut taken: Vec<i32> = Vec::new();
+        // What a name may not stand on: the lines and points, as far as they are drawn, and the names before it.
+        let pixels =
+            |points: &Vec<(f64, f64)>| points.iter().map(|p| chart.backend_coord(p)).collect();
+        let mut ink: Vec<Vec<(i32, i32)>> = Vec::new();
+        for (series, points) in series.iter().zip(&placed) {
+            let line: Vec<(i32, i32)> = pixels(points);
+            match series.line {
+                true => ink.push(line),
+                false => ink.extend(line.into_iter().map(|point| vec![point])),
+            }
+        }
+        let mut taken: Vec<Place> = Vec::new();
         for (at, (series, points)) in series.iter().zip(&placed).enumerate() {
             // Points without a line have names of their own, so they need no colours.
             let color = SERIES[if series.line { at % SERIES.len() } else { 1 }];
@@ -99,8 +112,13 @@ pub fn draw(series: &[Series], x: &Axis, y: &Axis) -> Option<Canvas> {
                 false if px > WIDTH as i32 * 3 / 5 => (HPos::Right, px - 10, POINT_NAME),
                 false => (HPos::Left, px + 10, POINT_NAME),
             };
-            let py = free_line(&mut taken, if series.line { py - 12 } else { py });
-            write(area, &clipped(&series.name, length), (px, py), anchor)?;
+            let name = clipped(&series.name, length);
+            let width = name.chars().count() as i32 * LETTER as i32;
+            let from = if matches!(anchor, HPos::Right) { px - width } else { px };
+            let wanted = if series.line { py - 12 } else { py };
+            let place = free_place(&taken, &ink, from..=from + width, wanted);
+            write(area, &name, (px, place.y), anchor)?;
+            taken.push(place);
         }
         Ok(())
     })
@@ -154,18 +172,50 @@ fn round_step(length: f64) -> f64 {
     power * step.map_or(10.0, |(_, step)| step)
 }
 
-/// The nearest line of letters that no other name stands on.
-fn free_line(taken: &mut Vec<i32>, wanted: i32) -> i32 {
+/// Where a name stands: from the left to the right of its letters, and at which height.
+struct Place {
+    x: RangeInclusive<i32>,
+    y: i32,
+}
+
+/// The place nearest to a height where letters between `x` stand neither on another name nor, if that can be had, on ink.
+fn free_place(
+    taken: &[Place],
+    ink: &[Vec<(i32, i32)>],
+    x: RangeInclusive<i32>,
+    wanted: i32,
+) -> Place {
     let is_free = |y: i32| {
-        (8..HEIGHT as i32 - X_AXIS as i32).contains(&y)
-            && taken.iter().all(|t| (t - y).abs() >= LINE)
+        let is_apart = |other: &Place| {
+            (other.y - y).abs() >= LINE || other.x.end() < x.start() || x.end() < other.x.start()
+        };
+        taken.iter().all(is_apart)
     };
-    let free = (0..HEIGHT as i32)
-        .flat_map(|d| [wanted - d, wanted + d])
-        .find(|y| is_free(*y))
-        .unwrap_or(wanted);
-    taken.push(free);
-    free
+    let is_clear = |y: i32| ink.iter().all(|line| !crosses(line, &x, y));
+    let inside = 8..HEIGHT as i32 - X_AXIS as i32;
+    let near = || (0..HEIGHT as i32).flat_map(|d| [wanted - d, wanted + d]);
+    let mut free = near().filter(|y| inside.contains(y) && is_free(*y));
+    let clear = free.clone().find(|y| is_clear(*y));
+    let y = clear.or_else(|| free.next()).unwrap_or(wanted);
+    Place { x, y }
+}
+
+/// Whether a line, or a single point, runs through letters between `x` at the height `y`.
+fn crosses(line: &[(i32, i32)], x: &RangeInclusive<i32>, y: i32) -> bool {
+    let ends = |at: usize| (line[at], line[(at + 1).min(line.len() - 1)]);
+    (0..line.len()).map(ends).any(|(a, b)| {
+        let (a, b) = if a.0 <= b.0 { (a, b) } else { (b, a) };
+        let (from, to) = (a.0.max(*x.start()), b.0.min(*x.end()));
+        let height = |at: i32| match b.0 - a.0 {
+            0 => a.1,
+            length => a.1 + (b.1 - a.1) * (at - a.0) / length,
+        };
+        let (first, last) = match a.0 == b.0 {
+            true => (a.1.min(b.1), a.1.max(b.1)),
+            false => (height(from).min(height(to)), height(from).max(height(to))),
+        };
+        from <= to && first <= y + LINE / 2 && last >= y - LINE / 2
+    })
 }
 
 #[cfg(test)]
@@ -181,13 +231,16 @@ mod tests {
     }
 
     #[test]
-    fn names_do_not_stand_on_each_other() {
-        let mut taken = Vec::new();
-        let lines: Vec<i32> = (0..4).map(|_| free_line(&mut taken, 100)).collect();
-        for (i, a) in lines.iter().enumerate() {
-            let is_apart = |b: &i32| (a - b).abs() >= LINE;
-            assert!(lines[..i].iter().all(is_apart), "{lines:?}");
+    fn names_stand_neither_on_each_other_nor_on_lines() {
+        let mut taken: Vec<Place> = Vec::new();
+        let falling = [vec![(0, 40), (200, 110)], vec![(150, 160)]];
+        for _ in 0..4 {
+            let place = free_place(&taken, &falling, 100..=180, 100);
+            assert!(taken.iter().all(|other| (other.y - place.y).abs() >= LINE), "{}", place.y);
+            assert!(falling.iter().all(|line| !crosses(line, &place.x, place.y)), "{}", place.y);
+            taken.push(place);
         }
+        assert_eq!(free_place(&taken, &[], 190..=200, 100).y, 100, "beside them there is room");
     }
 
     #[test]

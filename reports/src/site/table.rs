@@ -1,4 +1,5 @@
-//! A table as the templates take it: intervals and trends drawn in their cells, and rows without a number folded away.
+//! A table as the templates take it: intervals and trends drawn in their cells, rows without a number folded away, and whether
+//! its rows become cards on a narrow screen.
 
 use minijinja::{Value, context};
 
@@ -11,6 +12,8 @@ const WIDTH: f64 = 96.0;
 const HEIGHT: f64 = 14.0;
 /// Space on both sides for a mark at the end.
 const SIDE: f64 = 5.0;
+/// Letters in a line of a narrow screen (390 pixels).
+const NARROW: usize = 42;
 
 /// The table. `id` is its place in the page.
 pub fn view(table: &Table, id: &str) -> Value {
@@ -34,7 +37,20 @@ pub fn view(table: &Table, id: &str) -> Value {
         folded => draw(folded),
         remark => table.remark,
         sortable => table.sortable,
+        stacked => is_stacked(table),
     }
+}
+
+/// Whether a narrow screen would cut off what the table is read for: three texts stand before its first number, or a text ends
+/// its rows. Others lead with what matters, and scroll.
+fn is_stacked(table: &Table) -> bool {
+    let length = |text: &str| text.chars().count() + 1;
+    let widest = |at: usize| table.rows.iter().map(|row| length(&row[at].text)).max();
+    let columns = table.columns.iter().enumerate();
+    let width: usize = columns.map(|(at, c)| length(&c.name).max(widest(at).unwrap_or(0))).sum();
+    let texts_first = table.columns.iter().take_while(|column| !column.number).count();
+    let ends_in_text = table.columns.last().is_some_and(|column| !column.number);
+    width > NARROW && (texts_first > 2 || ends_in_text)
 }
 
 /// Whether every number of a row is missing, and that is no news.
@@ -162,6 +178,21 @@ mod tests {
             row.get_item_by_index(1).unwrap().get_attr("drawing").unwrap().to_string()
         };
         assert!(drawn(0).contains("circle") && drawn(4).contains("2l7 5-7 5z"), "{}", drawn(4));
+    }
+
+    #[test]
+    fn rows_become_cards_where_a_narrow_screen_would_cut_off_their_end() {
+        let ranking = Table::of("t", [0.5])
+            .text("system", |_| "a submission of ours")
+            .number("distance", |value| Cell::new("0.5000 ± 0.0001".to_owned(), Some(value)))
+            .number("another", |value| Cell::new("0.5000 ± 0.0001".to_owned(), Some(value)));
+        let scores = Table::of("t", [0.5])
+            .text("metric", |_| "fgd_paired")
+            .number("value", |value| Cell::new("0.5000".to_owned(), Some(value)))
+            .text("how to read it", |_| "lower is better: distance of the two sets");
+        let short = Table::of("t", [0.5]).text("a", |_| "b").text("c", |_| "d").text("e", |_| "f");
+        let stacked = [ranking, scores, short].map(|table| is_stacked(&table.into()));
+        assert_eq!(stacked, [false, true, false]);
     }
 
     #[test]
