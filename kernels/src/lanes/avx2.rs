@@ -199,9 +199,16 @@ impl Words for I32 {
         // SAFETY: see above.
         unsafe {
             let mask = _mm256_set1_epi32(0xffff_0000_u32 as i32);
-            let upper = |word| _mm256_castsi256_ps(_mm256_and_si256(word, mask));
-            let lower = |word| _mm256_castsi256_ps(_mm256_slli_epi32::<16>(word));
-            [F32(lower(self.0), lower(self.1)), F32(upper(self.0), upper(self.1))]
+            [
+                F32(
+                    _mm256_castsi256_ps(_mm256_slli_epi32::<16>(self.0)),
+                    _mm256_castsi256_ps(_mm256_slli_epi32::<16>(self.1)),
+                ),
+                F32(
+                    _mm256_castsi256_ps(_mm256_and_si256(self.0, mask)),
+                    _mm256_castsi256_ps(_mm256_and_si256(self.1, mask)),
+                ),
+            ]
         }
     }
 
@@ -221,10 +228,10 @@ impl Words for I32 {
         // SAFETY: see above.
         unsafe {
             let mask = _mm256_set1_epi32(0xffff);
-            let [low, high] = [self.0, self.1].map(|words| {
-                [lower(_mm256_and_si256(words, mask)), lower(_mm256_srli_epi32::<16>(words))]
-            });
-            [F32(low[0], high[0]), F32(low[1], high[1])]
+            [
+                F32(lower(_mm256_and_si256(self.0, mask)), lower(_mm256_and_si256(self.1, mask))),
+                F32(lower(_mm256_srli_epi32::<16>(self.0)), lower(_mm256_srli_epi32::<16>(self.1))),
+            ]
         }
     }
 

@@ -200,8 +200,8 @@ impl<const MORE: u8> Words for I32<MORE> {
         // SAFETY: see above.
         unsafe {
             let mask = _mm512_set1_epi32(0xffff_0000_u32 as i32);
-            [_mm512_slli_epi32::<16>(self.0), _mm512_and_si512(self.0, mask)]
-                .map(|words| F32(_mm512_castsi512_ps(words)))
+            let (lower, upper) = (_mm512_slli_epi32::<16>(self.0), _mm512_and_si512(self.0, mask));
+            [F32(_mm512_castsi512_ps(lower)), F32(_mm512_castsi512_ps(upper))]
         }
     }
 
@@ -209,8 +209,9 @@ impl<const MORE: u8> Words for I32<MORE> {
     fn widen_f16(self) -> [F32; 2] {
         // SAFETY: see above.
         unsafe {
-            [self.0, _mm512_srli_epi32::<16>(self.0)]
-                .map(|words| F32(_mm512_cvtph_ps(_mm512_cvtepi32_epi16(words))))
+            let lower = _mm512_cvtepi32_epi16(self.0);
+            let upper = _mm512_cvtepi32_epi16(_mm512_srli_epi32::<16>(self.0));
+            [F32(_mm512_cvtph_ps(lower)), F32(_mm512_cvtph_ps(upper))]
         }
     }
 

@@ -67,12 +67,16 @@ impl Numbers for Bytes {
     ) {
         // SAFETY: the caller vouches for the blocks.
         unsafe {
-            let mut products: [[I::Words; V]; R] =
-                std::array::from_fn(|r| [isa.splat_word(*a.add(r * stride + GROUPS + 1)); V]);
+            let mut products = [[isa.splat_word(0); V]; R];
+            for (r, products) in products.iter_mut().enumerate() {
+                *products = [isa.splat_word(*a.add(r * stride + GROUPS + 1)); V];
+            }
             for group in 0..GROUPS {
                 let from = b.add((1 + group) * PANEL + lane);
-                let columns: [I::Words; V] =
-                    std::array::from_fn(|v| isa.load_words(from.add(v * LANES)));
+                let mut columns = [isa.splat_word(0); V];
+                for (v, column) in columns.iter_mut().enumerate() {
+                    *column = isa.load_words(from.add(v * LANES));
+                }
                 for (r, products) in products.iter_mut().enumerate() {
                     let row = isa.splat_word(*a.add(r * stride + group));
                     for (product, column) in products.iter_mut().zip(columns) {
@@ -81,7 +85,10 @@ impl Numbers for Bytes {
                 }
             }
             let from = b.add(lane).cast::<f32>();
-            let scales: [I::F32; V] = std::array::from_fn(|v| isa.load(from.add(v * LANES)));
+            let mut scales = [isa.splat(0.0); V];
+            for (v, scale) in scales.iter_mut().enumerate() {
+                *scale = isa.load(from.add(v * LANES));
+            }
             for (r, (sums, products)) in sums.iter_mut().zip(products).enumerate() {
                 let scale = isa.splat(*a.add(r * stride + GROUPS).cast::<f32>());
                 for (v, (sum, product)) in sums.iter_mut().zip(products).enumerate() {
@@ -95,10 +102,14 @@ impl Numbers for Bytes {
 /// Codes and scale of a block, or of what there is of it.
 #[inline(always)]
 fn codes<I: Isa>(isa: I, x: &[f32]) -> ([i32; GROUPS], f32) {
-    let parts: [I::F32; BLOCK / LANES] =
-        std::array::from_fn(|part| row::load(isa, x.get(part * LANES..).unwrap_or_default(), 0.0));
     let zero = isa.splat(0.0);
-    let largest = parts.iter().fold(zero, |m, x| m.max(*x).max(zero.sub(*x))).largest();
+    let mut parts = [zero; BLOCK / LANES];
+    let mut largest = zero;
+    for (x, part) in x.chunks(LANES).zip(&mut parts) {
+        *part = row::load(isa, x, 0.0);
+        largest = largest.max(*part).max(zero.sub(*part));
+    }
+    let largest = largest.largest();
     let factor = isa.splat(if largest > 0.0 { LARGEST / largest } else { 0.0 });
     let mut words = [0; GROUPS];
     let to: *mut i8 = words.as_mut_ptr().cast();

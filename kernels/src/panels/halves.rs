@@ -79,8 +79,10 @@ impl Numbers for Halves {
             // SAFETY: the caller vouches for the blocks.
             unsafe {
                 let from = b.add(pair * PANEL + lane);
-                let columns: [I::Words; V] =
-                    std::array::from_fn(|v| isa.load_words(from.add(v * LANES)));
+                let mut columns = [isa.splat_word(0); V];
+                for (v, column) in columns.iter_mut().enumerate() {
+                    *column = isa.load_words(from.add(v * LANES));
+                }
                 for (r, sums) in sums.iter_mut().enumerate() {
                     let row = isa.splat_word(*a.add(r * stride + pair));
                     for (sum, column) in sums.iter_mut().zip(columns) {

@@ -47,7 +47,10 @@ impl Numbers for Singles {
             // SAFETY: the caller vouches for the blocks.
             unsafe {
                 let from = b.add(input * PANEL + lane);
-                let columns: [I::F32; V] = std::array::from_fn(|v| isa.load(from.add(v * LANES)));
+                let mut columns = [isa.splat(0.0); V];
+                for (v, column) in columns.iter_mut().enumerate() {
+                    *column = isa.load(from.add(v * LANES));
+                }
                 for (r, sums) in sums.iter_mut().enumerate() {
                     let row = isa.splat(*a.add(r * stride + input));
                     for (sum, column) in sums.iter_mut().zip(columns) {

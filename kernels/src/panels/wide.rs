@@ -71,8 +71,10 @@ impl<T: Widen> Numbers for Wide<T> {
             // SAFETY: the caller vouches for the blocks.
             unsafe {
                 let from = b.add(pair * PANEL + lane);
-                let columns: [[I::F32; 2]; V] =
-                    std::array::from_fn(|v| T::widen(isa.load_words(from.add(v * LANES))));
+                let mut columns = [[isa.splat(0.0); 2]; V];
+                for (v, column) in columns.iter_mut().enumerate() {
+                    *column = T::widen(isa.load_words(from.add(v * LANES)));
+                }
                 for (r, sums) in sums.iter_mut().enumerate() {
                     for half in 0..2 {
                         let row = isa.splat(*a.add(r * stride + 2 * pair + half));
