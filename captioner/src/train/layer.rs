@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::dropout::Dropout;
 use super::lora::{Gradients, Lora};
 use super::multiply::{View, add, multiply_all, product_of};
-use crate::weights::{After, Arithmetic, HostMatrix, product, product_back};
+use crate::weights::{After, Arithmetic, PanelMatrix, product, product_back};
 
 /// What all layers of a pass share.
 #[derive(Clone, Copy)]
@@ -23,19 +23,19 @@ pub struct Pass<'a> {
 
 /// W, and which of the trained modules it is.
 pub struct Layer {
-    weight: Arc<HostMatrix>,
+    weight: Arc<PanelMatrix>,
     module: Option<usize>,
 }
 
 impl Layer {
     /// `module` is the place among the modules that are trained.
-    pub fn new(weight: Arc<HostMatrix>, module: Option<usize>) -> Self {
+    pub fn new(weight: Arc<PanelMatrix>, module: Option<usize>) -> Self {
         Self { weight, module }
     }
 
     /// x [rows, inputs] → [rows, outputs]; `keys` names the rows for dropout.
     pub fn forward(&self, pass: Pass, x: &[f32], keys: &[u64]) -> Vec<f32> {
-        let mut y = product(x, &self.weight, Arithmetic::F32, After::default());
+        let mut y = product(x, &self.weight, Arithmetic::Exact, After::default());
         if let Some(module) = self.module {
             let (a, b, scale) = self.factors(pass, module);
             let x = pass.dropout.of(module as u64, keys, x);
