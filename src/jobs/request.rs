@@ -7,7 +7,7 @@ use fgd_record::Record;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    JobError, Session, agreement, bench, caption, compare, leaderboard, score, select, train,
+    JobError, Session, agreement, bench, caption, compare, exact, leaderboard, score, select, train,
 };
 
 /// A job and what it is asked.
@@ -16,6 +16,8 @@ use super::{
 pub enum Request {
     /// How good is one submission?
     Score(score::Request),
+    /// What are sums worth that were made elsewhere?
+    Sums(exact::sums::Request),
     /// Do systems differ?
     Compare(compare::Request),
     /// Who is first?
@@ -40,6 +42,7 @@ impl Request {
     pub fn run(&self, session: &mut Session) -> Result<Record, JobError> {
         match self {
             Self::Score(request) => score::run(request, session),
+            Self::Sums(request) => exact::sums::run(request, session),
             Self::Compare(request) => compare::run(request, session),
             Self::Leaderboard(request) => leaderboard::run(request, session),
             Self::Agreement(request) => agreement::run(request, session),
