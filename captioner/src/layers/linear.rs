@@ -1,14 +1,12 @@
 //! y = x·Wᵀ + b.
 
-use std::sync::Arc;
-
 use candle_core::{DType, Device, Tensor};
 use fgd_kernels::Activation;
 
 use super::activation::activated;
 use super::host;
 use crate::error::Result;
-use crate::weights::{After, Arithmetic, HostMatrix, Matrix, Scope, With, product};
+use crate::weights::{After, Arithmetic, Matrix, Scope, With, product};
 
 /// A dense layer; the weight may be kept in any form of [`crate::weights`].
 pub struct Linear {
@@ -46,12 +44,9 @@ impl Linear {
         Self { weight, bias: None, host_bias: Vec::new(), arithmetic }
     }
 
-    /// The weight, where it is on the host.
-    pub(crate) fn host_weight(&self) -> Option<&Arc<HostMatrix>> {
-        match &self.weight {
-            Matrix::Host(weight) => Some(weight),
-            Matrix::Device(_) => None,
-        }
+    /// The weight, and what products with it are made of on a CPU.
+    pub(crate) fn weight(&self) -> (&Matrix, Arithmetic) {
+        (&self.weight, self.arithmetic)
     }
 
     /// x [.., inputs] → [.., outputs].

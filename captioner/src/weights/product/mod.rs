@@ -88,18 +88,27 @@ pub fn product(x: &[f32], w: &HostMatrix, arithmetic: Arithmetic, after: After) 
 }
 
 /// dy [m, rows] · w → [m, cols], row-major: what a gradient behind [`product`] is worth before it.
-pub fn product_back(dy: &[f32], w: &HostMatrix) -> Vec<f32> {
+pub fn product_back(dy: &[f32], w: &HostMatrix, arithmetic: Arithmetic) -> Vec<f32> {
     if dy.is_empty() {
         return Vec::new();
     }
-    packed(dy, [w.cols(), w.rows()], After::default(), |first, outputs, level, values| {
-        pack_back(w, first, outputs, level, values)
-    })
+    let (sizes, after) = ([w.cols(), w.rows()], After::default());
+    match arithmetic {
+        Arithmetic::Bf16 if Level::current().has_bf16() => {
+            packed::<Pair>(dy, sizes, after, |first, outputs, level, values| {
+                pack_back(w, first, outputs, level, values)
+            })
+        }
+        _ => packed::<f32>(dy, sizes, after, |first, outputs, level, values| {
+            pack_back(w, first, outputs, level, values)
+        }),
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::weights::Precision;
 
     fn values(count: usize, seed: usize) -> Vec<f32> {
         (0..count).map(|i| ((i * 7919 + seed) % 1013) as f32 / 506.0 - 1.0).collect()
@@ -107,18 +116,26 @@ mod tests {
 
     #[test]
     fn the_way_back_is_the_product_with_the_transpose() {
-        for (m, rows, cols) in [(1, 5, 3), (7, 48, 40), (40, 33, 100), (300, 17, 16)] {
+        for (m, rows, cols) in [(1, 5, 3), (7, 48, 40), (40, 33, 300), (300, 17, 16)] {
             let (dy, w) = (values(m * rows, 1), values(rows * cols, 2));
-            let got = product_back(&dy, &HostMatrix::from_f32(w.clone(), rows, cols));
-            for i in 0..m {
-                for j in 0..cols {
-                    let terms =
-                        (0..rows).map(|r| f64::from(dy[i * rows + r]) * f64::from(w[r * cols + j]));
-                    let want: f64 = terms.sum();
-                    assert!(
-                        (f64::from(got[i * cols + j]) - want).abs() < 1e-5,
-                        "{m} {rows} {cols}"
-                    );
+            let rounded = w.iter().map(|w| half::bf16::from_f32(*w).to_f32()).collect::<Vec<_>>();
+            let kept = HostMatrix::from_f32(w.clone(), rows, cols);
+            let halves = HostMatrix::from_f32(w.clone(), rows, cols).rounded(Precision::Bf16);
+            for (matrix, w, arithmetic, most) in [
+                (&kept, &w, Arithmetic::F32, 1e-5),
+                (&halves, &rounded, Arithmetic::F32, 1e-5),
+                // dy is rounded too, to 8 bits of at most 1; so are weights that were not.
+                (&halves, &rounded, Arithmetic::Bf16, 0.03),
+                (&kept, &w, Arithmetic::Bf16, 0.06),
+            ] {
+                let got = product_back(&dy, matrix, arithmetic);
+                for i in 0..m {
+                    for j in 0..cols {
+                        let term = |r| f64::from(dy[i * rows + r]) * f64::from(w[r * cols + j]);
+                        let want: f64 = (0..rows).map(term).sum();
+                        let off = (f64::from(got[i * cols + j]) - want).abs();
+                        assert!(off < most, "{m} {rows} {cols} {arithmetic:?}: {off}");
+                    }
                 }
             }
         }
@@ -127,8 +144,11 @@ mod tests {
     #[test]
     fn rounded_weights_are_multiplied_as_they_are() {
         let (dy, w) = (values(20 * 24, 3), values(24 * 50, 4));
-        let rounded = HostMatrix::from_f32(w, 24, 50).rounded(super::super::Precision::Bf16);
+        let rounded = HostMatrix::from_f32(w, 24, 50).rounded(Precision::Bf16);
         let same = HostMatrix::from_f32(rounded.to_f32(), 24, 50);
-        assert_eq!(product_back(&dy, &rounded), product_back(&dy, &same));
+        for arithmetic in [Arithmetic::F32, Arithmetic::Bf16] {
+            let [rounded, same] = [&rounded, &same].map(|w| product_back(&dy, w, arithmetic));
+            assert_eq!(rounded, same, "{arithmetic:?}");
+        }
     }
 }

@@ -10,15 +10,23 @@ use crate::weights::matrix::{Data, HostMatrix};
 /// Elements of a row that are brought over and transposed at a time, in the first-level cache.
 const BLOCK: usize = 128;
 
-/// An element that rows of a [`HostMatrix`] can be read as.
+/// An element that a [`HostMatrix`] can be read as.
 pub trait FromRow: Element {
     /// Inputs `from..from + inputs` of `row`; what lies behind them in `out` is left.
     fn read(w: &HostMatrix, row: usize, from: usize, inputs: usize, level: Level, out: &mut [Self]);
+
+    /// Columns `first..first + out.len()` of as many rows as an element has inputs, from the `element`th on, which are the inputs
+    /// of a product back; zeros in place of rows that are not there.
+    fn read_back(w: &HostMatrix, element: usize, first: usize, level: Level, out: &mut [Self]);
 }
 
 impl FromRow for f32 {
     fn read(w: &HostMatrix, row: usize, from: usize, inputs: usize, _: Level, out: &mut [f32]) {
         w.widen(row, from, &mut out[..inputs]);
+    }
+
+    fn read_back(w: &HostMatrix, row: usize, first: usize, _: Level, out: &mut [f32]) {
+        w.widen(row, first, out);
     }
 }
 
@@ -43,6 +51,26 @@ impl FromRow for Pair {
         w.widen(row, from, &mut wide[..inputs]);
         Pair::round(level, &wide[..inputs], out);
     }
+
+    fn read_back(w: &HostMatrix, pair: usize, first: usize, level: Level, out: &mut [Pair]) {
+        let rows = [2 * pair, 2 * pair + 1];
+        if let (Data::Bf16(values), true) = (w.data(), rows[1] < w.rows()) {
+            let [upper, lower] = rows.map(|row| &values[row * w.cols() + first..][..out.len()]);
+            let pairs = upper.iter().zip(lower);
+            return out.iter_mut().zip(pairs).for_each(|(out, (a, b))| *out = Pair([*a, *b]));
+        }
+        for (at, out) in out.chunks_mut(BLOCK).enumerate() {
+            let mut wide = [[0.0; BLOCK]; 2];
+            for (row, wide) in rows.into_iter().zip(&mut wide).filter(|(row, _)| *row < w.rows()) {
+                w.widen(row, first + at * BLOCK, &mut wide[..out.len()]);
+            }
+            let mut both = [0.0; 2 * BLOCK];
+            let (between, _) = both.as_chunks_mut::<2>();
+            let pairs = wide[0].iter().zip(&wide[1]);
+            between.iter_mut().zip(pairs).for_each(|(to, (a, b))| *to = [*a, *b]);
+            Pair::round(level, &both[..2 * out.len()], out);
+        }
+    }
 }
 
 /// Outputs `first..first + outputs` of `w` as the kernels want them, in the memory of `values`.
@@ -62,20 +90,21 @@ pub fn pack<T: FromRow>(
     })
 }
 
-/// Columns `first..first + outputs` of `w` as the kernels want them for a product over its rows: a piece of each row, one
-/// after the other.
-pub fn pack_back(
+/// Columns `first..first + outputs` of `w` as the kernels want them for a product over its rows: a piece of each row, or of two
+/// rows together, one after the other.
+pub fn pack_back<T: FromRow>(
     w: &HostMatrix,
     first: usize,
     outputs: usize,
     level: Level,
-    values: Buffer,
-) -> Matrix {
-    by_panel(outputs, w.rows(), level, values, |begin, width, out| {
+    values: Buffer<T>,
+) -> Matrix<Buffer<T>> {
+    let elements = w.rows().div_ceil(T::INPUTS);
+    by_panel(outputs, elements, level, values, |begin, width, out| {
         let real = width.min(outputs - begin);
-        for (row, out) in out.chunks_mut(width).take(w.rows()).enumerate() {
-            w.widen(row, first + begin, &mut out[..real]);
-            out[real..].fill(0.0);
+        for (element, out) in out.chunks_mut(width).take(elements).enumerate() {
+            T::read_back(w, element, first + begin, level, &mut out[..real]);
+            out[real..].fill(T::default());
         }
     })
 }
