@@ -426,6 +426,51 @@ fn drawn_captions_are_learned_by_their_meaning_the_same_way_every_time() {
 }
 
 #[test]
+fn drawing_raises_the_reward_on_images_that_nothing_has_seen() {
+    let place = Place::new();
+    pictures(&place, "train.csv", 0, 24);
+    pictures(&place, "validation.csv", 24, 30);
+    let unseen = pictures(&place, "unseen.csv", 30, 126);
+    features(&place).assert().success();
+    let list: String = (30..126).map(|at| format!("{at}.jpg,images/{at:03}.png\n")).collect();
+    std::fs::write(place.path("list.csv"), format!("image_id,path\n{list}")).unwrap();
+    let encoder = fixture("encoder/tiny-mean").display().to_string();
+    let run = |name: &str, more: &[&str]| {
+        let mut run = train(&place, name, &[more, &["--accumulation=1", "--dropout=0"]].concat());
+        run.args(["--targets", "q,k,v,o,wi_0,wi_1,wo", "--evaluate-every", "1000"]);
+        let output = run.env("FGD_CACHE_DIR", place.path("cache")).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    };
+    // One caption drawn of each unseen image, whose paired distance is −2 times its reward.
+    let drawn = |adapter: &str| {
+        let path = place.path(&format!("{}.csv", adapter.replace('/', "-")));
+        let mut caption = place.fgd();
+        caption.arg("caption").arg("--checkpoint").arg(fixture("tiny-blip2/base"));
+        caption.arg("--adapter").arg(place.path(adapter));
+        caption.arg("--images").arg(place.path("list.csv")).arg("-o").arg(&path);
+        caption.args(["--temperature", "1", "--top-k", "0", "--seed", "3"]);
+        caption.args(["--max-new-tokens", "20"]).assert().success();
+        let text = std::fs::read_to_string(&path).unwrap();
+        std::fs::write(&path, text.replace(",\n", ",nothing\n")).unwrap();
+        path
+    };
+    run("ce", &["--batch-size=12", "--epochs=6", "--t5-dropout=0"]);
+    let begin = place.path("ce/last").display().to_string();
+    let scst = ["--objective=scst", "--batch-size=24", "--max-steps=25", "--epochs=100"];
+    let settings = ["--learning-rate=5e-3", "--max-new-tokens=20", "--ce-weight=0.1"];
+    let from = ["--t5-dropout=0", "--adapter", &begin, "--encoder", &encoder];
+    run("scst", &[&scst[..], &settings, &from].concat());
+    let mut compare = place.fgd();
+    compare.arg("compare").arg(drawn("ce/last")).arg(drawn("scst/last"));
+    compare.arg("--references").arg(unseen).args(["--encoder", &encoder, "--format", "json"]);
+    let results = &json(&mut compare)["results"];
+    let differences = results["differences"].as_array().unwrap().iter();
+    let paired = differences.filter(|d| d["metric"] == "fgd_paired").collect::<Vec<_>>();
+    let (gain, p) = (&paired[0]["estimate"]["value"], &paired[0]["p_value"]);
+    assert!(gain.as_f64().unwrap() < 0.0 && p.as_f64().unwrap() < 0.05, "{}", paired[0]);
+}
+
+#[test]
 fn what_is_left_out_of_the_captions_has_a_reason() {
     let place = Place::new();
     let write = |name: &str, text: &str| std::fs::write(place.path(name), text).unwrap();

@@ -40,6 +40,8 @@ impl Drop for End<'_> {
 
 #[cfg(test)]
 mod tests {
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+
     use rayon::prelude::*;
 
     use super::*;
@@ -50,7 +52,7 @@ mod tests {
         let sums: Vec<u64> = pool
             .install(|| awake(|| (0..200).map(|n| (0..n).into_par_iter().sum::<u64>()).collect()));
         assert!(sums.iter().zip(0..).all(|(sum, n): (_, u64)| *sum == n * n.saturating_sub(1) / 2));
-        let panicked = std::panic::catch_unwind(|| pool.install(|| awake(|| panic!("as it must"))));
-        assert!(panicked.is_err());
+        let panicking = AssertUnwindSafe(|| pool.install(|| awake(|| panic!("as it must"))));
+        assert!(catch_unwind(panicking).is_err());
     }
 }

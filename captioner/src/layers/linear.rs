@@ -49,8 +49,13 @@ impl Linear {
         Self { weight, bias: None, host_bias: Vec::new(), arithmetic }
     }
 
+    /// The weight, and what products with it are made of on a CPU.
+    pub(crate) fn weight(&self) -> (&Matrix, Arithmetic) {
+        (&self.weight, self.arithmetic)
+    }
+
     /// The weight, where it is on the host.
-    pub(crate) fn host_weight(&self) -> Option<&Arc<PanelMatrix>> {
+    fn host_weight(&self) -> Option<&Arc<PanelMatrix>> {
         match &self.weight {
             Matrix::Host(weight) => Some(weight),
             Matrix::Device(_) => None,

@@ -6,6 +6,7 @@ use super::lora::Gradients;
 use super::multiply::add;
 use super::norm::Norm;
 use super::packed_attention::{Bias, Looking, Stretch, attend, attend_back};
+use crate::error::Result;
 
 /// x + o(attend(q(n), k(s), v(s))), n = norm(x); s is n, or in cross-attention the encoder's result.
 pub struct Attention {
@@ -53,22 +54,22 @@ pub struct Kept {
 
 impl Attention {
     /// Up to the mixed values.
-    pub fn mix(&self, pass: Pass, Scene { x, source, sight }: Scene) -> Kept {
+    pub fn mix(&self, pass: Pass, Scene { x, source, sight }: Scene) -> Result<Kept> {
         let normed = self.norm.forward(x.values);
         let s = source.unwrap_or(Rows { values: &normed, keys: x.keys });
-        let q = self.q.forward(pass, &normed, x.keys);
-        let k = self.k.forward(pass, s.values, s.keys);
-        let v = self.v.forward(pass, s.values, s.keys);
+        let q = self.q.forward(pass, &normed, x.keys)?;
+        let k = self.k.forward(pass, s.values, s.keys)?;
+        let v = self.v.forward(pass, s.values, s.keys)?;
         let mixed = attend(self.looking(pass.hidden, x, sight, q.len()), &q, &k, &v);
-        Kept { normed, q, k, v, mixed }
+        Ok(Kept { normed, q, k, v, mixed })
     }
 
     /// From the mixed values to the result.
-    pub fn finish(&self, pass: Pass, x: Rows, kept: &Kept) -> Vec<f32> {
-        let mut y = self.o.forward(pass, &kept.mixed, x.keys);
+    pub fn finish(&self, pass: Pass, x: Rows, kept: &Kept) -> Result<Vec<f32>> {
+        let mut y = self.o.forward(pass, &kept.mixed, x.keys)?;
         pass.hidden.rows(self.site, x.keys, &mut y);
         add(&mut y, x.values);
-        y
+        Ok(y)
     }
 
     /// `dy` becomes the gradient of x; that of a source is added to `dsource`.
@@ -80,24 +81,25 @@ impl Attention {
         dy: &mut [f32],
         dsource: &mut [f32],
         gradients: &mut Gradients,
-    ) {
+    ) -> Result<()> {
         let mut dout = dy.to_vec();
         pass.hidden.rows(self.site, x.keys, &mut dout);
-        let dmixed = self.o.backward(pass, &kept.mixed, x.keys, &dout, gradients);
+        let dmixed = self.o.backward(pass, &kept.mixed, x.keys, &dout, gradients)?;
         drop(dout);
         let looking = self.looking(pass.hidden, x, sight, kept.q.len());
         let [dq, dk, dv] = attend_back(looking, &kept.q, &kept.k, &kept.v, &dmixed);
         drop(dmixed);
-        let mut dnormed = self.q.backward(pass, &kept.normed, x.keys, &dq, gradients);
+        let mut dnormed = self.q.backward(pass, &kept.normed, x.keys, &dq, gradients)?;
         let own = Rows { values: &kept.normed, keys: x.keys };
         let (s, ds) = match source {
             Some(source) => (source, dsource),
             None => (own, &mut dnormed[..]),
         };
         for (layer, gradient) in [(&self.k, dk), (&self.v, dv)] {
-            add(ds, &layer.backward(pass, s.values, s.keys, &gradient, gradients));
+            add(ds, &layer.backward(pass, s.values, s.keys, &gradient, gradients)?);
         }
         self.norm.backward(x.values, &dnormed, dy);
+        Ok(())
     }
 
     fn looking<'a>(

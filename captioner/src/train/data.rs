@@ -1,5 +1,6 @@
 //! Captions and kept features, as the batches of a step.
 
+use candle_core::DType;
 use fgd_store::digest::Digest;
 
 use super::batch::{Batch, Example};
@@ -97,7 +98,7 @@ impl<'a> Batches<'a> {
             let queries = self.queries(&data.images[*place])?;
             let projected = self.captioner.project(&queries)?;
             let (rows, _) = self.captioner.embed(&projected, std::slice::from_ref(&self.prompt))?;
-            embedded.push(rows.flatten_all()?.to_vec1()?);
+            embedded.push(rows.to_dtype(DType::F32)?.flatten_all()?.to_vec1()?);
         }
         let examples: Vec<Example> = turns
             .iter()

@@ -8,6 +8,7 @@ use super::layer::{Layer, Pass};
 use super::lora::Gradients;
 use super::multiply::add;
 use super::norm::Norm;
+use crate::error::Result;
 
 /// Values of one task.
 const PIECE: usize = 1 << 13;
@@ -31,19 +32,20 @@ pub struct Kept {
 
 impl FeedForward {
     /// Up to what the activation is taken of.
-    pub fn widen(&self, pass: Pass, x: Rows) -> Kept {
+    pub fn widen(&self, pass: Pass, x: Rows) -> Result<Kept> {
         let normed = self.norm.forward(x.values);
-        let inner = self.wi.forward(pass, &normed, x.keys);
-        let gate = self.gate.as_ref().map(|gate| gate.forward(pass, &normed, x.keys));
-        Kept { normed, inner, gate }
+        let inner = self.wi.forward(pass, &normed, x.keys)?;
+        let gate =
+            self.gate.as_ref().map(|gate| gate.forward(pass, &normed, x.keys)).transpose()?;
+        Ok(Kept { normed, inner, gate })
     }
 
     /// From there to the result.
-    pub fn finish(&self, pass: Pass, x: Rows, kept: &Kept) -> Vec<f32> {
-        let mut y = self.wo.forward(pass, &self.hidden(pass, x.keys, kept), x.keys);
+    pub fn finish(&self, pass: Pass, x: Rows, kept: &Kept) -> Result<Vec<f32>> {
+        let mut y = self.wo.forward(pass, &self.hidden(pass, x.keys, kept), x.keys)?;
         pass.hidden.rows(self.site, x.keys, &mut y);
         add(&mut y, x.values);
-        y
+        Ok(y)
     }
 
     /// act(inner)·gate, after dropout.
@@ -72,11 +74,11 @@ impl FeedForward {
         kept: &Kept,
         dy: &mut [f32],
         gradients: &mut Gradients,
-    ) {
+    ) -> Result<()> {
         let mut dout = dy.to_vec();
         pass.hidden.rows(self.site, x.keys, &mut dout);
         let hidden = self.hidden(pass, x.keys, kept);
-        let mut dinner = self.wo.backward(pass, &hidden, x.keys, &dout, gradients);
+        let mut dinner = self.wo.backward(pass, &hidden, x.keys, &dout, gradients)?;
         drop((hidden, dout));
         pass.hidden.rows(self.site + 1, x.keys, &mut dinner);
         let mut dnormed = match (&self.gate, &kept.gate) {
@@ -84,7 +86,7 @@ impl FeedForward {
                 let mut dgate = self.activated(kept);
                 times(&mut dgate, &dinner);
                 times(&mut dinner, gate);
-                layer.backward(pass, &kept.normed, x.keys, &dgate, gradients)
+                layer.backward(pass, &kept.normed, x.keys, &dgate, gradients)?
             }
             _ => vec![0.0; kept.normed.len()],
         };
@@ -92,9 +94,10 @@ impl FeedForward {
             .par_chunks_mut(PIECE)
             .zip(kept.inner.par_chunks(PIECE))
             .for_each(|(dy, x)| Level::current().activation_gradient(self.activation, x, dy));
-        let through = self.wi.backward(pass, &kept.normed, x.keys, &dinner, gradients);
+        let through = self.wi.backward(pass, &kept.normed, x.keys, &dinner, gradients)?;
         add(&mut dnormed, &through);
         self.norm.backward(x.values, &dnormed, dy);
+        Ok(())
     }
 }
 

@@ -5,6 +5,7 @@ use rayon::prelude::*;
 
 use super::layer::{Layer, Pass};
 use super::lora::Gradients;
+use crate::error::Result;
 
 /// Rows whose logits are there together: 33 MB of them for T5's vocabulary.
 const ROWS: usize = 256;
@@ -29,14 +30,14 @@ pub struct Targets<'a> {
 
 impl Head {
     /// −ln p(label) of every row of `hidden` [rows, width].
-    pub fn losses(&self, pass: Pass, hidden: &[f32], targets: &Targets) -> Vec<f32> {
+    pub fn losses(&self, pass: Pass, hidden: &[f32], targets: &Targets) -> Result<Vec<f32>> {
         let mut losses = Vec::with_capacity(targets.labels.len());
         let targeted = targets.labels.chunks(ROWS).zip(targets.keys.chunks(ROWS));
         for (hidden, (labels, keys)) in hidden.chunks(ROWS * self.width).zip(targeted) {
-            let mut logits = self.layer.forward(pass, &self.scaled(hidden), keys);
+            let mut logits = self.layer.forward(pass, &self.scaled(hidden), keys)?;
             losses.extend(self.cross_entropy(&mut logits, labels, &[0.0; ROWS]));
         }
-        losses
+        Ok(losses)
     }
 
     /// The same; `hidden` becomes the gradient of Σ weight · loss.
@@ -46,19 +47,19 @@ impl Head {
         hidden: &mut [f32],
         targets: &Targets,
         gradients: &mut Gradients,
-    ) -> Vec<f32> {
+    ) -> Result<Vec<f32>> {
         let mut losses = Vec::with_capacity(targets.labels.len());
         let pieces = hidden.chunks_mut(ROWS * self.width);
         let targeted = targets.labels.chunks(ROWS).zip(targets.keys.chunks(ROWS));
         let targeted = targeted.zip(targets.weights.chunks(ROWS));
         for (hidden, ((labels, keys), weights)) in pieces.zip(targeted) {
             let scaled = self.scaled(hidden);
-            let mut logits = self.layer.forward(pass, &scaled, keys);
+            let mut logits = self.layer.forward(pass, &scaled, keys)?;
             losses.extend(self.cross_entropy(&mut logits, labels, weights));
-            let dhidden = self.layer.backward(pass, &scaled, keys, &logits, gradients);
+            let dhidden = self.layer.backward(pass, &scaled, keys, &logits, gradients)?;
             hidden.iter_mut().zip(dhidden).for_each(|(to, from)| *to = from * self.scale);
         }
-        losses
+        Ok(losses)
     }
 
     fn scaled(&self, hidden: &[f32]) -> Vec<f32> {

@@ -3,12 +3,11 @@
 //! Going back, only the factors have gradients: dx = Wᵀ·dy + s·Aᵀ·Bᵀ·dy through the mask, dB = s·dy·uᵀ with u = A·dropout(x),
 //! dA = s·Bᵀ·dy·dropout(x)ᵀ. None of W is ever made.
 
-use std::sync::Arc;
-
 use super::dropout::Dropout;
+use super::frozen::Frozen;
 use super::lora::{Gradients, Lora};
 use super::multiply::{View, add, multiply_all, product_of};
-use crate::weights::{After, Arithmetic, PanelMatrix, product, product_back};
+use crate::error::Result;
 
 /// What all layers of a pass share.
 #[derive(Clone, Copy)]
@@ -23,29 +22,35 @@ pub struct Pass<'a> {
 
 /// W, and which of the trained modules it is.
 pub struct Layer {
-    weight: Arc<PanelMatrix>,
+    weight: Frozen,
     module: Option<usize>,
 }
 
 impl Layer {
     /// `module` is the place among the modules that are trained.
-    pub fn new(weight: Arc<PanelMatrix>, module: Option<usize>) -> Self {
+    pub fn new(weight: Frozen, module: Option<usize>) -> Self {
         Self { weight, module }
     }
 
     /// x [rows, inputs] → [rows, outputs]; `keys` names the rows for dropout.
-    pub fn forward(&self, pass: Pass, x: &[f32], keys: &[u64]) -> Vec<f32> {
-        let mut y = product(x, &self.weight, Arithmetic::Exact, After::default());
+    ///
+    /// # Errors
+    /// A device that fails.
+    pub fn forward(&self, pass: Pass, x: &[f32], keys: &[u64]) -> Result<Vec<f32>> {
+        let mut y = self.weight.forward(x)?;
         if let Some(module) = self.module {
             let (a, b, scale) = self.factors(pass, module);
             let x = pass.dropout.of(module as u64, keys, x);
-            let u = product_of(1.0, View::dense(&x, self.weight.cols()), a.t());
+            let u = product_of(1.0, View::dense(&x, self.weight.inputs()), a.t());
             multiply_all(scale, View::dense(&u, pass.lora.rank()), b.t(), &mut y, true);
         }
-        y
+        Ok(y)
     }
 
     /// The gradient of x [rows, inputs] for `dy` [rows, outputs]; those of the factors are added to `gradients`.
+    ///
+    /// # Errors
+    /// A device that fails.
     pub fn backward(
         &self,
         pass: Pass,
@@ -53,11 +58,11 @@ impl Layer {
         keys: &[u64],
         dy: &[f32],
         gradients: &mut Gradients,
-    ) -> Vec<f32> {
-        let mut dx = product_back(dy, &self.weight);
+    ) -> Result<Vec<f32>> {
+        let mut dx = self.weight.back(dy)?;
         if let Some(module) = self.module {
             let (a, b, scale) = self.factors(pass, module);
-            let (inputs, outputs) = (self.weight.cols(), self.weight.rows());
+            let (inputs, outputs) = (self.weight.inputs(), self.weight.outputs());
             let rank = pass.lora.rank();
             let dropped = pass.dropout.of(module as u64, keys, x);
             let (x, dy) = (View::dense(&dropped, inputs), View::dense(dy, outputs));
@@ -71,12 +76,12 @@ impl Layer {
             pass.dropout.rows(module as u64, keys, &mut through);
             add(&mut dx, &through);
         }
-        dx
+        Ok(dx)
     }
 
     fn factors<'a>(&self, pass: Pass<'a>, module: usize) -> (View<'a>, View<'a>, f32) {
         let [a, b] = pass.lora.factors(module);
-        let a = View::dense(a, self.weight.cols());
+        let a = View::dense(a, self.weight.inputs());
         (a, View::dense(b, pass.lora.rank()), pass.lora.scale())
     }
 }

@@ -15,6 +15,7 @@ pub mod data;
 pub mod dropout;
 pub mod features;
 mod feed_forward;
+mod frozen;
 mod head;
 mod layer;
 pub mod lora;

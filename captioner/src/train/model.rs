@@ -1,10 +1,11 @@
 //! T5 with factors beside some of its layers: from a loaded checkpoint to losses and gradients.
 
-use std::sync::Arc;
+use candle_core::{DType, Tensor};
 
 use super::attention::{Attention, Rows, Sight};
 use super::batch::Batch;
 use super::feed_forward::FeedForward;
+use super::frozen::Frozen;
 use super::head::{Head, Targets as Labels};
 use super::layer::{Layer, Pass};
 use super::lora::{Gradients, LoraConfig, Module};
@@ -40,12 +41,21 @@ impl<'a> Model<'a> {
     /// The language model of a captioner, with factors where `config` wants them.
     ///
     /// # Errors
-    /// Weights on a GPU or in 8 bits; targets that are no layer, or a layer that is not trained here.
+    /// Targets that are no layer, or a layer that is not trained here.
     pub fn new(captioner: &'a Captioner, config: &LoraConfig) -> Result<Self> {
+        Self::of(captioner, config, &Ok)
+    }
+
+    /// The same, with what `put` makes of every frozen weight.
+    pub(super) fn of(
+        captioner: &'a Captioner,
+        config: &LoraConfig,
+        put: &dyn Fn(Frozen) -> Result<Frozen>,
+    ) -> Result<Self> {
         config.check()?;
         let t5 = captioner.language_model();
         let wanted = config.targets.rule()?;
-        let mut names = Names { wanted: &wanted, modules: Vec::new() };
+        let mut names = Names { wanted: &wanted, put, modules: Vec::new() };
         let encoder = Stack {
             blocks: enumerate(&t5.encoder.blocks, |n, block| {
                 let layer = format!("language_model.encoder.block.{n}.layer");
@@ -136,7 +146,7 @@ impl<'a> Model<'a> {
     /// A token that the vocabulary does not have.
     pub fn losses(&self, pass: Pass, batch: &Batch) -> Result<Vec<f32>> {
         let forward = self.forward(pass, batch)?;
-        Ok(self.head.losses(pass, &forward.hidden, &labels(batch, &[])))
+        self.head.losses(pass, &forward.hidden, &labels(batch, &[]))
     }
 
     /// Forward and back: the gradients of Σ weight · loss over the rows are added to `gradients`.
@@ -152,12 +162,12 @@ impl<'a> Model<'a> {
     ) -> Result<Passed> {
         let Forward { encoded, encoder, mut hidden, decoder, biases } =
             self.forward(pass, batch)?;
-        let losses = self.head.gradient(pass, &mut hidden, &labels(batch, weights), gradients);
+        let losses = self.head.gradient(pass, &mut hidden, &labels(batch, weights), gradients)?;
         let mut dencoded = vec![0.0; encoded.len()];
         let around = decoder_surroundings(batch, &encoded, &biases[1]);
-        self.decoder.backward(pass, decoder, around, hidden, &mut dencoded, gradients);
+        self.decoder.backward(pass, decoder, around, hidden, &mut dencoded, gradients)?;
         let around = encoder_surroundings(batch, &biases[0]);
-        let input = self.encoder.backward(pass, encoder, around, dencoded, &mut [], gradients);
+        let input = self.encoder.backward(pass, encoder, around, dencoded, &mut [], gradients)?;
         Ok(Passed { losses, input })
     }
 
@@ -167,11 +177,11 @@ impl<'a> Model<'a> {
             bias(&self.t5.decoder.position, &batch.decoder)?,
         ];
         let around = encoder_surroundings(batch, &biases[0]);
-        let (encoded, encoder) = self.encoder.forward(pass, batch.embedded.clone(), around);
-        let embedded = self.t5.shared.forward(&batch.ids)?.flatten_all()?.to_vec1()?;
+        let (encoded, encoder) = self.encoder.forward(pass, batch.embedded.clone(), around)?;
         self.check(&batch.labels)?;
+        let embedded = on_host(&self.t5.shared.forward(&batch.ids)?)?;
         let around = decoder_surroundings(batch, &encoded, &biases[1]);
-        let (hidden, decoder) = self.decoder.forward(pass, embedded, around);
+        let (hidden, decoder) = self.decoder.forward(pass, embedded, around)?;
         Ok(Forward { encoded, encoder, hidden, decoder, biases })
     }
 
@@ -216,8 +226,12 @@ fn decoder_surroundings<'b>(
 
 fn bias(position: &PositionBias, stretches: &[super::packed_attention::Stretch]) -> Result<Bias> {
     let longest = stretches.iter().map(|stretch| stretch.queries.len()).max().unwrap_or(0);
-    let values = position.forward(0, longest, longest)?.flatten_all()?.to_vec1()?;
+    let values = on_host(&position.forward(0, longest, longest)?)?;
     Ok(Bias { values, longest })
+}
+
+fn on_host(tensor: &Tensor) -> Result<Vec<f32>> {
+    Ok(tensor.to_dtype(DType::F32)?.flatten_all()?.to_vec1()?)
 }
 
 fn enumerate<T, U>(all: &[T], mut f: impl FnMut(usize, &T) -> Result<U>) -> Result<Vec<U>> {
@@ -227,15 +241,14 @@ fn enumerate<T, U>(all: &[T], mut f: impl FnMut(usize, &T) -> Result<U>) -> Resu
 /// Collects the layers that are trained while the model is put together.
 struct Names<'a> {
     wanted: &'a dyn Fn(&str) -> bool,
+    put: &'a dyn Fn(Frozen) -> Result<Frozen>,
     modules: Vec<Module>,
 }
 
 impl Names<'_> {
     fn layer(&mut self, name: &str, linear: &Linear) -> Result<Layer> {
-        let weight = linear.host_weight().map(Arc::clone).ok_or_else(|| {
-            Error::Setting("training runs on the CPU only; give --device cpu".into())
-        })?;
-        let (outputs, inputs) = (weight.rows(), weight.cols());
+        let weight = (self.put)(Frozen::of(linear)?)?;
+        let (outputs, inputs) = (weight.outputs(), weight.inputs());
         let module = (self.wanted)(name).then(|| {
             self.modules.push(Module { name: name.to_owned(), inputs, outputs });
             self.modules.len() - 1

@@ -1,5 +1,6 @@
 //! T5's norm on rows, by the kernels and all threads; its weight is frozen.
 
+use candle_core::DType;
 use fgd_kernels::Level;
 use rayon::prelude::*;
 
@@ -18,7 +19,7 @@ pub struct Norm {
 impl Norm {
     /// That of a loaded layer.
     pub fn of(layer: &RmsNorm) -> Result<Self> {
-        Ok(Self { weight: layer.weight.to_vec1()?, epsilon: layer.eps })
+        Ok(Self { weight: layer.weight.to_dtype(DType::F32)?.to_vec1()?, epsilon: layer.eps })
     }
 
     /// x [rows, width] → the same shape.

@@ -6,6 +6,7 @@ use super::feed_forward::{self, FeedForward};
 use super::layer::Pass;
 use super::lora::Gradients;
 use super::norm::Norm;
+use crate::error::Result;
 
 /// Self-attention, in the decoder cross-attention, and feed-forward.
 pub struct Block {
@@ -60,22 +61,25 @@ struct Kept {
 }
 
 impl Block {
-    fn keep(&self, pass: Pass, x: &[f32], around: Surroundings) -> Kept {
+    fn keep(&self, pass: Pass, x: &[f32], around: Surroundings) -> Result<Kept> {
         let rows = |values| Rows { values, keys: around.keys };
-        let kept = self.attention.mix(pass, around.among(x));
-        let attended = self.attention.finish(pass, rows(x), &kept);
-        let cross = self.cross.as_ref().zip(around.across(&attended)).map(|(cross, scene)| {
-            let kept = cross.mix(pass, scene);
-            let crossed = cross.finish(pass, rows(&attended), &kept);
-            (kept, crossed)
-        });
+        let kept = self.attention.mix(pass, around.among(x))?;
+        let attended = self.attention.finish(pass, rows(x), &kept)?;
+        let cross = match self.cross.as_ref().zip(around.across(&attended)) {
+            Some((cross, scene)) => {
+                let kept = cross.mix(pass, scene)?;
+                let crossed = cross.finish(pass, rows(&attended), &kept)?;
+                Some((kept, crossed))
+            }
+            None => None,
+        };
         let before = cross.as_ref().map_or(&attended, |(_, crossed)| crossed);
-        let feed_forward = self.feed_forward.widen(pass, rows(before));
-        Kept { attention: kept, attended, cross, feed_forward }
+        let feed_forward = self.feed_forward.widen(pass, rows(before))?;
+        Ok(Kept { attention: kept, attended, cross, feed_forward })
     }
 
-    fn forward(&self, pass: Pass, x: &[f32], around: Surroundings) -> Vec<f32> {
-        let kept = self.keep(pass, x, around);
+    fn forward(&self, pass: Pass, x: &[f32], around: Surroundings) -> Result<Vec<f32>> {
+        let kept = self.keep(pass, x, around)?;
         let before = kept.cross.as_ref().map_or(&kept.attended, |(_, crossed)| crossed);
         let rows = Rows { values: before, keys: around.keys };
         self.feed_forward.finish(pass, rows, &kept.feed_forward)
@@ -89,32 +93,37 @@ impl Block {
         dy: &mut [f32],
         dsource: &mut [f32],
         gradients: &mut Gradients,
-    ) {
-        let kept = self.keep(pass, x, around);
+    ) -> Result<()> {
+        let kept = self.keep(pass, x, around)?;
         let rows = |values| Rows { values, keys: around.keys };
         let before = kept.cross.as_ref().map_or(&kept.attended, |(_, crossed)| crossed);
-        self.feed_forward.backward(pass, rows(before), &kept.feed_forward, dy, gradients);
+        self.feed_forward.backward(pass, rows(before), &kept.feed_forward, dy, gradients)?;
         if let (Some(cross), Some((kept_cross, _)), Some(scene)) =
             (&self.cross, &kept.cross, around.across(&kept.attended))
         {
-            cross.backward(pass, scene, kept_cross, dy, dsource, gradients);
+            cross.backward(pass, scene, kept_cross, dy, dsource, gradients)?;
         }
-        self.attention.backward(pass, around.among(x), &kept.attention, dy, &mut [], gradients);
+        self.attention.backward(pass, around.among(x), &kept.attention, dy, &mut [], gradients)
     }
 }
 
 impl Stack {
     /// x [rows, d_model] → the normed result and what the way back needs.
-    pub fn forward(&self, pass: Pass, mut x: Vec<f32>, around: Surroundings) -> (Vec<f32>, Trace) {
+    pub fn forward(
+        &self,
+        pass: Pass,
+        mut x: Vec<f32>,
+        around: Surroundings,
+    ) -> Result<(Vec<f32>, Trace)> {
         pass.hidden.rows(self.site, around.keys, &mut x);
         let mut inputs = Vec::with_capacity(self.blocks.len());
         for block in &self.blocks {
-            let y = block.forward(pass, &x, around);
+            let y = block.forward(pass, &x, around)?;
             inputs.push(std::mem::replace(&mut x, y));
         }
         let mut y = self.final_norm.forward(&x);
         pass.hidden.rows(self.site + 1, around.keys, &mut y);
-        (y, Trace { inputs, last: x })
+        Ok((y, Trace { inputs, last: x }))
     }
 
     /// The gradient of x for that of the result; that of the encoder's result is added to `dsource`.
@@ -126,16 +135,16 @@ impl Stack {
         mut dy: Vec<f32>,
         dsource: &mut [f32],
         gradients: &mut Gradients,
-    ) -> Vec<f32> {
+    ) -> Result<Vec<f32>> {
         pass.hidden.rows(self.site + 1, around.keys, &mut dy);
         let mut dx = vec![0.0; dy.len()];
         self.final_norm.backward(&trace.last, &dy, &mut dx);
         drop(dy);
         // Every input is let go of as soon as its block is done.
         for (block, x) in self.blocks.iter().zip(trace.inputs).rev() {
-            block.backward(pass, &x, around, &mut dx, dsource, gradients);
+            block.backward(pass, &x, around, &mut dx, dsource, gradients)?;
         }
         pass.hidden.rows(self.site, around.keys, &mut dx);
-        dx
+        Ok(dx)
     }
 }

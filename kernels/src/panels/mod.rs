@@ -7,6 +7,7 @@ mod form;
 mod halves;
 mod singles;
 mod tile;
+mod transpose;
 mod weights;
 mod wide;
 

@@ -3,10 +3,10 @@
 mod back;
 mod panels;
 
-use super::panels::PanelMatrix;
 use fgd_kernels::Activation;
 
-pub use back::product_back;
+use super::panels::PanelMatrix;
+use crate::error::Result;
 
 /// What numbers a product multiplies; sums are f32.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,4 +72,15 @@ pub fn products<const N: usize>(
         return std::array::from_fn(|_| Vec::new());
     }
     panels::products(x, all.map(|w| w.panels(arithmetic)), after)
+}
+
+/// dy [m, rows] · w → [m, cols], row-major: what a gradient behind [`product`] is worth before it.
+///
+/// # Errors
+/// Not enough memory.
+pub fn product_back(dy: &[f32], w: &PanelMatrix, arithmetic: Arithmetic) -> Result<Vec<f32>> {
+    if dy.is_empty() {
+        return Ok(Vec::new());
+    }
+    back::product(dy, w.panels(arithmetic))
 }
