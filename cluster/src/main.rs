@@ -43,7 +43,7 @@ enum Command {
     Score(score::Args),
     /// Show executors and jobs.
     Status(control::Args),
-    /// End all executors, each after its tasks, and the scheduler.
+    /// End all executors and the scheduler; what is under way is lost.
     Stop(control::Args),
 }
 

@@ -13,7 +13,7 @@ use serde_json::json;
 
 use crate::Scheduler;
 use crate::fingerprint::{EncoderArgs, Fingerprint};
-use crate::functions::REFUSED;
+use crate::functions::refusal;
 use crate::program::Program;
 use crate::progress::Progress;
 use crate::query::sums_of;
@@ -34,8 +34,8 @@ pub struct Args {
     /// The images are a sample, drawn without replacement, of these N, and the score is to speak for them.
     #[arg(long, value_name = "N", env = "FGD_POPULATION")]
     population: Option<u64>,
-    /// Buckets at a time.
-    #[arg(long, value_name = "N", default_value_t = 8, env = "FGD_JOBS")]
+    /// Buckets at a time: enough that every executor has tasks, a bucket being four or fewer.
+    #[arg(long, value_name = "N", default_value_t = 4, env = "FGD_JOBS")]
     jobs: usize,
     /// Times that a bucket is tried before the score ends, waiting up to 30 seconds in between.
     #[arg(long, value_name = "N", default_value_t = 20, env = "FGD_ATTEMPTS")]
@@ -172,8 +172,8 @@ impl Score<'_> {
                 Ok(sums) => break sums,
                 Err(error) => {
                     let text = error.strip_backtrace();
-                    if let Some((_, reason)) = text.split_once(REFUSED) {
-                        bail!("bucket {bucket}: {}", reason.trim());
+                    if let Some(reason) = refusal(&text) {
+                        bail!("bucket {bucket}: {reason}");
                     }
                     if attempt >= self.args.attempts {
                         bail!(

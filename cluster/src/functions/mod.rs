@@ -16,12 +16,21 @@ pub use embed::Engine;
 
 use crate::storage;
 
-/// In every error that trying again would not mend.
-pub const REFUSED: &str = "refused:";
+/// Around the message of every error that trying again would not mend: on its way from an executor to the client the engine wraps it
+/// into others.
+const REFUSED: [&str; 2] = ["fgd refuses: ", " (end of the refusal)"];
 
 /// An error that ends the score, and not only a task.
 fn refused(message: impl std::fmt::Display) -> DataFusionError {
-    DataFusionError::Execution(format!("{REFUSED} {message}"))
+    let [begin, end] = REFUSED;
+    DataFusionError::Execution(format!("{begin}{message}{end}"))
+}
+
+/// What was refused, if that is what an error says.
+pub fn refusal(error: &str) -> Option<&str> {
+    let [begin, end] = REFUSED;
+    let (_, message) = error.split_once(begin)?;
+    message.split(end).next()
 }
 
 /// `fgd_embed(text, fingerprint)`; without an engine it can be planned, but not run.
@@ -60,4 +69,16 @@ pub fn session_state(config: SessionConfig) -> Result<SessionState> {
 pub fn register(context: &SessionContext) {
     context.register_udf(embed(None).as_ref().clone());
     context.register_udaf(moments().as_ref().clone());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refusal_is_found_in_what_the_engine_makes_of_it() {
+        let error = DataFusionError::External(Box::new(refused("an executor has (other) weights")));
+        assert_eq!(refusal(&format!("{error:?}")), Some("an executor has (other) weights"));
+        assert_eq!(refusal("connection lost"), None);
+    }
 }
