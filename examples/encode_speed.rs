@@ -3,7 +3,8 @@
 //!
 //!     cargo run --release --example encode_speed -- ENCODER_DIR CAPTIONS.txt [THREADS] [ROUNDS] [ENGINE] [OUT.json]
 //!
-//! Tokenisation is timed on its own and taken away; the peak is measured before every round.
+//! Tokenisation is timed on its own and taken away; the peak is measured before every round. `p50` and `p99` are the seconds of
+//! one caption, from text to vector, over a sample.
 
 use std::time::{Duration, Instant};
 
@@ -48,6 +49,8 @@ fn main() -> anyhow::Result<()> {
         let encoding =
             timed(|| encoder.encode(&captions, &|_| ()).map(|rows| embeddings = Some(rows)))?;
         let seconds = encoding.wall - tokenising.wall;
+        let alone = alone(&encoder, &captions)?;
+        let percentile = |p: usize| alone[(alone.len() * p / 100).min(alone.len() - 1)];
         let gflops = flop / seconds / 1e9;
         // On a machine that others use too, processor time tells more than wall time.
         let cpu_seconds = encoding.cpu - tokenising.cpu;
@@ -58,7 +61,7 @@ fn main() -> anyhow::Result<()> {
                 "engine": encoder.engine(), "threads": threads, "captions": captions.len(),
                 "seconds": seconds, "captions_per_second": captions.len() as f64 / seconds,
                 "gflops": gflops, "fma_peak": peak, "share_of_peak": gflops / peak, "cpu_seconds": cpu_seconds,
-                "share_of_peak_cpu": share_cpu, "load_seconds": load,
+                "share_of_peak_cpu": share_cpu, "load_seconds": load, "p50": percentile(50), "p99": percentile(99),
             })
         );
         if let (Some(out), Some(embeddings)) = (args.get(6), embeddings) {
@@ -68,6 +71,19 @@ fn main() -> anyhow::Result<()> {
         }
     }
     Ok(())
+}
+
+/// Captions that are encoded one after the other.
+const SAMPLE: usize = 256;
+
+/// Seconds of one caption, in ascending order.
+fn alone(encoder: &Encoder, captions: &[&str]) -> anyhow::Result<Vec<f64>> {
+    let sample = captions.iter().step_by((captions.len() / SAMPLE).max(1));
+    let mut seconds: Vec<f64> = sample
+        .map(|caption| Ok(timed(|| encoder.encode(&[caption], &|_| ()).map(drop))?.wall))
+        .collect::<anyhow::Result<_>>()?;
+    seconds.sort_by(f64::total_cmp);
+    Ok(seconds)
 }
 
 /// Seconds that passed, and seconds that this process computed.

@@ -18,9 +18,9 @@ use super::tokenizer::PromptTokenizer;
 use super::vision::VisionModel;
 use super::weights::{Adapter, LoadProgress, Loader, Precision, Scope, TensorFiles, is_ignorable};
 
-/// Images that the vision tower and the Q-Former see at once on a CPU: enough that their weights are worth widening, few
-/// enough that what lies between two layers stays small beside the weights.
-const IMAGES_AT_A_TIME: usize = 4;
+/// Threads for each image that the vision tower and the Q-Former see at once on a CPU: what lies between two layers of so many
+/// images still fits the last-level cache, and every thread has rows enough to be worth reading the weights for.
+const THREADS_PER_IMAGE: usize = 2;
 
 /// The prompt of the published fine-tuned checkpoint's card.
 pub const DEFAULT_PROMPT: &str = "Provide a detailed caption for this photo.";
@@ -230,12 +230,13 @@ impl Captioner {
         forward: impl Fn(&Tensor) -> Result<Tensor>,
     ) -> Result<Tensor> {
         let images = x.dim(0)?;
-        if !x.device().is_cpu() || images <= IMAGES_AT_A_TIME {
+        let at_once = rayon::current_num_threads().div_ceil(THREADS_PER_IMAGE);
+        if !x.device().is_cpu() || images <= at_once {
             return forward(x);
         }
         let parts: Vec<Tensor> = (0..images)
-            .step_by(IMAGES_AT_A_TIME)
-            .map(|from| forward(&x.narrow(0, from, IMAGES_AT_A_TIME.min(images - from))?))
+            .step_by(at_once)
+            .map(|from| forward(&x.narrow(0, from, at_once.min(images - from))?))
             .collect::<Result<_>>()?;
         Ok(Tensor::cat(&parts, 0)?)
     }

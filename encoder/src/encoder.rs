@@ -161,9 +161,13 @@ impl Encoder {
                 (chunk, rows)
             })
             .collect();
+        let alone = jobs.len() == 1;
         jobs.into_par_iter().with_max_len(1).try_for_each(|(chunk, rows)| {
             let mut embeddings = vec![0.0; rows.len() * dim];
-            self.engine.embed(&chunk, &mut embeddings)?;
+            match alone {
+                true => self.engine.embed_alone(&chunk, &mut embeddings)?,
+                false => self.engine.embed(&chunk, &mut embeddings)?,
+            }
             if !embeddings.iter().all(|value| value.is_finite()) {
                 return Err(EncoderError::Corrupt {
                     path: self.spec.weight_files[0].clone(),

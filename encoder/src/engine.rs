@@ -109,4 +109,8 @@ pub(super) trait Engine: Send + Sync {
     fn chunk_rows(&self) -> usize;
     /// Writes the embeddings of the captions of `chunk`, [captions × dim].
     fn embed(&self, chunk: &Chunk, embeddings: &mut [f32]) -> Result<(), EncoderError>;
+    /// [`Self::embed`] of the only chunk that there is: the same bits, on all threads of the pool where the engine can do that.
+    fn embed_alone(&self, chunk: &Chunk, embeddings: &mut [f32]) -> Result<(), EncoderError> {
+        self.embed(chunk, embeddings)
+    }
 }

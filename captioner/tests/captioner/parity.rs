@@ -5,7 +5,9 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use candle_core::{DType, Device, Tensor};
-use fgd_captioner::{Captioner, EarlyStopping, GenerationConfig, LoadOptions, Precision, Sampling};
+use fgd_captioner::{
+    Captioner, EarlyStopping, GenerationConfig, LoadOptions, Precision, Sampling, Sequence,
+};
 
 const PROMPT: &str = "Provide a detailed caption for this photo.";
 
@@ -275,6 +277,36 @@ fn captions_of_one_image_are_drawn_as_if_each_were_alone() {
     let one = queries.narrow(0, 2, 1).unwrap();
     for (alone, beside) in drawn(6, &seeds[12..18], &one).iter().zip(&together[12..18]) {
         assert_eq!(alone.sequence.ids, beside.sequence.ids);
+    }
+}
+
+/// Products, norms and attention take every row for itself, in every precision: tokens and their probability are the same to
+/// the bit in any batch.
+#[test]
+fn a_caption_is_the_same_to_the_bit_in_any_batch() {
+    let pixels = dump("pixels")["pixel_values"].clone();
+    for precision in [Precision::F32, Precision::Bf16, Precision::Q8] {
+        let options = LoadOptions { precision, ..LoadOptions::default() };
+        let captioner = Captioner::load(&tiny().join("base"), None, options, &|_| {}).unwrap();
+        let prompt = captioner.tokenizer().encode(PROMPT).unwrap();
+        let sequences = |images: &[usize]| -> Vec<Sequence> {
+            let pixels: Vec<Tensor> =
+                images.iter().map(|image| pixels.narrow(0, *image, 1).unwrap()).collect();
+            let tokens = captioner.image_tokens(&Tensor::cat(&pixels, 0).unwrap()).unwrap();
+            let queries = captioner.queries(&tokens).unwrap();
+            let prompts = vec![prompt.clone(); images.len()];
+            let seeds = vec![0; images.len()];
+            let config = GenerationConfig { max_new_tokens: 12, ..GenerationConfig::default() };
+            let captions = captioner.caption(&queries, &prompts, &seeds, &config).unwrap();
+            captions.into_iter().map(|caption| caption.sequence).collect()
+        };
+        let alone: Vec<Sequence> = (0..4).flat_map(|image| sequences(&[image])).collect();
+        let forty: Vec<usize> = (0..40).map(|at| (at * 7) % 4).collect();
+        for batch in [&[2, 0][..], &[3, 3, 1], &forty] {
+            for (image, beside) in batch.iter().zip(sequences(batch)) {
+                assert_eq!(beside, alone[*image], "{precision:?}, {} images", batch.len());
+            }
+        }
     }
 }
 

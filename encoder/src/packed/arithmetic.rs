@@ -9,6 +9,9 @@ pub(crate) trait Arithmetic: Send + Sync {
     /// Working memory of a product.
     type Scratch: Default + Send;
 
+    /// Whether a product over some inputs, continued over the others, is the whole product to the bit.
+    const DIVIDES: bool;
+
     /// Packs `weight(output, input)` and `bias(output)`, both padded by the caller with zeros; `sizes` is outputs,
     /// inputs.
     fn pack(
@@ -31,6 +34,8 @@ pub(crate) struct Float(pub Level);
 impl Arithmetic for Float {
     type Values = Buffer;
     type Scratch = ();
+
+    const DIVIDES: bool = true;
 
     fn pack(
         &self,
@@ -56,6 +61,9 @@ pub(crate) struct Int12(pub Level);
 impl Arithmetic for Int12 {
     type Values = Codes;
     type Scratch = Inputs;
+
+    /// Inputs share scales in blocks.
+    const DIVIDES: bool = false;
 
     fn pack(
         &self,

@@ -9,6 +9,7 @@
 //! ```
 
 mod arithmetic;
+mod divided;
 mod model;
 
 use std::sync::Mutex;
@@ -92,6 +93,11 @@ impl<A: Arithmetic> Packed<A> {
         })
     }
 
+    /// 1/√(true columns of a head)
+    fn scale(&self) -> f32 {
+        1.0 / ((self.spec.dim / self.spec.heads) as f32).sqrt()
+    }
+
     /// Word, token type and position embeddings.
     fn look_up(&self, chunk: &Chunk, mut x: &mut [f32], sum: &mut Buffer) {
         let dim = self.spec.dim;
@@ -147,7 +153,7 @@ impl<A: Arithmetic> Packed<A> {
                 tokens,
                 heads: self.spec.heads,
                 width: self.model.head_width,
-                scale: 1.0 / ((self.spec.dim / self.spec.heads) as f32).sqrt(),
+                scale: self.scale(),
                 scratch: &mut work.attention,
             });
             rest = after;
@@ -242,6 +248,17 @@ impl<A: Arithmetic> Engine for Packed<A> {
         if let Ok(mut idle) = self.idle.lock() {
             idle.push(work);
         }
+        Ok(())
+    }
+
+    fn embed_alone(&self, chunk: &Chunk, embeddings: &mut [f32]) -> Result<(), EncoderError> {
+        let shares = self.shares(rayon::current_num_threads());
+        if shares.len() < 2 {
+            return self.embed(chunk, embeddings);
+        }
+        let dim = round_up(self.spec.dim);
+        let x = self.divided(chunk, &shares);
+        pooling::pool(&self.spec, chunk, &x[..chunk.rows() * dim], dim, embeddings);
         Ok(())
     }
 }

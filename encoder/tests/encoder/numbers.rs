@@ -103,9 +103,14 @@ fn same_in_any_company(encoder: &Encoder) {
             assert_eq!(row, together.row(i), "{:?} with {threads} threads", all[i]);
         }
     }
-    for (i, caption) in all.iter().enumerate().step_by(7) {
-        let alone = encoder.encode(&[caption], &|_| ()).expect("a caption encodes");
-        assert_eq!(alone.row(0), together.row(i), "{caption:?} alone");
+    // A caption that comes alone is divided among the threads.
+    for threads in [1, 2, 5] {
+        let pool =
+            rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("threads start");
+        for (i, caption) in all.iter().enumerate().step_by(7) {
+            let alone = pool.install(|| encoder.encode(&[caption], &|_| ())).expect("it encodes");
+            assert_eq!(alone.row(0), together.row(i), "{caption:?} alone on {threads} threads");
+        }
     }
 }
 

@@ -158,11 +158,16 @@ impl<N: Numbers> Kernel for Pack<'_, N> {
         let Pack { rows, inputs, out, .. } = self;
         assert!(rows.len().is_multiple_of(inputs) && rows.len() <= inputs * PANEL);
         assert_eq!(out.len(), inputs.div_ceil(BLOCK) * N::WEIGHT, "a panel of words");
-        for lane in 0..PANEL {
-            let row = rows.get(lane * inputs..(lane + 1) * inputs).unwrap_or_default();
-            for (at, out) in out.chunks_mut(N::WEIGHT).enumerate() {
-                let to = row.len().min((at + 1) * BLOCK);
-                N::pack(isa, row.get(at * BLOCK..to).unwrap_or_default(), lane, out);
+        for (at, out) in out.chunks_mut(N::WEIGHT).enumerate() {
+            let from = at * BLOCK;
+            for lane in 0..PANEL {
+                let row = rows.get(lane * inputs..(lane + 1) * inputs).unwrap_or_default();
+                N::pack(
+                    isa,
+                    row.get(from..inputs.min(from + BLOCK)).unwrap_or_default(),
+                    lane,
+                    out,
+                );
             }
         }
     }

@@ -99,11 +99,11 @@ impl Numbers for Halves {
 fn pairs<T: Sixteen>(x: &[f32]) -> [i32; PAIRS] {
     let mut block = [0.0; BLOCK];
     block[..x.len()].copy_from_slice(x);
-    let (pairs, _) = block.as_chunks::<2>();
-    std::array::from_fn(|i| {
-        let [first, second] = pairs[i].map(|x| u32::from(T::nearest(x)));
-        (second << 16 | first) as i32
-    })
+    let mut words = [0; PAIRS];
+    for (word, [first, second]) in words.iter_mut().zip(block.as_chunks::<2>().0) {
+        *word = (u32::from(T::nearest(*second)) << 16 | u32::from(T::nearest(*first))) as i32;
+    }
+    words
 }
 
 /// The numbers of a pair.
