@@ -7,7 +7,8 @@ use fgd_record::Record;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    JobError, Session, agreement, bench, caption, compare, leaderboard, score, select, train,
+    JobError, Session, agreement, bench, caption, compare, curate, leaderboard, score, select,
+    train,
 };
 
 /// A job and what it is asked.
@@ -28,6 +29,8 @@ pub enum Request {
     Select(select::Request),
     /// How fast is it?
     Bench(bench::Request),
+    /// What to train on.
+    Curate(curate::Request),
     /// Captions to an adapter.
     Train(Box<train::Request>),
 }
@@ -46,6 +49,7 @@ impl Request {
             Self::Caption(request) => caption::run(request, session),
             Self::Select(request) => select::run(request, session),
             Self::Bench(request) => bench::run(request, session),
+            Self::Curate(request) => curate::run(request, session),
             Self::Train(request) => train::run(request, session),
         }
     }

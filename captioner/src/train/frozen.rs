@@ -78,7 +78,6 @@ mod tests {
 
     use candle_core::Device;
 
-    use super::*;
     use crate::train::{Batch, Dropout, Example, Gradients, Lora, LoraConfig, Model, Pass};
     use crate::{Captioner, LoadOptions};
 
