@@ -17,11 +17,18 @@ import sys
 import time
 from functools import partial
 
+
+def fastest_dtype(device: str) -> str:
+    """bf16 where there are instructions for it: on a GPU, and on processors with AVX512-BF16 or AMX."""
+    flags = open("/proc/cpuinfo").read().split() if device == "cpu" and os.path.exists("/proc/cpuinfo") else []
+    return "bfloat16" if device != "cpu" or {"avx512_bf16", "amx_bf16"} & set(flags) else "float32"
+
+
 parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
 parser.add_argument("checkpoint")
 parser.add_argument("images")
-parser.add_argument("--dtype", default="float32", choices=["float32", "bfloat16"])
-parser.add_argument("--ours-dtypes", default="f32,q8", help="precisions of ours, separated by commas")
+parser.add_argument("--dtype", choices=["float32", "bfloat16"], help="of transformers; by default what is fastest here")
+parser.add_argument("--ours-dtypes", default="f32,bf16,q8", help="precisions of ours, separated by commas")
 parser.add_argument("--device", default="cpu")
 parser.add_argument("--threads", type=int, default=os.cpu_count())
 parser.add_argument("--tokens", type=int, default=30)
@@ -30,6 +37,7 @@ parser.add_argument("--prompt", default="Provide a detailed caption for this pho
 parser.add_argument("--ours", help="the built fgd")
 parser.add_argument("--fresh", action="store_true", help="load transformers for each turn, in a process of its own")
 args = parser.parse_args()
+args.dtype = args.dtype or fastest_dtype(args.device)
 os.environ["OMP_NUM_THREADS"] = str(args.threads)
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 EXTENSIONS = (".png", ".jpg", ".jpeg")

@@ -51,13 +51,14 @@ impl Identity {
             .field("tokenizer", tokenizer);
 
         // A GPU and rounded weights compute other features.
-        let rounding = match options.precision {
-            Precision::F32 => "exact",
-            Precision::Bf16 | Precision::Q8 if options.rounds_products() => "bf16 products",
-            Precision::Bf16 | Precision::Q8 => "bf16",
+        let rounding = match (options.precision, options.rounded_products()) {
+            (Precision::F32, _) => "exact",
+            (_, Some("bf16")) => "bf16 products",
+            (_, Some(products)) => products,
+            (_, None) => "bf16",
         };
         let device = if options.device.is_cpu() { "cpu" } else { "gpu" };
-        let frozen = Digest::new("vision features", 3)
+        let frozen = Digest::new("vision features", 4)
             .field("rounding", rounding)
             .field("device", device)
             .field("preprocessor", &preprocessor)

@@ -54,7 +54,7 @@ struct Parts {
 }
 
 impl Parts {
-    fn load(root: &Scope, config: &Config, decoder: Precision) -> Result<Self> {
+    fn load(root: &Scope, config: &Config) -> Result<Self> {
         let (queries, text) = (&config.qformer_config, &config.text_config);
         Ok(Self {
             vision: VisionModel::load(&root.pp("vision_model"), &config.vision_config)?,
@@ -64,7 +64,7 @@ impl Parts {
                 queries.hidden_size,
                 text.d_model,
             )?,
-            t5: T5::load(&root.pp("language_model"), text, decoder)?,
+            t5: T5::load(&root.pp("language_model"), text)?,
         })
     }
 }
@@ -75,7 +75,7 @@ impl Parts {
 /// An activation that is not supported.
 pub fn tensors_of(config: &Config) -> Result<Vec<(String, Vec<usize>)>> {
     Loader::new(&TensorFiles::none(), None, Device::Cpu, &|_| {})
-        .inventory(|root| Parts::load(root, config, Precision::F32))
+        .inventory(|root| Parts::load(root, config))
 }
 
 /// The files of a checkpoint and its adapter, read but for the weights' numbers.
@@ -114,7 +114,7 @@ impl Captioner {
         Loader::new(&files.tensors, adapter, Device::Cpu, &|_| {}).rehearse(
             checkpoint,
             Precision::F32,
-            |root| Parts::load(root, &files.config, Precision::F32),
+            |root| Parts::load(root, &files.config),
         )
     }
 
@@ -146,14 +146,9 @@ impl Captioner {
             &preprocessor,
             &options,
         )?;
-        // 8 bits pay in the decoder, where weights are streamed once per token; elsewhere products are bound by
-        // arithmetic, which is fastest in bf16.
-        let (outer, decoder) = match options.precision {
-            Precision::Q8 => (Precision::Bf16, Precision::Q8),
-            same => (same, same),
-        };
         let loader = Loader::new(&tensors, adapter.as_ref(), options.device.clone(), progress);
-        let parts = loader.load(checkpoint, outer, |root| Parts::load(root, &config, decoder))?;
+        let parts =
+            loader.load(checkpoint, options.precision, |root| Parts::load(root, &config))?;
         Ok(Self { parts, tokenizer, preprocessor, special, config, options, identity })
     }
 

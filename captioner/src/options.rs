@@ -4,7 +4,7 @@ use candle_core::Device;
 use fgd_kernels::Level;
 
 use super::error::{Error, Result};
-use super::weights::{Arithmetic, Precision};
+use super::weights::Precision;
 
 /// How a checkpoint is loaded.
 #[derive(Debug, Clone)]
@@ -16,11 +16,13 @@ pub struct LoadOptions {
 }
 
 impl LoadOptions {
-    /// Whether this CPU multiplies rounded numbers for these options, which another CPU may not.
-    pub(crate) fn rounds_products(&self) -> bool {
-        self.device.is_cpu()
-            && self.precision.arithmetic() == Arithmetic::Bf16
-            && Level::current().has_bf16()
+    /// What is multiplied on this CPU for these options, if it is rounded before: in bf16 another CPU may not do so.
+    pub(crate) fn rounded_products(&self) -> Option<&'static str> {
+        match self.precision {
+            Precision::Bf16 if self.device.is_cpu() && Level::current().has_bf16() => Some("bf16"),
+            Precision::Q8 => Some("8 bits"),
+            Precision::F32 | Precision::Bf16 => None,
+        }
     }
 }
 

@@ -2,11 +2,11 @@
 
 use super::activation::Activation;
 use super::attention::{Attention, Scratch};
-use super::dot::{Dot, Rows};
 use super::integer::{Codes, Inputs};
 use super::level::Level;
 use super::matrix::{Buffer, Matrix};
 use super::norm::Norm;
+use super::panels::{Form, PANEL, PanelProduct, Panels};
 use super::product::Product;
 use super::tile::Finish;
 
@@ -25,7 +25,7 @@ pub fn value(i: usize) -> f32 {
     ((i * 7919 + 13) % 1013) as f32 / 506.0 - 1.0
 }
 
-/// A product with an activation, a LayerNorm, an attention and a dot product.
+/// A product with an activation, a LayerNorm, an attention, and products with panels of every form.
 pub fn float_problem(level: Level) -> Vec<f32> {
     let (rows, width) = (19, 48);
     let weights = Matrix::pack([3 * width, width], level.panel(), |o, i| value(o * 31 + i), value);
@@ -59,8 +59,28 @@ pub fn float_problem(level: Level) -> Vec<f32> {
         scale: 0.25,
         scratch: &mut Scratch::default(),
     });
-    let dot = Dot { rows: Rows::F32([&input[..45]]), xs: [&input[45..90]] };
-    output.push(level.run(dot)[0][0]);
+    Form::ALL.into_iter().for_each(|form| output.extend(panel_problem(level, form)));
+    output
+}
+
+/// A panel of 45 inputs and one row.
+fn panel_problem(level: Level, form: Form) -> [f32; PANEL] {
+    let values: Vec<f32> = (0..45 * (PANEL + 1)).map(|i| value(i) / 4.0).collect();
+    let (x, weights) = values.split_at(45);
+    let mut input = vec![0; form.input_words(45)];
+    form.round(level, x, &mut input);
+    let mut words = vec![0; form.weight_words([PANEL, 45])];
+    form.pack(level, weights, 45, &mut words);
+    let mut output = [0.0; PANEL];
+    level.panel_product(PanelProduct {
+        input: &input,
+        weights: Panels::new(form, &words, [PANEL, 45]),
+        panels: 0..1,
+        inner: 0..45,
+        bias: &[],
+        activation: None,
+        output: &mut output,
+    });
     output
 }
 

@@ -1,6 +1,6 @@
-//! Dense arithmetic on a CPU for everybody in the house: products with packed weights (f32 and 12-bit integers), dot
-//! products of f32, f16, bf16 and 8-bit rows, attention, norms, activations, the gradients that training needs, and the f64
-//! rank-k update under the moments.
+//! Dense arithmetic on a CPU for everybody in the house: products with packed weights (f32, bf16, and integers of 12
+//! and 8 bits), attention, norms, activations, the gradients that training needs,
+//! and the f64 rank-k update under the moments.
 //!
 //! A [`Kernel`] is written once over the lanes of an [`Isa`] and compiled for each instruction set; [`Level`] is the proof
 //! that the CPU has one, and the choice among them. The portable lanes are the twin that the others are held to, in tests
@@ -45,14 +45,13 @@ mod agreement;
 mod attention;
 mod choice;
 mod cross_entropy;
-mod dot;
-mod element;
 mod head;
 mod integer;
 mod lanes;
 mod level;
 mod matrix;
 mod norm;
+mod panels;
 mod peak;
 mod product;
 pub mod rank_k;
@@ -65,13 +64,12 @@ mod transpose;
 pub use activation::Activation;
 pub use attention::{Attention, Scratch};
 pub use choice::NoSuchKernels;
-pub use dot::{Dot, HalfDot, Q8_BLOCK, Rows};
-pub use element::{Element, Pair};
 pub use head::{Head, Strided};
 pub use integer::{Codes, DEPTH, Inputs};
 pub use lanes::{Isa, LANES};
 pub use level::{Kernel, Level};
 pub use matrix::{Buffer, Matrix, Shape, round_up};
 pub use norm::Norm;
+pub use panels::{Form, PANEL, PanelProduct, Panels};
 pub use product::Product;
 pub use tile::Finish;

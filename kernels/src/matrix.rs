@@ -2,54 +2,53 @@
 
 use std::ops::{Deref, DerefMut};
 
-use super::element::Element;
 use super::lanes::LANES;
 
 /// One cache line.
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Copy)]
 #[repr(C, align(64))]
-struct Line<T>([T; LANES]);
+struct Line([f32; LANES]);
 
-/// Elements of four bytes in whole cache lines, aligned to them, zero at first.
+/// f32 in whole cache lines, aligned to them, zero at first.
 #[derive(Clone, Default)]
-pub struct Buffer<T = f32> {
-    lines: Vec<Line<T>>,
+pub struct Buffer {
+    lines: Vec<Line>,
 }
 
-impl<T: Element> Buffer<T> {
+impl Buffer {
     /// At least `len` zeros.
-    pub fn zeros(len: usize) -> Self {
-        Self { lines: vec![Line::default(); len.div_ceil(LANES)] }
+    pub fn zeros(len: usize) -> Buffer {
+        Buffer { lines: vec![Line([0.0; LANES]); len.div_ceil(LANES)] }
     }
 
-    /// Makes room for at least `len` elements; what it held is not kept in any order.
+    /// Makes room for at least `len` floats; what it held is not kept in any order.
     pub fn reserve(&mut self, len: usize) {
         let lines = len.div_ceil(LANES);
         if self.lines.len() < lines {
-            self.lines.resize(lines, Line::default());
+            self.lines.resize(lines, Line([0.0; LANES]));
         }
     }
 
     /// `values`, then zeros up to `len`.
-    pub fn padded(values: &[T], len: usize) -> Self {
-        let mut buffer = Self::zeros(len);
+    pub fn padded(values: &[f32], len: usize) -> Buffer {
+        let mut buffer = Buffer::zeros(len);
         buffer[..values.len()].copy_from_slice(values);
         buffer
     }
 }
 
-impl<T: Element> Deref for Buffer<T> {
-    type Target = [T];
+impl Deref for Buffer {
+    type Target = [f32];
 
-    fn deref(&self) -> &[T] {
+    fn deref(&self) -> &[f32] {
         let len = self.lines.len() * LANES;
-        // SAFETY: a `Line` is exactly sixteen elements without padding, so the lines are `len` of them in a row.
+        // SAFETY: a `Line` is exactly sixteen f32 without padding, so the lines are `len` f32 in a row.
         unsafe { std::slice::from_raw_parts(self.lines.as_ptr().cast(), len) }
     }
 }
 
-impl<T: Element> DerefMut for Buffer<T> {
-    fn deref_mut(&mut self) -> &mut [T] {
+impl DerefMut for Buffer {
+    fn deref_mut(&mut self) -> &mut [f32] {
         let len = self.lines.len() * LANES;
         // SAFETY: as in `deref`.
         unsafe { std::slice::from_raw_parts_mut(self.lines.as_mut_ptr().cast(), len) }
@@ -126,7 +125,7 @@ impl Matrix {
         bias: impl Fn(usize) -> f32,
     ) -> Matrix {
         let shape = Shape::new(sizes, panel);
-        let mut values = Buffer::<f32>::zeros(shape.outputs * shape.inputs);
+        let mut values = Buffer::zeros(shape.outputs * shape.inputs);
         let mut next = 0;
         shape.visit(1, |output, input| {
             values.lines[next / LANES].0[next % LANES] = weight(output, input);
@@ -134,11 +133,9 @@ impl Matrix {
         });
         Matrix { values, bias: shape.bias(bias), shape }
     }
-}
 
-impl<T: Element> Matrix<Buffer<T>> {
     /// The panel that begins at column `first`, from input `input` on.
-    pub fn panel_at(&self, first: usize, input: usize) -> &[T] {
+    pub fn panel_at(&self, first: usize, input: usize) -> &[f32] {
         let width = self.shape.width(first);
         let begin = first * self.shape.inputs + input * width;
         let end = (first + width) * self.shape.inputs;

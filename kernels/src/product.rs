@@ -3,17 +3,16 @@
 
 use std::ops::Range;
 
-use super::element::Element;
 use super::lanes::{Isa, LANES};
 use super::level::{Kernel, Level};
 use super::matrix::{Buffer, Matrix};
 use super::tile::{Finish, Tile, finish};
 
 /// output[:, columns] (+)= input · weights[inner, columns], row by row.
-pub struct Product<'a, V = Buffer, T = f32> {
+pub struct Product<'a, V = Buffer> {
     /// Rows × stride; its column 0 meets input `inner.start` of the weights.
-    pub input: &'a [T],
-    /// Elements from one row of the input to the next.
+    pub input: &'a [f32],
+    /// Floats from one row of the input to the next.
     pub input_stride: usize,
     /// Rows to compute.
     pub rows: usize,
@@ -33,7 +32,7 @@ pub struct Product<'a, V = Buffer, T = f32> {
     pub finish: Finish<'a>,
 }
 
-impl<V, T> Product<'_, V, T> {
+impl<V> Product<'_, V> {
     /// Panics unless every access of a kernel with panels of this many columns lies inside the slices: the callers' sizes
     /// are wrong otherwise.
     #[inline]
@@ -44,14 +43,14 @@ impl<V, T> Product<'_, V, T> {
         assert!(columns.end == shape.outputs || columns.end.is_multiple_of(panel));
         assert!(columns.end <= shape.outputs && columns.end <= self.weights.bias.len());
         assert!(inner.start <= inner.end && inner.end <= shape.inputs);
-        let covers = |stride: usize, width: usize, len: usize| {
+        let covers = |stride: usize, width: usize, slice: &[f32]| {
             let last = self.rows.saturating_sub(1).checked_mul(stride);
-            self.rows == 0 || last.is_some_and(|at| at <= len && width <= len - at)
+            self.rows == 0 || last.is_some_and(|at| at <= slice.len() && width <= slice.len() - at)
         };
-        assert!(covers(self.input_stride, inner.len(), self.input.len()));
-        assert!(covers(self.output_stride, columns.len(), self.output.len()));
+        assert!(covers(self.input_stride, inner.len(), self.input));
+        assert!(covers(self.output_stride, columns.len(), self.output));
         if let Finish::Residual(other) = self.finish {
-            assert!(covers(self.output_stride, columns.len(), other.len()));
+            assert!(covers(self.output_stride, columns.len(), other));
         }
     }
 }
@@ -61,15 +60,15 @@ impl<V, T> Product<'_, V, T> {
 const PASS: usize = 192;
 
 impl Level {
-    /// See [`Product`]; the elements are f32, or pairs of bf16.
-    pub fn product<T: Element>(self, product: Product<Buffer<T>, T>) {
-        T::product(self, product);
+    /// See [`Product`].
+    pub fn product(self, product: Product) {
+        self.run(product);
     }
 }
 
 /// Weights come from memory once per chunk: while the rows of one pass are computed, the weights of the next one are
 /// fetched into the second-level cache.
-impl<T: Element> Kernel for Product<'_, Buffer<T>, T> {
+impl Kernel for Product<'_> {
     type Output = ();
 
     #[inline(always)]
@@ -93,8 +92,8 @@ impl<T: Element> Kernel for Product<'_, Buffer<T>, T> {
             // SAFETY: `check` bounds rows, columns and inputs; the panel holds `width` columns from input `from` on.
             unsafe {
                 match width / LANES {
-                    1 => rows::<I, T, 1>(isa, p, panel, first, inner, ahead),
-                    2 => rows::<I, T, 2>(isa, p, panel, first, inner, ahead),
+                    1 => rows::<I, 1>(isa, p, panel, first, inner, ahead),
+                    2 => rows::<I, 2>(isa, p, panel, first, inner, ahead),
                     _ => unreachable!("panels are one or two vectors wide"),
                 }
             }
@@ -135,13 +134,13 @@ impl Passes {
 
 /// All rows against `V` vectors of columns, while the weights `ahead` are fetched.
 #[inline(always)]
-unsafe fn rows<I: Isa, T: Element, const V: usize>(
+unsafe fn rows<I: Isa, const V: usize>(
     isa: I,
-    p: &mut Product<Buffer<T>, T>,
-    panel: *const T,
+    p: &mut Product,
+    panel: *const f32,
     first: usize,
     inner: Range<usize>,
-    ahead: &[T],
+    ahead: &[f32],
 ) {
     let proceed = p.proceed || inner.start > p.inner.start;
     let last = inner.end == p.inner.end;

@@ -1,7 +1,6 @@
 //! One tile of a product: a few rows against one or two vectors of columns, whose sums stay in registers.
 
 use super::activation::{self, Activation};
-use super::element::Element;
 use super::lanes::{Isa, LANES, Lanes};
 
 /// What happens to an element once its sum is complete.
@@ -21,17 +20,17 @@ pub enum Finish<'a> {
 const UNROLL: usize = 4;
 
 /// c (+)= a · b for a few rows and `V` vectors of columns.
-pub struct Tile<T = f32> {
-    pub a: *const T,
+pub struct Tile {
+    pub a: *const f32,
     pub a_stride: usize,
-    pub b: *const T,
+    pub b: *const f32,
     pub b_stride: usize,
     pub depth: usize,
     pub c: *mut f32,
     pub c_stride: usize,
 }
 
-impl<T: Element> Tile<T> {
+impl Tile {
     /// Picks the tile of this height, at most `I::ROWS`.
     ///
     /// # Safety
@@ -87,20 +86,20 @@ impl<T: Element> Tile<T> {
     unsafe fn step<I: Isa, const R: usize, const V: usize>(
         &self,
         isa: I,
-        a: *const T,
-        b: *const T,
+        a: *const f32,
+        b: *const f32,
         sums: &mut [[I::F32; V]; R],
     ) {
         // SAFETY: the caller vouches for the pointers.
         unsafe {
-            let mut columns = [T::default().splat(isa); V];
+            let mut columns = [isa.splat(0.0); V];
             for (v, column) in columns.iter_mut().enumerate() {
-                *column = T::load(isa, b.add(v * LANES));
+                *column = isa.load(b.add(v * LANES));
             }
             for (r, sums) in sums.iter_mut().enumerate() {
-                let row = (*a.add(r * self.a_stride)).splat(isa);
+                let row = isa.splat(*a.add(r * self.a_stride));
                 for (sum, column) in sums.iter_mut().zip(columns) {
-                    *sum = T::mul_add::<I>(row, column, *sum);
+                    *sum = row.mul_add(column, *sum);
                 }
             }
         }

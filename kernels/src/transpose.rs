@@ -1,24 +1,23 @@
 //! The transpose that packs weights: sixteen rows become sixteen lanes.
 
-use super::element::Element;
 use super::lanes::{Isa, LANES};
 use super::level::{Kernel, Level};
 
 impl Level {
     /// Transposes `block` [16 × width] into `out`: element (row, i) goes to `out[i * stride + row]`. `width` is a multiple of
     /// 8.
-    pub fn transpose<T: Element>(self, block: &[T], out: &mut [T], stride: usize) {
-        T::transpose(self, block, out, stride);
+    pub fn transpose(self, block: &[f32], out: &mut [f32], stride: usize) {
+        self.run(Transpose { block, out, stride });
     }
 }
 
-pub(super) struct Transpose<'a, T> {
-    pub block: &'a [T],
-    pub out: &'a mut [T],
+pub(super) struct Transpose<'a> {
+    pub block: &'a [f32],
+    pub out: &'a mut [f32],
     pub stride: usize,
 }
 
-impl<T: Element> Kernel for Transpose<'_, T> {
+impl Kernel for Transpose<'_> {
     type Output = ();
 
     #[inline(always)]
@@ -30,11 +29,8 @@ impl<T: Element> Kernel for Transpose<'_, T> {
         assert!(width == 0 || last.is_some_and(|at| at < out.len() && out.len() - at >= LANES));
         #[cfg(target_arch = "x86_64")]
         if isa.avx2().is_some() {
-            // SAFETY: there is a proof of the features; the sizes were asserted. Elements have the size of f32, and are
-            // only moved.
-            return unsafe {
-                avx2::whole_blocks(block.as_ptr().cast(), width, out.as_mut_ptr().cast(), stride);
-            };
+            // SAFETY: there is a proof of the features; the sizes were asserted.
+            return unsafe { avx2::whole_blocks(block, out, stride) };
         }
         let _ = isa;
         for (row, values) in block.chunks(width.max(1)).enumerate() {
@@ -51,17 +47,18 @@ mod avx2 {
 
     /// # Safety
     /// AVX2 is present; `block` is [16 × width], `width` a multiple of 8, and `out` holds 16 values at every multiple of
-    /// `stride` below `width · stride`. Values are any four bytes.
+    /// `stride` below `width · stride`.
     #[target_feature(enable = "avx2,fma,f16c")]
-    pub unsafe fn whole_blocks(block: *const f32, width: usize, out: *mut f32, stride: usize) {
+    pub unsafe fn whole_blocks(block: &[f32], out: &mut [f32], stride: usize) {
+        let width = block.len() / 16;
         for first in [0, 8] {
             for i in (0..width).step_by(8) {
                 // SAFETY: rows first..first + 8 and columns i..i + 8 lie inside the block; the caller vouches for `out`.
                 unsafe {
-                    let from = block.add(first * width + i);
+                    let from = block.as_ptr().add(first * width + i);
                     let rows: [__m256; 8] =
                         std::array::from_fn(|row| _mm256_loadu_ps(from.add(row * width)));
-                    let to = out.add(i * stride + first);
+                    let to = out.as_mut_ptr().add(i * stride + first);
                     for (column, values) in transposed(rows).into_iter().enumerate() {
                         _mm256_storeu_ps(to.add(column * stride), values);
                     }

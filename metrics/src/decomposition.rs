@@ -71,6 +71,14 @@ pub(crate) fn of_transport(
         return Ok(None);
     }
     let (first, second) = (&transport.first, &transport.second);
+    let weights = vec![1.0 / second.n as f64; pairs.image_of.len()];
+    let cross = cross_trace(pairs, &weights, &first.mean, &second.mean);
+    Ok(Some(of_cross_trace(transport, cross)))
+}
+
+/// The parts from tr C₁₂, where all images have equally many references.
+pub(crate) fn of_cross_trace(transport: &Transport, cross: f64) -> Decomposition {
+    let (first, second) = (&transport.first, &transport.second);
     let (n, m) = (first.n as f64, second.n as f64);
     // From ddof 1 to ddof 0.
     let (of_first, of_second) = ((n - 1.0) / n, (m - 1.0) / m);
@@ -78,13 +86,11 @@ pub(crate) fn of_transport(
     let trace_sqrt = (of_first * of_second).sqrt() * set.trace_sqrt;
     let traces =
         of_first * first.covariance.diag().sum() + of_second * second.covariance.diag().sum();
-    let weights = vec![1.0 / m; pairs.image_of.len()];
-    let cross = cross_trace(pairs, &weights, &first.mean, &second.mean);
-    Ok(Some(Decomposition {
+    Decomposition {
         mean_shift: set.mean_shift,
         covariance: (traces - 2.0 * trace_sqrt).max(0.0),
         misalignment: (2.0 * (trace_sqrt - cross)).max(0.0),
-    }))
+    }
 }
 
 fn weighted_side(

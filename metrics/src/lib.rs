@@ -37,6 +37,7 @@ pub mod linalg;
 pub mod metric;
 pub mod mmd;
 pub mod moments;
+pub mod pair_sums;
 pub mod paired;
 mod pairwise;
 pub mod prdc;

@@ -143,6 +143,7 @@ def score(
     references: Captions,
     *,
     unpaired: bool = False,
+    exact: bool = False,
     worst: int = 0,
     hide_references: bool = False,
     per_caption: StrPath | None = None,
@@ -154,7 +155,8 @@ def score(
 ) -> Record:
     """How good is one submission, and which captions hurt?
 
-    ``unpaired`` compares the two sets as wholes, for references of other images; ``worst`` keeps that many of the captions that hurt
+    ``unpaired`` compares the two sets as wholes, for references of other images; ``exact`` keeps sums only, the same to the bit in any
+    order (docs/machines.md); ``worst`` keeps that many of the captions that hurt
     most; ``per_caption`` is a file (.csv, .parquet, .jsonl) for one row per image.
 
     :raises InvalidSubmission: captions that can not be scored, with all findings.
@@ -167,6 +169,7 @@ def score(
             submission=files.path(submission, "submission"),
             references=_references(files, references, reference_id_column, reference_caption_column),
             unpaired=unpaired,
+            exact=exact,
             worst=worst,
             hide_references=hide_references,
             per_caption=per_caption,

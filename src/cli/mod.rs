@@ -33,6 +33,7 @@ mod moments;
 mod nightly;
 pub mod output;
 mod pair;
+mod prepare;
 mod report;
 mod score;
 mod select;
@@ -125,6 +126,8 @@ enum Command {
     Merge(moments::MergeArgs),
     /// Join the captions of shards, once they are whole and disjoint.
     MergeCaptions(merge_captions::Args),
+    /// Cut the captions of a score into files that fgd-cluster sums on many machines.
+    Prepare(prepare::Args),
     /// Show or clear the embedding cache.
     Cache(cache::Args),
     /// Show what this machine and this build offer, and how fast they are.
@@ -144,6 +147,7 @@ impl Command {
                 | Command::Report(_)
                 | Command::Export(_)
                 | Command::MergeCaptions(_)
+                | Command::Prepare(_)
                 | Command::Cache(_)
                 | Command::Completions(_)
                 | Command::Man(_)
@@ -249,6 +253,7 @@ fn start(command: Command, output: &Output, program: Program) -> anyhow::Result<
         Command::Moments(args) => moments::run(args, output, session),
         Command::Merge(args) => moments::merge(&args, output),
         Command::MergeCaptions(args) => merge_captions::run(&args, output),
+        Command::Prepare(args) => prepare::run(args, output, session),
         Command::Cache(args) => cache::run(&args, output, session),
         Command::Doctor(args) => doctor::run(&args, session),
         Command::Completions(args) => completions::run(&args),

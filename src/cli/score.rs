@@ -18,6 +18,10 @@ use crate::jobs::score::{self, Request};
 pub struct Args {
     #[command(flatten)]
     pair: PairArgs,
+    /// Keep sums only, in integers: memory does not grow with the captions, and the numbers are the same to the bit in any order
+    /// and from any number of machines. One reference for each image.
+    #[arg(long, env = "FGD_EXACT", value_parser = FalseyValueParser::new())]
+    exact: bool,
     /// Write one row per image: .csv, .parquet or .jsonl.
     #[arg(long, value_name = "FILE", env = "FGD_PER_CAPTION")]
     per_caption: Option<PathBuf>,
@@ -49,6 +53,7 @@ pub fn run(args: Args, output: &Output, session: &mut Session) -> anyhow::Result
     let sink = args.result.open()?;
     args.report.prepare()?;
     let request = Request {
+        exact: args.exact,
         per_caption: args.per_caption,
         worst: args.worst,
         hide_references: args.hide_references,

@@ -13,6 +13,7 @@ pub mod curate;
 pub mod embed;
 pub mod embedding;
 mod error;
+pub mod exact;
 pub mod features;
 pub mod images;
 pub mod leaderboard;

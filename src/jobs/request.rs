@@ -7,8 +7,8 @@ use fgd_record::Record;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    JobError, Session, agreement, bench, caption, compare, curate, leaderboard, score, select,
-    train,
+    JobError, Session, agreement, bench, caption, compare, curate, exact, leaderboard, score,
+    select, train,
 };
 
 /// A job and what it is asked.
@@ -17,6 +17,8 @@ use super::{
 pub enum Request {
     /// How good is one submission?
     Score(score::Request),
+    /// What are sums worth that were made elsewhere?
+    Sums(exact::sums::Request),
     /// Do systems differ?
     Compare(compare::Request),
     /// Who is first?
@@ -43,6 +45,7 @@ impl Request {
     pub fn run(&self, session: &mut Session) -> Result<Record, JobError> {
         match self {
             Self::Score(request) => score::run(request, session),
+            Self::Sums(request) => exact::sums::run(request, session),
             Self::Compare(request) => compare::run(request, session),
             Self::Leaderboard(request) => leaderboard::run(request, session),
             Self::Agreement(request) => agreement::run(request, session),

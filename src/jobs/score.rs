@@ -17,7 +17,7 @@ use super::scoring::findings::{for_record, notes_on};
 use super::scoring::numbers::worst;
 use super::scoring::system::{System, stem};
 use super::scoring::{ImageScores, ScoreError, Scorer, per_caption};
-use super::{JobError, Session};
+use super::{JobError, Session, exact};
 use crate::host;
 
 /// What `fgd score` is asked.
@@ -31,6 +31,9 @@ pub struct Request {
     /// Compare the two sets as wholes; for references of other images.
     #[serde(default)]
     pub unpaired: bool,
+    /// Keep nothing but sums, which are the same to the bit in any order and from any number of machines.
+    #[serde(default)]
+    pub exact: bool,
     /// Show this many of the captions that hurt most.
     #[serde(default)]
     pub worst: usize,
@@ -65,6 +68,9 @@ pub struct Request {
 /// # Errors
 /// Files that cannot be read, a submission with errors, sides that do not go together, an encoder that cannot be had.
 pub fn run(request: &Request, session: &mut Session) -> Result<Record, JobError> {
+    if request.exact {
+        return exact::run(request, session);
+    }
     let start = Instant::now();
     let host = host::describe();
     let table_file = request.per_caption.as_deref().map(TableFile::create);
@@ -184,7 +190,8 @@ fn check_rows(request: &Request, submission: &System, references: &System) -> Re
     Ok(())
 }
 
-fn refused(error: ScoreError, request: &Request) -> JobError {
+/// The error of the job, for a system that has no score.
+pub(super) fn refused(error: ScoreError, request: &Request) -> JobError {
     match error {
         ScoreError::Invalid(ref findings) => JobError::Invalid {
             message: format!("{}: {error}", request.submission.display()),

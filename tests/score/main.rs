@@ -7,6 +7,7 @@ mod schema;
 
 mod agreement;
 mod drawn;
+mod exact;
 #[cfg(unix)]
 mod hostile;
 mod malformed;

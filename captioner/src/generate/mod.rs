@@ -2,6 +2,7 @@
 //!
 //! The decoder sits behind [`Step`], so that the searches can be read, and tested, without a model.
 
+mod awake;
 mod beam;
 mod greedy;
 mod penalties;
@@ -12,6 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use super::error::{Error, Result};
 use super::special_tokens::SpecialTokens;
+use awake::awake;
 
 /// Most captions that are drawn of one image.
 const MOST_SAMPLES: usize = 256;
@@ -219,16 +221,18 @@ pub struct Sequence {
 /// # Errors
 /// What the decoder fails at; logits that are not numbers, where tokens are drawn.
 pub fn generate(
-    model: &mut impl Step,
+    model: &mut (impl Step + Send),
     seeds: &[u64],
     config: &GenerationConfig,
     special: &SpecialTokens,
 ) -> Result<Vec<Sequence>> {
-    if config.num_beams > 1 {
-        beam::search(model, seeds.len() / config.num_return_sequences, config, special)
-    } else {
-        greedy::search(model, seeds, config, special)
-    }
+    awake(|| {
+        if config.num_beams > 1 {
+            beam::search(model, seeds.len() / config.num_return_sequences, config, special)
+        } else {
+            greedy::search(model, seeds, config, special)
+        }
+    })
 }
 
 /// Logits to logarithms of probabilities.

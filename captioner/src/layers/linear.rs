@@ -1,12 +1,17 @@
 //! y = x·Wᵀ + b.
 
-use candle_core::{DType, Device, Tensor};
+use std::sync::Arc;
+
+use candle_core::{D, DType, Device, Tensor};
 use fgd_kernels::Activation;
 
 use super::activation::activated;
 use super::host;
 use crate::error::Result;
-use crate::weights::{After, Arithmetic, Matrix, Scope, With, product};
+use crate::weights::{After, Arithmetic, Matrix, PanelMatrix, Scope, With, product, products};
+
+/// Rows for which a gate is a pass over the results of its own: reading its weights beside the others is worth more.
+const FEW: usize = 32;
 
 /// A dense layer; the weight may be kept in any form of [`crate::weights`].
 pub struct Linear {
@@ -49,6 +54,14 @@ impl Linear {
         (&self.weight, self.arithmetic)
     }
 
+    /// The weight, where it is on the host.
+    fn host_weight(&self) -> Option<&Arc<PanelMatrix>> {
+        match &self.weight {
+            Matrix::Host(weight) => Some(weight),
+            Matrix::Device(_) => None,
+        }
+    }
+
     /// x [.., inputs] → [.., outputs].
     pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
         self.apply(x, None, None)
@@ -64,14 +77,42 @@ impl Linear {
         self.apply(x, None, Some(With::Sum(residual)))
     }
 
-    /// [`Self::forward_activated`] · `gate`, in the same pass over the result.
-    pub fn forward_gated(
-        &self,
-        x: &Tensor,
-        activation: Activation,
-        gate: &Tensor,
-    ) -> Result<Tensor> {
-        self.apply(x, Some(activation), Some(With::Product(gate)))
+    /// [`Self::forward_activated`] · gate(x), element by element.
+    pub fn forward_gated(&self, x: &Tensor, activation: Activation, gate: &Self) -> Result<Tensor> {
+        let rows = x.elem_count() / x.dim(D::Minus1)?.max(1);
+        if let (Matrix::Host(a), Matrix::Host(b)) = (&self.weight, &gate.weight)
+            && rows <= FEW
+        {
+            let after = [
+                After { bias: &self.host_bias, activation: Some(activation), with: None },
+                After { bias: &gate.host_bias, ..After::default() },
+            ];
+            let [mut y, gate] = host::values(x, |x| products(x, [a, b], self.arithmetic, after))?;
+            y.iter_mut().zip(gate).for_each(|(y, gate)| *y *= gate);
+            return self.shaped(x, y);
+        }
+        self.apply(x, Some(activation), Some(With::Product(&gate.forward(x)?)))
+    }
+
+    /// [`Self::forward`] of each of some layers, in one pass where x has few rows.
+    pub fn forward_all<const N: usize>(all: [&Self; N], x: &Tensor) -> Result<Vec<Tensor>> {
+        let after = all.map(|layer| After { bias: &layer.host_bias, ..After::default() });
+        let on_host: Vec<&PanelMatrix> =
+            all.iter().filter_map(|l| Some(&**l.host_weight()?)).collect();
+        let Ok(weights) = <[&PanelMatrix; N]>::try_from(on_host) else {
+            return all.into_iter().map(|layer| layer.forward(x)).collect();
+        };
+        let y = host::values(x, |x| products(x, weights, all[0].arithmetic, after))?;
+        all.into_iter().zip(y).map(|(layer, y)| layer.shaped(x, y)).collect()
+    }
+
+    /// Rows of outputs as the tensor that belongs to `x`.
+    fn shaped(&self, x: &Tensor, y: Vec<f32>) -> Result<Tensor> {
+        let mut shape = x.dims().to_vec();
+        if let (Some(last), Matrix::Host(weight)) = (shape.last_mut(), &self.weight) {
+            *last = weight.rows();
+        }
+        Ok(Tensor::from_vec(y, shape, &Device::Cpu)?)
     }
 
     fn apply(
@@ -82,10 +123,6 @@ impl Linear {
     ) -> Result<Tensor> {
         match &self.weight {
             Matrix::Host(weight) => {
-                let mut shape = x.dims().to_vec();
-                if let Some(last) = shape.last_mut() {
-                    *last = weight.rows();
-                }
                 let bias = &self.host_bias;
                 let y = |with: Option<With<&[f32]>>| {
                     let after = After { bias, activation, with };
@@ -98,7 +135,7 @@ impl Linear {
                     }
                     None => y(None)?,
                 };
-                Ok(Tensor::from_vec(y, shape, &Device::Cpu)?)
+                self.shaped(x, y)
             }
             Matrix::Device(weight) => {
                 let mut y = x.broadcast_matmul(&weight.t()?)?;

@@ -69,8 +69,8 @@ impl Plan<'_> {
             "generation": self.generation,
             "batch_size": self.batch_size,
         });
-        if options.rounds_products() {
-            settings["products"] = "bf16".into();
+        if let Some(rounded) = options.rounded_products() {
+            settings["products"] = rounded.into();
         }
         match settings {
             Value::Object(map) => map,

@@ -34,9 +34,16 @@ impl Attention {
         heads(&self.q.forward(x)?, self.heads)
     }
 
+    /// Queries, keys and values of the same rows, each [batch, heads, length, d_kv].
+    pub fn projections(&self, x: &Tensor) -> Result<[Tensor; 3]> {
+        let all = Linear::forward_all([&self.q, &self.k, &self.v], x)?;
+        Ok([heads(&all[0], self.heads)?, heads(&all[1], self.heads)?, heads(&all[2], self.heads)?])
+    }
+
     /// Keys and values, each [batch, heads, length, d_kv].
     pub fn keys_values(&self, x: &Tensor) -> Result<(Tensor, Tensor)> {
-        Ok((heads(&self.k.forward(x)?, self.heads)?, heads(&self.v.forward(x)?, self.heads)?))
+        let all = Linear::forward_all([&self.k, &self.v], x)?;
+        Ok((heads(&all[0], self.heads)?, heads(&all[1], self.heads)?))
     }
 
     /// Attends, projects back and adds that to `x` [batch, queries, d_model].

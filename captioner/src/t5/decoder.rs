@@ -9,7 +9,7 @@ use super::position::PositionBias;
 use crate::config::T5Config;
 use crate::error::{Error, Result};
 use crate::layers::{Linear, Mask, RmsNorm};
-use crate::weights::{Precision, Scope};
+use crate::weights::Scope;
 
 /// Blocks of causal self-attention, cross-attention to the encoder and feed-forward; then logits.
 pub struct Decoder {
@@ -48,10 +48,10 @@ impl Decoder {
     ///
     /// # Errors
     /// Tensors that are missing or misshapen.
-    pub fn load(language_model: &Scope, config: &T5Config, precision: Precision) -> Result<Self> {
-        let scope = language_model.pp("decoder").with_precision(precision);
+    pub fn load(language_model: &Scope, config: &T5Config) -> Result<Self> {
+        let scope = language_model.pp("decoder");
         let blocks = scope.pp("block");
-        let head = language_model.pp("lm_head").with_precision(precision);
+        let head = language_model.pp("lm_head");
         let lm_head = if head.has("weight") {
             Linear::load_unbiased(&head, config.d_model, config.vocab_size)?
         } else {
@@ -124,12 +124,11 @@ impl Decoder {
         let mut x = embedded.unsqueeze(1)?;
         for (block, layer) in self.blocks.iter().zip(&cache.layers) {
             let normed = block.self_norm.forward(&x)?;
-            let (k, v) = block.self_attention.keys_values(&normed)?;
+            let [q, k, v] = block.self_attention.projections(&normed)?;
             layer.self_keys.slice_set(&k.contiguous()?, 2, at)?;
             layer.self_values.slice_set(&v.contiguous()?, 2, at)?;
             let (keys, values) =
                 (layer.self_keys.narrow(2, 0, at + 1)?, layer.self_values.narrow(2, 0, at + 1)?);
-            let q = block.self_attention.queries(&normed)?;
             x = block.self_attention.attend(&x, &q, &keys, &values, Some(&bias), None)?;
             x = self.cross(block, layer, &x, cache)?;
             x = block.feed_forward.forward(&x)?;

@@ -3,23 +3,36 @@
 use candle_core::{Device, Tensor};
 
 use crate::error::{Error, Result};
-use crate::weights::{Matrix, Scope};
+use crate::weights::{HostMatrix, Matrix, Scope};
 
 /// Rows of `weight` [vocabulary, d_model] by token id.
 pub struct Embedding {
-    weight: Matrix,
+    weight: Table,
+}
+
+enum Table {
+    Host(HostMatrix),
+    Device(Tensor),
 }
 
 impl Embedding {
-    /// From `shared.weight`; never quantised.
+    /// From `shared.weight`; on the host as on disk, in any precision.
     pub fn load(scope: &Scope, vocab: usize, width: usize) -> Result<Self> {
-        Ok(Self { weight: scope.matrix(&[vocab, width])? })
+        let size = [vocab, width];
+        let weight = match scope.table(size)? {
+            Some(table) => Table::Host(table),
+            None => match scope.matrix(&size)? {
+                Matrix::Device(weight) => Table::Device(weight),
+                Matrix::Host(_) => unreachable!("a device keeps tensors"),
+            },
+        };
+        Ok(Self { weight })
     }
 
     /// Vectors [ids, d_model].
     pub fn forward(&self, ids: &[u32]) -> Result<Tensor> {
         match &self.weight {
-            Matrix::Host(weight) => {
+            Table::Host(weight) => {
                 let cols = weight.cols();
                 let mut out = vec![0f32; ids.len() * cols];
                 for (id, out) in ids.iter().zip(out.chunks_mut(cols)) {
@@ -34,7 +47,7 @@ impl Embedding {
                 }
                 Ok(Tensor::from_vec(out, (ids.len(), cols), &Device::Cpu)?)
             }
-            Matrix::Device(weight) => {
+            Table::Device(weight) => {
                 let ids = Tensor::new(ids, weight.device())?;
                 Ok(weight.index_select(&ids, 0)?)
             }

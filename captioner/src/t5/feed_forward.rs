@@ -41,9 +41,7 @@ impl FeedForward {
     pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
         let normed = self.layer_norm.forward(x)?;
         let hidden = match &self.gate {
-            Some(gate) => {
-                self.wi.forward_gated(&normed, self.activation, &gate.forward(&normed)?)?
-            }
+            Some(gate) => self.wi.forward_gated(&normed, self.activation, gate)?,
             None => self.wi.forward_activated(&normed, self.activation)?,
         };
         self.wo.forward_added(&hidden, x)

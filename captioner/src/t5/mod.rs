@@ -15,7 +15,7 @@ use candle_core::Tensor;
 
 use super::config::T5Config;
 use super::error::Result;
-use super::weights::{Precision, Scope};
+use super::weights::Scope;
 
 pub(crate) use attention::Attention;
 pub use cache::Cache;
@@ -36,14 +36,14 @@ pub struct T5 {
 }
 
 impl T5 {
-    /// From `language_model.*`; the decoder and the output layer in `decoder_precision`.
+    /// From `language_model.*`.
     ///
     /// # Errors
     /// Tensors that are missing or misshapen.
-    pub fn load(scope: &Scope, config: &T5Config, decoder_precision: Precision) -> Result<Self> {
+    pub fn load(scope: &Scope, config: &T5Config) -> Result<Self> {
         let shared = Embedding::load(&scope.pp("shared"), config.vocab_size, config.d_model)?;
         let encoder = Encoder::load(&scope.pp("encoder"), config)?;
-        let decoder = Decoder::load(scope, config, decoder_precision)?;
+        let decoder = Decoder::load(scope, config)?;
         Ok(Self { shared, encoder, decoder })
     }
 

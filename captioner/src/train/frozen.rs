@@ -48,7 +48,7 @@ impl Frozen {
     /// dy [rows, outputs] · W → [rows, inputs]: what a gradient behind [`Self::forward`] is worth before it.
     pub fn back(&self, dy: &[f32]) -> Result<Vec<f32>> {
         match &self.weight {
-            Matrix::Host(weight) => Ok(product_back(dy, weight, self.arithmetic)),
+            Matrix::Host(weight) => product_back(dy, weight, self.arithmetic),
             Matrix::Device(weight) => by_candle(dy, weight),
         }
     }
@@ -57,7 +57,13 @@ impl Frozen {
     #[cfg(test)]
     pub fn on(self, device: &candle_core::Device) -> Result<Self> {
         let weight = match self.weight {
-            Matrix::Host(weight) => Tensor::from_vec(weight.to_f32(), &self.sizes, device)?,
+            Matrix::Host(weight) => {
+                let mut wide = vec![0.0; self.sizes[0] * self.sizes[1]];
+                for (row, wide) in wide.chunks_mut(self.sizes[1]).enumerate() {
+                    weight.widen(row, 0, wide);
+                }
+                Tensor::from_vec(wide, &self.sizes, device)?
+            }
             Matrix::Device(weight) => weight.to_device(device)?,
         };
         Ok(Self { weight: Matrix::Device(weight), ..self })

@@ -13,6 +13,7 @@ use candle_core::{DType, Device, Tensor};
 use super::adapter::Adapter;
 use super::files::{Entry, TensorFiles};
 use super::matrix::{HostMatrix, Matrix, Precision};
+use super::panels::PanelMatrix;
 use crate::error::{Error, Result};
 
 /// How far loading is.
@@ -187,12 +188,6 @@ impl<'a> Scope<'a> {
         Scope { loader: self.loader, prefix, precision: self.precision }
     }
 
-    /// The same place, keeping its matrices in another precision.
-    pub fn with_precision(mut self, precision: Precision) -> Self {
-        self.precision = precision;
-        self
-    }
-
     /// What matrices are kept in here.
     pub fn precision(&self) -> Precision {
         self.precision
@@ -257,15 +252,9 @@ impl<'a> Scope<'a> {
                     .problems
                     .push(format!("adapter of {}: {problem}", user.prefix));
             }
-            return Ok(Matrix::Host(Arc::new(HostMatrix::from_f32(Vec::new(), 0, 0))));
+            return Ok(Matrix::Host(Arc::new(PanelMatrix::empty()?)));
         }
-        let stored =
-            entry.and_then(|e| HostMatrix::from_entry(e, rows, cols)).ok_or_else(|| {
-                Error::checkpoint(
-                    &self.prefix,
-                    "the tensor files changed while they were being loaded; run again",
-                )
-            })?;
+        let stored = self.stored(entry, rows, cols)?;
         let matrix = match change {
             Some(change) => {
                 let mut values = stored.to_f32();
@@ -275,14 +264,36 @@ impl<'a> Scope<'a> {
             None => stored,
         };
         if self.device().is_cpu() {
-            let matrix = matrix.rounded(user.precision);
-            if let Some(entry) = entry.filter(|_| matrix.is_owned()) {
-                entry.release();
-            }
+            let matrix = PanelMatrix::new(&matrix, user.precision)?;
+            entry.iter().for_each(|entry| entry.release());
             return Ok(Matrix::Host(Arc::new(matrix)));
         }
         let tensor = Tensor::from_vec(matrix.to_f32(), (rows, cols), &Device::Cpu)?;
         Ok(Matrix::Device(self.to_device(tensor)?))
+    }
+
+    /// The matrix `weight` of this module as it lies on disk, for lookups of its rows; `None` where tensors are put on a device.
+    ///
+    /// # Errors
+    /// A file that changed while it was read.
+    pub fn table(&self, shape: [usize; 2]) -> Result<Option<HostMatrix>> {
+        if !self.device().is_cpu() {
+            return Ok(None);
+        }
+        let entry = self.loader.entry(&format!("{}.weight", self.prefix), &shape);
+        if self.loader.rehearsing() {
+            return Ok(Some(HostMatrix::from_f32(Vec::new(), 0, 0)));
+        }
+        self.stored(entry, shape[0], shape[1]).map(Some)
+    }
+
+    fn stored(&self, entry: Option<&Entry>, rows: usize, cols: usize) -> Result<HostMatrix> {
+        entry.and_then(|entry| HostMatrix::from_entry(entry, rows, cols)).ok_or_else(|| {
+            Error::checkpoint(
+                &self.prefix,
+                "the tensor files changed while they were being loaded; run again",
+            )
+        })
     }
 
     fn to_device(&self, tensor: Tensor) -> Result<Tensor> {

@@ -1,21 +1,17 @@
-//! A weight matrix in the form it keeps in memory.
-//!
-//! On the CPU a matrix stays as it lies on disk, memory-mapped, whenever that loses nothing: f16 and bf16 widen to f32
-//! exactly, so a bf16 checkpoint computes in f32 at half the memory and half the traffic of f32 weights. Only what is
-//! changed (rounded, quantised, merged with an adapter) is owned.
+//! A weight matrix as it lies on disk, memory-mapped: f16 and bf16 widen to f32 exactly. Only what an adapter has changed is
+//! owned.
 
 use std::ops::Deref;
 use std::sync::Arc;
 
 use candle_core::Tensor;
-use fgd_kernels::Q8_BLOCK;
 use half::slice::HalfFloatSliceExt;
 use half::{bf16, f16};
 use memmap2::Mmap;
-use rayon::prelude::*;
 use safetensors::Dtype;
 
 use super::files::Entry;
+use super::panels::PanelMatrix;
 use super::product::Arithmetic;
 
 /// What weights are kept in.
@@ -28,7 +24,7 @@ pub enum Precision {
     /// Weights rounded to bf16, and what is multiplied with them too: on a GPU, and on CPUs that multiply bf16. Other CPUs
     /// compute in f32.
     Bf16,
-    /// The decoder and the output layer in 8 bits (blocks of 32 with one scale), the rest as in `bf16`. CPU only.
+    /// Weights in 8 bits (blocks of 32 with one scale), and what is multiplied with them too. CPU only.
     Q8,
 }
 
@@ -36,8 +32,8 @@ impl Precision {
     /// What products on a CPU are made of.
     pub(crate) fn arithmetic(self) -> Arithmetic {
         match self {
-            Precision::F32 => Arithmetic::F32,
-            Precision::Bf16 | Precision::Q8 => Arithmetic::Bf16,
+            Precision::F32 => Arithmetic::Exact,
+            Precision::Bf16 | Precision::Q8 => Arithmetic::Rounded,
         }
     }
 }
@@ -102,10 +98,8 @@ pub enum Data {
     F32(Buffer<f32>),
     /// As on disk.
     F16(Buffer<f16>),
-    /// As on disk, or rounded.
+    /// As on disk.
     Bf16(Buffer<bf16>),
-    /// Element = scale of its block × quant; blocks of 32 within a row, the last one possibly shorter.
-    Q8 { scales: Vec<f32>, quants: Vec<i8> },
 }
 
 /// A row-major matrix [rows = outputs, cols = inputs] in host memory.
@@ -133,53 +127,6 @@ impl HostMatrix {
         Self { rows, cols, data: Data::F32(Buffer::Owned(values)) }
     }
 
-    /// Rounded to what `precision` keeps; untouched where nothing needs rounding.
-    pub fn rounded(self, precision: Precision) -> Self {
-        match (precision, &self.data) {
-            (Precision::F32, _) | (Precision::Bf16, Data::Bf16(_)) => self,
-            (Precision::Bf16, _) => self.to_bf16(),
-            (Precision::Q8, _) => self.to_q8(),
-        }
-    }
-
-    fn to_bf16(&self) -> Self {
-        let mut out = vec![bf16::ZERO; self.rows * self.cols];
-        out.par_chunks_mut(self.cols).enumerate().for_each_init(
-            || vec![0f32; self.cols],
-            |wide, (row, out)| {
-                self.widen(row, 0, wide);
-                out.convert_from_f32_slice(wide);
-            },
-        );
-        Self { rows: self.rows, cols: self.cols, data: Data::Bf16(Buffer::Owned(out)) }
-    }
-
-    /// Symmetric 8-bit quantisation with scale = max|w| / 127 per block, as GGML's Q8_0.
-    fn to_q8(&self) -> Self {
-        let blocks = self.cols.div_ceil(Q8_BLOCK);
-        let mut scales = vec![0f32; self.rows * blocks];
-        let mut quants = vec![0i8; self.rows * self.cols];
-        quants
-            .par_chunks_mut(self.cols)
-            .zip(scales.par_chunks_mut(blocks))
-            .enumerate()
-            .for_each_init(
-                || vec![0f32; self.cols],
-                |wide, (row, (quants, scales))| {
-                    self.widen(row, 0, wide);
-                    for ((w, q), scale) in
-                        wide.chunks(Q8_BLOCK).zip(quants.chunks_mut(Q8_BLOCK)).zip(scales)
-                    {
-                        let largest = w.iter().fold(0f32, |m, v| m.max(v.abs()));
-                        *scale = largest / 127.0;
-                        let inverse = if largest > 0.0 { 127.0 / largest } else { 0.0 };
-                        q.iter_mut().zip(w).for_each(|(q, w)| *q = (w * inverse).round() as i8);
-                    }
-                },
-            );
-        Self { rows: self.rows, cols: self.cols, data: Data::Q8 { scales, quants } }
-    }
-
     /// Number of outputs.
     pub fn rows(&self) -> usize {
         self.rows
@@ -190,23 +137,12 @@ impl HostMatrix {
         self.cols
     }
 
-    /// Whether the elements are in memory of their own rather than in the mapped file.
-    pub fn is_owned(&self) -> bool {
-        let mapped = match &self.data {
-            Data::F32(w) => matches!(w, Buffer::Mapped { .. }),
-            Data::F16(w) => matches!(w, Buffer::Mapped { .. }),
-            Data::Bf16(w) => matches!(w, Buffer::Mapped { .. }),
-            Data::Q8 { .. } => false,
-        };
-        !mapped
-    }
-
     /// How the elements are kept.
     pub fn data(&self) -> &Data {
         &self.data
     }
 
-    /// Writes the elements of `row` from column `from` on as f32 into `out`. In 8 bits `from` is the start of a block.
+    /// Writes the elements of `row` from column `from` on as f32 into `out`.
     pub fn widen(&self, row: usize, from: usize, out: &mut [f32]) {
         let start = row * self.cols + from;
         let range = start..start + out.len();
@@ -217,15 +153,6 @@ impl HostMatrix {
                 .iter_mut()
                 .zip(&w[range])
                 .for_each(|(out, w)| *out = f32::from_bits(u32::from(w.to_bits()) << 16)),
-            Data::Q8 { scales, quants } => {
-                assert!(from.is_multiple_of(Q8_BLOCK));
-                let blocks = self.cols.div_ceil(Q8_BLOCK);
-                let scales = &scales[row * blocks + from / Q8_BLOCK..];
-                let quants = quants[range].chunks(Q8_BLOCK);
-                for ((out, quants), scale) in out.chunks_mut(Q8_BLOCK).zip(quants).zip(scales) {
-                    out.iter_mut().zip(quants).for_each(|(o, q)| *o = f32::from(*q) * scale);
-                }
-            }
         }
     }
 
@@ -243,7 +170,7 @@ impl HostMatrix {
 #[derive(Clone)]
 pub enum Matrix {
     /// In host memory, multiplied by `product`.
-    Host(Arc<HostMatrix>),
+    Host(Arc<PanelMatrix>),
     /// On a device, multiplied by candle.
     Device(Tensor),
 }

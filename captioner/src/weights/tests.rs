@@ -1,8 +1,8 @@
-use fgd_kernels::{Activation, Level, Q8_BLOCK};
-use half::bf16;
+use fgd_kernels::{Activation, Form};
 
 use super::matrix::{HostMatrix, Precision};
-use super::product::{After, Arithmetic, product};
+use super::panels::PanelMatrix;
+use super::product::{After, Arithmetic, With, product};
 
 /// A few thousand different numbers around zero, the same every time.
 fn numbers(count: usize, seed: u64) -> Vec<f32> {
@@ -14,6 +14,19 @@ fn numbers(count: usize, seed: u64) -> Vec<f32> {
         (state >> 40) as f32 / (1u64 << 23) as f32 - 1.0
     };
     (0..count).map(|_| next()).collect()
+}
+
+fn matrix(w: &[f32], rows: usize, cols: usize, precision: Precision) -> PanelMatrix {
+    PanelMatrix::new(&HostMatrix::from_f32(w.to_vec(), rows, cols), precision).unwrap()
+}
+
+/// What the weights of a matrix are.
+fn widened(matrix: &PanelMatrix) -> Vec<f32> {
+    let mut out = vec![0.0; matrix.rows() * matrix.cols()];
+    for (row, out) in out.chunks_mut(matrix.cols()).enumerate() {
+        matrix.widen(row, 0, out);
+    }
+    out
 }
 
 fn reference(x: &[f32], w: &[f32], k: usize) -> Vec<f64> {
@@ -37,28 +50,46 @@ fn products_are_right_in_every_form_and_for_every_number_of_rows() {
         for m in [1, 2, 3, 4, 5, 7, 16, 17, 40] {
             let x = numbers(m * k, 5 + m as u64);
             for precision in [Precision::F32, Precision::Bf16, Precision::Q8] {
-                let matrix = HostMatrix::from_f32(w.clone(), n, k).rounded(precision);
-                let ours = product(&x, &matrix, Arithmetic::F32, After::default());
-                let exact = reference(&x, &matrix.to_f32(), k);
+                let w = matrix(&w, n, k, precision);
+                let ours = product(&x, &w, precision.arithmetic(), After::default());
+                // x is rounded as the weights are, where the CPU multiplies that.
+                let x = match w.panels(precision.arithmetic()).form() {
+                    Form::Halves | Form::Bytes => widened(&matrix(&x, m, k, precision)),
+                    _ => x.clone(),
+                };
+                let exact = reference(&x, &widened(&w), k);
                 assert_close(&ours, &exact, k, &format!("[{m}, {k}]·[{n}, {k}]ᵀ {precision:?}"));
             }
         }
     }
 }
 
-/// Where the CPU multiplies bf16: products of rounded numbers, exact but for the sums in f32. Elsewhere as in f32.
+/// Whatever rows are beside it, and however many: in every precision.
 #[test]
-fn products_of_rounded_numbers_are_right() {
-    let rounds = Level::current().has_bf16();
-    let round = |x: f32| if rounds { bf16::from_f32(x).to_f32() } else { x };
-    for (n, k) in [(7, 5), (40, 40), (33, 64), (65, 257), (40, 900)] {
-        let (w, x) = (numbers(n * k, 3), numbers(40 * k, 5));
-        for precision in [Precision::F32, Precision::Bf16, Precision::Q8] {
-            let matrix = HostMatrix::from_f32(w.clone(), n, k).rounded(precision);
-            let ours = product(&x, &matrix, Arithmetic::Bf16, After::default());
-            let [x, w] =
-                [&x, &matrix.to_f32()].map(|v| v.iter().copied().map(round).collect::<Vec<_>>());
-            assert_close(&ours, &reference(&x, &w, k), k, &format!("[{n}, {k}]ᵀ {precision:?}"));
+fn a_row_is_the_same_to_the_bit_in_any_company() {
+    let (m, n, k) = (300, 70, 900);
+    let (w, x) = (numbers(n * k, 3), numbers(m * k, 5));
+    for precision in [Precision::F32, Precision::Bf16, Precision::Q8] {
+        let w = matrix(&w, n, k, precision);
+        let of = |x: &[f32]| product(x, &w, precision.arithmetic(), After::default());
+        let all = of(&x);
+        for rows in [1, 2, 7, 12, 13, 16, 17, 100, 223, 224] {
+            let from = m - rows;
+            assert_eq!(of(&x[from * k..]), all[from * n..], "{precision:?}, {rows} rows");
+        }
+    }
+}
+
+/// Training multiplies with rounded weights exactly, whatever they are kept in.
+#[test]
+fn exact_products_round_nothing_but_the_weights() {
+    for (m, n, k) in [(1, 7, 5), (3, 40, 40), (40, 65, 257)] {
+        let (w, x) = (numbers(n * k, 3), numbers(m * k, 5));
+        for precision in [Precision::F32, Precision::Bf16] {
+            let w = matrix(&w, n, k, precision);
+            let ours = product(&x, &w, Arithmetic::Exact, After::default());
+            let what = format!("[{m}, {k}]·[{n}, {k}]ᵀ {precision:?}");
+            assert_close(&ours, &reference(&x, &widened(&w), k), k, &what);
         }
     }
 }
@@ -66,15 +97,23 @@ fn products_of_rounded_numbers_are_right() {
 #[test]
 fn bias_and_activation_follow_the_product() {
     let (n, k) = (50, 8);
-    let matrix = HostMatrix::from_f32(numbers(n * k, 1), n, k);
     let bias = numbers(n, 7);
-    for (m, arithmetic) in [(3, Arithmetic::F32), (37, Arithmetic::F32), (37, Arithmetic::Bf16)] {
-        let x = numbers(m * k, 2);
-        let plain = product(&x, &matrix, arithmetic, After::default());
-        let after = After { bias: &bias, activation: Some(Activation::Relu), ..After::default() };
-        let changed = product(&x, &matrix, arithmetic, after);
+    for (precision, m) in [Precision::F32, Precision::Bf16, Precision::Q8]
+        .into_iter()
+        .flat_map(|p| [(p, 3), (p, 300)])
+    {
+        let w = matrix(&numbers(n * k, 1), n, k, precision);
+        let (x, other) = (numbers(m * k, 2), numbers(m * n, 9));
+        let plain = product(&x, &w, precision.arithmetic(), After::default());
+        let after = After {
+            bias: &bias,
+            activation: Some(Activation::Relu),
+            with: Some(With::Sum(&other)),
+        };
+        let changed = product(&x, &w, precision.arithmetic(), after);
         for (i, (a, b)) in plain.iter().zip(&changed).enumerate() {
-            assert_eq!((a + bias[i % n]).max(0.0), *b, "{m} rows, {arithmetic:?}");
+            let want = (a + bias[i % n]).max(0.0) + other[i];
+            assert_eq!(want, *b, "{m} rows");
         }
     }
 }
@@ -83,9 +122,9 @@ fn bias_and_activation_follow_the_product() {
 fn eight_bits_are_within_half_a_step() {
     let (n, k) = (9, 100);
     let w = numbers(n * k, 11);
-    let q8 = HostMatrix::from_f32(w.clone(), n, k).rounded(Precision::Q8).to_f32();
+    let q8 = widened(&matrix(&w, n, k, Precision::Q8));
     for (row, (w, q)) in w.chunks(k).zip(q8.chunks(k)).enumerate() {
-        for (w, q) in w.chunks(Q8_BLOCK).zip(q.chunks(Q8_BLOCK)) {
+        for (w, q) in w.chunks(32).zip(q.chunks(32)) {
             let step = w.iter().fold(0f32, |m, v| m.max(v.abs())) / 127.0;
             assert!(w.iter().zip(q).all(|(w, q)| (w - q).abs() <= step * 0.5001), "row {row}");
         }
@@ -94,6 +133,5 @@ fn eight_bits_are_within_half_a_step() {
 
 #[test]
 fn zeros_stay_zero_in_eight_bits() {
-    let q8 = HostMatrix::from_f32(vec![0.0; 64], 2, 32).rounded(Precision::Q8);
-    assert_eq!(q8.to_f32(), vec![0.0; 64]);
+    assert_eq!(widened(&matrix(&[0.0; 64], 2, 32, Precision::Q8)), [0.0; 64]);
 }

@@ -149,6 +149,28 @@ impl Words for I32 {
         }
     }
 
+    /// Even and odd bytes as 16-bit numbers, whose products two by two fit 32 bits.
+    #[inline(always)]
+    fn dot_bytes(self, input: Self, weights: Self) -> Self {
+        #[inline(always)]
+        unsafe fn half(sum: __m256i, input: __m256i, weights: __m256i) -> __m256i {
+            // SAFETY: see above.
+            unsafe {
+                let even = _mm256_madd_epi16(
+                    _mm256_srai_epi16::<8>(_mm256_slli_epi16::<8>(input)),
+                    _mm256_and_si256(weights, _mm256_set1_epi16(0xff)),
+                );
+                let odd = _mm256_madd_epi16(
+                    _mm256_srai_epi16::<8>(input),
+                    _mm256_srli_epi16::<8>(weights),
+                );
+                _mm256_add_epi32(sum, _mm256_add_epi32(even, odd))
+            }
+        }
+        // SAFETY: see above.
+        unsafe { I32(half(self.0, input.0, weights.0), half(self.1, input.1, weights.1)) }
+    }
+
     #[inline(always)]
     fn to_floats(self) -> F32 {
         // SAFETY: see above.
@@ -173,6 +195,47 @@ impl Words for I32 {
     }
 
     #[inline(always)]
+    fn widen_bf16(self) -> [F32; 2] {
+        // SAFETY: see above.
+        unsafe {
+            let mask = _mm256_set1_epi32(0xffff_0000_u32 as i32);
+            [
+                F32(
+                    _mm256_castsi256_ps(_mm256_slli_epi32::<16>(self.0)),
+                    _mm256_castsi256_ps(_mm256_slli_epi32::<16>(self.1)),
+                ),
+                F32(
+                    _mm256_castsi256_ps(_mm256_and_si256(self.0, mask)),
+                    _mm256_castsi256_ps(_mm256_and_si256(self.1, mask)),
+                ),
+            ]
+        }
+    }
+
+    #[inline(always)]
+    fn widen_f16(self) -> [F32; 2] {
+        /// Words whose upper halves are zero.
+        #[inline(always)]
+        unsafe fn lower(words: __m256i) -> __m256 {
+            // SAFETY: see above.
+            unsafe {
+                // Packing works within 128 bits: quarters 0 and 2 are the halves in order.
+                let packed = _mm256_packus_epi32(words, words);
+                let halves = _mm256_permute4x64_epi64::<0b00_00_10_00>(packed);
+                _mm256_cvtph_ps(_mm256_castsi256_si128(halves))
+            }
+        }
+        // SAFETY: see above.
+        unsafe {
+            let mask = _mm256_set1_epi32(0xffff);
+            [
+                F32(lower(_mm256_and_si256(self.0, mask)), lower(_mm256_and_si256(self.1, mask))),
+                F32(lower(_mm256_srli_epi32::<16>(self.0)), lower(_mm256_srli_epi32::<16>(self.1))),
+            ]
+        }
+    }
+
+    #[inline(always)]
     unsafe fn store_codes(values: F32, to: *mut i32) {
         // SAFETY: see above.
         unsafe {
@@ -180,6 +243,17 @@ impl Words for I32 {
             // Packing works within 128 bits: quarters 0, 2, 1, 3 are the codes in order.
             let codes = _mm256_permute4x64_epi64::<0b11_01_10_00>(_mm256_packs_epi32(low, high));
             _mm256_storeu_si256(to.cast(), codes);
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn store_bytes(values: F32, to: *mut i8) {
+        // SAFETY: see above.
+        unsafe {
+            let (low, high) = (_mm256_cvtps_epi32(values.0), _mm256_cvtps_epi32(values.1));
+            let pairs = _mm256_permute4x64_epi64::<0b11_01_10_00>(_mm256_packs_epi32(low, high));
+            let (low, high) = (_mm256_castsi256_si128(pairs), _mm256_extracti128_si256::<1>(pairs));
+            _mm_storeu_si128(to.cast(), _mm_packs_epi16(low, high));
         }
     }
 }

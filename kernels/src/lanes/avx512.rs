@@ -118,6 +118,12 @@ impl Lanes for F32 {
     }
 
     #[inline(always)]
+    fn largest(self) -> f32 {
+        // SAFETY: see above.
+        unsafe { _mm512_reduce_max_ps(self.0) }
+    }
+
+    #[inline(always)]
     fn exp2_whole(self) -> Self {
         // SAFETY: see above.
         unsafe {
@@ -146,6 +152,27 @@ impl<const MORE: u8> Words for I32<MORE> {
         })
     }
 
+    /// `vpdpbusd` multiplies four pairs of bytes and adds them to the sum in one instruction. Without VNNI, even and odd bytes
+    /// are multiplied as 16-bit numbers, whose products two by two fit 32 bits.
+    #[inline(always)]
+    fn dot_bytes(self, input: Self, weights: Self) -> Self {
+        // SAFETY: see above.
+        I32(unsafe {
+            if MORE >= VNNI {
+                return I32(_mm512_dpbusd_epi32(self.0, weights.0, input.0));
+            }
+            let even = _mm512_madd_epi16(
+                _mm512_srai_epi16::<8>(_mm512_slli_epi16::<8>(input.0)),
+                _mm512_and_si512(weights.0, _mm512_set1_epi16(0xff)),
+            );
+            let odd = _mm512_madd_epi16(
+                _mm512_srai_epi16::<8>(input.0),
+                _mm512_srli_epi16::<8>(weights.0),
+            );
+            _mm512_add_epi32(self.0, _mm512_add_epi32(even, odd))
+        })
+    }
+
     #[inline(always)]
     fn to_floats(self) -> F32 {
         // SAFETY: see above.
@@ -169,11 +196,40 @@ impl<const MORE: u8> Words for I32<MORE> {
     }
 
     #[inline(always)]
+    fn widen_bf16(self) -> [F32; 2] {
+        // SAFETY: see above.
+        unsafe {
+            let mask = _mm512_set1_epi32(0xffff_0000_u32 as i32);
+            let (lower, upper) = (_mm512_slli_epi32::<16>(self.0), _mm512_and_si512(self.0, mask));
+            [F32(_mm512_castsi512_ps(lower)), F32(_mm512_castsi512_ps(upper))]
+        }
+    }
+
+    #[inline(always)]
+    fn widen_f16(self) -> [F32; 2] {
+        // SAFETY: see above.
+        unsafe {
+            let lower = _mm512_cvtepi32_epi16(self.0);
+            let upper = _mm512_cvtepi32_epi16(_mm512_srli_epi32::<16>(self.0));
+            [F32(_mm512_cvtph_ps(lower)), F32(_mm512_cvtph_ps(upper))]
+        }
+    }
+
+    #[inline(always)]
     unsafe fn store_codes(values: F32, to: *mut i32) {
         // SAFETY: see above.
         unsafe {
             let codes = _mm512_cvtepi32_epi16(_mm512_cvtps_epi32(values.0));
             _mm256_storeu_si256(to.cast(), codes);
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn store_bytes(values: F32, to: *mut i8) {
+        // SAFETY: see above.
+        unsafe {
+            let bytes = _mm512_cvtepi32_epi8(_mm512_cvtps_epi32(values.0));
+            _mm_storeu_si128(to.cast(), bytes);
         }
     }
 }

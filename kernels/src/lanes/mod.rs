@@ -127,16 +127,28 @@ pub trait Words: Copy {
 
     /// self + Σ over the two inputs of input code · weight code; the sums stay within 32 bits.
     fn dot(self, input: Self, weights: Self) -> Self;
+    /// self + Σ over the four inputs of input byte · weight byte, the former with a sign and the latter without; the sums
+    /// stay within 32 bits.
+    fn dot_bytes(self, input: Self, weights: Self) -> Self;
     /// The sums as floats.
     fn to_floats(self) -> Self::F32;
     /// sum + Σ over the two inputs of input · weight, where words are two bf16: the product of the upper halves is added
     /// first, then that of the lower ones. Products are exact, each sum is rounded once.
     fn dot_halves(self, weights: Self, sum: Self::F32) -> Self::F32;
+    /// Words as two bf16: those in the lower halves, and those in the upper ones.
+    fn widen_bf16(self) -> [Self::F32; 2];
+    /// Words as two f16: those in the lower halves, and those in the upper ones.
+    fn widen_f16(self) -> [Self::F32; 2];
     /// Rounds sixteen floats to the nearest codes, ties to even, and writes them as eight consecutive words.
     ///
     /// # Safety
     /// `to` is valid for eight words.
     unsafe fn store_codes(values: Self::F32, to: *mut i32);
+    /// Rounds sixteen floats within ±127 to the nearest whole numbers, ties to even, and writes them as sixteen bytes.
+    ///
+    /// # Safety
+    /// `to` is valid for sixteen bytes.
+    unsafe fn store_bytes(values: Self::F32, to: *mut i8);
 }
 
 /// Two codes as one word.

@@ -2,6 +2,8 @@
 //! where there is no other. The compiler turns the fixed-size loops into whatever vectors the target always has
 //! (SSE2, NEON).
 
+use half::f16;
+
 use super::{Isa, LANES, Lanes, Words, word};
 
 /// What every CPU has.
@@ -126,6 +128,16 @@ impl Words for I32 {
     }
 
     #[inline(always)]
+    fn dot_bytes(self, input: Self, weights: Self) -> Self {
+        let mut sums = self.0;
+        for (i, sum) in sums.iter_mut().enumerate() {
+            let pairs = input.0[i].to_le_bytes().into_iter().zip(weights.0[i].to_le_bytes());
+            *sum += pairs.map(|(a, b)| i32::from(a as i8) * i32::from(b)).sum::<i32>();
+        }
+        I32(sums)
+    }
+
+    #[inline(always)]
     fn to_floats(self) -> F32 {
         F32(self.0.map(|sum| sum as f32))
     }
@@ -140,12 +152,32 @@ impl Words for I32 {
     }
 
     #[inline(always)]
+    fn widen_bf16(self) -> [F32; 2] {
+        let upper = |word: i32| f32::from_bits(word as u32 & 0xffff_0000);
+        [F32(self.0.map(|word| upper(word << 16))), F32(self.0.map(upper))]
+    }
+
+    #[inline(always)]
+    fn widen_f16(self) -> [F32; 2] {
+        let lower = |word: i32| f16::from_bits(word as u16).to_f32();
+        [F32(self.0.map(lower)), F32(self.0.map(|word| lower(word >> 16)))]
+    }
+
+    #[inline(always)]
     unsafe fn store_codes(values: F32, to: *mut i32) {
         let codes = values.0.map(|value| value.round_ties_even() as i32);
         let (pairs, _) = codes.as_chunks();
         for (i, pair) in pairs.iter().enumerate() {
             // SAFETY: the caller vouches for eight writable words.
             unsafe { to.add(i).write(word(*pair)) };
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn store_bytes(values: F32, to: *mut i8) {
+        for (i, value) in values.0.into_iter().enumerate() {
+            // SAFETY: the caller vouches for sixteen writable bytes.
+            unsafe { to.add(i).write(value.round_ties_even() as i8) };
         }
     }
 }

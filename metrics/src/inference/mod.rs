@@ -16,10 +16,11 @@
 //! squares of what is left, se² = V + Δ². Coverage on embeddings of real captions: docs/statistics.md.
 
 mod large_dimension;
+mod of_sums;
 mod second_order;
 mod sums;
 
-use ndarray::ArrayView2;
+use ndarray::{Array2, ArrayView2};
 use rayon::prelude::*;
 
 use crate::MetricError;
@@ -27,6 +28,7 @@ use crate::estimate::{Estimate, Unavailable};
 use crate::linalg::{Factor, default_solver, product};
 use crate::transport::{SPAN, Transport};
 use crate::units::{Presence, Units};
+pub use of_sums::{PairInference, infer_pairs};
 use second_order::SecondOrder;
 use sums::{Groups, Sums};
 
@@ -53,10 +55,12 @@ pub struct SetInference {
     pub nearly_equal: bool,
     /// Pseudo-values of both jackknives, one for each group.
     pseudo: [Vec<f64>; 2],
-    /// What each unit contributes; the variance of the value is the sum of their squares.
+    /// What each unit contributes, or each group of them; the variance of the value is the sum of their squares.
     contributions: Vec<f64>,
     /// Whether the second jackknife could be had.
     gaussian: bool,
+    /// Degrees of freedom of the variance, where groups contribute.
+    degrees: Option<usize>,
 }
 
 /// The inference of two sets, and the influence of every row of either, up to a constant.
@@ -120,18 +124,7 @@ pub(crate) fn infer(
     }
     let orders = SecondOrder::of(&transport, rows, units)?;
     let sharing = sharing(&transport, &orders, units);
-    let whole = Terms::of(&sums.total, rank)?;
-    let left_out: Vec<Terms> = (sums.groups.par_iter())
-        .map(|group| Terms::of(&sums.total.without(group), rank))
-        .collect::<Result<_, _>>()?;
-    let gaussian = left_out.iter().chain([&whole]).all(|terms| terms.gaussian.is_some());
-    let g = groups as f64;
-    let pseudo = |share: f64| -> Vec<f64> {
-        let whole = g * whole.less_bias(share);
-        left_out.iter().map(|terms| whole - (g - 1.0) * terms.less_bias(share)).collect()
-    };
-    let plain = pseudo(0.0);
-    let pseudo = [plain.clone(), if gaussian { pseudo(sharing) } else { plain }];
+    let jackknives = Jackknives::of(&sums.total, &sums.groups, rank, sharing)?;
     let mut contributions = vec![0.0; units.count()];
     for side in 0..2 {
         let slopes = &orders.slopes[side];
@@ -144,7 +137,7 @@ pub(crate) fn infer(
         *part -= 2.0 * (orders.of_covariances[unit] + orders.of_means[unit]);
     }
     let contributions = units.centred(contributions);
-    let found = SetInference::new(whole.distance, pseudo, contributions, gaussian);
+    let found = SetInference::new(jackknives, contributions, None);
     Ok(Inferred { transport, found: Ok(found), slopes: Some(orders.slopes) })
 }
 
@@ -159,28 +152,68 @@ fn out_of_reach(units: &Units, fewest: usize, rank: usize, d: usize) -> Option<U
 
 /// By which factor what units share on both sides changes the bias of independent sets, to first order.
 fn sharing(transport: &Transport, orders: &SecondOrder, units: &Units) -> f64 {
-    let s = &transport.spectrum;
-    let (n, m) = (transport.first.n as f64 - 1.0, transport.second.n as f64 - 1.0);
-    // ½ Σᵢⱼ vᵢⱼ/(sᵢ + sⱼ)
-    let half = |entry: &dyn Fn(usize, usize) -> f64| -> f64 {
-        let row = |i: usize| (0..s.len()).map(|j| entry(i, j) / (s[i] + s[j])).sum::<f64>();
-        0.5 * (0..s.len()).map(row).sum::<f64>()
-    };
-    let first_order = |gaussian: f64| gaussian * (1.0 / n + 1.0 / m);
-    let independent =
-        first_order(half(&|i, j| s[i] * s[j] + if i == j { s[i] * s[i] } else { 0.0 }));
     let shared = units.with(Presence::Both).count();
     match &orders.cross {
         _ if shared == 0 => 1.0,
-        // One caption a side: Gaussian fourth moments, of which the cross-covariance knows all.
-        Some(cross) if shared > 1 => {
-            let c = cross / (shared as f64 - 1.0);
-            let together = half(&|i, j| c[[i, i]] * c[[j, j]] + c[[i, j]] * c[[j, i]]);
-            let together = 2.0 * together * (shared as f64 - 1.0) / (n * m);
-            (1.0 - together / independent).max(0.0)
-        }
-        // Several: the actual ones.
-        _ => (orders.of_covariances.iter().sum::<f64>() / independent).max(0.0),
+        Some(cross) if shared > 1 => sharing_of_pairs(transport, cross, shared as f64),
+        // Several captions a side: the actual fourth moments.
+        _ => (orders.of_covariances.iter().sum::<f64>() / independent(transport)).max(0.0),
+    }
+}
+
+/// [`sharing`] of units of one caption a side: Gaussian fourth moments, of which the cross-covariance Σ z vᵀ knows all.
+fn sharing_of_pairs(transport: &Transport, cross: &Array2<f64>, shared: f64) -> f64 {
+    let (n, m) = degrees(transport);
+    let c = cross / (shared - 1.0);
+    let together = half(transport, &|i, j| c[[i, i]] * c[[j, j]] + c[[i, j]] * c[[j, i]]);
+    let together = 2.0 * together * (shared - 1.0) / (n * m);
+    (1.0 - together / independent(transport)).max(0.0)
+}
+
+/// The first-order bias of independent Gaussian sets.
+fn independent(transport: &Transport) -> f64 {
+    let s = &transport.spectrum;
+    let (n, m) = degrees(transport);
+    let gaussian = half(transport, &|i, j| s[i] * s[j] + if i == j { s[i] * s[i] } else { 0.0 });
+    gaussian * (1.0 / n + 1.0 / m)
+}
+
+fn degrees(transport: &Transport) -> (f64, f64) {
+    (transport.first.n as f64 - 1.0, transport.second.n as f64 - 1.0)
+}
+
+/// ½ Σᵢⱼ vᵢⱼ/(sᵢ + sⱼ)
+fn half(transport: &Transport, entry: &dyn Fn(usize, usize) -> f64) -> f64 {
+    let s = &transport.spectrum;
+    let row = |i: usize| (0..s.len()).map(|j| entry(i, j) / (s[i] + s[j])).sum::<f64>();
+    0.5 * (0..s.len()).map(row).sum::<f64>()
+}
+
+/// The two jackknives over groups of units.
+struct Jackknives {
+    /// The distance of the whole sample.
+    raw: f64,
+    /// Pseudo-values of both, one for each group.
+    pseudo: [Vec<f64>; 2],
+    /// Whether the second could be had.
+    gaussian: bool,
+}
+
+impl Jackknives {
+    fn of(total: &Sums, groups: &[Sums], rank: usize, sharing: f64) -> Result<Self, MetricError> {
+        let whole = Terms::of(total, rank)?;
+        let left_out: Vec<Terms> = (groups.par_iter())
+            .map(|group| Terms::of(&total.without(group), rank))
+            .collect::<Result<_, _>>()?;
+        let gaussian = left_out.iter().chain([&whole]).all(|terms| terms.gaussian.is_some());
+        let g = groups.len() as f64;
+        let pseudo = |share: f64| -> Vec<f64> {
+            let whole = g * whole.less_bias(share);
+            left_out.iter().map(|terms| whole - (g - 1.0) * terms.less_bias(share)).collect()
+        };
+        let plain = pseudo(0.0);
+        let pseudo = [plain.clone(), if gaussian { pseudo(sharing) } else { plain }];
+        Ok(Self { raw: whole.distance, pseudo, gaussian })
     }
 }
 
@@ -226,9 +259,15 @@ impl Terms {
 }
 
 impl SetInference {
-    fn new(raw: f64, pseudo: [Vec<f64>; 2], contributions: Vec<f64>, gaussian: bool) -> Self {
+    /// `degrees` of freedom where the variance was estimated from few groups.
+    fn new(jackknives: Jackknives, contributions: Vec<f64>, degrees: Option<usize>) -> Self {
+        let Jackknives { raw, pseudo, gaussian } = jackknives;
         let Combined { value, systematic, variance } = Combined::of(&pseudo, &contributions);
-        let corrected = Estimate::non_negative(value, (variance + systematic.powi(2)).sqrt());
+        let se = (variance + systematic.powi(2)).sqrt();
+        let corrected = match degrees {
+            Some(degrees) => Estimate::student(value, se, degrees).cut_at_0(),
+            None => Estimate::non_negative(value, se),
+        };
         Self {
             raw,
             corrected,
@@ -238,6 +277,7 @@ impl SetInference {
             pseudo,
             contributions,
             gaussian,
+            degrees,
         }
     }
 
@@ -249,7 +289,9 @@ impl SetInference {
     /// The same of a set beside itself: nothing, without uncertainty.
     pub(crate) fn of_equal_sets(self) -> Self {
         let none = |values: Vec<f64>| vec![0.0; values.len()];
-        Self::new(0.0, self.pseudo.map(none), none(self.contributions), self.gaussian)
+        let pseudo = self.pseudo.map(none);
+        let jackknives = Jackknives { raw: 0.0, pseudo, gaussian: self.gaussian };
+        Self::new(jackknives, none(self.contributions), self.degrees)
     }
 
     /// The same where the target is a finite set, of which the sample holds this share, on either side: drawn without replacement,
@@ -260,7 +302,8 @@ impl SetInference {
             values.into_iter().map(|value| self.raw - left * (self.raw - value)).collect()
         });
         let contributions = self.contributions.iter().map(|part| left.sqrt() * part).collect();
-        Self::new(self.raw, pseudo, contributions, self.gaussian)
+        let jackknives = Jackknives { raw: self.raw, pseudo, gaussian: self.gaussian };
+        Self::new(jackknives, contributions, self.degrees)
     }
 
     /// How far this system is from the references beyond another on the same units: the difference of the corrected values with its

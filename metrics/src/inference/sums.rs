@@ -5,7 +5,7 @@
 
 use std::ops::{AddAssign, Range};
 
-use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis};
+use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis, s};
 use rayon::prelude::*;
 
 use crate::MetricError;
@@ -123,6 +123,29 @@ impl Sums {
                 cross.counts += k1 * k2;
             }
         }
+        Self { sides, cross }
+    }
+
+    /// From the moments of rows (x, y): one caption on either side of every unit.
+    pub(super) fn of_pairs(joint: &Moments, origin: ArrayView1<f64>) -> Self {
+        let d = origin.len();
+        let n = joint.n() as f64;
+        let means = [0, d].map(|from| &joint.mean().slice(s![from..from + d]) - &origin);
+        let block = |i: usize, j: usize| {
+            let mut block =
+                joint.comoment().slice(s![i * d..(i + 1) * d, j * d..(j + 1) * d]).to_owned();
+            for (mut row, &a) in block.outer_iter_mut().zip(&means[i]) {
+                row.scaled_add(n * a, &means[j]);
+            }
+            block
+        };
+        let sides = [0, 1].map(|side| {
+            let (sum, products) = (n * &means[side], block(side, side));
+            let (weighted, squares) = (sum.clone(), products.diag().sum());
+            Side { rows: n, units: n, sum, products, squares, weighted, counts: n }
+        });
+        let [first, second] = [0, 1].map(|side| sides[side].sum.clone());
+        let cross = Cross { products: block(0, 1).diag().sum(), first, second, counts: n };
         Self { sides, cross }
     }
 

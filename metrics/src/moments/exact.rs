@@ -160,6 +160,14 @@ impl ExactSums {
     }
 }
 
+/// A number within ±1 as the nearest multiple of 2⁻⁸⁵, which for products of two `f32` is what the kernel adds up.
+pub(crate) fn units(value: f64) -> i128 {
+    let scaled = value * power(UPPER_BITS);
+    let upper = scaled.round_ties_even();
+    let lower = ((scaled - upper) * power(UNIT_BITS - UPPER_BITS)).round_ties_even();
+    ((upper as i128) << (UNIT_BITS - UPPER_BITS)) + lower as i128
+}
+
 /// Entries before a row of the triangle.
 fn before(row: usize) -> usize {
     row * (row + 1) / 2
@@ -243,20 +251,20 @@ fn strip_sums(left: &[Lane], strip: usize, right: &[Lane]) -> ([Lane; STRIP], [L
 
 /// A sum as two `f64`, the second what the first rounds away.
 #[derive(Clone, Copy)]
-struct Pair {
-    upper: f64,
+pub(crate) struct Pair {
+    pub(crate) upper: f64,
     lower: f64,
 }
 
 impl Pair {
-    fn of(integer: i128) -> Self {
+    pub(crate) fn of(integer: i128) -> Self {
         let upper = integer as f64;
         let lower = (integer - upper as i128) as f64;
         Self { upper: upper * power(-UNIT_BITS), lower: lower * power(-UNIT_BITS) }
     }
 
     /// self − a b/n, in which most digits of both may cancel.
-    fn less_quotient(self, a: &Self, b: &Self, n: f64) -> f64 {
+    pub(crate) fn less_quotient(self, a: &Self, b: &Self, n: f64) -> f64 {
         let product = a.upper * b.upper;
         let rest = a.upper.mul_add(b.upper, -product) + a.upper * b.lower + a.lower * b.upper;
         let quotient = product / n;
@@ -298,12 +306,6 @@ mod tests {
     fn plainly(rows: ArrayView2<f32>) -> Vec<i128> {
         let d = rows.ncols();
         let z = |r: usize, i: usize| if i == d { 1.0 } else { f64::from(rows[[r, i]]) };
-        let units = |product: f64| {
-            let scaled = product * power(UPPER_BITS);
-            let upper = scaled.round_ties_even();
-            let lower = ((scaled - upper) * power(UNIT_BITS - UPPER_BITS)).round_ties_even();
-            ((upper as i128) << (UNIT_BITS - UPPER_BITS)) + lower as i128
-        };
         (0..=d)
             .flat_map(|i| (0..=i).map(move |j| (i, j)))
             .map(|(i, j)| (0..rows.nrows()).map(|r| units(z(r, i) * z(r, j))).sum())

@@ -19,6 +19,7 @@ use rayon::prelude::*;
 use crate::MetricError;
 pub(crate) use comoment::{centred, column_means, comoment_about, weighted_mean, weighted_moments};
 pub use exact::ExactSums;
+pub(crate) use exact::{Pair, units};
 pub(crate) use rank_k::Products;
 
 /// Rows per block: many, so that merging costs little beside the products; few, so that threads share small sets.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use fgd_metrics::MetricError;
 use fgd_metrics::decomposition;
+use fgd_metrics::estimate::Unavailable;
 use fgd_metrics::inference::SetInference;
 use fgd_metrics::metric::{Definition, Detail, Evaluation, FGD_PAIRED, Metric, Value};
 use fgd_metrics::samples::{Captions, Sample};
@@ -105,10 +106,12 @@ pub fn inference(set: &EvalSet, seed: u64) -> Result<Result<SetInference, String
     }
 }
 
-/// A set beside itself, in words.
+/// Said of a set beside itself.
+pub(in crate::jobs) const SAME: &str =
+    "submission and references are the same captions: nothing is measured";
+
 fn same(set: &EvalSet) -> Option<String> {
-    (set.candidates == set.references)
-        .then(|| "submission and references are the same captions: nothing is measured".to_owned())
+    (set.candidates == set.references).then(|| SAME.to_owned())
 }
 
 /// Unpaired sets that are not independent, in words.
@@ -160,7 +163,9 @@ impl SetScore {
         match found.detail {
             Detail::None => {}
             Detail::Set(statistics) => {
-                self.results.fgd_set = set_measure(&statistics);
+                let images = statistics.influence.candidates.len();
+                let SetStatistics { distance, inference, .. } = &*statistics;
+                self.results.fgd_set = set_measure(distance.value, inference, images);
                 self.results.decomposition = statistics.decomposition.map(decomposed);
                 self.results.influences = Some(distribution(&statistics.influence.candidates));
                 self.per_caption.inference = statistics.inference.ok();
@@ -196,17 +201,21 @@ fn measure(found: &Value) -> Measure {
     Measure { reason: exact.reason.or(found.reason.as_ref().map(ToString::to_string)), ..exact }
 }
 
-/// The set distance as it stands in a record.
-fn set_measure(statistics: &SetStatistics) -> SetMeasure {
-    let raw = SetMeasure { value: Some(statistics.distance.value), ..SetMeasure::default() };
-    match &statistics.inference {
+/// The set distance of so many images as it stands in a record.
+pub(in crate::jobs) fn set_measure(
+    distance: f64,
+    inference: &Result<SetInference, Unavailable>,
+    images: usize,
+) -> SetMeasure {
+    let raw = SetMeasure { value: Some(distance), ..SetMeasure::default() };
+    match inference {
         Ok(found) => SetMeasure {
-            bias: Some(statistics.distance.value - found.corrected.value),
+            bias: Some(distance - found.corrected.value),
             corrected: Some(found.corrected.value),
             se: Some(found.corrected.se),
             ci95: Some(found.corrected.ci95),
             marks: marks(found),
-            warning: size_advice(found, statistics.influence.candidates.len()),
+            warning: size_advice(found, images),
             ..raw
         },
         Err(unavailable) => SetMeasure { reason: Some(unavailable.to_string()), ..raw },
@@ -236,7 +245,8 @@ fn size_advice(found: &SetInference, images: usize) -> Option<String> {
     })
 }
 
-fn decomposed(parts: decomposition::Decomposition) -> Decomposition {
+/// What the paired distance is made of, as it stands in a record.
+pub(in crate::jobs) fn decomposed(parts: decomposition::Decomposition) -> Decomposition {
     Decomposition {
         mean_shift: parts.mean_shift,
         covariance: parts.covariance,

@@ -1,0 +1,147 @@
+//! x · Wᵀ, with x rounded as the form of W's panels wants it and W as it lies.
+//!
+//! With few rows, each task streams some panels from memory. With many, each has some of the rows: the inputs are cut into slabs
+//! of some columns of all rows, so that what a pass reads lies together (as rows of many widths lie in the same few sets of a
+//! cache), and results are gathered in blocks before they go where they belong.
+
+use std::ops::Range;
+
+use fgd_kernels::{Level, PANEL, PanelProduct, Panels};
+use rayon::prelude::*;
+
+use super::After;
+
+/// Rows of x from which on a task has some of them and all outputs: below, weights are worth reading by one thread only.
+const MANY: usize = 224;
+
+/// Rows of x that one task multiplies at most: a pass over them stays in the second-level cache.
+const CHUNK_ROWS: usize = 264;
+
+/// Rows of x for which a pass takes all inputs: W is then read from front to back.
+const FEW: usize = 12;
+
+/// Panels that a task finishes before it goes on to the next ones: their results stay in the second-level cache.
+const PANELS: usize = 6;
+
+/// Tasks for each thread, where these have outputs of their own.
+const TASKS: usize = 4;
+
+/// x [m, k] · wᵀ, and what comes `after` → [m, n].
+pub fn product(x: &[f32], w: Panels, after: After) -> Vec<f32> {
+    let inputs = Inputs::new(x, w);
+    if inputs.rows < MANY {
+        let [out] = of_few(&inputs, [w], [after]);
+        return out;
+    }
+    let [n, _] = w.sizes();
+    let tasks = inputs.rows.div_ceil(CHUNK_ROWS).next_multiple_of(rayon::current_num_threads());
+    let chunk = inputs.rows.div_ceil(tasks);
+    let mut out = vec![0f32; inputs.rows * n];
+    out.par_chunks_mut(chunk * n).enumerate().for_each(|(index, out)| {
+        let rows = index * chunk..index * chunk + out.len() / n;
+        let mut block = vec![0f32; rows.len() * PANELS * PANEL];
+        for first in (0..w.count()).step_by(PANELS) {
+            let panels = first..w.count().min(first + PANELS);
+            let block = &mut block[..rows.len() * panels.len() * PANEL];
+            inputs.multiply(rows.clone(), w, panels.clone(), after, block);
+            place(block, panels, n, after, out, rows.start);
+        }
+    });
+    out
+}
+
+/// [`product`] with each of some matrices, in one pass where x has few rows.
+pub fn products<const N: usize>(x: &[f32], all: [Panels; N], after: [After; N]) -> [Vec<f32>; N] {
+    let (first, [_, k]) = (all[0], all[0].sizes());
+    if x.len() / k < MANY && all.iter().all(|w| w.form() == first.form() && w.sizes()[1] == k) {
+        return of_few(&Inputs::new(x, first), all, after);
+    }
+    std::array::from_fn(|at| product(x, all[at], after[at]))
+}
+
+/// The panels of all matrices, shared out among the threads.
+fn of_few<const N: usize>(inputs: &Inputs, all: [Panels; N], after: [After; N]) -> [Vec<f32>; N] {
+    let count: usize = all.iter().map(|w| w.count()).sum();
+    let each = count.div_ceil(TASKS * rayon::current_num_threads());
+    let tasks: Vec<(usize, Range<usize>)> = (all.iter().enumerate())
+        .flat_map(|(at, w)| {
+            let end = w.count();
+            (0..end).step_by(each).map(move |from| (at, from..end.min(from + each)))
+        })
+        .collect();
+    let multiplied = |(at, panels): &(usize, Range<usize>)| {
+        let mut block = vec![0f32; inputs.rows * panels.len() * PANEL];
+        inputs.multiply(0..inputs.rows, all[*at], panels.clone(), after[*at], &mut block);
+        block
+    };
+    let blocks: Vec<Vec<f32>> = tasks.par_iter().map(multiplied).collect();
+    let mut out = all.map(|w| vec![0f32; inputs.rows * w.sizes()[0]]);
+    for ((at, panels), block) in tasks.into_iter().zip(&blocks) {
+        place(block, panels, all[at].sizes()[0], after[at], &mut out[at], 0);
+    }
+    out
+}
+
+/// Rows of a block of some panels to their place in rows of the result [.., n], of which the first one is `row`, with what is
+/// added from elsewhere.
+fn place(block: &[f32], panels: Range<usize>, n: usize, after: After, out: &mut [f32], row: usize) {
+    let columns = panels.start * PANEL..n.min(panels.end * PANEL);
+    let blocks = block.chunks(panels.len() * PANEL);
+    for (row, (out, block)) in (row..).zip(out.chunks_mut(n).zip(blocks)) {
+        let out = &mut out[columns.clone()];
+        out.copy_from_slice(&block[..columns.len()]);
+        after.join(out, row * n + columns.start);
+    }
+}
+
+/// x, rounded: slab after slab, in each of them row after row.
+struct Inputs {
+    words: Vec<i32>,
+    rows: usize,
+    /// Inputs of a slab.
+    pass: usize,
+}
+
+impl Inputs {
+    fn new(x: &[f32], w: Panels) -> Self {
+        let ([_, k], form) = (w.sizes(), w.form());
+        let rows = x.len() / k;
+        let pass = if rows <= FEW { k } else { form.pass() };
+        let mut words = vec![0i32; rows * form.input_words(k)];
+        words.par_chunks_mut(rows * form.input_words(pass)).enumerate().for_each(
+            |(slab, words)| {
+                let inner = slab * pass..k.min((slab + 1) * pass);
+                let width = form.input_words(inner.len());
+                for (x, words) in x.chunks(k).zip(words.chunks_mut(width)) {
+                    form.round(Level::current(), &x[inner.clone()], words);
+                }
+            },
+        );
+        Self { words, rows, pass }
+    }
+
+    /// Some panels of some rows, finished but for what is added from elsewhere.
+    fn multiply(
+        &self,
+        rows: Range<usize>,
+        w: Panels,
+        panels: Range<usize>,
+        after: After,
+        output: &mut [f32],
+    ) {
+        let ([_, k], form) = (w.sizes(), w.form());
+        for from in (0..k).step_by(self.pass) {
+            let inner = from..k.min(from + self.pass);
+            let (slab, width) = (self.rows * form.input_words(from), form.input_words(inner.len()));
+            Level::current().panel_product(PanelProduct {
+                input: &self.words[slab + rows.start * width..slab + rows.end * width],
+                weights: w,
+                panels: panels.clone(),
+                inner,
+                bias: after.bias.get(panels.start * PANEL..).unwrap_or_default(),
+                activation: after.activation,
+                output,
+            });
+        }
+    }
+}

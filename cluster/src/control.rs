@@ -1,0 +1,98 @@
+//! `fgd-cluster status` and `stop`: a word to the scheduler, on the port after its own, and what it answers.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use ballista_scheduler::scheduler_server::SchedulerServer;
+use datafusion_proto::protobuf::{LogicalPlanNode, PhysicalPlanNode};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::net::{TcpListener, TcpStream};
+
+use crate::Scheduler;
+
+/// The engine's scheduler.
+pub type Server = SchedulerServer<LogicalPlanNode, PhysicalPlanNode>;
+
+/// What is there?
+pub const STATUS: &str = "status";
+/// End.
+pub const STOP: &str = "stop";
+/// Longest wait for a word or an answer.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Arguments of `fgd-cluster status` and `stop`.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[command(flatten)]
+    scheduler: Scheduler,
+}
+
+/// Says a word to the scheduler and prints its answer.
+pub async fn ask(args: &Args, word: &str) -> anyhow::Result<()> {
+    let (host, port) = args.scheduler.host_and_port()?;
+    let place = || format!("{}: no scheduler answers", args.scheduler.scheduler);
+    let answer = tokio::time::timeout(PATIENCE, async {
+        let mut stream = TcpStream::connect((host, port.saturating_add(1))).await?;
+        stream.write_all(format!("{word}\n").as_bytes()).await?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await?;
+        std::io::Result::Ok(answer)
+    });
+    let answer = answer.await.with_context(place)?.with_context(place)?;
+    if answer.is_empty() {
+        bail!("{}: the scheduler has no answer to {word}", args.scheduler.scheduler);
+    }
+    print!("{answer}");
+    Ok(())
+}
+
+/// Answers until it is told to end.
+pub async fn serve(scheduler: SocketAddr, server: Server) -> anyhow::Result<()> {
+    let address = SocketAddr::new(scheduler.ip(), scheduler.port().saturating_add(1));
+    let listener = TcpListener::bind(address).await.with_context(|| format!("{address}"))?;
+    loop {
+        let (mut stream, _) = listener.accept().await?;
+        let Some(word) = word(&mut stream).await else { continue };
+        let answer = match word.as_str() {
+            STATUS => status(&server).await?,
+            STOP => stop(&server).await?,
+            _ => continue,
+        };
+        // Who asked may be gone.
+        let _ = stream.write_all(answer.as_bytes()).await;
+        if word == STOP {
+            return Ok(());
+        }
+    }
+}
+
+/// The word of somebody who comes; they may say nothing, or too much.
+async fn word(stream: &mut TcpStream) -> Option<String> {
+    let mut line = String::new();
+    let mut reader = BufReader::new(stream.take(64));
+    tokio::time::timeout(PATIENCE, reader.read_line(&mut line)).await.ok()?.ok()?;
+    Some(line.trim().to_owned())
+}
+
+async fn status(server: &Server) -> anyhow::Result<String> {
+    let executors = server.state.executor_manager.get_executors_state().await?;
+    let lines: String = (executors.iter())
+        .map(|(executor, ..)| format!("  {}:{}\n", executor.host, executor.port))
+        .collect();
+    let (running, waiting) = (
+        server.state.task_manager.running_job_number(),
+        server.state.task_manager.pending_job_number(),
+    );
+    Ok(format!("{} executors\n{lines}{running} jobs running, {waiting} waiting\n", executors.len()))
+}
+
+async fn stop(server: &Server) -> anyhow::Result<String> {
+    let executors = server.state.executor_manager.get_executors_state().await?;
+    for (executor, ..) in &executors {
+        server.state.executor_manager.stop_executor(&executor.id, "fgd-cluster stop".into()).await;
+    }
+    // The engine sends what it was told by and by.
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    Ok(format!("{} executors and the scheduler end\n", executors.len()))
+}

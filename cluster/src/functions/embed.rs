@@ -1,0 +1,107 @@
+//! `fgd_embed(text, fingerprint)`: captions to embeddings, as bytes of `f32`, on an executor that has the encoder that was asked for.
+
+use std::hash::{Hash, Hasher};
+use std::sync::Arc;
+
+use datafusion::arrow::array::{Array, BinaryBuilder};
+use datafusion::arrow::compute::cast;
+use datafusion::arrow::datatypes::DataType;
+use datafusion::common::cast::as_string_array;
+use datafusion::error::Result;
+use datafusion::logical_expr::{
+    ColumnarValue, ScalarFunctionArgs, ScalarUDFImpl, Signature, Volatility,
+};
+use datafusion::scalar::ScalarValue;
+use fgd_encoder::Encoder;
+
+use super::refused;
+use crate::fingerprint::Fingerprint;
+
+/// The encoder of an executor.
+pub struct Engine {
+    /// With its weights.
+    pub encoder: Encoder,
+    /// Which one it is.
+    pub fingerprint: Fingerprint,
+    /// What the executor is called in errors.
+    pub name: String,
+}
+
+/// The function.
+pub struct Embed {
+    engine: Option<Arc<Engine>>,
+    signature: Signature,
+}
+
+impl Embed {
+    pub fn new(engine: Option<Arc<Engine>>) -> Self {
+        Self { engine, signature: Signature::any(2, Volatility::Immutable) }
+    }
+}
+
+impl std::fmt::Debug for Embed {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("fgd_embed")
+    }
+}
+
+/// There is one such function.
+impl PartialEq for Embed {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl Eq for Embed {}
+
+impl Hash for Embed {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.name().hash(state);
+    }
+}
+
+impl ScalarUDFImpl for Embed {
+    fn name(&self) -> &str {
+        "fgd_embed"
+    }
+
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    fn return_type(&self, _: &[DataType]) -> Result<DataType> {
+        Ok(DataType::Binary)
+    }
+
+    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
+        let Some(engine) = &self.engine else {
+            return Err(refused("fgd_embed runs on executors only"));
+        };
+        let [texts, asked] = &args.args[..] else {
+            return Err(refused("fgd_embed takes a text and a fingerprint"));
+        };
+        let ColumnarValue::Scalar(ScalarValue::Utf8(Some(asked))) = asked else {
+            return Err(refused("the fingerprint of fgd_embed must be a literal"));
+        };
+        if let Some(difference) = engine.fingerprint.differs(&Fingerprint::parse(asked)) {
+            return Err(refused(format!(
+                "executor {} has {difference}, which the score asks for; start it with the same program, encoder, --max-length and \
+                 FGD_SIMD as the others",
+                engine.name
+            )));
+        }
+        let texts = texts.to_array(args.number_rows)?;
+        let texts = cast(&texts, &DataType::Utf8)?;
+        if texts.null_count() > 0 {
+            return Err(refused("a caption is missing"));
+        }
+        let texts: Vec<&str> = as_string_array(&texts)?.iter().flatten().collect();
+        let rows = engine.encoder.encode(&texts, &|_| {}).map_err(refused)?;
+        let bytes = size_of::<f32>() * rows.ncols();
+        let mut out = BinaryBuilder::with_capacity(rows.nrows(), rows.nrows() * bytes);
+        for row in rows.rows() {
+            out.append_value(row.iter().flat_map(|x| x.to_le_bytes()).collect::<Vec<u8>>());
+        }
+        Ok(ColumnarValue::Array(Arc::new(out.finish())))
+    }
+}

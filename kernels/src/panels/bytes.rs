@@ -1,0 +1,121 @@
+//! 8 bits: a code is at most 127, and worth the largest absolute value of its block / 127.
+
+use super::form::{BLOCK, Numbers};
+use super::{LANES, PANEL};
+use crate::lanes::{Isa, Lanes, Words};
+use crate::row;
+
+/// The largest code.
+const LARGEST: f32 = 127.0;
+
+/// Inputs whose codes are one word.
+const GROUP: usize = 4;
+
+/// Words of the codes of a block.
+const GROUPS: usize = BLOCK / GROUP;
+
+/// What is added to the codes of weights, which have no sign for `vpdpbusd`.
+const OFFSET: i32 = 128;
+
+/// A block of inputs: codes, scale, and what the codes' sum takes back for [`OFFSET`]. A block of weights: the scale of every
+/// output, then for each group of inputs the codes of every output.
+#[derive(Clone, Copy)]
+pub struct Bytes;
+
+impl Numbers for Bytes {
+    const INPUT: usize = GROUPS + 2;
+    const WEIGHT: usize = PANEL * (1 + GROUPS);
+
+    /// Half of those of other products, as every sum has one of integers beside it.
+    fn rows<I: Isa>() -> usize {
+        I::ROWS / 2
+    }
+
+    #[inline(always)]
+    fn round<I: Isa>(isa: I, x: &[f32], out: &mut [i32]) {
+        let (words, scale) = codes(isa, x);
+        let bytes = words.iter().flat_map(|word| word.to_le_bytes());
+        let sum: i32 = bytes.map(|code| i32::from(code as i8)).sum();
+        out[..GROUPS].copy_from_slice(&words);
+        out[GROUPS] = scale.to_bits() as i32;
+        out[GROUPS + 1] = -OFFSET * sum;
+    }
+
+    #[inline(always)]
+    fn pack<I: Isa>(isa: I, w: &[f32], lane: usize, out: &mut [i32]) {
+        let (words, scale) = codes(isa, w);
+        out[lane] = scale.to_bits() as i32;
+        for (group, word) in words.into_iter().enumerate() {
+            // Adds 128 to every byte.
+            out[(1 + group) * PANEL + lane] = word ^ i32::from_le_bytes([0x80; GROUP]);
+        }
+    }
+
+    fn weight(block: &[i32], lane: usize, input: usize) -> f32 {
+        let code = block[(1 + input / GROUP) * PANEL + lane].to_le_bytes()[input % GROUP];
+        (i32::from(code) - OFFSET) as f32 * f32::from_bits(block[lane] as u32)
+    }
+
+    #[inline(always)]
+    unsafe fn multiply<I: Isa, const R: usize, const V: usize>(
+        isa: I,
+        a: *const i32,
+        stride: usize,
+        b: *const i32,
+        lane: usize,
+        sums: &mut [[I::F32; V]; R],
+    ) {
+        // SAFETY: the caller vouches for the blocks.
+        unsafe {
+            let mut products = [[isa.splat_word(0); V]; R];
+            for (r, products) in products.iter_mut().enumerate() {
+                *products = [isa.splat_word(*a.add(r * stride + GROUPS + 1)); V];
+            }
+            for group in 0..GROUPS {
+                let from = b.add((1 + group) * PANEL + lane);
+                let mut columns = [isa.splat_word(0); V];
+                for (v, column) in columns.iter_mut().enumerate() {
+                    *column = isa.load_words(from.add(v * LANES));
+                }
+                for (r, products) in products.iter_mut().enumerate() {
+                    let row = isa.splat_word(*a.add(r * stride + group));
+                    for (product, column) in products.iter_mut().zip(columns) {
+                        *product = product.dot_bytes(row, column);
+                    }
+                }
+            }
+            let from = b.add(lane).cast::<f32>();
+            let mut scales = [isa.splat(0.0); V];
+            for (v, scale) in scales.iter_mut().enumerate() {
+                *scale = isa.load(from.add(v * LANES));
+            }
+            for (r, (sums, products)) in sums.iter_mut().zip(products).enumerate() {
+                let scale = isa.splat(*a.add(r * stride + GROUPS).cast::<f32>());
+                for (v, (sum, product)) in sums.iter_mut().zip(products).enumerate() {
+                    *sum = sum.add(product.to_floats().mul(scale.mul(scales[v])));
+                }
+            }
+        }
+    }
+}
+
+/// Codes and scale of a block, or of what there is of it.
+#[inline(always)]
+fn codes<I: Isa>(isa: I, x: &[f32]) -> ([i32; GROUPS], f32) {
+    let zero = isa.splat(0.0);
+    let mut parts = [zero; BLOCK / LANES];
+    let mut largest = zero;
+    for (x, part) in x.chunks(LANES).zip(&mut parts) {
+        *part = row::load(isa, x, 0.0);
+        largest = largest.max(*part).max(zero.sub(*part));
+    }
+    let largest = largest.largest();
+    let factor = isa.splat(if largest > 0.0 { LARGEST / largest } else { 0.0 });
+    let mut words = [0; GROUPS];
+    let to: *mut i8 = words.as_mut_ptr().cast();
+    for (part, x) in parts.into_iter().enumerate() {
+        // SAFETY: the words are thirty-two bytes.
+        unsafe { I::Words::store_bytes(x.mul(factor), to.add(part * LANES)) };
+    }
+    (words, largest / LARGEST)
+}

@@ -1,0 +1,169 @@
+//! What numbers a product is made of, and how a block of 32 inputs of them lies in memory.
+
+use std::marker::PhantomData;
+
+use super::bytes::Bytes;
+use super::halves::Halves;
+use super::singles::Singles;
+use super::wide::Wide;
+use super::{LANES, PANEL};
+use crate::lanes::Isa;
+use crate::level::{Kernel, Level};
+
+/// Inputs of a block.
+pub const BLOCK: usize = 2 * LANES;
+
+/// What weights are kept in, and what inputs are rounded to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// Weights and inputs in f32.
+    F32,
+    /// Weights in f16, widened, and inputs in f32.
+    F16,
+    /// Weights in bf16, widened, and inputs in f32. Panels are those of [`Self::Halves`].
+    Bf16,
+    /// Weights and inputs in bf16; all levels give the same bits.
+    Halves,
+    /// Weights and inputs in 8 bits with one scale for each block, as GGML's Q8_0; all levels give the same bits.
+    Bytes,
+}
+
+/// A [`Form`] as a kernel knows it: 32-bit words, block after block.
+pub(super) trait Numbers: Copy {
+    /// Words of a block of a row of inputs.
+    const INPUT: usize;
+    /// Words of a block of a panel of weights.
+    const WEIGHT: usize;
+
+    /// Rows of a tile, so that its sums fill the registers.
+    fn rows<I: Isa>() -> usize;
+
+    /// A block of a row of inputs, of which `x` may lack some at the end.
+    fn round<I: Isa>(isa: I, x: &[f32], out: &mut [i32]);
+
+    /// A block of the weights of output `lane`, of which `w` may lack some at the end.
+    fn pack<I: Isa>(isa: I, w: &[f32], lane: usize, out: &mut [i32]);
+
+    /// The weight of output `lane` in a block.
+    fn weight(block: &[i32], lane: usize, input: usize) -> f32;
+
+    /// sums += a · b for a block of `R` rows and `V` vectors of outputs.
+    ///
+    /// # Safety
+    /// `a` points to a block of a row, the other rows begin every `stride` words; `b` points to a block of a panel, of which
+    /// `V` vectors begin at output `lane`.
+    unsafe fn multiply<I: Isa, const R: usize, const V: usize>(
+        isa: I,
+        a: *const i32,
+        stride: usize,
+        b: *const i32,
+        lane: usize,
+        sums: &mut [[I::F32; V]; R],
+    );
+}
+
+/// `$body`, where the type `$numbers` is what the kernels know as `$form`.
+macro_rules! with_numbers {
+    ($form:expr, $numbers:ident => $body:expr) => {{
+        macro_rules! with {
+            ($type:ty) => {{
+                type $numbers = $type;
+                $body
+            }};
+        }
+        match $form {
+            Form::F32 => with!(Singles),
+            Form::F16 => with!(Wide<half::f16>),
+            Form::Bf16 => with!(Wide<half::bf16>),
+            Form::Halves => with!(Halves),
+            Form::Bytes => with!(Bytes),
+        }
+    }};
+}
+pub(super) use with_numbers;
+
+impl Form {
+    /// All of them.
+    pub const ALL: [Form; 5] = [Form::F32, Form::F16, Form::Bf16, Form::Halves, Form::Bytes];
+
+    /// Words of [`Self::round`]'s result for so many inputs.
+    pub fn input_words(self, inputs: usize) -> usize {
+        inputs.div_ceil(BLOCK) * with_numbers!(self, N => N::INPUT)
+    }
+
+    /// Words of a matrix of [outputs, inputs]: equally many for each panel of [`PANEL`] outputs.
+    pub fn weight_words(self, [outputs, inputs]: [usize; 2]) -> usize {
+        outputs.div_ceil(PANEL) * inputs.div_ceil(BLOCK) * self.block()
+    }
+
+    /// Words of a block of weights.
+    pub(super) fn block(self) -> usize {
+        with_numbers!(self, N => N::WEIGHT)
+    }
+
+    /// Inputs whose weights in a panel, with those of some rows, stay in the first-level cache: a multiple of [`BLOCK`].
+    pub fn pass(self) -> usize {
+        (PASS_WORDS / self.block()).max(1) * BLOCK
+    }
+
+    /// Rounds a row of inputs, or blocks of it.
+    pub fn round(self, level: Level, x: &[f32], out: &mut [i32]) {
+        with_numbers!(self, N => level.run(Round::<N> { x, out, numbers: PhantomData }));
+    }
+
+    /// Rounds a panel of weights: at most [`PANEL`] rows of so many inputs, in place of all that is in `out`.
+    pub fn pack(self, level: Level, rows: &[f32], inputs: usize, out: &mut [i32]) {
+        with_numbers!(self, N => level.run(Pack::<N> { rows, inputs, out, numbers: PhantomData }));
+    }
+
+    pub(super) fn weight(self, block: &[i32], lane: usize, input: usize) -> f32 {
+        with_numbers!(self, N => N::weight(block, lane, input))
+    }
+}
+
+/// 24 KiB.
+const PASS_WORDS: usize = 6 << 10;
+
+struct Round<'a, N> {
+    x: &'a [f32],
+    out: &'a mut [i32],
+    numbers: PhantomData<N>,
+}
+
+impl<N: Numbers> Kernel for Round<'_, N> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<I: Isa>(self, isa: I) {
+        let Round { x, out, .. } = self;
+        assert_eq!(out.len(), x.len().div_ceil(BLOCK) * N::INPUT, "words for every input");
+        for (x, out) in x.chunks(BLOCK).zip(out.chunks_mut(N::INPUT)) {
+            N::round(isa, x, out);
+        }
+    }
+}
+
+struct Pack<'a, N> {
+    rows: &'a [f32],
+    inputs: usize,
+    out: &'a mut [i32],
+    numbers: PhantomData<N>,
+}
+
+impl<N: Numbers> Kernel for Pack<'_, N> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<I: Isa>(self, isa: I) {
+        let Pack { rows, inputs, out, .. } = self;
+        assert!(rows.len().is_multiple_of(inputs) && rows.len() <= inputs * PANEL);
+        assert_eq!(out.len(), inputs.div_ceil(BLOCK) * N::WEIGHT, "a panel of words");
+        for lane in 0..PANEL {
+            let row = rows.get(lane * inputs..(lane + 1) * inputs).unwrap_or_default();
+            for (at, out) in out.chunks_mut(N::WEIGHT).enumerate() {
+                let to = row.len().min((at + 1) * BLOCK);
+                N::pack(isa, row.get(at * BLOCK..to).unwrap_or_default(), lane, out);
+            }
+        }
+    }
+}

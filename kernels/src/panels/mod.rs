@@ -1,0 +1,286 @@
+//! Products of inputs with weights that lie in panels of 32 outputs, once and for all, in one of several [`Form`]s: one row
+//! streams them from memory, 16 rows hardly cost more, and many run at the rate of the arithmetic. A sum has one order, so a
+//! row's result depends neither on the rows beside it nor on how many there are.
+
+mod bytes;
+mod form;
+mod halves;
+mod singles;
+mod tile;
+mod transpose;
+mod weights;
+mod wide;
+
+use std::marker::PhantomData;
+use std::ops::Range;
+
+use super::activation::{self, Activation};
+use super::lanes::{Isa, LANES, Lanes};
+use super::level::{Kernel, Level};
+use super::row;
+use bytes::Bytes;
+use form::{BLOCK, Numbers, with_numbers};
+use halves::Halves;
+use singles::Singles;
+use tile::Tile;
+use wide::Wide;
+
+pub use form::Form;
+pub use weights::Panels;
+
+/// Outputs of a panel.
+pub const PANEL: usize = 2 * LANES;
+
+/// output (+)= input · weights[inner]ᵀ for some panels of outputs of all rows; activation(that + bias) with the last inputs.
+pub struct PanelProduct<'a> {
+    /// Rows of these inputs, as [`Form::round`] writes them.
+    pub input: &'a [i32],
+    /// The weights.
+    pub weights: Panels<'a>,
+    /// The panels to compute.
+    pub panels: Range<usize>,
+    /// The inputs: from the start of a block to the end of one or the last input. The output holds the sums over those
+    /// before.
+    pub inner: Range<usize>,
+    /// One value for each of these outputs, or none at all; what is missing at the end counts as 0.
+    pub bias: &'a [f32],
+    /// What follows the bias.
+    pub activation: Option<Activation>,
+    /// Rows of [`PANEL`] values for each panel.
+    pub output: &'a mut [f32],
+}
+
+impl Level {
+    /// See [`PanelProduct`].
+    pub fn panel_product(self, product: PanelProduct) {
+        with_numbers!(product.weights.form(), N => self.run(Product::<N>(product, PhantomData)));
+    }
+}
+
+struct Product<'a, N>(PanelProduct<'a>, PhantomData<N>);
+
+impl<N: Numbers> Kernel for Product<'_, N> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<I: Isa>(self, isa: I) {
+        let PanelProduct { input, weights, panels, inner, bias, activation, output } = self.0;
+        let inner = inner.start..inner.end.next_multiple_of(BLOCK);
+        assert!(inner.start.is_multiple_of(BLOCK) && inner.end <= weights.inputs());
+        let blocks = inner.start / BLOCK..inner.end / BLOCK;
+        let (width, stride) = (blocks.len() * N::INPUT, panels.len() * PANEL);
+        let rows = input.len() / width.max(1);
+        assert_eq!(input.len(), rows * width, "rows are as wide as the weights");
+        assert_eq!(output.len(), rows * stride, "there is room for the rows");
+        for (at, panel) in panels.enumerate() {
+            for row in (0..rows).step_by(N::rows::<I>()) {
+                let height = N::rows::<I>().min(rows - row);
+                for lane in (0..PANEL).step_by(I::VECTORS * LANES) {
+                    let tile = Tile::<N> {
+                        input: &input[row * width..],
+                        input_stride: width,
+                        weights: &weights.panel(panel)
+                            [blocks.start * N::WEIGHT..blocks.end * N::WEIGHT],
+                        lane,
+                        output: &mut output[row * stride + at * PANEL + lane..],
+                        output_stride: stride,
+                        proceed: blocks.start > 0,
+                        ahead: row == 0,
+                        numbers: PhantomData,
+                    };
+                    tile.run_height(isa, height);
+                }
+            }
+            if inner.end == weights.inputs() {
+                let bias = bias.get(at * PANEL..).unwrap_or_default();
+                for row in 0..rows {
+                    let values = &mut output[row * stride + at * PANEL..][..PANEL];
+                    finish(isa, bias, activation, values);
+                }
+            }
+        }
+    }
+}
+
+#[inline(always)]
+fn finish<I: Isa>(isa: I, bias: &[f32], activation: Option<Activation>, values: &mut [f32]) {
+    for (at, values) in values.chunks_mut(LANES).enumerate() {
+        let bias = bias.get(at * LANES..).unwrap_or_default();
+        let mut value = row::load(isa, values, 0.0).add(row::load(isa, bias, 0.0));
+        if let Some(kind) = activation {
+            value = activation::apply(isa, kind, value);
+        }
+        row::store(value, values);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use half::{bf16, f16};
+
+    use super::*;
+    use crate::agreement::value;
+
+    struct Problem {
+        form: Form,
+        sizes: [usize; 2],
+        weights: Vec<f32>,
+        words: Vec<i32>,
+        x: Vec<f32>,
+    }
+
+    impl Problem {
+        fn new(form: Form, level: Level, rows: usize, sizes: [usize; 2]) -> Self {
+            let weights: Vec<f32> = (0..sizes[0] * sizes[1]).map(|i| value(3 * i)).collect();
+            let mut problem = Self { form, sizes, weights, words: Vec::new(), x: Vec::new() };
+            problem.pack(level);
+            problem.x = (0..rows * sizes[1]).map(|i| 2.0 * value(i)).collect();
+            problem
+        }
+
+        fn pack(&mut self, level: Level) {
+            let [outputs, inputs] = self.sizes;
+            self.words = vec![0; self.form.weight_words([outputs, inputs])];
+            let panel = self.form.weight_words([PANEL, inputs]);
+            let rows = self.weights.chunks(PANEL * inputs);
+            for (words, rows) in self.words.chunks_mut(panel).zip(rows) {
+                self.form.pack(level, rows, inputs, words);
+            }
+        }
+
+        fn weights(&self) -> Panels<'_> {
+            Panels::new(self.form, &self.words, self.sizes)
+        }
+
+        fn run(&self, level: Level, x: &[f32], bias: &[f32], panels: Range<usize>) -> Vec<f32> {
+            self.run_in(self.sizes[1], level, x, bias, panels)
+        }
+
+        /// In passes of so many inputs.
+        fn run_in(
+            &self,
+            pass: usize,
+            level: Level,
+            x: &[f32],
+            bias: &[f32],
+            panels: Range<usize>,
+        ) -> Vec<f32> {
+            let (form, inputs) = (self.form, self.sizes[1]);
+            let rows = x.len() / inputs;
+            let mut output = vec![f32::NAN; rows * panels.len() * PANEL];
+            for from in (0..inputs).step_by(pass) {
+                let inner = from..inputs.min(from + pass);
+                let words = form.input_words(inner.len());
+                let mut input = vec![0; rows * words];
+                for (x, input) in x.chunks(inputs).zip(input.chunks_mut(words)) {
+                    form.round(level, &x[inner.clone()], input);
+                }
+                level.panel_product(PanelProduct {
+                    input: &input,
+                    weights: self.weights(),
+                    panels: panels.clone(),
+                    inner,
+                    bias,
+                    activation: Some(Activation::Relu),
+                    output: &mut output,
+                });
+            }
+            output
+        }
+    }
+
+    /// Sizes with every remainder: of blocks, passes, panels and tiles.
+    const SIZES: [[usize; 3]; 5] =
+        [[1, 32, 32], [2, 5, 7], [13, 40, 100], [7, 70, 544], [30, 33, 1100]];
+
+    fn problems() -> impl Iterator<Item = (Form, [usize; 3])> {
+        Form::ALL.into_iter().flat_map(|form| SIZES.map(|size| (form, size)))
+    }
+
+    /// All levels give the same bits where inputs are rounded, and nearly so elsewhere.
+    #[test]
+    fn all_levels_agree_and_rows_stand_alone() {
+        for (form, [rows, outputs, inputs]) in problems() {
+            let twin = Problem::new(form, Level::PORTABLE, rows, [outputs, inputs]);
+            let panels = outputs.div_ceil(PANEL);
+            let bias: Vec<f32> = (0..outputs).map(value).collect();
+            let twins = twin.run(Level::PORTABLE, &twin.x, &bias, 0..panels);
+            for level in Level::available() {
+                let name = format!("{form:?} on {} {}", level.integer_name(), level.has_bf16());
+                let problem = Problem::new(form, level, rows, [outputs, inputs]);
+                assert_eq!(problem.words, twin.words, "{name}: weights of {outputs} × {inputs}");
+                let want = problem.run(level, &problem.x, &bias, 0..panels);
+                let bound = if matches!(form, Form::Halves | Form::Bytes) { 0.0 } else { 1e-3 };
+                let near = |(a, b): (&f32, &f32)| (a - b).abs() <= bound;
+                assert!(want.iter().zip(&twins).all(near), "{name}: {rows}, {outputs} × {inputs}");
+                let passes = problem.run_in(96, level, &problem.x, &bias, 0..panels);
+                assert_eq!(passes, want, "{name}: in passes");
+                let last = &problem.x[(rows - 1) * inputs..];
+                let alone = problem.run(level, last, &bias, 0..panels);
+                assert_eq!(alone, want[(rows - 1) * panels * PANEL..], "{name}: alone");
+                let begin = (panels - 1) * PANEL;
+                let part = problem.run(level, last, &bias[begin..], panels - 1..panels);
+                assert_eq!(part, alone[begin..], "{name}: one panel");
+            }
+        }
+    }
+
+    /// The twin multiplies what its words stand for: the nearest numbers of the form.
+    #[test]
+    fn products_are_those_of_the_rounded_numbers() {
+        let level = Level::PORTABLE;
+        for (form, [rows, outputs, inputs]) in problems() {
+            let problem = Problem::new(form, level, rows, [outputs, inputs]);
+            let x: Vec<f32> = match form {
+                Form::F16 | Form::Bf16 => problem.x.clone(),
+                _ => problem.x.chunks(inputs).flat_map(|x| rounded(form, x)).collect(),
+            };
+            let stride = outputs.next_multiple_of(PANEL);
+            let got = problem.run(level, &problem.x, &[], 0..stride / PANEL);
+            for output in 0..outputs {
+                let mut weights = vec![0.0; inputs];
+                problem.weights().widen(output, 0, &mut weights);
+                let stored = &problem.weights[output * inputs..][..inputs];
+                assert_eq!(weights, rounded(form, stored), "{form:?}, {outputs} × {inputs}");
+                for (row, x) in x.chunks(inputs).enumerate() {
+                    let exact: f64 =
+                        x.iter().zip(&weights).map(|(x, w)| f64::from(*x) * f64::from(*w)).sum();
+                    let got = f64::from(got[row * stride + output]);
+                    let bound = 1e-4 + 2e-6 * exact.abs();
+                    assert!((got - exact.max(0.0)).abs() < bound, "{form:?}: {got}, not {exact}");
+                }
+            }
+        }
+    }
+
+    /// What a row becomes.
+    fn rounded(form: Form, x: &[f32]) -> Vec<f32> {
+        let eight_bits = |x: &[f32]| {
+            let largest = x.iter().fold(0f32, |m, x| m.max(x.abs()));
+            let (scale, factor) = (largest / 127.0, 127.0 / largest);
+            x.iter().map(|x| (x * factor).round_ties_even() * scale).collect::<Vec<_>>()
+        };
+        match form {
+            Form::F32 => x.to_vec(),
+            Form::F16 => x.iter().map(|x| f16::from_f32(*x).to_f32()).collect(),
+            Form::Bf16 | Form::Halves => x.iter().map(|x| bf16::from_f32(*x).to_f32()).collect(),
+            Form::Bytes => x.chunks(BLOCK).flat_map(eight_bits).collect(),
+        }
+    }
+
+    #[test]
+    fn zeros_and_the_largest_codes_are_exact() {
+        for (form, level) in
+            Form::ALL.into_iter().flat_map(|f| Level::available().map(move |l| (f, l)))
+        {
+            for (w, x) in [(0.0, 2.0), (3.0, 0.0), (-3.0, -2.0), (3.0, -2.0)] {
+                let mut problem = Problem::new(form, level, 1, [32, 64]);
+                problem.weights.fill(w);
+                problem.pack(level);
+                let got = problem.run(level, &[x; 64], &[], 0..1);
+                let want = f32::max(64.0 * w * x, 0.0);
+                assert!(got.iter().all(|got| (got - want).abs() < 1e-4), "{level}: {got:?}");
+            }
+        }
+    }
+}

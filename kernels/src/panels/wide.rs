@@ -1,0 +1,89 @@
+//! Inputs in f32, and weights of 16 bits that become f32 in registers, which rounds nothing.
+
+use std::marker::PhantomData;
+
+use half::{bf16, f16};
+
+use super::form::{BLOCK, Numbers};
+use super::halves::{PAIRS, Sixteen, pack_pairs, pair_of};
+use super::singles::Singles;
+use super::{LANES, PANEL};
+use crate::lanes::{Isa, Lanes, Words};
+
+/// A block of inputs: these. A block of weights: for each pair of inputs that of every output.
+#[derive(Clone, Copy)]
+pub struct Wide<T>(PhantomData<T>);
+
+/// Numbers whose pairs are widened in registers.
+pub trait Widen: Sixteen {
+    /// The first ones of sixteen pairs, and the second ones.
+    fn widen<W: Words>(pairs: W) -> [W::F32; 2];
+}
+
+impl Widen for bf16 {
+    #[inline(always)]
+    fn widen<W: Words>(pairs: W) -> [W::F32; 2] {
+        pairs.widen_bf16()
+    }
+}
+
+impl Widen for f16 {
+    #[inline(always)]
+    fn widen<W: Words>(pairs: W) -> [W::F32; 2] {
+        pairs.widen_f16()
+    }
+}
+
+impl<T: Widen> Numbers for Wide<T> {
+    const INPUT: usize = BLOCK;
+    const WEIGHT: usize = PANEL * PAIRS;
+
+    /// Fewer where registers are few, as columns take two for each.
+    fn rows<I: Isa>() -> usize {
+        if I::VECTORS == 1 { (I::ROWS * 2 / 3).max(1) } else { I::ROWS }
+    }
+
+    #[inline(always)]
+    fn round<I: Isa>(isa: I, x: &[f32], out: &mut [i32]) {
+        Singles::round(isa, x, out);
+    }
+
+    #[inline(always)]
+    fn pack<I: Isa>(_: I, w: &[f32], lane: usize, out: &mut [i32]) {
+        pack_pairs::<T>(w, lane, out);
+    }
+
+    fn weight(block: &[i32], lane: usize, input: usize) -> f32 {
+        pair_of::<T>(block[input / 2 * PANEL + lane])[input % 2]
+    }
+
+    #[inline(always)]
+    unsafe fn multiply<I: Isa, const R: usize, const V: usize>(
+        isa: I,
+        a: *const i32,
+        stride: usize,
+        b: *const i32,
+        lane: usize,
+        sums: &mut [[I::F32; V]; R],
+    ) {
+        let a = a.cast::<f32>();
+        for pair in 0..PAIRS {
+            // SAFETY: the caller vouches for the blocks.
+            unsafe {
+                let from = b.add(pair * PANEL + lane);
+                let mut columns = [[isa.splat(0.0); 2]; V];
+                for (v, column) in columns.iter_mut().enumerate() {
+                    *column = T::widen(isa.load_words(from.add(v * LANES)));
+                }
+                for (r, sums) in sums.iter_mut().enumerate() {
+                    for half in 0..2 {
+                        let row = isa.splat(*a.add(r * stride + 2 * pair + half));
+                        for (sum, column) in sums.iter_mut().zip(columns) {
+                            *sum = row.mul_add(column[half], *sum);
+                        }
+                    }
+                }
+            }
+        }
+    }
+}

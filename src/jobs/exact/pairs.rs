@@ -1,0 +1,175 @@
+//! Captions beside their references, as texts: what is summed.
+
+use std::collections::BTreeMap;
+
+use fgd_captions::{self as captions, Alignment, CaptionFile};
+use ndarray::Array2;
+
+use super::sums::Sources;
+use crate::jobs::JobError;
+use crate::jobs::score::{Pair, Request, refused};
+use crate::jobs::scoring::ScoreError;
+use crate::jobs::scoring::assemble::{AlignedSet, checked};
+use crate::jobs::scoring::findings::{for_record, notes_on};
+use crate::jobs::scoring::set::{EvalSet, Texts};
+use crate::jobs::scoring::slices::group;
+use crate::jobs::scoring::system::{System, stem};
+
+/// Most values of a column: each has sums of its own.
+const MOST_VALUES: usize = 100;
+
+/// Pairs of a caption and the reference of its image.
+pub struct TextPairs {
+    submission: CaptionFile,
+    references: CaptionFile,
+    alignment: Alignment,
+    /// By column, the values and the value of every pair.
+    columns: Vec<(Vec<String>, Vec<u32>)>,
+    /// Where they come from.
+    pub sources: Sources,
+}
+
+impl TextPairs {
+    /// Reads both files of a score and aligns them.
+    ///
+    /// # Errors
+    /// Files that cannot be read, captions with errors, images with several references, sides that are no captions.
+    pub fn read(request: &Request) -> Result<Self, JobError> {
+        let pair = Pair::open(request)?;
+        let references_path = &request.references.path;
+        let inputs = vec![
+            pair.submission.input("submission", &stem(&request.submission), &request.submission)?,
+            pair.references.input("references", &stem(references_path), references_path)?,
+        ];
+        let references_sha256 = pair.references.references_sha256(&inputs[1]);
+        let notes = notes_on(&pair.references);
+        let (System::Captions(submission), System::Captions(references)) =
+            (pair.submission, pair.references)
+        else {
+            return Err(JobError::usage(
+                "--exact needs captions on both sides: the groups of images that errors are measured by go by their ids; `fgd moments \
+                 --exact` sums embeddings",
+            ));
+        };
+        let mut alignment = captions::align(&submission, &references);
+        let found = std::mem::take(&mut alignment.findings);
+        let mut findings = checked(&submission, found).map_err(|error| refused(error, request))?;
+        findings.extend(captions::equals_references(&submission, &references, Some(&alignment)));
+        let several = alignment.ids.iter().zip(&alignment.references).find(|(_, of)| of.len() > 1);
+        if let Some((id, of)) = several {
+            return Err(JobError::usage(format!(
+                "{}: image {id} has {} references, and --exact sums one for each image; keep one of them, or score without --exact",
+                references_path.display(),
+                of.len()
+            )));
+        }
+        let mut findings = for_record(&findings, "submission");
+        findings.extend(notes);
+        let slice = request.measuring.slice.clone();
+        let columns = columns(&submission, &references, &alignment, request)?;
+        let hide_references = request.hide_references;
+        let sources = Sources { inputs, references_sha256, findings, slice, hide_references };
+        Ok(Self { submission, references, alignment, columns, sources })
+    }
+
+    /// Number of pairs.
+    pub fn len(&self) -> usize {
+        self.alignment.ids.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The image of a pair.
+    pub fn id(&self, pair: usize) -> &str {
+        &self.alignment.ids[pair]
+    }
+
+    /// The caption that is scored.
+    pub fn candidate(&self, pair: usize) -> &str {
+        &self.submission.captions[self.alignment.candidate[pair]].text
+    }
+
+    /// Its reference.
+    pub fn reference(&self, pair: usize) -> &str {
+        &self.references.captions[self.alignment.references[pair][0]].text
+    }
+
+    /// The value of a pair in every column that the score is sliced by.
+    pub fn values(&self, pair: usize) -> impl Iterator<Item = &str> {
+        self.columns.iter().map(move |(values, of)| values[of[pair] as usize].as_str())
+    }
+
+    /// The places in `pairs` of those that have the same values.
+    pub fn by_values(&self, pairs: &[usize]) -> BTreeMap<Vec<String>, Vec<usize>> {
+        let mut places: BTreeMap<Vec<String>, Vec<usize>> = BTreeMap::new();
+        for (place, &pair) in pairs.iter().enumerate() {
+            let values = self.values(pair).map(str::to_owned).collect();
+            places.entry(values).or_default().push(place);
+        }
+        places
+    }
+}
+
+/// The values of the columns that the score is sliced by.
+fn columns(
+    submission: &CaptionFile,
+    references: &CaptionFile,
+    alignment: &Alignment,
+    request: &Request,
+) -> Result<Vec<(Vec<String>, Vec<u32>)>, JobError> {
+    if request.measuring.slice.is_empty() {
+        return Ok(Vec::new());
+    }
+    let aligned = without_embeddings(submission, references, alignment);
+    let column = |name: &String| {
+        let grouping = group(&aligned, submission, references, name)
+            .map_err(|error| refused(ScoreError::Mismatch(error.to_string()), request))?;
+        if grouping.groups.len() > MOST_VALUES {
+            return Err(JobError::usage(format!(
+                "--slice {name}: {} values, and --exact keeps sums for at most {MOST_VALUES}; group them first",
+                grouping.groups.len()
+            )));
+        }
+        let mut of = vec![0; alignment.ids.len()];
+        for (value, members) in grouping.groups.values().enumerate() {
+            members.iter().for_each(|&pair| of[pair] = value as u32);
+        }
+        Ok((grouping.groups.into_keys().collect(), of))
+    };
+    request.measuring.slice.iter().map(column).collect()
+}
+
+/// The evaluation set as far as its texts go.
+fn without_embeddings(
+    submission: &CaptionFile,
+    references: &CaptionFile,
+    alignment: &Alignment,
+) -> AlignedSet {
+    let n = alignment.ids.len();
+    let reference_rows: Vec<usize> = alignment.references.iter().map(|rows| rows[0]).collect();
+    let candidates = alignment.candidate.iter().map(|&at| &submission.captions[at]);
+    AlignedSet {
+        set: EvalSet {
+            candidates: Array2::zeros((n, 0)),
+            references: Array2::zeros((n, 0)),
+            image_of: Some((0..n).collect()),
+            units: None,
+            population: None,
+            texts: Some(Texts {
+                ids: alignment.ids.clone(),
+                ids_are_text: submission.ids_are_text,
+                rows: candidates.clone().map(|caption| caption.row).collect(),
+                candidates: candidates.map(|caption| caption.text.clone()).collect(),
+                references: (reference_rows.iter())
+                    .map(|&at| references.captions[at].text.clone())
+                    .collect(),
+            }),
+        },
+        findings: Vec::new(),
+        candidate_rows: alignment.candidate.clone(),
+        reference_rows,
+    }
+}

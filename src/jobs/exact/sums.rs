@@ -1,0 +1,120 @@
+//! From sums to a record, wherever they were made.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use fgd_metrics::pair_sums::SlicedSums;
+use fgd_record::{EncoderInfo, Finding, Host, Input, Record, Results};
+use serde::{Deserialize, Serialize};
+
+use super::results::results;
+use crate::host;
+use crate::jobs::options::{Encoding, Measuring};
+use crate::jobs::provenance::{self, Origin};
+use crate::jobs::{JobError, Session};
+
+/// Where pairs come from: what a record says of them beside their numbers.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Sources {
+    /// Submission and references.
+    pub inputs: Vec<Input>,
+    /// Hash over ids and texts of the references.
+    pub references_sha256: String,
+    /// What the linter found.
+    pub findings: Vec<Finding>,
+    /// Columns that the score is sliced by.
+    pub slice: Vec<String>,
+    /// Whether the record is to show no texts of references.
+    pub hide_references: bool,
+}
+
+/// What is asked about sums that `fgd-cluster` made.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Request {
+    /// The folder of `fgd prepare` that was summed.
+    pub buckets: PathBuf,
+    /// The sums.
+    pub sums: PathBuf,
+    /// How captions were embedded.
+    #[serde(default)]
+    pub encoding: Encoding,
+    /// Images of the finite set that the score is to speak for.
+    #[serde(default)]
+    pub population: Option<u64>,
+}
+
+/// Makes the record of sums.
+///
+/// # Errors
+/// Files that cannot be read or do not belong together, an encoder that cannot be had.
+pub fn run(request: &Request, session: &mut Session) -> Result<Record, JobError> {
+    let (start, host) = (Instant::now(), host::describe());
+    let manifest = super::buckets::Manifest::read(&request.buckets)?;
+    let sums = read(&request.sums)?;
+    let encoder = provenance::encoder_info(session.embedder(&request.encoding)?);
+    if (sums.whole.n(), sums.whole.dim()) != (manifest.pairs, encoder.dim) {
+        return Err(JobError::usage(format!(
+            "{}: sums of {} pairs in {} dimensions; {} holds {} pairs and the encoder has {} dimensions",
+            request.sums.display(),
+            sums.whole.n(),
+            sums.whole.dim(),
+            request.buckets.display(),
+            manifest.pairs,
+            encoder.dim
+        )));
+    }
+    let measuring = Measuring {
+        slice: manifest.sources.slice.clone(),
+        population: request.population,
+        ..Measuring::default()
+    };
+    let read = start.elapsed().as_secs_f64();
+    record(manifest.sources, &sums, Some(encoder), &measuring, host, [read, read, 0.0])
+}
+
+fn read(path: &Path) -> Result<SlicedSums, JobError> {
+    let place = |error: &dyn std::fmt::Display| {
+        JobError::Failed(format!("{}: {error}", path.display()).into())
+    };
+    let bytes = std::fs::read(path).map_err(|error| place(&error))?;
+    SlicedSums::from_bytes(&bytes).map_err(|error| place(&error))
+}
+
+/// The record of sums; `seconds` in all, for reading and for embedding.
+pub(super) fn record(
+    sources: Sources,
+    sums: &SlicedSums,
+    encoder: Option<EncoderInfo>,
+    measuring: &Measuring,
+    host: Host,
+    [total, read, embed]: [f64; 3],
+) -> Result<Record, JobError> {
+    let results = results(sums, &sources.slice, measuring.population)?;
+    let mut settings = measuring.settings();
+    settings.insert("unpaired".to_owned(), false.into());
+    settings.insert("exact".to_owned(), true.into());
+    let mut record = provenance::record(
+        Origin {
+            host,
+            comparability: provenance::comparability(encoder.as_ref(), sources.references_sha256),
+            encoder,
+            checkpoint: None,
+            inputs: sources.inputs,
+            settings,
+            findings: sources.findings,
+            timings: BTreeMap::from([
+                ("read".to_owned(), read),
+                ("embed".to_owned(), embed),
+                ("score".to_owned(), total - read - embed),
+                ("total".to_owned(), total),
+            ]),
+        },
+        Results::Score(Box::new(results)),
+    );
+    if sources.hide_references {
+        record.hide_references();
+    }
+    Ok(record)
+}
