@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use program::{Place, fixture, json, stderr};
+use program::{Place, fixture, json, stderr, stdout};
 
 const SCENES: [(&str, [u8; 3]); 6] = [
     ("a red car in the street", [220, 30, 30]),
@@ -239,6 +239,7 @@ fn what_can_not_be_trained_is_refused_before_the_work() {
         (&["--epochs", "0"], "epochs"),
         (&["--save-every", "0"], "at least 1"),
         (&["--dtype", "bf16"], "--dtype"),
+        (&["--device", "tpu"], "give cpu or cuda:N"),
     ] {
         let said = fail(train(&place, "run", more));
         assert!(said.contains(expected), "{more:?}: {said}");
@@ -471,6 +472,38 @@ fn drawing_raises_the_reward_on_images_that_nothing_has_seen() {
 }
 
 #[test]
+fn losses_are_told_by_where_captions_come_from() {
+    let place = Place::new();
+    let path = pictures(&place, "train.csv", 0, 6);
+    pictures(&place, "validation.csv", 6, 8);
+    features(&place).assert().success();
+    let text = std::fs::read_to_string(&path).unwrap();
+    let sourced = text.lines().enumerate().map(|(at, line)| match at {
+        0 => format!("{line},source\n"),
+        at if at % 3 == 0 => format!("{line},chosen by us\n"),
+        _ => format!("{line},\n"),
+    });
+    std::fs::write(&path, sourced.collect::<String>()).unwrap();
+    let output = train(&place, "run", &["--max-steps=2", "--batch-size=6"]).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let lines = metrics(&place.path("run"));
+    let step = lines.iter().find(|line| line["step"] == 1).unwrap();
+    let by_source = step["train/loss_by_source"].as_object().unwrap();
+    let losses: Vec<f64> = by_source.values().map(|loss| loss.as_f64().unwrap()).collect();
+    assert_eq!(by_source.keys().collect::<Vec<_>>(), ["chosen by us", "real"]);
+    // The step has every caption once, so that the loss lies between.
+    let loss = step["train/loss"].as_f64().unwrap();
+    assert!((loss - losses[0]) * (loss - losses[1]) < 0.0, "{step}");
+    let record = std::fs::read_to_string(place.path("run/record.json")).unwrap();
+    let record: Value = serde_json::from_str(&record).unwrap();
+    schema::assert_holds(&record);
+    assert_eq!(record["results"]["curve"][0]["sources"], step["train/loss_by_source"]);
+    let events = std::fs::read(place.path("run/tensorboard/events.out.tfevents.0000000000.fgd"));
+    let tag = b"train/loss_by_source/chosen_by_us";
+    assert!(events.unwrap().windows(tag.len()).any(|window| window == tag));
+}
+
+#[test]
 fn what_is_left_out_of_the_captions_has_a_reason() {
     let place = Place::new();
     let write = |name: &str, text: &str| std::fs::write(place.path(name), text).unwrap();
@@ -494,8 +527,15 @@ fn what_is_left_out_of_the_captions_has_a_reason() {
         curate
     };
     let synthetic = place.path("synthetic.csv").display().to_string();
-    let said = stderr(curate(&["--synthetic", &synthetic]).assert().success().get_output());
-    assert!(said.contains("7 captions stay (1 model, 4 real, 2 synthetic), 4 go"), "{said}");
+    let page = place.path("page.html").display().to_string();
+    let mut reported = curate(&["--synthetic", &synthetic, "--report", &page]);
+    let said = stdout(reported.assert().success().get_output());
+    assert!(said.contains("7 of 11 captions stay (1 model, 4 real, 2 synthetic), 4 go"), "{said}");
+    assert!(
+        said.contains("Why captions go") && said.contains("the image has it already"),
+        "{said}"
+    );
+    assert!(std::fs::read_to_string(&page).unwrap().contains("Why captions go"));
     let read = |name: &str| std::fs::read_to_string(place.path(name)).unwrap();
     assert!(
         read("out.csv").starts_with("image_id,caption,source\n1.jpg,a red car,real\n"),
@@ -519,6 +559,13 @@ fn what_is_left_out_of_the_captions_has_a_reason() {
             "{row}: {reasons}"
         );
     }
+
+    let record = json(curate(&["--synthetic", &synthetic]).args(["--format", "json"]));
+    schema::assert_holds(&record);
+    let rules = record["results"]["dropped"].as_array().unwrap().iter();
+    let counts: Vec<u64> = rules.map(|rule| rule["captions"].as_u64().unwrap()).collect();
+    assert_eq!(counts, [1, 1, 0, 2]);
+    assert_eq!(record["inputs"].as_array().unwrap().len(), 3);
 
     // The one of four real captions that is least like the model's goes, and the best synthetic ones stay.
     let (model, encoder) =

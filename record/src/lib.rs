@@ -35,6 +35,7 @@ mod bench;
 mod caption;
 mod captions;
 mod compare;
+mod curate;
 pub mod json;
 mod leaderboard;
 mod measure;
@@ -60,6 +61,7 @@ pub use captions::{CaptionNumbers, CaptionTable, PRIVATE, PUBLIC, SPLIT, SystemC
 pub use compare::{
     CompareResults, Contrast, ContrastCaption, Difference, DifferenceSlice, Gate, System,
 };
+pub use curate::{CurateExample, CurateResults, CurateRule, CurateSource};
 pub use leaderboard::{LeaderboardResults, Rejected, Split, Standing};
 pub use measure::{Mark, Measure, SetMeasure};
 pub use nightly::{
@@ -140,6 +142,8 @@ pub enum Results {
     Nightly(Box<NightlyResults>),
     /// `fgd train`: an adapter's fine-tuning.
     Train(Box<TrainResults>),
+    /// `fgd curate`: what to train on.
+    Curate(Box<CurateResults>),
 }
 
 impl Results {
@@ -155,6 +159,7 @@ impl Results {
             Results::Bench(_) => "bench",
             Results::Nightly(_) => "nightly",
             Results::Train(_) => "train",
+            Results::Curate(_) => "curate",
         }
     }
 }

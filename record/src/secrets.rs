@@ -34,6 +34,8 @@ impl Record {
             Results::Train(results) => {
                 results.examples.iter_mut().for_each(|example| example.reference.clear());
             }
+            // What people wrote of images to learn from is a reference as well.
+            Results::Curate(results) => results.examples.clear(),
             Results::Agreement(_)
             | Results::Caption(_)
             | Results::Bench(_)

@@ -57,12 +57,15 @@ pub struct TrainResults {
 }
 
 /// One step, or the mean of some.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct TrainPoint {
     /// The step, or the last of them; from 1.
     pub step: u64,
     /// Mean loss of its tokens.
     pub loss: f64,
+    /// Mean loss of the tokens of the captions of each source, if not all are real.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub sources: BTreeMap<String, f64>,
     /// Norm of its gradient before clipping.
     pub grad_norm: f64,
     /// Its rate.

@@ -4,7 +4,8 @@ use std::path::PathBuf;
 
 use super::encoder::EncoderArgs;
 use super::exit::Exit;
-use super::files::CaptionArgs;
+use super::files::{CaptionArgs, FormatArgs, ReportArgs};
+use super::findings;
 use super::output::{Output, Sink};
 use crate::jobs::Session;
 use crate::jobs::curate::{self, Request};
@@ -43,12 +44,15 @@ pub struct Args {
     encoder: EncoderArgs,
     #[command(flatten)]
     reading: CaptionArgs,
+    #[command(flatten)]
+    result: FormatArgs,
+    #[command(flatten)]
+    report: ReportArgs,
 }
 
 /// Runs `fgd curate`.
 pub fn run(args: Args, output: &Output, session: &mut Session) -> anyhow::Result<Exit> {
-    let sink = Sink::open(Some(&args.output))?;
-    let list = args.dropped.as_deref().map(|path| Sink::open(Some(path))).transpose()?;
+    args.report.prepare()?;
     let request = Request {
         captions: args.captions,
         synthetic: args.synthetic,
@@ -57,26 +61,15 @@ pub fn run(args: Args, output: &Output, session: &mut Session) -> anyhow::Result
         beside: args.beside,
         drop_percent: args.drop_percent,
         max_synthetic: args.max_synthetic,
+        output: args.output,
+        dropped: args.dropped,
         reading: args.reading.options(),
         encoding: args.encoder.encoding(),
     };
-    let curated = curate::run(&request, session)?;
-    sink.write(&curated.captions_csv()?)?;
-    if let Some(list) = list {
-        list.write(&curated.dropped_csv()?)?;
-    }
-    let kept = curated.by_source().into_iter().map(|(source, count)| format!("{count} {source}"));
-    output.say(format!(
-        "{} captions stay ({}), {} go",
-        curated.kept.len(),
-        kept.collect::<Vec<_>>().join(", "),
-        curated.dropped.len()
-    ));
-    if curated.unjudged > 0 {
-        output.say(format!(
-            "{} captions stay unjudged: the model says nothing of their images",
-            curated.unjudged
-        ));
-    }
+    let record = curate::run(&request, session)?;
+    let text = args.result.render(&record, output.color(), output);
+    Sink::Stdout.write(text.as_bytes())?;
+    args.report.write(std::slice::from_ref(&record), output)?;
+    findings::print_of(&record, args.result.is_on_screen(), output);
     Ok(Exit::Success)
 }

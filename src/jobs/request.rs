@@ -7,7 +7,8 @@ use fgd_record::Record;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    JobError, Session, agreement, bench, caption, compare, exact, leaderboard, score, select, train,
+    JobError, Session, agreement, bench, caption, compare, curate, exact, leaderboard, score,
+    select, train,
 };
 
 /// A job and what it is asked.
@@ -30,6 +31,8 @@ pub enum Request {
     Select(select::Request),
     /// How fast is it?
     Bench(bench::Request),
+    /// What to train on.
+    Curate(curate::Request),
     /// Captions to an adapter.
     Train(Box<train::Request>),
 }
@@ -49,6 +52,7 @@ impl Request {
             Self::Caption(request) => caption::run(request, session),
             Self::Select(request) => select::run(request, session),
             Self::Bench(request) => bench::run(request, session),
+            Self::Curate(request) => curate::run(request, session),
             Self::Train(request) => train::run(request, session),
         }
     }

@@ -52,6 +52,13 @@ pub struct Kept {
     mixed: Vec<f32>,
 }
 
+impl Kept {
+    /// How many numbers it holds.
+    pub fn size(&self) -> usize {
+        [&self.normed, &self.q, &self.k, &self.v, &self.mixed].map(Vec::len).iter().sum()
+    }
+}
+
 impl Attention {
     /// Up to the mixed values.
     pub fn mix(&self, pass: Pass, Scene { x, source, sight }: Scene) -> Result<Kept> {

@@ -26,15 +26,16 @@ pub struct Rows {
     pub batches: f64,
 }
 
-/// Multiply-adds of T5's frozen layers, by the formulas of its shapes; 2 operations each, once forward, once again and once back.
-/// The factors' products go forward twice and back with two products for each of theirs.
-pub fn estimate(model: &Model, text: &T5Config, lora: &LoraConfig, rows: Rows) -> Cost {
+/// Multiply-adds of T5's frozen layers, by the formulas of its shapes; 2 operations each, once forward, once again where a block finds
+/// no room among `room` bytes, and once back. The factors' products go forward likewise, and back with three for each of theirs.
+pub fn estimate(model: &Model, text: &T5Config, lora: &LoraConfig, rows: Rows, room: f64) -> Cost {
     let (d, inner, wide) = (text.d_model as f64, text.inner_dim() as f64, text.d_ff as f64);
     let feed_forward = d * wide * if text.is_gated() { 3.0 } else { 2.0 };
     let (encoder, decoder) = (text.num_layers as f64, text.num_decoder_layers() as f64);
     let in_encoder = encoder * (4.0 * d * inner + feed_forward) + decoder * 2.0 * d * inner;
-    let in_decoder = decoder * (6.0 * d * inner + feed_forward) + d * text.vocab_size as f64;
+    let in_decoder = decoder * (6.0 * d * inner + feed_forward);
     let frozen = rows.encoder * in_encoder + rows.decoder * in_decoder;
+    let head = rows.decoder * d * text.vocab_size as f64;
     let factors: f64 = model
         .modules()
         .iter()
@@ -48,13 +49,24 @@ pub fn estimate(model: &Model, text: &T5Config, lora: &LoraConfig, rows: Rows) -
         .sum();
     let numbers: f64 =
         model.modules().iter().map(|m| (lora.r * (m.inputs + m.outputs)) as f64).sum();
+    // What a block makes beside its result: norms, projections, mixed values, the wide layer.
+    let wides = wide * if text.is_gated() { 2.0 } else { 1.0 };
+    let of_encoder = rows.encoder * encoder * (3.0 * d + 4.0 * inner + wides);
+    let of_decoder = rows.decoder * decoder * (5.0 * d + 6.0 * inner + wides);
+    let across = rows.encoder * decoder * 2.0 * inner;
+    let whole = 4.0 * (of_encoder + of_decoder + across);
+    let kept = whole.min(room);
+    let again = 1.0 - kept / whole;
     let blocks = rows.encoder * encoder + rows.decoder * decoder;
     // One block on the way back: norm, projections, their gradients, the wide layer three times.
     let one = rows.encoder.max(rows.decoder) * (8.0 * d + 8.0 * inner + 5.0 * wide);
     let logits = rows.decoder.min(256.0) * text.vocab_size as f64;
     Cost {
-        step_flop: rows.batches * 2.0 * (3.0 * frozen + 5.0 * factors),
+        step_flop: rows.batches
+            * 2.0
+            * ((2.0 + again) * frozen + 2.0 * head + (4.0 + again) * factors),
         factors_bytes: 16.0 * numbers,
-        rows_bytes: 4.0 * (blocks * d + one + logits + 3.0 * (rows.encoder + rows.decoder) * d),
+        rows_bytes: kept
+            + 4.0 * (blocks * d + one + logits + 3.0 * (rows.encoder + rows.decoder) * d),
     }
 }

@@ -21,6 +21,8 @@ pub struct Caption {
     pub image: usize,
     /// Its tokens, the last one `</s>`.
     pub labels: Vec<u32>,
+    /// Place of where it comes from.
+    pub source: usize,
 }
 
 /// What is trained on, or judged by.
@@ -30,6 +32,8 @@ pub struct Data {
     pub images: Vec<KeptImage>,
     /// The captions; every image has one.
     pub captions: Vec<Caption>,
+    /// Where captions come from; decides nothing.
+    pub sources: Vec<String>,
 }
 
 impl Data {

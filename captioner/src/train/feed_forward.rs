@@ -30,6 +30,13 @@ pub struct Kept {
     gate: Option<Vec<f32>>,
 }
 
+impl Kept {
+    /// How many numbers it holds.
+    pub fn size(&self) -> usize {
+        self.normed.len() + self.inner.len() + self.gate.as_ref().map_or(0, Vec::len)
+    }
+}
+
 impl FeedForward {
     /// Up to what the activation is taken of.
     pub fn widen(&self, pass: Pass, x: Rows) -> Result<Kept> {

@@ -27,6 +27,8 @@ pub struct Model<'a> {
     decoder: Stack,
     head: Head,
     modules: Vec<Module>,
+    /// Numbers of blocks that may be kept whole on the way there.
+    room: usize,
 }
 
 /// What a pass forward and back gives beside the gradients of the factors.
@@ -132,7 +134,12 @@ impl<'a> Model<'a> {
                 config.targets
             )));
         }
-        Ok(Self { t5, encoder, decoder, head, modules })
+        Ok(Self { t5, encoder, decoder, head, modules, room: 0 })
+    }
+
+    /// Lets this many bytes hold blocks that would be computed again on the way back; none at first.
+    pub fn keep(&mut self, bytes: usize) {
+        self.room = bytes / size_of::<f32>();
     }
 
     /// The layers that have factors, in the order of [`super::Lora`].
@@ -145,7 +152,7 @@ impl<'a> Model<'a> {
     /// # Errors
     /// A token that the vocabulary does not have.
     pub fn losses(&self, pass: Pass, batch: &Batch) -> Result<Vec<f32>> {
-        let forward = self.forward(pass, batch)?;
+        let forward = self.forward(pass, batch, 0)?;
         self.head.losses(pass, &forward.hidden, &labels(batch, &[]))
     }
 
@@ -161,7 +168,7 @@ impl<'a> Model<'a> {
         gradients: &mut Gradients,
     ) -> Result<Passed> {
         let Forward { encoded, encoder, mut hidden, decoder, biases } =
-            self.forward(pass, batch)?;
+            self.forward(pass, batch, self.room)?;
         let losses = self.head.gradient(pass, &mut hidden, &labels(batch, weights), gradients)?;
         let mut dencoded = vec![0.0; encoded.len()];
         let around = decoder_surroundings(batch, &encoded, &biases[1]);
@@ -171,17 +178,18 @@ impl<'a> Model<'a> {
         Ok(Passed { losses, input })
     }
 
-    fn forward(&self, pass: Pass, batch: &Batch) -> Result<Forward> {
+    fn forward(&self, pass: Pass, batch: &Batch, mut room: usize) -> Result<Forward> {
         let biases = [
             bias(&self.t5.encoder.position, &batch.encoder)?,
             bias(&self.t5.decoder.position, &batch.decoder)?,
         ];
         let around = encoder_surroundings(batch, &biases[0]);
-        let (encoded, encoder) = self.encoder.forward(pass, batch.embedded.clone(), around)?;
+        let (encoded, encoder) =
+            self.encoder.forward(pass, batch.embedded.clone(), around, &mut room)?;
         self.check(&batch.labels)?;
         let embedded = on_host(&self.t5.shared.forward(&batch.ids)?)?;
         let around = decoder_surroundings(batch, &encoded, &biases[1]);
-        let (hidden, decoder) = self.decoder.forward(pass, embedded, around)?;
+        let (hidden, decoder) = self.decoder.forward(pass, embedded, around, &mut room)?;
         Ok(Forward { encoded, encoder, hidden, decoder, biases })
     }
 

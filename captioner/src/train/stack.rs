@@ -1,5 +1,5 @@
-//! T5's encoder and decoder as training sees them: going forward every block keeps its input only, going back it is computed
-//! again from there (Chen et al. 2016, arXiv:1604.06174).
+//! T5's encoder and decoder as training sees them: going forward every block keeps its input, going back it is computed again from
+//! there (Chen et al. 2016, arXiv:1604.06174), but for the blocks that there was room to keep whole. The bits are the same.
 
 use super::attention::{self, Attention, Rows, Scene, Sight};
 use super::feed_forward::{self, FeedForward};
@@ -46,18 +46,26 @@ impl<'a> Surroundings<'a> {
     }
 }
 
-/// What going forward keeps: the input of every block, and of the last norm.
+/// What going forward keeps: the input of every block, the block itself where there was room, and the input of the last norm.
 pub struct Trace {
-    inputs: Vec<Vec<f32>>,
+    blocks: Vec<(Vec<f32>, Option<Kept>)>,
     last: Vec<f32>,
 }
 
-/// What a block keeps while it is gone back through.
+/// What a block needs to be gone back through.
 struct Kept {
     attention: attention::Kept,
     attended: Vec<f32>,
     cross: Option<(attention::Kept, Vec<f32>)>,
     feed_forward: feed_forward::Kept,
+}
+
+impl Kept {
+    /// How many numbers it holds.
+    fn size(&self) -> usize {
+        let cross = self.cross.as_ref().map_or(0, |(kept, crossed)| kept.size() + crossed.len());
+        self.attention.size() + self.attended.len() + cross + self.feed_forward.size()
+    }
 }
 
 impl Block {
@@ -78,23 +86,24 @@ impl Block {
         Ok(Kept { attention: kept, attended, cross, feed_forward })
     }
 
-    fn forward(&self, pass: Pass, x: &[f32], around: Surroundings) -> Result<Vec<f32>> {
+    fn forward(&self, pass: Pass, x: &[f32], around: Surroundings) -> Result<(Vec<f32>, Kept)> {
         let kept = self.keep(pass, x, around)?;
         let before = kept.cross.as_ref().map_or(&kept.attended, |(_, crossed)| crossed);
         let rows = Rows { values: before, keys: around.keys };
-        self.feed_forward.finish(pass, rows, &kept.feed_forward)
+        let y = self.feed_forward.finish(pass, rows, &kept.feed_forward)?;
+        Ok((y, kept))
     }
 
     fn backward(
         &self,
         pass: Pass,
-        x: &[f32],
+        (x, kept): (&[f32], Option<Kept>),
         around: Surroundings,
         dy: &mut [f32],
         dsource: &mut [f32],
         gradients: &mut Gradients,
     ) -> Result<()> {
-        let kept = self.keep(pass, x, around)?;
+        let kept = kept.map_or_else(|| self.keep(pass, x, around), Ok)?;
         let rows = |values| Rows { values, keys: around.keys };
         let before = kept.cross.as_ref().map_or(&kept.attended, |(_, crossed)| crossed);
         self.feed_forward.backward(pass, rows(before), &kept.feed_forward, dy, gradients)?;
@@ -108,22 +117,25 @@ impl Block {
 }
 
 impl Stack {
-    /// x [rows, d_model] → the normed result and what the way back needs.
+    /// x [rows, d_model] → the normed result and what the way back needs; whole blocks are kept as far as they fit into `room`, in numbers.
     pub fn forward(
         &self,
         pass: Pass,
         mut x: Vec<f32>,
         around: Surroundings,
+        room: &mut usize,
     ) -> Result<(Vec<f32>, Trace)> {
         pass.hidden.rows(self.site, around.keys, &mut x);
-        let mut inputs = Vec::with_capacity(self.blocks.len());
+        let mut blocks = Vec::with_capacity(self.blocks.len());
         for block in &self.blocks {
-            let y = block.forward(pass, &x, around)?;
-            inputs.push(std::mem::replace(&mut x, y));
+            let (y, kept) = block.forward(pass, &x, around)?;
+            let left = room.checked_sub(kept.size());
+            *room = left.unwrap_or(*room);
+            blocks.push((std::mem::replace(&mut x, y), left.map(|_| kept)));
         }
         let mut y = self.final_norm.forward(&x);
         pass.hidden.rows(self.site + 1, around.keys, &mut y);
-        Ok((y, Trace { inputs, last: x }))
+        Ok((y, Trace { blocks, last: x }))
     }
 
     /// The gradient of x for that of the result; that of the encoder's result is added to `dsource`.
@@ -141,8 +153,8 @@ impl Stack {
         self.final_norm.backward(&trace.last, &dy, &mut dx);
         drop(dy);
         // Every input is let go of as soon as its block is done.
-        for (block, x) in self.blocks.iter().zip(trace.inputs).rev() {
-            block.backward(pass, &x, around, &mut dx, dsource, gradients)?;
+        for (block, (x, kept)) in self.blocks.iter().zip(trace.blocks).rev() {
+            block.backward(pass, (&x, kept), around, &mut dx, dsource, gradients)?;
         }
         pass.hidden.rows(self.site, around.keys, &mut dx);
         Ok(dx)

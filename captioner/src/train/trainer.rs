@@ -66,6 +66,8 @@ pub struct Step {
     pub tokens: usize,
     /// Mean loss of each batch.
     pub micro: Vec<f64>,
+    /// Sum of the losses of the tokens of each example of each batch, in the order in which they were given.
+    pub examples: Vec<Vec<f64>>,
 }
 
 /// A language model that learns.
@@ -108,6 +110,11 @@ impl<'a> Trainer<'a> {
     /// The language model.
     pub fn model(&self) -> &Model<'a> {
         &self.model
+    }
+
+    /// See [`Model::keep`].
+    pub fn keep(&mut self, bytes: usize) {
+        self.model.keep(bytes);
     }
 
     /// The factors.
@@ -170,7 +177,7 @@ impl<'a> Trainer<'a> {
         let step = self.step_count();
         self.gradients.clear();
         let pass = Pass { lora: &self.lora, dropout: &self.dropout, hidden: &self.hidden };
-        let (mut loss, mut means) = (0.0, Vec::with_capacity(micros.len()));
+        let (mut loss, mut means, mut examples) = (0.0, Vec::new(), Vec::new());
         for (micro, weights) in micros.iter().zip(weights) {
             let gradients = &mut self.gradients;
             let passed = self.model.gradients(pass, &micro.batch, weights, gradients)?;
@@ -182,6 +189,7 @@ impl<'a> Trainer<'a> {
             loss +=
                 weighted.map(|(loss, weight)| f64::from(*loss) * f64::from(*weight)).sum::<f64>();
             means.push(sum / passed.losses.len() as f64);
+            examples.push(by_example(&micro.batch, &passed.losses));
         }
         let norm = self.gradients.norm();
         if !norm.is_finite() {
@@ -193,7 +201,7 @@ impl<'a> Trainer<'a> {
         let rate = config.rate(step, self.steps);
         let clip = clip(norm, config.max_grad_norm);
         self.optimizer.step(config, rate, clip, self.lora.values_mut(), &self.gradients);
-        Ok(Step { step: step + 1, rate, loss, grad_norm: norm, tokens, micro: means })
+        Ok(Step { step: step + 1, rate, loss, grad_norm: norm, tokens, micro: means, examples })
     }
 
     /// Losses of the tokens of a batch without dropout, in the order of its rows.
@@ -204,6 +212,14 @@ impl<'a> Trainer<'a> {
         let off = Dropout::off();
         self.model.losses(Pass { lora: &self.lora, dropout: &off, hidden: &off }, batch)
     }
+}
+
+fn by_example(batch: &Batch, losses: &[f32]) -> Vec<f64> {
+    let mut sums = vec![0.0; batch.order.len()];
+    for (at, rows) in batch.order.iter().zip(&batch.decoder) {
+        sums[*at] = losses[rows.queries.clone()].iter().map(|loss| f64::from(*loss)).sum();
+    }
+    sums
 }
 
 fn not_finite(what: &str, step: usize, micro: &Micro) -> Error {

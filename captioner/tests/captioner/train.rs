@@ -328,6 +328,21 @@ fn steps_have_the_same_bits_for_any_number_of_threads() {
 }
 
 #[test]
+fn steps_have_the_same_bits_however_many_blocks_are_kept() {
+    let (golden, captioner) = (Golden::own(), base());
+    let steps = golden.steps(&captioner);
+    let after = |bytes: usize| {
+        let mut trainer = Trainer::new(&captioner, with_dropout(&golden), steps.len()).unwrap();
+        trainer.keep(bytes);
+        steps.iter().take(3).for_each(|step| drop(trainer.step(step).unwrap()));
+        bits(trainer.lora())
+    };
+    let none = after(0);
+    // Some of the blocks, then all of them.
+    assert!(none == after(200_000) && none == after(1 << 30));
+}
+
+#[test]
 fn a_run_goes_on_from_its_state_to_the_bit() {
     let (golden, captioner) = (Golden::own(), base());
     let steps = golden.steps(&captioner);

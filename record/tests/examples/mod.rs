@@ -6,6 +6,7 @@ mod agreement;
 mod bench;
 mod caption;
 mod compare;
+mod curate;
 mod leaderboard;
 mod nightly;
 mod score;
@@ -18,6 +19,8 @@ use serde_json::json;
 pub use agreement::agreement;
 pub use caption::caption;
 pub use compare::{compare, compare_few};
+#[allow(unused_imports)]
+pub use curate::curate;
 #[allow(unused_imports)] // each test uses its own part of the examples
 pub use leaderboard::crowded;
 pub use leaderboard::leaderboard;
@@ -47,6 +50,7 @@ pub fn all() -> Vec<(&'static str, Record)> {
         ("bench-captioner", bench::captioner()),
         ("nightly", nightly::night()),
         ("train", train()),
+        ("curate", curate()),
     ]
 }
 

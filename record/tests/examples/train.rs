@@ -9,6 +9,11 @@ pub fn train() -> Record {
         TrainPoint {
             step,
             loss: 1.4 + 1.9 * (-4.0 * t).exp(),
+            sources: [
+                ("real".to_owned(), 1.5 + 1.9 * (-4.0 * t).exp()),
+                ("synthetic".to_owned(), 1.2 + 1.9 * (-4.0 * t).exp()),
+            ]
+            .into(),
             grad_norm: 0.6 + 2.0 * (-6.0 * t).exp(),
             learning_rate: 1.5e-5 * (1.0 + (std::f64::consts::PI * t / 2.0).cos()),
         }
@@ -30,7 +35,7 @@ pub fn train() -> Record {
         captions: 21_367,
         images: 4411,
         tokens: 587_592,
-        sources: Default::default(),
+        sources: [("real".to_owned(), 14_245), ("synthetic".to_owned(), 7122)].into(),
         validation_captions: Some(3771),
         modules: 216,
         parameters: 113_246_208,

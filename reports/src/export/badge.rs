@@ -109,6 +109,9 @@ fn words(record: &Record) -> (String, String, Color) {
         Results::Train(results) => {
             ("fine-tuned".into(), counted(results.steps, "step"), Color::Plain)
         }
+        Results::Curate(results) => {
+            ("captions to train on".into(), count(results.kept), Color::Plain)
+        }
         Results::Caption(results) => {
             ("captions".into(), counted(results.captions, "image"), Color::Plain)
         }

@@ -9,6 +9,7 @@ mod bench;
 mod caption;
 mod captions;
 mod compare;
+mod curate;
 mod differences;
 mod figures;
 mod gates;

@@ -63,6 +63,10 @@ impl Kind for TrainResults {
         push("seconds_per_step", &self.seconds_per_step);
         push("tokens_per_second", &self.tokens_per_second);
         push("peak_memory_bytes", &plain(self.peak_memory_bytes.map(|bytes| bytes as f64)));
+        for (source, loss) in self.curve.last().into_iter().flat_map(|point| &point.sources) {
+            let row = Number::of(&system).within("source", source);
+            rows.push(row.measure("train_loss", &plain(*loss)));
+        }
         for point in &self.curve {
             let step = point.step.to_string();
             let row = Number::of(&system).within("step", &step);
@@ -108,6 +112,10 @@ fn figures(results: &TrainResults) -> Table {
     }
     if let Some(last) = results.curve.last() {
         row("loss at the end", Cell::significant(last.loss).strong(), "");
+        for (source, loss) in &last.sources {
+            let meaning = format!("of captions whose source is {source}");
+            row("  by source", Cell::significant(*loss), &meaning);
+        }
     }
     if let Some(best) = best(results) {
         let meaning = format!("at step {}: the adapter in best", count(best.step));
@@ -177,6 +185,11 @@ fn curves(results: &TrainResults) -> Vec<Figure> {
     };
     let step = || Axis::linear("step");
     let mut loss = vec![Series::line("training", points(|point| point.loss))];
+    for source in results.sources.keys() {
+        let points = results.curve.iter();
+        let points = points.filter_map(|p| Some((p.step as f64, *p.sources.get(source)?)));
+        loss.push(Series::line(source, points.collect()));
+    }
     let validation: Vec<(f64, f64)> =
         results.validation.iter().map(|point| (point.step as f64, point.loss)).collect();
     if !validation.is_empty() {

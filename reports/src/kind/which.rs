@@ -17,6 +17,7 @@ pub fn of(record: &Record) -> &dyn Kind {
         Results::Bench(results) => &**results,
         Results::Nightly(results) => &**results,
         Results::Train(results) => &**results,
+        Results::Curate(results) => &**results,
     }
 }
 

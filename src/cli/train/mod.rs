@@ -14,6 +14,7 @@ use super::exit::{Exit, usage};
 use super::files::{CaptionArgs, FormatArgs};
 use super::output::{Output, Sink};
 use crate::jobs::Session;
+use crate::jobs::options::Encoding;
 use crate::jobs::train::{self, EXAMPLE, Objective, Request};
 use crate::toml_file;
 use flags::{AdapterArgs, ObjectiveArgs, OptimizerArgs, TrackingArgs, WatchingArgs, set};
@@ -114,6 +115,10 @@ impl Args {
         set(&mut request.prompt, self.prompt);
         set(&mut request.learning.seed, self.seed);
         set(&mut request.dtype, self.dtype);
+        let encoding = self.encoder.encoding();
+        if encoding.device != Encoding::default().device {
+            request.device.clone_from(&encoding.device);
+        }
         request.lenient |= self.lenient;
         let reading = self.reading.options();
         if reading != Default::default() {
@@ -122,7 +127,7 @@ impl Args {
         self.objective.apply(&mut request, self.watching.max_new_tokens);
         self.adapting.apply(&mut request.learning);
         self.optimizing.apply(&mut request);
-        self.watching.apply(&mut request.watching, self.encoder.encoding());
+        self.watching.apply(&mut request.watching, encoding);
         self.tracking.apply(&mut request.tracking);
         Ok(request)
     }

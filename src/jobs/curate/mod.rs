@@ -5,24 +5,37 @@
 //! helps, replacing does not (<https://arxiv.org/abs/2307.10350>). Every caption that goes has its reason in a list.
 
 mod images;
+mod results;
+mod rules;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::time::Instant;
 
-use fgd_captions::{ReadOptions, Role, Severity, read};
+use fgd_captions::{CaptionFile, ReadOptions, Role, read};
+use fgd_record::{Comparability, Input, Record, Results};
+use fgd_store::file::Output;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
 
 use super::embedding::Embedding;
 use super::options::Encoding;
-use super::train::learnable::{REAL, SOURCE, linted, sources};
+use super::provenance::{self, Origin};
+use super::scoring::system::stem;
+use super::train::learnable::{REAL, refuse_synthetic};
 use super::validate::unreadable;
 use super::{JobError, Session};
+use crate::host;
 use images::Images;
+use rules::Heaps;
 
 /// Where the captions of a file of synthetic ones come from, if it does not say.
 const SYNTHETIC: &str = "synthetic";
 
 /// What `fgd curate` is asked.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct Request {
     /// Captions, with a column `source` if some are not real.
     pub captions: PathBuf,
@@ -38,279 +51,165 @@ pub struct Request {
     pub drop_percent: f64,
     /// Most synthetic captions per real one of their image.
     pub max_synthetic: f64,
+    /// Where what to train on goes.
+    pub output: PathBuf,
+    /// Where what is left out goes, with the reasons.
+    pub dropped: Option<PathBuf>,
     /// How the files are read.
     pub reading: ReadOptions,
     /// Who tells how alike captions are.
     pub encoding: Encoding,
 }
 
-/// A caption on its way.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Row {
-    /// Its file.
-    pub file: PathBuf,
-    /// Its row there.
-    pub row: u64,
-    /// The id of its image, as the first of its files has it.
-    pub id: String,
-    /// The caption.
-    pub text: String,
-    /// Where it comes from.
-    pub source: String,
-    /// Cosine to what the model says of the image.
-    pub similarity: Option<f32>,
+impl Default for Request {
+    fn default() -> Self {
+        Self {
+            captions: PathBuf::new(),
+            synthetic: Vec::new(),
+            validation: None,
+            features: None,
+            beside: None,
+            drop_percent: 5.0,
+            max_synthetic: 1.0,
+            output: "train.csv".into(),
+            dropped: None,
+            reading: ReadOptions::default(),
+            encoding: Encoding::default(),
+        }
+    }
 }
 
-/// What came of it.
-#[derive(Debug, Clone, Default)]
-pub struct Curated {
-    /// What to train on.
-    pub kept: Vec<Row>,
-    /// What is left out, with the reason.
-    pub dropped: Vec<(Row, String)>,
-    /// Captions whose image the model says nothing of.
-    pub unjudged: usize,
-}
-
-/// Curates.
+/// Chooses what to train on, and writes it and what is left out.
 ///
 /// # Errors
-/// Files that cannot be read; a validation that shares images, or has captions that are not real; an encoder that cannot be had.
-pub fn run(request: &Request, session: &mut Session) -> Result<Curated, JobError> {
-    if !(0.0..100.0).contains(&request.drop_percent)
-        || request.max_synthetic.is_nan()
-        || request.max_synthetic < 0.0
-    {
+/// Files that cannot be read or written; a validation that shares images, or has captions that are not real; an encoder that cannot be had.
+pub fn run(request: &Request, session: &mut Session) -> Result<Record, JobError> {
+    let (begin, host) = (Instant::now(), host::describe());
+    let Request { drop_percent, max_synthetic, .. } = request;
+    if !(0.0..100.0).contains(drop_percent) || max_synthetic.is_nan() || *max_synthetic < 0.0 {
         let what =
             "--drop-percent: give 0 to below 100; --max-synthetic: a number that is not negative";
         return Err(JobError::usage(what));
     }
+    let create = |path: &PathBuf| Output::create(path).map_err(JobError::usage);
+    let output = create(&request.output)?;
+    let list = request.dropped.as_ref().map(create).transpose()?;
+
     let images = Images::open(request.features.as_deref())?;
-    let mut curated = Curated::default();
-    let files = std::iter::once((&request.captions, REAL));
-    for (path, source) in files.chain(request.synthetic.iter().map(|path| (path, SYNTHETIC))) {
-        curated.read(path, source, request)?;
+    let mut inputs = Vec::new();
+    let mut open = |path: &Path, role: &str, reading: &ReadOptions| {
+        let file = read(path, reading).map_err(unreadable)?;
+        inputs.push(input(&file, role));
+        Ok::<_, JobError>(file)
+    };
+    let several = ReadOptions { role: Role::References, ..request.reading.clone() };
+    let mut heaps = Heaps::default();
+    heaps.read(open(&request.captions, "captions", &several)?, REAL)?;
+    for path in &request.synthetic {
+        heaps.read(open(path, SYNTHETIC, &several)?, SYNTHETIC)?;
     }
     if let Some(path) = &request.validation {
-        curated.check_validation(path, &images, request)?;
+        check_validation(&open(path, "validation", &several)?, &heaps, &images)?;
     }
-    curated.drop_doubles(&images);
+    heaps.drop_repeated(&images);
+    let (mut unjudged, mut encoder) = (0, None);
     if let Some(path) = &request.beside {
-        curated.judge(path, &images, request, session)?;
-        curated.drop_unlike(request.drop_percent);
+        let said = open(path, "beside", &request.reading)?;
+        let mut embedding = Embedding::new(
+            session,
+            &request.encoding,
+            (heaps.kept.len() + said.captions.len()) as u64,
+        );
+        unjudged = judge(&mut heaps, &said, &images, &mut embedding)?;
+        encoder = embedding.encoder();
+        heaps.drop_unlike(*drop_percent);
     }
-    curated.drop_surplus(request.max_synthetic, &images);
-    match curated.kept.is_empty() {
-        true => Err(JobError::invalid(format!("{}: nothing is left", request.captions.display()))),
-        false => Ok(curated),
+    heaps.drop_surplus(*max_synthetic, &images);
+    if heaps.kept.is_empty() {
+        let path = request.captions.display();
+        return Err(JobError::invalid(format!("{path}: nothing is left")));
+    }
+    write(output, results::captions_csv(&heaps), &request.output)?;
+    if let (Some(list), Some(path)) = (list, &request.dropped) {
+        write(list, results::dropped_csv(&heaps), path)?;
+    }
+    let results = results::results(&heaps, unjudged);
+    let settings = BTreeMap::from([
+        ("drop_percent".to_owned(), json!(drop_percent)),
+        ("max_synthetic".to_owned(), json!(max_synthetic)),
+        ("by_content".to_owned(), json!(request.features.is_some())),
+    ]);
+    let origin = Origin {
+        host,
+        comparability: Comparability {
+            references_sha256: None,
+            ..provenance::comparability(encoder.as_ref(), String::new())
+        },
+        encoder,
+        checkpoint: None,
+        inputs,
+        settings,
+        findings: heaps.findings,
+        timings: BTreeMap::from([("curate".to_owned(), begin.elapsed().as_secs_f64())]),
+    };
+    Ok(provenance::record(origin, Results::Curate(Box::new(results))))
+}
+
+fn input(file: &CaptionFile, role: &str) -> Input {
+    Input {
+        role: role.into(),
+        name: stem(&file.path),
+        path: file.path.display().to_string(),
+        sha256: file.sha256.clone(),
+        rows: file.captions.len() as u64,
     }
 }
 
-impl Curated {
-    fn read(&mut self, path: &Path, default: &str, request: &Request) -> Result<(), JobError> {
-        let reading = ReadOptions { role: Role::References, ..request.reading.clone() };
-        let file = read(path, &reading).map_err(unreadable)?;
-        let mut reasons: HashMap<u64, String> = HashMap::new();
-        for finding in linted(&file, false) {
-            match finding.row {
-                Some(row) if finding.severity == Severity::Error => {
-                    reasons.entry(row).or_insert(finding.message);
-                }
-                // Nothing of one row: the file as a whole is not what it should be.
-                None if finding.severity == Severity::Error => {
-                    let message = format!("{}: {}", path.display(), finding.message);
-                    return Err(JobError::invalid(message));
-                }
-                _ => {}
-            }
-        }
-        let said = file.column(SOURCE).is_some();
-        let sources = sources(&file);
-        for (caption, source) in file.captions.into_iter().zip(sources) {
-            let reason = reasons.get(&caption.row).cloned();
-            let row = Row {
-                file: path.to_path_buf(),
-                row: caption.row,
-                id: caption.id,
-                text: caption.text.trim().to_owned(),
-                source: if said { source } else { default.to_owned() },
-                similarity: None,
-            };
-            match reason {
-                Some(reason) => self.dropped.push((row, reason)),
-                None => self.kept.push(row),
-            }
-        }
-        Ok(())
-    }
+fn write(
+    mut output: Output,
+    bytes: Result<Vec<u8>, csv::Error>,
+    path: &Path,
+) -> Result<(), JobError> {
+    output.write_all(&bytes.map_err(|error| JobError::because(path.display(), error))?)?;
+    Ok(output.commit()?)
+}
 
-    fn check_validation(
-        &self,
-        path: &Path,
-        images: &Images,
-        request: &Request,
-    ) -> Result<(), JobError> {
-        let reading = ReadOptions { role: Role::References, ..request.reading.clone() };
-        let file = read(path, &reading).map_err(unreadable)?;
-        super::train::learnable::refuse_synthetic(&file)?;
-        let learned: HashSet<&str> = self.kept.iter().map(|row| images.of(&row.id)).collect();
-        let shared: Vec<&str> = {
-            let ids = file.captions.iter().map(|caption| caption.id.as_str());
-            ids.filter(|id| learned.contains(images.of(id))).collect()
-        };
-        match shared.first() {
-            Some(first) => Err(JobError::usage(format!(
-                "{}: {} captions are of images that are to be learned too; the first is {first}. Take them out of one of the two",
-                path.display(),
-                shared.len()
-            ))),
-            None => Ok(()),
-        }
+fn check_validation(file: &CaptionFile, heaps: &Heaps, images: &Images) -> Result<(), JobError> {
+    refuse_synthetic(file)?;
+    let learned: HashSet<&str> = heaps.kept.iter().map(|row| images.of(&row.id)).collect();
+    let ids = file.captions.iter().map(|caption| caption.id.as_str());
+    let shared: Vec<&str> = ids.filter(|id| learned.contains(images.of(id))).collect();
+    match shared.first() {
+        Some(first) => Err(JobError::usage(format!(
+            "{}: {} captions are of images that are to be learned too; the first is {first}. Take them out of one of the two",
+            file.path.display(),
+            shared.len()
+        ))),
+        None => Ok(()),
     }
+}
 
-    /// Images that are the same get one id; the same words again, whatever case and spaces, go.
-    fn drop_doubles(&mut self, images: &Images) {
-        let mut ids: HashMap<String, String> = HashMap::new();
-        let mut seen: HashMap<(String, String), (PathBuf, u64)> = HashMap::new();
-        self.drop_where(|row| {
-            let image = images.of(&row.id).to_owned();
-            row.id = ids.entry(image).or_insert_with(|| row.id.clone()).clone();
-            let words: Vec<String> = row.text.split_whitespace().map(str::to_lowercase).collect();
-            let place = (row.file.clone(), row.row);
-            match seen.entry((row.id.clone(), words.join(" "))) {
-                std::collections::hash_map::Entry::Occupied(first) => {
-                    let (file, at) = first.get();
-                    Some(format!("the image has it already: {}, row {at}", file.display()))
-                }
-                std::collections::hash_map::Entry::Vacant(free) => {
-                    free.insert(place);
-                    None
-                }
-            }
-        });
+/// Gives captions their cosine to what a model says of their image; the number of those of which it says nothing.
+fn judge(
+    heaps: &mut Heaps,
+    said: &CaptionFile,
+    images: &Images,
+    embedding: &mut Embedding,
+) -> Result<usize, JobError> {
+    let place: HashMap<&str, usize> = {
+        let ids = said.captions.iter().enumerate().rev();
+        ids.map(|(at, caption)| (images.of(&caption.id), at)).collect()
+    };
+    let own = heaps.kept.len();
+    let texts: Vec<&str> = heaps.kept.iter().map(|row| row.text.as_str()).collect();
+    let texts = [texts, super::embedding::texts(said)].concat();
+    let rows = embedding.embed(&texts)?;
+    drop(texts);
+    let mut unjudged = 0;
+    for (at, row) in heaps.kept.iter_mut().enumerate() {
+        let place = place.get(images.of(&row.id));
+        row.similarity = place.map(|place| rows.row(at).dot(&rows.row(own + place)));
+        unjudged += usize::from(place.is_none());
     }
-
-    /// Cosines to what the model says.
-    fn judge(
-        &mut self,
-        path: &Path,
-        images: &Images,
-        request: &Request,
-        session: &mut Session,
-    ) -> Result<(), JobError> {
-        let file = read(path, &request.reading).map_err(unreadable)?;
-        let said: HashMap<&str, usize> = {
-            let ids = file.captions.iter().enumerate().rev();
-            ids.map(|(at, caption)| (images.of(&caption.id), at)).collect()
-        };
-        let mut texts: Vec<&str> = self.kept.iter().map(|row| row.text.as_str()).collect();
-        let own = texts.len();
-        texts.extend(file.captions.iter().map(|caption| caption.text.as_str()));
-        let total = texts.len() as u64;
-        let rows = Embedding::new(session, &request.encoding, total).embed(&texts)?;
-        for (at, row) in self.kept.iter_mut().enumerate() {
-            row.similarity =
-                said.get(images.of(&row.id)).map(|said| rows.row(at).dot(&rows.row(own + said)));
-        }
-        self.unjudged = self.kept.iter().filter(|row| row.similarity.is_none()).count();
-        Ok(())
-    }
-
-    fn drop_unlike(&mut self, percent: f64) {
-        let mut unlike = HashSet::new();
-        for is_real in [true, false] {
-            let mut judged: Vec<(f32, usize)> = self
-                .kept
-                .iter()
-                .enumerate()
-                .filter(|(_, row)| (row.source == REAL) == is_real)
-                .filter_map(|(at, row)| Some((row.similarity?, at)))
-                .collect();
-            judged.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
-            let count = (judged.len() as f64 * percent / 100.0).floor() as usize;
-            unlike.extend(judged[..count].iter().map(|(_, at)| *at));
-        }
-        let mut at = 0;
-        self.drop_where(|row| {
-            at += 1;
-            let cosine = row.similarity.unwrap_or_default();
-            let say = || {
-                format!(
-                    "its cosine to the model's caption, {cosine:.3}, is among the lowest {percent}%"
-                )
-            };
-            unlike.contains(&(at - 1)).then(say)
-        });
-    }
-
-    /// Of an image's synthetic captions stay those most like what the model says, else the first ones.
-    fn drop_surplus(&mut self, most: f64, images: &Images) {
-        let mut real: HashMap<String, f64> = HashMap::new();
-        let mut synthetic: HashMap<String, Vec<(f32, usize)>> = HashMap::new();
-        for (at, row) in self.kept.iter().enumerate() {
-            let image = images.of(&row.id).to_owned();
-            match row.source == REAL {
-                true => *real.entry(image).or_default() += 1.0,
-                false => {
-                    synthetic.entry(image).or_default().push((row.similarity.unwrap_or(0.0), at));
-                }
-            }
-        }
-        let mut surplus = HashSet::new();
-        for (image, mut rows) in synthetic {
-            let bearable = (most * real.get(&image).copied().unwrap_or(0.0)).floor() as usize;
-            rows.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
-            surplus.extend(rows.iter().skip(bearable).map(|(_, at)| *at));
-        }
-        let mut at = 0;
-        self.drop_where(|_| {
-            at += 1;
-            let say = || format!("more than {most} synthetic captions per real one of its image");
-            surplus.contains(&(at - 1)).then(say)
-        });
-    }
-
-    fn drop_where(&mut self, mut reason: impl FnMut(&mut Row) -> Option<String>) {
-        for mut row in std::mem::take(&mut self.kept) {
-            match reason(&mut row) {
-                Some(reason) => self.dropped.push((row, reason)),
-                None => self.kept.push(row),
-            }
-        }
-    }
-
-    /// Captions that stay by where they come from.
-    pub fn by_source(&self) -> BTreeMap<&str, usize> {
-        let mut counts = BTreeMap::new();
-        self.kept.iter().for_each(|row| *counts.entry(row.source.as_str()).or_default() += 1);
-        counts
-    }
-
-    /// What to train on, with columns `image_id`, `caption` and `source`.
-    ///
-    /// # Errors
-    /// What the writer fails at.
-    pub fn captions_csv(&self) -> Result<Vec<u8>, csv::Error> {
-        let mut writer = csv::Writer::from_writer(Vec::new());
-        writer.write_record(["image_id", "caption", SOURCE])?;
-        for row in &self.kept {
-            writer.write_record([&row.id, &row.text, &row.source])?;
-        }
-        writer.into_inner().map_err(|error| error.into_error().into())
-    }
-
-    /// What is left out and why, in the order of the rules.
-    ///
-    /// # Errors
-    /// What the writer fails at.
-    pub fn dropped_csv(&self) -> Result<Vec<u8>, csv::Error> {
-        let mut writer = csv::Writer::from_writer(Vec::new());
-        writer.write_record(["file", "row", "image_id", "caption", SOURCE, "reason"])?;
-        for (row, reason) in &self.dropped {
-            let file = row.file.display().to_string();
-            let at = row.row.to_string();
-            writer.write_record([&file, &at, &row.id, &row.text, &row.source, reason])?;
-        }
-        writer.into_inner().map_err(|error| error.into_error().into())
-    }
+    Ok(unjudged)
 }

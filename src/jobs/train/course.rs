@@ -3,13 +3,13 @@
 //! What belongs to a step is done at the step's end or, if the process was killed before, when the run goes on: every piece is
 //! there once and whole.
 
+use std::collections::BTreeMap;
 use std::time::Instant;
 
-use fgd_captioner::Captioner;
-use fgd_captioner::train::cost::{self, Cost, Rows};
 use fgd_captioner::train::{Batches, Data, Order, Step, Trainer, Turn, saved};
-use fgd_record::{EncoderInfo, Host};
+use fgd_record::EncoderInfo;
 
+use super::announce::{lasting, short};
 use super::judge::{Against, Judge};
 use super::material::Material;
 use super::metrics::{Line, Metrics};
@@ -61,59 +61,16 @@ pub struct Outcome {
     pub encoder: Option<EncoderInfo>,
 }
 
-impl Course<'_> {
-    /// Says what is about to happen, and refuses what memory does not suffice for.
-    ///
-    /// # Errors
-    /// Too little memory.
-    pub fn announce(
-        &self,
-        trainer: &Trainer,
-        order: &Order,
-        captioner: &Captioner,
-        host: &Host,
-        session: &Session,
-    ) -> Result<Cost, JobError> {
-        let (data, config) = (&self.material.train, &self.request.order);
-        let captions = data.captions.len();
-        // A caption and as many draws of about its length.
-        let drawn = self.self_critical.as_ref().map_or(1.0, |s| 1.0 + s.scst.samples as f64);
-        let in_batch = captions.min(config.batch_size) as f64;
-        let prompt = captioner.tokenizer().encode(&self.request.prompt)?.len();
-        let rows = Rows {
-            encoder: in_batch * (captioner.config().num_query_tokens + prompt) as f64,
-            decoder: in_batch * data.tokens() as f64 / captions as f64 * drawn,
-            batches: (captions as f64 / in_batch).ceil().min(config.accumulation as f64),
-        };
-        let text = &captioner.config().text_config;
-        let cost = cost::estimate(trainer.model(), text, &self.request.learning.lora, rows);
-        let steps = order.steps() - trainer.step_count().min(order.steps());
-        let lora = trainer.lora();
-        session.progress.say(&format!(
-            "{captions} captions of {} images, {} tokens; {} layers with {} parameters; {steps} steps of {} GFLOP: {} PFLOP; \
-             memory beside the frozen weights {} GB",
-            data.images.len(),
-            data.tokens(),
-            lora.modules().len(),
-            lora.parameters(),
-            short(cost.step_flop / 1e9),
-            short(cost.step_flop * steps as f64 / 1e15),
-            short((cost.factors_bytes + cost.rows_bytes) / 1e9),
-        ));
-        let limits = [host.memory_bytes, host.cgroup_memory_bytes];
-        if let Some(most) = limits.into_iter().flatten().min()
-            && cost.factors_bytes + cost.rows_bytes > most as f64
-        {
-            return Err(JobError::usage(format!(
-                "this needs {} GB beside the frozen weights, and the machine has {}; lower --batch-size (and raise \
-                 --accumulation), or --rank",
-                short((cost.factors_bytes + cost.rows_bytes) / 1e9),
-                short(most as f64 / 1e9)
-            )));
-        }
-        Ok(cost)
-    }
+/// A step that was taken.
+struct Taken {
+    step: Step,
+    /// Mean loss of the tokens of the captions of each source, where there are several.
+    by_source: BTreeMap<String, f64>,
+    /// Mean reward of what was drawn for it.
+    reward: Option<f64>,
+}
 
+impl Course<'_> {
     /// Takes the steps that are left.
     ///
     /// # Errors
@@ -132,18 +89,18 @@ impl Course<'_> {
         while trainer.step_count() < total && !self.has_given_up() {
             let began = Instant::now();
             let turns = order.step(trainer.step_count());
-            let (step, reward) = self.step(trainer, &turns, session)?;
+            let Taken { step, by_source, reward } = self.step(trainer, &turns, session)?;
             let seconds = began.elapsed().as_secs_f64();
             tokens += step.tokens;
             train_seconds += seconds;
             let rate = step.tokens as f64 / seconds;
             if train_seconds == seconds {
+                let left = total - step.step;
                 bar.say(&format!(
-                    "the first step took {} s, {} tokens/s: about {} hours for the {} steps left",
+                    "the first step took {} s, {} tokens/s: about {} for the {left} steps left",
                     short(seconds),
                     short(rate),
-                    short(seconds * (total - step.step) as f64 / 3600.0),
-                    total - step.step
+                    lasting(seconds * left as f64),
                 ));
             }
             if reward.is_none() && step.loss < SUSPICIOUS_LOSS && step.step < EARLY {
@@ -157,6 +114,7 @@ impl Course<'_> {
                 step: step.step,
                 epoch: step.step as f64 / order.steps_per_epoch() as f64,
                 loss: Some(step.loss),
+                by_source,
                 grad_norm: Some(step.grad_norm),
                 learning_rate: Some(step.rate),
                 tokens: Some(step.tokens),
@@ -194,22 +152,22 @@ impl Course<'_> {
         })
     }
 
-    /// One step, and the mean reward of what was drawn for it.
     fn step(
         &mut self,
         trainer: &mut Trainer,
         turns: &[Vec<Turn>],
         session: &mut Session,
-    ) -> Result<(Step, Option<f64>), JobError> {
+    ) -> Result<Taken, JobError> {
         let data = &self.material.train;
         if let Some(critic) = &self.self_critical {
             let (batches, base) = (&mut self.batches, self.base);
             let weighed = critic.step(trainer, turns, data, batches, base, session)?;
             let step = trainer.step_weighted(&weighed.micros, &weighed.weights)?;
-            return Ok((step, Some(weighed.reward)));
+            return Ok(Taken { step, by_source: BTreeMap::new(), reward: Some(weighed.reward) });
         }
         let micros = turns.iter().map(|turns| self.batches.micro(data, turns));
-        Ok((trainer.step(&micros.collect::<Result<Vec<_>, _>>()?)?, None))
+        let step = trainer.step(&micros.collect::<Result<Vec<_>, _>>()?)?;
+        Ok(Taken { by_source: by_source(data, turns, &step), step, reward: None })
     }
 
     /// The state first: from it the adapter could be written again.
@@ -339,8 +297,15 @@ impl Course<'_> {
     }
 }
 
-/// Three significant digits.
-fn short(number: f64) -> String {
-    let digits = (2 - number.abs().max(1e-9).log10().floor() as i32).max(0) as usize;
-    format!("{number:.digits$}")
+fn by_source(data: &Data, turns: &[Vec<Turn>], step: &Step) -> BTreeMap<String, f64> {
+    let mut sums = vec![(0.0, 0); data.sources.len()];
+    for (turn, loss) in turns.iter().flatten().zip(step.examples.iter().flatten()) {
+        let caption = &data.captions[turn.example];
+        let (sum, tokens) = &mut sums[caption.source];
+        *sum += loss;
+        *tokens += caption.labels.len();
+    }
+    let seen = data.sources.iter().zip(sums).filter(|(_, (_, tokens))| *tokens > 0);
+    let means = seen.map(|(source, (sum, tokens))| (source.clone(), sum / tokens as f64));
+    if data.sources.len() > 1 { means.collect() } else { BTreeMap::new() }
 }

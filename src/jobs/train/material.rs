@@ -181,8 +181,9 @@ fn data(kept: &Kept, file: &CaptionFile, captioner: &Captioner) -> Result<Data, 
         )));
     }
     let mut data = Data::default();
+    let sources = sources(file);
     let mut places: HashMap<usize, usize> = HashMap::new();
-    for caption in &file.captions {
+    for (caption, source) in file.captions.iter().zip(sources) {
         let Some(place) = kept.find(&caption.id) else { continue };
         let image = *places.entry(place).or_insert_with(|| {
             let sha256 = kept.sha256(place).to_owned();
@@ -211,7 +212,12 @@ fn data(kept: &Kept, file: &CaptionFile, captioner: &Captioner) -> Result<Data, 
                 labels.len()
             )));
         }
-        data.captions.push(Caption { image, labels });
+        let known = data.sources.iter().position(|known| *known == source);
+        let source = known.unwrap_or_else(|| {
+            data.sources.push(source);
+            data.sources.len() - 1
+        });
+        data.captions.push(Caption { image, labels, source });
     }
     if data.captions.is_empty() {
         return Err(JobError::invalid(format!("{name}: has no captions")));

@@ -3,6 +3,8 @@
 //! A step's line is written before its state is saved; a run that goes on drops the lines behind its state, so that every step
 //! stands there once.
 
+use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -30,6 +32,9 @@ pub struct Line {
     /// Mean loss of a step's tokens.
     #[serde(rename = "train/loss", skip_serializing_if = "Option::is_none")]
     pub loss: Option<f64>,
+    /// Mean loss of the tokens of the captions of each source, where there are several.
+    #[serde(default, rename = "train/loss_by_source", skip_serializing_if = "BTreeMap::is_empty")]
+    pub by_source: BTreeMap<String, f64>,
     /// Norm of the gradient before clipping.
     #[serde(rename = "train/grad_norm", skip_serializing_if = "Option::is_none")]
     pub grad_norm: Option<f64>,
@@ -109,7 +114,14 @@ impl Line {
             ("train/reward", self.reward),
             ("eval/distinct_words", self.distinct_words.map(|words| words as f64)),
         ];
-        let scalars = scalars.into_iter().filter_map(|(tag, value)| Some((tag, value?))).collect();
+        let known = scalars.into_iter().filter_map(|(tag, value)| Some((Cow::from(tag), value?)));
+        // A tracker may refuse other letters in a name.
+        let plain = |c: char| if c.is_ascii_alphanumeric() { c } else { '_' };
+        let by_source = self.by_source.iter().map(|(source, loss)| {
+            let source: String = source.chars().map(plain).collect();
+            (Cow::from(format!("train/loss_by_source/{source}")), *loss)
+        });
+        let scalars = known.chain(by_source).collect();
         Event { time: self.time, step: self.step as i64, scalars }
     }
 }

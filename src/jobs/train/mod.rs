@@ -5,6 +5,7 @@
 //! wanted, and `record.json` in the end. The same request goes on where it was, to the bit: `material` is what it is about, `course`
 //! the steps, `judge` says what they are worth.
 
+mod announce;
 mod course;
 mod judge;
 pub(crate) mod learnable;
@@ -18,10 +19,10 @@ mod tracking;
 
 use std::time::Instant;
 
-use fgd_captioner::LoadOptions;
 use fgd_captioner::features::FeaturesCache;
 use fgd_captioner::train::{Batches, Order, Trainer, saved};
 use fgd_captioner::weights::{Adapter, TensorFiles};
+use fgd_captioner::{LoadOptions, parse_device};
 use fgd_record::{Record, Results};
 use fgd_store::digest::Digest;
 use fgd_store::file;
@@ -61,6 +62,7 @@ pub fn run(request: &Request, session: &mut Session) -> Result<Record, JobError>
     request.check()?;
     let host = host::describe();
     let begin = Instant::now();
+    let device = parse_device(&request.device).map_err(JobError::usage)?;
     let texts = material::Texts::read(request, session)?;
     let checkpoint = Checkpoint::resolve(&request.checkpoint, None, session)?;
     if checkpoint.adapter.is_some() {
@@ -69,7 +71,7 @@ pub fn run(request: &Request, session: &mut Session) -> Result<Record, JobError>
             "{name}: is an adapter; give its base as --checkpoint and this as --adapter"
         )));
     }
-    let options = LoadOptions { precision: request.dtype, ..LoadOptions::default() };
+    let options = LoadOptions { precision: request.dtype, device };
     checkpoint.check(&options)?;
     let captioner = checkpoint.load(options, session)?;
     let features = FeaturesCache::open(&request.features, captioner.identity())?;
@@ -79,6 +81,7 @@ pub fn run(request: &Request, session: &mut Session) -> Result<Record, JobError>
     let mut order = Order::new(&request.order, images, seed).map_err(JobError::usage)?;
     let mut trainer = Trainer::new(&captioner, request.learning.clone(), order.steps())
         .map_err(JobError::usage)?;
+    trainer.keep(announce::room(&host));
     let adapter = match &request.adapter {
         Some(name) => {
             let settings = &session.settings.hub;
@@ -144,7 +147,7 @@ pub fn run(request: &Request, session: &mut Session) -> Result<Record, JobError>
     };
     let cost = course.announce(&trainer, &order, &captioner, &host, session)?;
     let outcome = course.run(&mut trainer, &mut order, session)?;
-    let info = checkpoint.info(&captioner, "cpu");
+    let info = checkpoint.info(&captioner, &request.device);
     let record = results::record(results::Whole {
         request,
         host,

@@ -79,6 +79,8 @@ pub struct Request {
     pub lenient: bool,
     /// What the frozen weights are kept in: f32 or bf16. The factors are f32.
     pub dtype: Precision,
+    /// Where the frozen weights are multiplied: cpu, or cuda:N in a build with that feature.
+    pub device: String,
     /// How it learns.
     pub learning: Learning,
     /// In what order.
@@ -106,6 +108,7 @@ impl Default for Request {
             reading: ReadOptions::default(),
             lenient: false,
             dtype: Precision::F32,
+            device: "cpu".into(),
             learning: Learning::default(),
             order: OrderConfig::default(),
             objective: Objective::default(),

@@ -113,6 +113,7 @@ pub fn settings(request: &Request) -> BTreeMap<String, Value> {
         "learning": request.learning,
         "order": request.order,
         "objective": request.objective,
+        "device": request.device,
         "scst": (request.objective == Objective::Scst).then_some(&request.scst),
         "watching": request.watching,
         "adapter": request.adapter,
@@ -156,11 +157,9 @@ fn examples(outcome: &Outcome, texts: &Texts) -> Vec<TrainExample> {
 
 /// The steps' lines, the mean of some neighbours each where there are many.
 fn curve(lines: &[Line]) -> Vec<TrainPoint> {
-    let steps: Vec<(u64, [f64; 3])> = lines
+    let steps: Vec<(&Line, [f64; 3])> = lines
         .iter()
-        .filter_map(|line| {
-            Some((line.step as u64, [line.loss?, line.grad_norm?, line.learning_rate?]))
-        })
+        .filter_map(|line| Some((line, [line.loss?, line.grad_norm?, line.learning_rate?])))
         .collect();
     let group = steps.len().div_ceil(POINTS).max(1);
     steps
@@ -169,8 +168,18 @@ fn curve(lines: &[Line]) -> Vec<TrainPoint> {
             let mean = |which: usize| {
                 group.iter().map(|(_, values)| values[which]).sum::<f64>() / group.len() as f64
             };
-            let step = group.last().map_or(0, |(step, _)| *step);
-            TrainPoint { step, loss: mean(0), grad_norm: mean(1), learning_rate: mean(2) }
+            let mut sources: BTreeMap<String, Vec<f64>> = BTreeMap::new();
+            for (source, loss) in group.iter().flat_map(|(line, _)| &line.by_source) {
+                sources.entry(source.clone()).or_default().push(*loss);
+            }
+            let of_all = |losses: Vec<f64>| losses.iter().sum::<f64>() / losses.len() as f64;
+            TrainPoint {
+                step: group.last().map_or(0, |(line, _)| line.step as u64),
+                loss: mean(0),
+                sources: sources.into_iter().map(|(name, losses)| (name, of_all(losses))).collect(),
+                grad_norm: mean(1),
+                learning_rate: mean(2),
+            }
         })
         .collect()
 }

@@ -119,7 +119,7 @@ impl SelfCritical<'_> {
         let ce = self.scst.ce_weight / own.sum::<f64>();
         let (mut micros, mut weights) = (Vec::new(), Vec::new());
         for (turns, drawn) in turns.iter().zip(drawn) {
-            let mut mixed = Data { images: data.images.clone(), captions: Vec::new() };
+            let mut mixed = Data { images: data.images.clone(), ..Data::default() };
             let mut counts = Vec::new();
             let mut drawn = drawn.into_iter();
             for turn in turns {
@@ -127,7 +127,7 @@ impl SelfCritical<'_> {
                 mixed.captions.push(caption.clone());
                 counts.push(ce);
                 for (labels, _) in drawn.by_ref().take(each) {
-                    mixed.captions.push(Caption { image: caption.image, labels });
+                    mixed.captions.push(Caption { labels, ..*caption });
                     counts.push(advantages.next().unwrap_or_default() / sampled);
                 }
             }

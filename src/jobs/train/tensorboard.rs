@@ -1,6 +1,7 @@
 //! TensorBoard's event file: records of TFRecord (length, checksum, bytes, checksum) with one `Event` message each, of which only a time, a
 //! step and scalars are needed (`tensorflow/core/util/event.proto`, `tensorflow/core/lib/io/record_writer.cc`).
 
+use std::borrow::Cow;
 use std::fs::{File, OpenOptions};
 use std::io::Write;
 use std::path::Path;
@@ -19,7 +20,7 @@ pub struct Event {
     /// Seconds since 1970.
     pub time: f64,
     pub step: i64,
-    pub scalars: Vec<(&'static str, f64)>,
+    pub scalars: Vec<(Cow<'static, str>, f64)>,
 }
 
 impl Events {
@@ -115,7 +116,7 @@ mod tests {
     #[test]
     fn messages_are_framed() {
         let dir = tempfile::tempdir().unwrap();
-        let event = |step| Event { time: 1.5, step, scalars: vec![("train/loss", 2.0)] };
+        let event = |step| Event { time: 1.5, step, scalars: vec![("train/loss".into(), 2.0)] };
         let mut events = Events::create(dir.path(), (0..300).map(event)).unwrap();
         events.push(&event(300)).unwrap();
         let bytes = std::fs::read(dir.path().join(NAME)).unwrap();

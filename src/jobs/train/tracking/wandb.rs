@@ -81,8 +81,7 @@ impl Tracker for Wandb {
 
     fn tell(&mut self, events: &[Event]) -> Result<(), String> {
         for event in events {
-            let scalars =
-                event.scalars.iter().map(|(tag, value)| ((*tag).to_owned(), json!(value)));
+            let scalars = event.scalars.iter().map(|(tag, value)| (tag.to_string(), json!(value)));
             let mut line: Map<String, Value> = scalars.collect();
             line.insert("train/global_step".into(), event.step.into());
             self.write(&line.into())?;
