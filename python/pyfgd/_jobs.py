@@ -100,14 +100,14 @@ class _Call:
         options = dict(options)
         encoder = options.get("encoder")
         self.request: dict[str, Any] = {}
-        self._listener = listener(options.get("progress"))
+        self.listener = listener(options.get("progress"))
         if isinstance(encoder, Encoder):
             if {"engine", "device", "max_length", "cache", "threads"} & options.keys():
                 raise UsageError("an Encoder has its own engine, device, max_length, cache and threads")
             options.update(encoder._encoding)
-            self._session = encoder._session
+            self.session = encoder._session
         else:
-            self._session = _native.Session(options.get("threads"))
+            self.session = _native.Session(options.get("threads"))
             if encoder is not None:
                 options["encoder"] = os.fspath(encoder)
         for group in groups:
@@ -121,7 +121,7 @@ class _Call:
     def run(self, name: str, files: Files, **fields: Any) -> Record:
         given = {field: value for field, value in fields.items() if value is not None}
         request = json.dumps({"job": name, **self.request, **given}, default=os.fspath)
-        return Record(files.shown(self._session.run(request, self._listener)))
+        return Record(files.shown(self.session.run(request, self.listener)))
 
 
 def _references(
@@ -366,6 +366,36 @@ def select(
 ensemble = select
 
 
+def features(
+    checkpoint: StrPath,
+    images: Images,
+    output: StrPath,
+    *,
+    image_root: StrPath | None = None,
+    dtype: str = "f32",
+    batch_size: int = 8,
+    on_error: str = "fail",
+    device: str = "cpu",
+    **options: Unpack[Running],
+) -> Document:
+    """What the frozen part of a checkpoint sees in images, once, into the folder ``output``: where `train` begins.
+
+    Answers how many ``images`` have features now, how many were ``known`` before, and which are ``broken``, with the reason.
+    """
+    call = _Call(options, [])
+    request = {
+        "checkpoint": os.fspath(checkpoint),
+        "images": images,
+        "image_root": image_root,
+        "output": output,
+        "dtype": dtype,
+        "batch_size": batch_size,
+        "on_error": on_error,
+        "device": device,
+    }
+    return Document(json.loads(call.session.features(json.dumps(request, default=os.fspath), call.listener)))
+
+
 def train(
     checkpoint: StrPath,
     features: StrPath,
@@ -386,7 +416,7 @@ def train(
     tracking: Mapping[str, Any] | None = None,
     **options: Unpack[Reading],
 ) -> Record:
-    """Fine-tunes a checkpoint with LoRA on the features that ``fgd features`` made; a run that was ended goes on to the bit.
+    """Fine-tunes a checkpoint with LoRA on what `features` made; a run that was ended goes on to the bit.
 
     ``learning``, ``order``, ``scst`` (for ``objective="scst"``), ``watching`` and ``tracking`` are the groups of the request, as the
     presets that ``fgd train init`` writes have them (docs/training.md).

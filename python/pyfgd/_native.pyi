@@ -35,13 +35,15 @@ class Session:
     def embed(
         self, /, encoding: str, texts: Sequence[str], out: NDArray[numpy.float32] | None = None, listener: Listener | None = None
     ) -> NDArray[numpy.float32] | None: ...
+    def features(self, /, request: str, listener: Listener | None = None) -> str: ...
     def encoder(self, /, encoding: str) -> str: ...
 
 @final
 class Moments:
     """Count, mean and co-moment of a set of embeddings: all that the set distance needs of it.
 
-    Rows come in any number of batches, in memory that does not grow; moments of parts merge into those of the whole.
+    Rows come in any number of batches, in memory that does not grow, and give the same bits however they are cut (as long as they are
+    of one type); moments of parts merge into those of the whole.
     """
 
     def __new__(cls, dim: int) -> Moments: ...

@@ -1,14 +1,13 @@
 //! Moments from Python: any stream of arrays, in memory that does not grow.
 
-use fgd_metrics::moments;
-use fgd_store::arrays::piece_rows;
+use fgd_metrics::moments::{self, BLOCK_ROWS, Embedded, Stream};
 use ndarray::{Array1, Array2, ArrayView2, Axis};
 use numpy::{IntoPyArray, PyArray1, PyArray2, PyReadonlyArray2};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyType};
 
 use crate::arrays::compute;
-use crate::error;
+use crate::{error, pool};
 
 /// What the bytes of saved moments begin with.
 const MAGIC: &[u8; 8] = b"fgdmom\x00\x01";
@@ -23,15 +22,28 @@ pub enum Rows<'py> {
 }
 
 /// Count, mean and co-moment of a set of embeddings.
-#[pyclass(module = "pyfgd")]
-pub struct Moments(moments::Moments);
+#[pyclass(module = "pyfgd", skip_from_py_object)]
+#[derive(Clone)]
+pub struct Moments {
+    /// What was merged, or came as bytes.
+    merged: moments::Moments,
+    /// What came as rows since, of one type at a time.
+    rows: Coming,
+}
+
+#[derive(Clone)]
+enum Coming {
+    Nothing,
+    Single(Stream<f32>),
+    Double(Stream<f64>),
+}
 
 #[pymethods]
 impl Moments {
     /// Of no rows in `dim` dimensions.
     #[new]
     fn new(dim: usize) -> Self {
-        Self(moments::Moments::new(dim))
+        moments::Moments::new(dim).into()
     }
 
     /// Adds the rows of an array `[n, dim]`.
@@ -43,62 +55,72 @@ impl Moments {
     }
 
     /// Adds the set that `other` describes.
-    fn merge(&mut self, py: Python<'_>, other: PyRef<'_, Self>) -> PyResult<()> {
-        self.0.merge(&other.0).map_err(|error| error::of_metric(py, &error))
+    fn merge(slf: &Bound<'_, Self>, other: &Bound<'_, Self>) -> PyResult<()> {
+        let py = slf.py();
+        // Read before it is written: both may be the same.
+        let other = other.borrow().whole(py)?;
+        let mut merged = slf.borrow().whole(py)?;
+        merged.merge(&other).map_err(|error| error::of_metric(py, &error))?;
+        *slf.borrow_mut() = merged.into();
+        Ok(())
     }
 
     /// Number of rows.
     #[getter]
     fn n(&self) -> u64 {
-        self.0.n()
+        let coming = match &self.rows {
+            Coming::Nothing => 0,
+            Coming::Single(rows) => rows.n(),
+            Coming::Double(rows) => rows.n(),
+        };
+        self.merged.n() + coming
     }
 
     /// Dimensions of a row.
     #[getter]
     fn dim(&self) -> usize {
-        self.0.dim()
+        self.merged.dim()
     }
 
     /// Mean of the rows, `[dim]`.
     #[getter]
-    fn mean<'py>(&self, py: Python<'py>) -> Bound<'py, PyArray1<f64>> {
-        self.0.mean().to_owned().into_pyarray(py)
+    fn mean<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyArray1<f64>>> {
+        Ok(self.whole(py)?.mean().to_owned().into_pyarray(py))
     }
 
     /// Covariance `[dim, dim]`.
     #[pyo3(signature = (ddof=1))]
     fn covariance<'py>(&self, py: Python<'py>, ddof: u8) -> PyResult<Bound<'py, PyArray2<f64>>> {
-        let covariance = self.0.covariance(ddof).map_err(|error| error::of_metric(py, &error))?;
-        Ok(covariance.into_pyarray(py))
+        let covariance = self.whole(py)?.covariance(ddof);
+        Ok(covariance.map_err(|error| error::of_metric(py, &error))?.into_pyarray(py))
     }
 
     /// Fréchet distance from another set.
     fn distance(&self, py: Python<'_>, other: PyRef<'_, Self>) -> PyResult<f64> {
-        let (a, b) = (&self.0, &other.0);
-        compute(py, || Ok(fgd_metrics::frechet::from_moments(a, b)?.value))
+        let (a, b) = (self.whole(py)?, other.whole(py)?);
+        compute(py, || Ok(fgd_metrics::frechet::from_moments(&a, &b)?.value))
     }
 
     /// Everything, to the bit.
-    fn to_bytes<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
+    fn to_bytes<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
+        let whole = self.whole(py)?;
         let mut bytes = MAGIC.to_vec();
-        bytes.extend(self.0.n().to_le_bytes());
-        bytes.extend((self.0.dim() as u64).to_le_bytes());
-        let numbers = self.0.mean().into_iter().chain(self.0.comoment());
+        bytes.extend(whole.n().to_le_bytes());
+        bytes.extend((whole.dim() as u64).to_le_bytes());
+        let numbers = whole.mean().into_iter().chain(whole.comoment());
         numbers.for_each(|number| bytes.extend(number.to_le_bytes()));
-        PyBytes::new(py, &bytes)
+        Ok(PyBytes::new(py, &bytes))
     }
 
     /// What `to_bytes` wrote.
     #[staticmethod]
     fn from_bytes(py: Python<'_>, data: &[u8]) -> PyResult<Self> {
-        parse(data).map(Self).ok_or_else(|| error::usage(py, "these bytes are no moments"))
+        parse(data).map(Self::from).ok_or_else(|| error::usage(py, "these bytes are no moments"))
     }
 
-    fn __reduce__<'py>(
-        slf: &Bound<'py, Self>,
-    ) -> (Bound<'py, PyType>, (usize,), Bound<'py, PyBytes>) {
+    fn __reduce__<'py>(slf: &Bound<'py, Self>) -> PyResult<Reduced<'py>> {
         let (py, this) = (slf.py(), slf.borrow());
-        (slf.get_type(), (this.dim(),), this.to_bytes(py))
+        Ok((slf.get_type(), (this.dim(),), this.to_bytes(py)?))
     }
 
     fn __setstate__(&mut self, py: Python<'_>, data: &[u8]) -> PyResult<()> {
@@ -107,27 +129,82 @@ impl Moments {
     }
 
     fn __repr__(&self) -> String {
-        format!("Moments(n={}, dim={})", self.0.n(), self.0.dim())
+        format!("Moments(n={}, dim={})", self.n(), self.dim())
+    }
+}
+
+impl From<moments::Moments> for Moments {
+    fn from(merged: moments::Moments) -> Self {
+        Self { merged, rows: Coming::Nothing }
     }
 }
 
 impl Moments {
-    /// Piece by piece as files are read, so that both give the same bits, and Ctrl-C is heard in between.
-    fn push<T: moments::Embedded>(
-        &mut self,
-        py: Python<'_>,
-        rows: ArrayView2<'_, T>,
-    ) -> PyResult<()> {
-        let mut sum = self.0.clone();
-        let rows_at_once = piece_rows(rows.ncols() * size_of::<T>());
-        for piece in rows.axis_chunks_iter(Axis(0), rows_at_once) {
-            py.check_signals()?;
-            compute(py, || sum.push_rows(piece))?;
+    fn whole(&self, py: Python<'_>) -> PyResult<moments::Moments> {
+        compute(py, || {
+            let mut whole = self.merged.clone();
+            match &self.rows {
+                Coming::Nothing => {}
+                Coming::Single(rows) => whole.merge(&rows.moments())?,
+                Coming::Double(rows) => whole.merge(&rows.moments())?,
+            }
+            Ok(whole)
+        })
+    }
+
+    fn push<T: Kept>(&mut self, py: Python<'_>, rows: ArrayView2<'_, T>) -> PyResult<()> {
+        let threads = pool::pool(0)?.current_num_threads();
+        if T::stream(&mut self.rows).is_none() {
+            self.merged = self.whole(py)?;
+            self.rows = T::coming(Stream::new(self.dim(), threads));
         }
-        self.0 = sum;
+        let Some(stream) = T::stream(&mut self.rows) else { unreachable!("it was just made") };
+        if stream.has_room_for(rows.nrows()) {
+            // A copy of some rows is not worth other threads.
+            return stream.push_rows(rows).map_err(|error| error::of_metric(py, &error));
+        }
+        // Ctrl-C is heard between pieces, and takes back the whole update.
+        let piece = BLOCK_ROWS * threads;
+        let before = (rows.nrows() > piece).then(|| stream.clone());
+        for piece in rows.axis_chunks_iter(Axis(0), piece) {
+            let pushed = py.check_signals().and_then(|()| compute(py, || stream.push_rows(piece)));
+            if let Err(error) = pushed {
+                before.into_iter().for_each(|before| *stream = before);
+                return Err(error);
+            }
+        }
         Ok(())
     }
 }
+
+/// A type of numbers that comes as it is.
+trait Kept: Embedded {
+    fn coming(stream: Stream<Self>) -> Coming;
+    fn stream(coming: &mut Coming) -> Option<&mut Stream<Self>>;
+}
+
+impl Kept for f32 {
+    fn coming(stream: Stream<Self>) -> Coming {
+        Coming::Single(stream)
+    }
+
+    fn stream(coming: &mut Coming) -> Option<&mut Stream<Self>> {
+        if let Coming::Single(stream) = coming { Some(stream) } else { None }
+    }
+}
+
+impl Kept for f64 {
+    fn coming(stream: Stream<Self>) -> Coming {
+        Coming::Double(stream)
+    }
+
+    fn stream(coming: &mut Coming) -> Option<&mut Stream<Self>> {
+        if let Coming::Double(stream) = coming { Some(stream) } else { None }
+    }
+}
+
+/// What pickle asks for: a class, what it is called with, and a state.
+type Reduced<'py> = (Bound<'py, PyType>, (usize,), Bound<'py, PyBytes>);
 
 fn parse(data: &[u8]) -> Option<moments::Moments> {
     let (head, numbers) = data.strip_prefix(MAGIC)?.split_at_checked(16)?;

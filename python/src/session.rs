@@ -4,6 +4,7 @@ use std::mem::{forget, replace};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use fgd::jobs::embedding::Embedding;
+use fgd::jobs::features;
 use fgd::jobs::options::Encoding;
 use fgd::jobs::provenance::encoder_info;
 use fgd::jobs::request::Request;
@@ -54,6 +55,19 @@ impl Session {
         let request: Request = parse(py, request)?;
         let job = move |session: &mut jobs::Session| request.run(session);
         Ok(self.with(py, listener, job)?.to_json())
+    }
+
+    /// Makes the features that training begins at, the one job that answers no record: request and answer in JSON.
+    #[pyo3(signature = (request, listener=None))]
+    fn features(
+        &self,
+        py: Python<'_>,
+        request: &str,
+        listener: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<String> {
+        let request: features::Request = parse(py, request)?;
+        let made = self.with(py, listener, move |session| features::run(&request, session))?;
+        serde_json::to_string(&made).map_err(|error| error::usage(py, error))
     }
 
     /// Embeddings `[texts, d]` of captions; into `out`, where it is given.

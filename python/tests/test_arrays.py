@@ -46,6 +46,22 @@ def test_moments_are_the_commands_to_the_bit(random, place, command):
     assert (told["mu"] == moments.mean).all() and (told["sigma"] == moments.covariance()).all() and told["n"] == 9000
 
 
+def test_a_stream_gives_the_same_bits_however_it_is_cut(random):
+    rows = random.normal(size=(10_000, 7)).astype(numpy.float32)
+    whole = pyfgd.Moments(7)
+    whole.update(rows)
+    for batch in (32, 1000, 4096):
+        parts = pyfgd.Moments(7)
+        for at in range(0, len(rows), batch):
+            parts.update(rows[at : at + batch])
+        assert parts.to_bytes() == whole.to_bytes()
+    # A type of its own begins anew.
+    parts.update(rows.astype(numpy.float64))
+    parts.merge(parts)
+    assert parts.n == 40_000
+    numpy.testing.assert_allclose(parts.covariance(0), whole.covariance(0), rtol=1e-12)
+
+
 def test_moments_are_pickled_to_the_bit_and_refuse_other_bytes(random):
     moments = pyfgd.Moments(5)
     moments.update(random.normal(size=(100, 5)))

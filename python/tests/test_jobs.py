@@ -105,8 +105,13 @@ def test_captions_are_made(checkpoint, pictures, place):
     assert (place / "half.csv").read_text().splitlines()[1] == (place / "captions.csv").read_text().splitlines()[2]
 
 
-def test_a_checkpoint_is_trained(checkpoint, pictures, place, command):
-    command("features", "--checkpoint", checkpoint, "--images", pictures, "-o", place / "features")
+def test_a_checkpoint_is_trained(checkpoint, pictures, place):
+    made = pyfgd.features(checkpoint, pictures, place / "features", batch_size=1)
+    assert (made.images, made.known, made.broken) == (2, 0, [])
+    (pictures / "broken.png").write_bytes(b"no picture")
+    made = pyfgd.features(checkpoint, pictures, place / "features", on_error="skip")
+    assert made.images == made.known == 2 and made.broken[0][0] == "broken"
+    (pictures / "broken.png").unlink()
     learned = {image.stem: "a red car in the street" for image in pictures.iterdir()}
     record = pyfgd.train(
         checkpoint,

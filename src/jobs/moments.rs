@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use fgd_captions::ReadOptions;
 use fgd_metrics::MetricError;
-use fgd_metrics::moments::{ExactSums, Moments};
+use fgd_metrics::moments::{Embedded, ExactSums, Moments, Stream};
 use fgd_store::arrays::{self, EmbeddingRows, MeanCovariance};
 use ndarray::{Array1, s};
 use serde::{Deserialize, Serialize};
@@ -47,11 +47,29 @@ pub enum Sums {
     Exact(ExactSums),
 }
 
-impl Sums {
+/// Sums of a file while it is read.
+enum Growing<T> {
+    Rounded(Stream<T>),
+    Exact(ExactSums),
+}
+
+impl<T: Embedded> Growing<T> {
     fn new(d: usize, exact: bool) -> Self {
-        if exact { Self::Exact(ExactSums::new(d)) } else { Self::Rounded(Moments::new(d)) }
+        match exact {
+            true => Self::Exact(ExactSums::new(d)),
+            false => Self::Rounded(Stream::new(d, rayon::current_num_threads())),
+        }
     }
 
+    fn sums(self) -> Sums {
+        match self {
+            Self::Rounded(stream) => Sums::Rounded(stream.moments()),
+            Self::Exact(sums) => Sums::Exact(sums),
+        }
+    }
+}
+
+impl Sums {
     fn merge(&mut self, other: &Self) -> Result<(), MetricError> {
         match (&mut *self, other) {
             (Self::Exact(sums), Self::Exact(other)) => sums.merge(other),
@@ -168,7 +186,7 @@ fn of_embeddings(file: &Path, request: &Request, session: &Session) -> Result<Su
         )));
     }
     let range = request.shard.range(rows.rows());
-    let mut sums = Sums::new(rows.dim(), request.exact);
+    let mut sums = Growing::new(rows.dim(), request.exact);
     let (mut next, end) = (range.start, range.end);
     let bar = session.progress.begin("reading", "rows", end - next);
     rows.skip(next)?;
@@ -176,38 +194,38 @@ fn of_embeddings(file: &Path, request: &Request, session: &Session) -> Result<Su
     while next < end {
         let take = |piece: usize| (end - next).min(piece as u64);
         let taken = match &mut sums {
-            Sums::Exact(sums) => {
+            Growing::Exact(sums) => {
                 let Some(piece) = rows.next_piece()? else { break };
                 let rows = take(piece.nrows());
                 let pushed = sums.push_rows(piece.slice(s![..rows as usize, ..]));
                 pushed.map_err(|error| JobError::usage(format!("{}: {error}", place(next))))?;
                 rows
             }
-            Sums::Rounded(moments) => {
+            Growing::Rounded(stream) => {
                 let Some(piece) = rows.next_wide_piece()? else { break };
                 let rows = take(piece.nrows());
-                moments.push_rows(piece.slice(s![..rows as usize, ..]))?;
+                stream.push_rows(piece.slice(s![..rows as usize, ..]))?;
                 rows
             }
         };
         next += taken;
         bar.advance(taken);
     }
-    Ok(sums)
+    Ok(sums.sums())
 }
 
 fn of_captions(file: &Path, request: &Request, session: &mut Session) -> Result<Sums, JobError> {
     let reading = ReadOptions { without_ids: true, ..request.reading.clone() };
     let captions = fgd_captions::read(file, &reading)?;
     let texts = &texts(&captions)[request.shard.indices(captions.captions.len())];
-    let mut sums = Sums::new(session.embedder(&request.encoding)?.dim(), request.exact);
+    let mut sums = Growing::new(session.embedder(&request.encoding)?.dim(), request.exact);
     let mut embedding = Embedding::new(session, &request.encoding, texts.len() as u64);
     for piece in texts.chunks(PIECE) {
         let rows = embedding.embed(piece)?;
         match &mut sums {
-            Sums::Exact(sums) => sums.push_rows(rows.view())?,
-            Sums::Rounded(moments) => moments.push_rows(rows.view())?,
+            Growing::Exact(sums) => sums.push_rows(rows.view())?,
+            Growing::Rounded(stream) => stream.push_rows(rows.view())?,
         }
     }
-    Ok(sums)
+    Ok(sums.sums())
 }

@@ -40,7 +40,7 @@ pub struct Making<'a> {
 }
 
 /// What came of it.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize)]
 pub struct Made {
     /// Images that have features now.
     pub images: usize,

@@ -1,10 +1,10 @@
 //! Count, mean and co-moment of a set of embeddings: all that the set distance needs of it.
 //!
-//! Moments are computed in one pass over any stream of rows, in memory that does not grow with the stream,
+//! Moments are computed in one pass over any stream of rows, in memory that does not grow with the stream ([`Stream`]),
 //! and two of them merge into the moments of the union, so shards can be computed anywhere. Rows are summed in `f64`
 //! less the mean of their first block, which is taken out again at the end (the "shifted data" of Chan, Golub & LeVeque
-//! 1983, "Algorithms for computing the sample variance"): a few rows so go through a two-pass sum. What is pushed
-//! later merges by the update of Chan, Golub & LeVeque (1979), "Updating formulae and a pairwise algorithm for
+//! 1983, "Algorithms for computing the sample variance"): a few rows so go through a two-pass sum. What is merged goes
+//! by the update of Chan, Golub & LeVeque (1979), "Updating formulae and a pairwise algorithm for
 //! computing sample variances": with δ = μ_b − μ_a, μ = μ_a + δ n_b/n and M = M_a + M_b + δδᵀ n_a n_b/n. Blocks have a
 //! fixed size and are added in order, so the result is the same to the bit whatever the number of threads. Where it must be the
 //! same whatever the shards too, [`ExactSums`] are summed instead.
@@ -12,18 +12,20 @@
 mod comoment;
 mod exact;
 mod rank_k;
+mod stream;
 
-use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis, s};
-use rayon::prelude::*;
+use ndarray::{Array1, Array2, ArrayView1, ArrayView2, s};
 
 use crate::MetricError;
 pub(crate) use comoment::{centred, column_means, comoment_about, weighted_mean, weighted_moments};
 pub use exact::ExactSums;
 pub(crate) use exact::{Pair, units};
 pub(crate) use rank_k::Products;
+pub use stream::Stream;
+use stream::{Shifted, blocks_of};
 
 /// Rows per block: many, so that merging costs little beside the products; few, so that threads share small sets.
-const BLOCK_ROWS: usize = 2048;
+pub const BLOCK_ROWS: usize = 2048;
 /// Blocks in flight at once; bounds the memory of a large push.
 const BLOCKS_PER_ROUND: usize = 16;
 
@@ -169,41 +171,15 @@ impl Moments {
     }
 
     fn extend<T: Embedded>(&mut self, rows: ArrayView2<T>) {
-        if rows.nrows() <= BLOCK_ROWS {
+        if rows.nrows() < BLOCK_ROWS {
             let mean = column_means(rows);
             let comoment = comoment_about(rows, mean.view(), None);
             self.absorb(&Self { n: rows.nrows() as u64, mean, comoment });
             return;
         }
-        let shift = column_means(rows.slice(s![..BLOCK_ROWS, ..]));
-        let mut total: Option<Products> = None;
-        for round in rows.axis_chunks_iter(Axis(0), BLOCK_ROWS * BLOCKS_PER_ROUND) {
-            let blocks: Vec<Products> = round
-                .axis_chunks_iter(Axis(0), BLOCK_ROWS)
-                .into_par_iter()
-                .map(|block| Products::of(block, shift.view(), None))
-                .collect();
-            for block in blocks {
-                match &mut total {
-                    Some(total) => total.add(&block),
-                    None => total = Some(block),
-                }
-            }
-        }
-        if let Some(total) = total {
-            self.absorb(&Self::of_products(total, rows.nrows(), shift));
-        }
-    }
-
-    /// Moments of `n` rows from their sums about a shift.
-    fn of_products(products: Products, n: usize, shift: Array1<f64>) -> Self {
-        let off = &products.sums() / n as f64;
-        let mut comoment = products.into_matrix();
-        for (mut row, &a) in comoment.outer_iter_mut().zip(&off) {
-            let scaled = n as f64 * a;
-            row.zip_mut_with(&off, |m, &b| *m -= scaled * b);
-        }
-        Self { n: n as u64, mean: shift + off, comoment }
+        let mut sums = Shifted::about(rows.slice(s![..BLOCK_ROWS, ..]));
+        sums.add(&blocks_of(rows));
+        self.absorb(&sums.into_moments());
     }
 
     fn absorb(&mut self, other: &Moments) {

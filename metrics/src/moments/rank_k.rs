@@ -12,6 +12,7 @@ const PACKED_ROWS: usize = 128;
 const READ_ROWS: usize = 16;
 
 /// The sums over some rows, shifted by a vector near their mean.
+#[derive(Debug, Clone)]
 pub(crate) struct Products {
     d: usize,
     /// The tiles on and below the diagonal, row by row.

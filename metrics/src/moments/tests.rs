@@ -1,4 +1,4 @@
-use ndarray::{Array1, Array2, arr1, arr2};
+use ndarray::{Array1, Array2, Axis, arr1, arr2};
 
 use super::*;
 
@@ -37,6 +37,23 @@ fn a_shift_far_from_the_mean_costs_few_digits() {
     }
     let doubled = Moments::from_rows(rows.mapv(f64::from).view());
     assert_eq!(moments, doubled);
+}
+
+#[test]
+fn a_stream_gives_the_same_bits_however_it_is_cut() {
+    let rows = Array2::from_shape_fn((9_000, 5), |(i, j)| ((i * (7 + j)) % 101) as f32 / 9.0);
+    for n in [0, 1, BLOCK_ROWS - 1, BLOCK_ROWS, 2 * BLOCK_ROWS, 9_000] {
+        let rows = rows.slice(s![..n, ..]);
+        for (threads, piece) in [(1, 1), (2, 700), (2, BLOCK_ROWS), (3, 5_000), (1, 9_000)] {
+            let mut stream = Stream::new(5, threads);
+            for piece in rows.axis_chunks_iter(Axis(0), piece) {
+                stream.push_rows(piece).expect("5 columns");
+            }
+            assert_eq!(stream.moments(), Moments::from_rows(rows), "{n} rows by {piece}");
+            assert_eq!((stream.n(), stream.dim()), (n as u64, 5));
+        }
+    }
+    assert!(Stream::new(4, 1).push_rows(rows.view()).is_err());
 }
 
 #[test]

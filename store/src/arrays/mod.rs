@@ -10,7 +10,7 @@ mod npz;
 use std::io;
 use std::path::{Path, PathBuf};
 
-pub use npy::{EmbeddingRows, piece_rows, read_embeddings, write_embeddings};
+pub use npy::{EmbeddingRows, read_embeddings, write_embeddings};
 pub use npz::{MeanCovariance, read_moments, write_moments};
 
 /// Most dimensions of an embedding. The largest encoders have half as many, and a covariance of these takes half a gigabyte:

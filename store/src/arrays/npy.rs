@@ -15,11 +15,6 @@ const PIECE: usize = 8 << 20;
 /// Most numbers of a file: their bytes can still be counted in 64 bits with a sign.
 const MOST_NUMBERS: u64 = 1 << 59;
 
-/// Rows of so many bytes that are read at once: whoever sums them piece by piece gets the bits of a file that is read.
-pub fn piece_rows(row: usize) -> usize {
-    (PIECE / row.max(1)).max(1)
-}
-
 #[derive(Debug, Clone, Copy)]
 enum Float {
     Half,
@@ -142,7 +137,7 @@ impl EmbeddingRows {
         is_finite: impl Fn(&T) -> bool,
     ) -> Result<Option<Array2<T>>, ArrayError> {
         let width = self.float.width();
-        let most = piece_rows(width * self.dim) as u64;
+        let most = (PIECE / (width * self.dim).max(1)).max(1) as u64;
         let count = most.min(self.rows - self.next) as usize;
         if count == 0 {
             return Ok(None);
