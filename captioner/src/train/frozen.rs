@@ -132,6 +132,5 @@ mod tests {
                 assert!((a - b).abs() <= 2e-5 * largest.max(1e-2), "{a}, not {b} (of {largest})");
             }
         }
-        assert_ne!(ours, theirs, "they are not one and the same");
     }
 }

@@ -155,7 +155,7 @@ fn what_has_no_sums_is_refused() {
 #[test]
 fn parts_are_summed_beside_the_whole() {
     let captions = captions(90, 3, 5);
-    let colour = |i: usize| if i % 3 == 0 { "red" } else { "blue" }.to_owned();
+    let colour = |i: usize| if i.is_multiple_of(3) { "red" } else { "blue" }.to_owned();
     let part = |rows: &dyn Fn(&usize) -> bool| {
         captions.sums(&(0..90).filter(|i| rows(i)).collect::<Vec<_>>())
     };

@@ -24,7 +24,7 @@ pub struct TextPairs {
     references: CaptionFile,
     alignment: Alignment,
     /// By column, the values and the value of every pair.
-    columns: Vec<(Vec<String>, Vec<u32>)>,
+    columns: Vec<Column>,
     /// Where they come from.
     pub sources: Sources,
 }
@@ -99,7 +99,7 @@ impl TextPairs {
 
     /// The value of a pair in every column that the score is sliced by.
     pub fn values(&self, pair: usize) -> impl Iterator<Item = &str> {
-        self.columns.iter().map(move |(values, of)| values[of[pair] as usize].as_str())
+        self.columns.iter().map(move |column| column.values[column.of[pair] as usize].as_str())
     }
 
     /// The places in `pairs` of those that have the same values.
@@ -113,13 +113,20 @@ impl TextPairs {
     }
 }
 
+/// A column that the score is sliced by.
+struct Column {
+    values: Vec<String>,
+    /// Which of them each pair has.
+    of: Vec<u32>,
+}
+
 /// The values of the columns that the score is sliced by.
 fn columns(
     submission: &CaptionFile,
     references: &CaptionFile,
     alignment: &Alignment,
     request: &Request,
-) -> Result<Vec<(Vec<String>, Vec<u32>)>, JobError> {
+) -> Result<Vec<Column>, JobError> {
     if request.measuring.slice.is_empty() {
         return Ok(Vec::new());
     }
@@ -137,7 +144,7 @@ fn columns(
         for (value, members) in grouping.groups.values().enumerate() {
             members.iter().for_each(|&pair| of[pair] = value as u32);
         }
-        Ok((grouping.groups.into_keys().collect(), of))
+        Ok(Column { values: grouping.groups.into_keys().collect(), of })
     };
     request.measuring.slice.iter().map(column).collect()
 }
