@@ -101,7 +101,7 @@ impl Form {
         with_numbers!(self, N => N::WEIGHT)
     }
 
-    /// Inputs whose weights in a panel, with those of some rows, stay in the first-level cache: a multiple of [`BLOCK`].
+    /// Inputs whose weights in a panel, with those of some rows, stay in the first-level cache: a multiple of the block, 32.
     pub fn pass(self) -> usize {
         (PASS_WORDS / self.block()).max(1) * BLOCK
     }

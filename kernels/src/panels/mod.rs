@@ -31,7 +31,7 @@ pub use weights::Panels;
 /// Outputs of a panel.
 pub const PANEL: usize = 2 * LANES;
 
-/// output (+)= input · weights[inner]ᵀ for some panels of outputs of all rows; activation(that + bias) with the last inputs.
+/// output (+)= input · weights\[inner\]ᵀ for some panels of outputs of all rows; activation(that + bias) with the last inputs.
 pub struct PanelProduct<'a> {
     /// Rows of these inputs, as [`Form::round`] writes them.
     pub input: &'a [i32],

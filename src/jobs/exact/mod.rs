@@ -2,7 +2,7 @@
 //!
 //! [`pairs`] are the captions that belong together. In one process they are embedded piece by piece and summed; for many
 //! machines [`buckets`] writes them to files, which `fgd-cluster` sums elsewhere, and [`sums`] makes the record of what came
-//! back. [`results`] says what sums are worth, in both cases.
+//! back. `results` says what sums are worth, in both cases.
 
 pub mod buckets;
 pub mod pairs;
