@@ -6,6 +6,7 @@ use super::captioning::CaptioningArgs;
 use super::encoder::EncoderArgs;
 use super::exit::Exit;
 use super::files::FormatArgs;
+use super::images::ImageArgs;
 use super::output::{Output, Sink};
 use crate::jobs::Session;
 use crate::jobs::caption::{self, Request};
@@ -23,13 +24,8 @@ pub struct Args {
     /// LoRA adapter to merge into the checkpoint.
     #[arg(long, value_name = "ID|DIR", env = "FGD_ADAPTER")]
     adapter: Option<String>,
-    /// The images: a directory, one image, or a list (CSV or TSV with a column image_id, path or both; or
-    /// a path a line). Read are JPEG, PNG, WebP, GIF, BMP and TIFF.
-    #[arg(long, value_name = "DIR|IMAGE|LIST", env = "FGD_IMAGES")]
-    images: PathBuf,
-    /// Where the paths (or ids) of LIST start; its own directory by default.
-    #[arg(long, value_name = "DIR", env = "FGD_IMAGE_ROOT")]
-    image_root: Option<PathBuf>,
+    #[command(flatten)]
+    images: ImageArgs,
     /// Caption only the I-th of N parts of the images (I counts from 1), for work on several machines;
     /// `fgd merge-captions` joins them.
     #[arg(long, value_name = "I/N", env = "FGD_SHARD")]
@@ -64,8 +60,8 @@ pub fn run(args: Args, output: &Output, session: &mut Session) -> anyhow::Result
     let request = Request {
         checkpoint: args.checkpoint,
         adapter: args.adapter,
-        images: args.images,
-        image_root: args.image_root,
+        images: args.images.images,
+        image_root: args.images.image_root,
         shard: args.shard.unwrap_or_default(),
         output: args.output,
         device: args.encoder.device.clone(),

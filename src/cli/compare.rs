@@ -10,6 +10,7 @@ use super::encoder::EncoderArgs;
 use super::exit::Exit;
 use super::files::{CaptionArgs, KeepingArgs, ReportArgs, ResultArgs};
 use super::findings;
+use super::images::PictureArgs;
 use super::inputs::{ReferenceColumns, named};
 use super::metrics::MetricArgs;
 use super::output::{Output, complain};
@@ -31,13 +32,8 @@ pub struct Args {
     references: Option<PathBuf>,
     #[command(flatten)]
     columns: ReferenceColumns,
-    /// The images, a directory or a list with a column image_id, path or both: for checkpoints, and for thumbnails in the
-    /// report.
-    #[arg(long, value_name = "DIR|LIST", env = "FGD_IMAGES")]
-    images: Option<PathBuf>,
-    /// Where the paths (or ids) of LIST start; its own directory by default.
-    #[arg(long, value_name = "DIR", env = "FGD_IMAGE_ROOT")]
-    image_root: Option<PathBuf>,
+    #[command(flatten)]
+    pictures: PictureArgs,
     /// Where checkpoints' captions, journals and records are kept: the same command goes on from there. By default
     /// beside the report, in REPORT.work, or else in fgd-compare.work.
     #[arg(long, value_name = "DIR", env = "FGD_WORK")]
@@ -79,8 +75,8 @@ pub fn run(args: Args, output: &Output, session: &mut Session) -> anyhow::Result
     let request = Request {
         systems: named(&args.systems)?,
         references: args.references.map(|path| args.columns.of(path)),
-        images: args.images.clone(),
-        image_root: args.image_root.clone(),
+        images: args.pictures.images.clone(),
+        image_root: args.pictures.image_root.clone(),
         work: args.work.unwrap_or_else(|| work_folder(args.report.place())),
         gate: args.gate,
         contrasts: args.contrasts,
@@ -96,8 +92,7 @@ pub fn run(args: Args, output: &Output, session: &mut Session) -> anyhow::Result
     };
     let record = compare::run(&request, session)?;
     args.result.write(sink, &record, output)?;
-    let images = args.images.as_deref().map(|images| (images, args.image_root.as_deref()));
-    args.report.write_with(std::slice::from_ref(&record), images, output)?;
+    args.report.write_with(std::slice::from_ref(&record), args.pictures.place(), output)?;
     findings::print_of(&record, args.result.is_on_screen(), output);
     let Results::Compare(results) = &record.results else {
         return Ok(Exit::Failure);

@@ -6,6 +6,7 @@ use fgd_captioner::Precision;
 use fgd_captioner::run::OnError;
 
 use super::exit::Exit;
+use super::images::ImageArgs;
 use super::output::Output;
 use crate::jobs::Session;
 use crate::jobs::features::{self, Request};
@@ -17,12 +18,8 @@ pub struct Args {
     /// optional @revision.
     #[arg(long, value_name = "ID|DIR", env = "FGD_CHECKPOINT")]
     checkpoint: String,
-    /// The images: a directory, or a CSV file with a column image_id and optionally path.
-    #[arg(long, value_name = "DIR|LIST.csv", env = "FGD_IMAGES")]
-    images: PathBuf,
-    /// Where the paths (or ids) of LIST.csv start; its own directory by default.
-    #[arg(long, value_name = "DIR", env = "FGD_IMAGE_ROOT")]
-    image_root: Option<PathBuf>,
+    #[command(flatten)]
+    images: ImageArgs,
     /// Folder of the features, which may have some already: one file per image, by its content, and
     /// images.csv. Also a --features-cache for fgd caption.
     #[arg(short, long, value_name = "DIR", env = "FGD_OUTPUT")]
@@ -45,8 +42,8 @@ pub struct Args {
 pub fn run(args: Args, output: &Output, session: &mut Session) -> anyhow::Result<Exit> {
     let request = Request {
         checkpoint: args.checkpoint,
-        images: args.images,
-        image_root: args.image_root,
+        images: args.images.images,
+        image_root: args.images.image_root,
         output: args.output,
         dtype: args.dtype,
         batch_size: args.batch_size,

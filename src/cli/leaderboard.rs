@@ -7,6 +7,7 @@ use clap::builder::FalseyValueParser;
 use super::encoder::EncoderArgs;
 use super::exit::Exit;
 use super::files::{CaptionArgs, KeepingArgs, ReportArgs, ResultArgs};
+use super::images::PictureArgs;
 use super::inputs::{ReferenceColumns, named, with_folders};
 use super::metrics::MetricArgs;
 use super::output::{Output, Sink};
@@ -51,13 +52,8 @@ pub struct Args {
     report: ReportArgs,
     #[command(flatten)]
     keeping: KeepingArgs,
-    /// The images, a directory or a CSV file with a column image_id and optionally path: for small pictures beside the
-    /// captions that --captions keeps.
-    #[arg(long, value_name = "DIR|LIST.csv", env = "FGD_IMAGES")]
-    images: Option<PathBuf>,
-    /// Where the paths (or ids) of LIST.csv start; its own directory by default.
-    #[arg(long, value_name = "DIR", env = "FGD_IMAGE_ROOT")]
-    image_root: Option<PathBuf>,
+    #[command(flatten)]
+    pictures: PictureArgs,
 }
 
 /// Runs `fgd leaderboard`.
@@ -76,8 +72,8 @@ pub fn run(args: Args, output: &Output, session: &mut Session) -> anyhow::Result
         measuring: args.metrics.measuring(),
         // Its references are as a rule those that a contest hides: they are shown only where that is asked for.
         keeping: args.keeping.keeping(false),
-        images: args.images.clone(),
-        image_root: args.image_root.clone(),
+        images: args.pictures.images.clone(),
+        image_root: args.pictures.image_root.clone(),
     };
     let Boards { whole, public } = leaderboard::boards(&request, session)?;
     if let Some(private) = private {
@@ -85,7 +81,6 @@ pub fn run(args: Args, output: &Output, session: &mut Session) -> anyhow::Result
     }
     let record = public.unwrap_or(whole);
     args.result.write(sink, &record, output)?;
-    let images = args.images.as_deref().map(|images| (images, args.image_root.as_deref()));
-    args.report.write_with(std::slice::from_ref(&record), images, output)?;
+    args.report.write_with(std::slice::from_ref(&record), args.pictures.place(), output)?;
     Ok(Exit::Success)
 }

@@ -20,6 +20,7 @@ mod features;
 mod files;
 mod findings;
 mod hints;
+mod images;
 mod inputs;
 mod interrupt;
 mod job;

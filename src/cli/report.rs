@@ -7,6 +7,7 @@ use fgd_record::Record;
 
 use super::exit::{Exit, usage};
 use super::files::{ReportArgs, ResultArgs, ResultFormat};
+use super::images::PictureArgs;
 use super::output::Output;
 
 /// Arguments of `fgd report`.
@@ -19,13 +20,8 @@ pub struct Args {
     result: ResultArgs,
     #[command(flatten)]
     report: ReportArgs,
-    /// The images, a directory or a CSV file with a column image_id and optionally path: a site then shows those of which a record
-    /// has a small picture in a larger one.
-    #[arg(long, value_name = "DIR|LIST.csv", env = "FGD_IMAGES")]
-    images: Option<PathBuf>,
-    /// Where the paths (or ids) of LIST.csv start; its own directory by default.
-    #[arg(long, value_name = "DIR", env = "FGD_IMAGE_ROOT")]
-    image_root: Option<PathBuf>,
+    #[command(flatten)]
+    pictures: PictureArgs,
 }
 
 /// Runs `fgd report`.
@@ -41,8 +37,7 @@ pub fn run(args: &Args, output: &Output) -> anyhow::Result<Exit> {
     let only_report = args.report.place().is_some() && args.result.output.is_none();
     let sink = args.result.open()?;
     args.report.prepare()?;
-    let images = args.images.as_deref().map(|images| (images, args.image_root.as_deref()));
-    args.report.write_with(&records, images, output)?;
+    args.report.write_with(&records, args.pictures.place(), output)?;
     if args.result.is_page() {
         sink.write(fgd_reports::site::page(&records)?.as_bytes())?;
     } else if !only_report {

@@ -7,6 +7,7 @@ use clap::builder::FalseyValueParser;
 use super::exit::Exit;
 use super::files::{KeepingArgs, ReportArgs, ResultArgs};
 use super::findings;
+use super::images::PictureArgs;
 use super::metrics::MetricArgs;
 use super::output::Output;
 use super::pair::PairArgs;
@@ -37,13 +38,8 @@ pub struct Args {
     result: ResultArgs,
     #[command(flatten)]
     report: ReportArgs,
-    /// The images, a directory or a CSV file with a column image_id and optionally path: for small pictures beside the
-    /// captions of the report.
-    #[arg(long, value_name = "DIR|LIST.csv", env = "FGD_IMAGES")]
-    images: Option<PathBuf>,
-    /// Where the paths (or ids) of LIST.csv start; its own directory by default.
-    #[arg(long, value_name = "DIR", env = "FGD_IMAGE_ROOT")]
-    image_root: Option<PathBuf>,
+    #[command(flatten)]
+    pictures: PictureArgs,
     #[command(flatten)]
     keeping: KeepingArgs,
 }
@@ -59,14 +55,13 @@ pub fn run(args: Args, output: &Output, session: &mut Session) -> anyhow::Result
         hide_references: args.hide_references,
         measuring: args.metrics.measuring(),
         keeping: args.keeping.keeping(args.report.place().is_some() || args.result.is_page()),
-        images: args.images.clone(),
-        image_root: args.image_root.clone(),
+        images: args.pictures.images.clone(),
+        image_root: args.pictures.image_root.clone(),
         ..args.pair.request()
     };
     let record = score::run(&request, session)?;
     args.result.write(sink, &record, output)?;
-    let images = args.images.as_deref().map(|images| (images, args.image_root.as_deref()));
-    args.report.write_with(std::slice::from_ref(&record), images, output)?;
+    args.report.write_with(std::slice::from_ref(&record), args.pictures.place(), output)?;
     findings::print_of(&record, args.result.is_on_screen(), output);
     Ok(Exit::Success)
 }

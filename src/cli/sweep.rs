@@ -9,6 +9,7 @@ use super::encoder::EncoderArgs;
 use super::exit::{Exit, usage};
 use super::files::{CaptionArgs, ReportArgs, ResultArgs};
 use super::findings;
+use super::images::ImageArgs;
 use super::inputs::ReferenceColumns;
 use super::metrics::MetricArgs;
 use super::output::Output;
@@ -44,12 +45,8 @@ pub struct Args {
         env = "FGD_GRID"
     )]
     grid: Vec<String>,
-    /// The images: a directory, or a CSV file with a column image_id and optionally path.
-    #[arg(long, value_name = "DIR|LIST.csv", env = "FGD_IMAGES")]
-    images: PathBuf,
-    /// Where the paths (or ids) of LIST.csv start; its own directory by default.
-    #[arg(long, value_name = "DIR", env = "FGD_IMAGE_ROOT")]
-    image_root: Option<PathBuf>,
+    #[command(flatten)]
+    images: ImageArgs,
     /// The references: captions of the validation images. What is chosen here is scored elsewhere.
     #[arg(short, long, value_name = "FILE", env = "FGD_REFERENCES")]
     references: PathBuf,
@@ -85,8 +82,8 @@ pub fn run(args: Args, output: &Output, session: &mut Session) -> anyhow::Result
     let request = Request {
         systems: systems.collect(),
         references: Some(args.columns.of(args.references)),
-        images: Some(args.images),
-        image_root: args.image_root,
+        images: Some(args.images.images),
+        image_root: args.images.image_root,
         work: args.work,
         contrasts: 0,
         replicates: args.replicates,

@@ -1,0 +1,84 @@
+//! The two jackknives over groups of units: of the distance less what the means add, and of the same less its Gaussian bias.
+
+use rayon::prelude::*;
+
+use super::large_dimension;
+use super::sums::Sums;
+use crate::MetricError;
+use crate::linalg::{Factor, default_solver, product};
+use crate::transport::SPAN;
+
+/// The two jackknives over groups of units.
+pub(super) struct Jackknives {
+    /// The distance of the whole sample.
+    pub(super) raw: f64,
+    /// Pseudo-values of both, one for each group.
+    pub(super) pseudo: [Vec<f64>; 2],
+    /// Whether the second could be had.
+    pub(super) gaussian: bool,
+}
+
+impl Jackknives {
+    /// `rank` is the number of directions that both sets span, `sharing` what units on both sides make of the bias.
+    pub(super) fn of(
+        total: &Sums,
+        groups: &[Sums],
+        rank: usize,
+        sharing: f64,
+    ) -> Result<Self, MetricError> {
+        let whole = Terms::of(total, rank)?;
+        let left_out: Vec<Terms> = (groups.par_iter())
+            .map(|group| Terms::of(&total.without(group), rank))
+            .collect::<Result<_, _>>()?;
+        let gaussian = left_out.iter().chain([&whole]).all(|terms| terms.gaussian.is_some());
+        let g = groups.len() as f64;
+        let pseudo = |share: f64| -> Vec<f64> {
+            let whole = g * whole.less_bias(share);
+            left_out.iter().map(|terms| whole - (g - 1.0) * terms.less_bias(share)).collect()
+        };
+        let plain = pseudo(0.0);
+        let pseudo = [plain.clone(), if gaussian { pseudo(sharing) } else { plain }];
+        Ok(Self { raw: whole.distance, pseudo, gaussian })
+    }
+}
+
+/// The distance of a sample, and what is known of its bias.
+struct Terms {
+    distance: f64,
+    /// The part that the means make.
+    of_means: f64,
+    /// The part that the covariances make, were captions Gaussian and the sets independent; `None` where too few rows are distinct.
+    gaussian: Option<f64>,
+}
+
+impl Terms {
+    /// `rank` is the number of directions that both sets span.
+    fn of(sums: &Sums, rank: usize) -> Result<Self, MetricError> {
+        let solver = default_solver();
+        let [first, second] = [0, 1].map(|side| {
+            let mean = sums.mean(side);
+            Factor::of_covariance(sums.covariance(side).view(), mean.dot(&mean), solver)
+        });
+        let (first, second) = (first?, second?);
+        let values = solver.singular_values(product(first.l().t(), second.l()).view())?;
+        let largest = values.iter().fold(0.0, |max: f64, &v| max.max(v));
+        let spectrum: Vec<f64> = values.iter().copied().filter(|&s| s > SPAN * largest).collect();
+        let fidelity: f64 = spectrum.iter().sum();
+        let shift = sums.mean(0) - sums.mean(1);
+        let degrees = [0, 1].map(|side| sums.rows(side) - 1.0);
+        let enough = spectrum.len() == rank && degrees[0].min(degrees[1]) > rank as f64;
+        Ok(Self {
+            distance: shift.dot(&shift) + first.trace() + second.trace() - 2.0 * fidelity,
+            of_means: sums.of_means(),
+            // The limit of many dimensions leaves out that the variances on the diagonal count twice.
+            gaussian: enough.then(|| {
+                let diagonal = 0.25 * (1.0 / degrees[0] + 1.0 / degrees[1]) * fidelity;
+                2.0 * (large_dimension::fidelity(&spectrum, degrees) - fidelity) + diagonal
+            }),
+        })
+    }
+
+    fn less_bias(&self, sharing: f64) -> f64 {
+        self.distance - self.of_means - sharing * self.gaussian.unwrap_or(0.0)
+    }
+}

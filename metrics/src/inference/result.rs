@@ -1,0 +1,140 @@
+//! What is inferred of one system, and of the difference of two.
+
+use super::jackknife::Jackknives;
+use crate::MetricError;
+use crate::estimate::Estimate;
+
+/// The set distance without its bias, and how sure it is.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SetInference {
+    /// The distance of the two samples as they are.
+    pub raw: f64,
+    /// The distance without its bias, with standard error and 95% interval, which is cut at 0. The value itself may fall below 0,
+    /// as an unbiased number must where the populations are nearly equal.
+    pub corrected: Estimate,
+    /// Half of what the two jackknives are apart: the part of the standard error that does not average out.
+    pub systematic: f64,
+    /// The sample is small for its dimensions: the systematic error is more than half of the random one, or a leave-out sample has
+    /// no more distinct rows than dimensions.
+    pub small_sample: bool,
+    /// The value is less than two standard errors: the two sets cannot be told from equal ones. The interval is then up to √2
+    /// too wide.
+    pub nearly_equal: bool,
+    /// Pseudo-values of both jackknives, one for each group.
+    pseudo: [Vec<f64>; 2],
+    /// What each unit contributes, or each group of them; the variance of the value is the sum of their squares.
+    contributions: Vec<f64>,
+    /// Whether the second jackknife could be had.
+    gaussian: bool,
+    /// Degrees of freedom of the variance, where groups contribute.
+    degrees: Option<usize>,
+}
+
+impl SetInference {
+    /// `degrees` of freedom where the variance was estimated from few groups.
+    pub(super) fn new(
+        jackknives: Jackknives,
+        contributions: Vec<f64>,
+        degrees: Option<usize>,
+    ) -> Self {
+        let Jackknives { raw, pseudo, gaussian } = jackknives;
+        let Combined { value, systematic, variance } = Combined::of(&pseudo, &contributions);
+        let se = (variance + systematic.powi(2)).sqrt();
+        let corrected = match degrees {
+            Some(degrees) => Estimate::student(value, se, degrees).cut_at_0(),
+            None => Estimate::non_negative(value, se),
+        };
+        Self {
+            raw,
+            corrected,
+            systematic,
+            small_sample: !gaussian || systematic > 0.5 * variance.sqrt(),
+            nearly_equal: value < 2.0 * corrected.se,
+            pseudo,
+            contributions,
+            gaussian,
+            degrees,
+        }
+    }
+
+    /// What finite samples are expected to add to the distance.
+    pub fn bias(&self) -> f64 {
+        self.raw - self.corrected.value
+    }
+
+    /// The same of a set beside itself: nothing, without uncertainty.
+    pub(crate) fn of_equal_sets(self) -> Self {
+        let none = |values: Vec<f64>| vec![0.0; values.len()];
+        let pseudo = self.pseudo.map(none);
+        let jackknives = Jackknives { raw: 0.0, pseudo, gaussian: self.gaussian };
+        Self::new(jackknives, none(self.contributions), self.degrees)
+    }
+
+    /// The same where the target is a finite set, of which the sample holds this share, on either side: drawn without replacement,
+    /// what is left to chance is what was not drawn (Cochran 1977, *Sampling Techniques*, section 2.6).
+    pub fn of_finite_population(&self, share: f64) -> Self {
+        let left = 1.0 - share;
+        let pseudo = self.pseudo.clone().map(|values| {
+            values.into_iter().map(|value| self.raw - left * (self.raw - value)).collect()
+        });
+        let contributions = self.contributions.iter().map(|part| left.sqrt() * part).collect();
+        let jackknives = Jackknives { raw: self.raw, pseudo, gaussian: self.gaussian };
+        Self::new(jackknives, contributions, self.degrees)
+    }
+
+    /// How far this system is from the references beyond another on the same units: the difference of the corrected values with its
+    /// standard error, in which cancels what both share. A test of equal distance holds it against 1.96 standard errors.
+    ///
+    /// # Errors
+    /// Systems that were not measured on the same units.
+    pub fn difference(&self, other: &Self) -> Result<SetDifference, MetricError> {
+        if self.contributions.len() != other.contributions.len()
+            || self.pseudo[0].len() != other.pseudo[0].len()
+        {
+            return Err(MetricError::InvalidPairs(format!(
+                "{} units of the first system and {} of the second; compare them on the same images",
+                self.contributions.len(),
+                other.contributions.len()
+            )));
+        }
+        let minus =
+            |a: &[f64], b: &[f64]| -> Vec<f64> { a.iter().zip(b).map(|(a, b)| a - b).collect() };
+        let pseudo = [0, 1].map(|which| minus(&self.pseudo[which], &other.pseudo[which]));
+        let contributions = minus(&self.contributions, &other.contributions);
+        let Combined { value, systematic, variance } = Combined::of(&pseudo, &contributions);
+        Ok(SetDifference {
+            raw: self.raw - other.raw,
+            corrected: Estimate::normal(value, (variance + systematic.powi(2)).sqrt()),
+            small_sample: !self.gaussian || !other.gaussian || systematic > 0.5 * variance.sqrt(),
+        })
+    }
+}
+
+/// How two systems differ in the set distance to the same references.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct SetDifference {
+    /// Difference of the distances as they are.
+    pub raw: f64,
+    /// Difference of the corrected distances.
+    pub corrected: Estimate,
+    /// As [`SetInference::small_sample`].
+    pub small_sample: bool,
+}
+
+/// Midpoint of two jackknives, half of what they are apart, and the variance of units.
+struct Combined {
+    value: f64,
+    systematic: f64,
+    variance: f64,
+}
+
+impl Combined {
+    fn of(pseudo: &[Vec<f64>; 2], contributions: &[f64]) -> Self {
+        let [a, b] = [0, 1].map(|k| pseudo[k].iter().sum::<f64>() / pseudo[k].len() as f64);
+        Self {
+            value: 0.5 * (a + b),
+            systematic: 0.5 * (a - b).abs(),
+            variance: contributions.iter().map(|part| part * part).sum(),
+        }
+    }
+}
