@@ -4,6 +4,9 @@ use super::jackknife::Jackknives;
 use crate::MetricError;
 use crate::estimate::Estimate;
 
+/// A variance that fewer units than this make is that of too few draws: coverage falls below 93% (docs/statistics.md).
+const FEW: f64 = 30.0;
+
 /// The set distance without its bias, and how sure it is.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SetInference {
@@ -15,7 +18,8 @@ pub struct SetInference {
     /// Half of what the two jackknives are apart: the part of the standard error that does not average out.
     pub systematic: f64,
     /// The sample is small for its dimensions: the systematic error is more than half of the random one, or a leave-out sample has
-    /// no more distinct rows than dimensions.
+    /// no more distinct rows than dimensions. Or it is small for what varies in it: a few units make most of the standard error,
+    /// and how many such units another sample would have is hardly known.
     pub small_sample: bool,
     /// The value is less than two standard errors: the two sets cannot be told from equal ones. The interval is then up to √2
     /// too wide.
@@ -48,7 +52,9 @@ impl SetInference {
             raw,
             corrected,
             systematic,
-            small_sample: !gaussian || systematic > 0.5 * variance.sqrt(),
+            small_sample: !gaussian
+                || systematic > 0.5 * variance.sqrt()
+                || (degrees.is_none() && is_of_few(&contributions)),
             nearly_equal: value < 2.0 * corrected.se,
             pseudo,
             contributions,
@@ -105,7 +111,10 @@ impl SetInference {
         Ok(SetDifference {
             raw: self.raw - other.raw,
             corrected: Estimate::normal(value, (variance + systematic.powi(2)).sqrt()),
-            small_sample: !self.gaussian || !other.gaussian || systematic > 0.5 * variance.sqrt(),
+            small_sample: !self.gaussian
+                || !other.gaussian
+                || systematic > 0.5 * variance.sqrt()
+                || (self.degrees.is_none() && is_of_few(&contributions)),
         })
     }
 }
@@ -137,4 +146,12 @@ impl Combined {
             variance: contributions.iter().map(|part| part * part).sum(),
         }
     }
+}
+
+/// Whether the variance Σ c² is that of few units: (Σ c²)²/Σ c⁴ is their number, were they equal and all others nothing; normal
+/// contributions of N units come to N/3.
+fn is_of_few(contributions: &[f64]) -> bool {
+    let (squares, fourth) =
+        contributions.iter().map(|c| c * c).fold((0.0, 0.0), |(s, f), c2| (s + c2, f + c2 * c2));
+    squares * squares < FEW * fourth
 }

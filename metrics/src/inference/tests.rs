@@ -125,3 +125,14 @@ fn other_units_are_not_compared() {
     let apart = infer(&x, &y, &Units::independent(60, 60)).unwrap();
     assert!(matches!(paired.difference(&apart), Err(MetricError::InvalidPairs(_))));
 }
+
+#[test]
+fn a_few_rows_far_from_all_others_mark_the_sample_small() {
+    let (x, y) = (rows(600, 5, 18), rows(600, 5, 19));
+    let marked = |outliers: usize| {
+        let mut x = x.clone();
+        x.slice_mut(s![..outliers, 0]).fill(40.0);
+        infer(&x, &y, &same(600)).unwrap().small_sample
+    };
+    assert!(!marked(0) && marked(6), "{} {}", marked(0), marked(6));
+}
