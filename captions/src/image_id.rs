@@ -16,7 +16,7 @@ pub fn key(id: &str) -> &str {
 
 /// The same for ids that went through more hands: without what is not seen, in one Unicode form and case, out of its URL, and
 /// without what COCO writes before its numbers.
-pub(super) fn wide_key(id: &str) -> String {
+pub fn wide_key(id: &str) -> String {
     let seen = seen(id);
     let name = without_extension(&seen).to_lowercase();
     let bare = without_prefix(&name);

@@ -63,7 +63,7 @@ mod workbook;
 
 use std::path::{Path, PathBuf};
 
-use polars::prelude::{AnyValue, DataFrame};
+use polars::prelude::{AnyValue, DataFrame, IntoColumn, NamedFrom, Series};
 use serde::{Deserialize, Serialize};
 
 use builder::Builder;
@@ -74,7 +74,7 @@ pub use column::Role;
 pub use error::{ReadError, ReadProblem};
 pub use finding::{Finding, FindingGroup, FindingKind, Severity, group_findings, is_valid};
 pub use format::Format;
-pub use image_id::key as image_key;
+pub use image_id::{key as image_key, wide_key as wide_image_key};
 pub use lint::{accept_empty, lint, placeholders, too_long, without_texts};
 pub use references::{References, group};
 pub use repetition::is_runaway;
@@ -173,6 +173,27 @@ impl CaptionFile {
             Ok(cell) => Some(cell.str_value().into_owned()),
         });
         Some(cells.collect())
+    }
+
+    /// The file as if it held these captions and, beside them, these columns of text, each as long as the captions.
+    #[must_use]
+    pub fn holding(
+        &self,
+        captions: Vec<Caption>,
+        columns: Vec<(String, Vec<Option<String>>)>,
+    ) -> Self {
+        let columns = columns.into_iter().filter(|(_, cells)| cells.len() == captions.len());
+        let columns = columns.map(|(name, cells)| Series::new(name.into(), cells).into_column());
+        Self {
+            columns: DataFrame::new(captions.len(), columns.collect()).unwrap_or_default(),
+            captions,
+            findings: Vec::new(),
+            path: self.path.clone(),
+            sha256: self.sha256.clone(),
+            id_column: self.id_column.clone(),
+            caption_column: self.caption_column.clone(),
+            ..*self
+        }
     }
 }
 

@@ -6,10 +6,11 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 use ballista_scheduler::scheduler_server::SchedulerServer;
 use datafusion_proto::protobuf::{LogicalPlanNode, PhysicalPlanNode};
-use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 
 use crate::Scheduler;
+use crate::tls::KeyArgs;
 
 /// The engine's scheduler.
 pub type Server = SchedulerServer<LogicalPlanNode, PhysicalPlanNode>;
@@ -26,18 +27,26 @@ const PATIENCE: Duration = Duration::from_secs(10);
 pub struct Args {
     #[command(flatten)]
     scheduler: Scheduler,
+    #[command(flatten)]
+    key: KeyArgs,
+}
+
+/// Where words go to a scheduler at a port.
+pub fn port(scheduler: u16) -> u16 {
+    scheduler.saturating_add(1)
 }
 
 /// Says a word to the scheduler and prints its answer.
 pub async fn ask(args: &Args, word: &str) -> anyhow::Result<()> {
     let (host, port) = args.scheduler.host_and_port()?;
     let place = || format!("{}: no scheduler answers", args.scheduler.scheduler);
+    let key = args.key.read()?;
     let answer = tokio::time::timeout(PATIENCE, async {
-        let mut stream = TcpStream::connect((host, port.saturating_add(1))).await?;
-        stream.write_all(format!("{word}\n").as_bytes()).await?;
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).await?;
-        std::io::Result::Ok(answer)
+        let stream = TcpStream::connect((host, self::port(port))).await?;
+        match &key {
+            Some(key) => say(key.connect(stream).await?, word).await,
+            None => say(stream, word).await,
+        }
     });
     let answer = answer.await.with_context(place)?.with_context(place)?;
     if answer.is_empty() {
@@ -47,9 +56,19 @@ pub async fn ask(args: &Args, word: &str) -> anyhow::Result<()> {
     Ok(())
 }
 
+async fn say(
+    mut stream: impl AsyncRead + AsyncWrite + Unpin,
+    word: &str,
+) -> std::io::Result<String> {
+    stream.write_all(format!("{word}\n").as_bytes()).await?;
+    stream.flush().await?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await?;
+    Ok(answer)
+}
+
 /// Answers until it is told to end.
-pub async fn serve(scheduler: SocketAddr, server: Server) -> anyhow::Result<()> {
-    let address = SocketAddr::new(scheduler.ip(), scheduler.port().saturating_add(1));
+pub async fn serve(address: SocketAddr, server: Server) -> anyhow::Result<()> {
     let listener = TcpListener::bind(address).await.with_context(|| format!("{address}"))?;
     loop {
         let (mut stream, _) = listener.accept().await?;

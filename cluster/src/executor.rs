@@ -1,6 +1,5 @@
 //! `fgd-cluster executor`: the process that embeds and sums.
 
-use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -11,7 +10,9 @@ use datafusion::prelude::SessionConfig;
 use crate::fingerprint::{EncoderArgs, Fingerprint};
 use crate::functions::{Engine, registry};
 use crate::network::BindArgs;
+use crate::query::session_config;
 use crate::scheduler::MESSAGE;
+use crate::tls::{Key, KeyArgs};
 use crate::{Scheduler, storage};
 
 /// Arguments of `fgd-cluster executor`.
@@ -21,6 +22,8 @@ pub struct Args {
     scheduler: Scheduler,
     #[command(flatten)]
     bind: BindArgs,
+    #[command(flatten)]
+    key: KeyArgs,
     /// Port for results; this and the next one are used. A free pair by default.
     #[arg(long, value_name = "N", env = "FGD_PORT")]
     port: Option<u16>,
@@ -45,12 +48,16 @@ pub struct Args {
 
 /// Loads the encoder, and serves until it is told to end.
 pub async fn run(args: Args) -> anyhow::Result<()> {
-    let address = args.bind.address()?;
+    let key = args.key.read()?;
+    let place = args.bind.place(key.as_ref())?;
     let (scheduler_host, scheduler_port) = args.scheduler.host_and_port()?;
     let port = match args.port {
         Some(port) => port,
-        None => free_pair(address)?,
+        None => place.free_pair()?,
     };
+    for port in [port, port.saturating_add(1)] {
+        place.relay(key.as_ref(), port).await?;
+    }
     std::fs::create_dir_all(&args.work_dir)
         .with_context(|| format!("{}: cannot be made", args.work_dir.display()))?;
     let work_dir = args.work_dir.to_str().context("--work-dir: is no text")?.to_owned();
@@ -64,10 +71,10 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     tracing::info!("executor {} has {}", engine.name, engine.fingerprint);
     let runtime_dir = work_dir.clone();
     let config = ExecutorProcessConfig {
-        bind_host: address.to_string(),
+        bind_host: place.inner.to_string(),
         external_host: Some(args.bind.host()),
         port,
-        grpc_port: port + 1,
+        grpc_port: port.saturating_add(1),
         scheduler_host,
         scheduler_port,
         scheduler_connect_timeout_seconds: args.connect_timeout,
@@ -80,6 +87,8 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
         executor_heartbeat_interval_seconds: args.heartbeat,
         // Sums are not spilled, and a pool that is too small would only end them.
         memory_pool_size: Some(0),
+        override_create_grpc_client_endpoint: key.as_ref().map(Key::endpoints),
+        override_config_producer: Some(Arc::new(move || session_config(key.as_ref()))),
         override_function_registry: Some(registry(Arc::new(engine))),
         override_runtime_producer: Some(Arc::new(move |_: &SessionConfig| {
             storage::runtime_in(&runtime_dir)
@@ -87,17 +96,4 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
         ..ExecutorProcessConfig::default()
     };
     Ok(start_executor_process(Arc::new(config)).await?)
-}
-
-/// The first of two ports in a row that are free now.
-fn free_pair(address: std::net::IpAddr) -> anyhow::Result<u16> {
-    for _ in 0..64 {
-        let first = TcpListener::bind(SocketAddr::new(address, 0))?;
-        let port = first.local_addr()?.port();
-        let next = port.checked_add(1).map(|next| SocketAddr::new(address, next));
-        if next.is_some_and(|next| TcpListener::bind(next).is_ok()) {
-            return Ok(port);
-        }
-    }
-    anyhow::bail!("no two free ports in a row on {address}; name one with --port")
 }

@@ -16,6 +16,7 @@ mod query;
 mod scheduler;
 mod score;
 mod storage;
+mod tls;
 
 use std::process::ExitCode;
 

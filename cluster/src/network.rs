@@ -1,9 +1,12 @@
-//! Who may reach the processes. The engine knows neither passwords nor certificates of its own: whoever reaches its ports can have it
-//! read files and run queries. So ports are open to this machine alone, unless somebody vouches for the network.
+//! Who may reach the processes. The engine's ports know neither passwords nor certificates: whoever reaches them can have it read files
+//! and run queries. So they are open to this machine alone, unless there is a key ([`tls`](crate::tls)) or somebody vouches for the
+//! network.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
 
 use anyhow::{Context, bail};
+
+use crate::tls::Key;
 
 /// Where a process listens.
 #[derive(Debug, Clone, clap::Args)]
@@ -14,21 +17,65 @@ pub struct BindArgs {
     /// What other machines reach this one by; the bound address by default.
     #[arg(long, value_name = "HOST", env = "FGD_ADVERTISE")]
     pub advertise: Option<String>,
-    /// Only machines of the cluster reach these ports: needed to listen on more than loopback.
+    /// Only machines of the cluster reach these ports: needed to listen on more than loopback without --key.
     #[arg(long, env = "FGD_TRUSTED_NETWORK", value_parser = clap::builder::FalseyValueParser::new())]
     pub trusted_network: bool,
 }
 
+/// Where a process listens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Place {
+    /// What others reach it by.
+    outer: IpAddr,
+    /// Where the engine listens.
+    pub inner: IpAddr,
+}
+
+impl Place {
+    /// Relays a port from outside to the engine's, if they are not the same.
+    pub async fn relay(self, key: Option<&Key>, port: u16) -> anyhow::Result<()> {
+        let [outer, inner] = [self.outer, self.inner].map(|ip| SocketAddr::new(ip, port));
+        match key {
+            Some(key) => key.relay(outer, inner).await,
+            None => Ok(()),
+        }
+    }
+
+    /// The first of two ports in a row that are free now.
+    pub fn free_pair(self) -> anyhow::Result<u16> {
+        let is_free = |ip, port| TcpListener::bind(SocketAddr::new(ip, port)).is_ok();
+        for _ in 0..64 {
+            let port = TcpListener::bind(SocketAddr::new(self.outer, 0))?.local_addr()?.port();
+            let Some(next) = port.checked_add(1) else { continue };
+            if [self.outer, self.inner].iter().all(|&ip| is_free(ip, port) && is_free(ip, next)) {
+                return Ok(port);
+            }
+        }
+        bail!("no two free ports in a row on {}; name one with --port", self.outer)
+    }
+}
+
 impl BindArgs {
     /// The address, if it may be listened on.
-    pub fn address(&self) -> anyhow::Result<IpAddr> {
+    pub fn place(&self, key: Option<&Key>) -> anyhow::Result<Place> {
+        let engine = IpAddr::V4(Ipv4Addr::LOCALHOST);
+        let outer = self.address(key.is_some())?;
+        if key.is_some() && (outer == engine || outer.is_unspecified()) {
+            bail!(
+                "--bind {outer}: with a key, the engine has the ports of {engine} for itself; bind the address by which others reach this \
+                 machine"
+            );
+        }
+        Ok(Place { outer, inner: if key.is_some() { engine } else { outer } })
+    }
+
+    fn address(&self, has_key: bool) -> anyhow::Result<IpAddr> {
         let address: IpAddr =
             self.bind.parse().with_context(|| format!("--bind {}: is no IP address", self.bind))?;
-        if !address.is_loopback() && !self.trusted_network {
+        if !address.is_loopback() && !self.trusted_network && !has_key {
             bail!(
-                "--bind {address}: whoever reaches these ports can read files and run queries as this user, and there is no password or \
-                 TLS on them; bind an address of a private network (WireGuard, a NetworkPolicy) and say --trusted-network, or tunnel a \
-                 loopback port through SSH"
+                "--bind {address}: whoever reaches these ports can read files and run queries as this user; give the key of the cluster with \
+                 --key, or bind an address of a private network (WireGuard, a NetworkPolicy) and say --trusted-network"
             );
         }
         if address.is_unspecified() && self.advertise.is_none() {
@@ -52,7 +99,7 @@ mod tests {
     #[test]
     fn more_than_loopback_is_opened_only_to_a_trusted_network() {
         let args = |bind: &str, trusted_network| {
-            BindArgs { bind: bind.into(), advertise: None, trusted_network }.address()
+            BindArgs { bind: bind.into(), advertise: None, trusted_network }.place(None)
         };
         assert!(args("127.0.0.1", false).is_ok() && args("::1", false).is_ok());
         assert!(args("10.0.0.1", true).is_ok());

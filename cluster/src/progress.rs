@@ -7,6 +7,8 @@ pub struct Progress {
     quiet: bool,
     start: Instant,
     said: Instant,
+    /// Captions that are embedded for a pair.
+    captions: f64,
     /// Pairs in all, those that an earlier run had summed, and those that this one has.
     total: u64,
     found: u64,
@@ -18,9 +20,9 @@ impl Progress {
     /// Least time between two lines.
     const PAUSE: Duration = Duration::from_secs(2);
 
-    pub fn new(total: u64, quiet: bool) -> Self {
+    pub fn new(total: u64, captions: f64, quiet: bool) -> Self {
         let now = Instant::now();
-        Self { quiet, start: now, said: now, total, found: 0, done: 0, retries: 0 }
+        Self { quiet, captions, start: now, said: now, total, found: 0, done: 0, retries: 0 }
     }
 
     /// Pairs that were summed before.
@@ -53,9 +55,8 @@ impl Progress {
 
     fn line(&self) -> String {
         let seconds = self.start.elapsed().as_secs_f64();
-        // A pair is two captions.
-        let rate = 2.0 * self.done as f64 / seconds;
-        let left = 2.0 * (self.total - self.found - self.done) as f64 / rate;
+        let rate = self.captions * self.done as f64 / seconds;
+        let left = self.captions * (self.total - self.found - self.done) as f64 / rate;
         let retries = match self.retries {
             0 => String::new(),
             retries => format!(", {retries} retries"),

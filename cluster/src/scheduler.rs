@@ -12,6 +12,7 @@ use ballista_scheduler::scheduler_process::{create_scheduler, start_grpc_service
 use crate::control::{self, Server};
 use crate::functions::session_state;
 use crate::network::BindArgs;
+use crate::tls::{Key, KeyArgs};
 
 /// Largest message: the sums of a group in 2,000 dimensions.
 pub const MESSAGE: u32 = 256 << 20;
@@ -21,6 +22,8 @@ pub const MESSAGE: u32 = 256 << 20;
 pub struct Args {
     #[command(flatten)]
     bind: BindArgs,
+    #[command(flatten)]
+    key: KeyArgs,
     /// Port that executors and scores come to; `status` and `stop` come to the next one.
     #[arg(long, value_name = "N", default_value_t = 50050, env = "FGD_PORT")]
     port: u16,
@@ -34,9 +37,15 @@ pub struct Args {
 
 /// Runs until it is told to end.
 pub async fn run(args: Args) -> anyhow::Result<()> {
-    let address = SocketAddr::new(args.bind.address()?, args.port);
+    let key = args.key.read()?;
+    let place = args.bind.place(key.as_ref())?;
+    let address = SocketAddr::new(place.inner, args.port);
+    let control = control::port(args.port);
+    for port in [args.port, control] {
+        place.relay(key.as_ref(), port).await?;
+    }
     let config = SchedulerConfig {
-        bind_host: args.bind.bind.clone(),
+        bind_host: place.inner.to_string(),
         external_host: args.bind.host(),
         bind_port: args.port,
         executor_timeout_seconds: args.executor_timeout,
@@ -48,6 +57,7 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
         grpc_server_max_decoding_message_size: MESSAGE,
         grpc_server_max_encoding_message_size: MESSAGE,
         grpc_client_max_message_size: MESSAGE,
+        override_create_grpc_client_endpoint: key.as_ref().map(Key::endpoints),
         override_session_builder: Some(Arc::new(session_state)),
         ..SchedulerConfig::default()
     };
@@ -56,7 +66,7 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     let server: Server = create_scheduler(cluster, Arc::new(config)).await?;
     let served: Result<()> = tokio::select! {
         served = start_grpc_service(address, server.clone()) => served,
-        asked = control::serve(address, server) => return asked,
+        asked = control::serve(SocketAddr::new(place.inner, control), server) => return asked,
         () = crate::ended() => Ok(()),
     };
     Ok(served?)

@@ -57,15 +57,29 @@ pub fn now() -> String {
 pub fn captions_sha256<'a>(captions: impl Iterator<Item = (&'a str, &'a str)>) -> String {
     let mut lines: Vec<(&str, &str)> = captions.collect();
     lines.sort_unstable();
-    let mut hasher = Sha256::new();
-    for (id, text) in lines {
-        // Lengths keep ("a", "bc") apart from ("ab", "c").
-        hasher.update((id.len() as u64).to_le_bytes());
-        hasher.update(id);
-        hasher.update((text.len() as u64).to_le_bytes());
-        hasher.update(text);
+    let mut hash = CaptionsHash::default();
+    lines.into_iter().for_each(|(id, text)| hash.push(id, text));
+    hash.finish()
+}
+
+/// [`captions_sha256`] of captions that come in the order of their ids and texts.
+#[derive(Default)]
+pub struct CaptionsHash(Sha256);
+
+impl CaptionsHash {
+    /// The next one.
+    pub fn push(&mut self, id: &str, text: &str) {
+        for part in [id, text] {
+            // Lengths keep ("a", "bc") apart from ("ab", "c").
+            self.0.update((part.len() as u64).to_le_bytes());
+            self.0.update(part);
+        }
     }
-    format!("{:x}", hasher.finalize())
+
+    /// The hash of all of them, in hexadecimal.
+    pub fn finish(self) -> String {
+        format!("{:x}", self.0.finalize())
+    }
 }
 
 /// What must be equal before two records may be ranked together.

@@ -153,6 +153,67 @@ fn buckets_and_sums_made_elsewhere_give_the_same_record() {
     request(&path).assert().code(2).stderr(predicate::str::contains("sums of 0 pairs"));
 }
 
+/// A file cut into the files of a folder; each has the header.
+fn cut(place: &Place, file: &Path, name: &str, at: &[usize]) -> std::path::PathBuf {
+    let text = fs::read_to_string(file).unwrap();
+    let (header, rows) = text.split_once('\n').unwrap();
+    let rows: Vec<&str> = rows.lines().collect();
+    let folder = place.path(name);
+    fs::create_dir(&folder).unwrap();
+    let ends = at.iter().copied().chain([rows.len()]);
+    for (part, (begin, end)) in [0].iter().chain(at).copied().zip(ends).enumerate() {
+        let rows = rows[begin..end].join("\n");
+        fs::write(folder.join(format!("{part}.csv")), format!("{header}\n{rows}\n")).unwrap();
+    }
+    folder
+}
+
+#[test]
+fn files_of_a_folder_are_one_side() {
+    let place = Place::new();
+    let [submission, references] = many(&place);
+    let prepare = |output: &str, submission: &Path, references: &Path| {
+        let mut command = place.fgd();
+        command.arg("prepare").arg(submission).arg("-r").arg(references);
+        command.args(["--slice", "part", "--buckets", "40", "-o"]).arg(place.path(output)).assert()
+    };
+    prepare("one", &submission, &references).success();
+    let folders = [
+        cut(&place, &submission, "submission", &[10, 150]),
+        cut(&place, &references, "references", &[77]),
+    ];
+    prepare("many", &folders[0], &folders[1]).success();
+    let manifest = |of: &str| -> Value {
+        serde_json::from_slice(&fs::read(place.path(of).join("pairs.json")).unwrap()).unwrap()
+    };
+    let [one, many] = ["one", "many"].map(manifest);
+    for part in ["pairs", "buckets"] {
+        assert_eq!(one[part], many[part]);
+    }
+    assert_eq!(one["sources"]["references_sha256"], many["sources"]["references_sha256"]);
+    assert_eq!(many["sources"]["inputs"].as_array().unwrap().len(), 5);
+    let mut files = 0;
+    for bucket in 0..40 {
+        let file = format!("bucket-{bucket:06}/00000.parquet");
+        let of = |folder: &str| fs::read(place.path(folder).join(&file)).ok();
+        assert_eq!(of("one"), of("many"), "{file}");
+        files += usize::from(of("one").is_some());
+    }
+    assert!(files > 30);
+
+    // Problems are of a file.
+    let part = folders[0].join("1.csv");
+    let text = fs::read_to_string(&part).unwrap();
+    fs::write(&part, text.replace("image-99,", "image-5,")).unwrap();
+    let found = prepare("broken", &folders[0], &folders[1]).code(4);
+    found
+        .stderr(predicate::str::contains("1.csv"))
+        .stderr(predicate::str::contains("image-5"))
+        .stderr(predicate::str::is_match("already given in row 6 of .*0.csv").unwrap())
+        .stderr(predicate::str::contains("image-99"));
+    assert_eq!(fs::read_dir(place.path("broken")).unwrap().count(), 0);
+}
+
 #[test]
 fn what_sums_do_not_tell_is_refused_by_name() {
     let place = Place::new();

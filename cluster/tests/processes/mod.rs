@@ -3,12 +3,14 @@
 use std::fs::{self, File};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, ChildStdout, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use tempfile::TempDir;
 
+/// Enough for several buckets to be summed before the last.
+pub const PAIRS: usize = 30_000;
 /// Longest wait for anything.
 const PATIENCE: Duration = Duration::from_secs(180);
 
@@ -24,6 +26,7 @@ pub fn until(what: &str, holds: impl Fn() -> bool) {
 /// A folder for one test.
 pub struct Place {
     dir: TempDir,
+    variables: Vec<(&'static str, String)>,
 }
 
 fn fgd() -> PathBuf {
@@ -47,6 +50,7 @@ fn command(program: impl AsRef<std::ffi::OsStr>, place: &Place) -> Command {
         }
     }
     command.env("FGD_CACHE_DIR", place.path("cache")).env("HF_HUB_OFFLINE", "1");
+    command.envs(place.variables.iter().map(|(name, value)| (name, value)));
     command
 }
 
@@ -57,7 +61,30 @@ fn success(output: Output) -> Vec<u8> {
 
 impl Place {
     pub fn new() -> Self {
-        Self { dir: tempfile::tempdir().unwrap() }
+        Self { dir: tempfile::tempdir().unwrap(), variables: Vec::new() }
+    }
+
+    /// Sets a variable of all commands to come.
+    pub fn set(&mut self, name: &'static str, value: &str) {
+        self.variables.push((name, value.to_owned()));
+    }
+
+    /// Whether a command within another one can be run here.
+    pub fn can(&self, within: &[&str], run: &str) -> bool {
+        let mut command = command(within[0], self);
+        command.args(&within[1..]).arg(run).output().is_ok_and(|output| output.status.success())
+    }
+
+    /// A key for a cluster, made as cluster/README.md says.
+    pub fn key(&self, name: &str) -> PathBuf {
+        let readme = Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md");
+        let readme = fs::read_to_string(readme).unwrap();
+        let openssl = readme.lines().find(|line| line.trim().starts_with("openssl req")).unwrap();
+        let folder = self.path(name);
+        fs::create_dir(&folder).unwrap();
+        let mut command = command("sh", self);
+        success(command.args(["-c", openssl]).current_dir(&folder).output().unwrap());
+        folder.join("cluster.pem")
     }
 
     pub fn path(&self, name: &str) -> PathBuf {
@@ -66,15 +93,20 @@ impl Place {
 
     /// A submission and references of so many images, made of the words of the caption set.
     pub fn captions(&self, pairs: usize) -> [PathBuf; 2] {
+        self.captions_of(&(0..pairs).map(|i| format!("image-{i}")).collect::<Vec<_>>())
+    }
+
+    /// The same for images of these ids.
+    pub fn captions_of(&self, ids: &[String]) -> [PathBuf; 2] {
         ["good.csv", "references.csv"].map(|name| {
             let text = fs::read_to_string(fixture("captions").join(name)).unwrap();
             let words: Vec<&str> = text.split(|c: char| !c.is_ascii_alphabetic()).collect();
             let words: Vec<&str> = words.into_iter().filter(|word| word.len() > 2).collect();
             let mut rows = String::from("image_id,caption,part\n");
-            for i in 0..pairs {
+            for (i, id) in ids.iter().enumerate() {
                 let word = |k: usize| words[(i * 31 + k * (7 + i % 13)) % words.len()];
                 let caption: Vec<&str> = (0..6 + i % 9).map(word).collect();
-                rows += &format!("image-{i},{},{}\n", caption.join(" "), ["a", "b", "c"][i % 3]);
+                rows += &format!("{id},{},{}\n", caption.join(" "), ["a", "b", "c"][i % 3]);
             }
             let path = self.path(name);
             fs::write(&path, rows).unwrap();
@@ -138,9 +170,18 @@ fn cluster(place: &Place) -> Command {
 }
 
 /// A child that does not outlive its test.
-struct Process(Child);
+pub struct Process(Child);
 
 impl Process {
+    pub fn start(command: &mut Command) -> Self {
+        Self(command.spawn().unwrap())
+    }
+
+    /// What it writes, if that is a pipe.
+    pub fn stdout(&mut self) -> ChildStdout {
+        self.0.stdout.take().unwrap()
+    }
+
     fn kill(&mut self) {
         let _ = self.0.kill();
         let _ = self.0.wait();
@@ -158,42 +199,86 @@ pub struct Cluster {
     port: u16,
     scheduler: Process,
     executors: Vec<Process>,
-    place: PathBuf,
+    work_dirs: Vec<PathBuf>,
+    key: Option<PathBuf>,
 }
 
 impl Cluster {
     /// Starts them and waits until all executors are known.
     pub fn start(place: &Place, executors: usize, more: &[&str]) -> Self {
+        Self::start_with(place, executors, more, None)
+    }
+
+    /// The same with a key.
+    pub fn start_with(place: &Place, executors: usize, more: &[&str], key: Option<&Path>) -> Self {
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let scheduler = Self::scheduler(place, port);
-        let place_path = place.path("");
-        let mut cluster = Self { port, scheduler, executors: Vec::new(), place: place_path };
+        let mut cluster = Self {
+            port,
+            scheduler: Self::scheduler(place, port, key),
+            executors: Vec::new(),
+            work_dirs: Vec::new(),
+            key: key.map(Path::to_owned),
+        };
         (0..executors).for_each(|_| cluster.add_executor(place, more));
         let wanted = format!("{executors} executors");
-        until(&wanted, || cluster.status().starts_with(&wanted));
+        until(&wanted, || cluster.status(place).starts_with(&wanted));
         cluster
     }
 
-    fn scheduler(place: &Place, port: u16) -> Process {
+    fn scheduler(place: &Place, port: u16, key: Option<&Path>) -> Process {
         let log = File::options().create(true).append(true).open(place.path("scheduler.log"));
         let mut command = cluster(place);
         command.args(["scheduler", "--port", &port.to_string(), "--executor-timeout", "4"]);
-        command.stdout(Stdio::null()).stderr(log.unwrap());
-        Process(command.spawn().unwrap())
+        if let Some(key) = key {
+            command.args(["--bind", "127.0.0.2", "--key"]).arg(key);
+        }
+        Process::start(command.stdout(Stdio::null()).stderr(log.unwrap()))
     }
 
-    fn at(&self) -> String {
-        format!("127.0.0.1:{}", self.port)
+    /// Where its scheduler is.
+    pub fn at(&self) -> String {
+        format!("127.0.0.{}:{}", if self.key.is_some() { 2 } else { 1 }, self.port)
     }
 
     pub fn add_executor(&mut self, place: &Place, more: &[&str]) {
         let name = format!("executor-{}", self.executors.len());
-        let mut command = cluster(place);
+        self.add(place, cluster(place), &place.path(&name), more);
+    }
+
+    /// An executor that another program starts, with a folder of its own.
+    pub fn add_executor_within(&mut self, place: &Place, within: &[&str], work_dir: &Path) {
+        let mut command = command(within[0], place);
+        command.args(&within[1..]).arg(env!("CARGO_BIN_EXE_fgd-cluster"));
+        self.add(place, command, work_dir, &[]);
+    }
+
+    fn add(&mut self, place: &Place, mut command: Command, work_dir: &Path, more: &[&str]) {
         command.args(["executor", "--scheduler", &self.at(), "--heartbeat", "1", "--threads", "1"]);
-        command.arg("--encoder").arg(encoder()).arg("--work-dir").arg(place.path(&name)).args(more);
-        let log = File::create(place.path(&format!("{name}.log"))).unwrap();
-        command.stdout(Stdio::null()).stderr(log);
-        self.executors.push(Process(command.spawn().unwrap()));
+        command.arg("--encoder").arg(encoder()).arg("--work-dir").arg(work_dir).args(more);
+        if let Some(key) = &self.key {
+            command.args(["--bind", "127.0.0.3", "--key"]).arg(key);
+        }
+        let log = format!("executor-{}.log", self.executors.len());
+        let log = File::create(place.path(&log)).unwrap();
+        self.executors.push(Process::start(command.stdout(Stdio::null()).stderr(log)));
+        self.work_dirs.push(work_dir.to_owned());
+    }
+
+    /// What tasks of an executor have left on its disk.
+    pub fn left_by(&self, executor: usize) -> impl Iterator<Item = PathBuf> {
+        let mut folders = vec![self.work_dirs[executor].clone()];
+        let mut files = Vec::new();
+        while let Some(folder) = folders.pop() {
+            // The engine removes some of them meanwhile.
+            for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+                match entry.metadata() {
+                    Ok(found) if found.is_dir() => folders.push(entry.path()),
+                    Ok(found) if found.len() > 0 => files.push(entry.path()),
+                    _ => {}
+                }
+            }
+        }
+        files.into_iter()
     }
 
     pub fn kill_executor(&mut self, executor: usize) {
@@ -208,27 +293,38 @@ impl Cluster {
 
     pub fn restart_scheduler(&mut self, place: &Place) {
         self.scheduler.kill();
-        self.scheduler = Self::scheduler(place, self.port);
+        self.scheduler = Self::scheduler(place, self.port, self.key.as_deref());
     }
 
-    pub fn status(&self) -> String {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_fgd-cluster"));
-        let output = command.args(["status", "--scheduler", &self.at()]).output().unwrap();
-        String::from_utf8(output.stdout).unwrap()
+    pub fn status(&self, place: &Place) -> String {
+        let mut command = cluster(place);
+        command.args(["status", "--scheduler", &self.at()]).args(self.key_flags());
+        String::from_utf8(command.output().unwrap().stdout).unwrap()
+    }
+
+    fn key_flags(&self) -> impl Iterator<Item = &std::ffi::OsStr> {
+        self.key.iter().flat_map(|key| ["--key".as_ref(), key.as_os_str()])
     }
 
     /// Begins a score.
-    pub fn begin(&self, buckets: &Path, more: &[&str]) -> Score {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_fgd-cluster"));
-        command.env("FGD_CACHE_DIR", self.place.join("cache")).env("HF_HUB_OFFLINE", "1");
-        command.arg("score").arg(buckets).args(["--scheduler", &self.at(), "--jobs", "4"]);
-        command.arg("--encoder").arg(encoder()).arg("--fgd").arg(fgd()).args(more);
-        Score { child: command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap() }
+    pub fn begin(&self, place: &Place, buckets: &Path, more: &[&str]) -> Score {
+        let mut command = self.score_command(place, buckets);
+        command.args(self.key_flags()).args(more);
+        Score::start(command)
     }
 
-    /// The record of a score.
-    pub fn score(&self, buckets: &Path) -> Value {
-        self.begin(buckets, &[]).record()
+    /// Begins a score with another key, or none.
+    pub fn begin_with(&self, place: &Place, buckets: &Path, key: &[&std::ffi::OsStr]) -> Score {
+        let mut command = self.score_command(place, buckets);
+        command.args(["--attempts", "1"]).args(key);
+        Score::start(command)
+    }
+
+    fn score_command(&self, place: &Place, buckets: &Path) -> Command {
+        let mut command = cluster(place);
+        command.arg("score").arg(buckets).args(["--scheduler", &self.at(), "--jobs", "4"]);
+        command.arg("--encoder").arg(encoder()).arg("--fgd").arg(fgd());
+        command
     }
 }
 
@@ -238,6 +334,10 @@ pub struct Score {
 }
 
 impl Score {
+    fn start(mut command: Command) -> Self {
+        Self { child: command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap() }
+    }
+
     pub fn kill(&mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
@@ -249,11 +349,17 @@ impl Score {
 
     /// The record, and what was said on the way.
     pub fn finish(self) -> (Value, String) {
+        let (output, said) = self.end();
+        (serde_json::from_slice(&output).unwrap(), said)
+    }
+
+    /// What it wrote, and what it said on the way.
+    pub fn end(self) -> (Vec<u8>, String) {
         let output = self.child.wait_with_output().unwrap();
         let said = String::from_utf8(output.stderr).unwrap();
         assert!(output.status.success(), "{said}");
         eprint!("{said}");
-        (serde_json::from_slice(&output.stdout).unwrap(), said)
+        (output.stdout, said)
     }
 
     /// What a score that must fail said.

@@ -1,9 +1,12 @@
 //! Pairs cut into files by their ids, for a cluster to sum.
 //!
-//! A folder holds `pairs.json` ([`Manifest`]) and for each bucket a folder of Parquet files with the columns `id`, `candidate`,
-//! `reference` and one for each slice. A bucket holds the images of a hash, so it is a random sample of them, and of one group of
+//! A folder holds `pairs.json` ([`Manifest`]) and for each bucket a folder of Parquet files with the columns `id`, `reference`,
+//! `candidate`, `candidate_1` … of further submissions, and one for each slice. A bucket holds the images of a hash, so it is a random sample of them, and of one group of
 //! the jackknife: its sums are those of one group. `pairs.json` is written last.
+//!
+//! Memory is that of the largest file that is read, and of a part of some 1.3 million pairs: see [`dealt`](super::dealt).
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use fgd_captions::{Cells, Table, TableFile};
@@ -11,7 +14,8 @@ use fgd_metrics::pair_sums::{GROUPS, place};
 use fgd_store::file;
 use serde::{Deserialize, Serialize};
 
-use super::pairs::TextPairs;
+use super::pairs::{TextPairs, few_enough};
+use super::sides::Sides;
 use super::sums::Sources;
 use crate::jobs::score;
 use crate::jobs::{JobError, Session};
@@ -20,6 +24,10 @@ use crate::jobs::{JobError, Session};
 const ROWS: usize = 16_384;
 /// Pairs that a bucket has by default, about: what is lost when a job of the cluster is.
 const PAIRS: usize = 4 * ROWS;
+/// Most parts of the images by default, and what others are a divisor of: parts are files that are open at the same time.
+const PARTS: usize = 128;
+/// Most buckets, for the same reason.
+const MOST: usize = 200 * GROUPS;
 /// What names the columns of slices.
 const SLICE: &str = "slice_";
 
@@ -29,6 +37,9 @@ const SLICE: &str = "slice_";
 pub struct Request {
     /// The score that is prepared.
     pub score: score::Request,
+    /// Further submissions, whose scores share the embeddings of the references.
+    #[serde(default)]
+    pub others: Vec<PathBuf>,
     /// Where the files go: a folder that is not there yet, or is empty.
     pub output: PathBuf,
     /// How many buckets; a multiple of the groups of the jackknife.
@@ -48,6 +59,9 @@ pub struct Manifest {
     pub buckets: Vec<u64>,
     /// What a record says of them.
     pub sources: Sources,
+    /// The same of further submissions.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub others: Vec<Sources>,
 }
 
 impl Manifest {
@@ -75,7 +89,7 @@ impl Manifest {
     }
 }
 
-/// Writes the pairs of a score.
+/// Writes the pairs of a score. Either side may be a folder of files.
 ///
 /// # Errors
 /// As [`TextPairs::read`]; a folder that is in use or cannot be written; a number of buckets that divides a group.
@@ -88,37 +102,91 @@ pub fn run(request: &Request, session: &Session) -> Result<Manifest, JobError> {
         )));
     }
     if let Some(count) = request.buckets
-        && (count == 0 || !count.is_multiple_of(GROUPS))
+        && (count == 0 || !count.is_multiple_of(GROUPS) || count > MOST)
     {
         return Err(JobError::usage(format!(
-            "--buckets {count}: must be a multiple of {GROUPS}, the groups that the bias is measured by"
+            "--buckets {count}: must be a multiple of {GROUPS}, the groups that the bias is measured by, and at most {MOST}"
         )));
     }
     super::refuse(&request.score)?;
-    let pairs = TextPairs::read(&request.score)?;
-    let count = request.buckets.unwrap_or(pairs.len().div_ceil(PAIRS).div_ceil(GROUPS) * GROUPS);
-    let mut members = vec![Vec::new(); count];
-    (0..pairs.len()).for_each(|at| members[(place(pairs.id(at)) % count as u64) as usize].push(at));
-    let bar = session.progress.begin("writing", "pairs", pairs.len() as u64);
-    for (bucket, members) in members.iter().enumerate().filter(|(_, of)| !of.is_empty()) {
-        let folder = output.join(bucket_name(bucket));
-        std::fs::create_dir_all(&folder)?;
-        for (part, rows) in members.chunks(ROWS).enumerate() {
-            let file = folder.join(format!("{part:05}.parquet"));
-            let table = table(&pairs, rows);
-            TableFile::create(&file).map_err(JobError::usage)?.write(&table)?;
-            bar.advance(rows.len() as u64);
-        }
+    std::fs::create_dir_all(output)?;
+    // On the same disk, and gone with the work.
+    let work = tempfile::tempdir_in(output)?;
+    let asked = request.buckets.map(|count| count / GROUPS);
+    let parts = asked.map_or(PARTS, |of| of * PARTS.div_ceil(of));
+    let sides = Sides::deal(&request.score, &request.others, work.path(), parts)?;
+    // With more systems a pair is longer.
+    let pairs = (2 * PAIRS / (2 + request.others.len())).max(1);
+    let enough = |of: &usize| sides.references.captions <= (*of * GROUPS * pairs) as u64;
+    let mut doublings = std::iter::successors(Some(1), |of| Some(of * 2));
+    let of = asked.or_else(|| doublings.find(|of| *of == PARTS || enough(of))).unwrap_or(PARTS);
+
+    let made = work.path().join("buckets");
+    let mut buckets = Buckets::new(made.clone(), of, request.score.measuring.slice.len());
+    let bar = session.progress.begin("writing", "pairs", sides.references.captions);
+    let mut sources = sides.join(&request.score, work.path(), of, |part, systems| {
+        bar.advance(systems[0].len() as u64);
+        buckets.write(part, systems)
+    })?;
+    let others = sources.split_off(1);
+    let sources = sources.swap_remove(0);
+    for (column, values) in sources.slice.iter().zip(&buckets.values) {
+        few_enough(column, values.len())?;
+    }
+    let counts = buckets.counts;
+    for bucket in (0..counts.len()).filter(|&bucket| counts[bucket] > 0).map(bucket_name) {
+        std::fs::rename(made.join(&bucket), output.join(&bucket))?;
     }
     let manifest = Manifest {
         version: Manifest::VERSION,
-        pairs: pairs.len() as u64,
-        buckets: members.iter().map(|of| of.len() as u64).collect(),
-        sources: pairs.sources,
+        pairs: counts.iter().sum(),
+        buckets: counts,
+        sources,
+        others,
     };
     let bytes = serde_json::to_vec_pretty(&manifest)?;
+    drop(work);
     file::write(&output.join(Manifest::NAME), &bytes)?;
     Ok(manifest)
+}
+
+/// Buckets that are being written: [`GROUPS`] for each part of the images.
+struct Buckets {
+    folder: PathBuf,
+    /// Pairs of each.
+    counts: Vec<u64>,
+    /// By column, the values that there are.
+    values: Vec<BTreeSet<String>>,
+}
+
+impl Buckets {
+    fn new(folder: PathBuf, parts: usize, columns: usize) -> Self {
+        Self { folder, counts: vec![0; parts * GROUPS], values: vec![BTreeSet::new(); columns] }
+    }
+
+    /// Writes the pairs of a part, which are of the same images in all systems.
+    fn write(&mut self, part: usize, systems: &[TextPairs]) -> Result<(), JobError> {
+        let pairs = &systems[0];
+        let mut members = vec![Vec::new(); GROUPS];
+        for at in 0..pairs.len() {
+            members[(place(pairs.id(at)) % GROUPS as u64) as usize].push(at);
+            let values = self.values.iter_mut().zip(pairs.values(at));
+            for (known, value) in values.filter(|(known, value)| !known.contains(*value)) {
+                known.insert(value.to_owned());
+            }
+        }
+        for (group, members) in members.iter().enumerate().filter(|(_, of)| !of.is_empty()) {
+            let bucket = part * GROUPS + group;
+            let folder = self.folder.join(bucket_name(bucket));
+            std::fs::create_dir_all(&folder)?;
+            for (part, rows) in members.chunks(ROWS).enumerate() {
+                let file = folder.join(format!("{part:05}.parquet"));
+                TableFile::create(&file).map_err(JobError::usage)?.write(&table(systems, rows))?;
+            }
+            self.counts[bucket] = members.len() as u64;
+        }
+        Ok(())
+    }
 }
 
 /// The folder of a bucket.
@@ -126,14 +194,26 @@ fn bucket_name(bucket: usize) -> String {
     format!("bucket-{bucket:06}")
 }
 
-fn table(pairs: &TextPairs, rows: &[usize]) -> Table {
+fn table(systems: &[TextPairs], rows: &[usize]) -> Table {
+    let pairs = &systems[0];
     let mut table = Table::default();
     table.push("id", Cells::text(rows.iter().map(|&pair| pairs.id(pair))));
-    table.push("candidate", Cells::text(rows.iter().map(|&pair| pairs.candidate(pair))));
     table.push("reference", Cells::text(rows.iter().map(|&pair| pairs.reference(pair))));
-    for column in 0..pairs.sources.slice.len() {
+    for (system, own) in systems.iter().enumerate() {
+        let cells = Cells::text(rows.iter().map(|&pair| own.candidate(pair)));
+        table.push(&candidate(system), cells);
+    }
+    for column in 0..pairs.slices() {
         let values = rows.iter().map(|&pair| pairs.values(pair).nth(column).unwrap_or_default());
         table.push(&format!("{SLICE}{column}"), Cells::text(values));
     }
     table
+}
+
+/// The column of a system's captions.
+fn candidate(system: usize) -> String {
+    match system {
+        0 => "candidate".into(),
+        system => format!("candidate_{system}"),
+    }
 }

@@ -1,12 +1,14 @@
 //! A score from sums alone: the same bits from any order of the captions and any number of machines.
 //!
 //! [`pairs`] are the captions that belong together. In one process they are embedded piece by piece and summed; for many
-//! machines [`buckets`] writes them to files, which `fgd-cluster` sums elsewhere, and [`sums`] makes the record of what came
+//! machines [`buckets`] writes them to files by way of the disk, which `fgd-cluster` sums elsewhere, and [`sums`] makes the record of what came
 //! back. `results` says what sums are worth, in both cases.
 
 pub mod buckets;
+mod dealt;
 pub mod pairs;
 mod results;
+mod sides;
 pub mod sums;
 
 use std::time::Instant;
@@ -31,7 +33,7 @@ const PIECE: usize = 8_192;
 pub fn run(request: &Request, session: &mut Session) -> Result<Record, JobError> {
     let (start, host) = (Instant::now(), host::describe());
     refuse(request)?;
-    let pairs = TextPairs::read(request)?;
+    let (pairs, sources) = TextPairs::read(request)?;
     let read = start.elapsed().as_secs_f64();
 
     let mut embedding = Embedding::new(session, &request.encoding, 2 * pairs.len() as u64);
@@ -44,7 +46,7 @@ pub fn run(request: &Request, session: &mut Session) -> Result<Record, JobError>
     drop(embedding);
     let Some(sums) = sums else { return Err(JobError::invalid("no image has a caption")) };
     sums::record(
-        pairs.sources,
+        sources,
         &sums,
         encoder,
         &request.measuring,
@@ -66,7 +68,7 @@ fn add(
     let rows = embedding.embed(&texts)?;
     let (candidates, references) = rows.view().split_at(Axis(0), piece.len());
     let d = rows.ncols();
-    let sums = sums.get_or_insert_with(|| SlicedSums::new(d, pairs.sources.slice.len()));
+    let sums = sums.get_or_insert_with(|| SlicedSums::new(d, pairs.slices()));
     for (values, members) in pairs.by_values(piece) {
         let ids: Vec<&str> = members.iter().map(|&at| pairs.id(piece[at])).collect();
         let own = [candidates, references].map(|rows| rows.select(Axis(0), &members));

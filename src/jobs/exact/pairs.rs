@@ -1,8 +1,9 @@
 //! Captions beside their references, as texts: what is summed.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use fgd_captions::{self as captions, Alignment, CaptionFile};
+use fgd_captions::{self as captions, Alignment, Caption, CaptionFile, Finding};
 use ndarray::Array2;
 
 use super::sums::Sources;
@@ -21,12 +22,10 @@ const MOST_VALUES: usize = 100;
 /// Pairs of a caption and the reference of its image.
 pub struct TextPairs {
     submission: CaptionFile,
-    references: CaptionFile,
+    references: Arc<CaptionFile>,
     alignment: Alignment,
     /// By column, the values and the value of every pair.
     columns: Vec<Column>,
-    /// Where they come from.
-    pub sources: Sources,
 }
 
 impl TextPairs {
@@ -34,7 +33,7 @@ impl TextPairs {
     ///
     /// # Errors
     /// Files that cannot be read, captions with errors, images with several references, sides that are no captions.
-    pub fn read(request: &Request) -> Result<Self, JobError> {
+    pub fn read(request: &Request) -> Result<(Self, Sources), JobError> {
         let pair = Pair::open(request)?;
         let references_path = &request.references.path;
         let inputs = vec![
@@ -43,33 +42,54 @@ impl TextPairs {
         ];
         let references_sha256 = pair.references.references_sha256(&inputs[1]);
         let notes = notes_on(&pair.references);
-        let (System::Captions(submission), System::Captions(references)) =
-            (pair.submission, pair.references)
-        else {
-            return Err(JobError::usage(
-                "--exact needs captions on both sides: the groups of images that errors are measured by go by their ids; `fgd moments \
-                 --exact` sums embeddings",
-            ));
-        };
-        let mut alignment = captions::align(&submission, &references);
-        let found = std::mem::take(&mut alignment.findings);
-        let mut findings = checked(&submission, found).map_err(|error| refused(error, request))?;
-        findings.extend(captions::equals_references(&submission, &references, Some(&alignment)));
-        let several = alignment.ids.iter().zip(&alignment.references).find(|(_, of)| of.len() > 1);
-        if let Some((id, of)) = several {
+        let [submission, references] = [pair.submission, pair.references].map(captions_of);
+        let mut pairs = Self::align(submission?, Arc::new(references?));
+        let found = pairs.findings();
+        let mut found =
+            checked(&pairs.submission, found).map_err(|error| refused(error, request))?;
+        found.extend(pairs.equals_references());
+        pairs.complete(request)?;
+        let mut findings = for_record(&found, "submission");
+        findings.extend(notes);
+        Ok((pairs, Sources::of(request, inputs, references_sha256, findings)))
+    }
+
+    /// Aligns captions with their references.
+    pub fn align(submission: CaptionFile, references: Arc<CaptionFile>) -> Self {
+        let alignment = captions::align(&submission, &references);
+        Self { submission, references, alignment, columns: Vec::new() }
+    }
+
+    /// What was found when they were aligned.
+    pub fn findings(&mut self) -> Vec<Finding> {
+        std::mem::take(&mut self.alignment.findings)
+    }
+
+    /// Whether every caption is a reference.
+    pub fn equals_references(&self) -> Option<Finding> {
+        captions::equals_references(&self.submission, &self.references, Some(&self.alignment))
+    }
+
+    /// Finds the values of the columns that the score is sliced by.
+    ///
+    /// # Errors
+    /// Images with several references, columns that are not there or have too many values.
+    pub fn complete(&mut self, request: &Request) -> Result<(), JobError> {
+        let images = self.alignment.ids.iter().zip(&self.alignment.references);
+        if let Some((id, of)) = images.clone().find(|(_, of)| of.len() > 1) {
             return Err(JobError::usage(format!(
                 "{}: image {id} has {} references, and --exact sums one for each image; keep one of them, or score without --exact",
-                references_path.display(),
+                request.references.path.display(),
                 of.len()
             )));
         }
-        let mut findings = for_record(&findings, "submission");
-        findings.extend(notes);
-        let slice = request.measuring.slice.clone();
-        let columns = columns(&submission, &references, &alignment, request)?;
-        let hide_references = request.hide_references;
-        let sources = Sources { inputs, references_sha256, findings, slice, hide_references };
-        Ok(Self { submission, references, alignment, columns, sources })
+        self.columns = columns(&self.submission, &self.references, &self.alignment, request)?;
+        Ok(())
+    }
+
+    /// All captions of the submission.
+    pub fn captions(&self) -> &[Caption] {
+        &self.submission.captions
     }
 
     /// Number of pairs.
@@ -100,6 +120,11 @@ impl TextPairs {
     /// The value of a pair in every column that the score is sliced by.
     pub fn values(&self, pair: usize) -> impl Iterator<Item = &str> {
         self.columns.iter().map(move |column| column.values[column.of[pair] as usize].as_str())
+    }
+
+    /// Number of columns that the score is sliced by.
+    pub fn slices(&self) -> usize {
+        self.columns.len()
     }
 
     /// The places in `pairs` of those that have the same values.
@@ -134,12 +159,7 @@ fn columns(
     let column = |name: &String| {
         let grouping = group(&aligned, submission, references, name)
             .map_err(|error| refused(ScoreError::Mismatch(error.to_string()), request))?;
-        if grouping.groups.len() > MOST_VALUES {
-            return Err(JobError::usage(format!(
-                "--slice {name}: {} values, and --exact keeps sums for at most {MOST_VALUES}; group them first",
-                grouping.groups.len()
-            )));
-        }
+        few_enough(name, grouping.groups.len())?;
         let mut of = vec![0; alignment.ids.len()];
         for (value, members) in grouping.groups.values().enumerate() {
             members.iter().for_each(|&pair| of[pair] = value as u32);
@@ -147,6 +167,27 @@ fn columns(
         Ok(Column { values: grouping.groups.into_keys().collect(), of })
     };
     request.measuring.slice.iter().map(column).collect()
+}
+
+/// Refuses a column of too many values.
+pub fn few_enough(column: &str, values: usize) -> Result<(), JobError> {
+    if values <= MOST_VALUES {
+        return Ok(());
+    }
+    Err(JobError::usage(format!(
+        "--slice {column}: {values} values, and --exact keeps sums for at most {MOST_VALUES}; group them first"
+    )))
+}
+
+/// The captions of a side.
+pub fn captions_of(system: System) -> Result<CaptionFile, JobError> {
+    match system {
+        System::Captions(file) => Ok(file),
+        _ => Err(JobError::usage(
+            "--exact needs captions on both sides: the groups of images that errors are measured by go by their ids; `fgd moments --exact` \
+             sums embeddings",
+        )),
+    }
 }
 
 /// The evaluation set as far as its texts go.

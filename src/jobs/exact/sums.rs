@@ -8,11 +8,12 @@ use fgd_metrics::pair_sums::SlicedSums;
 use fgd_record::{EncoderInfo, Finding, Host, Input, Record, Results};
 use serde::{Deserialize, Serialize};
 
+use super::buckets::Manifest;
 use super::results::results;
 use crate::host;
 use crate::jobs::options::{Encoding, Measuring};
 use crate::jobs::provenance::{self, Origin};
-use crate::jobs::{JobError, Session};
+use crate::jobs::{JobError, Session, score};
 
 /// Where pairs come from: what a record says of them beside their numbers.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -29,6 +30,20 @@ pub struct Sources {
     pub hide_references: bool,
 }
 
+impl Sources {
+    /// Those of a score.
+    pub(super) fn of(
+        request: &score::Request,
+        inputs: Vec<Input>,
+        references_sha256: String,
+        findings: Vec<Finding>,
+    ) -> Self {
+        let slice = request.measuring.slice.clone();
+        let hide_references = request.hide_references;
+        Self { inputs, references_sha256, findings, slice, hide_references }
+    }
+}
+
 /// What is asked about sums that `fgd-cluster` made.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -40,6 +55,9 @@ pub struct Request {
     /// How captions were embedded.
     #[serde(default)]
     pub encoding: Encoding,
+    /// Which submission of several.
+    #[serde(default)]
+    pub system: usize,
     /// Images of the finite set that the score is to speak for.
     #[serde(default)]
     pub population: Option<u64>,
@@ -51,7 +69,19 @@ pub struct Request {
 /// Files that cannot be read or do not belong together, an encoder that cannot be had.
 pub fn run(request: &Request, session: &mut Session) -> Result<Record, JobError> {
     let (start, host) = (Instant::now(), host::describe());
-    let manifest = super::buckets::Manifest::read(&request.buckets)?;
+    let mut manifest = Manifest::read(&request.buckets)?;
+    if let Some(other) = request.system.checked_sub(1) {
+        let there = manifest.others.len();
+        let Some(other) = manifest.others.into_iter().nth(other) else {
+            return Err(JobError::usage(format!(
+                "{}: holds {} submissions, and not number {}",
+                request.buckets.display(),
+                there + 1,
+                request.system
+            )));
+        };
+        manifest.sources = other;
+    }
     let sums = read(&request.sums)?;
     let encoder = provenance::encoder_info(session.embedder(&request.encoding)?);
     if (sums.whole.n(), sums.whole.dim()) != (manifest.pairs, encoder.dim) {

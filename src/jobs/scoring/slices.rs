@@ -122,21 +122,38 @@ pub fn group(
         }
         values
     } else {
-        let known: Vec<&str> = references.column_names().chain(submission.column_names()).collect();
-        return Err(SliceError::Column {
-            column: column.to_owned(),
-            known: if known.is_empty() {
-                "no further columns in the files".into()
-            } else {
-                known.join(", ")
-            },
-        });
+        return Err(no_column(column, submission, references));
     };
     let mut groups: BTreeMap<String, Vec<usize>> = BTreeMap::new();
     for (image, value) in values.into_iter().enumerate() {
         groups.entry(value).or_default().push(image);
     }
     Ok(Grouping { column: column.to_owned(), groups })
+}
+
+/// Whether images can be grouped by a column.
+///
+/// # Errors
+/// There is no such column.
+pub fn check_column(
+    column: &str,
+    submission: &CaptionFile,
+    references: &CaptionFile,
+) -> Result<(), SliceError> {
+    let mut known = references.column_names().chain(submission.column_names());
+    match known.any(|name| name == column) || [LENGTH, READS_TEXT].contains(&column) {
+        true => Ok(()),
+        false => Err(no_column(column, submission, references)),
+    }
+}
+
+fn no_column(column: &str, submission: &CaptionFile, references: &CaptionFile) -> SliceError {
+    let known: Vec<&str> = references.column_names().chain(submission.column_names()).collect();
+    let known = match known.is_empty() {
+        true => "no further columns in the files".into(),
+        false => known.join(", "),
+    };
+    SliceError::Column { column: column.to_owned(), known }
 }
 
 fn length_group(words: usize) -> &'static str {
