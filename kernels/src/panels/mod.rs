@@ -93,8 +93,9 @@ impl<N: Numbers> Kernel for Product<'_, N> {
             };
             for (tile, row) in (0..rows).step_by(N::rows::<I>()).enumerate() {
                 let height = N::rows::<I>().min(rows - row);
+                let begin = tile * each * blocks.len();
                 for lane in (0..PANEL).step_by(I::VECTORS * LANES) {
-                    let each = if lane == 0 { each } else { 0 };
+                    let each = if lane == 0 && begin < own.len() { each } else { 0 };
                     let tile = Tile::<N> {
                         input: &input[row * width..],
                         input_stride: width,
@@ -103,7 +104,7 @@ impl<N: Numbers> Kernel for Product<'_, N> {
                         output: &mut output[row * stride + at * PANEL + lane..],
                         output_stride: stride,
                         proceed: blocks.start > 0,
-                        ahead: (from.wrapping_add(tile * each * blocks.len()), each),
+                        ahead: (from.wrapping_add(begin), each),
                         numbers: PhantomData,
                     };
                     tile.run_height(isa, height);
