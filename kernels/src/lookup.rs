@@ -8,6 +8,9 @@ use super::level::{Kernel, Level};
 use super::matrix::round_up;
 use super::row;
 
+/// Vectors of a value that are summed up together.
+const VECTORS: usize = 4;
+
 /// One query and what it looks at.
 pub struct Lookup<'a> {
     /// As wide as a key.
@@ -55,13 +58,20 @@ impl Kernel for Lookup<'_> {
         }
         // SAFETY: a row of as many scores as it is told of, filled up to whole vectors.
         unsafe { softmax(isa, scores.as_mut_ptr(), keys, 1.0) };
-        for (from, output) in (0..).step_by(LANES).zip(self.output.chunks_mut(LANES)) {
-            let mut sum = isa.splat(0.0);
+        let wide = VECTORS * LANES;
+        for (from, output) in (0..).step_by(wide).zip(self.output.chunks_mut(wide)) {
+            let mut sums = [isa.splat(0.0); VECTORS];
             for (at, share) in scores[..keys].iter().enumerate() {
                 let value = &self.value.values[at * self.value.stride + from..][..output.len()];
-                sum = isa.splat(*share).mul_add(row::load(isa, value, 0.0), sum);
+                let share = isa.splat(*share);
+                for (v, sum) in sums.iter_mut().enumerate() {
+                    let value = value.get(v * LANES..).unwrap_or_default();
+                    *sum = share.mul_add(row::load(isa, value, 0.0), *sum);
+                }
             }
-            row::store(sum, output);
+            for (sum, output) in sums.into_iter().zip(output.chunks_mut(LANES)) {
+                row::store(sum, output);
+            }
         }
     }
 }

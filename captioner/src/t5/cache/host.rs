@@ -1,5 +1,5 @@
-//! The cache in host memory: every row has memory of its own, in which keys and values lie as the projections write them. So
-//! rows leave, join and change places without being copied, and may be of different lengths.
+//! The cache in host memory: every row has memory of its own, in which the keys of a head lie together, and its values. So rows
+//! leave, join and change places without being copied, and may be of different lengths.
 
 use std::ops::Range;
 
@@ -32,21 +32,38 @@ struct Prompt {
 #[derive(Clone)]
 struct Row(Vec<Memory>);
 
-/// Keys and values, [tokens, heads·d_kv].
+/// Keys and values, [heads, room, d_kv], of which so many tokens are there.
+#[derive(Clone)]
 struct Memory {
     keys: Vec<f32>,
     values: Vec<f32>,
+    room: usize,
+    tokens: usize,
 }
 
-impl Clone for Memory {
-    /// With as much room.
-    fn clone(&self) -> Self {
-        let [keys, values] = [&self.keys, &self.values].map(|from| {
-            let mut copy = Vec::with_capacity(from.capacity());
-            copy.extend_from_slice(from);
-            copy
-        });
-        Self { keys, values }
+impl Memory {
+    /// Room for so many tokens of so many numbers.
+    fn new(room: usize, width: usize) -> Self {
+        let [keys, values] = [0, 1].map(|_| vec![0f32; room * width]);
+        Self { keys, values, room, tokens: 0 }
+    }
+
+    /// One more token: its key and its value, [heads, d_kv].
+    fn push(&mut self, key: &[f32], value: &[f32], heads: usize) {
+        let (width, at) = (key.len() / heads, self.tokens);
+        for (memory, newest) in [(&mut self.keys, key), (&mut self.values, value)] {
+            let of_head = memory.chunks_mut(self.room * width);
+            for (memory, newest) in of_head.zip(newest.chunks(width)) {
+                memory[at * width..(at + 1) * width].copy_from_slice(newest);
+            }
+        }
+        self.tokens += 1;
+    }
+
+    /// Keys and values of a head of so many columns.
+    fn of_head(&self, head: usize, width: usize) -> [Strided<'_>; 2] {
+        let from = head * self.room * width;
+        [&self.keys, &self.values].map(|all| Strided { values: &all[from..], stride: width })
     }
 }
 
@@ -61,17 +78,23 @@ impl HostCache {
     pub fn new(beginning: Beginning) -> Result<Self> {
         let Beginning { prompts, mask, bias, rows_per_prompt, longest } = beginning;
         let masks: Option<Vec<Vec<f32>>> = mask.map(|mask| mask.to_vec2()).transpose()?;
-        let (count, _, width) = prompts[0][0].dims3()?;
+        let (heads, (count, source, width)) = (bias.dim(0)?, prompts[0][0].dims3()?);
         let rows = || {
-            let room = || Vec::with_capacity(longest * width);
-            let memory = |_: &_| Memory { keys: room(), values: room() };
-            (0..rows_per_prompt).map(|_| Row(prompts.iter().map(memory).collect())).collect()
+            let row = || Row(prompts.iter().map(|_| Memory::new(longest, width)).collect());
+            (0..rows_per_prompt).map(|_| row()).collect()
         };
         let own = (0..count).map(|at| {
-            let part = |x: &Tensor| host::values(&x.narrow(0, at, 1)?, <[f32]>::to_vec);
-            let seen = prompts
-                .iter()
-                .map(|[keys, values]| Ok(Memory { keys: part(keys)?, values: part(values)? }));
+            let seen = prompts.iter().map(|[keys, values]| {
+                let (keys, values) = (keys.narrow(0, at, 1)?, values.narrow(0, at, 1)?);
+                let mut memory = Memory::new(source, width);
+                host::values(&keys, |keys| {
+                    host::values(&values, |values| {
+                        let tokens = keys.chunks(width).zip(values.chunks(width));
+                        tokens.for_each(|(key, value)| memory.push(key, value, heads));
+                    })
+                })??;
+                Ok(memory)
+            });
             let mask = masks.as_ref().map(|masks| masks[at].clone());
             Ok(Prompt { seen: seen.collect::<Result<_>>()?, mask, rows: rows() })
         });
@@ -98,17 +121,16 @@ impl HostCache {
     }
 
     pub fn own(&mut self, block: usize, [queries, keys, values]: [&Tensor; 3]) -> Result<Tensor> {
-        let width = keys.dim(1)?;
+        let (heads, width) = (self.bias.len() / self.longest, keys.dim(1)?);
         let rows = self.prompts.iter_mut().flat_map(|prompt| &mut prompt.rows);
         host::values(keys, |keys| {
             host::values(values, |values| {
                 for (row, (key, value)) in rows.zip(keys.chunks(width).zip(values.chunks(width))) {
                     let memory = &mut row.0[block];
-                    if memory.keys.len() == self.longest * width {
+                    if memory.tokens == self.longest {
                         return Err(full(self.longest));
                     }
-                    memory.keys.extend_from_slice(key);
-                    memory.values.extend_from_slice(value);
+                    memory.push(key, value, heads);
                 }
                 Ok(())
             })
@@ -177,15 +199,14 @@ impl Look<'_> {
         bias: impl Fn(usize, usize) -> Option<&'b [f32]>,
         scratch: &mut Scratch,
     ) -> Vec<f32> {
-        let stride = self.query.len();
-        let keys = self.memory.keys.len() / stride;
+        let keys = self.memory.tokens;
         let mut context = vec![0f32; heads.len() * width];
         for (head, output) in heads.zip(context.chunks_mut(width)) {
-            let from = head * width;
+            let [key, value] = self.memory.of_head(head, width);
             Level::current().look_up(Lookup {
-                query: &self.query[from..from + width],
-                key: Strided { values: &self.memory.keys[from..], stride },
-                value: Strided { values: &self.memory.values[from..], stride },
+                query: &self.query[head * width..(head + 1) * width],
+                key,
+                value,
                 keys,
                 bias: bias(head, keys),
                 mask: self.mask,
