@@ -22,6 +22,7 @@
 //! # }
 //! ```
 
+mod batch;
 pub mod config;
 mod error;
 pub mod features;
@@ -41,6 +42,7 @@ pub mod train;
 mod vision;
 pub mod weights;
 
+pub use batch::Batch;
 pub use error::{Error, Result};
 pub use generate::{EarlyStopping, GenerationConfig, Sampling, Sequence};
 pub use identity::Identity;

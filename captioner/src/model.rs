@@ -4,16 +4,17 @@ use std::path::Path;
 
 use candle_core::{DType, Device, Tensor};
 
+use super::batch::Batch;
 use super::config::Config;
 use super::error::{Error, Result};
-use super::generate::{self, GenerationConfig, Sequence, Step};
+use super::generate::{GenerationConfig, Sequence};
 use super::identity::Identity;
 use super::layers::{Linear, Mask};
 use super::options::LoadOptions;
 use super::preprocess::Preprocessor;
 use super::qformer::QFormer;
 use super::special_tokens::SpecialTokens;
-use super::t5::{Cache, T5};
+use super::t5::T5;
 use super::tokenizer::PromptTokenizer;
 use super::vision::VisionModel;
 use super::weights::{Adapter, LoadProgress, Loader, Precision, Scope, TensorFiles, is_ignorable};
@@ -313,43 +314,13 @@ impl Captioner {
         config: &GenerationConfig,
     ) -> Result<Vec<Caption>> {
         config.check()?;
-        let each = config.num_return_sequences;
-        if prompts.len() != queries.dim(0)? || seeds.len() != prompts.len() * each {
-            return Err(Error::Setting(
-                "one prompt is needed for every image, and one seed for every caption".into(),
-            ));
+        let mut batch = Batch::new(self, config);
+        batch.join(queries, prompts, seeds)?;
+        let mut done = Vec::new();
+        while !batch.is_empty() {
+            done.extend(batch.advance()?);
         }
-        let (embedded, mask) = self.embed(&self.project(queries)?, prompts)?;
-        let cache = self.parts.t5.start(
-            &embedded,
-            mask.as_ref(),
-            config.num_beams.max(each),
-            config.max_new_tokens,
-        )?;
-        let mut decoding = Decoding { t5: &self.parts.t5, cache };
-        generate::generate(&mut decoding, seeds, config, &self.special)?
-            .into_iter()
-            .map(|sequence| Ok(Caption { text: self.tokenizer.decode(&sequence.ids)?, sequence }))
-            .collect()
-    }
-}
-
-/// T5 and its cache as the searches see them.
-struct Decoding<'a> {
-    t5: &'a T5,
-    cache: Cache,
-}
-
-impl Step for Decoding<'_> {
-    fn step(&mut self, ids: &[u32]) -> Result<Tensor> {
-        self.t5.step(ids, &mut self.cache)
-    }
-
-    fn reorder(&mut self, rows: &[u32]) -> Result<()> {
-        self.cache.reorder(rows)
-    }
-
-    fn keep_rows(&mut self, rows: &[u32]) -> Result<()> {
-        self.cache.keep_rows(rows)
+        done.sort_by_key(|(image, _)| *image);
+        Ok(done.into_iter().flat_map(|(_, captions)| captions).collect())
     }
 }

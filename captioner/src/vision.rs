@@ -8,8 +8,8 @@ use fgd_kernels::Activation;
 
 use super::config::VisionConfig;
 use super::error::Result;
-use super::layers::{LayerNorm, Linear, attention};
-use super::weights::Scope;
+use super::layers::{LayerNorm, Linear, attention, self_attention};
+use super::weights::{Room, Scope};
 
 /// Pixels to image tokens.
 pub struct VisionModel {
@@ -68,11 +68,36 @@ impl VisionModel {
         let batch = patches.dim(0)?;
         let class = self.class_embedding.broadcast_as((batch, 1, self.hidden))?;
         let mut x = Tensor::cat(&[&class, &patches], 1)?.broadcast_add(&self.position_embedding)?;
-        for layer in &self.layers {
-            x = layer.forward(&x)?;
+        if x.device().is_cpu() {
+            x = self.through_layers(&x)?;
+        } else {
+            for layer in &self.layers {
+                x = layer.forward(&x)?;
+            }
         }
         self.post_layernorm.forward(&x)
     }
+
+    /// All layers in host memory, in place and with nothing allocated between them.
+    fn through_layers(&self, x: &Tensor) -> Result<Tensor> {
+        let (_, length, _) = x.dims3()?;
+        let mut values: Vec<f32> = x.flatten_all()?.to_vec1()?;
+        let mut between = Between::default();
+        for layer in &self.layers {
+            layer.on_host(&mut values, length, &mut between)?;
+        }
+        Ok(Tensor::from_vec(values, x.shape(), x.device())?)
+    }
+}
+
+/// What lies between the parts of a layer.
+#[derive(Default)]
+struct Between {
+    /// As wide as the layer's input: that after its norm, and what attention makes of it.
+    narrow: Vec<f32>,
+    /// Queries, keys and values, and the wide layer.
+    wide: Vec<f32>,
+    room: Room,
 }
 
 /// Non-overlapping patches as rows, [batch, patches, 3·patch²]: the convolution of stride `patch` is then a product.
@@ -106,6 +131,25 @@ impl Layer {
         let x = self.projection.forward_added(&mixed, x)?;
         let hidden = self.fc1.forward_activated(&self.layer_norm2.forward(&x)?, self.activation)?;
         self.fc2.forward_added(&hidden, &x)
+    }
+
+    /// [`Self::forward`] of images of `length` tokens, in place.
+    fn on_host(&self, x: &mut [f32], length: usize, between: &mut Between) -> Result<()> {
+        let Between { narrow, wide, room } = between;
+        let (hidden, inner) = (self.projection.outputs(), self.fc1.outputs());
+        let rows = x.len() / hidden;
+        narrow.resize(rows * hidden, 0.0);
+        wide.resize(wide.len().max(rows * inner.max(3 * hidden)), 0.0);
+        let dim = hidden / self.heads;
+        let qkv = &mut wide[..rows * 3 * hidden];
+        self.layer_norm1.write(x, narrow);
+        self.qkv.write(narrow, None, room, qkv)?;
+        self_attention(qkv, [length, self.heads, dim], (dim as f32).powf(-0.5), narrow);
+        self.projection.add(narrow, room, x)?;
+        let inner = &mut wide[..rows * inner];
+        self.layer_norm2.write(x, narrow);
+        self.fc1.write(narrow, Some(self.activation), room, inner)?;
+        self.fc2.add(inner, room, x)
     }
 
     fn self_attention(&self, x: &Tensor) -> Result<Tensor> {

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use clap::builder::FalseyValueParser;
-use fgd_captioner::run::OnError;
+use fgd_captioner::run::{BatchSize, OnError};
 use fgd_captioner::{DEFAULT_PROMPT, EarlyStopping, GenerationConfig, Precision, Sampling};
 
 use crate::jobs::caption::Captioning;
@@ -84,9 +84,10 @@ struct RunningArgs {
     /// What the checkpoint's weights are kept in; part of the captions' identity.
     #[arg(long, value_enum, default_value_t = Precision::F32, env = "FGD_DTYPE")]
     dtype: Precision,
-    /// Images per batch; also what is lost at most when the process is killed.
-    #[arg(long, value_name = "N", default_value_t = 8, env = "FGD_BATCH_SIZE")]
-    batch_size: usize,
+    /// Images captioned together, or `auto`: as many as pay on this machine. Captions do not depend on it on a CPU. Also what is
+    /// lost at most when the process is killed.
+    #[arg(long, value_name = "N|auto", default_value_t, env = "FGD_BATCH_SIZE")]
+    batch_size: BatchSize,
     /// What to do with an image that cannot be read; one that was skipped is tried again by the next run.
     #[arg(long, value_enum, default_value_t = OnError::Fail, env = "FGD_ON_ERROR")]
     on_error: OnError,

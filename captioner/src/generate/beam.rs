@@ -3,7 +3,8 @@
 //! Every step looks at the 2·beams best continuations (more with several end tokens), so that enough of them are alive
 //! after the finished ones are set aside. Only finished ones among the best `beams` may enter the result.
 
-use super::{EarlyStopping, GenerationConfig, Sequence, Step, log_softmax, penalties, rows_of};
+use super::ongoing::Search;
+use super::{EarlyStopping, GenerationConfig, Sequence, log_softmax, penalties};
 use crate::error::Result;
 use crate::special_tokens::SpecialTokens;
 
@@ -19,11 +20,12 @@ struct Beam {
 }
 
 /// One image's search.
-struct Search {
-    prompt: usize,
+pub struct Beams {
     running: Vec<Beam>,
     finished: Vec<Beam>,
     improvable: bool,
+    /// Tokens so far.
+    step: usize,
 }
 
 /// A continuation of running beam `parent`.
@@ -34,69 +36,54 @@ struct Candidate {
     log_probability: f64,
 }
 
-/// Beam search over all prompts at once; a prompt whose result is settled leaves the batch.
-pub fn search(
-    model: &mut impl Step,
-    prompts: usize,
-    config: &GenerationConfig,
-    special: &SpecialTokens,
-) -> Result<Vec<Sequence>> {
-    let beams = config.num_beams;
-    let mut searches: Vec<Search> =
-        (0..prompts).map(|prompt| Search::new(prompt, beams, special)).collect();
-    let mut done = vec![Vec::new(); prompts];
-    for step in 1..=config.max_new_tokens {
-        let newest: Vec<u32> = searches.iter().flat_map(Search::newest).collect();
-        let mut logits = rows_of(&model.step(&newest)?)?.into_iter();
-        let mut parents = Vec::with_capacity(newest.len());
-        for (index, search) in searches.iter_mut().enumerate() {
-            let rows: Vec<Vec<f32>> = logits.by_ref().take(beams).collect();
-            let candidates = search.candidates(rows, config, special);
-            let chosen = search.advance(&candidates, step, config, special);
-            parents.extend(chosen.into_iter().map(|parent| (index * beams + parent) as u32));
-        }
-        let mut kept = Vec::new();
-        let mut open = Vec::new();
-        let before = searches.len();
-        for (index, search) in searches.into_iter().enumerate() {
-            if step == config.max_new_tokens || search.is_settled(config) {
-                done[search.prompt] = search.best(config.num_return_sequences);
-            } else {
-                kept.extend((index * beams..(index + 1) * beams).map(|row| row as u32));
-                open.push(search);
-            }
-        }
-        searches = open;
-        if searches.is_empty() {
-            break;
-        }
-        model.reorder(&parents)?;
-        if searches.len() < before {
-            model.keep_rows(&kept)?;
-        }
+impl Search for Beams {
+    fn newest(&self) -> Vec<u32> {
+        self.running.iter().filter_map(|beam| beam.ids.last().copied()).collect()
     }
-    Ok(done.into_iter().flatten().collect())
+
+    fn advance(
+        &mut self,
+        logits: Vec<Vec<f32>>,
+        config: &GenerationConfig,
+        special: &SpecialTokens,
+    ) -> Result<Vec<usize>> {
+        self.step += 1;
+        let candidates = self.candidates(logits, config, special);
+        let parents = self.take(&candidates, config, special);
+        let ended = self.step == config.max_new_tokens || self.is_settled(config);
+        Ok(if ended { Vec::new() } else { parents })
+    }
+
+    /// The best finished beams, best first; an empty caption stands for what is missing.
+    fn result(&mut self, config: &GenerationConfig) -> Vec<Sequence> {
+        let finished = self.finished.iter().filter(|beam| beam.finished);
+        let found = finished.map(|beam| Sequence {
+            ids: beam.ids[1..].to_vec(),
+            score: Some(f64::from(beam.score)),
+            log_probability: beam.log_probability,
+        });
+        let nothing = Sequence { ids: Vec::new(), score: None, log_probability: f64::NEG_INFINITY };
+        found.chain(std::iter::repeat(nothing)).take(config.num_return_sequences).collect()
+    }
 }
 
-impl Search {
-    fn new(prompt: usize, beams: usize, special: &SpecialTokens) -> Self {
+impl Beams {
+    /// The search of one prompt.
+    pub fn new(config: &GenerationConfig, special: &SpecialTokens) -> Self {
         let beam = |score| Beam {
             ids: vec![special.decoder_start],
             score,
             log_probability: 0.0,
             finished: false,
         };
+        let beams = config.num_beams;
         Self {
-            prompt,
             // Only the first beam counts at first: all start alike.
             running: (0..beams).map(|i| beam(if i == 0 { 0.0 } else { NEVER })).collect(),
             finished: vec![beam(NEVER); beams],
             improvable: true,
+            step: 0,
         }
-    }
-
-    fn newest(&self) -> impl Iterator<Item = u32> + '_ {
-        self.running.iter().filter_map(|beam| beam.ids.last().copied())
     }
 
     /// The best continuations of all beams together, best first.
@@ -127,14 +114,13 @@ impl Search {
     }
 
     /// Takes over the candidates; returns the parent of every new running beam.
-    fn advance(
+    fn take(
         &mut self,
         candidates: &[Candidate],
-        step: usize,
         config: &GenerationConfig,
         special: &SpecialTokens,
     ) -> Vec<usize> {
-        let beams = config.num_beams;
+        let (beams, step) = (config.num_beams, self.step);
         let ends = |c: &Candidate| special.eos.contains(&c.id) || step == config.max_new_tokens;
         let extended = |c: &Candidate, score: f32, finished: bool| {
             let mut ids = self.running[c.parent].ids.clone();
@@ -166,7 +152,7 @@ impl Search {
             self.finished = finished;
         }
         self.running = running;
-        self.improvable &= self.can_improve(step, config);
+        self.improvable &= self.can_improve(config);
         alive.into_iter().map(|(c, _)| c.parent).collect()
     }
 
@@ -175,10 +161,10 @@ impl Search {
     }
 
     /// `_check_early_stop_heuristic`: could the best running beam still beat the worst finished one?
-    fn can_improve(&self, step: usize, config: &GenerationConfig) -> bool {
+    fn can_improve(&self, config: &GenerationConfig) -> bool {
         let length = match config.early_stopping {
             EarlyStopping::Never if config.length_penalty > 0.0 => config.max_new_tokens,
-            _ => step,
+            _ => self.step,
         };
         let reachable = self.running[0].score / (length as f64).powf(config.length_penalty) as f32;
         let worst = self.finished.iter().map(|beam| beam.score).fold(f32::INFINITY, f32::min);
@@ -187,17 +173,5 @@ impl Search {
 
     fn is_settled(&self, config: &GenerationConfig) -> bool {
         !self.improvable || (self.is_full() && config.early_stopping == EarlyStopping::Always)
-    }
-
-    /// The best finished beams, best first; an empty caption stands for what is missing.
-    fn best(&self, count: usize) -> Vec<Sequence> {
-        let finished = self.finished.iter().filter(|beam| beam.finished);
-        let found = finished.map(|beam| Sequence {
-            ids: beam.ids[1..].to_vec(),
-            score: Some(f64::from(beam.score)),
-            log_probability: beam.log_probability,
-        });
-        let nothing = Sequence { ids: Vec::new(), score: None, log_probability: f64::NEG_INFINITY };
-        found.chain(std::iter::repeat(nothing)).take(count).collect()
     }
 }

@@ -1,69 +1,73 @@
-//! One token at a time: the best one, or one drawn at random. Rows that ended leave the batch.
+//! One token at a time: the best one, or one drawn at random.
 
 use rayon::prelude::*;
 
+use super::ongoing::Search;
 use super::sample::Sampler;
-use super::{GenerationConfig, Sequence, Step, log_softmax, penalties, rows_of};
+use super::{GenerationConfig, Sequence, log_softmax, penalties};
 use crate::error::Result;
 use crate::special_tokens::SpecialTokens;
 
-/// Where a prompt has this share of ended rows, they leave: moving the others costs as much as a few steps of an idle one.
-const IDLE: usize = 4;
+/// The captions of one prompt, each by itself.
+pub struct Lines {
+    /// Those that have not ended.
+    rows: Vec<Row>,
+    done: Vec<Option<Sequence>>,
+}
 
 /// One caption in the making.
 struct Row {
-    prompt: usize,
     /// Its place in the result.
     place: usize,
     ids: Vec<u32>,
     log_probability: f64,
-    ended: bool,
     sampler: Option<Sampler>,
 }
 
-/// Greedy search or sampling over all prompts at once; `seeds` has one entry per caption, those of a prompt together.
-pub fn search(
-    model: &mut impl Step,
-    seeds: &[u64],
-    config: &GenerationConfig,
-    special: &SpecialTokens,
-) -> Result<Vec<Sequence>> {
-    let row = |(place, seed): (usize, &u64)| Row {
-        prompt: place / config.num_return_sequences,
-        place,
-        ids: vec![special.decoder_start],
-        log_probability: 0.0,
-        ended: false,
-        sampler: config.sampling.as_ref().map(|s| Sampler::new(s, *seed)),
-    };
-    let mut rows: Vec<Row> = seeds.iter().enumerate().map(row).collect();
-    let mut done = vec![None; rows.len()];
-    for step in 1..=config.max_new_tokens {
-        let newest: Vec<u32> = rows.iter().filter_map(|row| row.ids.last().copied()).collect();
-        let logits = rows_of(&model.step(&newest)?)?;
-        let open = rows.par_iter_mut().zip(logits).filter(|(row, _)| !row.ended);
-        open.try_for_each(|(row, scores)| row.extend(scores, config, special))?;
-        for row in rows.iter_mut().filter(|row| row.ended || step == config.max_new_tokens) {
-            row.ended = true;
-            done[row.place].get_or_insert_with(|| Sequence {
-                ids: row.ids[1..].to_vec(),
+impl Lines {
+    /// A caption for each seed.
+    pub fn new(seeds: &[u64], config: &GenerationConfig, special: &SpecialTokens) -> Self {
+        let row = |(place, seed): (usize, &u64)| Row {
+            place,
+            ids: vec![special.decoder_start],
+            log_probability: 0.0,
+            sampler: config.sampling.as_ref().map(|s| Sampler::new(s, *seed)),
+        };
+        Self { rows: seeds.iter().enumerate().map(row).collect(), done: vec![None; seeds.len()] }
+    }
+}
+
+impl Search for Lines {
+    fn newest(&self) -> Vec<u32> {
+        self.rows.iter().filter_map(|row| row.ids.last().copied()).collect()
+    }
+
+    fn advance(
+        &mut self,
+        logits: Vec<Vec<f32>>,
+        config: &GenerationConfig,
+        special: &SpecialTokens,
+    ) -> Result<Vec<usize>> {
+        let rows = self.rows.par_iter_mut().zip(logits);
+        rows.try_for_each(|(row, scores)| row.extend(scores, config, special))?;
+        let open = |row: &Row| {
+            let newest = row.ids.last().copied().unwrap_or_default();
+            row.ids.len() <= config.max_new_tokens && !special.eos.contains(&newest)
+        };
+        let places = (0..).zip(&self.rows).filter(|(_, row)| open(row)).map(|(at, _)| at).collect();
+        for ended in self.rows.extract_if(.., |row| !open(row)) {
+            self.done[ended.place] = Some(Sequence {
+                ids: ended.ids[1..].to_vec(),
                 score: None,
-                log_probability: row.log_probability,
+                log_probability: ended.log_probability,
             });
         }
-        if rows.iter().all(|row| row.ended) {
-            break;
-        }
-        let kept = worth_keeping(&rows);
-        if kept.contains(&false) {
-            let places: Vec<u32> =
-                (0..).zip(&kept).filter(|(_, kept)| **kept).map(|(at, _)| at).collect();
-            model.keep_rows(&places)?;
-            let mut kept = kept.into_iter();
-            rows.retain(|_| kept.next().unwrap_or(false));
-        }
+        Ok(places)
     }
-    Ok(done.into_iter().flatten().collect())
+
+    fn result(&mut self, _: &GenerationConfig) -> Vec<Sequence> {
+        self.done.drain(..).flatten().collect()
+    }
 }
 
 impl Row {
@@ -83,20 +87,8 @@ impl Row {
         };
         self.log_probability += f64::from(plain[id as usize]);
         self.ids.push(id);
-        self.ended = special.eos.contains(&id);
         Ok(())
     }
-}
-
-/// Which rows stay: those that go on, and those that ended while too few of their own prompt's have.
-fn worth_keeping(rows: &[Row]) -> Vec<bool> {
-    rows.chunk_by(|a, b| a.prompt == b.prompt)
-        .flat_map(|rows| {
-            let ended = rows.iter().filter(|row| row.ended).count();
-            let leave = ended * IDLE >= rows.len();
-            rows.iter().map(move |row| !(row.ended && leave))
-        })
-        .collect()
 }
 
 /// The first of the largest, as torch's argmax on a CPU.

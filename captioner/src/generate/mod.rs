@@ -5,6 +5,7 @@
 mod awake;
 mod beam;
 mod greedy;
+mod ongoing;
 mod penalties;
 mod sample;
 
@@ -13,7 +14,8 @@ use serde::{Deserialize, Serialize};
 
 use super::error::{Error, Result};
 use super::special_tokens::SpecialTokens;
-use awake::awake;
+
+pub use ongoing::Ongoing;
 
 /// Most captions that are drawn of one image.
 const MOST_SAMPLES: usize = 256;
@@ -116,6 +118,11 @@ impl Default for Sampling {
 }
 
 impl GenerationConfig {
+    /// Rows that an image has in the decoder's steps.
+    pub fn rows(&self) -> usize {
+        self.num_beams.max(self.num_return_sequences)
+    }
+
     /// Refuses values without a meaning.
     ///
     /// # Errors
@@ -186,21 +193,17 @@ impl GenerationConfig {
 
 /// A decoder in the middle of some prompts, each with rows of its own.
 pub trait Step {
-    /// Feeds one token to every row; logits [rows, vocabulary].
+    /// Feeds one token to every row of every prompt; logits [rows, vocabulary].
     ///
     /// # Errors
     /// What the decoder fails at.
     fn step(&mut self, ids: &[u32]) -> Result<Tensor>;
-    /// Row `i` continues what row `rows[i]` was (of the same prompt).
+    /// For each prompt the rows that go on: row `i` of it continues what row `rows[prompt][i]` was. A prompt without rows is
+    /// gone.
     ///
     /// # Errors
     /// What the decoder fails at.
-    fn reorder(&mut self, rows: &[u32]) -> Result<()>;
-    /// Keeps these rows only, in this ascending order; a prompt without rows is gone.
-    ///
-    /// # Errors
-    /// What the decoder fails at.
-    fn keep_rows(&mut self, rows: &[u32]) -> Result<()>;
+    fn go_on(&mut self, rows: &[Vec<usize>]) -> Result<()>;
 }
 
 /// The tokens of one caption.
@@ -226,13 +229,16 @@ pub fn generate(
     config: &GenerationConfig,
     special: &SpecialTokens,
 ) -> Result<Vec<Sequence>> {
-    awake(|| {
-        if config.num_beams > 1 {
-            beam::search(model, seeds.len() / config.num_return_sequences, config, special)
-        } else {
-            greedy::search(model, seeds, config, special)
-        }
-    })
+    let mut ongoing = Ongoing::new(config, special);
+    for seeds in seeds.chunks(config.num_return_sequences) {
+        ongoing.join(seeds);
+    }
+    let mut done = Vec::new();
+    while !ongoing.is_empty() {
+        done.extend(ongoing.advance(model)?);
+    }
+    done.sort_by_key(|(prompt, _)| *prompt);
+    Ok(done.into_iter().flat_map(|(_, captions)| captions).collect())
 }
 
 /// Logits to logarithms of probabilities.
@@ -241,9 +247,4 @@ fn log_softmax(scores: &mut [f32]) {
     let sum: f64 = scores.iter().map(|s| f64::from(s - largest).exp()).sum();
     let normaliser = largest + sum.ln() as f32;
     scores.iter_mut().for_each(|s| *s -= normaliser);
-}
-
-/// Logits as one vector per row.
-fn rows_of(logits: &Tensor) -> Result<Vec<Vec<f32>>> {
-    Ok(logits.to_dtype(candle_core::DType::F32)?.to_vec2()?)
 }

@@ -3,7 +3,7 @@
 //! On the host some queries of an image are one task, head after head: scores stay in that thread's cache, views into a fused
 //! projection or a preallocated cache are read where they are, and the context is written where it belongs.
 
-use candle_core::{DType, Device, Layout, Tensor};
+use candle_core::{DType, Device, Layout, Storage, Tensor};
 use fgd_kernels::{Head, Level, Scratch, Strided};
 use rayon::prelude::*;
 
@@ -75,10 +75,34 @@ fn on_host(
     let bias: Option<Vec<f32>> = bias.map(|b| b.flatten_all()?.to_vec1()).transpose()?;
     let mask: Option<Vec<f32>> = mask.map(|m| m.flatten_all()?.to_vec1()).transpose()?;
     let (qs, ks, vs) = (q.storage_and_layout(), k.storage_and_layout(), v.storage_and_layout());
-    let (q, k, v) = (Views::new(&qs.0, qs.1)?, Views::new(&ks.0, ks.1)?, Views::new(&vs.0, vs.1)?);
+    let (q, k, v) = (views(&qs.0, qs.1)?, views(&ks.0, ks.1)?, views(&vs.0, vs.1)?);
+    let mut out = vec![0f32; batch * queries * heads * dim];
+    let sizes = [heads, queries, keys, dim];
+    attend([q, k, v], sizes, scale, bias.as_deref(), mask.as_deref(), &mut out);
+    Ok(Tensor::from_vec(out, (batch, queries, heads * dim), &Device::Cpu)?)
+}
 
+/// Self-attention of `qkv` [images, length, 3, heads, dim], that is queries, keys and values, → [images, length, heads, dim].
+pub fn self_attention(qkv: &[f32], sizes: [usize; 3], scale: f32, out: &mut [f32]) {
+    let [length, heads, dim] = sizes;
+    let row = 3 * heads * dim;
+    let part = |at: usize| Views {
+        values: &qkv[(at * heads * dim).min(qkv.len())..],
+        strides: [length * row, dim, row],
+    };
+    attend([part(0), part(1), part(2)], [heads, length, length, dim], scale, None, None, out);
+}
+
+/// Heads of queries that look at keys and values, written to `out` [images, queries, heads·dim].
+fn attend(
+    [q, k, v]: [Views; 3],
+    [heads, queries, keys, dim]: [usize; 4],
+    scale: f32,
+    bias: Option<&[f32]>,
+    mask: Option<&[f32]>,
+    out: &mut [f32],
+) {
     let width = heads * dim;
-    let mut out = vec![0f32; batch * queries * width];
     let tasks = out.par_chunks_mut(queries * width).enumerate().flat_map(|(image, out)| {
         let pieces = out.par_chunks_mut(QUERIES * width).enumerate();
         pieces.map(move |(piece, out)| (image, piece * QUERIES, out))
@@ -86,7 +110,7 @@ fn on_host(
     tasks.for_each_init(Scratch::default, |scratch, (image, first, out)| {
         let rows = out.len() / width;
         for head in 0..heads {
-            let bias = bias.as_ref().map(|bias| {
+            let bias = bias.map(|bias| {
                 let start = (head * queries + first) * keys;
                 &bias[start..start + rows * keys]
             });
@@ -97,14 +121,13 @@ fn on_host(
                 sizes: [rows, keys, dim],
                 scale,
                 bias,
-                mask: mask.as_ref().map(|mask| &mask[image * keys..][..keys]),
+                mask: mask.map(|mask| &mask[image * keys..][..keys]),
                 output: &mut out[head * dim..],
                 output_stride: width,
                 scratch,
             });
         }
     });
-    Ok(Tensor::from_vec(out, (batch, queries, width), &Device::Cpu)?)
 }
 
 /// The tensor itself if its innermost dimension is dense, else a dense copy.
@@ -113,23 +136,30 @@ fn row_views(x: &Tensor) -> Result<Tensor> {
     Ok(if dense { x.clone() } else { x.contiguous()? })
 }
 
-/// The [rows, dim] matrices of a 4-dimensional host tensor.
+/// The [rows, dim] matrices of an array of four dimensions.
+#[derive(Clone, Copy)]
 struct Views<'a> {
     values: &'a [f32],
-    layout: &'a Layout,
+    /// From an image, a head and a row to the next.
+    strides: [usize; 3],
 }
 
 impl<'a> Views<'a> {
-    fn new(storage: &'a candle_core::Storage, layout: &'a Layout) -> Result<Self> {
-        Ok(Self { values: host::of(storage)?, layout })
-    }
-
     /// The rows of one of them from `first` on.
-    fn rows(&self, image: usize, head: usize, first: usize) -> Strided<'a> {
-        let stride = self.layout.stride();
-        let start = image * stride[0] + head * stride[1] + first * stride[2];
-        Strided { values: &self.values[self.layout.start_offset() + start..], stride: stride[2] }
+    fn rows(self, image: usize, head: usize, first: usize) -> Strided<'a> {
+        let [of_image, of_head, stride] = self.strides;
+        Strided {
+            values: &self.values[image * of_image + head * of_head + first * stride..],
+            stride,
+        }
     }
+}
+
+/// Those of a host tensor.
+fn views<'a>(storage: &'a Storage, layout: &Layout) -> Result<Views<'a>> {
+    let stride = layout.stride();
+    let strides = [stride[0], stride[1], stride[2]];
+    Ok(Views { values: &host::of(storage)?[layout.start_offset()..], strides })
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use candle_core::{Storage, Tensor};
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 /// Runs `f` on the values of an f32 host tensor, in row-major order.
 pub fn values<R>(x: &Tensor, f: impl FnOnce(&[f32]) -> R) -> Result<R> {
@@ -17,6 +17,11 @@ pub fn values<R>(x: &Tensor, f: impl FnOnce(&[f32]) -> R) -> Result<R> {
 pub fn of(storage: &Storage) -> Result<&[f32]> {
     match storage {
         Storage::Cpu(cpu) => Ok(cpu.as_slice::<f32>()?),
-        _ => Err(candle_core::Error::Msg("a host layer was given a device tensor".into()).into()),
+        _ => Err(no_host()),
     }
+}
+
+/// The error of what should be in host memory, and is not.
+pub fn no_host() -> Error {
+    candle_core::Error::Msg("a host layer was given a device tensor".into()).into()
 }

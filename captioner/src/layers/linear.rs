@@ -8,7 +8,9 @@ use fgd_kernels::Activation;
 use super::activation::activated;
 use super::host;
 use crate::error::Result;
-use crate::weights::{After, Arithmetic, Matrix, PanelMatrix, Scope, With, product, products};
+use crate::weights::{
+    After, Arithmetic, Matrix, PanelMatrix, Room, Scope, With, product, product_into, products,
+};
 
 /// Rows for which a gate is a pass over the results of its own: reading its weights beside the others is worth more.
 const FEW: usize = 32;
@@ -67,6 +69,40 @@ impl Linear {
         self.apply(x, None, None)
     }
 
+    /// Outputs of a layer in host memory; 0 elsewhere.
+    pub fn outputs(&self) -> usize {
+        self.host_weight().map_or(0, |weight| weight.rows())
+    }
+
+    /// [`Self::forward`] of rows in host memory, into memory that is there; the activation, if any, in the same pass.
+    ///
+    /// # Errors
+    /// A layer on a device.
+    pub fn write(
+        &self,
+        x: &[f32],
+        activation: Option<Activation>,
+        room: &mut Room,
+        out: &mut [f32],
+    ) -> Result<()> {
+        self.on_host(x, After { bias: &self.host_bias, activation, with: None }, room, out)
+    }
+
+    /// Likewise, added to what is there.
+    ///
+    /// # Errors
+    /// A layer on a device.
+    pub fn add(&self, x: &[f32], room: &mut Room, out: &mut [f32]) -> Result<()> {
+        let with = Some(With::Before);
+        self.on_host(x, After { bias: &self.host_bias, activation: None, with }, room, out)
+    }
+
+    fn on_host(&self, x: &[f32], after: After, room: &mut Room, out: &mut [f32]) -> Result<()> {
+        let weight = self.host_weight().ok_or_else(host::no_host)?;
+        product_into(x, weight, self.arithmetic, after, room, out);
+        Ok(())
+    }
+
     /// The activation of [`Self::forward`], in the same pass over the result.
     pub fn forward_activated(&self, x: &Tensor, activation: Activation) -> Result<Tensor> {
         self.apply(x, Some(activation), None)
@@ -95,15 +131,18 @@ impl Linear {
     }
 
     /// [`Self::forward`] of each of some layers, in one pass where x has few rows.
-    pub fn forward_all<const N: usize>(all: [&Self; N], x: &Tensor) -> Result<Vec<Tensor>> {
+    pub fn forward_all<const N: usize>(all: [&Self; N], x: &Tensor) -> Result<[Tensor; N]> {
         let after = all.map(|layer| After { bias: &layer.host_bias, ..After::default() });
         let on_host: Vec<&PanelMatrix> =
             all.iter().filter_map(|l| Some(&**l.host_weight()?)).collect();
         let Ok(weights) = <[&PanelMatrix; N]>::try_from(on_host) else {
-            return all.into_iter().map(|layer| layer.forward(x)).collect();
+            let y: Vec<Tensor> = all.iter().map(|layer| layer.forward(x)).collect::<Result<_>>()?;
+            return Ok(std::array::from_fn(|at| y[at].clone()));
         };
         let y = host::values(x, |x| products(x, weights, all[0].arithmetic, after))?;
-        all.into_iter().zip(y).map(|(layer, y)| layer.shaped(x, y)).collect()
+        let y = all.iter().zip(y).map(|(layer, y)| layer.shaped(x, y));
+        let y: Vec<Tensor> = y.collect::<Result<_>>()?;
+        Ok(std::array::from_fn(|at| y[at].clone()))
     }
 
     /// Rows of outputs as the tensor that belongs to `x`.
@@ -133,7 +172,7 @@ impl Linear {
                     Some(With::Product(other)) => {
                         host::values(other, |v| y(Some(With::Product(v))))??
                     }
-                    None => y(None)?,
+                    Some(With::Before) | None => y(None)?,
                 };
                 self.shaped(x, y)
             }
@@ -148,7 +187,7 @@ impl Linear {
                 Ok(match with {
                     Some(With::Sum(other)) => (y + other)?,
                     Some(With::Product(other)) => (y * other)?,
-                    None => y,
+                    Some(With::Before) | None => y,
                 })
             }
         }

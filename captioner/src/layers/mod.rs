@@ -2,11 +2,11 @@
 
 mod activation;
 mod attention;
-mod host;
+pub mod host;
 mod linear;
 mod norm;
 
 pub use activation::Named;
-pub use attention::{Mask, attention, heads};
+pub use attention::{Mask, attention, heads, self_attention};
 pub use linear::Linear;
 pub use norm::{LayerNorm, RmsNorm};

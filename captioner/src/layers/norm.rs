@@ -39,11 +39,16 @@ impl LayerNorm {
     /// Over the last dimension.
     pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
         if x.device().is_cpu() {
-            let width = self.host.width;
-            return by_rows(x, width, |x, y| Level::current().layer_norm(&self.host, width, x, y));
+            return on_host(x, |x, y| self.write(x, y));
         }
         let x = x.contiguous()?;
         Ok(candle_nn::ops::layer_norm(&x, &self.weight, &self.bias, self.host.epsilon)?)
+    }
+
+    /// [`Self::forward`] of rows in host memory.
+    pub fn write(&self, x: &[f32], out: &mut [f32]) {
+        let width = self.host.width;
+        by_rows(x, out, width, |x, y| Level::current().layer_norm(&self.host, width, x, y));
     }
 }
 
@@ -68,24 +73,25 @@ impl RmsNorm {
             let normalise = |x: &[f32], y: &mut [f32]| {
                 Level::current().rms_norm(&self.host, self.eps, x, y);
             };
-            return by_rows(x, self.host.len(), normalise);
+            return on_host(x, |x, y| by_rows(x, y, self.host.len(), normalise));
         }
         Ok(candle_nn::ops::rms_norm(&x.contiguous()?, &self.weight, self.eps)?)
     }
 }
 
-/// `normalise` over all rows of a host tensor, a few to each task.
-fn by_rows(
-    x: &Tensor,
-    width: usize,
-    normalise: impl Fn(&[f32], &mut [f32]) + Sync,
-) -> Result<Tensor> {
+/// `normalise` of a host tensor.
+fn on_host(x: &Tensor, normalise: impl Fn(&[f32], &mut [f32])) -> Result<Tensor> {
     let y = host::values(x, |x| {
         let mut y = vec![0f32; x.len()];
-        y.par_chunks_mut(ROWS * width)
-            .zip(x.par_chunks(ROWS * width))
-            .for_each(|(y, x)| normalise(x, y));
+        normalise(x, &mut y);
         y
     })?;
     Ok(Tensor::from_vec(y, x.shape(), x.device())?)
+}
+
+/// `normalise` over all rows, a few to each task.
+fn by_rows(x: &[f32], y: &mut [f32], width: usize, normalise: impl Fn(&[f32], &mut [f32]) + Sync) {
+    y.par_chunks_mut(ROWS * width)
+        .zip(x.par_chunks(ROWS * width))
+        .for_each(|(y, x)| normalise(x, y));
 }

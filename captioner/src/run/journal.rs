@@ -1,8 +1,8 @@
-//! The journal: captions are on disk before the next batch begins.
+//! The journal: captions are on disk as soon as they have ended.
 //!
-//! JSON Lines. The first line holds the settings; every further line one batch, appended with a single write and synced,
-//! so that a killed process leaves whole batches and at most one torn line, which is cut off on resuming. An image whose file
-//! was replaced, or that could not be read, comes again in a later batch; nothing is ever taken out.
+//! JSON Lines. The first line holds the settings; every further line the captions that ended together, appended with a single
+//! write and synced, so that a killed process leaves whole lines and at most one torn one, which is cut off on resuming. An
+//! image whose file was replaced, or that could not be read, comes again in a later line; nothing is ever taken out.
 
 use std::fs::{File, OpenOptions};
 use std::io::{Read, Seek, SeekFrom, Write};
@@ -28,7 +28,7 @@ pub struct Outcome {
     /// All captions, where there are several; `caption` is then the first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub samples: Vec<Sample>,
-    /// Time spent on it: its own vision part and an equal share of the batch's decoding.
+    /// Time spent on it: its own vision part and an equal share of every step of the batch that it was in.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub milliseconds: Option<f64>,
     /// The file that was captioned; absent if it could not be read.
@@ -52,6 +52,19 @@ pub struct Sample {
 }
 
 impl Outcome {
+    /// Nothing is known yet but the file.
+    pub(super) fn of(id: String, file: Option<FileState>) -> Self {
+        Self {
+            id,
+            caption: None,
+            tokens: Vec::new(),
+            samples: Vec::new(),
+            milliseconds: None,
+            file,
+            error: None,
+        }
+    }
+
     /// Tokens generated for the image.
     pub fn generated(&self) -> usize {
         self.tokens.len() + self.samples.iter().map(|sample| sample.tokens.len()).sum::<usize>()
@@ -63,8 +76,8 @@ impl Outcome {
     }
 }
 
-/// Version of the journal: 3 since outcomes tell which file they are of.
-const VERSION: u32 = 3;
+/// Version of the journal: 4 since the size of batches, of which no caption depends, is not among a CPU's settings.
+const VERSION: u32 = 4;
 
 #[derive(Serialize, Deserialize)]
 struct Header {

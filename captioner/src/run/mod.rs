@@ -1,8 +1,10 @@
-//! Captioning a list of images, durably: decode ahead, caption batch by batch, write the journal, resume.
+//! Captioning a list of images, durably: decode ahead, caption some at a time, write the journal, resume.
 
-mod batch;
+mod flow;
+mod images;
 mod journal;
 mod list;
+mod width;
 
 use std::collections::HashMap;
 use std::ops::ControlFlow;
@@ -17,11 +19,16 @@ use super::error::{Error, Result};
 use super::features::FeaturesCache;
 use super::generate::GenerationConfig;
 use super::model::Captioner;
-use super::preprocess::{DecodedImage, Prefetch};
+use super::preprocess::Prefetch;
+use flow::Flow;
 
-pub(crate) use batch::{Readable, features};
+pub(crate) use images::{Readable, features};
 pub use journal::{Journal, Outcome, Sample, check_place};
 pub use list::{ImageFile, ImageList, list_images, unreadable};
+pub use width::{BatchSize, Width};
+
+/// Images that each thread decodes ahead.
+const AHEAD: usize = 8;
 
 /// What happens when an image cannot be decoded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -42,8 +49,10 @@ pub struct Plan<'a> {
     pub prompt: &'a str,
     /// How captions are decoded.
     pub generation: GenerationConfig,
-    /// Images per batch.
-    pub batch_size: usize,
+    /// Images captioned together.
+    pub batch_size: BatchSize,
+    /// Bytes that a batch of [`BatchSize::Auto`] may take, where that is known.
+    pub memory: Option<u64>,
     /// What to do with broken images.
     pub on_error: OnError,
     /// Threads that decode ahead.
@@ -67,8 +76,11 @@ impl Plan<'_> {
             "device": device,
             "prompt": self.prompt,
             "generation": self.generation,
-            "batch_size": self.batch_size,
         });
+        if !options.device.is_cpu() {
+            // A GPU rounds otherwise in batches of other sizes.
+            settings["batch_size"] = json!(self.batch_size);
+        }
         if let Some(rounded) = options.rounded_products() {
             settings["products"] = rounded.into();
         }
@@ -97,7 +109,7 @@ pub struct Position<'a> {
     pub total: usize,
     /// Images whose file is another now than the one that was captioned; they are captioned again.
     pub replaced: usize,
-    /// The batch just finished; empty at the beginning.
+    /// Those just done; empty at the beginning.
     pub newest: &'a [Outcome],
 }
 
@@ -118,6 +130,8 @@ pub struct Summary {
     pub seconds: f64,
     /// Images whose features came from the cache.
     pub cached_features: usize,
+    /// Most images that were captioned together.
+    pub batch: usize,
     /// Seconds spent in each stage by this run.
     pub stages: Stages,
 }
@@ -135,7 +149,7 @@ pub struct Stages {
 
 /// Captions the images of `plan` of which `journal` does not have the caption yet; returns all outcomes, in list order. A caption
 /// counts as long as the image's file holds the bytes that were captioned; an image that could not be read is tried again. `watch`
-/// is told after every batch, and may end the run there.
+/// is told of all captions that end, and may end the run: images that were begun are still captioned then.
 ///
 /// # Errors
 /// Settings without a meaning, a journal of another run, a broken image where that ends the run, the order to stop.
@@ -143,14 +157,10 @@ pub fn caption_images(
     captioner: &Captioner,
     plan: &Plan,
     journal: &Path,
-    mut cache: Option<FeaturesCache>,
+    cache: Option<FeaturesCache>,
     watch: &mut dyn FnMut(Position) -> ControlFlow<()>,
 ) -> Result<(Vec<Outcome>, Summary)> {
     plan.generation.check()?;
-    if plan.batch_size == 0 {
-        return Err(Error::Setting("the batch size is 0; it must be at least 1".into()));
-    }
-    let prompt = captioner.tokenizer().encode(plan.prompt)?;
     let journal_path = journal;
     let (mut journal, written) =
         Journal::open(journal_path, &plan.settings(captioner), plan.restart)?;
@@ -158,47 +168,58 @@ pub fn caption_images(
     let Known { mut outcomes, todo, replaced } = Known::of(plan.images, written);
     let total = plan.images.len();
     let mut done = total - todo.len();
-    let mut report = |done: usize, newest: &[Outcome]| {
-        let position = Position { done, total, replaced, newest };
-        if watch(position).is_break() && done < total {
-            let journal = journal_path.into();
-            return Err(Error::Interrupted { done, total, journal });
-        }
-        Ok(())
-    };
-    report(done, &[])?;
+    let mut stop = watch(Position { done, total, replaced, newest: &[] }).is_break();
 
     let mut prefetch = Prefetch::start(
         todo.iter().map(|at| plan.images[*at].path.clone()).collect(),
         captioner.preprocessor().clone(),
         plan.decode_threads,
-        plan.batch_size,
+        AHEAD,
     );
-    let mut stages = Stages::default();
-    let (mut fresh, mut tokens) = (0, 0);
-    // Batches have fixed boundaries in the list, so that a resumed run computes exactly what an uninterrupted one would.
-    for places in todo.chunk_by(|a, b| a / plan.batch_size == b / plan.batch_size) {
-        let images: Vec<&ImageFile> = places.iter().map(|at| &plan.images[*at]).collect();
-        let waiting = Instant::now();
-        let decoded: Vec<DecodedImage> = prefetch.by_ref().take(images.len()).collect();
-        stages.preprocess += waiting.elapsed().as_secs_f64();
-        let batch =
-            batch::caption(captioner, plan, &images, decoded, &prompt, &mut cache, &mut stages)?;
+    let mut flow = Flow::new(captioner, plan, cache)?;
+    let mut waiting = todo.into_iter();
+    let (mut fresh, mut tokens, mut failure) = (0, 0, None);
+    loop {
+        let room = if stop || failure.is_some() { 0 } else { flow.room() };
+        let places: Vec<usize> = waiting.by_ref().take(room).collect();
+        let mut ended = flow.admit(&places, &mut prefetch).or_else(|error| match error {
+            // What was begun before it is not lost.
+            Error::Image { .. } => {
+                failure = Some(error);
+                Ok(Vec::new())
+            }
+            error => Err(error),
+        })?;
+        ended.extend(flow.advance()?);
+        if ended.is_empty() {
+            break;
+        }
+        let (places, newest): (Vec<usize>, Vec<Outcome>) = ended.into_iter().unzip();
         // What could not be read then and cannot now is no news.
         let is_news =
             |(at, outcome): &(&usize, &Outcome)| outcomes[**at].as_ref() != Some(*outcome);
-        let news: Vec<Outcome> =
-            places.iter().zip(&batch).filter(is_news).map(|(_, outcome)| outcome.clone()).collect();
+        let news: Vec<Outcome> = places
+            .iter()
+            .zip(&newest)
+            .filter(is_news)
+            .map(|(_, outcome)| outcome.clone())
+            .collect();
         if !news.is_empty() {
             journal.push(&news)?;
         }
         fresh += news.len();
         tokens += news.iter().map(Outcome::generated).sum::<usize>();
-        done += batch.len();
-        report(done, &batch)?;
-        for (at, outcome) in places.iter().zip(batch) {
-            outcomes[*at] = Some(outcome);
+        done += newest.len();
+        stop |= watch(Position { done, total, replaced, newest: &newest }).is_break();
+        for (at, outcome) in places.into_iter().zip(newest) {
+            outcomes[at] = Some(outcome);
         }
+    }
+    if let Some(error) = failure {
+        return Err(error);
+    }
+    if stop && done < total {
+        return Err(Error::Interrupted { done, total, journal: journal_path.into() });
     }
 
     let seconds = begin.elapsed().as_secs_f64();
@@ -211,8 +232,9 @@ pub fn caption_images(
         resumed: total - fresh,
         tokens,
         seconds,
-        cached_features: cache.map_or(0, |c| c.hits()),
-        stages,
+        cached_features: flow.cached(),
+        batch: flow.largest,
+        stages: flow.stages,
     };
     Ok((outcomes, summary))
 }

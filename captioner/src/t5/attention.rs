@@ -29,33 +29,26 @@ impl Attention {
         })
     }
 
-    /// Queries [batch, heads, length, d_kv].
-    pub fn queries(&self, x: &Tensor) -> Result<Tensor> {
-        heads(&self.q.forward(x)?, self.heads)
-    }
-
-    /// Queries, keys and values of the same rows, each [batch, heads, length, d_kv].
+    /// Queries, keys and values of the same rows [.., d_model], each [.., heads·d_kv].
     pub fn projections(&self, x: &Tensor) -> Result<[Tensor; 3]> {
-        let all = Linear::forward_all([&self.q, &self.k, &self.v], x)?;
-        Ok([heads(&all[0], self.heads)?, heads(&all[1], self.heads)?, heads(&all[2], self.heads)?])
+        Linear::forward_all([&self.q, &self.k, &self.v], x)
     }
 
-    /// Keys and values, each [batch, heads, length, d_kv].
-    pub fn keys_values(&self, x: &Tensor) -> Result<(Tensor, Tensor)> {
-        let all = Linear::forward_all([&self.k, &self.v], x)?;
-        Ok((heads(&all[0], self.heads)?, heads(&all[1], self.heads)?))
+    /// Keys and values, likewise.
+    pub fn keys_values(&self, x: &Tensor) -> Result<[Tensor; 2]> {
+        Linear::forward_all([&self.k, &self.v], x)
     }
 
-    /// Attends, projects back and adds that to `x` [batch, queries, d_model].
-    pub fn attend(
+    /// All of self-attention for `normed` [batch, length, d_model], projected back and added to `x`.
+    pub fn forward(
         &self,
+        normed: &Tensor,
         x: &Tensor,
-        q: &Tensor,
-        k: &Tensor,
-        v: &Tensor,
-        bias: Option<&Tensor>,
+        bias: &Tensor,
         mask: Option<&Mask>,
     ) -> Result<Tensor> {
-        self.o.forward_added(&attention(q, k, v, 1.0, bias, mask)?, x)
+        let [q, k, v] = self.projections(normed)?;
+        let [q, k, v] = [heads(&q, self.heads)?, heads(&k, self.heads)?, heads(&v, self.heads)?];
+        self.o.forward_added(&attention(&q, &k, &v, 1.0, Some(bias), mask)?, x)
     }
 }

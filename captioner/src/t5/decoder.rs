@@ -3,11 +3,11 @@
 use candle_core::Tensor;
 
 use super::attention::Attention;
-use super::cache::{Cache, LayerCache};
+use super::cache::{Beginning, Cache};
 use super::feed_forward::FeedForward;
 use super::position::PositionBias;
 use crate::config::T5Config;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::layers::{Linear, Mask, RmsNorm};
 use crate::weights::Scope;
 
@@ -78,7 +78,7 @@ impl Decoder {
         })
     }
 
-    /// A cache for `rows_per_prompt` sequences of at most `max_length` tokens per row of `encoded` [prompts, source, d_model].
+    /// A cache for `rows_per_prompt` sequences of at most `longest` tokens per row of `encoded` [prompts, source, d_model].
     ///
     /// # Errors
     /// Another shape.
@@ -87,93 +87,36 @@ impl Decoder {
         encoded: &Tensor,
         mask: Option<&Mask>,
         rows_per_prompt: usize,
-        max_length: usize,
+        longest: usize,
     ) -> Result<Cache> {
-        let layers = self
-            .blocks
-            .iter()
-            .map(|block| {
-                let (cross_keys, cross_values) = block.cross_attention.keys_values(encoded)?;
-                let (prompts, heads, _, dim) = cross_keys.dims4()?;
-                let shape = (prompts * rows_per_prompt, heads, max_length, dim);
-                Ok(LayerCache {
-                    self_keys: Tensor::zeros(shape, encoded.dtype(), encoded.device())?,
-                    self_values: Tensor::zeros(shape, encoded.dtype(), encoded.device())?,
-                    cross_keys: cross_keys.contiguous()?,
-                    cross_values: cross_values.contiguous()?,
-                })
-            })
-            .collect::<Result<_>>()?;
-        let rows = vec![rows_per_prompt; encoded.dim(0)?];
-        Ok(Cache { layers, mask: mask.cloned(), rows, length: 0, max_length })
+        let prompts = self.blocks.iter().map(|block| block.cross_attention.keys_values(encoded));
+        Cache::new(Beginning {
+            prompts: prompts.collect::<Result<_>>()?,
+            mask,
+            bias: self.position.forward(longest - 1, 1, longest)?,
+            rows_per_prompt,
+            longest,
+        })
     }
 
     /// embedded [rows, d_model], the newest token of every row → logits [rows, vocabulary].
     ///
     /// # Errors
-    /// Another shape.
+    /// Another shape; more tokens than the cache was made for.
     pub fn step(&self, embedded: &Tensor, cache: &mut Cache) -> Result<Tensor> {
-        let at = cache.length;
-        if at >= cache.max_length {
-            return Err(Error::Setting(format!(
-                "the decoder cache holds {} tokens and is full",
-                cache.max_length
-            )));
-        }
-        let bias = self.position.forward(at, 1, at + 1)?;
-        let mut x = embedded.unsqueeze(1)?;
-        for (block, layer) in self.blocks.iter().zip(&cache.layers) {
-            let normed = block.self_norm.forward(&x)?;
-            let [q, k, v] = block.self_attention.projections(&normed)?;
-            layer.self_keys.slice_set(&k.contiguous()?, 2, at)?;
-            layer.self_values.slice_set(&v.contiguous()?, 2, at)?;
-            let (keys, values) =
-                (layer.self_keys.narrow(2, 0, at + 1)?, layer.self_values.narrow(2, 0, at + 1)?);
-            x = block.self_attention.attend(&x, &q, &keys, &values, Some(&bias), None)?;
-            x = self.cross(block, layer, &x, cache)?;
+        let mut x = embedded.clone();
+        for (at, block) in self.blocks.iter().enumerate() {
+            let [q, k, v] = block.self_attention.projections(&block.self_norm.forward(&x)?)?;
+            x = block.self_attention.o.forward_added(&cache.own(at, [&q, &k, &v])?, &x)?;
+            let q = block.cross_attention.q.forward(&block.cross_norm.forward(&x)?)?;
+            x = block.cross_attention.o.forward_added(&cache.prompt(at, &q)?, &x)?;
             x = block.feed_forward.forward(&x)?;
         }
-        cache.length += 1;
-        let hidden = self.final_layer_norm.forward(&x)?.squeeze(1)?;
+        let hidden = self.final_layer_norm.forward(&x)?;
         let hidden = match self.logit_scale {
             Some(scale) => (hidden * scale)?,
             None => hidden,
         };
         self.lm_head.forward(&hidden)
-    }
-
-    /// x and what cross-attention adds to it. The rows of one prompt are so many queries to the same keys, so these are never
-    /// repeated per row.
-    fn cross(
-        &self,
-        block: &Block,
-        layer: &LayerCache,
-        x: &Tensor,
-        cache: &Cache,
-    ) -> Result<Tensor> {
-        let (rows, _, width) = x.dims3()?;
-        let normed = block.cross_norm.forward(x)?;
-        let attention = &block.cross_attention;
-        let each = cache.rows[0];
-        if cache.rows.iter().all(|rows| *rows == each) {
-            let by_prompt = (rows / each, each, width);
-            let q = attention.queries(&normed.reshape(by_prompt)?)?;
-            let (keys, values) = (&layer.cross_keys, &layer.cross_values);
-            let x = x.reshape(by_prompt)?;
-            let mixed = attention.attend(&x, &q, keys, values, None, cache.mask.as_ref())?;
-            return Ok(mixed.reshape((rows, 1, width))?);
-        }
-        let mut from = 0;
-        let mut mixed = Vec::with_capacity(cache.rows.len());
-        for (prompt, rows) in cache.rows.iter().enumerate() {
-            let own = |x: &Tensor| x.narrow(0, from, *rows)?.reshape((1, *rows, width));
-            let keys = layer.cross_keys.narrow(0, prompt, 1)?;
-            let values = layer.cross_values.narrow(0, prompt, 1)?;
-            let mask = cache.mask.as_ref().map(|mask| mask.narrow(0, prompt, 1)).transpose()?;
-            let q = attention.queries(&own(&normed)?)?;
-            mixed.push(attention.attend(&own(x)?, &q, &keys, &values, None, mask.as_ref())?);
-            from += rows;
-        }
-        Ok(Tensor::cat(&mixed, 1)?.reshape((rows, 1, width))?)
     }
 }

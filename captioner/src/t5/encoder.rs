@@ -68,8 +68,7 @@ impl Encoder {
         let mut x = embedded.clone();
         for block in &self.blocks {
             let normed = block.layer_norm.forward(&x)?;
-            let [q, k, v] = block.attention.projections(&normed)?;
-            x = block.attention.attend(&x, &q, &k, &v, Some(&bias), mask)?;
+            x = block.attention.forward(&normed, &x, &bias, mask)?;
             x = block.feed_forward.forward(&x)?;
         }
         self.final_layer_norm.forward(&x)

@@ -48,7 +48,7 @@ impl T5 {
     }
 
     /// Encodes embedded prompts [batch, length, d_model] and projects the cross-attention keys and values: a cache ready
-    /// for the first step of `rows_per_prompt` sequences each, of at most `max_length` tokens.
+    /// for the first step of `rows_per_prompt` sequences each, of at most `longest` tokens.
     ///
     /// # Errors
     /// Another shape.
@@ -57,10 +57,10 @@ impl T5 {
         embedded: &Tensor,
         mask: Option<&Tensor>,
         rows_per_prompt: usize,
-        max_length: usize,
+        longest: usize,
     ) -> Result<Cache> {
         let hidden = self.encoder.forward(embedded, mask)?;
-        self.decoder.start(&hidden, mask, rows_per_prompt, max_length)
+        self.decoder.start(&hidden, mask, rows_per_prompt, longest)
     }
 
     /// Logits [rows, vocabulary] after one more token in each row.

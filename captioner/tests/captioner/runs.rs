@@ -1,9 +1,11 @@
-//! Runs over a list of images: stopped between batches, and gone on with.
+//! Runs over a list of images: stopped, gone on with, and in batches that images join and leave.
 
 use std::ops::ControlFlow;
 use std::path::Path;
 
-use fgd_captioner::run::{ImageFile, Journal, OnError, Outcome, Plan, Summary, caption_images};
+use fgd_captioner::run::{
+    BatchSize, ImageFile, Journal, OnError, Outcome, Plan, Position, Summary, caption_images,
+};
 use fgd_captioner::{DEFAULT_PROMPT, Error, GenerationConfig, Precision, Result, Sampling};
 
 use super::checkpoint::*;
@@ -32,7 +34,8 @@ impl Run<'_> {
                 sampling: Some(Sampling { top_k: None, seed: 3, ..Sampling::default() }),
                 ..GenerationConfig::default()
             },
-            batch_size: 2,
+            batch_size: BatchSize::Images(2),
+            memory: None,
             on_error: self.on_error,
             decode_threads: 1,
             restart: self.restart,
@@ -62,13 +65,14 @@ fn a_run_that_was_stopped_goes_on_as_if_it_had_not_been() {
     assert!(whole.windows(2).any(|pair| pair[0] != pair[1]));
 
     let journal = dir.path().join("stopped");
-    for (enough, expected) in [(1, 2), (0, 2), (4, 4)] {
+    // Images that were begun are captioned still.
+    for (enough, expected) in [(1, 2), (0, 2), (3, 4)] {
         match captions(&journal, enough) {
             Err(Error::Interrupted { done, total, .. }) => assert_eq!((done, total), (expected, 5)),
             other => panic!("stopping after {enough} gave {other:?}"),
         }
     }
-    // Nothing is left to stop after the last batch.
+    // Nothing is left to stop after the last one.
     assert_eq!(tokens(captions(&journal, 5).unwrap()), whole);
 }
 
@@ -78,11 +82,59 @@ fn a_journal_of_an_older_version_is_refused_by_name() {
     let journal = dir.path().join("journal");
     captions(&journal, usize::MAX).unwrap();
     let text = std::fs::read_to_string(&journal).unwrap();
-    let older = text.replacen("\"journal\":3", "\"journal\":2", 1);
+    let older = text.replacen("\"journal\":4", "\"journal\":3", 1);
     assert_ne!(older, text);
     std::fs::write(&journal, older).unwrap();
     let message = captions(&journal, usize::MAX).unwrap_err().to_string();
     assert!(message.contains("older version") && message.contains("--restart"), "{message}");
+}
+
+/// Images join a batch when others have left it, and none of that can be told from a caption or its probability, whatever it is
+/// searched by and in every precision.
+#[test]
+fn captions_are_the_same_to_the_bit_in_batches_that_change() {
+    let dir = tempfile::tempdir().unwrap();
+    let images = files(dir.path(), 9);
+    let greedy = GenerationConfig { max_new_tokens: 12, ..GenerationConfig::default() };
+    let drawing = Sampling { temperature: 1.5, top_k: None, seed: 3, ..Sampling::default() };
+    let searches = [
+        GenerationConfig { num_beams: 3, num_return_sequences: 2, ..greedy.clone() },
+        GenerationConfig { sampling: Some(drawing), num_return_sequences: 2, ..greedy.clone() },
+        greedy,
+    ];
+    for precision in [Precision::F32, Precision::Bf16, Precision::Q8] {
+        let captioner = load(&tiny("base"), None, precision).unwrap();
+        for generation in &searches {
+            let run = |batch_size| {
+                let plan = Plan {
+                    images: &images,
+                    prompt: DEFAULT_PROMPT,
+                    generation: generation.clone(),
+                    batch_size,
+                    memory: None,
+                    on_error: OnError::Fail,
+                    decode_threads: 1,
+                    restart: true,
+                };
+                let journal = dir.path().join("journal");
+                let go_on = &mut |_: Position| ControlFlow::Continue(());
+                let (mut outcomes, summary) =
+                    caption_images(&captioner, &plan, &journal, None, go_on).unwrap();
+                outcomes.iter_mut().for_each(|outcome| outcome.milliseconds = None);
+                (outcomes, summary.batch)
+            };
+            let (alone, most) = run(BatchSize::Images(1));
+            assert_eq!(most, 1);
+            let lengths: std::collections::HashSet<usize> =
+                alone.iter().map(Outcome::generated).collect();
+            assert!(generation.sampling.is_none() || lengths.len() > 1, "they end as they like");
+            for size in [BatchSize::Images(2), BatchSize::Images(4), BatchSize::Auto] {
+                let (beside, most) = run(size);
+                assert!(most > 1);
+                assert_eq!(beside, alone, "{precision:?}, {size}");
+            }
+        }
+    }
 }
 
 /// Images of their own, in files that a test may change.

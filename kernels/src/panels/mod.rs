@@ -28,6 +28,9 @@ use wide::Wide;
 pub use form::Form;
 pub use weights::Panels;
 
+/// Words that a single tile's weights are fetched ahead, so that they arrive while others are multiplied.
+const AHEAD: usize = 1024;
+
 /// Outputs of a panel.
 pub const PANEL: usize = 2 * LANES;
 
@@ -72,20 +75,36 @@ impl<N: Numbers> Kernel for Product<'_, N> {
         let rows = input.len() / width.max(1);
         assert_eq!(input.len(), rows * width, "rows are as wide as the weights");
         assert_eq!(output.len(), rows * stride, "there is room for the rows");
-        for (at, panel) in panels.enumerate() {
-            for row in (0..rows).step_by(N::rows::<I>()) {
+        let tiles = rows.div_ceil(N::rows::<I>());
+        for (at, panel) in panels.clone().enumerate() {
+            let whole = weights.panel(panel);
+            let own = &whole[blocks.start * N::WEIGHT..blocks.end * N::WEIGHT];
+            let next = if at + 1 < panels.len() {
+                weights.panel(panel + 1)[blocks.start * N::WEIGHT..].as_ptr()
+            } else if inner.end < weights.inputs() {
+                weights.panel(panels.start)[blocks.end * N::WEIGHT..].as_ptr()
+            } else {
+                whole.as_ptr_range().end
+            };
+            // One tile reads its weights from memory. With several there is time to fetch those that are next.
+            let (from, each) = match tiles {
+                1 => (own.as_ptr().wrapping_add(AHEAD), N::WEIGHT),
+                _ => (next, N::WEIGHT.div_ceil(tiles).next_multiple_of(LANES)),
+            };
+            for (tile, row) in (0..rows).step_by(N::rows::<I>()).enumerate() {
                 let height = N::rows::<I>().min(rows - row);
+                let begin = tile * each * blocks.len();
                 for lane in (0..PANEL).step_by(I::VECTORS * LANES) {
+                    let each = if lane == 0 && begin < own.len() { each } else { 0 };
                     let tile = Tile::<N> {
                         input: &input[row * width..],
                         input_stride: width,
-                        weights: &weights.panel(panel)
-                            [blocks.start * N::WEIGHT..blocks.end * N::WEIGHT],
+                        weights: own,
                         lane,
                         output: &mut output[row * stride + at * PANEL + lane..],
                         output_stride: stride,
                         proceed: blocks.start > 0,
-                        ahead: row == 0,
+                        ahead: (from.wrapping_add(begin), each),
                         numbers: PhantomData,
                     };
                     tile.run_height(isa, height);

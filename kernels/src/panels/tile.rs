@@ -6,9 +6,6 @@ use super::PANEL;
 use super::form::Numbers;
 use crate::lanes::{Isa, LANES, Lanes};
 
-/// Words that the weights are fetched ahead, so that they arrive while others are multiplied.
-const AHEAD: usize = 1024;
-
 /// Some blocks of inputs of a few rows, the weights that they meet, and where the products go.
 pub struct Tile<'a, F> {
     /// Rows from the first block on.
@@ -22,8 +19,8 @@ pub struct Tile<'a, F> {
     pub output_stride: usize,
     /// The output holds the sums over the blocks before.
     pub proceed: bool,
-    /// Whether the weights come from memory.
-    pub ahead: bool,
+    /// Where the weights lie that are fetched meanwhile, and how many words of them for each block.
+    pub ahead: (*const i32, usize),
     pub numbers: PhantomData<F>,
 }
 
@@ -53,6 +50,7 @@ impl<F: Numbers> Tile<'_, F> {
         assert!((R - 1) * self.output_stride + V * LANES <= self.output.len());
         let c = self.output.as_mut_ptr();
         let (mut a, mut b) = (self.input.as_ptr(), self.weights.as_ptr());
+        let (mut ahead, each) = self.ahead;
         // SAFETY: the tile was just checked to lie inside the slices, of which `a` and `b` go through the blocks.
         unsafe {
             let mut sums = [[isa.splat(0.0); V]; R];
@@ -64,11 +62,10 @@ impl<F: Numbers> Tile<'_, F> {
                 }
             }
             for _ in 0..blocks {
-                if self.ahead {
-                    for line in (0..F::WEIGHT).step_by(LANES) {
-                        isa.prefetch(b.wrapping_add(AHEAD + line));
-                    }
+                for line in (0..each).step_by(LANES) {
+                    isa.prefetch(ahead.wrapping_add(line));
                 }
+                ahead = ahead.wrapping_add(each);
                 F::multiply(isa, a, self.input_stride, b, self.lane, &mut sums);
                 a = a.add(F::INPUT);
                 b = b.add(F::WEIGHT);

@@ -61,11 +61,7 @@ impl Step for TimedSteps<'_> {
         self.model.step(ids, &mut self.cache)
     }
 
-    fn reorder(&mut self, rows: &[u32]) -> Result<()> {
-        self.cache.reorder(rows)
-    }
-
-    fn keep_rows(&mut self, rows: &[u32]) -> Result<()> {
-        self.cache.keep_rows(rows)
+    fn go_on(&mut self, rows: &[Vec<usize>]) -> Result<()> {
+        self.cache.go_on(rows)
     }
 }

@@ -36,6 +36,9 @@ use crate::jobs::{Bar, JobError, METRIC_VERSION, Session};
 /// Threads that decode images ahead of the captioner.
 const DECODE_THREADS: usize = 2;
 
+/// What a batch may take at most of the machine's memory: one part of so many.
+const MEMORY_PART: u64 = 8;
+
 /// One checkpoint and the images that it captions.
 #[derive(Debug)]
 pub struct Run<'a> {
@@ -110,7 +113,7 @@ pub fn prepare(output: &Path, images: &[ImageFile], on_error: OnError) -> Result
 
 impl Run<'_> {
     /// Captions the images, going on from the journal, and writes captions and record. A session that is interrupted ends it
-    /// after the batch at hand, which the journal then holds.
+    /// with the images that were begun, which the journal then holds.
     ///
     /// # Errors
     /// A checkpoint that cannot be loaded, a journal of another run, a broken image where that ends the run, an interrupt.
@@ -139,6 +142,7 @@ impl Run<'_> {
             prompt: &self.captioning.prompt,
             generation: self.captioning.generation.clone(),
             batch_size: self.captioning.batch_size,
+            memory: host.memory_bytes.map(|bytes| bytes / MEMORY_PART),
             on_error: self.captioning.on_error,
             decode_threads: DECODE_THREADS,
             restart: self.captioning.restart,
@@ -179,7 +183,7 @@ impl Run<'_> {
             return Ok(finished);
         }
         let captioned = CaptionRun {
-            results: results(&outcomes, &summary, plan.batch_size, load_seconds),
+            results: results(&outcomes, &summary, load_seconds),
             checkpoint: self.checkpoint.info(&captioner, self.device),
             images: self.input(&settings),
             settings,

@@ -10,7 +10,7 @@ mod shards;
 
 use std::path::PathBuf;
 
-use fgd_captioner::run::{OnError, list_images};
+use fgd_captioner::run::{BatchSize, OnError, list_images};
 use fgd_captioner::{DEFAULT_PROMPT, GenerationConfig, LoadOptions, Precision, parse_device};
 use fgd_record::Record;
 use serde::{Deserialize, Serialize};
@@ -34,8 +34,8 @@ pub struct Captioning {
     pub generation: GenerationConfig,
     /// What the checkpoint's weights are kept in.
     pub dtype: Precision,
-    /// Images per batch; also what is lost at most when the process is killed.
-    pub batch_size: usize,
+    /// Images captioned together; also what is lost at most when the process is killed.
+    pub batch_size: BatchSize,
     /// What to do with an image that cannot be read.
     pub on_error: OnError,
     /// Keep and reuse the vision features here.
@@ -50,7 +50,7 @@ impl Default for Captioning {
             prompt: DEFAULT_PROMPT.into(),
             generation: GenerationConfig::default(),
             dtype: Precision::F32,
-            batch_size: 8,
+            batch_size: BatchSize::Auto,
             on_error: OnError::Fail,
             features_cache: None,
             restart: false,

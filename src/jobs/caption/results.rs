@@ -9,12 +9,7 @@ use crate::host;
 const ENOUGH_FOR_P99: usize = 100;
 
 /// The numbers of a run. Peak memory is that of the process so far.
-pub fn results(
-    outcomes: &[Outcome],
-    summary: &Summary,
-    batch: usize,
-    load_seconds: f64,
-) -> CaptionResults {
+pub fn results(outcomes: &[Outcome], summary: &Summary, load_seconds: f64) -> CaptionResults {
     let fresh = summary.images.saturating_sub(summary.resumed);
     let rate = |count: usize| match fresh > 0 && summary.seconds > 0.0 {
         true => Measure::exact(count as f64 / summary.seconds),
@@ -32,7 +27,7 @@ pub fn results(
                 reason: reason.clone(),
             })
             .collect(),
-        batch: batch as u64,
+        batch: summary.batch as u64,
         cached_features: summary.cached_features as u64,
         load_seconds,
         seconds: summary.seconds,
@@ -94,6 +89,7 @@ mod tests {
             tokens: 3 * (images - resumed),
             seconds: 2.0,
             cached_features: 0,
+            batch: 4,
             stages: Stages::default(),
         }
     }
@@ -101,7 +97,7 @@ mod tests {
     #[test]
     fn rates_are_of_this_run_and_times_of_all() {
         let outcomes: Vec<Outcome> = (0..101).map(|i| outcome(i, f64::from(i))).collect();
-        let found = results(&outcomes, &summary(101, 91), 4, 0.5);
+        let found = results(&outcomes, &summary(101, 91), 0.5);
         assert_eq!(found.images_per_second.value, Some(5.0));
         assert_eq!(found.tokens_per_second.value, Some(15.0));
         assert_eq!(found.tokens, 303);
@@ -113,10 +109,10 @@ mod tests {
     #[test]
     fn a_run_with_nothing_to_do_has_no_rate_and_says_why() {
         let outcomes: Vec<Outcome> = (0..3).map(|i| outcome(i, 10.0)).collect();
-        let found = results(&outcomes, &summary(3, 3), 4, 0.5);
+        let found = results(&outcomes, &summary(3, 3), 0.5);
         assert_eq!(found.images_per_second.value, None);
         assert!(found.images_per_second.reason.is_some());
         assert_eq!(found.caption_ms.unwrap().p99, None);
-        assert_eq!(results(&[], &summary(0, 0), 4, 0.5).caption_ms, None);
+        assert_eq!(results(&[], &summary(0, 0), 0.5).caption_ms, None);
     }
 }

@@ -20,7 +20,9 @@ pub fn product(dy: &[f32], w: Panels) -> Result<Vec<f32>> {
     let panel = form.weight_words([PANEL, n]);
     let group = (GROUP_BYTES / (4 * panel)).clamp(1, k.div_ceil(PANEL));
     let mut words = Words::zeros(group * panel)?;
-    let mut out = vec![0f32; dy.len() / n * k];
+    let rows = dy.len() / n;
+    let mut out = vec![0f32; rows * k];
+    let (mut rounded, mut part) = (Vec::new(), Vec::new());
     for first in (0..k).step_by(group * PANEL) {
         let columns = (group * PANEL).min(k - first);
         let words = &mut words[..form.weight_words([columns, n])];
@@ -28,7 +30,8 @@ pub fn product(dy: &[f32], w: Panels) -> Result<Vec<f32>> {
             w.transpose(Level::current(), first / PANEL + at, words);
         });
         let transposed = Panels::new(form, words, [columns, n]);
-        let part = panels::product(dy, transposed, After::default());
+        part.resize(rows * columns, 0.0);
+        panels::product(dy, transposed, After::default(), &mut rounded, &mut part);
         for (out, part) in out.chunks_mut(k).zip(part.chunks(columns)) {
             out[first..first + columns].copy_from_slice(part);
         }

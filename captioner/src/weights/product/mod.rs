@@ -24,6 +24,8 @@ pub enum With<T> {
     Sum(T),
     /// Multiplied, element by element.
     Product(T),
+    /// What was in the result's place before, which is added.
+    Before,
 }
 
 /// What becomes of a finished product, one after the other.
@@ -47,18 +49,37 @@ impl After<'_> {
             Some(With::Product(other)) => {
                 y.iter_mut().zip(&other[at..]).for_each(|(y, other)| *y *= other);
             }
-            None => {}
+            Some(With::Before) | None => {}
         }
     }
+}
+
+/// Memory that products work in, kept from one to the next.
+#[derive(Default)]
+pub struct Room {
+    words: Vec<i32>,
 }
 
 /// x [m, cols] · wᵀ, and what comes `after` → [m, rows], row-major. A row's result is the same to the bit whatever rows are
 /// beside it.
 pub fn product(x: &[f32], w: &PanelMatrix, arithmetic: Arithmetic, after: After) -> Vec<f32> {
-    if x.is_empty() {
-        return Vec::new();
+    let mut out = vec![0f32; x.len() / w.cols().max(1) * w.rows()];
+    product_into(x, w, arithmetic, after, &mut Room::default(), &mut out);
+    out
+}
+
+/// [`product`] into memory that is there.
+pub fn product_into(
+    x: &[f32],
+    w: &PanelMatrix,
+    arithmetic: Arithmetic,
+    after: After,
+    room: &mut Room,
+    out: &mut [f32],
+) {
+    if !x.is_empty() {
+        panels::product(x, w.panels(arithmetic), after, &mut room.words, out);
     }
-    panels::product(x, w.panels(arithmetic), after)
 }
 
 /// [`product`] with each of some matrices, in one pass where x has few rows.

@@ -9,7 +9,7 @@ use std::ops::Range;
 use fgd_kernels::{Level, PANEL, PanelProduct, Panels};
 use rayon::prelude::*;
 
-use super::After;
+use super::{After, With};
 
 /// Rows of x from which on a task has some of them and all outputs: below, weights are worth reading by one thread only.
 const MANY: usize = 224;
@@ -26,17 +26,15 @@ const PANELS: usize = 6;
 /// Tasks for each thread, where these have outputs of their own.
 const TASKS: usize = 4;
 
-/// x [m, k] · wᵀ, and what comes `after` → [m, n].
-pub fn product(x: &[f32], w: Panels, after: After) -> Vec<f32> {
-    let inputs = Inputs::new(x, w);
+/// x [m, k] · wᵀ, and what comes `after` → [m, n]. The inputs are rounded in `words`.
+pub fn product(x: &[f32], w: Panels, after: After, words: &mut Vec<i32>, out: &mut [f32]) {
+    let inputs = Inputs::new(x, w, words);
     if inputs.rows < MANY {
-        let [out] = of_few(&inputs, [w], [after]);
-        return out;
+        return of_few(&inputs, [w], [after], [out]);
     }
     let [n, _] = w.sizes();
     let tasks = inputs.rows.div_ceil(CHUNK_ROWS).next_multiple_of(rayon::current_num_threads());
     let chunk = inputs.rows.div_ceil(tasks);
-    let mut out = vec![0f32; inputs.rows * n];
     out.par_chunks_mut(chunk * n).enumerate().for_each(|(index, out)| {
         let rows = index * chunk..index * chunk + out.len() / n;
         let mut block = vec![0f32; rows.len() * PANELS * PANEL];
@@ -47,20 +45,31 @@ pub fn product(x: &[f32], w: Panels, after: After) -> Vec<f32> {
             place(block, panels, n, after, out, rows.start);
         }
     });
-    out
 }
 
 /// [`product`] with each of some matrices, in one pass where x has few rows.
 pub fn products<const N: usize>(x: &[f32], all: [Panels; N], after: [After; N]) -> [Vec<f32>; N] {
     let (first, [_, k]) = (all[0], all[0].sizes());
     if x.len() / k < MANY && all.iter().all(|w| w.form() == first.form() && w.sizes()[1] == k) {
-        return of_few(&Inputs::new(x, first), all, after);
+        let mut out = all.map(|w| vec![0f32; x.len() / k * w.sizes()[0]]);
+        let results = out.each_mut().map(Vec::as_mut_slice);
+        of_few(&Inputs::new(x, first, &mut Vec::new()), all, after, results);
+        return out;
     }
-    std::array::from_fn(|at| product(x, all[at], after[at]))
+    std::array::from_fn(|at| {
+        let mut out = vec![0f32; x.len() / k * all[at].sizes()[0]];
+        product(x, all[at], after[at], &mut Vec::new(), &mut out);
+        out
+    })
 }
 
 /// The panels of all matrices, shared out among the threads.
-fn of_few<const N: usize>(inputs: &Inputs, all: [Panels; N], after: [After; N]) -> [Vec<f32>; N] {
+fn of_few<const N: usize>(
+    inputs: &Inputs,
+    all: [Panels; N],
+    after: [After; N],
+    out: [&mut [f32]; N],
+) {
     let count: usize = all.iter().map(|w| w.count()).sum();
     let each = count.div_ceil(TASKS * rayon::current_num_threads());
     let tasks: Vec<(usize, Range<usize>)> = (all.iter().enumerate())
@@ -75,11 +84,9 @@ fn of_few<const N: usize>(inputs: &Inputs, all: [Panels; N], after: [After; N]) 
         block
     };
     let blocks: Vec<Vec<f32>> = tasks.par_iter().map(multiplied).collect();
-    let mut out = all.map(|w| vec![0f32; inputs.rows * w.sizes()[0]]);
     for ((at, panels), block) in tasks.into_iter().zip(&blocks) {
-        place(block, panels, all[at].sizes()[0], after[at], &mut out[at], 0);
+        place(block, panels, all[at].sizes()[0], after[at], out[at], 0);
     }
-    out
 }
 
 /// Rows of a block of some panels to their place in rows of the result [.., n], of which the first one is `row`, with what is
@@ -89,25 +96,31 @@ fn place(block: &[f32], panels: Range<usize>, n: usize, after: After, out: &mut 
     let blocks = block.chunks(panels.len() * PANEL);
     for (row, (out, block)) in (row..).zip(out.chunks_mut(n).zip(blocks)) {
         let out = &mut out[columns.clone()];
+        if let Some(With::Before) = after.with {
+            out.iter_mut().zip(block).for_each(|(out, y)| *out += y);
+            continue;
+        }
         out.copy_from_slice(&block[..columns.len()]);
         after.join(out, row * n + columns.start);
     }
 }
 
 /// x, rounded: slab after slab, in each of them row after row.
-struct Inputs {
-    words: Vec<i32>,
+struct Inputs<'a> {
+    words: &'a [i32],
     rows: usize,
     /// Inputs of a slab.
     pass: usize,
 }
 
-impl Inputs {
-    fn new(x: &[f32], w: Panels) -> Self {
+impl<'a> Inputs<'a> {
+    fn new(x: &[f32], w: Panels, room: &'a mut Vec<i32>) -> Self {
         let ([_, k], form) = (w.sizes(), w.form());
         let rows = x.len() / k;
         let pass = if rows <= FEW { k } else { form.pass() };
-        let mut words = vec![0i32; rows * form.input_words(k)];
+        let needed = rows * form.input_words(k);
+        room.resize(room.len().max(needed), 0);
+        let words = &mut room[..needed];
         words.par_chunks_mut(rows * form.input_words(pass)).enumerate().for_each(
             |(slab, words)| {
                 let inner = slab * pass..k.min((slab + 1) * pass);
