@@ -175,7 +175,7 @@ impl HostCache {
                 .flat_map(|from| (0..rows).map(move |row| (row, from..heads.min(from + each))))
                 .collect();
             let looked = |scratch: &mut Scratch, (row, own): &(usize, Range<usize>)| {
-                looks[*row].at(own.clone(), width / heads, &bias, scratch)
+                looks[*row].at(own.clone(), width / heads, bias, scratch)
             };
             let blocks: Vec<Vec<f32>> =
                 tasks.par_iter().map_init(Scratch::default, looked).collect();
