@@ -7,8 +7,8 @@
 use gemm::Parallelism;
 use rayon::prelude::*;
 
-/// Rows of a result that one task computes.
-const ROWS: usize = 64;
+/// Rows of a result that one task computes at most; each packs the other factor for itself.
+const ROWS: usize = 128;
 
 /// A matrix in a slice.
 #[derive(Clone, Copy)]
@@ -82,8 +82,11 @@ pub fn multiply(scale: f32, a: View, b: View, to: &mut [f32], stride: usize, add
 pub fn multiply_all(scale: f32, a: View, b: View, to: &mut [f32], add: bool) {
     let width = b.columns;
     assert_eq!(to.len(), a.rows * width, "the result fits");
-    to.par_chunks_mut(ROWS * width).enumerate().for_each(|(piece, to)| {
-        let rows = a.rows_from(piece * ROWS, to.len() / width);
+    // An even number of equal pieces, so that they last equally long on two threads.
+    let pieces = a.rows.div_ceil(ROWS).next_multiple_of(2).max(1);
+    let rows = a.rows.div_ceil(pieces).max(1);
+    to.par_chunks_mut(rows * width).enumerate().for_each(|(piece, to)| {
+        let rows = a.rows_from(piece * rows, to.len() / width);
         multiply(scale, rows, b, to, width, add);
     });
 }

@@ -47,6 +47,15 @@ pub(super) trait Numbers: Copy {
     /// The weight of output `lane` in a block.
     fn weight(block: &[i32], lane: usize, input: usize) -> f32;
 
+    /// A block of the transpose: outputs become inputs.
+    #[inline(always)]
+    fn transpose<I: Isa>(isa: I, block: &[i32], out: &mut [i32]) {
+        for lane in 0..PANEL {
+            let row: [f32; BLOCK] = std::array::from_fn(|output| Self::weight(block, output, lane));
+            Self::pack(isa, &row, lane, out);
+        }
+    }
+
     /// sums += a · b for a block of `R` rows and `V` vectors of outputs.
     ///
     /// # Safety

@@ -1,6 +1,7 @@
 //! Weights and inputs in f32.
 
 use super::form::{BLOCK, Numbers};
+use super::transpose::transpose_rows;
 use super::{LANES, PANEL};
 use crate::lanes::{Isa, Lanes};
 
@@ -31,6 +32,13 @@ impl Numbers for Singles {
 
     fn weight(block: &[i32], lane: usize, input: usize) -> f32 {
         f32::from_bits(block[input * PANEL + lane] as u32)
+    }
+
+    #[inline(always)]
+    fn transpose<I: Isa>(isa: I, block: &[i32], out: &mut [i32]) {
+        for (half, rows) in block.chunks(LANES * PANEL).enumerate() {
+            transpose_rows(isa, rows, &mut out[half * LANES..], PANEL);
+        }
     }
 
     #[inline(always)]

@@ -6,7 +6,6 @@ mod panels;
 use fgd_kernels::Activation;
 
 use super::panels::PanelMatrix;
-use crate::error::Result;
 
 /// What numbers a product multiplies; sums are f32.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -75,12 +74,9 @@ pub fn products<const N: usize>(
 }
 
 /// dy [m, rows] · w → [m, cols], row-major: what a gradient behind [`product`] is worth before it.
-///
-/// # Errors
-/// Not enough memory.
-pub fn product_back(dy: &[f32], w: &PanelMatrix, arithmetic: Arithmetic) -> Result<Vec<f32>> {
+pub fn product_back(dy: &[f32], w: &PanelMatrix, arithmetic: Arithmetic) -> Vec<f32> {
     if dy.is_empty() {
-        return Ok(Vec::new());
+        return Vec::new();
     }
     back::product(dy, w.panels(arithmetic))
 }
