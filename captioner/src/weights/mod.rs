@@ -25,5 +25,5 @@ pub use matrix::{HostMatrix, Matrix, Precision};
 pub use merge::merge;
 pub use panels::PanelMatrix;
 pub(crate) use product::Arithmetic;
-pub(super) use product::{After, With, product, product_back, products};
+pub(super) use product::{After, With, product, product_back, product_with, products};
 pub(crate) use write::{Header, put_f32, write_tensors};

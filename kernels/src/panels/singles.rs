@@ -30,6 +30,14 @@ impl Numbers for Singles {
         }
     }
 
+    #[inline(always)]
+    fn pack_inputs<I: Isa>(_: I, w: &[f32], stride: usize, lanes: usize, out: &mut [i32]) {
+        out.fill(0);
+        for (w, out) in w.chunks(stride).zip(out.chunks_mut(PANEL)) {
+            out[..lanes].iter_mut().zip(w).for_each(|(out, w)| *out = w.to_bits() as i32);
+        }
+    }
+
     fn weight(block: &[i32], lane: usize, input: usize) -> f32 {
         f32::from_bits(block[input * PANEL + lane] as u32)
     }

@@ -97,4 +97,21 @@ mod tests {
             }
         }
     }
+
+    #[test]
+    fn weights_that_lie_the_other_way_become_the_same_panels() {
+        let [outputs, inputs] = [70, 45];
+        let weights: Vec<f32> = (0..outputs * inputs).map(value).collect();
+        let other: Vec<f32> =
+            (0..outputs * inputs).map(|at| weights[at % outputs * inputs + at / outputs]).collect();
+        for form in Form::ALL {
+            let mut words = vec![0; form.weight_words([PANEL, inputs])];
+            let mut same = words.clone();
+            for (at, rows) in weights.chunks(PANEL * inputs).enumerate() {
+                form.pack(Level::current(), rows, inputs, &mut words);
+                form.pack_inputs(Level::current(), &other, outputs, at * PANEL, &mut same);
+                assert_eq!(words, same, "{form:?} {at}");
+            }
+        }
+    }
 }

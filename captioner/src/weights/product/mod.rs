@@ -3,7 +3,7 @@
 mod back;
 mod panels;
 
-use fgd_kernels::Activation;
+use fgd_kernels::{Activation, Panels};
 
 use super::panels::PanelMatrix;
 
@@ -71,6 +71,14 @@ pub fn products<const N: usize>(
         return std::array::from_fn(|_| Vec::new());
     }
     panels::products(x, all.map(|w| w.panels(arithmetic)), after)
+}
+
+/// x [m, k] · wᵀ → [m, n] with panels of other weights than a checkpoint's.
+pub fn product_with(x: &[f32], w: Panels) -> Vec<f32> {
+    if x.is_empty() {
+        return Vec::new();
+    }
+    panels::product(x, w, After::default())
 }
 
 /// dy [m, rows] · w → [m, cols], row-major: what a gradient behind [`product`] is worth before it.
