@@ -73,11 +73,15 @@ class Measuring(TypedDict, total=False):
     thumbnails: int
 
 
-class Options(Reading, Embedding, Measuring, total=False):
-    """What jobs that score can be told; names and defaults are those of the command's flags."""
+class Comparing(Reading, Embedding, total=False):
+    """How caption files are read and compared by meaning."""
 
     #: Device of the candle engine: `cpu` or `cuda:N`.
     device: str
+
+
+class Options(Comparing, Measuring, total=False):
+    """What jobs that score can be told; names and defaults are those of the command's flags."""
 
 
 _GROUPS = {
@@ -407,7 +411,7 @@ def curate(
     drop_percent: float = 5.0,
     max_synthetic: float = 1.0,
     dropped: StrPath | None = None,
-    **options: Unpack[Options],
+    **options: Unpack[Comparing],
 ) -> Record:
     """Chooses what to train on and writes it to ``output``: columns ``image_id``, ``caption`` and ``source``.
 
