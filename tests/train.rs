@@ -427,6 +427,55 @@ fn drawn_captions_are_learned_by_their_meaning_the_same_way_every_time() {
 }
 
 #[test]
+fn captions_chosen_by_meaning_are_learned_beside_real_ones() {
+    let place = Place::new();
+    pictures(&place, "train.csv", 0, 12);
+    pictures(&place, "validation.csv", 12, 18);
+    features(&place).assert().success();
+    // One for each image, a second one too many, and one that repeats what a person wrote.
+    let two = |at: usize| {
+        let (caption, _) = SCENES[at % SCENES.len()];
+        format!("{at},a photo of {caption}\n{at},{caption} there\n")
+    };
+    let chosen: String = (0..12).map(two).collect();
+    let chosen = format!("image,text\n0,A red car in the street\n{chosen}");
+    std::fs::write(place.path("chosen.csv"), chosen).unwrap();
+    let synthetic = place.path("chosen.csv").display().to_string();
+    let distil = ["--objective", "distill", "--max-synthetic", "0.5", "--max-steps=2"];
+    let given = ["--synthetic", &synthetic, "--id-column=image_id", "--caption-column=caption"];
+    let said = fail(train(&place, "run", &[&distil[..], &given].concat()));
+    assert!(said.contains("chosen.csv"), "columns are those of every file: {said}");
+
+    let run = |name: &str| train(&place, name, &[&distil[..], &given[..2]].concat());
+    let output = run("run").output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.success(), "{said}");
+    assert!(said.contains("36 of 49 captions, real and synthetic, are learned"), "{said}");
+    let read = |name: &str| std::fs::read_to_string(place.path("run").join(name)).unwrap();
+    assert_eq!(read("mixed.csv").matches(",synthetic\n").count(), 12);
+    assert_eq!(read("dropped.csv").matches(",surplus,").count(), 12);
+    let record: Value = serde_json::from_str(&read("record.json")).unwrap();
+    schema::assert_holds(&record);
+    assert_eq!(record["results"]["sources"], serde_json::json!({"real": 24, "synthetic": 12}));
+    let inputs = record["inputs"].as_array().unwrap().iter();
+    let roles: Vec<&str> = inputs.map(|input| input["role"].as_str().unwrap()).collect();
+    assert_eq!(roles, ["captions", "validation", "real", "synthetic"]);
+
+    let said = fail(train(&place, "wrong", &distil));
+    assert!(said.contains("fgd caption --samples 16 --select mbr"), "{said}");
+    let said = fail(train(&place, "wrong", &given[..2]));
+    assert!(said.contains("give --objective distill too"), "{said}");
+    // Judged by what no model has written.
+    let text = std::fs::read_to_string(place.path("validation.csv")).unwrap();
+    let text = text
+        .replace("image_id,caption", "image_id,caption,source")
+        .replace(".jpg,blue sky\n", ".jpg,blue sky,model\n");
+    std::fs::write(place.path("validation.csv"), text).unwrap();
+    let said = fail(run("wrong"));
+    assert!(said.contains("real captions only"), "{said}");
+}
+
+#[test]
 fn drawing_raises_the_reward_on_images_that_nothing_has_seen() {
     let place = Place::new();
     pictures(&place, "train.csv", 0, 24);

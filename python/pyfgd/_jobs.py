@@ -73,11 +73,15 @@ class Measuring(TypedDict, total=False):
     thumbnails: int
 
 
-class Options(Reading, Embedding, Measuring, total=False):
-    """What jobs that score can be told; names and defaults are those of the command's flags."""
+class Comparing(Reading, Embedding, total=False):
+    """How caption files are read and compared by meaning."""
 
     #: Device of the candle engine: `cpu` or `cuda:N`.
     device: str
+
+
+class Options(Comparing, Measuring, total=False):
+    """What jobs that score can be told; names and defaults are those of the command's flags."""
 
 
 _GROUPS = {
@@ -396,6 +400,40 @@ def features(
     return Document(json.loads(call.session.features(json.dumps(request, default=os.fspath), call.listener)))
 
 
+def curate(
+    captions: Captions,
+    output: StrPath,
+    *,
+    synthetic: Mapping[str, Captions] | Sequence[StrPath] = (),
+    validation: Captions | None = None,
+    features: StrPath | None = None,
+    beside: Captions | None = None,
+    drop_percent: float = 5.0,
+    max_synthetic: float = 1.0,
+    dropped: StrPath | None = None,
+    **options: Unpack[Comparing],
+) -> Record:
+    """Chooses what to train on and writes it to ``output``: columns ``image_id``, ``caption`` and ``source``.
+
+    ``beside`` are a model's captions of the images: the ``drop_percent`` least like them go. ``dropped`` lists what goes, and why.
+    """
+    call = _Call(options, ["encoding", "reading"])
+    with Files() as files:
+        return call.run(
+            "curate",
+            files,
+            captions=files.path(captions, "captions"),
+            synthetic=[file["path"] for file in files.named(synthetic)],
+            validation=None if validation is None else files.path(validation, "validation"),
+            features=features,
+            beside=None if beside is None else files.path(beside, "beside"),
+            drop_percent=drop_percent,
+            max_synthetic=max_synthetic,
+            output=output,
+            dropped=dropped,
+        )
+
+
 def train(
     checkpoint: StrPath,
     features: StrPath,
@@ -412,14 +450,15 @@ def train(
     order: Mapping[str, Any] | None = None,
     objective: str | None = None,
     scst: Mapping[str, Any] | None = None,
+    distill: Mapping[str, Any] | None = None,
     watching: Mapping[str, Any] | None = None,
     tracking: Mapping[str, Any] | None = None,
     **options: Unpack[Reading],
 ) -> Record:
     """Fine-tunes a checkpoint with LoRA on what `features` made; a run that was ended goes on to the bit.
 
-    ``learning``, ``order``, ``scst`` (for ``objective="scst"``), ``watching`` and ``tracking`` are the groups of the request, as the
-    presets that ``fgd train init`` writes have them (docs/training.md).
+    ``learning``, ``order``, ``scst`` and ``distill`` (for these values of ``objective``), ``watching`` and ``tracking`` are the groups of
+    the request, as the presets that ``fgd train init`` writes have them (docs/training.md).
     """
     call = _Call(options, ["reading"])
     with Files() as files:
@@ -440,6 +479,7 @@ def train(
             order=order,
             objective=objective,
             scst=scst,
+            distill=distill,
             watching=watching,
             tracking=tracking,
         )

@@ -105,6 +105,18 @@ def test_captions_are_made(checkpoint, pictures, place):
     assert (place / "half.csv").read_text().splitlines()[1] == (place / "captions.csv").read_text().splitlines()[2]
 
 
+def test_captions_are_curated(place):
+    written = [{"image_id": 1, "caption": "a red car in the street"}, {"image_id": 1, "caption": "A red car  in the street"}]
+    model = {1: ["the car is red", "a car"], 2: "two people"}
+    record = pyfgd.curate(written, place / "train.csv", synthetic={"model": model}, dropped=place / "dropped.csv")
+    assert record.kind == "curate" and (record.results.captions, record.results.kept) == (5, 2)
+    assert (place / "train.csv").read_text().splitlines()[1:] == ["1,a red car in the street,real", "1,the car is red,synthetic"]
+    dropped = (place / "dropped.csv").read_text()
+    assert (dropped.count(",repeated,"), dropped.count(",surplus,")) == (1, 2)
+    with pytest.raises(pyfgd.UsageError, match="of images that are to be learned"):
+        pyfgd.curate(written, place / "train.csv", validation=written[:1])
+
+
 def test_a_checkpoint_is_trained(checkpoint, pictures, place):
     made = pyfgd.features(checkpoint, pictures, place / "features", batch_size=1)
     assert (made.images, made.known, made.broken) == (2, 0, [])

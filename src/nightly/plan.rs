@@ -137,6 +137,9 @@ impl<'a> Planner<'a> {
             .field("request", json(train))
             .field("features", self.sha256(&train.features.join(train::FEATURES_LIST), hashes)?)
             .field("captions", self.sha256(&train.captions, hashes)?);
+        for synthetic in &train.distill.synthetic {
+            digest = digest.field("synthetic", self.sha256(synthetic, hashes)?);
+        }
         if let Some(validation) = &train.validation {
             digest = digest.field("validation", self.sha256(validation, hashes)?);
         }

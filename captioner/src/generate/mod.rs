@@ -2,7 +2,7 @@
 //!
 //! The decoder sits behind [`Step`], so that the searches can be read, and tested, without a model.
 
-mod awake;
+pub(crate) mod awake;
 mod beam;
 mod greedy;
 mod ongoing;

@@ -89,8 +89,7 @@ impl Attention {
         dsource: &mut [f32],
         gradients: &mut Gradients,
     ) -> Result<()> {
-        let mut dout = dy.to_vec();
-        pass.hidden.rows(self.site, x.keys, &mut dout);
+        let dout = pass.hidden.of(self.site, x.keys, dy);
         let dmixed = self.o.backward(pass, &kept.mixed, x.keys, &dout, gradients)?;
         drop(dout);
         let looking = self.looking(pass.hidden, x, sight, kept.q.len());

@@ -82,8 +82,7 @@ impl FeedForward {
         dy: &mut [f32],
         gradients: &mut Gradients,
     ) -> Result<()> {
-        let mut dout = dy.to_vec();
-        pass.hidden.rows(self.site, x.keys, &mut dout);
+        let dout = pass.hidden.of(self.site, x.keys, dy);
         let hidden = self.hidden(pass, x.keys, kept);
         let mut dinner = self.wo.backward(pass, &hidden, x.keys, &dout, gradients)?;
         drop((hidden, dout));

@@ -48,7 +48,7 @@ impl Frozen {
     /// dy [rows, outputs] · W → [rows, inputs]: what a gradient behind [`Self::forward`] is worth before it.
     pub fn back(&self, dy: &[f32]) -> Result<Vec<f32>> {
         match &self.weight {
-            Matrix::Host(weight) => product_back(dy, weight, self.arithmetic),
+            Matrix::Host(weight) => Ok(product_back(dy, weight, self.arithmetic)),
             Matrix::Device(weight) => by_candle(dy, weight),
         }
     }

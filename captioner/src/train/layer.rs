@@ -6,7 +6,7 @@
 use super::dropout::Dropout;
 use super::frozen::Frozen;
 use super::lora::{Gradients, Lora};
-use super::multiply::{View, add, multiply_all, product_of};
+use super::multiply::{View, add, add_product, product_of};
 use crate::error::Result;
 
 /// What all layers of a pass share.
@@ -42,7 +42,7 @@ impl Layer {
             let (a, b, scale) = self.factors(pass, module);
             let x = pass.dropout.of(module as u64, keys, x);
             let u = product_of(1.0, View::dense(&x, self.weight.inputs()), a.t());
-            multiply_all(scale, View::dense(&u, pass.lora.rank()), b.t(), &mut y, true);
+            add_product(scale, View::dense(&u, pass.lora.rank()), b.t(), &mut y);
         }
         Ok(y)
     }
@@ -70,8 +70,8 @@ impl Layer {
             let du = product_of(scale, dy, b);
             let (u, du) = (View::dense(&u, rank), View::dense(&du, rank));
             let [da, db] = gradients.of(module);
-            multiply_all(1.0, du.t(), x, da, true);
-            multiply_all(scale, dy.t(), u, db, true);
+            add_product(1.0, du.t(), x, da);
+            add_product(scale, dy.t(), u, db);
             let mut through = product_of(1.0, du, a);
             pass.dropout.rows(module as u64, keys, &mut through);
             add(&mut dx, &through);

@@ -9,6 +9,7 @@ use super::lora::{Gradients, Lora, LoraConfig};
 use super::model::Model;
 use super::optimizer::{AdamW, OptimizerConfig, clip};
 use crate::error::{Error, Result};
+use crate::generate::awake::awake;
 use crate::model::Captioner;
 
 /// Dropout before the factors, and T5's own: streams of one seed.
@@ -180,7 +181,7 @@ impl<'a> Trainer<'a> {
         let (mut loss, mut means, mut examples) = (0.0, Vec::new(), Vec::new());
         for (micro, weights) in micros.iter().zip(weights) {
             let gradients = &mut self.gradients;
-            let passed = self.model.gradients(pass, &micro.batch, weights, gradients)?;
+            let passed = awake(|| self.model.gradients(pass, &micro.batch, weights, gradients))?;
             let sum: f64 = passed.losses.iter().map(|loss| f64::from(*loss)).sum();
             if !sum.is_finite() {
                 return Err(not_finite("the loss", step, micro));

@@ -26,5 +26,7 @@ pub use merge::merge;
 pub use panels::PanelMatrix;
 pub(crate) use product::Arithmetic;
 pub use product::Room;
-pub(super) use product::{After, With, product, product_back, product_into, products};
+pub(super) use product::{
+    After, With, product, product_back, product_into, product_with, products,
+};
 pub(crate) use write::{Header, put_f32, write_tensors};

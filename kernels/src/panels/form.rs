@@ -44,8 +44,30 @@ pub(super) trait Numbers: Copy {
     /// A block of the weights of output `lane`, of which `w` may lack some at the end.
     fn pack<I: Isa>(isa: I, w: &[f32], lane: usize, out: &mut [i32]);
 
+    /// A block of weights of which each input's lie together: rows every `stride` values, of which `w` may lack some in the end, with
+    /// those of `lanes` outputs each.
+    #[inline(always)]
+    fn pack_inputs<I: Isa>(isa: I, w: &[f32], stride: usize, lanes: usize, out: &mut [i32]) {
+        for lane in 0..PANEL {
+            let mut row = [0f32; BLOCK];
+            if lane < lanes {
+                row.iter_mut().zip(w.chunks(stride)).for_each(|(to, w)| *to = w[lane]);
+            }
+            Self::pack(isa, &row, lane, out);
+        }
+    }
+
     /// The weight of output `lane` in a block.
     fn weight(block: &[i32], lane: usize, input: usize) -> f32;
+
+    /// A block of the transpose: outputs become inputs.
+    #[inline(always)]
+    fn transpose<I: Isa>(isa: I, block: &[i32], out: &mut [i32]) {
+        for lane in 0..PANEL {
+            let row: [f32; BLOCK] = std::array::from_fn(|output| Self::weight(block, output, lane));
+            Self::pack(isa, &row, lane, out);
+        }
+    }
 
     /// sums += a · b for a block of `R` rows and `V` vectors of outputs.
     ///
@@ -116,6 +138,20 @@ impl Form {
         with_numbers!(self, N => level.run(Pack::<N> { rows, inputs, out, numbers: PhantomData }));
     }
 
+    /// The same for outputs `first..` of weights [inputs, `outputs`], the transpose of what [`Self::pack`] takes.
+    pub fn pack_inputs(
+        self,
+        level: Level,
+        w: &[f32],
+        outputs: usize,
+        first: usize,
+        out: &mut [i32],
+    ) {
+        with_numbers!(self, N => {
+            level.run(PackInputs::<N> { w, outputs, first, out, numbers: PhantomData })
+        });
+    }
+
     pub(super) fn weight(self, block: &[i32], lane: usize, input: usize) -> f32 {
         with_numbers!(self, N => N::weight(block, lane, input))
     }
@@ -169,6 +205,30 @@ impl<N: Numbers> Kernel for Pack<'_, N> {
                     out,
                 );
             }
+        }
+    }
+}
+
+struct PackInputs<'a, N> {
+    w: &'a [f32],
+    outputs: usize,
+    first: usize,
+    out: &'a mut [i32],
+    numbers: PhantomData<N>,
+}
+
+impl<N: Numbers> Kernel for PackInputs<'_, N> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<I: Isa>(self, isa: I) {
+        let PackInputs { w, outputs, first, out, .. } = self;
+        assert!(first < outputs && w.len().is_multiple_of(outputs));
+        let inputs = w.len() / outputs;
+        assert_eq!(out.len(), inputs.div_ceil(BLOCK) * N::WEIGHT, "a panel of words");
+        let lanes = PANEL.min(outputs - first);
+        for (w, out) in w.chunks(BLOCK * outputs).zip(out.chunks_mut(N::WEIGHT)) {
+            N::pack_inputs(isa, &w[first..], outputs, lanes, out);
         }
     }
 }

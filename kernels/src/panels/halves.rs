@@ -3,6 +3,7 @@
 use half::{bf16, f16};
 
 use super::form::{BLOCK, Numbers};
+use super::transpose::transpose_rows;
 use super::{LANES, PANEL};
 use crate::lanes::{Isa, Words};
 
@@ -67,6 +68,11 @@ impl Numbers for Halves {
     }
 
     #[inline(always)]
+    fn transpose<I: Isa>(isa: I, block: &[i32], out: &mut [i32]) {
+        transpose_pairs(isa, block, out);
+    }
+
+    #[inline(always)]
     unsafe fn multiply<I: Isa, const R: usize, const V: usize>(
         isa: I,
         a: *const i32,
@@ -116,6 +122,20 @@ pub fn pair_of<T: Sixteen>(word: i32) -> [f32; 2] {
 pub fn pack_pairs<T: Sixteen>(w: &[f32], lane: usize, out: &mut [i32]) {
     for (pair, word) in pairs::<T>(w).into_iter().enumerate() {
         out[pair * PANEL + lane] = word;
+    }
+}
+
+/// A block of pairs of inputs becomes one of pairs of outputs.
+#[inline(always)]
+pub fn transpose_pairs<I: Isa>(isa: I, block: &[i32], out: &mut [i32]) {
+    let mut rows = [0; PANEL * PAIRS];
+    transpose_rows(isa, block, &mut rows, PAIRS);
+    for (two, out) in rows.chunks(2 * PAIRS).zip(out.chunks_mut(PANEL)) {
+        let (first, second) = two.split_at(PAIRS);
+        for ((first, second), out) in first.iter().zip(second).zip(out.as_chunks_mut::<2>().0) {
+            let (lower, upper) = (0xffff, !0xffff);
+            *out = [first & lower | second << 16, (first >> 16) & lower | second & upper];
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! Weights and inputs in f32.
 
 use super::form::{BLOCK, Numbers};
+use super::transpose::transpose_rows;
 use super::{LANES, PANEL};
 use crate::lanes::{Isa, Lanes};
 
@@ -29,8 +30,23 @@ impl Numbers for Singles {
         }
     }
 
+    #[inline(always)]
+    fn pack_inputs<I: Isa>(_: I, w: &[f32], stride: usize, lanes: usize, out: &mut [i32]) {
+        out.fill(0);
+        for (w, out) in w.chunks(stride).zip(out.chunks_mut(PANEL)) {
+            out[..lanes].iter_mut().zip(w).for_each(|(out, w)| *out = w.to_bits() as i32);
+        }
+    }
+
     fn weight(block: &[i32], lane: usize, input: usize) -> f32 {
         f32::from_bits(block[input * PANEL + lane] as u32)
+    }
+
+    #[inline(always)]
+    fn transpose<I: Isa>(isa: I, block: &[i32], out: &mut [i32]) {
+        for (half, rows) in block.chunks(LANES * PANEL).enumerate() {
+            transpose_rows(isa, rows, &mut out[half * LANES..], PANEL);
+        }
     }
 
     #[inline(always)]

@@ -5,7 +5,7 @@ use std::marker::PhantomData;
 use half::{bf16, f16};
 
 use super::form::{BLOCK, Numbers};
-use super::halves::{PAIRS, Sixteen, pack_pairs, pair_of};
+use super::halves::{PAIRS, Sixteen, pack_pairs, pair_of, transpose_pairs};
 use super::singles::Singles;
 use super::{LANES, PANEL};
 use crate::lanes::{Isa, Lanes, Words};
@@ -55,6 +55,11 @@ impl<T: Widen> Numbers for Wide<T> {
 
     fn weight(block: &[i32], lane: usize, input: usize) -> f32 {
         pair_of::<T>(block[input / 2 * PANEL + lane])[input % 2]
+    }
+
+    #[inline(always)]
+    fn transpose<I: Isa>(isa: I, block: &[i32], out: &mut [i32]) {
+        transpose_pairs(isa, block, out);
     }
 
     #[inline(always)]

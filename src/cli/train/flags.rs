@@ -1,5 +1,7 @@
 //! The flags of `fgd train`, in groups, and what each changes in the request: those that are not given leave presets alone.
 
+use std::path::PathBuf;
+
 use clap::ValueEnum;
 use clap::builder::FalseyValueParser;
 use fgd_captioner::train::{Learning, LossMean, Targets};
@@ -114,11 +116,17 @@ pub struct WatchingArgs {
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Objective")]
 pub struct ObjectiveArgs {
-    /// Cross-entropy of the captions, or self-critical training from an adapter: captions are drawn, and those nearest the
-    /// references in meaning become likelier. The latter begins with --learning-rate 5e-6 --epochs 1 --select-by fgd_paired
-    /// [default: ce].
+    /// Cross-entropy of the captions; distillation, cross-entropy of captions chosen by meaning beside them (--synthetic); or
+    /// self-critical training from an adapter: captions are drawn, and those nearest the references in meaning become likelier.
+    /// The latter begins with --learning-rate 5e-6 --epochs 1 --select-by fgd_paired [default: ce].
     #[arg(long, value_enum, env = "FGD_OBJECTIVE")]
     pub objective: Option<Objective>,
+    /// Captions to distil, such as those of fgd caption --select mbr; may be given several times. fgd curate's rules mix them in.
+    #[arg(long, value_name = "FILE", env = "FGD_SYNTHETIC")]
+    synthetic: Vec<PathBuf>,
+    /// Most of them per real caption of their image [default: 1].
+    #[arg(long, value_name = "X", env = "FGD_MAX_SYNTHETIC")]
+    max_synthetic: Option<f64>,
     /// Captions drawn of each image [default: 5].
     #[arg(long, value_name = "N", env = "FGD_SAMPLES")]
     samples: Option<usize>,
@@ -158,6 +166,8 @@ pub struct TrackingArgs {
 impl ObjectiveArgs {
     pub fn apply(self, request: &mut Request, max_new_tokens: Option<usize>) {
         set(&mut request.objective, self.objective);
+        set(&mut request.distill.synthetic, (!self.synthetic.is_empty()).then_some(self.synthetic));
+        set(&mut request.distill.max_synthetic, self.max_synthetic);
         set(&mut request.scst.samples, self.samples);
         set(&mut request.scst.ce_weight, self.ce_weight);
         set(&mut request.scst.max_new_tokens, max_new_tokens);

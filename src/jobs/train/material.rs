@@ -11,6 +11,7 @@ use fgd_captions::{CaptionFile, ReadOptions, Role, read};
 use fgd_record::Input;
 use ndarray::Array2;
 
+use super::distill::Learned;
 use super::learnable::{Kept, REAL, linted, refuse_synthetic, sources};
 use super::{Request, self_critical};
 use crate::jobs::embedding::texts;
@@ -24,6 +25,8 @@ use crate::jobs::{JobError, Session};
 pub struct Texts {
     train: CaptionFile,
     validation: Option<CaptionFile>,
+    /// What the captions to learn were mixed from, if they were.
+    mixed: Vec<Input>,
     /// What the linter found in both, as a record has it.
     pub findings: Vec<fgd_record::Finding>,
 }
@@ -33,10 +36,11 @@ impl Texts {
     ///
     /// # Errors
     /// Files that cannot be read; captions that a model should not learn.
-    pub fn read(request: &Request, session: &Session) -> Result<Self, JobError> {
+    pub fn read(request: &Request, session: &mut Session) -> Result<Self, JobError> {
+        let Learned { path: learned, reading, inputs: mixed } = Learned::of(request, session)?;
         let mut findings = Vec::new();
-        let mut open = |path: &Path, role: &str| -> Result<CaptionFile, JobError> {
-            let reading = ReadOptions { role: Role::References, ..request.reading.clone() };
+        let mut open = |path: &Path, role: &str, reading: &ReadOptions| {
+            let reading = ReadOptions { role: Role::References, ..reading.clone() };
             let file = read(path, &reading).map_err(unreadable)?;
             let found = linted(&file, request.lenient);
             let wrong = errors(&found);
@@ -58,11 +62,11 @@ impl Texts {
                 });
             }
             findings.extend(found_here);
-            Ok(file)
+            Ok::<_, JobError>(file)
         };
-        let train = open(&request.captions, "captions")?;
+        let train = open(&learned, "captions", &reading)?;
         let validation = match &request.validation {
-            Some(path) => Some(open(path, "validation")?),
+            Some(path) => Some(open(path, "validation", &request.reading)?),
             None => None,
         };
         validation.as_ref().map_or(Ok(()), refuse_synthetic)?;
@@ -72,7 +76,7 @@ impl Texts {
                 counted_notes(findings.len())
             ));
         }
-        Ok(Self { train, validation, findings })
+        Ok(Self { train, validation, mixed, findings })
     }
 
     /// The validation's first caption of this id.
@@ -107,9 +111,8 @@ impl Texts {
     pub fn inputs(&self) -> Vec<Input> {
         let files =
             [Some(("captions", &self.train)), self.validation.as_ref().map(|v| ("validation", v))];
+        let files = files.into_iter().flatten();
         files
-            .into_iter()
-            .flatten()
             .map(|(role, file)| Input {
                 role: role.into(),
                 name: stem(&file.path),
@@ -117,6 +120,7 @@ impl Texts {
                 sha256: file.sha256.clone(),
                 rows: file.captions.len() as u64,
             })
+            .chain(self.mixed.iter().cloned())
             .collect()
     }
 }

@@ -3,15 +3,17 @@
 //! A run is a directory: `request.json` (what was asked), `metrics.jsonl` (one line per step and evaluation), `tensorboard/` (the
 //! same), `last/` (the newest adapter and all that is needed to go on), `best/` (the adapter that was judged best), `step-N/` where
 //! wanted, and `record.json` in the end. The same request goes on where it was, to the bit: `material` is what it is about, `course`
-//! the steps, `judge` says what they are worth.
+//! the steps, `rest` what comes between them, `judge` says what they are worth.
 
 mod announce;
 mod course;
+mod distill;
 mod judge;
 pub(crate) mod learnable;
 mod material;
 mod metrics;
 mod request;
+mod rest;
 mod results;
 mod self_critical;
 mod tensorboard;
@@ -37,6 +39,7 @@ use metrics::Metrics;
 use self_critical::SelfCritical;
 use tracking::Trackers;
 
+pub use distill::Distill;
 pub use fgd_captioner::train::features::LIST as FEATURES_LIST;
 pub use judge::Judging;
 pub use request::{EXAMPLE, Objective, Request, Watching};

@@ -7,6 +7,7 @@ use fgd_captioner::{DEFAULT_PROMPT, Precision};
 use fgd_captions::ReadOptions;
 use serde::{Deserialize, Serialize};
 
+use super::distill::Distill;
 use super::judge::Judging;
 use super::self_critical::Scst;
 use super::tracking::Tracking;
@@ -53,6 +54,8 @@ pub enum Objective {
     Ce,
     /// To write captions that mean what the references mean: self-critical training, from an adapter that cross-entropy has made.
     Scst,
+    /// To write captions that were chosen by their meaning: cross-entropy of such captions beside the real ones.
+    Distill,
 }
 
 /// What `fgd train` is asked, and what a file of presets says.
@@ -89,6 +92,8 @@ pub struct Request {
     pub objective: Objective,
     /// How captions are drawn for `objective = "scst"`.
     pub scst: Scst,
+    /// What is mixed into the captions for `objective = "distill"`.
+    pub distill: Distill,
     /// When it saves and judges itself.
     pub watching: Watching,
     /// Who else is told.
@@ -113,6 +118,7 @@ impl Default for Request {
             order: OrderConfig::default(),
             objective: Objective::default(),
             scst: Scst::default(),
+            distill: Distill::default(),
             watching: Watching::default(),
             tracking: Tracking::default(),
         }
@@ -174,6 +180,19 @@ impl Request {
                 let what = "scst: at least 2 samples and 1 token, and a weight of cross-entropy that is not negative";
                 return Err(JobError::usage(what));
             }
+        }
+        match (self.objective == Objective::Distill, self.distill.synthetic.is_empty()) {
+            (true, true) => {
+                let what = "--objective distill learns captions that were chosen by their meaning: make them with fgd caption --samples 16 \
+                            --select mbr, and give them as --synthetic";
+                return Err(JobError::usage(what));
+            }
+            (false, false) => {
+                let what =
+                    "--synthetic: give --objective distill too, or mix captions with fgd curate";
+                return Err(JobError::usage(what));
+            }
+            _ => {}
         }
         let judges = patience.is_some() || evaluate_every.is_some() || judging.is_some();
         if judges && self.validation.is_none() {

@@ -115,6 +115,7 @@ pub fn settings(request: &Request) -> BTreeMap<String, Value> {
         "objective": request.objective,
         "device": request.device,
         "scst": (request.objective == Objective::Scst).then_some(&request.scst),
+        "distill": (request.objective == Objective::Distill).then_some(&request.distill),
         "watching": request.watching,
         "adapter": request.adapter,
         "lenient": request.lenient,

@@ -1,42 +1,63 @@
-//! dy · W: what a gradient behind a product is worth before it. Some panels of W's transpose at a time are made from W's, so that
-//! W is never held twice.
+//! dy · W: what a gradient behind a product is worth before it. Each task makes some panels of W's transpose as it goes, some rows of W
+//! at a time, so that W is never held twice.
+
+use std::ops::Range;
 
 use fgd_kernels::{Level, PANEL, Panels};
 use rayon::prelude::*;
 
-use super::{After, panels};
-use crate::error::Result;
-use crate::weights::words::Words;
+use super::After;
+use super::panels::{CHUNK_ROWS, Inputs, place};
 
-/// Bytes of panels at a time: they are written once, and read once per chunk of rows from the last-level cache.
-const GROUP_BYTES: usize = 4 << 20;
+/// Panels of the transpose that a task has at most, and passes over rows of W for which it makes them at a time: half a megabyte, which
+/// stays in the second-level cache beside the rows of a pass.
+const PANELS: usize = 4;
+const PASSES: usize = 5;
 
 /// dy [m, n] · w [n, k] → [m, k], row-major.
-///
-/// # Errors
-/// Not enough memory.
-pub fn product(dy: &[f32], w: Panels) -> Result<Vec<f32>> {
+pub fn product(dy: &[f32], w: Panels) -> Vec<f32> {
     let ([n, k], form) = (w.sizes(), w.form());
-    let panel = form.weight_words([PANEL, n]);
-    let group = (GROUP_BYTES / (4 * panel)).clamp(1, k.div_ceil(PANEL));
-    let mut words = Words::zeros(group * panel)?;
-    let rows = dy.len() / n;
-    let mut out = vec![0f32; rows * k];
-    let (mut rounded, mut part) = (Vec::new(), Vec::new());
-    for first in (0..k).step_by(group * PANEL) {
-        let columns = (group * PANEL).min(k - first);
-        let words = &mut words[..form.weight_words([columns, n])];
-        words.par_chunks_mut(panel).enumerate().for_each(|(at, words)| {
-            w.transpose(Level::current(), first / PANEL + at, words);
-        });
-        let transposed = Panels::new(form, words, [columns, n]);
-        part.resize(rows * columns, 0.0);
-        panels::product(dy, transposed, After::default(), &mut rounded, &mut part);
-        for (out, part) in out.chunks_mut(k).zip(part.chunks(columns)) {
-            out[first..first + columns].copy_from_slice(part);
+    let mut words = Vec::new();
+    let inputs = Inputs::in_slabs(dy, n, form, form.pass(), &mut words);
+    let count = k.div_ceil(PANEL);
+    let each = count.div_ceil(rayon::current_num_threads()).clamp(1, PANELS);
+    let tasks: Vec<Range<usize>> =
+        (0..count).step_by(each).map(|from| from..count.min(from + each)).collect();
+    let blocks: Vec<Vec<f32>> = (tasks.par_iter())
+        .map_init(Vec::new, |words, panels| columns(&inputs, w, panels.clone(), words))
+        .collect();
+    let mut out = vec![0f32; inputs.rows * k];
+    out.par_chunks_mut(CHUNK_ROWS * k).enumerate().for_each(|(at, out)| {
+        for (panels, block) in tasks.iter().zip(&blocks) {
+            let block = &block[at * CHUNK_ROWS * panels.len() * PANEL..];
+            place(block, panels.clone(), k, After::default(), out, 0);
+        }
+    });
+    out
+}
+
+/// All rows times the columns of W in some panels of its transpose [m, panels · PANEL].
+fn columns(inputs: &Inputs, w: Panels, panels: Range<usize>, words: &mut Vec<i32>) -> Vec<f32> {
+    let ([n, _], form) = (w.sizes(), w.form());
+    let width = panels.len() * PANEL;
+    let mut sums = vec![0f32; inputs.rows * width];
+    let mut part = vec![0f32; CHUNK_ROWS.min(inputs.rows) * width];
+    for first in (0..n).step_by(PASSES * form.pass()) {
+        let inner = first..n.min(first + PASSES * form.pass());
+        let panel = form.weight_words([PANEL, inner.len()]);
+        words.resize(panels.len() * panel, 0);
+        for (panel, words) in panels.clone().zip(words.chunks_mut(panel)) {
+            w.transpose(Level::current(), panel, inner.clone(), words);
+        }
+        let transposed = Panels::new(form, words, [width, inner.len()]);
+        for (at, sums) in sums.chunks_mut(CHUNK_ROWS * width).enumerate() {
+            let rows = at * CHUNK_ROWS..at * CHUNK_ROWS + sums.len() / width;
+            let part = &mut part[..sums.len()];
+            inputs.multiply(rows, first, transposed, 0..panels.len(), After::default(), part);
+            sums.iter_mut().zip(part).for_each(|(sum, part)| *sum += *part);
         }
     }
-    Ok(out)
+    sums
 }
 
 #[cfg(test)]
@@ -55,7 +76,9 @@ mod tests {
 
     #[test]
     fn the_way_back_is_the_product_with_the_transpose() {
-        for (m, rows, cols) in [(1, 5, 3), (7, 48, 40), (40, 33, 300), (300, 17, 16)] {
+        for (m, rows, cols) in
+            [(1, 5, 3), (7, 48, 40), (40, 33, 300), (300, 17, 16), (270, 1950, 130)]
+        {
             let (dy, w) = (values(m * rows, 1), values(rows * cols, 2));
             let rounded = w.iter().map(|w| half::bf16::from_f32(*w).to_f32()).collect::<Vec<_>>();
             let [kept, halves] = [Precision::F32, Precision::Bf16]
@@ -67,12 +90,14 @@ mod tests {
                 // dy is rounded too, to 8 bits of at most 1.
                 (&halves, &rounded, Arithmetic::Rounded, 0.03),
             ] {
-                let got = product_back(&dy, matrix, arithmetic).unwrap();
+                let got = product_back(&dy, matrix, arithmetic);
                 for i in 0..m {
                     for j in 0..cols {
                         let term = |r| f64::from(dy[i * rows + r]) * f64::from(w[r * cols + j]);
                         let want: f64 = (0..rows).map(term).sum();
                         let off = (f64::from(got[i * cols + j]) - want).abs();
+                        // Roundings of a sum add up as its terms' root.
+                        let most = most * (rows as f64 / 48.0).sqrt().max(1.0);
                         assert!(off < most, "{m} {rows} {cols} {arithmetic:?}: {off}");
                     }
                 }
@@ -89,8 +114,7 @@ mod tests {
             rounded.widen(row, 0, wide);
         }
         let same = matrix(wide, 24, 50, Precision::F32);
-        let [rounded, same] =
-            [&rounded, &same].map(|w| product_back(&dy, w, Arithmetic::Exact).unwrap());
+        let [rounded, same] = [&rounded, &same].map(|w| product_back(&dy, w, Arithmetic::Exact));
         assert_eq!(rounded, same);
     }
 }

@@ -3,10 +3,9 @@
 mod back;
 mod panels;
 
-use fgd_kernels::Activation;
+use fgd_kernels::{Activation, Panels};
 
 use super::panels::PanelMatrix;
-use crate::error::Result;
 
 /// What numbers a product multiplies; sums are f32.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -95,13 +94,20 @@ pub fn products<const N: usize>(
     panels::products(x, all.map(|w| w.panels(arithmetic)), after)
 }
 
+/// x [m, k] · wᵀ → [m, n] with panels of other weights than a checkpoint's.
+pub fn product_with(x: &[f32], w: Panels) -> Vec<f32> {
+    if x.is_empty() {
+        return Vec::new();
+    }
+    let mut out = vec![0f32; x.len() / w.sizes()[1] * w.sizes()[0]];
+    panels::product(x, w, After::default(), &mut Vec::new(), &mut out);
+    out
+}
+
 /// dy [m, rows] · w → [m, cols], row-major: what a gradient behind [`product`] is worth before it.
-///
-/// # Errors
-/// Not enough memory.
-pub fn product_back(dy: &[f32], w: &PanelMatrix, arithmetic: Arithmetic) -> Result<Vec<f32>> {
+pub fn product_back(dy: &[f32], w: &PanelMatrix, arithmetic: Arithmetic) -> Vec<f32> {
     if dy.is_empty() {
-        return Ok(Vec::new());
+        return Vec::new();
     }
     back::product(dy, w.panels(arithmetic))
 }

@@ -6,7 +6,7 @@
 
 use std::ops::Range;
 
-use fgd_kernels::{Level, PANEL, PanelProduct, Panels};
+use fgd_kernels::{Form, Level, PANEL, PanelProduct, Panels};
 use rayon::prelude::*;
 
 use super::{After, With};
@@ -15,7 +15,7 @@ use super::{After, With};
 const MANY: usize = 224;
 
 /// Rows of x that one task multiplies at most: a pass over them stays in the second-level cache.
-const CHUNK_ROWS: usize = 264;
+pub const CHUNK_ROWS: usize = 264;
 
 /// Rows of x for which a pass takes all inputs: W is then read from front to back.
 const FEW: usize = 12;
@@ -41,7 +41,7 @@ pub fn product(x: &[f32], w: Panels, after: After, words: &mut Vec<i32>, out: &m
         for first in (0..w.count()).step_by(PANELS) {
             let panels = first..w.count().min(first + PANELS);
             let block = &mut block[..rows.len() * panels.len() * PANEL];
-            inputs.multiply(rows.clone(), w, panels.clone(), after, block);
+            inputs.multiply(rows.clone(), 0, w, panels.clone(), after, block);
             place(block, panels, n, after, out, rows.start);
         }
     });
@@ -80,7 +80,7 @@ fn of_few<const N: usize>(
         .collect();
     let multiplied = |(at, panels): &(usize, Range<usize>)| {
         let mut block = vec![0f32; inputs.rows * panels.len() * PANEL];
-        inputs.multiply(0..inputs.rows, all[*at], panels.clone(), after[*at], &mut block);
+        inputs.multiply(0..inputs.rows, 0, all[*at], panels.clone(), after[*at], &mut block);
         block
     };
     let blocks: Vec<Vec<f32>> = tasks.par_iter().map(multiplied).collect();
@@ -91,7 +91,14 @@ fn of_few<const N: usize>(
 
 /// Rows of a block of some panels to their place in rows of the result [.., n], of which the first one is `row`, with what is
 /// added from elsewhere.
-fn place(block: &[f32], panels: Range<usize>, n: usize, after: After, out: &mut [f32], row: usize) {
+pub fn place(
+    block: &[f32],
+    panels: Range<usize>,
+    n: usize,
+    after: After,
+    out: &mut [f32],
+    row: usize,
+) {
     let columns = panels.start * PANEL..n.min(panels.end * PANEL);
     let blocks = block.chunks(panels.len() * PANEL);
     for (row, (out, block)) in (row..).zip(out.chunks_mut(n).zip(blocks)) {
@@ -106,9 +113,9 @@ fn place(block: &[f32], panels: Range<usize>, n: usize, after: After, out: &mut 
 }
 
 /// x, rounded: slab after slab, in each of them row after row.
-struct Inputs<'a> {
+pub struct Inputs<'a> {
     words: &'a [i32],
-    rows: usize,
+    pub rows: usize,
     /// Inputs of a slab.
     pass: usize,
 }
@@ -116,8 +123,13 @@ struct Inputs<'a> {
 impl<'a> Inputs<'a> {
     fn new(x: &[f32], w: Panels, room: &'a mut Vec<i32>) -> Self {
         let ([_, k], form) = (w.sizes(), w.form());
+        let pass = if x.len() / k <= FEW { k } else { form.pass() };
+        Self::in_slabs(x, k, form, pass, room)
+    }
+
+    /// x [rows, k] in slabs of `pass` inputs, rounded in `room`.
+    pub fn in_slabs(x: &[f32], k: usize, form: Form, pass: usize, room: &'a mut Vec<i32>) -> Self {
         let rows = x.len() / k;
-        let pass = if rows <= FEW { k } else { form.pass() };
         let needed = rows * form.input_words(k);
         room.resize(room.len().max(needed), 0);
         let words = &mut room[..needed];
@@ -133,10 +145,12 @@ impl<'a> Inputs<'a> {
         Self { words, rows, pass }
     }
 
-    /// Some panels of some rows, finished but for what is added from elsewhere.
-    fn multiply(
+    /// Some panels of some rows, finished but for what is added from elsewhere. The first input of `w` is that at `first`, where a slab
+    /// begins.
+    pub fn multiply(
         &self,
         rows: Range<usize>,
+        first: usize,
         w: Panels,
         panels: Range<usize>,
         after: After,
@@ -145,7 +159,8 @@ impl<'a> Inputs<'a> {
         let ([_, k], form) = (w.sizes(), w.form());
         for from in (0..k).step_by(self.pass) {
             let inner = from..k.min(from + self.pass);
-            let (slab, width) = (self.rows * form.input_words(from), form.input_words(inner.len()));
+            let slab = self.rows * form.input_words(first + from);
+            let width = form.input_words(inner.len());
             Level::current().panel_product(PanelProduct {
                 input: &self.words[slab + rows.start * width..slab + rows.end * width],
                 weights: w,

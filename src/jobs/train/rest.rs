@@ -1,0 +1,116 @@
+//! Between two steps of a run: adapters are kept, and judged by the validation.
+
+use fgd_captioner::train::{Data, Order, Trainer, Turn};
+
+use super::course::Course;
+use super::judge::Against;
+use super::metrics::Line;
+use super::{BEST, LAST};
+use crate::jobs::{Bar, JobError, Session};
+
+impl Course<'_> {
+    /// What is due behind the step that was taken last.
+    ///
+    /// # Errors
+    /// A place that cannot be written; what the judge fails at.
+    pub fn at_rest(
+        &mut self,
+        trainer: &Trainer,
+        order: &Order,
+        bar: &dyn Bar,
+        session: &mut Session,
+    ) -> Result<(), JobError> {
+        let step = trainer.step_count();
+        let watching = &self.request.watching;
+        if watching.keep_every.is_some_and(|every| step > 0 && step.is_multiple_of(every)) {
+            self.write_adapter(trainer, &format!("step-{step}"))?;
+        }
+        let Some(validation) = &self.material.validation else {
+            return Ok(());
+        };
+        let every = watching.evaluate_every.unwrap_or(order.steps_per_epoch());
+        let is_due = step.is_multiple_of(every) || step == order.steps();
+        if !is_due || self.metrics.validations().any(|line| line.step == step) {
+            return Ok(());
+        }
+        let loss = self.validate(trainer, validation)?;
+        let best = self.metrics.best();
+        let mut line = Line {
+            step,
+            epoch: step as f64 / order.steps_per_epoch() as f64,
+            eval_loss: Some(loss),
+            is_best: Some(best.and_then(|best| best.eval_loss).is_none_or(|best| loss < best)),
+            ..Line::default()
+        };
+        let mut said = format!("step {step}: validation loss {loss:.4}");
+        if let Some(judge) = &self.judge {
+            let best = best.map(|best| best.step);
+            self.write_adapter(trainer, LAST)?;
+            let adapter = self.request.output.join(LAST);
+            // What drawn captions may not lose is what there was before the first step.
+            let held = self.self_critical.as_ref().filter(|_| step > 0).map(|_| 0);
+            let against = Against { best, held };
+            let judged =
+                judge.judge(step, against, &adapter, validation, &mut self.batches, session)?;
+            let fgd = &judged.fgd_paired;
+            said += &format!(
+                ", fgd_paired {:.4} (95% {:.4} to {:.4})",
+                fgd.value.unwrap_or(f64::NAN),
+                fgd.low.unwrap_or(f64::NAN),
+                fgd.high.unwrap_or(f64::NAN)
+            );
+            if judged.broken > 0 {
+                said += &format!(", {} captions empty or without end", judged.broken);
+            }
+            line = Line {
+                is_best: Some(judged.is_best),
+                fgd_paired: fgd.value,
+                fgd_paired_se: fgd.se,
+                fgd_paired_low: fgd.low,
+                fgd_paired_high: fgd.high,
+                fgd_set: judged.fgd_set.value,
+                cider_d: judged.cider_d.value,
+                p_value: judged.p_value,
+                broken: Some(judged.broken),
+                distinct_words: Some(judged.distinct_words),
+                is_poorer: judged.is_poorer,
+                ..line
+            };
+            self.encoder = judged.encoder.or(self.encoder.take());
+        }
+        if line.is_poorer == Some(true) {
+            said += ": ended, since CIDEr-D or the number of words has fallen";
+        }
+        if line.is_best == Some(true) {
+            self.write_adapter(trainer, BEST)?;
+            said += ": the best so far";
+        }
+        bar.say(&said);
+        self.metrics.push(line)
+    }
+
+    /// Mean loss of the tokens, without dropout.
+    fn validate(&mut self, trainer: &Trainer, data: &Data) -> Result<f64, JobError> {
+        let turns: Vec<Turn> =
+            (0..data.captions.len()).map(|example| Turn { example, name: 0 }).collect();
+        let mut sum = 0.0;
+        for turns in turns.chunks(self.request.order.batch_size) {
+            let micro = self.batches.micro(data, turns)?;
+            let losses = trainer.losses(&micro.batch)?;
+            sum += losses.iter().map(|loss| f64::from(*loss)).sum::<f64>();
+        }
+        Ok(sum / data.tokens() as f64)
+    }
+
+    /// Whether captions got poorer, or no better for as long as patience lasts.
+    pub fn has_given_up(&self) -> bool {
+        if self.metrics.validations().any(|line| line.is_poorer == Some(true)) {
+            return true;
+        }
+        let (Some(patience), Some(best)) = (self.request.watching.patience, self.metrics.best())
+        else {
+            return false;
+        };
+        self.metrics.validations().filter(|line| line.step > best.step).count() >= patience
+    }
+}
