@@ -48,18 +48,27 @@ pub struct Captioner {
 
 /// The network, in the order an image passes through it.
 struct Parts {
-    vision: VisionModel,
-    qformer: QFormer,
+    /// `None` where images are not looked at any more.
+    eyes: Option<Eyes>,
     language_projection: Linear,
     t5: T5,
+}
+
+/// What looks at images.
+struct Eyes {
+    vision: VisionModel,
+    qformer: QFormer,
 }
 
 impl Parts {
     fn load(root: &Scope, config: &Config) -> Result<Self> {
         let (queries, text) = (&config.qformer_config, &config.text_config);
-        Ok(Self {
+        let eyes = Eyes {
             vision: VisionModel::load(&root.pp("vision_model"), &config.vision_config)?,
             qformer: QFormer::load(root, queries, &config.vision_config, config.num_query_tokens)?,
+        };
+        Ok(Self {
+            eyes: Some(eyes),
             language_projection: Linear::load(
                 &root.pp("language_projection"),
                 queries.hidden_size,
@@ -153,6 +162,12 @@ impl Captioner {
         Ok(Self { parts, tokenizer, preprocessor, special, config, options, identity })
     }
 
+    /// Gives the memory of the vision tower and the Q-Former back: what is left captions cached features, and learns from them.
+    pub fn without_eyes(mut self) -> Self {
+        self.parts.eyes = None;
+        self
+    }
+
     /// Hashes of what was loaded.
     pub fn identity(&self) -> &Identity {
         &self.identity
@@ -211,17 +226,24 @@ impl Captioner {
     /// On a CPU the result for an image does not depend on the images beside it, to the bit.
     ///
     /// # Errors
-    /// Another shape.
+    /// Another shape, or a captioner [without eyes](Self::without_eyes).
     pub fn image_tokens(&self, pixels: &Tensor) -> Result<Tensor> {
-        self.few_at_a_time(pixels, |pixels| self.parts.vision.forward(pixels))
+        let eyes = self.eyes()?;
+        self.few_at_a_time(pixels, |pixels| eyes.vision.forward(pixels))
     }
 
     /// Image tokens → query outputs [images, queries, hidden] of the Q-Former: what a features cache keeps.
     ///
     /// # Errors
-    /// Another shape.
+    /// As [`Self::image_tokens`].
     pub fn queries(&self, image_tokens: &Tensor) -> Result<Tensor> {
-        self.few_at_a_time(image_tokens, |tokens| self.parts.qformer.forward(tokens))
+        let eyes = self.eyes()?;
+        self.few_at_a_time(image_tokens, |tokens| eyes.qformer.forward(tokens))
+    }
+
+    fn eyes(&self) -> Result<&Eyes> {
+        let given_back = || Error::Setting("the vision tower was given back; load it again".into());
+        self.parts.eyes.as_ref().ok_or_else(given_back)
     }
 
     /// `forward` over the images of `x`: on a CPU as many at a time as are worth it.

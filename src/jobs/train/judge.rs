@@ -201,7 +201,8 @@ impl<'a> Judge<'a> {
         batches: &mut Batches,
     ) -> Result<(), JobError> {
         let base = &self.checkpoint.base.dir;
-        let captioner = Captioner::load(base, Some(adapter), self.options.clone(), &|_| {})?;
+        let captioner =
+            Captioner::load(base, Some(adapter), self.options.clone(), &|_| {})?.without_eyes();
         let generation = GenerationConfig {
             max_new_tokens: self.judging.max_new_tokens,
             ..GenerationConfig::default()

@@ -76,7 +76,7 @@ pub fn run(request: &Request, session: &mut Session) -> Result<Record, JobError>
     }
     let options = LoadOptions { precision: request.dtype, device };
     checkpoint.check(&options)?;
-    let captioner = checkpoint.load(options, session)?;
+    let captioner = checkpoint.load(options, session)?.without_eyes();
     let features = FeaturesCache::open(&request.features, captioner.identity())?;
     let material = Material::new(request, &texts, &captioner)?;
     let images = material.train.captions.iter().map(|caption| caption.image).collect();

@@ -98,7 +98,8 @@ impl SelfCritical<'_> {
     ) -> Result<Weighed, JobError> {
         saved::write_adapter(&self.adapter, trainer.lora(), &trainer.config().lora, base)?;
         let dir = &self.checkpoint.base.dir;
-        let captioner = Captioner::load(dir, Some(&*self.adapter), self.options.clone(), &|_| {})?;
+        let captioner = Captioner::load(dir, Some(&*self.adapter), self.options.clone(), &|_| {})?
+            .without_eyes();
         let mut drawn = Vec::new();
         for turns in turns {
             drawn.push(self.draw(&captioner, turns, data, batches)?);
