@@ -77,12 +77,38 @@ fn a_command_line_that_makes_no_sense_exits_with_2() {
         &["validate", "a.csv", "--no-such-flag"],
         &["moments", "a.csv", "-o", "a.npz", "--shard", "4/3"],
         &["moments", "a.csv", "-o", "a.csv"],
+        &["curate", "a.csv", "-o", "a.json"],
+        &["ensemble", "a.csv", "b.csv", "-o", "c.csv", "--replicates", "10"],
+        &["caption", "--checkpoint", "a", "--images", "b", "-o", "c.json"],
+        &["export", "badge", "a.json", "-o", "a.png"],
+        &["export", "chart", "a.json", "-o", "a.jpg"],
+        &["score", "a.csv", "--references", "b.csv", "--report", "page.txt"],
+        &["nightly", "import", "suite.toml", "a.csv"],
         &["--threads", "0", "validate", "a.csv"],
     ] {
         let output = place.fgd().args(arguments).output().unwrap();
         assert_eq!(output.status.code(), Some(2), "{arguments:?}");
         assert!(!stderr(&output).is_empty(), "{arguments:?}");
     }
+}
+
+#[test]
+fn a_file_that_is_not_there_is_said_once_with_what_to_do() {
+    let place = Place::new();
+    let (good, references) = (captions("good.csv"), captions("references.csv"));
+    let of_score = ["score", "typo.csv", "-r", references.to_str().unwrap(), "--report", "site"];
+    let of_board = ["leaderboard", good.to_str().unwrap(), "typo.csv", "-r"];
+    let of_board = [&of_board[..], &[references.to_str().unwrap()]].concat();
+    for arguments in [&of_score[..], &of_board, &["merge", "typo.npz", "-o", "a.npz"]] {
+        let mut command = place.fgd();
+        let output = command.args(arguments).current_dir(place.path("")).output().unwrap();
+        let said = stderr(&output);
+        assert_eq!(output.status.code(), Some(1), "{arguments:?}: {said}");
+        assert!(said.contains("typo.") && said.contains("; "), "{arguments:?}: {said}");
+        assert!(said.matches("os error").count() <= 1, "{arguments:?}: {said}");
+        assert!(!said.contains(".fgd-tmp"), "{arguments:?}: {said}");
+    }
+    assert!(!place.path("site").exists());
 }
 
 #[cfg(unix)]

@@ -170,6 +170,10 @@ impl<'a> Picker<'a> {
         let asked =
             if what == "id" { &self.options.id_column } else { &self.options.caption_column };
         let wanted = match asked {
+            // It is there, and taken.
+            Some(name) if named(names, name).is_some() => {
+                format!("column of {what}s beside `{}`, which holds the ids,", shown(name))
+            }
             Some(name) => format!("column `{}`", shown(name)),
             None => format!("column of {what}s"),
         };

@@ -25,7 +25,7 @@ const DANGLING: [&str; 40] = [
     "without", "your", "our",
 ];
 
-/// One finding for the file and one for each caption that breaks off, or none.
+/// One finding for each caption that breaks off, the first of which says what is to be said of the file; or none.
 pub(super) fn cut_off(captions: &[Caption]) -> Vec<Finding> {
     let words = words_inside(captions);
     let broken: Vec<(&Caption, Break<'_>)> = captions
@@ -55,8 +55,7 @@ pub(super) fn cut_off(captions: &[Caption]) -> Vec<Finding> {
         );
     }
     message += "; raise the length limit of the captioner (for example max_new_tokens)";
-    let mut findings = vec![Finding::note(FindingKind::CutOff, message)];
-    findings.extend(broken.into_iter().map(|(caption, ending)| {
+    let finding = |(caption, ending): (&Caption, Break<'_>)| {
         let message = match ending {
             Break::Dangling(word) => format!("the caption stops after `{}`", shown(word)),
             Break::Fragment(word) => {
@@ -64,7 +63,12 @@ pub(super) fn cut_off(captions: &[Caption]) -> Vec<Finding> {
             }
         };
         Finding::note(FindingKind::CutOff, message).at(caption.row).of(&caption.id)
-    }));
+    };
+    let mut findings: Vec<Finding> = broken.into_iter().map(finding).collect();
+    // One finding for each caption, so that they can be counted: what all have in common stands with the first.
+    if let Some(first) = findings.first_mut() {
+        first.message += &format!("; in all, {message}");
+    }
     findings
 }
 
@@ -173,8 +177,8 @@ mod tests {
             "{}",
             findings[0].message
         );
-        assert_eq!(findings[0].row, None);
-        assert!(findings[1..].iter().all(|finding| finding.row.is_some()));
+        assert!(findings.iter().all(|finding| finding.row.is_some()));
+        assert_eq!(findings.len(), 100);
     }
 
     #[test]

@@ -8,6 +8,9 @@ const IMAGE: &str = "give the file of its captions";
 const UNPACK: &str = "decompress it, or compress it with gzip";
 const UTF16: (&str, &str) =
     ("this is UTF-16 text", "convert it, for example with `iconv -f UTF-16 -t UTF-8`");
+const EMBEDDINGS: &str =
+    "captions are needed here; `fgd score` and others take embeddings as FILE.npy, decompressed";
+const MOMENTS: &str = "captions are needed here; `fgd score` and others take moments as FILE.npz";
 const FROM_PYTHON: &str =
     "load it in Python and write the captions as JSON or CSV (or embeddings with numpy.save)";
 
@@ -32,7 +35,7 @@ const BEGINNINGS: [(&[u8], &str, &str); 27] = [
     (b"\x1f\x8b", "this was compressed with gzip twice", "decompress it once"),
     (b"\xff\xfe", UTF16.0, UTF16.1),
     (b"\xfe\xff", UTF16.0, UTF16.1),
-    (b"\x93NUMPY", "this is an array of numpy", "give embeddings as a file FILE.npy, decompressed"),
+    (b"\x93NUMPY", "this is an array of numpy", EMBEDDINGS),
     (b"\x80\x02", "this is a Python pickle", FROM_PYTHON),
     (b"\x80\x03", "this is a Python pickle", FROM_PYTHON),
     (b"\x80\x04", "this is a Python pickle", FROM_PYTHON),
@@ -81,7 +84,7 @@ const ARCHIVES: [(&[u8], &str, &str); 7] = [
         "this is an inspect_ai log in zip form",
         "convert it with `inspect log convert --to json`",
     ),
-    (b".npy", "this is a .npz archive of numpy", "give moments as a file FILE.npz"),
+    (b".npy", "this is a .npz archive of numpy", MOMENTS),
     (b"", "this is a zip archive", "unpack it"),
 ];
 

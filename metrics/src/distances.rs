@@ -7,7 +7,7 @@ use crate::metric::{
     Definition, Detail, Evaluation, FGD_INFINITY, FGD_PAIRED, FGD_SET, Group, MEAN_COSINE, Metric,
     Value,
 };
-use crate::paired::{PairedDistance, fgd_paired};
+use crate::paired::fgd_paired;
 use crate::samples::Sample;
 use crate::statistics::set_statistics;
 use crate::sufficient::Statistics;
@@ -34,26 +34,21 @@ impl Metric for FgdPaired {
 
     fn evaluate(&self, sample: &Sample) -> Result<Evaluation, MetricError> {
         let distance = fgd_paired(&sample.pairs()?)?;
-        let (estimate, reason) = match paired_estimate(&distance, sample)? {
-            Ok(estimate) => (Some(estimate), None),
-            Err(reason) => (None, Some(reason)),
-        };
-        let statistics = Some(Statistics::mean(distance.per_image));
-        let paired = Value { value: distance.value, estimate, reason, statistics };
+        let mut paired = mean(distance.value, &distance.per_image, sample)?;
+        paired.estimate = paired.estimate.map(Estimate::cut_at_0);
+        paired.statistics = Some(Statistics::mean(distance.per_image));
         // Of unit vectors the cosine says what the distance says: systems are compared in that.
-        Ok(Evaluation::of([paired, Value::exact(distance.mean_cosine)]))
+        let cosine = mean(distance.mean_cosine, &distance.cosines, sample)?;
+        Ok(Evaluation::of([paired, cosine]))
     }
 }
 
-/// The mean with the error of its units, among the images of a finite population where there is one.
-fn paired_estimate(
-    distance: &PairedDistance,
-    sample: &Sample,
-) -> Result<Result<Estimate, Unavailable>, MetricError> {
-    let units = sample.units()?;
-    let left = sample.left_to_chance()?;
-    Ok(Estimate::of_clustered_mean(&distance.per_image, units.of(0))
-        .map(|estimate| estimate.with_error(left).cut_at_0()))
+/// A mean with the error of its units, among the images of a finite population where there is one.
+fn mean(value: f64, per_image: &[f64], sample: &Sample) -> Result<Value, MetricError> {
+    let (units, left) = (sample.units()?, sample.left_to_chance()?);
+    let found = Estimate::of_clustered_mean(per_image, units.of(0));
+    let found = found.map(|estimate| estimate.with_error(left));
+    Ok(Value { reason: found.as_ref().err().cloned(), estimate: found.ok(), ..Value::exact(value) })
 }
 
 /// The set distance.

@@ -60,8 +60,8 @@ pub struct PairScore {
     pub paired: f64,
     /// The same with its uncertainty.
     pub estimate: Estimate,
-    /// Mean cosine of the pairs.
-    pub mean_cosine: f64,
+    /// Mean cosine of the pairs, with its uncertainty: of unit vectors it is 1 less half of the distance.
+    pub mean_cosine: Estimate,
     /// The set distance.
     pub set: PairInference,
 }
@@ -184,7 +184,7 @@ impl PairSums {
             n,
             paired,
             estimate: Estimate::student(paired, se, n as usize - 1).cut_at_0(),
-            mean_cosine: cosines.upper / count,
+            mean_cosine: Estimate::student(cosines.upper / count, se / 2.0, n as usize - 1),
             set,
         })
     }

@@ -74,6 +74,8 @@ pub struct PairedDistance {
     pub n: usize,
     /// Mean over images of the mean cosine between the candidate and its references.
     pub mean_cosine: f64,
+    /// For each image the mean cosine between the candidate and its references.
+    pub cosines: Vec<f64>,
     /// For each image the mean of ‖g − p‖² over its references, in the order of the candidates.
     pub per_image: Vec<f64>,
 }
@@ -108,7 +110,7 @@ pub fn fgd_paired(pairs: &Pairs) -> Result<PairedDistance, MetricError> {
     let norms = directions(pairs.candidates, "candidates")?;
     let reference_norms = directions(pairs.references, "references")?;
     let mut per_image = vec![0.0; n];
-    let mut cosine = 0.0;
+    let mut cosines = vec![0.0; n];
     let terms: Vec<(f64, f64)> = (0..pairs.references.nrows())
         .into_par_iter()
         .map(|j| {
@@ -120,11 +122,12 @@ pub fn fgd_paired(pairs: &Pairs) -> Result<PairedDistance, MetricError> {
         let image = pairs.image_of[j];
         let share = 1.0 / counts[image] as f64;
         per_image[image] += share * distance;
-        cosine += share * product / (norms[image] * reference_norms[j]);
+        cosines[image] += share * product / (norms[image] * reference_norms[j]);
     }
-    let value = per_image.iter().sum::<f64>() / n as f64;
+    let mean = |values: &[f64]| values.iter().sum::<f64>() / n as f64;
     let estimate = Estimate::of_mean(&per_image).map(Estimate::cut_at_0);
-    Ok(PairedDistance { value, estimate, n, mean_cosine: cosine / n as f64, per_image })
+    let (value, mean_cosine) = (mean(&per_image), mean(&cosines));
+    Ok(PairedDistance { value, estimate, n, mean_cosine, cosines, per_image })
 }
 
 /// ‖g − p‖² and g · p.

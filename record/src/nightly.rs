@@ -96,7 +96,9 @@ fn named(
 
 /// The end of a reason, which of a process that failed is its error.
 fn brief(reason: &str) -> String {
-    let error = reason.rsplit_once("error: ").map_or(reason, |(_, error)| error);
+    // The lines of a process are joined by semicolons; `error: ` inside of one is part of what it says.
+    let last = reason.rsplit_once("; error: ").or_else(|| reason.split_once(": error: "));
+    let error = last.map_or(reason, |(_, error)| error);
     match error.char_indices().nth(BRIEF) {
         Some((end, _)) => format!("{}…", &error[..end]),
         None => error.to_owned(),
@@ -336,6 +338,11 @@ mod tests {
             headline(vec![finding("cider", Regressed), finding("bleu", Moved)], &[gone]),
             "REGRESSED: base cider. FAILED: score base (base.csv: there is no such file). \
              MOVED WITHOUT A GATE: base bleu"
+        );
+        let inside = "exit code 1: error: encoder `x/y` is not here (request error: io: no route)";
+        assert_eq!(
+            headline(vec![fine()], &[("bench encoder", inside, false)]),
+            "FAILED: bench encoder (encoder `x/y` is not here (request error: io: no route))"
         );
         let allowed = ("score base", "known", true);
         assert_eq!(

@@ -1,5 +1,7 @@
 //! Where a record comes from: program, machine, models and files.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 /// The program that wrote the record.
@@ -172,4 +174,54 @@ pub struct Finding {
     pub id: Option<String>,
     /// The finding in a sentence.
     pub message: String,
+    /// Further ones of this kind in this input that the record leaves out.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub more: u64,
+}
+
+fn is_zero(count: &u64) -> bool {
+    *count == 0
+}
+
+impl Finding {
+    /// The first `most` findings of each kind; the last of these counts the rest.
+    pub fn first_of_each_kind(findings: Vec<Self>, most: usize) -> Vec<Self> {
+        let mut kept: Vec<Self> = Vec::new();
+        let mut seen: BTreeMap<String, usize> = BTreeMap::new();
+        for finding in findings {
+            let times = seen.entry(finding.kind.clone()).or_default();
+            *times += 1;
+            let same = |known: &&mut Self| known.kind == finding.kind;
+            match kept.iter_mut().rev().find(same).filter(|_| *times > most) {
+                Some(last) => last.more += 1 + finding.more,
+                None => kept.push(finding),
+            }
+        }
+        kept
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn findings_that_are_left_out_are_counted() {
+        let finding = |kind: &str, row| Finding {
+            severity: Severity::Note,
+            kind: kind.into(),
+            input: "a".into(),
+            row: Some(row),
+            id: None,
+            message: String::new(),
+            more: 0,
+        };
+        let all = (1..=9).flat_map(|row| [finding("bom", row), finding("cut-off", row)]).collect();
+        let kept = Finding::first_of_each_kind(all, 2);
+        let found: Vec<_> = kept.iter().map(|f| (f.kind.as_str(), f.row, f.more)).collect();
+        let (bom, cut_off) = ("bom", "cut-off");
+        let expected =
+            [(bom, Some(1), 0), (cut_off, Some(1), 0), (bom, Some(2), 7), (cut_off, Some(2), 7)];
+        assert_eq!(found, expected);
+    }
 }

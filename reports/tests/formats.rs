@@ -52,6 +52,16 @@ fn no_line_is_wider_than_the_terminal() {
 }
 
 #[test]
+fn what_a_narrow_terminal_leaves_out_is_named_and_not_explained() {
+    let record = (examples::all().into_iter()).find(|(name, _)| *name == "compare").unwrap().1;
+    let at = |width| render(&record, Format::Text, &Style { color: false, width });
+    let (narrow, wide) = (at(80), at(200));
+    assert!(narrow.contains("left out: ") && narrow.contains("`--format md` has"), "{narrow}");
+    assert!(narrow.contains("misalignment") && !narrow.contains("N needed: images"), "{narrow}");
+    assert!(wide.contains("N needed: images") && !wide.contains("left out: "), "{wide}");
+}
+
+#[test]
 fn a_record_survives_its_json() {
     for (name, record) in examples::all() {
         let again = Record::from_json(&record.to_json()).unwrap();

@@ -32,7 +32,7 @@ pub struct Args {
     /// metrics know them, so every figure is higher.
     #[arg(long, env = "FGD_KEEP_REFERENCES", value_parser = FalseyValueParser::new())]
     keep_references: bool,
-    /// Bootstrap replicates behind every interval and test.
+    /// Bootstrap replicates behind every interval and test, 100 at least.
     #[arg(long, value_name = "N", default_value_t = 1000, env = "FGD_REPLICATES")]
     replicates: usize,
     #[command(flatten)]

@@ -7,7 +7,7 @@ use super::encoder::EncoderArgs;
 use super::exit::Exit;
 use super::files::FormatArgs;
 use super::images::ImageArgs;
-use super::output::{Output, Sink};
+use super::output::{Output, Sink, written_as};
 use crate::jobs::Session;
 use crate::jobs::caption::{self, Request};
 use crate::jobs::select::{By, Choosing};
@@ -57,6 +57,7 @@ pub struct Args {
 
 /// Runs `fgd caption`.
 pub fn run(args: Args, output: &Output, session: &mut Session) -> anyhow::Result<Exit> {
+    written_as(&args.output, "captions are", &["csv"])?;
     let request = Request {
         checkpoint: args.checkpoint,
         adapter: args.adapter,

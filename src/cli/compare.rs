@@ -49,7 +49,7 @@ pub struct Args {
     /// Leave the texts of the references out of everything that is written: a report on hidden references can be shown.
     #[arg(long, env = "FGD_HIDE_REFERENCES", value_parser = FalseyValueParser::new())]
     hide_references: bool,
-    /// Bootstrap replicates behind every interval of a difference.
+    /// Bootstrap replicates behind every interval of a difference, 100 at least.
     #[arg(long, value_name = "N", default_value_t = 1000, env = "FGD_REPLICATES")]
     replicates: usize,
     #[command(flatten)]

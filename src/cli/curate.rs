@@ -6,7 +6,7 @@ use super::encoder::EncoderArgs;
 use super::exit::Exit;
 use super::files::{CaptionArgs, FormatArgs, ReportArgs};
 use super::findings;
-use super::output::{Output, Sink};
+use super::output::{Output, Sink, written_as};
 use crate::jobs::Session;
 use crate::jobs::curate::{self, Request};
 
@@ -52,6 +52,9 @@ pub struct Args {
 
 /// Runs `fgd curate`.
 pub fn run(args: Args, output: &Output, session: &mut Session) -> anyhow::Result<Exit> {
+    for file in [Some(&args.output), args.dropped.as_ref()].into_iter().flatten() {
+        written_as(file, "captions are", &["csv"])?;
+    }
     args.report.prepare()?;
     let request = Request {
         captions: args.captions,

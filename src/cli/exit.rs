@@ -1,5 +1,6 @@
 //! What the program says to a script: its exit codes.
 
+use std::io::ErrorKind;
 use std::process::ExitCode;
 
 use fgd_store::file::FileError;
@@ -35,15 +36,27 @@ pub fn usage(message: impl Into<String>) -> anyhow::Error {
     JobError::Usage(message.into()).into()
 }
 
+/// An error and its causes in one line. Most errors say their cause themselves, and it is not said twice; a file that is not there
+/// comes with what to do where nobody has said it.
+pub fn told(error: &anyhow::Error) -> String {
+    let mut text = error.to_string();
+    for cause in error.chain().skip(1).map(ToString::to_string) {
+        if !text.contains(&cause) {
+            text = format!("{text}: {cause}");
+        }
+    }
+    let kinds = error.chain().filter_map(|cause| cause.downcast_ref::<std::io::Error>());
+    let is_missing = kinds.map(std::io::Error::kind).any(|kind| kind == ErrorKind::NotFound);
+    if is_missing && !text.contains("; ") {
+        text += "; check the path";
+    }
+    text
+}
+
 /// The code of an error. A reader that closed the pipe got what it wanted.
 pub fn of(error: &anyhow::Error) -> Exit {
     if let Some(FileError::Directory(_)) = error.downcast_ref() {
         return Exit::Usage;
-    }
-    match error.downcast_ref::<JobError>() {
-        Some(JobError::Usage(_)) => return Exit::Usage,
-        Some(JobError::Invalid { .. }) => return Exit::InvalidSubmission,
-        Some(JobError::Failed(_)) | None => {}
     }
     match error.downcast_ref::<JobError>() {
         Some(JobError::Usage(_)) => return Exit::Usage,
@@ -56,4 +69,22 @@ pub fn of(error: &anyhow::Error) -> Exit {
             .is_some_and(|io| io.kind() == std::io::ErrorKind::BrokenPipe)
     });
     if broken_pipe { Exit::Success } else { Exit::Failure }
+}
+
+#[cfg(test)]
+mod tests {
+    use anyhow::Context;
+    use fgd_store::arrays::ArrayError;
+
+    use super::*;
+
+    #[test]
+    fn a_cause_is_said_once_and_a_missing_file_comes_with_advice() {
+        let missing = || std::io::Error::from(ErrorKind::NotFound);
+        let of_array = ArrayError::Io { path: "m.npz".into(), source: missing() };
+        let once = format!("m.npz: {}; check the path", missing());
+        assert_eq!(told(&JobError::from(of_array).into()), once);
+        let around = Err::<(), _>(missing()).context("m.npz").unwrap_err();
+        assert_eq!(told(&around), once);
+    }
 }

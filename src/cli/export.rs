@@ -8,7 +8,7 @@ use fgd_reports::export::{self, Dataset};
 use fgd_store::hub;
 
 use super::exit::{Exit, usage};
-use super::output::{Output, Sink};
+use super::output::{Output, Sink, written_as};
 use super::report;
 use crate::jobs::JobError;
 use crate::settings::Settings;
@@ -132,6 +132,13 @@ pub fn run(args: &Args, output: &Output, settings: &Settings) -> anyhow::Result<
     else {
         return hub(&args.target, output, settings);
     };
+    if let Some(file) = &files.output {
+        match &args.target {
+            Target::Badge { .. } => written_as(file, "a badge is", &["svg"])?,
+            Target::Chart { .. } => written_as(file, "a chart is", &["svg", "png"])?,
+            _ => {}
+        }
+    }
     let sink = Sink::open(files.output.as_deref())?;
     let record = report::read(&files.record)?;
     let is_png = files.output.as_ref().is_some_and(|file| {

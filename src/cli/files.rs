@@ -255,8 +255,19 @@ impl ReportArgs {
                 file::Output::create(page)?;
                 Ok(())
             }
-            Some(folder) => std::fs::create_dir_all(folder)
-                .with_context(|| format!("{}: cannot be made a folder", folder.display())),
+            Some(file) if !file.is_dir() && is_other_file(file) => Err(usage(format!(
+                "--report {}: a report is a page, FILE.html, or a site in a folder; text and tables are what -o writes",
+                file.display()
+            ))),
+            Some(folder) => {
+                let places = folder.ancestors().filter(|place| !place.as_os_str().is_empty());
+                let missing: Vec<&Path> = places.take_while(|place| !place.exists()).collect();
+                std::fs::create_dir_all(folder)
+                    .with_context(|| format!("{}: cannot be made a folder", folder.display()))?;
+                // It can be made; a run that fails leaves none.
+                missing.iter().for_each(|place| drop(std::fs::remove_dir(place)));
+                Ok(())
+            }
             None => Ok(()),
         }
     }
@@ -302,7 +313,15 @@ impl ReportArgs {
 
 /// Whether a report is one page and not a folder.
 fn is_page(path: &Path) -> bool {
-    let is =
-        |known| path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case(known));
-    (is("html") || is("htm")) && !path.is_dir()
+    has_extension(path, &["html", "htm"]) && !path.is_dir()
+}
+
+/// Whether a name is that of a file that is no report.
+fn is_other_file(path: &Path) -> bool {
+    has_extension(path, &["txt", "json", "csv", "md", "pdf", "svg", "png", "xlsx", "parquet"])
+}
+
+fn has_extension(path: &Path, known: &[&str]) -> bool {
+    let own = path.extension();
+    own.is_some_and(|own| known.iter().any(|known| own.eq_ignore_ascii_case(known)))
 }

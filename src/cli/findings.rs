@@ -2,12 +2,13 @@
 
 use std::path::Path;
 
+use fgd_captions::FindingKind;
 use fgd_record::{Finding, Input, Record, Severity};
 
 use super::output::{Output, complain};
 
 /// Notes of one kind that are written out before the rest is only counted. Errors are never cut.
-const NOTES_SHOWN: usize = 1;
+const NOTES_SHOWN: u64 = 1;
 
 /// The findings of a record's files, unless its tables, which have them too, are `on_screen`. A record has no errors.
 pub fn print_of(record: &Record, on_screen: bool, output: &Output) {
@@ -34,7 +35,7 @@ pub fn print(findings: &[Finding], file: &Path, all: bool, output: &Output) {
 pub fn lines(findings: &[Finding], file: &Path, all: bool) -> (Vec<String>, Vec<String>) {
     let errors = findings.iter().filter(|finding| finding.severity == Severity::Error);
     let errors = errors.map(|finding| line(finding, file)).collect();
-    let (mut notes, mut shown): (Vec<String>, Vec<(&str, usize)>) = (Vec::new(), Vec::new());
+    let (mut notes, mut shown): (Vec<String>, Vec<(&str, u64)>) = (Vec::new(), Vec::new());
     for note in findings.iter().filter(|f| f.severity == Severity::Note) {
         let place = match shown.iter().position(|(known, _)| *known == note.kind) {
             Some(place) => place,
@@ -43,17 +44,19 @@ pub fn lines(findings: &[Finding], file: &Path, all: bool) -> (Vec<String>, Vec<
                 shown.len() - 1
             }
         };
-        shown[place].1 += 1;
-        if all || shown[place].1 <= NOTES_SHOWN {
+        if all || shown[place].1 < NOTES_SHOWN {
             notes.push(line(note, file));
         }
+        shown[place].1 += 1 + note.more;
     }
     for (kind, count) in shown.into_iter().filter(|(_, count)| !all && *count > NOTES_SHOWN) {
-        notes.push(format!(
-            "{}: note[{kind}]: {} more of these; `fgd validate --all` lists them",
-            file.display(),
-            count - NOTES_SHOWN
-        ));
+        // How much an encoder reads is not known to a command without one.
+        let lists = match kind == FindingKind::TooLong.name() {
+            true => "the record (`--format json`) lists them",
+            false => "`fgd validate --all` lists them",
+        };
+        let more = count - NOTES_SHOWN;
+        notes.push(format!("{}: note[{kind}]: {more} more of these; {lists}", file.display()));
     }
     (errors, notes)
 }

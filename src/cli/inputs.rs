@@ -69,13 +69,18 @@ pub fn named(arguments: &[String]) -> anyhow::Result<Vec<Named>> {
 /// `fgd caption` writes beside its captions are left out.
 ///
 /// # Errors
-/// A folder that cannot be read or holds no such file.
+/// A file that is not there; a folder that cannot be read or holds no such file.
 pub fn with_folders(arguments: &[String], besides: &Path) -> anyhow::Result<Vec<String>> {
     let besides = besides.canonicalize().ok();
     let mut all = Vec::new();
     for argument in arguments {
         let folder = Path::new(argument);
         if !folder.is_dir() {
+            let (_, file) = split_name(argument);
+            // What a folder holds may fail alone; a name that is given and not there is a slip.
+            if file != Path::new("-") && !file.exists() {
+                anyhow::bail!("{}: there is no such file; check the path", file.display());
+            }
             all.push(argument.clone());
             continue;
         }

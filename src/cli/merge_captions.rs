@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::exit::Exit;
-use super::output::Output;
+use super::output::{Output, written_as};
 use crate::jobs::caption;
 
 /// Arguments of `fgd merge-captions`.
@@ -19,6 +19,7 @@ pub struct Args {
 
 /// Runs `fgd merge-captions`.
 pub fn run(args: &Args, output: &Output) -> anyhow::Result<Exit> {
+    written_as(&args.output, "captions are", &["csv"])?;
     let merged = caption::merge(&args.files, &args.output)?;
     output.say(format!(
         "{} captions of {} images from {} shards",

@@ -73,7 +73,8 @@ struct Global {
     /// Write nothing to stderr but errors.
     #[arg(short, long, global = true, env = "FGD_QUIET", value_parser = FalseyValueParser::new())]
     quiet: bool,
-    /// Say more of what is done; twice for everything.
+    /// Say more of what is done: stages, inputs and times; twice for settings, hashes and downloads too. FGD_LOG instead takes
+    /// filters such as fgd=debug.
     #[arg(short, long, global = true, action = clap::ArgAction::Count, env = "FGD_VERBOSE")]
     verbose: u8,
     /// When to use colours.
@@ -189,7 +190,7 @@ pub fn run_from(program: Program, arguments: impl IntoIterator<Item = OsString>)
                 }
             }
             if code != Exit::Success {
-                output::complain(format!("error: {error:#}"));
+                output::complain(format!("error: {}", exit::told(&error)));
             }
             if let Some(line) = hints::of_other_images(&error, &arguments) {
                 output::complain(line);

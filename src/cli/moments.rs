@@ -9,9 +9,9 @@ use super::encoder::EncoderArgs;
 use super::exit::{Exit, usage};
 use super::files::CaptionArgs;
 use super::output::{Output, Sink};
-use crate::jobs::Session;
 use crate::jobs::moments::{self, Request, Sums};
 use crate::jobs::shard::Shard;
+use crate::jobs::{JobError, Session};
 
 /// Arguments of `fgd moments`.
 #[derive(Debug, clap::Args)]
@@ -63,7 +63,7 @@ pub fn run(args: Args, output: &Output, session: &mut Session) -> anyhow::Result
         encoding: args.encoder.encoding(),
     };
     let total = moments::run(&request, session)?;
-    let (n, d) = write(&total, sink)?;
+    let (n, d) = write(&total, &request.files, sink)?;
     output.say(format!("moments of {n} embeddings of {d} dimensions"));
     Ok(Exit::Success)
 }
@@ -72,15 +72,17 @@ pub fn run(args: Args, output: &Output, session: &mut Session) -> anyhow::Result
 pub fn merge(args: &MergeArgs, output: &Output) -> anyhow::Result<Exit> {
     let sink = Sink::open(Some(&args.output))?;
     let total = moments::merge(&args.files)?;
-    let (n, _) = write(&total, sink)?;
+    let (n, _) = write(&total, &args.files, sink)?;
     let exact = if matches!(total, Sums::Exact(_)) { ", summed exactly" } else { "" };
     output.say(format!("moments of {n} embeddings{exact}"));
     Ok(Exit::Success)
 }
 
-/// Writes the sums; how many embeddings of how many dimensions they are of.
-fn write(sums: &Sums, sink: Sink) -> anyhow::Result<(u64, usize)> {
-    let moments = sums.for_file()?;
+/// Writes the sums of the files; how many embeddings of how many dimensions they are of.
+fn write(sums: &Sums, files: &[PathBuf], sink: Sink) -> anyhow::Result<(u64, usize)> {
+    let names = || files.iter().map(|file| file.display().to_string()).collect::<Vec<_>>();
+    let moments = sums.for_file();
+    let moments = moments.map_err(|error| JobError::because(names().join(", "), error))?;
     let mut bytes = Cursor::new(Vec::new());
     arrays::write_moments(&mut bytes, &moments)?;
     sink.write(bytes.get_ref())?;

@@ -143,6 +143,7 @@ pub fn run(args: &Args, output: &Output, session: &Session) -> anyhow::Result<Ex
             Ok(Exit::Success)
         }
         Command::Import { suite, file } => {
+            exchange::format_to_import(file).map_err(|error| usage(error.to_string()))?;
             let workspace = open(suite)?;
             let rows = exchange::import(&mut workspace.history()?, file)?;
             output.say(format!("{rows} figures read from {}", file.display()));

@@ -14,6 +14,7 @@ use indicatif::{
     HumanBytes, HumanDuration, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle,
 };
 
+use super::exit::usage;
 use crate::jobs::{Bar, Progress};
 
 /// Off a terminal, how often a line says how far the work is.
@@ -110,6 +111,7 @@ impl Progress for Output {
     }
 
     fn begin(&self, what: &'static str, unit: &'static str, total: u64) -> Box<dyn Bar> {
+        tracing::info!("{what}: {total} {unit}");
         if self.draws_progress() {
             let bar = ProgressBar::with_draw_target(Some(total), ProgressDrawTarget::stderr());
             return Box::new(Drawn {
@@ -262,6 +264,24 @@ impl Bar for Lines {
     fn say(&self, line: &str) {
         self.output.say(line);
     }
+}
+
+/// Refuses a file of results whose extension says another format than they are written in.
+///
+/// # Errors
+/// An extension that is none of these; a file without one is taken as it is.
+pub fn written_as(path: &Path, what: &str, extensions: &[&str]) -> anyhow::Result<()> {
+    let is = |known: &&str| path.extension().is_some_and(|own| own.eq_ignore_ascii_case(known));
+    if path.extension().is_none() || extensions.iter().any(is) {
+        return Ok(());
+    }
+    let names: Vec<String> = extensions.iter().map(|known| format!("FILE.{known}")).collect();
+    Err(usage(format!(
+        "{}: {what} written as .{}; name the output {}",
+        path.display(),
+        extensions.join(" or ."),
+        names.join(" or ")
+    )))
 }
 
 /// Where the data goes: stdout, or a file that appears whole or not at all.

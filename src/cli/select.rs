@@ -10,7 +10,7 @@ use super::files::{CaptionArgs, FormatArgs, ReportArgs};
 use super::findings;
 use super::inputs::{ReferenceColumns, named};
 use super::metrics::MetricArgs;
-use super::output::{Output, Sink};
+use super::output::{Output, Sink, written_as};
 use crate::jobs::Session;
 use crate::jobs::select::{self, By, Choosing, Request};
 
@@ -44,7 +44,7 @@ pub struct Args {
     /// A second encoder, which had no part in the choice, to score it with.
     #[arg(long, value_name = "ID|DIR", env = "FGD_JUDGE")]
     judge: Option<String>,
-    /// Bootstrap replicates behind every interval of a difference.
+    /// Bootstrap replicates behind every interval of a difference, 100 at least.
     #[arg(long, value_name = "N", default_value_t = 1000, env = "FGD_REPLICATES")]
     replicates: usize,
     #[command(flatten)]
@@ -71,6 +71,7 @@ pub fn ensemble(args: Args, output: &Output, session: &mut Session) -> anyhow::R
 
 /// Runs `fgd select`.
 pub fn run(args: Args, output: &Output, session: &mut Session) -> anyhow::Result<Exit> {
+    written_as(&args.output, "captions are", &["csv"])?;
     args.report.prepare()?;
     let learns = args.systems.len() > 1 && args.references.is_some() && !args.unpaired;
     let by = args.by.unwrap_or(if learns { By::MbrWeighted } else { By::Mbr });

@@ -55,7 +55,7 @@ pub struct Args {
     /// Where captions, journals and records are kept: the same command goes on from there.
     #[arg(long, value_name = "DIR", default_value = "fgd-sweep.work", env = "FGD_WORK")]
     work: PathBuf,
-    /// Bootstrap replicates behind every interval of a difference.
+    /// Bootstrap replicates behind every interval of a difference, 100 at least.
     #[arg(long, value_name = "N", default_value_t = 1000, env = "FGD_REPLICATES")]
     replicates: usize,
     #[command(flatten)]

@@ -3,6 +3,8 @@
 use std::error::Error;
 use std::path::PathBuf;
 
+use fgd_encoder::{EmbedError, EncoderError};
+use fgd_metrics::MetricError;
 use fgd_record::Finding;
 
 /// Why a job failed.
@@ -41,7 +43,44 @@ impl JobError {
     }
 }
 
-/// Errors of the crates below: none of them is the caller's mistake by itself.
+/// A setting without a meaning, whichever crate finds it, is the caller's mistake.
+impl From<MetricError> for JobError {
+    fn from(error: MetricError) -> Self {
+        match error {
+            MetricError::InvalidSetting(message) => Self::Usage(message),
+            error => Self::Failed(Box::new(error)),
+        }
+    }
+}
+
+impl From<fgd_captioner::Error> for JobError {
+    fn from(error: fgd_captioner::Error) -> Self {
+        match error {
+            fgd_captioner::Error::Setting(message) => Self::Usage(message),
+            error => Self::Failed(Box::new(error)),
+        }
+    }
+}
+
+impl From<EncoderError> for JobError {
+    fn from(error: EncoderError) -> Self {
+        match error {
+            EncoderError::Option { .. } => Self::usage(error),
+            error => Self::Failed(Box::new(error)),
+        }
+    }
+}
+
+impl From<EmbedError> for JobError {
+    fn from(error: EmbedError) -> Self {
+        match error {
+            EmbedError::Encoder(error) => error.into(),
+            error => Self::Failed(Box::new(error)),
+        }
+    }
+}
+
+/// Other errors of the crates below: none of them is the caller's mistake by itself.
 macro_rules! failures {
     ($($error:ty),* $(,)?) => {
         $(impl From<$error> for JobError {
@@ -55,13 +94,9 @@ macro_rules! failures {
 failures!(
     std::io::Error,
     serde_json::Error,
-    fgd_captioner::Error,
     fgd_captions::ReadError,
     fgd_captions::TableError,
-    fgd_encoder::EncoderError,
     fgd_encoder::cache::CacheError,
-    fgd_encoder::EmbedError,
-    fgd_metrics::MetricError,
     fgd_store::arrays::ArrayError,
     fgd_store::digest::DigestError,
     fgd_store::file::FileError,

@@ -154,6 +154,14 @@ pub struct Origin {
 /// The record of a job that ends now.
 pub fn record(origin: Origin, results: Results) -> Record {
     let tool = tool();
+    for input in &origin.inputs {
+        tracing::info!("{} {}: {} rows of {}", input.role, input.name, input.rows, input.path);
+        tracing::debug!("{}: SHA-256 {}", input.path, input.sha256);
+    }
+    for (step, seconds) in &origin.timings {
+        tracing::info!("{step}: {seconds:.3} s");
+    }
+    origin.settings.iter().for_each(|(name, value)| tracing::debug!("{name} = {value}"));
     Record {
         schema_version: SCHEMA_VERSION,
         created: now(),

@@ -46,6 +46,8 @@ pub struct Executor<'a> {
     pub night: &'a NightFolder,
     /// Held while steps run.
     pub lock: &'a mut Lock,
+    /// What the night has copied, each with the file it is of: that one is what messages name.
+    pub copies: Vec<[PathBuf; 2]>,
     /// When the night ends.
     pub deadline: Option<Instant>,
     /// What was run so far.
@@ -144,6 +146,9 @@ impl Executor<'_> {
                 Ok(StepResult::Done(()))
             }
             Termination::Failed(why) => {
+                let why = self.copies.iter().fold(why, |why, [copy, original]| {
+                    why.replace(&copy.display().to_string(), &original.display().to_string())
+                });
                 let message = Some(why.clone());
                 self.note(&step.name, StepOutcome::Failed, seconds, message, None);
                 Ok(StepResult::Failed(why))

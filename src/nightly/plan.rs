@@ -10,7 +10,7 @@ use super::Workspace;
 use super::suite::{Benchmark, DataSet, Suite, System};
 use crate::jobs::options::{Encoding, Measuring, Named, References};
 use crate::jobs::request::Request;
-use crate::jobs::{caption, compare, leaderboard, score, train};
+use crate::jobs::{bench, caption, compare, leaderboard, score, train};
 use crate::settings::Settings;
 
 /// A step: one process that does a job.
@@ -312,6 +312,21 @@ impl<'a> Planner<'a> {
         }
         let model = hub::resolve(name, kind, self.hub).map_err(|error| error.to_string())?;
         self.sha256(&model.dir, hashes)
+    }
+
+    /// Whether the models of a benchmark are to be had.
+    pub fn check_models(&self, benchmark: &Benchmark, hashes: &mut HashMemo) -> Result<(), String> {
+        let encoder = match benchmark.request() {
+            bench::Request::Captioner(request) => {
+                self.captioner(&request.checkpoint, hashes)?;
+                let adapter = request.adapter.as_ref();
+                let adapter = adapter.map(|adapter| self.model(adapter, Kind::Adapter, hashes));
+                return adapter.transpose().map(|_| ());
+            }
+            bench::Request::Encoder(request) => request.encoding.encoder,
+            bench::Request::Score(request) => request.score.encoding.encoder,
+        };
+        self.model(&encoder, Kind::Encoder, hashes).map(|_| ())
     }
 
     /// A checkpoint; an adapter given as one brings its base, which `fgd caption` finds.

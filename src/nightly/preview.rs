@@ -47,7 +47,13 @@ pub fn preview(workspace: &Workspace, settings: &Settings) -> Vec<Prospect> {
             all.push(runs(format!("leaderboard {}", data.name)));
         }
     }
-    all.extend(suite.benchmarks.iter().map(|benchmark| runs(format!("bench {}", benchmark.name))));
+    for benchmark in &suite.benchmarks {
+        let step = format!("bench {}", benchmark.name);
+        all.push(match planner.check_models(benchmark, &mut hashes) {
+            Ok(()) => runs(step),
+            Err(why) => without_model(step, &why, settings),
+        });
+    }
     all
 }
 
@@ -55,6 +61,16 @@ pub fn preview(workspace: &Workspace, settings: &Settings) -> Vec<Prospect> {
 pub fn unfinished(workspace: &Workspace) -> Option<NightFolder> {
     let last = NightFolder::all(&workspace.state).pop()?;
     (!last.is_finished() && last.is_resumable(&provenance::now())).then_some(last)
+}
+
+/// A step whose model is not here.
+fn without_model(step: String, why: &str, settings: &Settings) -> Prospect {
+    let fails = settings.hub.offline;
+    let outlook = match fails {
+        true => format!("would fail: {why}"),
+        false => "would download a model that is not here yet, and run".to_owned(),
+    };
+    Prospect { step, outlook, fails }
 }
 
 fn of_system(
@@ -75,13 +91,10 @@ fn of_system(
     }
     let inputs = match planner.inputs(system, hashes) {
         Ok(inputs) => inputs,
-        Err(why) if settings.hub.offline => {
-            return vec![prospect("score", format!("would fail: {why}"), true)];
-        }
-        Err(_) => {
-            let first = if system.checkpoint.is_some() { "caption" } else { "score" };
-            let outlook = "would download a model that is not here yet, and run";
-            return vec![prospect(first, outlook.into(), false)];
+        Err(why) => {
+            let downloads = system.checkpoint.is_some() && !settings.hub.offline;
+            let first = if downloads { "caption" } else { "score" };
+            return vec![without_model(format!("{first} {name}"), &why, settings)];
         }
     };
     let mut found = Vec::new();

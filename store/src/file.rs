@@ -193,7 +193,7 @@ fn temporary_in(folder: &Path, kept: Option<std::fs::Permissions>) -> io::Result
         builder.permissions(kept.clone().unwrap_or_else(new));
     }
     loop {
-        let temporary = builder.tempfile_in(folder)?;
+        let temporary = builder.tempfile_in(folder).map_err(unplaced)?;
         if !is_ours(temporary.as_file(), temporary.path()) {
             continue;
         }
@@ -201,6 +201,15 @@ fn temporary_in(folder: &Path, kept: Option<std::fs::Permissions>) -> io::Result
             temporary.as_file().set_permissions(kept)?;
         }
         return Ok(temporary);
+    }
+}
+
+/// What the system said, without the name of the temporary file, which nobody knows.
+pub(super) fn unplaced(error: io::Error) -> io::Error {
+    let said = error.to_string();
+    match said.split_once(" at path ") {
+        Some((said, _)) => io::Error::new(error.kind(), said),
+        None => error,
     }
 }
 

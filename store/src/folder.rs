@@ -55,7 +55,7 @@ impl Together {
         file::sweep(folder);
         loop {
             let stage = tempfile::Builder::new().prefix(file::PREFIX).tempdir_in(folder);
-            let stage = stage.map_err(&failed)?;
+            let stage = stage.map_err(file::unplaced).map_err(&failed)?;
             let lock = File::open(stage.path()).map_err(&failed)?;
             if file::is_ours(&lock, stage.path()) {
                 return Ok(Self { folder: folder.into(), stage, _lock: lock, names: Vec::new() });

@@ -46,6 +46,8 @@ fn the_numbers_are_those_of_a_score() {
         "/decomposition/covariance",
         "/decomposition/misalignment",
         "/mean_cosine/value",
+        "/mean_cosine/se",
+        "/mean_cosine/ci95/0",
         "/slices/0/parts/1/results/fgd_paired/value",
         "/slices/0/parts/1/results/fgd_paired/se",
         "/slices/0/parts/0/results/fgd_set/value",

@@ -141,6 +141,9 @@ impl GenerationConfig {
                 self.min_new_tokens, self.max_new_tokens
             ));
         }
+        if self.num_beams == 0 || self.num_beams > 64 {
+            return refuse(format!("num_beams is {}; it must be 1 to 64", self.num_beams));
+        }
         let most = match (&self.sampling, self.num_beams) {
             (Some(_), _) => MOST_SAMPLES,
             (None, beams) => beams,
@@ -151,9 +154,6 @@ impl GenerationConfig {
                  {MOST_SAMPLES}; give a temperature) or are its best beams (at most num_beams)",
                 self.num_return_sequences
             ));
-        }
-        if self.num_beams == 0 || self.num_beams > 64 {
-            return refuse(format!("num_beams is {}; it must be 1 to 64", self.num_beams));
         }
         if !self.length_penalty.is_finite() {
             return refuse(format!("length_penalty is {}; it must be finite", self.length_penalty));

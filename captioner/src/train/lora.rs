@@ -117,7 +117,11 @@ impl Lora {
                 factors.ok_or_else(|| refuse(format!("{name}: is a weight of its own")))?;
             let place = [2 * at, 2 * at + 1];
             if a.len() != self.values[place[0]].len() || b.len() != self.values[place[1]].len() {
-                return Err(refuse(format!("{name}: has another rank than {}", self.rank)));
+                let rank = a.len() * self.rank / self.values[place[0]].len().max(1);
+                return Err(refuse(format!(
+                    "{name}: has another rank than {}; give --rank {rank}, that of the adapter",
+                    self.rank
+                )));
             }
             if (scale - f64::from(self.scale)).abs() > 1e-6 * scale.abs() {
                 let own = self.scale;

@@ -82,7 +82,7 @@ impl Factor {
         let trace: f64 = eigen.values.iter().map(|&v| v.max(0.0)).sum();
         if clipped > MAX_CLIPPED * trace + rounding {
             return Err(MetricError::NotACovariance(format!(
-                "its negative eigenvalues sum to −{clipped:.3e} beside a trace of {trace:.3e}"
+                "its negative eigenvalues sum to −{clipped:.3e} beside positive ones of {trace:.3e}"
             )));
         }
         let roots: Array1<f64> = eigen.values.mapv(|v| v.max(0.0).sqrt());

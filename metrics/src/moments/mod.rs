@@ -59,7 +59,7 @@ impl Moments {
     /// (1 in the `.npz` files of pytorch-fid).
     ///
     /// # Errors
-    /// Shapes that differ, a value that is not finite, a matrix that is not symmetric, or `n ≤ ddof`.
+    /// Shapes that differ, a value that is not finite, a matrix that is not symmetric or has a negative variance, or `n ≤ ddof`.
     pub fn from_mean_covariance(
         n: u64,
         mean: Array1<f64>,
@@ -83,6 +83,15 @@ impl Moments {
         if asymmetry > 1e-6 * scale {
             return Err(MetricError::NotACovariance(format!(
                 "it differs from its transpose by {asymmetry:.3e}"
+            )));
+        }
+        // A negative eigenvalue beyond rounding is found when a distance needs the factor; a negative variance shows here.
+        let negative = covariance.diag().iter().position(|variance| *variance < -1e-6 * scale);
+        if let Some(at) = negative {
+            return Err(MetricError::NotACovariance(format!(
+                "the variance of dimension {} is {:.3e}",
+                at + 1,
+                covariance[[at, at]]
             )));
         }
         let comoment = (&covariance + &covariance.t()) * (0.5 * degrees);

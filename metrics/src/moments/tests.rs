@@ -80,6 +80,7 @@ fn a_matrix_that_is_no_covariance_is_refused() {
     let from = |sigma: Array2<f64>| Moments::from_mean_covariance(9, Array1::zeros(2), sigma, 1);
     assert!(from(arr2(&[[1.0, 0.5], [0.5, 1.0]])).is_ok());
     assert!(matches!(from(arr2(&[[1.0, 0.5], [0.4, 1.0]])), Err(MetricError::NotACovariance(_))));
+    assert!(matches!(from(arr2(&[[1.0, 0.0], [0.0, -1.0]])), Err(MetricError::NotACovariance(_))));
     assert!(from(arr2(&[[1.0, f64::NAN], [0.5, 1.0]])).is_err());
     assert!(from(Array2::eye(3)).is_err());
 }

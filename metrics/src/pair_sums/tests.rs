@@ -78,7 +78,8 @@ fn the_numbers_are_those_of_the_rows() {
     let paired = crate::paired::fgd_paired(&sample.pairs().unwrap()).unwrap();
     let near = |a: f64, b: f64| assert!((a - b).abs() < 1e-11, "{a} {b}");
     near(found.paired, paired.value);
-    near(found.mean_cosine, paired.mean_cosine);
+    near(found.mean_cosine.value, paired.mean_cosine);
+    near(found.mean_cosine.se, Estimate::of_mean(&paired.cosines).unwrap().se);
     near(found.estimate.se, paired.estimate.unwrap().se);
     near(found.set.distance.value, plain.distance.value);
     let (parts, plain_parts) = (found.set.decomposition, plain.decomposition.unwrap());

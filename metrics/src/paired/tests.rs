@@ -18,6 +18,7 @@ fn references_of_an_image_are_averaged_first() {
     assert!((estimate.se - 0.5).abs() < 1e-15);
     assert_eq!(estimate.ci95[0], 0.0, "a distance is not negative");
     assert!((paired.mean_cosine - 0.75).abs() < 1e-15);
+    assert_eq!(paired.cosines, [0.5, 1.0]);
 }
 
 #[test]

@@ -66,6 +66,7 @@ pub fn leaderboard() -> Record {
                     },
                     Finding {
                         severity: Severity::Error,
+                        more: 3,
                         ..finding("empty-caption", Some(9), "000007.jpg", "the caption is empty")
                     },
                 ],

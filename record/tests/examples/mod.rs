@@ -244,6 +244,7 @@ fn finding(kind: &str, row: Option<u64>, id: &str, message: &str) -> Finding {
         row,
         id: Some(id.into()),
         message: message.into(),
+        more: 0,
     }
 }
 

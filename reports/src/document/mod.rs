@@ -17,7 +17,7 @@ pub(crate) use fgd_store::terminal::visible;
 use serde::Serialize;
 
 pub use figure::{Axis, Figure, Interval, Plot, Series};
-pub use table::{Cell, Column, Table};
+pub use table::{Cell, Column, Remark, Table};
 pub use tidy::{Tidy, Value};
 
 pub(crate) use tidy::plain;

@@ -14,7 +14,7 @@ pub const MISSING: &str = "–";
 /// Decimals without a standard error to go by.
 const DEFAULT_DECIMALS: usize = 4;
 /// Distances are of the order of one: what is smaller than this is the rounding of f64, of which a jackknife makes some more.
-const ROUNDING: f64 = 1e-10;
+pub const ROUNDING: f64 = 1e-10;
 /// More decimals than this nobody reads; smaller numbers are shown in scientific notation.
 const MOST_DECIMALS: usize = 7;
 

@@ -18,10 +18,19 @@ pub struct Table {
     pub columns: Vec<Column>,
     /// Its rows, each with as many cells as there are columns.
     pub rows: Vec<Vec<Cell>>,
-    /// A remark below.
-    pub remark: Option<String>,
+    /// What is to be known of it, below.
+    pub remarks: Vec<Remark>,
     /// Whether the order of the rows means nothing, so that a reader may change it.
     pub sortable: bool,
+}
+
+/// A sentence below a table.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Remark {
+    /// The column that it explains; `None` where it is on the whole table.
+    pub column: Option<String>,
+    /// The sentence.
+    pub text: String,
 }
 
 /// A column of a table.
@@ -71,6 +80,14 @@ impl Table {
         };
         Columns { things, table }
     }
+
+    /// The remarks on the table and on those of its columns that are `shown`.
+    pub fn remark(&self, shown: impl Fn(&Column) -> bool) -> Option<String> {
+        let is_shown = |name: &str| self.columns.iter().any(|c| c.name == name && shown(c));
+        let remarks = self.remarks.iter().filter(|r| r.column.as_deref().is_none_or(is_shown));
+        let texts: Vec<&str> = remarks.map(|remark| remark.text.as_str()).collect();
+        (!texts.is_empty()).then(|| texts.join(" "))
+    }
 }
 
 impl<T: Copy> Columns<T> {
@@ -107,7 +124,15 @@ impl<T: Copy> Columns<T> {
 
     /// A remark below; none where the text is empty.
     pub(crate) fn remark(mut self, text: impl AsRef<str>) -> Self {
-        self.table.remark = Some(visible(text.as_ref())).filter(|text| !text.is_empty());
+        let remark = Remark { column: None, text: visible(text.as_ref()) };
+        self.table.remarks.extend(Some(remark).filter(|remark| !remark.text.is_empty()));
+        self
+    }
+
+    /// A remark that explains a column, and is left out where the column is.
+    pub(crate) fn explain(mut self, column: &str, text: impl AsRef<str>) -> Self {
+        let text = visible(text.as_ref());
+        self.table.remarks.push(Remark { column: Some(visible(column)), text });
         self
     }
 

@@ -51,8 +51,8 @@ fn push_table(out: &mut String, table: &Table) {
         });
         out.push_str(&line(cells.collect()));
     }
-    if let Some(remark) = &table.remark {
-        out.push_str(&format!("\n{}\n", escaped(remark)));
+    if let Some(remark) = table.remark(|_| true) {
+        out.push_str(&format!("\n{}\n", escaped(&remark)));
     }
 }
 

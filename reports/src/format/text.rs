@@ -95,13 +95,26 @@ fn push_table(out: &mut String, table: &Table, style: &Style) {
         push_paragraph(out, &table.title, "", Tone::Strong, style);
     }
     let aligned = aligned(table);
-    match layout(table, &aligned, style.width) {
-        Some(widths) => push_grid(out, table, &aligned, &widths, style),
+    let widths = layout(table, &aligned, style.width);
+    match &widths {
+        Some(widths) => push_grid(out, table, &aligned, widths, style),
         None => push_stacked(out, table, style),
     }
-    if let Some(remark) = &table.remark {
-        push_paragraph(out, remark, "", Tone::Dim, style);
+    let left_out: Vec<&str> = (table.columns.iter().enumerate())
+        .filter(|(at, column)| widths.as_ref().map_or(column.optional, |widths| widths[*at] == 0))
+        .map(|(_, column)| column.name.as_str())
+        .collect();
+    if let Some(remark) = table.remark(|column| !left_out.contains(&column.name.as_str())) {
+        push_paragraph(out, &remark, "", Tone::Dim, style);
     }
+    let (columns, them) = match left_out.len() {
+        0 => return,
+        1 => ("1 column".to_owned(), "it"),
+        n => (format!("{n} columns"), "them"),
+    };
+    let names = left_out.join(", ");
+    let text = format!("{columns} left out: {names}; `--format md` has {them}.");
+    push_paragraph(out, &text, "", Tone::Dim, style);
 }
 
 /// The texts of all cells, numbers padded so that their decimal points stand below each other.

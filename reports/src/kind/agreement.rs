@@ -56,8 +56,10 @@ fn table(results: &AgreementResults) -> Table {
             None => MISSING.into(),
         })
         .number("p (Holm)", |metric| Cell::new(p_value(metric.p_holm), metric.p_holm))
+        .remark("Kendall's τ between what a metric says of a caption (turned so that higher is better) and what people said.")
+        .explain("accuracy", "accuracy: pairs of captions of one image in the order of people.")
         .remark(format!(
-            "Kendall's τ between what a metric says of a caption (turned so that higher is better) and what people said; accuracy: pairs of captions of one image in the order of people. Intervals and tests resample images. behind: τ-c of {first} less that of the metric. People judged captions, not sets: this says nothing of fgd_set."
+            "Intervals and tests resample images. behind: τ-c of {first} less that of the metric. People judged captions, not sets: this says nothing of fgd_set."
         ))
         .into()
 }

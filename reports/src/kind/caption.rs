@@ -130,9 +130,12 @@ pub fn speeds<'a>(systems: impl Iterator<Item = (&'a str, &'a CaptionResults)>) 
         .number("GiB", |(_, r)| gibibytes(r.peak_memory_bytes))
         .optional()
         .remark(
-            "ms: milliseconds per caption. cached: images whose vision part came from the features cache, which makes \
-             them cheaper; compare speeds where these counts agree. A rate is missing where every caption was taken \
-             over from an earlier run.",
+            "ms: milliseconds per caption. A rate is missing where every caption was taken over from an earlier run.",
+        )
+        .explain(
+            "cached",
+            "cached: images whose vision part came from the features cache, which makes them cheaper; compare speeds \
+             where these counts agree.",
         )
         .sortable()
         .into()

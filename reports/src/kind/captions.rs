@@ -55,7 +55,8 @@ pub fn findings(findings: &[Finding]) -> Table {
         Severity::Error => Tone::Bad,
         Severity::Note => Tone::Plain,
     };
-    Table::of("Notes on the files", kinds.iter().map(|(_, all)| (all[0], all.len() as u64)))
+    let times = |all: &[&Finding]| all.iter().map(|finding| 1 + finding.more).sum::<u64>();
+    Table::of("Notes on the files", kinds.iter().map(|(_, all)| (all[0], times(all))))
         .text("finding", |(first, _)| Cell::from(&first.kind).tone(tone(first)))
         .number("times", |(_, times)| Cell::count(times))
         .text("file", |(first, _)| &first.input)

@@ -90,7 +90,7 @@ pub(super) fn systems(results: &CompareResults) -> Table {
     for part in &set::PARTS {
         table = table.number(part.name, |s| part.cell(&s.scores)).optional();
     }
-    table = table.number("mean_cosine", |s| Cell::with_interval(&s.scores.mean_cosine));
+    table = table.number("mean_cosine", |s| Cell::with_interval(&s.scores.mean_cosine)).optional();
     for (name, labels) in &further {
         let cell = |scores: &ScoreResults| match scores.metrics.get(*name) {
             Some(metric) => Cell::with_interval(&metric.measure),

@@ -33,15 +33,9 @@ pub fn table(document: &mut Document, differences: &[Difference]) {
     tests.dedup();
     let tests = match tests.is_empty() {
         true => String::new(),
-        false => format!(" Tests: {}.", tests.join("; ")),
+        false => format!("Tests: {}.", tests.join("; ")),
     };
     let exchanged = differences.iter().any(|d| d.exchange_p_value.is_some());
-    let exchange = match exchanged {
-        true => {
-            "p (exchange): that the captions are interchangeable, which systems that are equally far in different directions are not. "
-        }
-        false => "",
-    };
     let table = Table::of("Differences", differences)
         .text("metric", |d| &d.metric)
         .text("system", |d| Cell::subject(&d.system))
@@ -63,9 +57,17 @@ pub fn table(document: &mut Document, differences: &[Difference]) {
         .optional()
         .number("N needed", |d| Cell::count(d.n_needed))
         .optional()
-        .remark(format!(
-            "difference: system minus versus. {exchange}detectable: the smallest true difference that this many images show with 80% power; N needed: images that would show the estimated one.{tests}"
-        ))
+        .explain("difference", "difference: system minus versus.")
+        .explain(
+            "p (exchange)",
+            "p (exchange): that the captions are interchangeable, which systems that are equally far in different directions are not.",
+        )
+        .explain(
+            "detectable",
+            "detectable: the smallest true difference that this many images show with 80% power.",
+        )
+        .explain("N needed", "N needed: images that would show the estimated difference.")
+        .remark(tests)
         .sortable();
     document.table(table);
     notices(document, differences);

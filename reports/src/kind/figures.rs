@@ -2,7 +2,7 @@
 
 use fgd_record::{Difference, Measure, ScoreResults, Slice, Standing};
 
-use crate::document::number::{percent, signed, value};
+use crate::document::number::{ROUNDING, percent, signed, value};
 use crate::document::{Axis, Figure, Interval, Plot, Series, grouped, visible};
 
 /// A picture shows at most this many rows; the table beside it has all.
@@ -158,7 +158,7 @@ pub fn parts(systems: &[(String, &ScoreResults)]) -> Option<Figure> {
         [] => return None,
         [(_, parts)] => {
             let sum: f64 = parts.iter().sum();
-            if sum <= 0.0 {
+            if sum <= ROUNDING {
                 return None;
             }
             let [mean, covariance, misalignment] = parts.map(|part| percent(part / sum));
@@ -170,7 +170,7 @@ pub fn parts(systems: &[(String, &ScoreResults)]) -> Option<Figure> {
         _ => "Mean shift, covariance and misalignment add up to fgd_paired.".to_string(),
     };
     rows.truncate(MOST_ROWS);
-    let names = super::set::PARTS.map(|part| part.name.to_string());
+    let names = ["mean shift", "covariance", "misalignment"].map(str::to_owned);
     let title = "What fgd_paired is made of";
     Some(Figure::new(title, caption, Plot::Parts { names, rows }))
 }

@@ -171,7 +171,8 @@ fn standings(results: &LeaderboardResults) -> Table {
             let cosine = |s: &Standing| Cell::measure(&s.scores.mean_cosine);
             table.number("mean_cosine", cosine).optional()
         })
-        .remark("fgd_paired and fgd_set: lower is better, fgd_set with its bias removed; ± is half of the 95% interval. range: the ranks that the differences leave open, none where there is no test; systems that share ranks are not separable.")
+        .remark("fgd_paired and fgd_set: lower is better, fgd_set with its bias removed; ± is half of the 95% interval.")
+        .explain("range", "range: the ranks that the differences leave open, none where there is no test; systems that share ranks are not separable.")
         .sortable()
         .into()
 }

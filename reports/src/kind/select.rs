@@ -126,7 +126,8 @@ fn sources(results: &SelectResults) -> Table {
         })
         .number("images", |source| Cell::count(source.images))
         .number("captions", |source| Cell::count(source.captions))
-        .remark("Of captions that are the same text the first file's is counted. weight: how much a file is listened to, learned from the references; each image was chosen for with weights that had not seen its references.")
+        .remark("Of captions that are the same text the first file's is counted.")
+        .explain("weight", "weight: how much a file is listened to, learned from the references; each image was chosen for with weights that had not seen its references.")
         .sortable()
         .into()
 }

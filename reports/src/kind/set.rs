@@ -13,11 +13,11 @@ pub struct Part {
     of: fn(&Decomposition) -> f64,
 }
 
-/// The parts of `fgd_paired`.
+/// The parts of `fgd_paired`, as columns: the largest as a rule comes first, for narrow terminals leave out the last.
 pub const PARTS: [Part; 3] = [
+    Part::new("misalignment", |parts| parts.misalignment),
     Part::new("mean shift", |parts| parts.mean_shift),
     Part::new("covariance", |parts| parts.covariance),
-    Part::new("misalignment", |parts| parts.misalignment),
 ];
 
 impl Part {

@@ -3,7 +3,7 @@
 use fgd_record::{Mark, Measure, Pairing, Record, ScoreResults, Slice};
 
 use super::{captions, figures, provenance, set, spread, verdict};
-use crate::document::number::{MISSING, counted, interval};
+use crate::document::number::{MISSING, ROUNDING, counted, interval};
 use crate::document::{Cell, Document, Table, Tone, grouped, visible};
 
 /// The page of one of several systems.
@@ -95,7 +95,8 @@ fn scores(results: &ScoreResults) -> Table {
         let names = ["  mean shift", "  covariance", "  misalignment"];
         for ((name, part), meaning) in names.into_iter().zip(values).zip(meanings) {
             rows.push(ScoreRow {
-                share: (sum > 0.0).then(|| part / sum),
+                // What rounding leaves of no distance has no parts.
+                share: (sum > ROUNDING).then(|| part / sum),
                 ..row(name, &number(Some(part), paired.se), meaning, Tone::Plain)
             });
         }

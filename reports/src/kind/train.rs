@@ -4,7 +4,9 @@ use fgd_record::{Record, TrainResults, TrainValidation};
 
 use super::numbers::{Number, Numbers};
 use super::{IndexEntry, Kind, Listing, provenance, verdict};
-use crate::document::number::{MISSING, bytes, count, counted, duration, interval, p_value, value};
+use crate::document::number::{
+    MISSING, bytes, count, counted, duration, interval, p_value, significant, value,
+};
 use crate::document::{
     Axis, Cell, Document, Figure, Interval, Plot, Series, Table, Tidy, Tone, plain,
 };
@@ -34,14 +36,22 @@ impl Kind for TrainResults {
             );
             document.notice(Tone::Warning, text);
         }
-        document.table(figures(self));
+        let is_drawn =
+            record.settings.get("objective").is_some_and(|objective| objective == "scst");
+        let loss = match is_drawn {
+            true => {
+                "of drawn captions, each weighed by its advantage: no cross-entropy, and near 0"
+            }
+            false => "per token, natural logarithm",
+        };
+        document.table(figures(self, loss));
         document.table(validations(self));
         document.table(examples(self));
         if let Some(reason) = &self.tokens_per_second.reason {
             let text = format!("{MISSING} tokens/s, s per step: {reason}");
             document.notice(Tone::Plain, text);
         }
-        document.figures(curves(self));
+        document.figures(curves(self, is_drawn));
         document.signed(record, provenance::tables(record, None))
     }
 
@@ -96,7 +106,7 @@ fn best(results: &TrainResults) -> Option<&TrainValidation> {
     results.validation.iter().find(|point| Some(point.step) == results.best_step)
 }
 
-fn figures(results: &TrainResults) -> Table {
+fn figures(results: &TrainResults, of_loss: &str) -> Table {
     let mut rows: Vec<(&str, Cell, String)> = Vec::new();
     let mut row = |what, number: Cell, meaning: &str| rows.push((what, number, meaning.into()));
     row("steps", Cell::count(results.steps).strong(), "");
@@ -108,7 +118,7 @@ fn figures(results: &TrainResults) -> Table {
         );
     }
     if let Some(first) = results.curve.first() {
-        row("loss at the beginning", Cell::significant(first.loss), "per token, natural logarithm");
+        row("loss at the beginning", Cell::significant(first.loss), of_loss);
     }
     if let Some(last) = results.curve.last() {
         row("loss at the end", Cell::significant(last.loss).strong(), "");
@@ -127,7 +137,7 @@ fn figures(results: &TrainResults) -> Table {
         }
     }
     row("tokens/s", Cell::significant(results.tokens_per_second.value).strong(), "label tokens");
-    let meaning = format!("{} GFLOP each, estimated", count(results.step_gflop.round() as u64));
+    let meaning = format!("{} GFLOP each, estimated", significant(results.step_gflop));
     row("s per step", Cell::significant(results.seconds_per_step.value), &meaning);
     row("seconds", Cell::significant(results.seconds), &duration(results.seconds));
     row("seconds to load", Cell::significant(results.load_seconds), "");
@@ -157,7 +167,11 @@ fn validations(results: &TrainResults) -> Table {
         .optional()
         .text("95% interval", |point| point.fgd_paired.as_ref().map_or_else(String::new, interval))
         .optional()
-        .number("fgd_set", |point| Cell::significant(point.fgd_set))
+        .number("fgd_set", |point| match point.fgd_set {
+            // A validation keeps it as it is defined, with its bias.
+            Some(raw) => Cell::new(format!("{} raw", significant(raw)), Some(raw)),
+            None => MISSING.into(),
+        })
         .optional()
         .number("CIDEr-D", |point| Cell::significant(point.cider_d))
         .optional()
@@ -179,7 +193,7 @@ fn examples(results: &TrainResults) -> Table {
         .into()
 }
 
-fn curves(results: &TrainResults) -> Vec<Figure> {
+fn curves(results: &TrainResults, is_drawn: bool) -> Vec<Figure> {
     let points = |of: fn(&fgd_record::TrainPoint) -> f64| -> Vec<(f64, f64)> {
         results.curve.iter().map(|point| (point.step as f64, of(point))).collect()
     };
@@ -206,7 +220,17 @@ fn curves(results: &TrainResults) -> Vec<Figure> {
         Figure::new("fgd_paired", caption, Plot::Intervals { rows: judged, with_zero: false, axis })
     });
     let mut figures = vec![
-        figure("Loss", "Cross-entropy per token over the steps; lower is better.", loss, "loss"),
+        figure(
+            "Loss",
+            match is_drawn {
+                true => {
+                    "Loss of the drawn captions over the steps, weighed by their advantages; near 0."
+                }
+                false => "Cross-entropy per token over the steps; lower is better.",
+            },
+            loss,
+            "loss",
+        ),
         figure(
             "Gradient norm",
             "Norm of the gradient before clipping; one that grows means a rate that is too high.",

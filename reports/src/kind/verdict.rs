@@ -106,8 +106,14 @@ pub fn leaderboard(document: &mut Document, results: &LeaderboardResults) {
     };
     let open: Vec<&Standing> =
         others.iter().filter(|s| s.rank_range.is_some_and(|[best, _]| best == 1)).collect();
+    let distance = |standing: &Standing| match results.ranked_by.as_str() {
+        "fgd_set" => standing.scores.fgd_set.without_bias().value,
+        _ => standing.scores.fgd_paired.value,
+    };
+    let level = others.iter().take_while(|other| distance(other) == distance(first)).count();
     let rest = match open.as_slice() {
         [] if others.is_empty() => String::new(),
+        [] if level > 0 => format!(", as does {}", others[0].name),
         [] if first.rank_range.is_none() => ", by a difference that has no test".into(),
         [] => ", separably ahead of all others".into(),
         [only] => format!(", not separable from {}", only.name),

@@ -35,7 +35,7 @@ pub fn view(table: &Table, id: &str) -> Value {
         columns => table.columns,
         rows => draw(rows),
         folded => draw(folded),
-        remark => table.remark,
+        remark => table.remark(|_| true),
         sortable => table.sortable,
         stacked => is_stacked(table),
     }

@@ -87,7 +87,7 @@ pub fn caption_all(
     references: &CaptionFile,
     images: &Images,
     session: &mut Session,
-) -> Result<(Vec<(PathBuf, CaptionRun)>, Finding), JobError> {
+) -> Result<(Vec<(PathBuf, CaptionRun)>, Option<Finding>), JobError> {
     let device = &request.encoding.device;
     let mut captioning = request.captioning.clone();
     let options = captioning.check(device)?;

@@ -11,7 +11,7 @@ use crate::jobs::caption::Checkpoint;
 /// Longest captions to tell of beside the one that is asked for, in tokens.
 const OTHERS: [usize; 3] = [30, 40, 60];
 
-/// A note on the references in tokens of the checkpoint, the end token included.
+/// A note on the references in tokens of the checkpoint, the end token included; none where all of them fit.
 ///
 /// # Errors
 /// A checkpoint without a tokenizer.
@@ -19,7 +19,7 @@ pub fn note(
     checkpoint: &Checkpoint,
     references: &CaptionFile,
     max_new_tokens: usize,
-) -> Result<Finding, JobError> {
+) -> Result<Option<Finding>, JobError> {
     let dir = &checkpoint.base.dir;
     let tokenizer = PromptTokenizer::read(dir, Config::read(dir)?.image_token_index)?;
     let texts = references.captions.iter().map(|caption| tokenizer.encode(&caption.text));
@@ -29,9 +29,12 @@ pub fn note(
         let longer = lengths.iter().filter(|length| **length > most).count();
         format!("{:.1}%", 100.0 * longer as f64 / lengths.len().max(1) as f64)
     };
+    if lengths.iter().all(|length| *length <= max_new_tokens) {
+        return Ok(None);
+    }
     let others = OTHERS.into_iter().filter(|most| *most != max_new_tokens);
     let others: Vec<String> = others.map(|most| format!("{} {most}", share(most))).collect();
-    Ok(Finding {
+    Ok(Some(Finding {
         severity: Severity::Note,
         kind: "reference-length".into(),
         input: "references".into(),
@@ -42,5 +45,6 @@ pub fn note(
             share(max_new_tokens),
             others.join(", ")
         ),
-    })
+        more: 0,
+    }))
 }

@@ -102,7 +102,7 @@ impl Inputs {
             (Some(_), Some(images), Some(System::Captions(references))) => {
                 let (captioned, note) =
                     checkpoints::caption_all(request, &checkpoints, references, images, session)?;
-                notes.push(note);
+                notes.extend(note);
                 captioned
             }
             (Some((system, _)), _, _) => {

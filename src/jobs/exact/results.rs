@@ -50,7 +50,8 @@ fn of(n: u64) -> ScoreResults {
 
 fn numbers(sums: &PairSums, share: f64) -> Result<ScoreResults, MetricError> {
     let PairScore { n, paired, estimate, mean_cosine, set } = sums.score()?;
-    let estimate = estimate.with_error((1.0 - share).sqrt()).cut_at_0();
+    let left = (1.0 - share).sqrt();
+    let (estimate, cosine) = (estimate.with_error(left).cut_at_0(), mean_cosine.with_error(left));
     let inference = set.inference.map(|found| match share {
         0.0 => found,
         share => found.of_finite_population(share),
@@ -64,7 +65,7 @@ fn numbers(sums: &PairSums, share: f64) -> Result<ScoreResults, MetricError> {
         fgd_paired: Measure::estimated(paired, estimate.se, estimate.ci95),
         fgd_set,
         decomposition: Some(decomposed(set.decomposition)),
-        mean_cosine: Measure::exact(mean_cosine),
+        mean_cosine: Measure::estimated(cosine.value, cosine.se, cosine.ci95),
         ..of(n)
     })
 }

@@ -15,7 +15,7 @@ use crate::jobs::scoring::system::System;
 use crate::jobs::scoring::{ImageScores, ScoreError, Scorer};
 use crate::jobs::{JobError, Session};
 
-/// Findings of a submission that the record keeps; the rest is counted.
+/// Findings of a kind that the record keeps of a submission; the rest is counted.
 const FINDINGS_KEPT: usize = 20;
 
 /// What became of the submissions.
@@ -131,7 +131,7 @@ impl Field {
         let evidence = self.evidence(images, request.unpaired).map_err(rejected)?;
         self.inputs.push(system.input("submission", name, &submission.path)?);
         let notes = for_record(&score.findings, name);
-        self.findings.extend(notes.into_iter().take(FINDINGS_KEPT));
+        self.findings.extend(Finding::first_of_each_kind(notes, FINDINGS_KEPT));
         Ok((Entry { name: name.clone(), scores: score.results, evidence }, public))
     }
 
@@ -179,6 +179,5 @@ impl Field {
 
 fn first_errors(mut findings: Vec<Finding>) -> Vec<Finding> {
     findings.retain(|finding| finding.severity == Severity::Error);
-    findings.truncate(FINDINGS_KEPT);
-    findings
+    Finding::first_of_each_kind(findings, FINDINGS_KEPT)
 }

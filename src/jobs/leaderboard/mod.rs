@@ -219,7 +219,8 @@ fn parts(request: &Request, references: &System) -> Result<Option<Parts>, JobErr
             return Err(JobError::usage("--split COLUMN needs references that are captions"));
         }
     };
-    let public = public.map_err(JobError::usage)?;
+    let file = request.references.path.display();
+    let public = public.map_err(|error| JobError::usage(format!("{file}: {error}")))?;
     let (source, seed) = match by {
         SplitBy::Share(_) => ("seed".into(), Some(seed)),
         SplitBy::Column(column) => (column, None),

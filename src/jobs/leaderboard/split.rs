@@ -27,7 +27,7 @@ pub enum SplitError {
     #[error("--split {0}: the references have no such column")]
     Column(String),
     /// A cell is neither Public nor Private.
-    #[error("references, row {row}: {column} is `{value}`; it must be Public or Private")]
+    #[error("row {row}: {column} is `{value}`; it must be Public or Private")]
     Value {
         /// The column.
         column: String,

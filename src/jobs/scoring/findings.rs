@@ -50,6 +50,7 @@ pub fn for_record(findings: &[Finding], input: &str) -> Vec<record::Finding> {
             row: finding.row,
             id: finding.id.clone(),
             message: finding.message.clone(),
+            more: 0,
         })
         .collect()
 }

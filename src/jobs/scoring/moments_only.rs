@@ -1,5 +1,6 @@
 //! The set distance where one side is given as moments: no rows, so no pairs and no captions.
 
+use fgd_metrics::MetricError;
 use fgd_metrics::frechet;
 use fgd_metrics::moments::Moments;
 use fgd_record::{Measure, Pairing, ScoreResults, SetMeasure};
@@ -21,9 +22,20 @@ pub fn score(
     references: &System,
     embedding: &mut Embedding,
 ) -> Result<ScoreResults, ScoreError> {
+    let files = [candidates, references].into_iter().filter_map(|side| match side {
+        System::Moments { path, .. } => Some(path.display().to_string()),
+        _ => None,
+    });
+    let files = files.collect::<Vec<_>>().join(" or ");
     let (candidates, n) = moments_of(candidates, embedding)?;
     let (references, m) = moments_of(references, embedding)?;
-    let distance = frechet::from_moments(&candidates, &references)?;
+    let distance =
+        frechet::from_moments(&candidates, &references).map_err(|error| match error {
+            error @ MetricError::NotACovariance(_) => {
+                ScoreError::Mismatch(format!("{files}: {error}"))
+            }
+            error => error.into(),
+        })?;
     let unpaired = "moments have no rows, so nothing can be paired";
     Ok(ScoreResults {
         n,

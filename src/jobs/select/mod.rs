@@ -15,6 +15,7 @@ use std::time::Instant;
 
 use fgd_captions::ReadOptions;
 use fgd_metrics::choice::{self, Grouped};
+use fgd_metrics::compare::FEWEST_REPLICATES;
 use fgd_metrics::estimate::Estimate;
 use fgd_record::{Comparability, Judged, Measure, Record, Results, SelectResults};
 use fgd_store::file::Output;
@@ -175,10 +176,10 @@ fn check(request: &Request) -> Result<(), JobError> {
     if request.systems.is_empty() {
         return Err(JobError::usage("give at least one file of captions to choose from"));
     }
-    if request.replicates < 2 {
-        return Err(JobError::usage(
-            "--replicates: an interval needs at least 2, and 1000 are usual",
-        ));
+    if request.replicates < FEWEST_REPLICATES {
+        return Err(JobError::usage(format!(
+            "--replicates: an interval needs at least {FEWEST_REPLICATES}, and 1000 are usual"
+        )));
     }
     let by = request.choosing.by;
     if by == By::Oracle && !request.yes_this_is_an_oracle {

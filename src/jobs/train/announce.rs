@@ -82,6 +82,9 @@ pub fn lasting(seconds: f64) -> String {
 
 /// Three significant digits.
 pub fn short(number: f64) -> String {
-    let digits = (2 - number.abs().max(1e-3).log10().floor() as i32).max(0) as usize;
+    let digits = match number.abs() {
+        0.0 => 0,
+        size => (2 - size.log10().floor() as i32).max(0) as usize,
+    };
     format!("{number:.digits$}")
 }

@@ -49,6 +49,16 @@ pub fn format_of(path: &Path) -> Result<TableFormat, HistoryError> {
     TableFormat::of(path).map_err(|_| wrong(path, "name it .jsonl, .parquet or .csv"))
 }
 
+/// The format of a file to import, by its extension.
+///
+/// # Errors
+/// Another extension than those of JSON Lines and Parquet: what CSV keeps is not all.
+pub fn format_to_import(path: &Path) -> Result<TableFormat, HistoryError> {
+    TableFormat::of(path).ok().filter(|format| *format != TableFormat::Csv).ok_or_else(|| {
+        wrong(path, "a history is imported from .jsonl or .parquet: export it as one of these")
+    })
+}
+
 /// The history of a suite as the bytes of a file, and how many rows it has.
 ///
 /// # Errors
@@ -83,13 +93,7 @@ pub fn export(
 /// # Errors
 /// A file that cannot be read; a row that nobody could have exported, by its number.
 pub fn import(history: &mut History, path: &Path) -> Result<usize, HistoryError> {
-    let rows = match format_of(path)? {
-        TableFormat::Csv => {
-            return Err(wrong(
-                path,
-                "a history is imported from .jsonl or .parquet: export it as one of these",
-            ));
-        }
+    let rows = match format_to_import(path)? {
         TableFormat::JsonLines => read_lines(path)?,
         _ => {
             let table = read_parquet(path, &COLUMNS)?;

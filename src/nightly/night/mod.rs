@@ -69,6 +69,7 @@ pub fn run(workspace: &Workspace, fresh: bool, session: &Session) -> Result<Reco
         session,
         night: &folder,
         lock: &mut lock,
+        copies: Vec::new(),
         deadline: suite.budget().map(|budget| began + budget),
         steps: Vec::new(),
     };

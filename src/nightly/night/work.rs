@@ -123,6 +123,7 @@ impl<'a> NightRun<'a> {
         // The night keeps what it scored: a submission may be another one tomorrow.
         let captions = self.executor.night.captions(&system.name, &made);
         place::copy(&made, &captions)?;
+        self.executor.copies.push([captions.clone(), made]);
         let sha256 = match self.hashes.sha256(&captions) {
             Ok(sha256) => sha256,
             Err(error) => return Ok(StepResult::Failed(error.to_string())),

@@ -47,6 +47,14 @@ pub enum ArrayError {
         /// Row, counted from 1.
         row: u64,
     },
+    /// An embedding is all zeros.
+    #[error("{}: row {row} is all zeros and has no direction; make the embeddings again", path.display())]
+    Zeros {
+        /// The file.
+        path: PathBuf,
+        /// Row, counted from 1.
+        row: u64,
+    },
 }
 
 impl ArrayError {

@@ -201,7 +201,7 @@ fn float_type(header: &Header) -> Option<Float> {
 /// All rows of a `.npy` file, [N × d].
 ///
 /// # Errors
-/// As [`EmbeddingRows::open`] and [`EmbeddingRows::next_piece`].
+/// As [`EmbeddingRows::open`] and [`EmbeddingRows::next_piece`]; a row of zeros, of which there is no cosine.
 pub fn read_embeddings(path: &Path) -> Result<Array2<f32>, ArrayError> {
     let mut rows = EmbeddingRows::open(path)?;
     let mut values = Vec::new();
@@ -209,7 +209,11 @@ pub fn read_embeddings(path: &Path) -> Result<Array2<f32>, ArrayError> {
         values.extend(piece.into_raw_vec_and_offset().0);
     }
     let shape = (values.len() / rows.dim(), rows.dim());
-    Ok(Array2::from_shape_vec(shape, values).expect("whole rows were read"))
+    let embeddings = Array2::from_shape_vec(shape, values).expect("whole rows were read");
+    match embeddings.outer_iter().position(|row| row.iter().all(|value| *value == 0.0)) {
+        Some(row) => Err(ArrayError::Zeros { path: path.into(), row: row as u64 + 1 }),
+        None => Ok(embeddings),
+    }
 }
 
 /// Writes embeddings [N × d] as a `.npy` of float32.
