@@ -79,6 +79,9 @@ fn is_hub_id(text: &str) -> bool {
             .is_some_and(|(organisation, name)| is_name(organisation) && is_name(name))
 }
 
+/// A file of captions, and how its run went.
+type Captioned = (PathBuf, CaptionRun);
+
 /// Captions the references' images with every checkpoint, one after the other; answers the files of captions and how each
 /// run went, and how many references are too long to be written. There is at least one checkpoint.
 pub fn caption_all(
@@ -87,7 +90,7 @@ pub fn caption_all(
     references: &CaptionFile,
     images: &Images,
     session: &mut Session,
-) -> Result<(Vec<(PathBuf, CaptionRun)>, Option<Finding>), JobError> {
+) -> Result<(Vec<Captioned>, Option<Finding>), JobError> {
     let device = &request.encoding.device;
     let mut captioning = request.captioning.clone();
     let options = captioning.check(device)?;
