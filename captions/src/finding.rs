@@ -28,6 +28,8 @@ pub enum FindingKind {
     FormatMismatch,
     /// The file starts with a UTF-8 byte order mark.
     Bom,
+    /// Embeddings, in place of captions, that are not of unit length.
+    NotUnitLength,
     /// Bytes that are not UTF-8.
     NotUtf8,
     /// A quote that is opened and never closed, or closed too early.
@@ -113,6 +115,7 @@ impl FindingKind {
             Self::ColumnNames => "column-names",
             Self::FormatMismatch => "format-mismatch",
             Self::Bom => "bom",
+            Self::NotUnitLength => "not-unit-length",
             Self::NotUtf8 => "not-utf8",
             Self::BrokenQuote => "broken-quote",
             Self::RaggedRow => "ragged-row",
@@ -186,11 +189,13 @@ impl Finding {
         Self { severity: Severity::Error, kind, row: None, id: None, message: message.into() }
     }
 
-    pub(super) fn note(kind: FindingKind, message: impl Into<String>) -> Self {
+    /// Something to know, which stops no score.
+    pub fn note(kind: FindingKind, message: impl Into<String>) -> Self {
         Self { severity: Severity::Note, ..Self::error(kind, message) }
     }
 
-    pub(super) fn at(mut self, row: u64) -> Self {
+    /// The same about a row (see [`Caption::row`](super::Caption::row)).
+    pub fn at(mut self, row: u64) -> Self {
         self.row = Some(row);
         self
     }

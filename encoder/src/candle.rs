@@ -99,11 +99,20 @@ fn read(spec: &Spec, device: &Device) -> Result<BertModel> {
 
 /// `cpu` or `cuda:N`.
 fn open(name: &str) -> std::result::Result<Device, EncoderError> {
-    let wrong =
-        |reason: String| EncoderError::Option { option: "--device", value: name.into(), reason };
     if name == "cpu" {
         return Ok(Device::Cpu);
     }
+    Device::new_cuda(ordinal(name)?)
+        .map_err(|error| wrong(name, format!("the GPU cannot be used: {error}")))
+}
+
+fn wrong(name: &str, reason: String) -> EncoderError {
+    EncoderError::Option { option: "--device", value: name.into(), reason }
+}
+
+/// The number of the GPU that `cuda:N` names, in a build that can use one.
+pub(super) fn ordinal(name: &str) -> std::result::Result<usize, EncoderError> {
+    let wrong = |reason: String| wrong(name, reason);
     if name.contains('@') {
         return Err(wrong(
             "the candle engine computes in f32; leave out what follows the @".into(),
@@ -122,7 +131,7 @@ fn open(name: &str) -> std::result::Result<Device, EncoderError> {
             "this fgd was built without GPU support; build it with `cargo build --release --features cuda`".into(),
         ));
     }
-    Device::new_cuda(ordinal).map_err(|error| wrong(format!("the GPU cannot be used: {error}")))
+    Ok(ordinal)
 }
 
 fn first_line(error: &candle_core::Error) -> String {

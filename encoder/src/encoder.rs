@@ -42,16 +42,7 @@ impl Encoder {
             });
         }
         tokens.limit(max_length);
-        if options.device != "cpu" && options.engine != EngineKind::Candle {
-            return Err(EncoderError::Option {
-                option: "--device",
-                value: options.device.clone(),
-                reason: format!(
-                    "the {} engine runs on the CPU; a GPU needs `--engine candle`",
-                    options.engine
-                ),
-            });
-        }
+        options.check_device()?;
         let engine: Box<dyn Engine> = match options.engine {
             EngineKind::Packed => Box::new(Packed::float(spec)?),
             EngineKind::Int12 => Box::new(Packed::int12(spec)?),

@@ -91,6 +91,28 @@ impl Options {
         }
     }
 
+    /// Whether the engine runs on the device, as far as that is known without opening it.
+    ///
+    /// # Errors
+    /// A GPU for an engine of the CPU or in a build without GPU support; a device of no known name.
+    pub fn check_device(&self) -> Result<(), EncoderError> {
+        if self.device == "cpu" {
+            return Ok(());
+        }
+        #[cfg(feature = "candle")]
+        if self.engine == EngineKind::Candle {
+            return super::candle::ordinal(&self.device).map(|_| ());
+        }
+        Err(EncoderError::Option {
+            option: "--device",
+            value: self.device.clone(),
+            reason: format!(
+                "the {} engine runs on the CPU; a GPU needs `--engine candle`",
+                self.engine
+            ),
+        })
+    }
+
     /// Name and variant of the engine, such as `packed/avx2`, without loading an encoder.
     pub fn engine_label(&self) -> String {
         match self.engine {

@@ -11,6 +11,9 @@ pub struct CaptionResults {
     pub images: u64,
     /// Images that have a caption now.
     pub captions: u64,
+    /// SHA-256 of the file of captions as it was written; older records have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub captions_sha256: Option<String>,
     /// Images that an earlier run of the same settings had done.
     pub resumed: u64,
     /// Tokens of all captions.

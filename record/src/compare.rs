@@ -7,9 +7,11 @@ use super::{CaptionResults, CheckpointInfo, Mark, Measure, ScoreResults};
 /// Systems side by side, and what can be said about their differences.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct CompareResults {
-    /// Images that every system was scored on.
+    /// Images that every system was scored on; 0 (null in JSON) where moments do not tell.
+    #[serde(with = "super::count")]
     pub n: u64,
-    /// Reference captions they were scored against.
+    /// Reference captions they were scored against, likewise.
+    #[serde(with = "super::count")]
     pub references: u64,
     /// The systems, in the order they were given; the first is the baseline.
     pub systems: Vec<System>,

@@ -35,6 +35,7 @@ mod bench;
 mod caption;
 mod captions;
 mod compare;
+mod count;
 mod curate;
 pub mod json;
 mod leaderboard;

@@ -125,7 +125,9 @@ pub struct Input {
     pub path: String,
     /// SHA-256 of its bytes; of images, of their ids and paths.
     pub sha256: String,
-    /// Rows: captions, embeddings, images, or the count of saved moments.
+    /// Rows: captions, embeddings, images, or the count of saved moments; 0 (null in JSON) where there are none or the file does not
+    /// tell.
+    #[serde(with = "super::count")]
     pub rows: u64,
 }
 

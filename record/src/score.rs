@@ -20,9 +20,11 @@ pub enum Pairing {
 /// The numbers of one system.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct ScoreResults {
-    /// Images scored, or candidate captions when unpaired.
+    /// Images scored, or candidate captions when unpaired; 0 (null in JSON) where moments do not tell.
+    #[serde(with = "super::count")]
     pub n: u64,
-    /// Reference captions they were scored against.
+    /// Reference captions they were scored against, likewise.
+    #[serde(with = "super::count")]
     pub references: u64,
     /// Whether candidates and references belong together image by image.
     pub pairing: Pairing,

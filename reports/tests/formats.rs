@@ -6,7 +6,7 @@
 mod examples;
 mod golden;
 
-use fgd_record::Record;
+use fgd_record::{Measure, Record, Results};
 use fgd_reports::{Format, Style, render};
 use unicode_width::UnicodeWidthStr;
 
@@ -95,5 +95,22 @@ fn numbers_of_another_encoder_are_labelled_in_every_format_for_people() {
     for format in [Format::Text, Format::Md] {
         let text = render(&record, format, &Style::default());
         assert!(text.contains("NOT FGD: numbers of encoder intfloat/e5-small-v2"));
+    }
+}
+
+#[test]
+fn people_agree_with_a_metric_only_where_its_interval_says_so() {
+    let examples = examples::all();
+    let (_, record) = examples.iter().find(|(name, _)| *name == "agreement").unwrap();
+    for (tau, said) in [
+        (0.5, "people agree with fgd_paired"),
+        (-0.5, "people disagree with fgd_paired"),
+        (0.01, "whether people agree with fgd_paired is not shown"),
+    ] {
+        let mut record = record.clone();
+        let Results::Agreement(results) = &mut record.results else { panic!("another kind") };
+        results.metrics[0].tau_c = Measure::estimated(tau, 0.05, [tau - 0.1, tau + 0.1]);
+        let text = render(&record, Format::Text, &Style::default());
+        assert!(text.contains(said), "{text}");
     }
 }

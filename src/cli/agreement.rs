@@ -3,15 +3,18 @@
 use std::path::PathBuf;
 
 use clap::builder::FalseyValueParser;
+use fgd_metrics::metric::Group;
 
 use super::encoder::EncoderArgs;
 use super::exit::Exit;
 use super::files::{CaptionArgs, ReportArgs, ResultArgs};
 use super::inputs::ReferenceColumns;
-use super::metrics::MetricArgs;
+use super::metrics::known_groups;
 use super::output::Output;
 use crate::jobs::Session;
 use crate::jobs::agreement::{self, Request};
+use crate::jobs::apart::keep_apart;
+use crate::jobs::options::Measuring;
 
 /// Arguments of `fgd agreement`.
 #[derive(Debug, clap::Args)]
@@ -35,8 +38,20 @@ pub struct Args {
     /// Bootstrap replicates behind every interval and test, 100 at least.
     #[arg(long, value_name = "N", default_value_t = 1000, env = "FGD_REPLICATES")]
     replicates: usize,
-    #[command(flatten)]
-    metrics: MetricArgs,
+    /// Further metrics that say something of a single caption, separated by commas: bleu, rouge, meteor, cider, or all of these.
+    /// fgd_paired is always there.
+    #[arg(
+        long,
+        value_parser = known_groups(),
+        hide_possible_values = true,
+        value_delimiter = ',',
+        value_name = "LIST",
+        env = "FGD_METRICS"
+    )]
+    metrics: Vec<Group>,
+    /// Seed of everything random.
+    #[arg(long, value_name = "N", default_value_t = 0, env = "FGD_SEED")]
+    seed: u64,
     #[command(flatten)]
     captions: CaptionArgs,
     #[command(flatten)]
@@ -49,6 +64,8 @@ pub struct Args {
 
 /// Runs `fgd agreement`.
 pub fn run(args: Args, output: &Output, session: &mut Session) -> anyhow::Result<Exit> {
+    let inputs = [&*args.judgements, &*args.references];
+    keep_apart(inputs, [args.result.output.as_deref(), args.report.place()])?;
     let sink = args.result.open()?;
     args.report.prepare()?;
     let request = Request {
@@ -59,7 +76,11 @@ pub fn run(args: Args, output: &Output, session: &mut Session) -> anyhow::Result
         replicates: args.replicates,
         reading: args.captions.options(),
         encoding: args.encoder.encoding(),
-        measuring: args.metrics.measuring(),
+        measuring: Measuring {
+            metrics: args.metrics.iter().map(|group| group.name.to_owned()).collect(),
+            seed: args.seed,
+            ..Measuring::default()
+        },
     };
     let record = agreement::run(&request, session)?;
     args.result.write(sink, &record, output)?;

@@ -12,9 +12,10 @@ use super::files::{CaptionArgs, KeepingArgs, ReportArgs, ResultArgs};
 use super::findings;
 use super::images::PictureArgs;
 use super::inputs::{ReferenceColumns, named};
-use super::metrics::MetricArgs;
+use super::metrics::SampleArgs;
 use super::output::{Output, complain};
 use crate::jobs::Session;
+use crate::jobs::apart::keep_apart;
 use crate::jobs::compare::{self, Request};
 use crate::jobs::select::Choosing;
 
@@ -53,7 +54,7 @@ pub struct Args {
     #[arg(long, value_name = "N", default_value_t = 1000, env = "FGD_REPLICATES")]
     replicates: usize,
     #[command(flatten)]
-    metrics: MetricArgs,
+    metrics: SampleArgs,
     #[command(flatten)]
     captions: CaptionArgs,
     #[command(flatten)]
@@ -70,8 +71,6 @@ pub struct Args {
 
 /// Runs `fgd compare`.
 pub fn run(args: Args, output: &Output, session: &mut Session) -> anyhow::Result<Exit> {
-    let sink = args.result.open()?;
-    args.report.prepare()?;
     let request = Request {
         systems: named(&args.systems)?,
         references: args.references.map(|path| args.columns.of(path)),
@@ -83,13 +82,19 @@ pub fn run(args: Args, output: &Output, session: &mut Session) -> anyhow::Result
         hide_references: args.hide_references,
         replicates: args.replicates,
         against_first: false,
-        captioning: args.captioning.captioning(args.metrics.seed),
+        captioning: args.captioning.captioning(args.metrics.seed()),
         choosing: Choosing::default(),
         reading: args.captions.options(),
         encoding: args.encoder.encoding(),
         measuring: args.metrics.measuring(),
         keeping: args.keeping.keeping(args.report.place().is_some() || args.result.is_page()),
     };
+    let systems = request.systems.iter().map(|system| &*system.path);
+    let beside = [request.references.as_ref().map(|given| &*given.path), request.images.as_deref()];
+    let inputs = systems.chain(beside.into_iter().flatten());
+    keep_apart(inputs, [args.result.output.as_deref(), args.report.place()])?;
+    let sink = args.result.open()?;
+    args.report.prepare()?;
     let record = compare::run(&request, session)?;
     args.result.write(sink, &record, output)?;
     args.report.write_with(std::slice::from_ref(&record), args.pictures.place(), output)?;

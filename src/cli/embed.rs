@@ -9,6 +9,7 @@ use super::exit::{Exit, usage};
 use super::files::CaptionArgs;
 use super::output::{Output, Sink};
 use crate::jobs::Session;
+use crate::jobs::apart::keep_apart;
 use crate::jobs::embed::{self, Request};
 
 /// Arguments of `fgd embed`.
@@ -33,6 +34,7 @@ pub fn run(args: Args, output: &Output, session: &mut Session) -> anyhow::Result
             args.output.display()
         )));
     }
+    keep_apart([&*args.file], [Some(&*args.output)])?;
     let sink = Sink::open(Some(&args.output))?;
     let request = Request {
         file: args.file,

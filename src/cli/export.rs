@@ -11,6 +11,7 @@ use super::exit::{Exit, usage};
 use super::output::{Output, Sink, written_as};
 use super::report;
 use crate::jobs::JobError;
+use crate::jobs::apart::keep_apart;
 use crate::settings::Settings;
 
 /// Arguments of `fgd export`.
@@ -132,6 +133,7 @@ pub fn run(args: &Args, output: &Output, settings: &Settings) -> anyhow::Result<
     else {
         return hub(&args.target, output, settings);
     };
+    keep_apart([&*files.record], [files.output.as_deref()])?;
     if let Some(file) = &files.output {
         match &args.target {
             Target::Badge { .. } => written_as(file, "a badge is", &["svg"])?,
@@ -177,6 +179,7 @@ fn hub(target: &Target, output: &Output, settings: &Settings) -> anyhow::Result<
         card.map_err(|error| usage(format!("{place}: {error}")))
     };
     let Some(repository) = push else {
+        keep_apart([&**path], [Some(&**file)])?;
         let existing = match std::fs::read_to_string(file) {
             Ok(text) => Some(text),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,

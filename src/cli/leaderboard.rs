@@ -9,9 +9,10 @@ use super::exit::Exit;
 use super::files::{CaptionArgs, KeepingArgs, ReportArgs, ResultArgs};
 use super::images::PictureArgs;
 use super::inputs::{ReferenceColumns, named, with_folders};
-use super::metrics::MetricArgs;
+use super::metrics::SampleArgs;
 use super::output::{Output, Sink};
 use crate::jobs::Session;
+use crate::jobs::apart::keep_apart;
 use crate::jobs::leaderboard::{self, Boards, Request};
 
 /// Arguments of `fgd leaderboard`.
@@ -41,7 +42,7 @@ pub struct Args {
     #[arg(long, value_name = "FILE", requires = "public_only", env = "FGD_PRIVATE_RECORD")]
     private_record: Option<PathBuf>,
     #[command(flatten)]
-    metrics: MetricArgs,
+    metrics: SampleArgs,
     #[command(flatten)]
     captions: CaptionArgs,
     #[command(flatten)]
@@ -58,9 +59,6 @@ pub struct Args {
 
 /// Runs `fgd leaderboard`.
 pub fn run(args: Args, output: &Output, session: &mut Session) -> anyhow::Result<Exit> {
-    let sink = args.result.open()?;
-    args.report.prepare()?;
-    let private = args.private_record.as_deref().map(|path| Sink::open(Some(path))).transpose()?;
     let request = Request {
         submissions: named(&with_folders(&args.submissions, &args.references)?)?,
         references: args.columns.of(args.references),
@@ -75,6 +73,13 @@ pub fn run(args: Args, output: &Output, session: &mut Session) -> anyhow::Result
         images: args.pictures.images.clone(),
         image_root: args.pictures.image_root.clone(),
     };
+    let submissions = request.submissions.iter().map(|submission| &*submission.path);
+    let inputs = submissions.chain([&*request.references.path]).chain(request.images.as_deref());
+    let private = args.private_record.as_deref();
+    keep_apart(inputs, [args.result.output.as_deref(), args.report.place(), private])?;
+    let sink = args.result.open()?;
+    args.report.prepare()?;
+    let private = private.map(|path| Sink::open(Some(path))).transpose()?;
     let Boards { whole, public } = leaderboard::boards(&request, session)?;
     if let Some(private) = private {
         private.write(whole.to_json().as_bytes())?;

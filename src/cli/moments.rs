@@ -9,6 +9,7 @@ use super::encoder::EncoderArgs;
 use super::exit::{Exit, usage};
 use super::files::CaptionArgs;
 use super::output::{Output, Sink};
+use crate::jobs::apart::keep_apart;
 use crate::jobs::moments::{self, Request, Sums};
 use crate::jobs::shard::Shard;
 use crate::jobs::{JobError, Session};
@@ -54,6 +55,7 @@ pub fn run(args: Args, output: &Output, session: &mut Session) -> anyhow::Result
             args.output.display()
         )));
     }
+    keep_apart(args.files.iter().map(|file| &**file), [Some(&*args.output)])?;
     let sink = Sink::open(Some(&args.output))?;
     let request = Request {
         files: args.files,
@@ -70,6 +72,7 @@ pub fn run(args: Args, output: &Output, session: &mut Session) -> anyhow::Result
 
 /// Runs `fgd merge`.
 pub fn merge(args: &MergeArgs, output: &Output) -> anyhow::Result<Exit> {
+    keep_apart(args.files.iter().map(|file| &**file), [Some(&*args.output)])?;
     let sink = Sink::open(Some(&args.output))?;
     let total = moments::merge(&args.files)?;
     let (n, _) = write(&total, &args.files, sink)?;

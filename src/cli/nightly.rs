@@ -12,6 +12,7 @@ use super::exit::{Exit, usage};
 use super::files::ResultArgs;
 use super::job::exit_of;
 use super::output::{Output, Sink, complain};
+use crate::jobs::apart::keep_apart;
 use crate::jobs::{JobError, Session};
 use crate::nightly::history::exchange;
 use crate::nightly::place::NightFolder;
@@ -101,6 +102,7 @@ pub fn run(args: &Args, output: &Output, session: &Session) -> anyhow::Result<Ex
         Command::Init { suite } => init(suite, output),
         Command::Run { suite, dry_run: true, .. } => dry_run(suite, session),
         Command::Run { suite, fresh, dry_run: false, result } => {
+            keep_apart([&**suite], [result.output.as_deref()])?;
             let sink = result.open()?;
             let workspace = open(suite)?;
             let record = night::run(&workspace, *fresh, session).map_err(JobError::from)?;
@@ -117,6 +119,7 @@ pub fn run(args: &Args, output: &Output, session: &Session) -> anyhow::Result<Ex
             Ok(status.last.as_ref().map_or(Exit::Success, exit_of))
         }
         Command::Report { suite, result } => {
+            keep_apart([&**suite], [result.output.as_deref()])?;
             let sink = result.open()?;
             let workspace = open(suite)?;
             let (record, index) = report(&workspace)?;
@@ -134,6 +137,7 @@ pub fn run(args: &Args, output: &Output, session: &Session) -> anyhow::Result<Ex
         }
         Command::Export { suite, output: to } => {
             let format = exchange::format_of(to).map_err(|error| usage(error.to_string()))?;
+            keep_apart([&**suite], [Some(&**to)])?;
             let sink = Sink::open(Some(to.as_path()))?;
             let workspace = open(suite)?;
             let (bytes, rows) =

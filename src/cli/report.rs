@@ -9,6 +9,7 @@ use super::exit::{Exit, usage};
 use super::files::{ReportArgs, ResultArgs, ResultFormat};
 use super::images::PictureArgs;
 use super::output::Output;
+use crate::jobs::apart::keep_apart;
 
 /// Arguments of `fgd report`.
 #[derive(Debug, clap::Args)]
@@ -32,6 +33,8 @@ pub fn run(args: &Args, output: &Output) -> anyhow::Result<Exit> {
             "--format json and csv hold one record: give one, or --format text or md, or --report FILE.html|DIR",
         ));
     }
+    let written = [args.result.output.as_deref(), args.report.place()];
+    keep_apart(args.records.iter().map(|record| &**record), written)?;
     let records = args.records.iter().map(|path| read(path)).collect::<anyhow::Result<Vec<_>>>()?;
     // A report alone needs no table, unless a place for one was given.
     let only_report = args.report.place().is_some() && args.result.output.is_none();

@@ -8,10 +8,11 @@ use super::exit::Exit;
 use super::files::{KeepingArgs, ReportArgs, ResultArgs};
 use super::findings;
 use super::images::PictureArgs;
-use super::metrics::MetricArgs;
+use super::metrics::SampleArgs;
 use super::output::Output;
 use super::pair::PairArgs;
 use crate::jobs::Session;
+use crate::jobs::apart::keep_apart;
 use crate::jobs::score::{self, Request};
 
 /// Arguments of `fgd score`.
@@ -33,7 +34,7 @@ pub struct Args {
     #[arg(long, env = "FGD_HIDE_REFERENCES", value_parser = FalseyValueParser::new())]
     hide_references: bool,
     #[command(flatten)]
-    metrics: MetricArgs,
+    metrics: SampleArgs,
     #[command(flatten)]
     result: ResultArgs,
     #[command(flatten)]
@@ -46,8 +47,6 @@ pub struct Args {
 
 /// Runs `fgd score`.
 pub fn run(args: Args, output: &Output, session: &mut Session) -> anyhow::Result<Exit> {
-    let sink = args.result.open()?;
-    args.report.prepare()?;
     let request = Request {
         exact: args.exact,
         per_caption: args.per_caption,
@@ -59,6 +58,10 @@ pub fn run(args: Args, output: &Output, session: &mut Session) -> anyhow::Result
         image_root: args.pictures.image_root.clone(),
         ..args.pair.request()
     };
+    let written = [args.result.output.as_deref(), args.report.place()];
+    keep_apart(request.inputs(), [request.per_caption.as_deref()].into_iter().chain(written))?;
+    let sink = args.result.open()?;
+    args.report.prepare()?;
     let record = score::run(&request, session)?;
     args.result.write(sink, &record, output)?;
     args.report.write_with(std::slice::from_ref(&record), args.pictures.place(), output)?;

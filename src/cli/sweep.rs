@@ -11,9 +11,10 @@ use super::files::{CaptionArgs, ReportArgs, ResultArgs};
 use super::findings;
 use super::images::ImageArgs;
 use super::inputs::ReferenceColumns;
-use super::metrics::MetricArgs;
+use super::metrics::SampleArgs;
 use super::output::Output;
 use crate::jobs::Session;
+use crate::jobs::apart::keep_apart;
 use crate::jobs::compare::{self, Request};
 use crate::jobs::options::Named;
 use crate::jobs::select::Choosing;
@@ -59,7 +60,7 @@ pub struct Args {
     #[arg(long, value_name = "N", default_value_t = 1000, env = "FGD_REPLICATES")]
     replicates: usize,
     #[command(flatten)]
-    metrics: MetricArgs,
+    metrics: SampleArgs,
     #[command(flatten)]
     captions: CaptionArgs,
     #[command(flatten)]
@@ -74,6 +75,8 @@ pub struct Args {
 
 /// Runs `fgd sweep`.
 pub fn run(args: Args, output: &Output, session: &mut Session) -> anyhow::Result<Exit> {
+    let inputs = [&*args.references, &*args.images.images];
+    keep_apart(inputs, [args.result.output.as_deref(), args.report.place()])?;
     let sink = args.result.open()?;
     args.report.prepare()?;
     let systems = combinations(&args.grid)?
@@ -88,7 +91,7 @@ pub fn run(args: Args, output: &Output, session: &mut Session) -> anyhow::Result
         contrasts: 0,
         replicates: args.replicates,
         against_first: true,
-        captioning: args.captioning.captioning(args.metrics.seed),
+        captioning: args.captioning.captioning(args.metrics.seed()),
         choosing: Choosing::default(),
         reading: args.captions.options(),
         encoding: args.encoder.encoding(),

@@ -11,6 +11,7 @@ use super::exit::Exit;
 use super::files::CaptionArgs;
 use super::findings;
 use super::output::Sink;
+use crate::jobs::apart::keep_apart;
 use crate::jobs::validate::{self, Request};
 
 /// Arguments of `fgd validate`.
@@ -48,6 +49,8 @@ enum ListFormat {
 
 /// Runs `fgd validate`.
 pub fn run(args: Args) -> anyhow::Result<Exit> {
+    let inputs = [Some(&args.submission), args.template.as_ref()];
+    keep_apart(inputs.into_iter().flatten().map(|path| &**path), [args.output.as_deref()])?;
     let sink = Sink::open(args.output.as_deref())?;
     let request = Request {
         submission: args.submission,

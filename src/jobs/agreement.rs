@@ -21,7 +21,7 @@ use super::provenance::{self, Origin};
 use super::scoring::numbers;
 use super::scoring::set::{EvalSet, Texts};
 use super::scoring::system::{System, stem};
-use super::validate::unreadable;
+use super::validate::read_valid;
 use super::{JobError, Session};
 use crate::host;
 
@@ -67,8 +67,9 @@ fn replicates() -> usize {
 pub fn run(request: &Request, session: &mut Session) -> Result<Record, JobError> {
     let start = Instant::now();
     let host = host::describe();
+    request.encoding.check()?;
     let choice = of_captions(&request.measuring)?.choice()?;
-    let file = captions::read(&request.judgements, &request.reading).map_err(unreadable)?;
+    let file = read_valid(&request.judgements, &request.reading)?;
     let system = System::open_references(&request.references, &request.reading)?;
     let System::Captions(references) = &system else {
         return Err(JobError::usage("--references: judgements need references that are captions"));
@@ -124,8 +125,12 @@ pub fn run(request: &Request, session: &mut Session) -> Result<Record, JobError>
     ))
 }
 
-/// The metrics of single captions among those asked for; `all` means all of them.
+/// The metrics of single captions among those asked for; `all` means all of them. What an agreement does not go by is refused.
 fn of_captions(measuring: &Measuring) -> Result<Measuring, JobError> {
+    measuring.refuse(
+        &["slice", "cluster", "population"],
+        "an agreement is of all judgements, and its intervals draw whole images, yet to come",
+    )?;
     let mut metrics: Vec<String> = measuring.metrics.clone();
     if metrics.iter().any(|name| name == "all") {
         metrics = OF_CAPTIONS.map(str::to_owned).to_vec();

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::embedding::{Embedding, texts};
 use super::options::Encoding;
+use super::validate::read_valid;
 use super::{JobError, Session};
 
 /// What `fgd embed` is asked.
@@ -39,10 +40,11 @@ pub struct Embeddings {
 /// Embeds the captions of a file.
 ///
 /// # Errors
-/// A file that cannot be read, an encoder that cannot be had.
+/// A file that cannot be read, captions with errors, an encoder that cannot be had.
 pub fn run(request: &Request, session: &mut Session) -> Result<Embeddings, JobError> {
+    request.encoding.check()?;
     let reading = ReadOptions { without_ids: true, ..request.reading.clone() };
-    let file = fgd_captions::read(&request.file, &reading)?;
+    let file = read_valid(&request.file, &reading)?;
     let texts = texts(&file);
     let mut embedding = Embedding::new(session, &request.encoding, texts.len() as u64);
     Ok(Embeddings {

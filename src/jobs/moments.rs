@@ -13,6 +13,7 @@ use super::embedding::{Embedding, texts};
 use super::options::Encoding;
 use super::scoring::system::read_moments;
 use super::shard::Shard;
+use super::validate::read_valid;
 use super::{JobError, Session};
 
 /// Captions embedded at a time, so that only one piece of embeddings is in memory.
@@ -127,9 +128,10 @@ impl Sums {
 /// Computes the moments of all files together.
 ///
 /// # Errors
-/// Files that cannot be read or are of different dimensions, an encoder that cannot be had, embeddings that cannot be summed
+/// Files that cannot be read or are of different dimensions, captions with errors, an encoder that cannot be had, embeddings that cannot be summed
 /// exactly where they should.
 pub fn run(request: &Request, session: &mut Session) -> Result<Sums, JobError> {
+    request.encoding.check()?;
     let mut total: Option<Sums> = None;
     for file in &request.files {
         let part = if file.extension().is_some_and(|extension| extension == "npy") {
@@ -216,7 +218,7 @@ fn of_embeddings(file: &Path, request: &Request, session: &Session) -> Result<Su
 
 fn of_captions(file: &Path, request: &Request, session: &mut Session) -> Result<Sums, JobError> {
     let reading = ReadOptions { without_ids: true, ..request.reading.clone() };
-    let captions = fgd_captions::read(file, &reading)?;
+    let captions = read_valid(file, &reading)?;
     let texts = &texts(&captions)[request.shard.indices(captions.captions.len())];
     let mut sums = Growing::new(session.embedder(&request.encoding)?.dim(), request.exact);
     let mut embedding = Embedding::new(session, &request.encoding, texts.len() as u64);

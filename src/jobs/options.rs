@@ -31,6 +31,18 @@ pub struct Encoding {
     pub cache: bool,
 }
 
+impl Encoding {
+    /// Checks before any file is read what needs no encoder, even where every embedding is at hand already.
+    ///
+    /// # Errors
+    /// A device that the engine does not run on.
+    pub fn check(&self) -> Result<(), JobError> {
+        let (engine, device) = (self.engine, self.device.clone());
+        let options = fgd_encoder::Options { engine, device, max_length: self.max_length };
+        options.check_device().map_err(JobError::usage)
+    }
+}
+
 impl Default for Encoding {
     fn default() -> Self {
         Self {
@@ -102,6 +114,22 @@ impl Measuring {
     /// A group of metrics that does not exist.
     pub fn choice(&self) -> Result<Choice, JobError> {
         Choice::of(&self.metrics, self.seed).map_err(JobError::usage)
+    }
+
+    /// Refuses those of the settings `slice`, `cluster` and `population` that a job does not go by.
+    ///
+    /// # Errors
+    /// One of these that is there, with the reason `why` it has no effect.
+    pub fn refuse(&self, settings: &[&str], why: &str) -> Result<(), JobError> {
+        let is_set = |name: &&&str| match **name {
+            "slice" => !self.slice.is_empty(),
+            "cluster" => self.cluster.is_some(),
+            _ => self.population.is_some(),
+        };
+        match settings.iter().find(is_set) {
+            None => Ok(()),
+            Some(name) => Err(JobError::usage(format!("--{name}: {why}; leave it out"))),
+        }
     }
 
     /// Itself as a record keeps it, by flag name.

@@ -8,6 +8,7 @@ use fgd_captions::{ReadOptions, TableFile};
 use fgd_record::{Record, Results};
 use serde::{Deserialize, Serialize};
 
+use super::apart::keep_apart;
 use super::embedding::Embedding;
 use super::images::Images;
 use super::options::{Encoding, Keeping, Measuring, References};
@@ -63,11 +64,20 @@ pub struct Request {
     pub image_root: Option<PathBuf>,
 }
 
+impl Request {
+    /// The files that are read.
+    pub fn inputs(&self) -> impl Iterator<Item = &Path> {
+        [&*self.submission, &*self.references.path].into_iter().chain(self.images.as_deref())
+    }
+}
+
 /// Scores a submission.
 ///
 /// # Errors
 /// Files that cannot be read, a submission with errors, sides that do not go together, an encoder that cannot be had.
 pub fn run(request: &Request, session: &mut Session) -> Result<Record, JobError> {
+    request.encoding.check()?;
+    keep_apart(request.inputs(), [request.per_caption.as_deref()])?;
     if request.exact {
         return exact::run(request, session);
     }
@@ -109,7 +119,7 @@ pub fn run(request: &Request, session: &mut Session) -> Result<Record, JobError>
         }
         results.worst = worst(set, per_caption, request.worst);
         if let Some(file) = table_file {
-            file.write(&per_caption::table(set, per_caption))?;
+            file.write(&per_caption::table(set, per_caption, request.hide_references))?;
         }
     }
     let total = start.elapsed().as_secs_f64();

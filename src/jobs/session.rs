@@ -103,6 +103,7 @@ impl Session {
 }
 
 fn options(encoding: &Encoding) -> Result<Options, JobError> {
+    encoding.check()?;
     if encoding.max_length.is_some_and(|tokens| tokens < 3) {
         return Err(JobError::usage(
             "--max-length: a caption needs at least 3 tokens, two of which mark its ends",

@@ -1,13 +1,13 @@
 //! Is a submission fit to be scored? Every problem at once.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use fgd_captions::{self as captions, ReadError, ReadOptions, ReadProblem, Role};
+use fgd_captions::{self as captions, CaptionFile, ReadError, ReadOptions, ReadProblem, Role};
 use fgd_record::Finding;
 use serde::{Deserialize, Serialize};
 
 use super::JobError;
-use super::scoring::findings::{errors, for_record};
+use super::scoring::findings::{counted, errors, for_record, kinds};
 
 /// What `fgd validate` is asked.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -81,6 +81,24 @@ pub fn run(request: &Request) -> Result<Validation, JobError> {
         errors,
         notes: found.len() - errors,
         findings: for_record(&found, "submission"),
+    })
+}
+
+/// Reads captions for what is no score: what a score refuses of a file by itself is refused here too.
+///
+/// # Errors
+/// A file that cannot be read; captions with errors, or none at all.
+pub fn read_valid(path: &Path, reading: &ReadOptions) -> Result<CaptionFile, JobError> {
+    let file = captions::read(path, reading).map_err(unreadable)?;
+    let mut found = file.findings.clone();
+    found.extend(captions::lint(&file));
+    if captions::is_valid(&found) {
+        return Ok(file);
+    }
+    let (errors, kinds) = (counted(errors(&found)), kinds(&found));
+    Err(JobError::Invalid {
+        message: format!("{}: {errors} in the captions ({kinds}); mend them first", path.display()),
+        findings: vec![(path.into(), for_record(&found, "submission"))],
     })
 }
 

@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use fgd_store::file::FileError;
+use fgd_store::file::{FileError, folder_of};
 
 use super::NightlyError;
 use super::history::History;
@@ -42,10 +42,7 @@ impl Workspace {
     /// A suite that makes no sense.
     pub fn look(path: &Path) -> Result<Self, NightlyError> {
         let suite = suite::read(path)?;
-        let folder = match path.parent() {
-            Some(folder) if !folder.as_os_str().is_empty() => folder,
-            _ => Path::new("."),
-        };
+        let folder = folder_of(path);
         let folder = (folder.canonicalize()).map_err(|source| NightlyError::io(folder, source))?;
         let (state, site) = (folder.join(&suite.state), folder.join(suite.site()));
         Ok(Self { suite, file: path.into(), folder, state, site })

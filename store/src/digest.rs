@@ -74,6 +74,11 @@ pub fn file_sha256(path: &Path) -> Result<String, DigestError> {
     Ok(format!("{:x}", hasher.finalize()))
 }
 
+/// SHA-256 of what a file is going to hold, as [`file_sha256`] has it.
+pub fn bytes_sha256(bytes: &[u8]) -> String {
+    format!("{:x}", Sha256::digest(bytes))
+}
+
 /// Hashes of files, remembered by path, size and time of change: a checkpoint of gigabytes is read once, not every night.
 #[derive(Debug, Default)]
 pub struct HashMemo {

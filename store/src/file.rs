@@ -174,7 +174,8 @@ fn follow(path: &Path) -> io::Result<PathBuf> {
     Err(io::Error::other("its symbolic links go in a circle"))
 }
 
-pub(super) fn folder_of(path: &Path) -> &Path {
+/// The folder that a file is in: this one, where its name is bare and [`Path::parent`] is empty.
+pub fn folder_of(path: &Path) -> &Path {
     match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
         _ => Path::new("."),

@@ -305,6 +305,11 @@ fn lists_and_directories_name_the_same_images() {
     let read = |path: &Path| std::fs::read_to_string(path).unwrap();
     assert_eq!(read(&by_directory), read(&by_id));
     assert_eq!(read(&by_directory), read(&by_path));
+    // A bare name is a file of this folder, where the images are too.
+    let mut bare = caption(Path::new("list.csv"), &dir.path().join("bare.csv"), &[]);
+    bare.current_dir(images.path());
+    succeed(bare);
+    assert_eq!(read(&by_directory), read(&dir.path().join("bare.csv")));
 
     std::fs::write(&list, "image_id\n100\n100\n").unwrap();
     assert!(fail(caption(&list, &dir.path().join("x.csv"), &[])).contains("there twice"));
@@ -551,6 +556,17 @@ fn shards_merge_to_the_captions_of_one_run() {
         assert!(said.contains(expected), "{said}");
     }
     let lines = read("b.csv");
+    std::fs::write(at("b.csv"), lines.replace("\n", " \n")).unwrap();
+    let said = fail(merge(&["a.csv", "b.csv", "c.csv"]));
+    assert!(said.contains("was changed after"), "{said}");
+    // A record of an earlier version does not say what was written.
+    let path = beside(&at("b.csv"), "record.json");
+    let told = std::fs::read_to_string(&path).unwrap();
+    let mut older: Value = serde_json::from_str(&told).unwrap();
+    older["results"].as_object_mut().unwrap().remove("captions_sha256").unwrap();
+    std::fs::write(&path, older.to_string()).unwrap();
+    succeed(merge(&["a.csv", "b.csv", "c.csv"]));
+    std::fs::write(&path, told).unwrap();
     std::fs::write(at("b.csv"), lines.lines().take(2).collect::<Vec<_>>().join("\n")).unwrap();
     let said = fail(merge(&["a.csv", "b.csv", "c.csv"]));
     assert!(said.contains("1 captions, where its record has 2"), "{said}");

@@ -66,9 +66,31 @@ fn metrics_are_held_against_judgements() {
         (&["--rating", "third"][..], "--rating third"),
         (&[][..], "first, second"),
         (&["--rating", "first", "--metrics", "vendi"][..], "single caption"),
+        (&["--rating", "first", "--cluster", "scene"][..], "--cluster"),
     ] {
         let refused = run(more).output().unwrap();
         assert_eq!(refused.status.code(), Some(2), "{}", stderr(&refused));
         assert!(stderr(&refused).contains(said), "{}", stderr(&refused));
+    }
+}
+
+#[test]
+fn settings_that_a_job_does_not_go_by_are_refused_in_requests_too() {
+    let place = Place::new();
+    for (job, setting) in [
+        (r#""agreement", "judgements": "j.csv", "references": {"path": "r.csv"}"#, "slice"),
+        (r#""agreement", "judgements": "j.csv", "references": {"path": "r.csv"}"#, "cluster"),
+        (r#""select", "systems": [{"name": "a", "path": "a.csv"}]"#, "population"),
+    ] {
+        let value = match setting {
+            "slice" => r#"["scene"]"#,
+            "cluster" => r#""scene""#,
+            _ => "9",
+        };
+        let request = format!(r#"{{"job": {job}, "measuring": {{"{setting}": {value}}}}}"#);
+        std::fs::write(place.path("job.json"), request).unwrap();
+        let refused = place.fgd().arg("job").arg(place.path("job.json")).output().unwrap();
+        assert_eq!(refused.status.code(), Some(2), "{}", stderr(&refused));
+        assert!(stderr(&refused).contains(&format!("--{setting}: ")), "{}", stderr(&refused));
     }
 }

@@ -174,3 +174,30 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn what_a_score_refuses_is_not_embedded_either() {
+    let place = crate::program::Place::new();
+    let long = format!("image_id,caption\n1,{}\n", "a ".repeat(60_000));
+    for (content, said) in [
+        ("image_id,caption\n1,a dog\n2,#N/A\n", "row 2, id 2: error["),
+        ("image_id,caption\n1,a dog\n2,\n", "row 2, id 2: error["),
+        ("image_id,caption\n", "error["),
+        (&long, "row 1, id 1: error["),
+    ] {
+        let file = place.path("captions.csv");
+        std::fs::write(&file, content).unwrap();
+        for (command, output) in [("embed", "out.npy"), ("moments", "out.npz")] {
+            place
+                .fgd()
+                .args([command.as_ref(), file.as_os_str(), "--encoder".as_ref()])
+                .arg(fixture("encoder/tiny-mean"))
+                .arg("-o")
+                .arg(place.path(output))
+                .assert()
+                .code(4)
+                .stderr(predicates::str::contains(said));
+            assert!(!place.path(output).exists());
+        }
+    }
+}

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use predicates::prelude::*;
+use serde_json::Value;
 
 use crate::program::{Place, assert_close, captions, fixture, number};
 
@@ -55,6 +56,53 @@ fn moments_give_the_set_distance() {
     let foreign = fixture("score/moments-without-n.npz");
     let distance = set_distance(&place, &good, &foreign);
     assert_close(distance, expected, 1e-5, "statistics as pytorch-fid saves them");
+    let record = place.record(&foreign, &wanted, &[]);
+    assert_eq!(
+        (&record["results"]["n"], &record["inputs"][0]["rows"]),
+        (&Value::Null, &Value::Null)
+    );
+    let said = record["results"]["fgd_set"]["warning"].as_str().unwrap();
+    assert!(said.contains("this count is not known"), "{said}");
+    place
+        .score(&foreign, &wanted)
+        .assert()
+        .success()
+        .stdout(predicate::str::contains("unknown number of captions"));
+}
+
+#[test]
+fn embeddings_that_are_not_of_unit_length_are_named() {
+    let place = Place::new();
+    let candidates = make(&place, "embed", "good.csv", "good.npy", &[]);
+    let references = make(&place, "embed", "references.csv", "references.npy", &[]);
+    let fits = place.record(&candidates, &references, &[]);
+    assert_eq!(fits["findings"], Value::Array(Vec::new()));
+    let mut rows = fgd_store::arrays::read_embeddings(&candidates).unwrap();
+    rows.slice_mut(ndarray::s![2.., ..]).mapv_inplace(|component| 2.0 * component);
+    let scaled = place.path("scaled.npy");
+    let file = std::fs::File::create(&scaled).unwrap();
+    fgd_store::arrays::write_embeddings(file, rows.view()).unwrap();
+    for (command, first, second) in [
+        ("score", &scaled, None),
+        ("compare", &candidates, Some(&scaled)),
+        ("leaderboard", &candidates, Some(&scaled)),
+    ] {
+        let run = |format: &str| {
+            let mut run = place.fgd();
+            run.arg(command).arg(first).args(second).arg("-r").arg(&references);
+            run.args(["--format", format]).assert().success().get_output().stdout.clone()
+        };
+        let record: Value = serde_json::from_slice(&run("json")).unwrap();
+        let [finding] = &record["findings"].as_array().unwrap()[..] else { panic!("{record}") };
+        assert_eq!((&finding["kind"], &finding["row"]), (&"not-unit-length".into(), &3.into()));
+        let said = finding["message"].as_str().unwrap();
+        assert!(said.contains("scaled.npy") && said.contains("has 2.0000"), "{said}");
+        let text = String::from_utf8(run("text")).unwrap();
+        assert!(text.contains("row 3: the first of"), "{text}");
+    }
+    // References as well.
+    let record = place.record(&candidates, &scaled, &[]);
+    assert_eq!(record["findings"][0]["input"], "references");
 }
 
 #[test]

@@ -164,3 +164,76 @@ fn the_worst_captions_come_first() {
     let most = number(&record, "/distances/quantiles/6");
     assert_close(distances[0], most, 1e-12, "the worst is the maximum");
 }
+
+#[test]
+fn hidden_references_are_in_no_table() {
+    let place = Place::new();
+    let file = place.path("captions.csv");
+    let more = ["--hide-references", "--per-caption", file.to_str().unwrap()];
+    place.record(&captions("good.csv"), &captions("references.csv"), &more);
+    let header = std::fs::read_to_string(&file).unwrap();
+    let header = header.lines().next().unwrap();
+    assert!(header.contains("caption") && !header.contains("references"), "{header}");
+}
+
+#[test]
+fn results_replace_neither_inputs_nor_each_other() {
+    let place = Place::new();
+    let copy = |from: &str, name: &str| {
+        std::fs::copy(captions(from), place.path(name)).unwrap();
+        place.path(name)
+    };
+    let (good, poor, references) =
+        (copy("good.csv", "a.csv"), copy("poor.csv", "b.csv"), copy("references.csv", "r.csv"));
+    let before = [&good, &poor, &references].map(|path| std::fs::read(path).unwrap());
+    std::os::unix::fs::symlink("a.csv", place.path("link.csv")).unwrap();
+    let request = r#"{"job": "score", "submission": "a.csv", "references": {"path": "r.csv"}, "per_caption": "r.csv"}"#;
+    std::fs::write(place.path("job.json"), request).unwrap();
+    for (line, said) in [
+        ("score a.csv -r r.csv -o a.csv", "input"),
+        ("score a.csv -r r.csv -o ./link.csv", "input"),
+        ("score link.csv -r r.csv -o a.csv", "input"),
+        ("score a.csv -r r.csv --per-caption r.csv", "input"),
+        ("score a.csv -r r.csv -o x.csv --per-caption ./x.csv", "two results"),
+        ("compare a.csv b.csv -r r.csv -o b.csv", "input"),
+        ("leaderboard a.csv b.csv -r r.csv -o b.csv", "input"),
+        ("agreement a.csv -r r.csv -o a.csv", "input"),
+        ("select a.csv -o a.csv", "input"),
+        ("ensemble a.csv b.csv -o b.csv", "input"),
+        ("curate a.csv -o a.csv", "input"),
+        ("curate a.csv -o x.csv --dropped x.csv", "two results"),
+        ("validate a.csv -o a.csv", "input"),
+        ("caption --checkpoint none --images a.csv -o a.csv", "input"),
+        ("merge-captions a.csv b.csv -o a.csv", "input"),
+        ("merge a.csv b.csv -o b.csv", "input"),
+        ("report job.json -o job.json", "input"),
+        ("export badge job.json -o job.json", "input"),
+        ("job job.json", "input"),
+    ] {
+        let refused = place.fgd().current_dir(place.path("")).args(line.split(' ')).assert();
+        refused.code(2).stderr(predicate::str::contains(said));
+        let after = [&good, &poor, &references].map(|path| std::fs::read(path).unwrap());
+        assert!(before == after, "{line}");
+    }
+    // What is not there yet is nobody's.
+    self::good(&place).arg("--per-caption").arg(place.path("new.csv")).assert().success();
+}
+
+#[test]
+fn a_device_that_no_engine_has_is_refused_with_nothing_left_to_encode() {
+    let place = Place::new();
+    good(&place).assert().success();
+    for engine in ["packed", "int12"] {
+        good(&place)
+            .args(["--device", "cuda:0", "--engine", engine])
+            .assert()
+            .code(2)
+            .stderr(predicate::str::contains("--device"));
+    }
+    let nothing = place.path("nothing.csv");
+    place
+        .score(&nothing, &nothing)
+        .args(["--device", "tpu", "--engine", "candle"])
+        .assert()
+        .code(2);
+}

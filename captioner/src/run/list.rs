@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
+use fgd_store::file::folder_of;
 use rayon::prelude::*;
 
 use crate::error::{Error, Result};
@@ -67,7 +68,7 @@ pub fn list_images(source: &Path, root: Option<&Path>) -> Result<ImageList> {
     } else if is_image_name(source) || head(source).is_ok_and(|head| is_image(&head)) {
         ImageList { images: vec![named_after_file(source.into())], ..ImageList::default() }
     } else {
-        let root = root.or(source.parent()).unwrap_or(Path::new("."));
+        let root = root.unwrap_or(folder_of(source));
         ImageList { images: table(source, root)?, ..ImageList::default() }
     };
     let mut seen: HashMap<&str, &Path> = HashMap::new();

@@ -257,13 +257,11 @@ impl<'a> Document<'a> {
         match with_captions.as_slice() {
             _ if by_role.is_some() => by_role.into_iter().for_each(|list| self.list(list)),
             [list] if !image_id::is_plain(&list.name()) => self.list(*list),
-            [_, ..] if with_captions.len() == entries.len() => {
-                for list in with_captions {
-                    let id = list.name();
-                    self.each(inside(list), &mut |document, item| {
-                        document.element(Some(&id), item)
-                    });
-                }
+            _ if !lists.is_empty()
+                && (with_captions.len() == entries.len()
+                    || keys.iter().all(|key| image_id::is_plain(key))) =>
+            {
+                entries.iter().for_each(|entry| self.of_image(*entry, of_objects(entry)));
             }
             [one, two, ..] => {
                 let (one, two) = (one.name(), two.name());
@@ -288,6 +286,17 @@ impl<'a> Document<'a> {
             },
         }
         Ok(())
+    }
+
+    /// The captions of the image that is the entry's key: a text, a list of them, or records.
+    fn of_image(&mut self, entry: Item<'a>, has_records: bool) {
+        let id = entry.name();
+        match has_records {
+            true => {
+                self.each(inside(entry), &mut |document, item| document.element(Some(&id), item))
+            }
+            false => self.element(Some(&id), entry),
+        }
     }
 
     fn has_captions(&self, list: &Item<'a>) -> bool {

@@ -7,6 +7,7 @@ pub fn captioning() -> CaptionResults {
     CaptionResults {
         images: 3771,
         captions: 3769,
+        captions_sha256: None,
         resumed: 1200,
         tokens: 79_210,
         failures: vec![

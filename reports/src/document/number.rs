@@ -98,6 +98,16 @@ pub fn counted(n: u64, noun: &str) -> String {
     }
 }
 
+/// A count of which 0 means that it is not known.
+pub fn known(n: u64) -> Option<u64> {
+    (n > 0).then_some(n)
+}
+
+/// The same with its noun: `3,771 captions`, `an unknown number of captions`.
+pub fn counted_if_known(n: u64, noun: &str) -> String {
+    known(n).map_or_else(|| format!("an unknown number of {}", plural(noun)), |n| counted(n, noun))
+}
+
 /// Several of a thing: `images`, `passes`, `queries`.
 pub fn plural(noun: &str) -> String {
     match noun.strip_suffix('y') {

@@ -87,7 +87,9 @@ fn push_model(
         line(6, format!("value: {}", measure.value.unwrap_or_default()));
         line(6, format!("name: {}", quoted(&label(record, &number))));
         line(6, "args:".into());
-        line(8, format!("n: {}", scores.n));
+        if scores.n > 0 {
+            line(8, format!("n: {}", scores.n));
+        }
         if let Some(se) = measure.se {
             line(8, format!("se: {se}"));
         }

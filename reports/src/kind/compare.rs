@@ -6,18 +6,19 @@ use super::{
     IndexEntry, Kind, Listing, Subject, caption, captions, differences, figures, gates, numbers,
     provenance, set, verdict,
 };
-use crate::document::number::{MISSING, counted, value};
+use crate::document::number::{MISSING, counted, counted_if_known, value};
 use crate::document::{Cell, Document, Entry, Table, Tidy, grouped};
 
 impl Kind for CompareResults {
     fn document(&self, record: &Record) -> Document {
         let mut document = Document::new(&title(self));
         verdict::compare(&mut document, self);
+        verdict::warnings(&mut document, record);
         document.line(format!(
             "{} on the same {}, {} · {}",
             counted(self.systems.len() as u64, "system"),
-            counted(self.n, "image"),
-            counted(self.references, "reference"),
+            counted_if_known(self.n, "image"),
+            counted_if_known(self.references, "reference"),
             provenance::encoder_name(record)
         ));
         provenance::encoder_notices(&mut document, record);

@@ -11,6 +11,7 @@ impl Kind for LeaderboardResults {
         let references = provenance::input_name(record, "references");
         let mut document = Document::new(&format!("Leaderboard, {references}"));
         verdict::leaderboard(&mut document, self);
+        verdict::warnings(&mut document, record);
         document.line(format!(
             "{} on {}, {} · ranked by {} · {}",
             counted(self.standings.len() as u64, "submission"),

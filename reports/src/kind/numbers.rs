@@ -2,6 +2,7 @@
 
 use fgd_record::{CaptionResults, Difference, Measure, ScoreResults};
 
+use crate::document::number::known;
 use crate::document::{Tidy, Value, plain};
 
 const HEADER: [&str; 16] = [
@@ -75,7 +76,7 @@ impl Numbers {
     }
 
     fn part(&mut self, row: &Number<'_>, results: &ScoreResults) {
-        let row = row.clone().n(results.n);
+        let row = row.clone().n(known(results.n));
         let mut push = |metric: &str, measure: &Measure| {
             self.push(row.clone().measure(metric, measure));
         };

@@ -3,7 +3,7 @@
 use fgd_record::{Mark, Measure, Pairing, Record, ScoreResults, Slice};
 
 use super::{captions, figures, provenance, set, spread, verdict};
-use crate::document::number::{MISSING, ROUNDING, counted, interval};
+use crate::document::number::{MISSING, ROUNDING, counted, counted_if_known, interval};
 use crate::document::{Cell, Document, Table, Tone, grouped, visible};
 
 /// The page of one of several systems.
@@ -16,6 +16,7 @@ pub fn body(record: &Record, name: &str, results: &ScoreResults) -> Document {
     let references = provenance::input_name(record, "references");
     let mut document = Document::new(&format!("{name} against {references}"));
     verdict::score(&mut document, record, results);
+    verdict::warnings(&mut document, record);
     document.line(subject(results, record));
     provenance::encoder_notices(&mut document, record);
     document.table(scores(results));
@@ -47,14 +48,17 @@ pub fn body(record: &Record, name: &str, results: &ScoreResults) -> Document {
 
 /// What was compared with what, by which encoder.
 fn subject(results: &ScoreResults, record: &Record) -> String {
-    let references = counted(results.references, "reference");
+    let references = counted_if_known(results.references, "reference");
     let what = match results.pairing {
         Pairing::Paired => {
-            format!("{}, each against its own of {references}", counted(results.n, "image"))
+            format!(
+                "{}, each against its own of {references}",
+                counted_if_known(results.n, "image")
+            )
         }
         Pairing::Unpaired => format!(
             "{} against {references} of other images (distances between the two sets only)",
-            counted(results.n, "caption")
+            counted_if_known(results.n, "caption")
         ),
     };
     format!("{what} · {}", provenance::encoder_name(record))

@@ -14,6 +14,14 @@ const MOST: usize = 3;
 /// Level of the tests.
 const LEVEL: f64 = 0.05;
 
+/// What makes every number of the record one of another scale.
+pub fn warnings(document: &mut Document, record: &Record) {
+    for finding in record.findings.iter().filter(|finding| finding.kind == "not-unit-length") {
+        let row = finding.row.map_or(String::new(), |row| format!("row {}: ", count(row)));
+        document.verdict(Tone::Warning, format!("{row}{}", finding.message));
+    }
+}
+
 /// The distance that counts, and how to read it.
 pub fn score(document: &mut Document, record: &Record, results: &ScoreResults) {
     let is_fgd = record.encoder.as_ref().is_none_or(|encoder| encoder.is_gte_small);
@@ -125,7 +133,7 @@ pub fn leaderboard(document: &mut Document, results: &LeaderboardResults) {
     );
 }
 
-/// Which metric people agree with most, and of which that can not be said.
+/// Whether people agree with the first metric, by its interval, and whether more than with the others.
 pub fn agreement(document: &mut Document, results: &AgreementResults) {
     let Some((first, others)) = results.metrics.split_first() else { return };
     let Some(number) = with_interval(&first.tau_c) else { return };
@@ -139,8 +147,16 @@ pub fn agreement(document: &mut Document, results: &AgreementResults) {
         all if all == behind => format!(", more than with {}", counted(all as u64, "other metric")),
         all => format!(", shown to be more than with {behind} of {all} others"),
     };
-    document
-        .verdict(Tone::Strong, format!("people agree with {}: τ-c {number}{rest}", first.label));
+    let said = match first.tau_c.interval() {
+        Some([least, _]) if least > 0.0 => {
+            format!("people agree with {}: τ-c {number}{rest}", first.label)
+        }
+        Some([_, most]) if most < 0.0 => {
+            format!("people disagree with {}: τ-c {number}", first.label)
+        }
+        _ => format!("whether people agree with {} is not shown: τ-c {number}", first.label),
+    };
+    document.verdict(Tone::Strong, said);
 }
 
 /// What the best adapter came to beside the untrained model.

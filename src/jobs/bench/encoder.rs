@@ -14,6 +14,7 @@ use crate::bench::load::{Load, Subject};
 use crate::bench::workload;
 use crate::host;
 use crate::jobs::options::Encoding;
+use crate::jobs::validate::read_valid;
 use crate::jobs::{JobError, Session, provenance};
 
 /// Captions that are made up where no number is given.
@@ -38,6 +39,7 @@ pub struct EncoderRequest {
 pub fn run(request: &EncoderRequest, session: &Session) -> Result<Record, JobError> {
     let began = Instant::now();
     let host = host::describe();
+    request.encoding.check()?;
     let (captions, inputs) = captions(request)?;
     request.load.check(captions.len()).map_err(JobError::Usage)?;
     let items_sha256 = items_sha256(captions.iter().map(|caption| caption.as_bytes()));
@@ -77,8 +79,7 @@ fn captions(request: &EncoderRequest) -> Result<(Vec<String>, Vec<Input>), JobEr
         let count = request.items.unwrap_or(MADE_UP);
         return Ok((distinct(workload::captions(count, request.load.seed)), Vec::new()));
     };
-    let file =
-        fgd_captions::read(path, &ReadOptions { without_ids: true, ..request.reading.clone() })?;
+    let file = read_valid(path, &ReadOptions { without_ids: true, ..request.reading.clone() })?;
     let input = input("captions", path, file.sha256, file.captions.len() as u64);
     let texts = file.captions.into_iter().map(|caption| caption.text);
     let mut captions = distinct(texts.collect());

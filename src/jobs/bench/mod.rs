@@ -48,6 +48,15 @@ pub enum Request {
 }
 
 impl Request {
+    /// The caption files that are read.
+    pub fn inputs(&self) -> Vec<&Path> {
+        match self {
+            Self::Encoder(request) => request.captions.as_deref().into_iter().collect(),
+            Self::Captioner(_) => Vec::new(),
+            Self::Score(request) => request.score.inputs().collect(),
+        }
+    }
+
     /// What can be wrong with a request is found before anything is read.
     ///
     /// # Errors

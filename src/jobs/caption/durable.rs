@@ -17,7 +17,7 @@ use fgd_captioner::run::{
 };
 use fgd_captions::TableFile;
 use fgd_record::{CaptionResults, CheckpointInfo, Comparability, Host, Input, Record, Results};
-use fgd_store::digest::Digest;
+use fgd_store::digest::{Digest, bytes_sha256};
 use fgd_store::file::{self, FileError};
 use ndarray::Array2;
 use serde_json::Value;
@@ -183,7 +183,10 @@ impl Run<'_> {
             return Ok(finished);
         }
         let captioned = CaptionRun {
-            results: results(&outcomes, &summary, load_seconds),
+            results: CaptionResults {
+                captions_sha256: Some(bytes_sha256(&csv)),
+                ..results(&outcomes, &summary, load_seconds)
+            },
             checkpoint: self.checkpoint.info(&captioner, self.device),
             images: self.input(&settings),
             settings,

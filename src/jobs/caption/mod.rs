@@ -15,6 +15,7 @@ use fgd_captioner::{DEFAULT_PROMPT, GenerationConfig, LoadOptions, Precision, pa
 use fgd_record::Record;
 use serde::{Deserialize, Serialize};
 
+use super::apart::keep_apart;
 use super::options::Encoding;
 use super::select::{By, Choosing};
 use super::shard::Shard;
@@ -129,6 +130,8 @@ pub fn run(request: &Request, session: &mut Session) -> Result<Record, JobError>
             "--select oracle looks at references: caption first, then `fgd select` on the samples",
         ));
     }
+    let written = [Some(&*request.output), request.samples_file.as_deref()];
+    keep_apart([&*request.images], written)?;
     let list = list_images(&request.images, request.image_root.as_deref())?;
     list.notes().iter().for_each(|note| session.progress.say(note));
     let own = &list.images[request.shard.indices(list.images.len())];

@@ -19,6 +19,7 @@ pub fn results(outcomes: &[Outcome], summary: &Summary, load_seconds: f64) -> Ca
     CaptionResults {
         images: summary.images as u64,
         captions: summary.captions as u64,
+        captions_sha256: None,
         resumed: summary.resumed as u64,
         tokens: outcomes.iter().map(|o| o.generated() as u64).sum(),
         failures: failures

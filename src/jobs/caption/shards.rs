@@ -12,6 +12,7 @@ use serde_json::Value;
 
 use super::durable::beside;
 use crate::jobs::JobError;
+use crate::jobs::apart::keep_apart;
 use crate::jobs::captions_csv::captions_csv;
 use crate::jobs::shard::Shard;
 
@@ -64,6 +65,7 @@ struct Ended<'a> {
     /// All that must be the same for all shards.
     shared: BTreeMap<String, Value>,
     captions: u64,
+    captions_sha256: Option<String>,
     listed: u64,
 }
 
@@ -85,7 +87,8 @@ impl<'a> Ended<'a> {
         let shard = own[0].as_ref().and_then(Value::as_str).and_then(|text| text.parse().ok());
         let shard = shard.ok_or_else(|| wrong("is of a run without --shard"))?;
         let listed = shared.get("listed").and_then(Value::as_u64).unwrap_or_default();
-        Ok(Self { file, shard, shared, captions: results.captions, listed })
+        let (captions, captions_sha256) = (results.captions, results.captions_sha256);
+        Ok(Self { file, shard, shared, captions, captions_sha256, listed })
     }
 }
 
@@ -95,6 +98,7 @@ impl<'a> Ended<'a> {
 /// A shard that has not ended, is missing, is there twice or is of another run; a file that does not hold the captions that its
 /// record tells of.
 pub fn merge(files: &[PathBuf], output: &Path) -> Result<Merged, JobError> {
+    keep_apart(files.iter().map(|file| &**file), [Some(output)])?;
     let mut shards: Vec<Ended> =
         files.iter().map(|file| Ended::open(file)).collect::<Result<_, _>>()?;
     shards.sort_by_key(|ended| ended.shard.index());
@@ -112,6 +116,12 @@ pub fn merge(files: &[PathBuf], output: &Path) -> Result<Merged, JobError> {
                 ended.file.display(),
                 found.captions.len(),
                 ended.captions
+            )));
+        }
+        if ended.captions_sha256.as_ref().is_some_and(|written| *written != found.sha256) {
+            return Err(JobError::usage(format!(
+                "{}: was changed after its captions were written; run the shard again, or merge first and change the whole",
+                ended.file.display()
             )));
         }
         for caption in found.captions {

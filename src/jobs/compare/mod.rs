@@ -114,6 +114,7 @@ impl Default for Request {
 pub fn run(request: &Request, session: &mut Session) -> Result<Record, JobError> {
     let start = Instant::now();
     let host = host::describe();
+    request.encoding.check()?;
     if request.replicates < FEWEST_REPLICATES {
         return Err(JobError::usage(format!(
             "--replicates: an interval needs at least {FEWEST_REPLICATES}, and 1000 are usual"

@@ -19,6 +19,7 @@ use fgd_store::file::Output;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
+use super::apart::keep_apart;
 use super::embedding::Embedding;
 use super::options::Encoding;
 use super::provenance::{self, Origin};
@@ -85,12 +86,16 @@ impl Default for Request {
 /// Files that cannot be read or written; a validation that shares images, or has captions that are not real; an encoder that cannot be had.
 pub fn run(request: &Request, session: &mut Session) -> Result<Record, JobError> {
     let (begin, host) = (Instant::now(), host::describe());
+    request.encoding.check()?;
     let Request { drop_percent, max_synthetic, .. } = request;
     if !(0.0..100.0).contains(drop_percent) || max_synthetic.is_nan() || *max_synthetic < 0.0 {
         let what =
             "--drop-percent: give 0 to below 100; --max-synthetic: a number that is not negative";
         return Err(JobError::usage(what));
     }
+    let others = [&request.validation, &request.beside].into_iter().flatten();
+    let inputs = [&request.captions].into_iter().chain(&request.synthetic).chain(others);
+    keep_apart(inputs.map(|path| &**path), [Some(&*request.output), request.dropped.as_deref()])?;
     let create = |path: &PathBuf| Output::create(path).map_err(JobError::usage);
     let output = create(&request.output)?;
     let list = request.dropped.as_ref().map(create).transpose()?;

@@ -89,6 +89,7 @@ pub fn run(request: &Request, session: &mut Session) -> Result<Record, JobError>
 pub fn boards(request: &Request, session: &mut Session) -> Result<Boards, JobError> {
     let start = Instant::now();
     let host = host::describe();
+    request.encoding.check()?;
     let path = &request.references.path;
     let reading = ReadOptions { without_ids: request.unpaired, ..request.reading.clone() };
     let references = System::open_references(&request.references, &reading)?;

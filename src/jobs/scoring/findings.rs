@@ -14,7 +14,9 @@ pub fn errors(findings: &[Finding]) -> usize {
 /// What is to be known of references that is no error: how their file was read, how many captions the linter notes, and that they
 /// look like placeholders. It shows none of their texts.
 pub fn notes_on(references: &System) -> Vec<record::Finding> {
-    let System::Captions(file) = references else { return Vec::new() };
+    let System::Captions(file) = references else {
+        return for_record(&references.notes(), "references");
+    };
     let mut found = captions::without_texts(file, &captions::lint(file));
     found.extend(captions::placeholders(file));
     for_record(&found, "references")

@@ -118,7 +118,7 @@ impl<'a> Scorer<'a> {
         if system.is_moments() || self.references.is_moments() {
             let findings = match system {
                 System::Captions(file) => checked(file, Vec::new())?,
-                _ => Vec::new(),
+                _ => system.notes(),
             };
             let results = moments_only::score(system, self.references, &mut self.embedding)?;
             return Ok(SystemScore { results, findings, images: None });
@@ -140,7 +140,7 @@ impl<'a> Scorer<'a> {
         }
         Ok(SystemScore {
             results,
-            findings: assembled.findings,
+            findings: [assembled.findings, system.notes()].concat(),
             images: Some(ImageScores { set: assembled.set, per_caption, groupings }),
         })
     }

@@ -13,6 +13,10 @@ use crate::jobs::embedding::{Embedding, texts};
 const ENCODER_UNKNOWN: &str = "a file of moments does not say which encoder made it: the distance means something only \
                                if the other side has the same one";
 
+/// Said where one of them does not tell how many rows it was made of.
+const COUNT_UNKNOWN: &str =
+    "; nor does it say how many captions it was made of, so that this count is not known";
+
 /// Scores moments against moments, or against those of what the other side holds.
 ///
 /// # Errors
@@ -47,14 +51,16 @@ pub fn score(
             reason: Some(
                 "its bias and its standard error need the embeddings of both sides".into(),
             ),
-            warning: Some(match distance.clipped > 0.0 {
-                true => format!(
-                    "a covariance is not positive semi-definite, as if it had been rounded: eigenvalues of −{:.1e} in all were set to \
+            warning: Some(
+                match distance.clipped > 0.0 {
+                    true => format!(
+                        "a covariance is not positive semi-definite, as if it had been rounded: eigenvalues of −{:.1e} in all were set to \
                      0; {ENCODER_UNKNOWN}",
-                    distance.clipped
-                ),
-                false => ENCODER_UNKNOWN.into(),
-            }),
+                        distance.clipped
+                    ),
+                    false => ENCODER_UNKNOWN.into(),
+                } + if n == 0 || m == 0 { COUNT_UNKNOWN } else { "" },
+            ),
             ..SetMeasure::default()
         },
         mean_cosine: Measure::missing(unpaired),

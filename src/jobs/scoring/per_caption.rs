@@ -7,14 +7,14 @@ use super::numbers::PerCaption;
 use super::set::EvalSet;
 
 /// Columns `image_id`, `row`, `caption`, `references` (joined by ` | `), `distance`, `influence`,
-/// and one per further metric; those that the job could not know are left out.
-pub fn table(set: &EvalSet, per_caption: &PerCaption) -> Table {
+/// and one per further metric; those that the job could not know are left out, and the references where they are hidden.
+pub fn table(set: &EvalSet, per_caption: &PerCaption, hide_references: bool) -> Table {
     let mut table = Table::default();
     if let Some(texts) = &set.texts {
         table.push("image_id", ids(&texts.ids, texts.ids_are_text));
         table.push("row", Cells::counts(texts.rows.iter().copied()));
         table.push("caption", Cells::text(&texts.candidates));
-        if set.image_of.is_some() {
+        if set.image_of.is_some() && !hide_references {
             let references = set.references_of();
             let joined = references.iter().map(|references| references.join(" | "));
             table.push("references", Cells::text(joined));

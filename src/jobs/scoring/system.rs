@@ -2,7 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use fgd_captions::{self as captions, CaptionFile, ReadError, ReadOptions, ReadProblem};
+use fgd_captions::{
+    self as captions, CaptionFile, Finding, FindingKind, ReadError, ReadOptions, ReadProblem,
+};
 use fgd_metrics::moments::Moments;
 use fgd_record::Input;
 use fgd_store::arrays::{self, ArrayError, MeanCovariance};
@@ -14,6 +16,9 @@ use crate::jobs::JobError;
 use crate::jobs::options::References;
 use crate::jobs::provenance::captions_sha256;
 use crate::jobs::validate::unreadable;
+
+/// How far from 1 the length of an embedding may be, which is more than 16 bits lose of it.
+const UNIT: f64 = 1e-3;
 
 /// Captions, their embeddings, or the moments of these.
 #[derive(Debug)]
@@ -173,6 +178,27 @@ impl System {
             }
             _ => input.sha256.clone(),
         }
+    }
+
+    /// What is to be known of embeddings: that they are not of unit length, as those of captions are. Every distance is then on
+    /// another scale.
+    pub fn notes(&self) -> Vec<Finding> {
+        let Self::Embeddings { path, embeddings } = self else { return Vec::new() };
+        let lengths = embeddings.outer_iter().map(|row| {
+            row.iter().map(|&component| f64::from(component).powi(2)).sum::<f64>().sqrt()
+        });
+        let is_off = |(_, length): &(u64, f64)| (length - 1.0).abs() > UNIT;
+        let off: Vec<(u64, f64)> = (1..).zip(lengths).filter(is_off).collect();
+        let note = |&(row, length): &(u64, f64)| {
+            let message = format!(
+                "the first of {} embeddings in {} that are not of unit length: it has {length:.4}. Distances are on another scale than \
+                 those of fgd; divide every row by its length",
+                off.len(),
+                path.display()
+            );
+            Finding::note(FindingKind::NotUnitLength, message).at(row)
+        };
+        off.first().map(note).into_iter().collect()
     }
 
     /// What a sentence calls it.

@@ -22,6 +22,7 @@ use fgd_store::file::Output;
 use ndarray::{Array2, Axis};
 use serde::{Deserialize, Serialize};
 
+use super::apart::keep_apart;
 use super::captions_csv::captions_csv;
 use super::embedding::Embedding;
 use super::options::{Encoding, Measuring, Named, References};
@@ -88,7 +89,11 @@ impl Default for Request {
 pub fn run(request: &Request, session: &mut Session) -> Result<Record, JobError> {
     let start = Instant::now();
     let host = host::describe();
+    request.encoding.check()?;
     check(request)?;
+    let references = request.references.as_ref().map(|given| &*given.path);
+    let inputs = request.systems.iter().map(|system| &*system.path).chain(references);
+    keep_apart(inputs, [Some(&*request.output)])?;
     let mut output = Output::create(&request.output).map_err(JobError::usage)?;
     let files = Files::open(request)?;
     let pool = &files.pool;
@@ -181,6 +186,10 @@ fn check(request: &Request) -> Result<(), JobError> {
             "--replicates: an interval needs at least {FEWEST_REPLICATES}, and 1000 are usual"
         )));
     }
+    request.measuring.refuse(
+        &["cluster", "population"],
+        "what a choice is worth counts images by what they share, and speaks for images yet to come",
+    )?;
     let by = request.choosing.by;
     if by == By::Oracle && !request.yes_this_is_an_oracle {
         return Err(JobError::usage(

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use super::Kind;
+use crate::file::folder_of;
 
 /// Files of pickled weights that `from_pretrained` reads and this does not.
 const MODEL: [&str; 2] = ["pytorch_model.bin", "pytorch_model.bin.index.json"];
@@ -39,7 +40,7 @@ pub(super) fn file_advice(file: &Path, kind: Kind) -> String {
     let name = file.file_name().unwrap_or_default().to_string_lossy();
     let extension = file.extension().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
     let (single, _) = kind.weights();
-    let folder = file.parent().filter(|dir| *dir != Path::new("")).unwrap_or(Path::new("."));
+    let folder = folder_of(file);
     if name == ADAPTER || MODEL.contains(&&*name) {
         let advice = pickle_advice(folder, if name == ADAPTER { Kind::Adapter } else { kind });
         return format!("give its directory, {}{}", folder.display(), advice.unwrap_or_default());
