@@ -3,7 +3,7 @@
 use fgd_record::{Mark, Measure, Pairing, Record, ScoreResults, Slice};
 
 use super::{captions, figures, provenance, set, spread, verdict};
-use crate::document::number::{MISSING, ROUNDING, counted, counted_if_known, interval};
+use crate::document::number::{MISSING, ROUNDING, counted_if_known, interval};
 use crate::document::{Cell, Document, Table, Tone, grouped, visible};
 
 /// The page of one of several systems.
