@@ -125,5 +125,5 @@ fn the_history_is_a_table_too() {
     assert!(text.starts_with("suite,started,version,"), "{text}");
     assert_eq!(text.lines().count(), 1 + suite.rows().len());
     let (code, _, stderr) = suite.nightly(&["import", file.to_str().unwrap()]);
-    assert!(code == 1 && stderr.contains(".jsonl or .parquet"), "{stderr}");
+    assert!(code == 2 && stderr.contains(".jsonl or .parquet"), "{stderr}");
 }
