@@ -85,6 +85,7 @@ fn a_command_line_that_makes_no_sense_exits_with_2() {
         &["score", "a.csv", "--references", "b.csv", "--report", "page.txt"],
         &["nightly", "import", "suite.toml", "a.csv"],
         &["--threads", "0", "validate", "a.csv"],
+        &["--threads", "99999", "validate", "a.csv"],
     ] {
         let output = place.fgd().args(arguments).output().unwrap();
         assert_eq!(output.status.code(), Some(2), "{arguments:?}");

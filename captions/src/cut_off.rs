@@ -178,7 +178,8 @@ mod tests {
             findings[0].message
         );
         assert!(findings.iter().all(|finding| finding.row.is_some()));
-        assert_eq!(findings.len(), 100);
+        // Every other sentence ends well after eight words.
+        assert_eq!(findings.len(), 50);
     }
 
     #[test]
@@ -192,7 +193,7 @@ mod tests {
             findings[0].message
         );
         assert!(
-            findings[1].message.ends_with("in the middle of a word, at `walk`"),
+            findings[1].message.ends_with("in the middle of a word, at `ca`"),
             "{}",
             findings[1].message
         );

@@ -64,6 +64,9 @@ pub struct Cli {
     command: Command,
 }
 
+/// More are a slip of the finger, which would keep a machine busy with switching.
+const MOST_THREADS: usize = 1024;
+
 /// What every subcommand understands.
 #[derive(Debug, clap::Args)]
 struct Global {
@@ -219,6 +222,9 @@ fn run(cli: Cli, output: &Output, program: Program) -> anyhow::Result<Exit> {
     match cli.global.threads {
         None => start(cli.command, output, program),
         Some(0) => Err(exit::usage("--threads 0: give at least one thread")),
+        Some(threads) if threads > MOST_THREADS => Err(exit::usage(format!(
+            "--threads {threads}: give {MOST_THREADS} at most; more than one for each processor brings nothing"
+        ))),
         // A pool of its own: the process may be somebody else's, and its pool too.
         Some(threads) => rayon::ThreadPoolBuilder::new()
             .num_threads(threads)
