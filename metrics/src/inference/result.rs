@@ -4,7 +4,7 @@ use super::jackknife::Jackknives;
 use crate::MetricError;
 use crate::estimate::Estimate;
 
-/// A variance that fewer units than this make is that of too few draws: coverage falls below 93% (docs/statistics.md).
+/// A variance that fewer units than this make is that of too few draws: coverage falls to 86–93% (docs/statistics.md).
 const FEW: f64 = 30.0;
 
 /// The set distance without its bias, and how sure it is.
