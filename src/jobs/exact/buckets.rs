@@ -4,7 +4,7 @@
 //! `candidate`, `candidate_1` … of further submissions, and one for each slice. A bucket holds the images of a hash, so it is a random sample of them, and of one group of
 //! the jackknife: its sums are those of one group. `pairs.json` is written last.
 //!
-//! Memory is that of the largest file that is read, and of a part of some 1.3 million pairs: see [`dealt`](super::dealt).
+//! Memory is that of the largest file that is read, and of a part of some 1.3 million pairs: see `dealt`.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
