@@ -169,6 +169,16 @@ fn cluster(place: &Place) -> Command {
     command(env!("CARGO_BIN_EXE_fgd-cluster"), place)
 }
 
+/// A port that is free with the one after it, where the scheduler is asked how it is. Below those that systems give to connections.
+fn free_port() -> u16 {
+    let is_free = |port: u16| TcpListener::bind(("127.0.0.1", port)).is_ok();
+    let first = 20_000 + (std::process::id() % 5_000) as u16 * 2;
+    (first..32_000)
+        .step_by(2)
+        .find(|&port| is_free(port) && is_free(port + 1))
+        .expect("a free port")
+}
+
 /// A child that does not outlive its test.
 pub struct Process(Child);
 
@@ -211,7 +221,24 @@ impl Cluster {
 
     /// The same with a key.
     pub fn start_with(place: &Place, executors: usize, more: &[&str], key: Option<&Path>) -> Self {
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let wanted = format!("{executors} executors");
+        // A port may be taken by others between its choice and its use.
+        for _ in 0..3 {
+            let mut cluster = Self::begun(place, executors, more, key);
+            let start = Instant::now();
+            while start.elapsed() < PATIENCE / 3 && cluster.all_run() {
+                if cluster.status(place).starts_with(&wanted) {
+                    return cluster;
+                }
+                std::thread::sleep(Duration::from_millis(20));
+            }
+        }
+        let log = fs::read_to_string(place.path("scheduler.log")).unwrap_or_default();
+        panic!("waited in vain until {wanted}: {log}");
+    }
+
+    fn begun(place: &Place, executors: usize, more: &[&str], key: Option<&Path>) -> Self {
+        let port = free_port();
         let mut cluster = Self {
             port,
             scheduler: Self::scheduler(place, port, key),
@@ -220,9 +247,12 @@ impl Cluster {
             key: key.map(Path::to_owned),
         };
         (0..executors).for_each(|_| cluster.add_executor(place, more));
-        let wanted = format!("{executors} executors");
-        until(&wanted, || cluster.status(place).starts_with(&wanted));
         cluster
+    }
+
+    fn all_run(&mut self) -> bool {
+        let mut all = std::iter::once(&mut self.scheduler).chain(&mut self.executors);
+        all.all(|process| matches!(process.0.try_wait(), Ok(None)))
     }
 
     fn scheduler(place: &Place, port: u16, key: Option<&Path>) -> Process {
