@@ -42,8 +42,8 @@ impl SetInference {
         degrees: Option<usize>,
     ) -> Self {
         let Jackknives { raw, pseudo, gaussian } = jackknives;
-        let Combined { value, systematic, variance } = Combined::of(&pseudo, &contributions);
-        let se = (variance + systematic.powi(2)).sqrt();
+        let Combined { value, systematic, se, is_small } =
+            Combined::of(&pseudo, &contributions, degrees.is_none());
         let corrected = match degrees {
             Some(degrees) => Estimate::student(value, se, degrees).cut_at_0(),
             None => Estimate::non_negative(value, se),
@@ -52,9 +52,7 @@ impl SetInference {
             raw,
             corrected,
             systematic,
-            small_sample: !gaussian
-                || systematic > 0.5 * variance.sqrt()
-                || (degrees.is_none() && is_of_few(&contributions)),
+            small_sample: !gaussian || is_small,
             nearly_equal: value < 2.0 * corrected.se,
             pseudo,
             contributions,
@@ -107,14 +105,12 @@ impl SetInference {
             |a: &[f64], b: &[f64]| -> Vec<f64> { a.iter().zip(b).map(|(a, b)| a - b).collect() };
         let pseudo = [0, 1].map(|which| minus(&self.pseudo[which], &other.pseudo[which]));
         let contributions = minus(&self.contributions, &other.contributions);
-        let Combined { value, systematic, variance } = Combined::of(&pseudo, &contributions);
+        let Combined { value, se, is_small, .. } =
+            Combined::of(&pseudo, &contributions, self.degrees.is_none());
         Ok(SetDifference {
             raw: self.raw - other.raw,
-            corrected: Estimate::normal(value, (variance + systematic.powi(2)).sqrt()),
-            small_sample: !self.gaussian
-                || !other.gaussian
-                || systematic > 0.5 * variance.sqrt()
-                || (self.degrees.is_none() && is_of_few(&contributions)),
+            corrected: Estimate::normal(value, se),
+            small_sample: !self.gaussian || !other.gaussian || is_small,
         })
     }
 }
@@ -130,20 +126,25 @@ pub struct SetDifference {
     pub small_sample: bool,
 }
 
-/// Midpoint of two jackknives, half of what they are apart, and the variance of units.
+/// Midpoint of two jackknives, half of what they are apart, the standard error of both, and whether that is hardly known.
 struct Combined {
     value: f64,
     systematic: f64,
-    variance: f64,
+    se: f64,
+    is_small: bool,
 }
 
 impl Combined {
-    fn of(pseudo: &[Vec<f64>; 2], contributions: &[f64]) -> Self {
+    /// `of_units` tells contributions of units from those of groups.
+    fn of(pseudo: &[Vec<f64>; 2], contributions: &[f64], of_units: bool) -> Self {
         let [a, b] = [0, 1].map(|k| pseudo[k].iter().sum::<f64>() / pseudo[k].len() as f64);
+        let systematic = 0.5 * (a - b).abs();
+        let variance: f64 = contributions.iter().map(|part| part * part).sum();
         Self {
             value: 0.5 * (a + b),
-            systematic: 0.5 * (a - b).abs(),
-            variance: contributions.iter().map(|part| part * part).sum(),
+            systematic,
+            se: (variance + systematic.powi(2)).sqrt(),
+            is_small: systematic > 0.5 * variance.sqrt() || (of_units && is_of_few(contributions)),
         }
     }
 }

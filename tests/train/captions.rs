@@ -1,0 +1,118 @@
+//! Where captions come from, and which are left out.
+
+use crate::*;
+
+#[test]
+fn losses_are_told_by_where_captions_come_from() {
+    let place = Place::new();
+    let path = pictures(&place, "train.csv", 0, 6);
+    pictures(&place, "validation.csv", 6, 8);
+    features(&place).assert().success();
+    let text = std::fs::read_to_string(&path).unwrap();
+    let sourced = text.lines().enumerate().map(|(at, line)| match at {
+        0 => format!("{line},source\n"),
+        at if at % 3 == 0 => format!("{line},chosen by us\n"),
+        _ => format!("{line},\n"),
+    });
+    std::fs::write(&path, sourced.collect::<String>()).unwrap();
+    let output = train(&place, "run", &["--max-steps=2", "--batch-size=6"]).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let lines = metrics(&place.path("run"));
+    let step = lines.iter().find(|line| line["step"] == 1).unwrap();
+    let by_source = step["train/loss_by_source"].as_object().unwrap();
+    let losses: Vec<f64> = by_source.values().map(|loss| loss.as_f64().unwrap()).collect();
+    assert_eq!(by_source.keys().collect::<Vec<_>>(), ["chosen by us", "real"]);
+    // The step has every caption once, so that the loss lies between.
+    let loss = step["train/loss"].as_f64().unwrap();
+    assert!((loss - losses[0]) * (loss - losses[1]) < 0.0, "{step}");
+    let record = std::fs::read_to_string(place.path("run/record.json")).unwrap();
+    let record: Value = serde_json::from_str(&record).unwrap();
+    schema::assert_holds(&record);
+    assert_eq!(record["results"]["curve"][0]["sources"], step["train/loss_by_source"]);
+    let events = std::fs::read(place.path("run/tensorboard/events.out.tfevents.0000000000.fgd"));
+    let tag = b"train/loss_by_source/chosen_by_us";
+    assert!(events.unwrap().windows(tag.len()).any(|window| window == tag));
+}
+
+#[test]
+fn what_is_left_out_of_the_captions_has_a_reason() {
+    let place = Place::new();
+    let write = |name: &str, text: &str| std::fs::write(place.path(name), text).unwrap();
+    write(
+        "captions.csv",
+        "image_id,caption,source\n1.jpg,a red car,\n1.jpg,A red  car,real\n1.jpg,a car in the street,\n2.jpg,blue sky,\n\
+         2.jpg,a dog a dog a dog a dog a dog,\n2.jpg,the green table,\n2.jpg,sky,model\n",
+    );
+    write(
+        "synthetic.csv",
+        "image_id,caption\n1,a red car in the street\n1,a car\n1,cars\n3,snow\n",
+    );
+    write("validation.csv", "image_id,caption\n9,a man\n");
+    write("model.csv", "image_id,caption\n1,a red car in the street\n2,blue sky\n");
+    let curate = |more: &[&str]| {
+        let mut curate = place.fgd();
+        curate.arg("curate").arg(place.path("captions.csv"));
+        curate.arg("--validation").arg(place.path("validation.csv"));
+        curate.arg("-o").arg(place.path("out.csv")).arg("--dropped").arg(place.path("dropped.csv"));
+        curate.args(more);
+        curate
+    };
+    let synthetic = place.path("synthetic.csv").display().to_string();
+    let page = place.path("page.html").display().to_string();
+    let mut reported = curate(&["--synthetic", &synthetic, "--report", &page]);
+    let said = stdout(reported.assert().success().get_output());
+    assert!(said.contains("7 of 11 captions stay (1 model, 4 real, 2 synthetic), 4 go"), "{said}");
+    assert!(
+        said.contains("Why captions go") && said.contains("the image has it already"),
+        "{said}"
+    );
+    assert!(std::fs::read_to_string(&page).unwrap().contains("Why captions go"));
+    let read = |name: &str| std::fs::read_to_string(place.path(name)).unwrap();
+    assert!(
+        read("out.csv").starts_with("image_id,caption,source\n1.jpg,a red car,real\n"),
+        "{}",
+        read("out.csv")
+    );
+    assert!(
+        read("out.csv").contains("1.jpg,a red car in the street,synthetic\n"),
+        "{}",
+        read("out.csv")
+    );
+    let reasons = read("dropped.csv");
+    for (row, reason) in [
+        (",2,1.jpg,", "the image has it already"),
+        (",5,2.jpg,", "a dog"),
+        (",3,1.jpg,cars,synthetic,", "more than 1 synthetic"),
+        (",4,3,snow,synthetic,", "more than 1 synthetic"),
+    ] {
+        assert!(
+            reasons.lines().any(|line| line.contains(row) && line.contains(reason)),
+            "{row}: {reasons}"
+        );
+    }
+
+    let record = json(curate(&["--synthetic", &synthetic]).args(["--format", "json"]));
+    schema::assert_holds(&record);
+    let rules = record["results"]["dropped"].as_array().unwrap().iter();
+    let counts: Vec<u64> = rules.map(|rule| rule["captions"].as_u64().unwrap()).collect();
+    assert_eq!(counts, [1, 1, 0, 2]);
+    assert_eq!(record["inputs"].as_array().unwrap().len(), 3);
+
+    // The one of four real captions that is least like the model's goes, and the best synthetic ones stay.
+    let (model, encoder) =
+        (place.path("model.csv").display().to_string(), fixture("encoder/tiny-mean"));
+    let judged =
+        ["--beside", &model, "--drop-percent", "25", "--encoder", encoder.to_str().unwrap()];
+    curate(&judged).args(["--synthetic", &synthetic]).assert().success();
+    let reasons = read("dropped.csv");
+    assert_eq!(reasons.matches("is among the lowest 25%").count(), 2, "{reasons}");
+    assert!(!reasons.contains("blue sky"), "{reasons}");
+    assert!(read("out.csv").contains("a red car in the street,synthetic\n"), "{}", read("out.csv"));
+
+    write("validation.csv", "image_id,caption\n0002.png,a man\n");
+    let said = stderr(curate(&[]).assert().failure().code(2).get_output());
+    assert!(said.contains("1 captions are of images that are to be learned too"), "{said}");
+    write("validation.csv", "image_id,caption,source\n9,a man,model\n");
+    let said = stderr(curate(&[]).assert().failure().code(4).get_output());
+    assert!(said.contains("real captions only"), "{said}");
+}

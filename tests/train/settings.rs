@@ -1,0 +1,118 @@
+//! What can not be trained, and where settings come from.
+
+use crate::*;
+
+#[test]
+fn what_can_not_be_trained_is_refused_before_the_work() {
+    let place = Place::new();
+    pictures(&place, "train.csv", 0, 12);
+    pictures(&place, "validation.csv", 12, 16);
+    let said = fail(train(&place, "run", &[]));
+    assert!(said.contains("fgd features --images"), "{said}");
+    features(&place).assert().success();
+
+    for (more, expected) in [
+        (&["--dtype", "q8"][..], "f32 or bf16"),
+        (&["--rank", "0"], "rank 0"),
+        (&["--dropout", "1"], "dropout 1"),
+        (&["--targets", "query"], "qformer"),
+        (&["--targets", "nowhere"], "no layer"),
+        (&["--learning-rate=-1"], "learning rate"),
+        (&["--batch-size", "0"], "batch size"),
+        (&["--epochs", "0"], "epochs"),
+        (&["--save-every", "0"], "at least 1"),
+        (&["--dtype", "bf16"], "--dtype"),
+        (&["--device", "tpu"], "give cpu or cuda:N"),
+    ] {
+        let said = fail(train(&place, "run", more));
+        assert!(said.contains(expected), "{more:?}: {said}");
+        assert_eq!(
+            said.trim().lines().filter(|line| line.starts_with("error")).count(),
+            1,
+            "{said}"
+        );
+    }
+
+    let write = |name: &str, text: &str| std::fs::write(place.path(name), text).unwrap();
+    let again = std::fs::read_to_string(place.path("train.csv")).unwrap();
+    // The same picture under another name is the same image.
+    std::fs::copy(place.path("images/003.png"), place.path("images/900.png")).unwrap();
+    features(&place).assert().success();
+    write("validation.csv", "image_id,caption\n900,a man\n");
+    let said = fail(train(&place, "run", &[]));
+    assert!(said.contains("1 images of the validation") && said.contains("900"), "{said}");
+    write("validation.csv", "image_id,caption\n13,a man\n");
+    write("train.csv", &format!("{again}77777,a dog\n"));
+    let said = fail(train(&place, "run", &[]));
+    assert!(said.contains("1 of 25") && said.contains("77777"), "{said}");
+    write("train.csv", &format!("{again}5,\n"));
+    assert!(fail(train(&place, "run", &[])).contains("row 25"));
+    write("train.csv", &format!("{again}5,a dog a dog a dog a dog a dog a dog\n"));
+    let said = fail(train(&place, "run", &[]));
+    assert!(said.contains("row 25") && said.contains("--lenient"), "{said}");
+    let mut lenient = train(&place, "run", &["--lenient", "--max-steps", "1"]);
+    assert!(lenient.output().unwrap().status.success());
+    let mut nothing = place.fgd();
+    nothing.arg("train").arg("--resume").arg(place.path("nowhere"));
+    let said = stderr(nothing.assert().failure().code(2).get_output());
+    assert!(said.contains("give the directory of a run"), "{said}");
+}
+
+#[test]
+fn presets_stand_behind_flags_and_name_what_is_wrong() {
+    let place = Place::new();
+    pictures(&place, "train.csv", 0, 6);
+    pictures(&place, "validation.csv", 6, 8);
+    features(&place).assert().success();
+    let presets = place.path("train.toml");
+    let init = || {
+        let mut init = place.fgd();
+        init.arg("train").arg("init").arg(&presets);
+        init
+    };
+    init().assert().success();
+    init().assert().failure().code(2);
+    let write = |text: &str| std::fs::write(&presets, text).unwrap();
+    let path = |name: &str| place.path(name).display().to_string();
+    let run = |more: &[&str]| {
+        let mut run = place.fgd();
+        run.arg("train").arg("--config").arg(&presets).arg("-o").arg(place.path("run")).args(more);
+        run
+    };
+    let whole = format!(
+        "checkpoint = {:?}\nfeatures = {:?}\ncaptions = {:?}\n[order]\nbatch_size = 3\nmax_steps = 2\n[learning.lora]\nr = 4\nalpha = 8\n",
+        fixture("tiny-blip2/base"),
+        path("features"),
+        path("train.csv"),
+    );
+    write(&whole);
+    run(&["--max-steps", "1"]).env("FGD_ALPHA", "2").assert().success();
+    let request: Value =
+        serde_json::from_slice(&std::fs::read(place.path("run/request.json")).unwrap()).unwrap();
+    let order = &request["order"];
+    assert_eq!((&order["batch_size"], &order["max_steps"]), (&3.into(), &1.into()));
+    let lora = &request["learning"]["lora"];
+    assert_eq!(
+        (&lora["r"], &lora["alpha"], &lora["dropout"]),
+        (&4.into(), &2.0.into(), &0.05.into())
+    );
+
+    for (text, said) in [
+        ("[learning.lora]\nrnak = 4\n", "train.toml:2:1: unknown key `rnak`"),
+        ("\n[lerning]\n", "train.toml:2:2: unknown key `lerning`: did you mean `learning`?"),
+        ("dtype = \"bf61\"", "train.toml:1:9: unknown value `bf61`: did you mean `bf16`?"),
+        ("[order]\nepochs = \"many\"", "train.toml:2:10: "),
+    ] {
+        write(text);
+        let found = stderr(run(&[]).assert().failure().code(2).get_output());
+        assert!(found.contains(said), "{text}: {found}");
+    }
+    write("");
+    assert!(stderr(run(&[]).assert().failure().code(2).get_output()).contains("give --checkpoint"));
+
+    // The card of what came of it.
+    let mut card = place.fgd();
+    card.args(["export", "model-card"]).arg(place.path("run/record.json"));
+    let card = program::stdout(card.assert().success().get_output());
+    assert!(card.contains("base_model: \"base\"") && card.contains("library_name: peft"), "{card}");
+}
