@@ -21,6 +21,11 @@ pub fn describe() -> Host {
     }
 }
 
+/// Bytes that this process may have: those of the machine, or fewer in a container.
+pub fn memory(host: &Host) -> Option<u64> {
+    [host.memory_bytes, host.cgroup_memory_bytes].into_iter().flatten().min()
+}
+
 /// Most memory this process has held so far, in bytes.
 pub fn peak_memory_bytes() -> Option<u64> {
     kibibytes("/proc/self/status", "VmHWM:")

@@ -142,7 +142,7 @@ impl Run<'_> {
             prompt: &self.captioning.prompt,
             generation: self.captioning.generation.clone(),
             batch_size: self.captioning.batch_size,
-            memory: host.memory_bytes.map(|bytes| bytes / MEMORY_PART),
+            memory: host::memory(&host).map(|bytes| bytes / MEMORY_PART),
             on_error: self.captioning.on_error,
             decode_threads: DECODE_THREADS,
             restart: self.captioning.restart,

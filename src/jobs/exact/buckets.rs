@@ -1,8 +1,8 @@
 //! Pairs cut into files by their ids, for a cluster to sum.
 //!
 //! A folder holds `pairs.json` ([`Manifest`]) and for each bucket a folder of Parquet files with the columns `id`, `reference`,
-//! `candidate`, `candidate_1` … of further submissions, and one for each slice. A bucket holds the images of a hash, so it is a random sample of them, and of one group of
-//! the jackknife: its sums are those of one group. `pairs.json` is written last.
+//! `candidate`, `candidate_1` … of further submissions, and one for each slice. A bucket holds the images of a hash, so it is a random
+//! sample of them, and of one group of the jackknife: its sums are those of one group. `pairs.json` is written last.
 //!
 //! Memory is that of the largest file that is read, and of a part of some 1.3 million pairs: see `dealt`.
 

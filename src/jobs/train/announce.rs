@@ -6,6 +6,7 @@ use fgd_captioner::train::{Order, Trainer};
 use fgd_record::Host;
 
 use super::course::Course;
+use crate::host::memory;
 use crate::jobs::{JobError, Session};
 
 impl Course<'_> {
@@ -65,10 +66,6 @@ impl Course<'_> {
 /// Bytes that may hold blocks which would be computed again otherwise: an eighth of the memory.
 pub fn room(host: &Host) -> usize {
     memory(host).map_or(0, |bytes| (bytes / 8) as usize)
-}
-
-fn memory(host: &Host) -> Option<u64> {
-    [host.memory_bytes, host.cgroup_memory_bytes].into_iter().flatten().min()
 }
 
 /// A time in the unit that suits it.
