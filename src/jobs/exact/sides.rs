@@ -24,6 +24,9 @@ use crate::jobs::scoring::slices::check_column;
 use crate::jobs::scoring::system::{System, settle, without_columns};
 use crate::jobs::validate::unreadable;
 
+/// Pairs that are aligned at the same time, about: they are what is held in memory.
+const TOGETHER: u64 = 1 << 19;
+
 /// One submission or several beside the references.
 pub struct Sides {
     submissions: Vec<Submission>,
@@ -138,9 +141,12 @@ impl Sides {
         mut take: impl FnMut(usize, &[TextPairs]) -> Result<(), JobError>,
     ) -> Result<Vec<Sources>, JobError> {
         let mut runs: Vec<PathBuf> = Vec::new();
+        let portion = self.references.captions / portions as u64;
+        let threads = rayon::current_num_threads();
+        let together = (TOGETHER / portion.max(1)).clamp(1, threads as u64) as usize;
         for part in 0..of {
             let own: Vec<usize> = (part..portions).step_by(of).collect();
-            for some in own.chunks(rayon::current_num_threads()) {
+            for some in own.chunks(together) {
                 let align = |&portion: &usize| self.align(portion, portions, request, work);
                 let aligned: Vec<_> = some.par_iter().map(align).collect();
                 for aligned in aligned {
