@@ -7,7 +7,9 @@
 pub mod buckets;
 mod dealt;
 pub mod pairs;
+mod reading;
 mod results;
+mod rows;
 mod sides;
 pub mod sums;
 

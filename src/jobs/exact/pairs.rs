@@ -183,11 +183,16 @@ pub fn few_enough(column: &str, values: usize) -> Result<(), JobError> {
 pub fn captions_of(system: System) -> Result<CaptionFile, JobError> {
     match system {
         System::Captions(file) => Ok(file),
-        _ => Err(JobError::usage(
-            "--exact needs captions on both sides: the groups of images that errors are measured by go by their ids; `fgd moments --exact` \
-             sums embeddings",
-        )),
+        _ => Err(no_captions()),
     }
+}
+
+/// The error of a side that is no captions.
+pub fn no_captions() -> JobError {
+    JobError::usage(
+        "--exact needs captions on both sides: the groups of images that errors are measured by go by their ids; `fgd moments --exact` \
+         sums embeddings",
+    )
 }
 
 /// The evaluation set as far as its texts go.
