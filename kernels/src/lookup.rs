@@ -20,6 +20,8 @@ pub struct Lookup<'a> {
     pub key: &'a [i32],
     /// Values, likewise.
     pub value: &'a [i32],
+    /// Words from these keys to those that are looked at next, and from these values: they are fetched meanwhile.
+    pub next: usize,
     /// How many keys there are; at least one.
     pub keys: usize,
     /// Added to the scores, `[keys]`.
@@ -67,12 +69,20 @@ unsafe fn load<I: Isa, const N: usize>(isa: I, from: *const i32) -> [I::F32; N] 
     }
 }
 
+/// Asks for what lies so many words behind some others.
+#[inline(always)]
+fn fetch<I: Isa>(isa: I, words: &[i32], behind: usize) {
+    for line in (0..words.len()).step_by(LANES) {
+        isa.prefetch(words.as_ptr().wrapping_add(behind + line));
+    }
+}
+
 impl<const N: usize> Kernel for Look<'_, N> {
     type Output = ();
 
     #[inline(always)]
     fn run<I: Isa>(self, isa: I) {
-        let Lookup { query, form, key, value, keys, bias, mask, output, scratch } = self.0;
+        let Lookup { query, form, key, value, next, keys, bias, mask, output, scratch } = self.0;
         let stride = form.input_words(query.len());
         assert!(keys > 0 && output.len() == query.len(), "a query looks at something");
         assert!(key.len().min(value.len()) >= keys * stride, "every key and value is there");
@@ -87,6 +97,7 @@ impl<const N: usize> Kernel for Look<'_, N> {
         let scores = &mut scores[..round_up(keys)];
         scores[keys..].fill(0.0);
         for (score, key) in scores.iter_mut().zip(key.chunks(stride).take(keys)) {
+            fetch(isa, key, next);
             let mut sum = isa.splat(0.0);
             for (query, words) in parted.chunks(N * LANES).zip(key.chunks_exact(LANES)) {
                 // SAFETY: sixteen words, and as many vectors of the query.
@@ -107,6 +118,7 @@ impl<const N: usize> Kernel for Look<'_, N> {
         for from in (0..stride).step_by(VECTORS * LANES) {
             let mut sums = [[isa.splat(0.0); N]; VECTORS];
             for (share, value) in scores.iter().zip(value.chunks(stride).take(keys)) {
+                fetch(isa, &value[from..stride.min(from + VECTORS * LANES)], next);
                 let share = isa.splat(*share);
                 for (sums, words) in sums.iter_mut().zip(value[from..].chunks_exact(LANES)) {
                     // SAFETY: sixteen words.
@@ -170,6 +182,7 @@ mod tests {
                         form,
                         key: &key,
                         value: &value,
+                        next: 0,
                         keys,
                         bias,
                         mask,

@@ -116,7 +116,7 @@ impl Room {
                 share.heads.start * width / PANEL..(share.heads.end * width).div_ceil(PANEL);
             share.model = panels(d_model);
             share.wide = panels(wide);
-            share.words = panels(head.count());
+            share.words = panels(head.sizes()[0]);
         }
         Ok(())
     }
