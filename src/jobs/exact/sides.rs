@@ -84,7 +84,10 @@ impl Sides {
         let mut whole = Vec::new();
         let mut sha256s = Vec::new();
         if reading::is_whole(&files, &options).map_err(of_references)? {
-            sha256s = references_of(&mut |captions| Ok(whole.push(captions)))?;
+            sha256s = references_of(&mut |captions| {
+                whole.push(captions);
+                Ok(())
+            })?;
         }
         let look = |submission: &mut CaptionFile| match whole.first() {
             Some(Captions { captions: references, .. }) => {
