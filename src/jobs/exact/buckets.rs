@@ -1,7 +1,8 @@
 //! Pairs cut into files by their ids, for a cluster to sum.
 //!
 //! A folder holds `pairs.json` ([`Manifest`]) and for each bucket a folder of Parquet files with the columns `id`, `reference`,
-//! `candidate`, `candidate_1` … of further submissions, and one for each slice. A bucket holds the images of a hash, so it is a random
+//! `candidate`, `candidate_1` … of further submissions, and one for each slice. Several references of an image are a JSON list in one
+//! cell, and all others of the file then are lists too. A bucket holds the images of a hash, so it is a random
 //! sample of them, and of one group of the jackknife: its sums are those of one group. `pairs.json` is written last.
 //!
 //! Memory is that of the largest file that is read, and of a part of some 1.3 million pairs: see `dealt`.
@@ -14,7 +15,7 @@ use fgd_metrics::pair_sums::{GROUPS, place};
 use fgd_store::file;
 use serde::{Deserialize, Serialize};
 
-use super::pairs::{TextPairs, few_enough};
+use super::pairs::{TextPairs, few_counts, few_enough};
 use super::sides::Sides;
 use super::sums::Sources;
 use crate::jobs::score;
@@ -57,6 +58,9 @@ pub struct Manifest {
     pub pairs: u64,
     /// Pairs of every bucket.
     pub buckets: Vec<u64>,
+    /// References in all, where images have several.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub references: Option<u64>,
     /// What a record says of them.
     pub sources: Sources,
     /// The same of further submissions.
@@ -133,6 +137,9 @@ pub fn run(request: &Request, session: &Session) -> Result<Manifest, JobError> {
     for (column, values) in sources.slice.iter().zip(&buckets.values) {
         few_enough(column, values.len())?;
     }
+    few_counts(&buckets.references, &request.score.references.path)?;
+    let references = buckets.references.iter().any(|&count| count > 1);
+    let references = references.then_some(buckets.captions);
     let counts = buckets.counts;
     for bucket in (0..counts.len()).filter(|&bucket| counts[bucket] > 0).map(bucket_name) {
         std::fs::rename(made.join(&bucket), output.join(&bucket))?;
@@ -141,6 +148,7 @@ pub fn run(request: &Request, session: &Session) -> Result<Manifest, JobError> {
         version: Manifest::VERSION,
         pairs: counts.iter().sum(),
         buckets: counts,
+        references,
         sources,
         others,
     };
@@ -157,16 +165,28 @@ struct Buckets {
     counts: Vec<u64>,
     /// By column, the values that there are.
     values: Vec<BTreeSet<String>>,
+    /// The numbers of references that images have.
+    references: BTreeSet<usize>,
+    /// References in all.
+    captions: u64,
 }
 
 impl Buckets {
     fn new(folder: PathBuf, parts: usize, columns: usize) -> Self {
-        Self { folder, counts: vec![0; parts * GROUPS], values: vec![BTreeSet::new(); columns] }
+        Self {
+            folder,
+            counts: vec![0; parts * GROUPS],
+            values: vec![BTreeSet::new(); columns],
+            references: BTreeSet::new(),
+            captions: 0,
+        }
     }
 
     /// Writes the pairs of a part, which are of the same images in all systems.
     fn write(&mut self, part: usize, systems: &[TextPairs]) -> Result<(), JobError> {
         let pairs = &systems[0];
+        self.references.extend(pairs.counts());
+        self.captions += pairs.reference_count();
         let mut members = vec![Vec::new(); GROUPS];
         for at in 0..pairs.len() {
             members[(place(pairs.id(at)) % GROUPS as u64) as usize].push(at);
@@ -198,7 +218,8 @@ fn table(systems: &[TextPairs], rows: &[usize]) -> Table {
     let pairs = &systems[0];
     let mut table = Table::default();
     table.push("id", Cells::text(rows.iter().map(|&pair| pairs.id(pair))));
-    table.push("reference", Cells::text(rows.iter().map(|&pair| pairs.reference(pair))));
+    let references = rows.iter().map(|&pair| reference(&pairs.references(pair))).collect();
+    table.push("reference", Cells::text(alike(references)));
     for (system, own) in systems.iter().enumerate() {
         let cells = Cells::text(rows.iter().map(|&pair| own.candidate(pair)));
         table.push(&candidate(system), cells);
@@ -208,6 +229,27 @@ fn table(systems: &[TextPairs], rows: &[usize]) -> Table {
         table.push(&format!("{SLICE}{column}"), Cells::text(values));
     }
     table
+}
+
+/// The cell of an image's references.
+fn reference(texts: &[&str]) -> String {
+    match texts {
+        [only] if !only.starts_with('[') => (*only).to_owned(),
+        texts => serde_json::Value::from(texts).to_string(),
+    }
+}
+
+/// Cells of which all are lists if one is: that is how readers know them, a sample of a bucket being a file like others.
+fn alike(cells: Vec<String>) -> Vec<String> {
+    let is_list = |cell: &String| cell.starts_with('[');
+    if !cells.iter().any(is_list) {
+        return cells;
+    }
+    let list = |cell: String| match is_list(&cell) {
+        true => cell,
+        false => serde_json::Value::from([cell].as_slice()).to_string(),
+    };
+    cells.into_iter().map(list).collect()
 }
 
 /// The column of a system's captions.

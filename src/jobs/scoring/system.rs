@@ -128,7 +128,14 @@ impl System {
     /// Takes a submission's ids from the column that holds those of the references, or finds its images by another column of these; see
     /// [`captions::settle_ids`] and [`captions::settle_by_references`].
     pub fn settle(&mut self, references: &Self) {
-        if let (Self::Captions(file), Self::Captions(references)) = (self, references) {
+        if let Self::Captions(references) = references {
+            self.settle_by(references);
+        }
+    }
+
+    /// The same by references that are captions.
+    pub fn settle_by(&mut self, references: &CaptionFile) {
+        if let Self::Captions(file) = self {
             captions::settle_ids(file, &captions::group(references).ids);
             captions::settle_by_references(file, references);
         }
