@@ -230,6 +230,7 @@ def leaderboard(
     references: Captions,
     *,
     unpaired: bool = False,
+    exact: bool = False,
     split: str | None = None,
     public_only: bool = False,
     images: Images | None = None,
@@ -238,7 +239,10 @@ def leaderboard(
     reference_caption_column: str | None = None,
     **options: Unpack[Options],
 ) -> Record:
-    """Who is first, and which ranks do the differences leave open? ``split`` is ``public=SHARE`` or a column."""
+    """Who is first, and which ranks do the differences leave open? ``split`` is ``public=SHARE`` or a column.
+
+    ``exact`` keeps sums only, as in :func:`score`.
+    """
     call = _Call(options, ["encoding", "reading", "measuring", "keeping"])
     with Files() as files:
         return call.run(
@@ -247,6 +251,7 @@ def leaderboard(
             submissions=files.named(submissions),
             references=_references(files, references, reference_id_column, reference_caption_column),
             unpaired=unpaired,
+            exact=exact,
             split=split,
             public_only=public_only,
             images=images,

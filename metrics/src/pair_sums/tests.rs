@@ -111,22 +111,47 @@ fn the_numbers_are_those_of_the_rows() {
     near(by_sums.systematic, by_rows.systematic);
 }
 
-/// Its variance is a sample of 20 values, so one of them says little; many must agree with those of influences.
+/// Its variance is a sample of 20 values, so one of them says little; many must agree with those of influences. So must that of the
+/// difference of two systems, in which what they share cancels.
 #[test]
 fn the_standard_error_is_right_on_the_average() {
-    let (mut by_groups, mut by_influence) = (0.0, 0.0);
+    let (mut by_groups, mut by_influence) = ([0.0; 2], [0.0; 2]);
     for seed in 0..40 {
         let captions = captions(300, 4, 100 + seed);
-        let found = captions.all().score().unwrap().set.inference.unwrap();
+        // Its first captions, but for noise.
+        let mut other = captions.candidates.clone();
+        other.zip_mut_with(&self::captions(300, 4, 500 + seed).candidates, |a, b| {
+            *a += 0.3 * b;
+        });
+        for mut row in other.outer_iter_mut() {
+            let length = row.dot(&row).sqrt();
+            row.mapv_inplace(|x| x / length);
+        }
         let image_of: Vec<usize> = (0..300).collect();
-        let (a, b) = (captions.candidates.view(), captions.references.view());
-        let sample = Sample::of_embeddings(a, b, Some(&image_of));
-        let plain = set_statistics(&sample).unwrap().inference.unwrap();
-        by_groups += found.corrected.se.powi(2);
-        by_influence += plain.corrected.se.powi(2);
+        let both = [&captions.candidates, &other].map(|candidates| {
+            let mut sums = PairSums::new(4);
+            push(&mut sums, &captions.ids, candidates, &captions.references).unwrap();
+            let found = sums.score().unwrap().set.inference.unwrap();
+            let (a, b) = (candidates.view(), captions.references.view());
+            let sample = Sample::of_embeddings(a, b, Some(&image_of));
+            (found, set_statistics(&sample).unwrap().inference.unwrap())
+        });
+        let [(a, plain_a), (b, plain_b)] = &both;
+        let difference = a.difference(b).unwrap();
+        assert_eq!(difference.degrees, Some(GROUPS - 1));
+        let plain = plain_a.difference(plain_b).unwrap();
+        assert!(a.difference(plain_b).is_err());
+        for (sum, se) in by_groups.iter_mut().zip([a.corrected.se, difference.corrected.se]) {
+            *sum += se.powi(2);
+        }
+        for (sum, se) in by_influence.iter_mut().zip([plain_a.corrected.se, plain.corrected.se]) {
+            *sum += se.powi(2);
+        }
     }
-    let ratio = by_groups / by_influence;
-    assert!((0.85..1.25).contains(&ratio), "{ratio}");
+    for (groups, influence) in by_groups.iter().zip(by_influence) {
+        let ratio = groups / influence;
+        assert!((0.85..1.25).contains(&ratio), "{ratio}");
+    }
 }
 
 #[test]

@@ -20,6 +20,7 @@ use crate::host;
 use crate::jobs::embedding::Embedding;
 use crate::jobs::leaderboard::field::{FINDINGS_KEPT, first_errors};
 use crate::jobs::leaderboard::rank::{Drawn, Entry, Evidence, RankedBy, rank};
+use crate::jobs::leaderboard::split::USAGE;
 use crate::jobs::leaderboard::{self, check_ranked};
 use crate::jobs::options::{Encoding, Measuring};
 use crate::jobs::provenance::{self, Origin};
@@ -132,6 +133,9 @@ pub fn of(request: &leaderboard::Request, session: &mut Session) -> Result<Recor
     }
     let references = ExactReferences::read(&shared)?;
     let progress = session.progress.clone();
+    if references.has_usage() {
+        progress.say(&format!("{USAGE}: no split, since --exact keeps sums of all images"));
+    }
     let bar = progress.begin("scoring", "submissions", request.submissions.len() as u64);
     let mut embedding = Embedding::silent(session, &request.encoding);
     let (mut contestants, mut distances, mut rejected) = (Vec::new(), Vec::new(), Vec::new());

@@ -12,6 +12,7 @@ use ndarray::Array2;
 
 use super::sums::Sources;
 use crate::jobs::JobError;
+use crate::jobs::leaderboard::split::has_usage;
 use crate::jobs::score::{Request, one_input, refused};
 use crate::jobs::scoring::ScoreError;
 use crate::jobs::scoring::assemble::{AlignedSet, checked};
@@ -52,6 +53,11 @@ impl ExactReferences {
             file: Arc::new(captions_of(system)?),
             input,
         })
+    }
+
+    /// Whether they say by themselves which images of a contest are public.
+    pub fn has_usage(&self) -> bool {
+        has_usage(&self.file)
     }
 }
 
