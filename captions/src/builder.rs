@@ -24,6 +24,8 @@ pub(super) struct Builder {
     /// Bytes that rows and findings take, about.
     held: u64,
     most_held: u64,
+    /// The number of the row that was begun last.
+    pub(super) last_row: u64,
     pub(super) captions: Vec<Caption>,
     pub(super) findings: Vec<Finding>,
     others: Vec<OtherColumn>,
@@ -37,6 +39,7 @@ pub(super) struct Builder {
 
 /// What was collected.
 pub(super) struct Rows {
+    pub last_row: u64,
     pub captions: Vec<Caption>,
     pub findings: Vec<Finding>,
     pub columns: DataFrame,
@@ -68,6 +71,7 @@ impl Builder {
         Self {
             held: 0,
             most_held,
+            last_row: 0,
             captions: Vec::new(),
             findings,
             others: Vec::new(),
@@ -205,6 +209,7 @@ impl Builder {
             return Err(ReadProblem::Unpacks { limit: self.most_held });
         }
         Ok(Rows {
+            last_row: self.last_row,
             captions: self.captions,
             findings: self.findings,
             columns,

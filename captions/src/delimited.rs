@@ -11,12 +11,13 @@ use super::error::ReadProblem;
 use super::finding::{Finding, FindingKind, shown};
 use super::image_id;
 use super::quotes::{self, Quoting, Segment};
+use super::source::Start;
 use super::tabular::Tabular;
 
-/// Reads `content`, which starts `skip` bytes into the file.
+/// Reads `content`.
 pub(super) fn read(
     content: &[u8],
-    skip: usize,
+    at: Start,
     format: Format,
     picker: &Picker<'_>,
     rows: &mut Builder,
@@ -30,8 +31,8 @@ pub(super) fn read(
         rows.find(Finding::note(FindingKind::FormatMismatch, message));
     }
     let (content, dropped) = quotes::without_spaces_before(content, delimiter);
-    let skip = skip + start;
-    let lines_before = u64::from(start > 0);
+    let skip = at.bytes + start;
+    let lines_before = at.lines + u64::from(start > 0);
     let table = Tabular::new(picker, rows);
     let mut reading = Reading { content: &content, skip, dropped, delimiter, table };
     for segment in quotes::segments(&content, delimiter) {
@@ -52,6 +53,23 @@ pub(super) fn is_table(content: &[u8], format: Format, picker: &Picker<'_>) -> b
     let fields: Vec<_> = fields.map(String::from_utf8_lossy).collect();
     let is_row = matches!(fields.as_slice(), [id, _, ..] if image_id::is_plain(id));
     picker.pick(&fields).is_ok() || (picker.by_convention() && is_row)
+}
+
+/// Where the header ends and what separates the columns; `None` where there is no header.
+pub(super) fn header(content: &[u8], format: Format, picker: &Picker<'_>) -> Option<(usize, u8)> {
+    let (announced, start) = separator_line(content);
+    let delimiter = announced.unwrap_or_else(|| delimiter(&content[start..], format));
+    let blank = content[start..].iter().take_while(|byte| byte.is_ascii_whitespace()).count();
+    let line = content[start + blank..].split_inclusive(|&byte| byte == b'\n').next()?;
+    let fields = ReaderBuilder::new()
+        .delimiter(delimiter)
+        .has_headers(false)
+        .from_reader(line)
+        .into_byte_records()
+        .next()?
+        .ok()?;
+    let fields: Vec<_> = fields.iter().map(String::from_utf8_lossy).collect();
+    picker.pick(&fields).is_ok().then_some((start + blank + line.len(), delimiter))
 }
 
 /// Excel's first line `sep=;`: the delimiter, and where the table begins.

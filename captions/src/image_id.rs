@@ -52,6 +52,9 @@ pub(super) fn difference(a: &str, b: &str) -> (FindingKind, &'static str) {
 
 /// The id in Unicode's compatible composed form (NFKC: full-width digits are digits), without invisible characters, and out of the URL that it is in.
 fn seen(id: &str) -> String {
+    if id.bytes().all(|byte| matches!(byte, b' '..=b'~' if byte != b':')) {
+        return id.trim().to_owned();
+    }
     let id: String = id.nfkc().filter(|c| !is_invisible(*c)).collect();
     match id.split_once("://") {
         Some((_, address)) => {

@@ -46,6 +46,7 @@ mod lint;
 mod names;
 mod pages;
 mod parquet;
+mod pieces;
 mod printed;
 mod quotes;
 mod references;
@@ -76,6 +77,7 @@ pub use finding::{Finding, FindingGroup, FindingKind, Severity, group_findings, 
 pub use format::Format;
 pub use image_id::{key as image_key, wide_key as wide_image_key};
 pub use lint::{accept_empty, lint, placeholders, too_long, without_texts};
+pub use pieces::{Piece, Pieces};
 pub use references::{References, group};
 pub use repetition::is_runaway;
 pub use settle::{equals_references, settle_by_references, settle_ids};
@@ -153,6 +155,8 @@ pub struct CaptionFile {
     id_is_asked: bool,
     /// The captions in file order.
     pub captions: Vec<Caption>,
+    /// The number of the last row, which may have given no caption.
+    last_row: u64,
     /// What was found while reading.
     pub findings: Vec<Finding>,
     /// Every other column, one row per caption: text, or the file's own types for Parquet. At most 64 columns are kept.
@@ -218,10 +222,19 @@ fn try_read(
     options: &ReadOptions,
     wanted: column::Wanted,
 ) -> Result<CaptionFile, ReadProblem> {
-    let source = match path == Path::new("-") {
-        true => source::standard_input(options.max_bytes)?,
-        false => source::load(path, options.max_bytes)?,
-    };
+    let source = source::open(path, options.max_bytes)?;
+    parse(path, source, source::Start::default(), options, wanted)
+}
+
+/// Reads what stands in a file, or a part of it that starts in another place.
+fn parse(
+    path: &Path,
+    source: source::Source,
+    start: source::Start,
+    options: &ReadOptions,
+    wanted: column::Wanted,
+) -> Result<CaptionFile, ReadProblem> {
+    let start = source::Start { bytes: start.bytes.max(source.skip), ..start };
     let content = &source.bytes[source.skip..];
     let format = options.format.unwrap_or_else(|| format::detect(path, content));
     let picker = column::Picker::new(options, wanted);
@@ -235,32 +248,55 @@ fn try_read(
         rows.without_ids();
     }
     let format = match format {
-        Format::Csv | Format::Tsv => {
-            delimited::read(content, source.skip, format, &picker, &mut rows)?
-        }
-        Format::Json | Format::Coco => json::read(content, source.skip, &picker, &mut rows)?,
-        Format::Jsonl => json::lines::read(content, source.skip, &picker, &mut rows)?,
+        Format::Csv | Format::Tsv => delimited::read(content, start, format, &picker, &mut rows)?,
+        Format::Json | Format::Coco => json::read(content, start.bytes, &picker, &mut rows)?,
+        Format::Jsonl => json::lines::read(content, start, &picker, &mut rows)?,
         Format::Parquet => parquet::read(source.bytes, options.max_bytes, &picker, &mut rows)?,
         Format::Xlsx => {
             let limit = source::most_unpacked(source.raw_bytes).min(options.max_bytes);
             workbook::read(&source.bytes, limit, &picker, &mut rows)
                 .map_err(|problem| problem.by_limit(options.max_bytes))?
         }
-        Format::Lines => lines::read(content, source.skip, &picker, &mut rows)?,
+        Format::Lines => lines::read(content, start.bytes, &picker, &mut rows)?,
     };
-    let rows = rows.finish()?;
-    Ok(CaptionFile {
-        path: path.to_owned(),
-        sha256: source.sha256,
-        bytes: source.raw_bytes,
-        format,
-        id_column: rows.id_column,
-        caption_column: rows.caption_column,
-        document: rows.document,
-        ids_are_text: rows.ids_are_text,
-        id_is_asked: options.id_column.is_some(),
-        captions: rows.captions,
-        findings: rows.findings,
-        columns: rows.columns,
-    })
+    CaptionFile::of(path, format, options, rows, (source.sha256, source.raw_bytes))
+}
+
+/// Reads some groups of rows of a Parquet file.
+fn parse_groups(
+    path: &Path,
+    groups: &parquet::Groups,
+    options: &ReadOptions,
+) -> Result<CaptionFile, ReadProblem> {
+    let picker = column::Picker::new(options, column::Wanted::IdAndCaption);
+    let mut rows = Builder::new(Vec::new(), source::most_held(groups.bytes()));
+    let format = parquet::read_groups(groups, options.max_bytes, &picker, &mut rows)?;
+    CaptionFile::of(path, format, options, rows, (String::new(), groups.bytes()))
+}
+
+impl CaptionFile {
+    fn of(
+        path: &Path,
+        format: Format,
+        options: &ReadOptions,
+        rows: Builder,
+        (sha256, bytes): (String, u64),
+    ) -> Result<Self, ReadProblem> {
+        let rows = rows.finish()?;
+        Ok(Self {
+            path: path.to_owned(),
+            sha256,
+            bytes,
+            format,
+            id_column: rows.id_column,
+            caption_column: rows.caption_column,
+            document: rows.document,
+            ids_are_text: rows.ids_are_text,
+            id_is_asked: options.id_column.is_some(),
+            captions: rows.captions,
+            last_row: rows.last_row,
+            findings: rows.findings,
+            columns: rows.columns,
+        })
+    }
 }

@@ -1,8 +1,7 @@
 //! What can be seen in the captions themselves, without references.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
-use super::CaptionFile;
 use super::cut_off::cut_off;
 use super::finding::{Finding, FindingKind, Severity, group_findings, shown};
 use super::image_id::{self, is_invisible};
@@ -10,6 +9,7 @@ use super::printed::{QUOTES, is_wrapped};
 use super::repetition::repetition;
 use super::special_token::{is_misread, left_over, special_token};
 use super::stand_in::stand_ins;
+use super::{Caption, CaptionFile};
 
 /// Bytes that a caption has at most; what is longer is another column, or a quote that swallowed the rows behind it.
 const MOST_BYTES: usize = 100_000;
@@ -73,33 +73,15 @@ pub fn lint(file: &CaptionFile) -> Vec<Finding> {
             }
             continue;
         }
-        if text.contains(['\n', '\r']) {
+        let is_prose = is_prose(text);
+        if !is_prose && text.contains(['\n', '\r']) {
             note(FindingKind::EmbeddedNewline, "there is a line break in the caption".into());
         }
         if text.len() < caption.text.len() {
             note(FindingKind::SurroundingSpace, "there are spaces around the caption".into());
         }
-        if let Some(token) = special_token(text) {
-            let message =
-                format!("`{token}` is left in the caption; decode without special tokens");
-            note(FindingKind::SpecialToken, message);
-        }
-        if let Some((left, advice)) = left_over(text) {
-            note(FindingKind::SpecialToken, format!("`{left}` is left in the caption; {advice}"));
-        }
-        if is_misread(text) {
-            let message = "letters such as `Ã©` or `â€™` are UTF-8 that was read as another encoding; write the file again as UTF-8";
-            note(FindingKind::ReplacementCharacter, message.into());
-        }
-        if text.contains('\u{fffd}') && !explained.contains(&caption.row) {
-            let message = "U+FFFD stands where a character could not be decoded; write the file again as UTF-8";
-            note(FindingKind::ReplacementCharacter, message.into());
-        }
-        if QUOTES.iter().any(|pair| is_wrapped(text, *pair) && !is_quoted_inside(text, *pair)) {
-            note(FindingKind::QuotedCaptions, "the caption stands in quotes".into());
-        }
-        if is_own_id(text, &caption.id) {
-            note(FindingKind::CaptionIsId, "the caption is the image's id or file name".into());
+        if !is_prose {
+            leftovers(caption, text, explained.contains(&caption.row), &mut note);
         }
         if let Some(found) = repetition(text) {
             let message = format!("`{}` comes {} times in a row", shown(&found.unit), found.times);
@@ -113,9 +95,9 @@ pub fn lint(file: &CaptionFile) -> Vec<Finding> {
     findings
 }
 
-/// Findings about a file of references that show none of its texts: how it was read, and for each kind of the linter's notes how
+/// Findings about a file of references that show none of its texts: how it was `read`, and for each kind of the linter's notes how
 /// many captions have it.
-pub fn without_texts(file: &CaptionFile, linted: &[Finding]) -> Vec<Finding> {
+pub fn without_texts(read: &[Finding], linted: &[Finding]) -> Vec<Finding> {
     let about_reading = |finding: &&Finding| {
         use FindingKind as K;
         finding.row.is_none()
@@ -131,7 +113,7 @@ pub fn without_texts(file: &CaptionFile, linted: &[Finding]) -> Vec<Finding> {
                     | K::FormatMismatch
             )
     };
-    let mut findings: Vec<Finding> = file.findings.iter().filter(about_reading).cloned().collect();
+    let mut findings: Vec<Finding> = read.iter().filter(about_reading).cloned().collect();
     for group in group_findings(linted) {
         let rows = group.findings.iter().filter(|finding| finding.row.is_some()).count();
         if rows > 0 {
@@ -157,6 +139,53 @@ pub fn too_long(file: &CaptionFile, tokens: &[usize], max: usize) -> Vec<Finding
         Finding::note(FindingKind::TooLong, message).at(caption.row).of(&caption.id)
     })
     .collect()
+}
+
+/// Notes what programs leave in a caption, whose `text` is without the spaces around it.
+fn leftovers(
+    caption: &Caption,
+    text: &str,
+    is_explained: bool,
+    note: &mut impl FnMut(FindingKind, String),
+) {
+    if let Some(token) = special_token(text) {
+        let message = format!("`{token}` is left in the caption; decode without special tokens");
+        note(FindingKind::SpecialToken, message);
+    }
+    if let Some((left, advice)) = left_over(text) {
+        note(FindingKind::SpecialToken, format!("`{left}` is left in the caption; {advice}"));
+    }
+    if is_misread(text) {
+        let message = "letters such as `Ã©` or `â€™` are UTF-8 that was read as another encoding; write the file again as UTF-8";
+        note(FindingKind::ReplacementCharacter, message.into());
+    }
+    if text.contains('\u{fffd}') && !is_explained {
+        let message =
+            "U+FFFD stands where a character could not be decoded; write the file again as UTF-8";
+        note(FindingKind::ReplacementCharacter, message.into());
+    }
+    if QUOTES.iter().any(|pair| is_wrapped(text, *pair) && !is_quoted_inside(text, *pair)) {
+        note(FindingKind::QuotedCaptions, "the caption stands in quotes".into());
+    }
+    if is_own_id(text, &caption.id) {
+        note(FindingKind::CaptionIsId, "the caption is the image's id or file name".into());
+    }
+}
+
+/// Whether a caption is several words of ASCII letters and digits with the marks of sentences between them, which is what most
+/// captions are: nothing that a program leaves, no quotes around it and no id can be in it.
+fn is_prose(text: &str) -> bool {
+    let bytes = text.as_bytes();
+    let is_plain = |byte: &u8| {
+        byte.is_ascii_alphanumeric() || matches!(byte, b' ' | b',' | b'.' | b'-' | b'\'')
+    };
+    // `startseq` and `endseq` are words.
+    let may_be_token = || bytes.windows(3).any(|part| part.eq_ignore_ascii_case(b"seq"));
+    bytes.iter().all(is_plain)
+        && bytes.first().is_some_and(u8::is_ascii_alphanumeric)
+        && bytes.contains(&b' ')
+        && !text.starts_with("b'")
+        && !may_be_token()
 }
 
 /// Whether a quote stands inside of the quotes too, so that those outside do not belong together: `"a" and "b"`.
@@ -190,7 +219,11 @@ fn is_own_id(text: &str, id: &str) -> bool {
 /// One rule for NUL wherever it stands: the row is an error. Other control characters are noted.
 fn controls(file: &CaptionFile) -> Vec<Finding> {
     let is_control = |c: char| c.is_control() && !matches!(c, '\n' | '\r' | '\t');
-    let of = |caption: &super::Caption| {
+    let is_plain = |text: &str| text.bytes().all(|byte| matches!(byte, b' '..=b'~'));
+    let of = |caption: &Caption| {
+        if is_plain(&caption.id) && is_plain(&caption.text) {
+            return None;
+        }
         let texts = [&caption.id, &caption.text];
         let finding = if texts.iter().any(|text| text.contains('\0')) {
             let message = "a NUL character stands in the row; write it again as text";
@@ -227,15 +260,20 @@ pub fn placeholders(references: &CaptionFile) -> Option<Finding> {
 
 /// The text of more than half of the captions, and of how many.
 fn most_common(file: &CaptionFile) -> Option<(&str, usize)> {
-    let mut counts: HashMap<&str, usize> = HashMap::new();
-    for caption in &file.captions {
-        *counts.entry(caption.text.trim()).or_default() += 1;
+    let texts = || file.captions.iter().map(|caption| caption.text.trim());
+    // Each text cancels another one; what more than half of them are is left over.
+    let (mut left, mut times) = ("", 0usize);
+    for text in texts().filter(|text| !text.is_empty()) {
+        match (text == left, times) {
+            (true, _) => times += 1,
+            (_, 0) => (left, times) = (text, 1),
+            _ => times -= 1,
+        }
     }
-    counts.remove("");
-    let (text, count) = counts.into_iter().max_by_key(|&(_, count)| count)?;
+    let count = texts().filter(|text| !left.is_empty() && *text == left).count();
     let all = file.captions.len();
     let is_most = all >= CONSTANT_FEWEST && count as f64 > CONSTANT_SHARE * all as f64;
-    is_most.then_some((text, count))
+    is_most.then_some((left, count))
 }
 
 #[cfg(test)]
@@ -295,6 +333,16 @@ mod tests {
             );
         }
         assert_eq!(linted(&["a café in SÃO PAULO", "R&D, b and c", "an ASSISTANT"]).1, []);
+    }
+
+    #[test]
+    fn prose_has_nothing_that_is_looked_for() {
+        assert!(is_prose("A dog, a cat - it's 2 of them."));
+        for text in
+            ["dog", "7", "b'a dog'", "'a dog'", "a <pad>", "a dog endseq", "a caf\u{e9}", ""]
+        {
+            assert!(!is_prose(text), "{text}");
+        }
     }
 
     #[test]

@@ -10,6 +10,7 @@ use polars_parquet_format::thrift::protocol::TCompactInputProtocol;
 use polars_parquet_format::{PageHeader, PageType};
 
 use super::error::ReadProblem;
+use super::parquet::Content;
 
 /// Bytes that a value takes in memory beside those of its text: the view of a string.
 const VIEW: u64 = 16;
@@ -17,7 +18,7 @@ const VIEW: u64 = 16;
 /// Refuses page headers that contradict the footer, and columns that take more than `limit` bytes in memory. `is_read` says of a
 /// column at the root of the schema whether it will be read.
 pub(super) fn check(
-    bytes: &[u8],
+    content: &Content,
     metadata: &FileMetadata,
     is_read: impl Fn(&str) -> bool,
     limit: u64,
@@ -34,12 +35,10 @@ pub(super) fn check(
             if is_flat && values != group.num_rows() as u64 {
                 return damaged("a column has not as many values as the file has rows");
             }
-            let range = column.byte_range();
-            let chunk = usize::try_from(range.start).ok().zip(usize::try_from(range.end).ok());
-            let Some(chunk) = chunk.and_then(|(start, end)| bytes.get(start..end)) else {
+            let Some(chunk) = content.range(&column.byte_range()) else {
                 return damaged("a column lies outside of the file");
             };
-            let pages = Pages::walk(chunk, values)?;
+            let pages = Pages::walk(&content.bytes()[chunk], values)?;
             let held = pages.bytes.saturating_add(pages.values.saturating_mul(VIEW));
             total = total.saturating_add(held);
             if total > limit {

@@ -4,12 +4,14 @@
 //! is an error like any other, and so is damage inside the pages: what they claim is looked at ([`pages`]) before polars allocates
 //! it. (polars does not check the optional checksums of pages.)
 
-use std::io::Cursor;
+use std::fs::File;
+use std::io::{Cursor, Read, Seek, SeekFrom};
+use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use polars::io::parquet::read::_internal::to_deserializer;
-use polars::io::parquet::read::FileMetadata;
-use polars::prelude::{ParquetReader, PolarsError, SerReader};
+use polars::io::parquet::read::{FileMetadata, infer_schema};
+use polars::prelude::{ParquetReader, PolarsError, SerReader, polars_err};
 use polars_arrow::array::Array;
 use polars_arrow::datatypes::{ArrowSchema, Field};
 use polars_buffer::Buffer;
@@ -26,6 +28,105 @@ use super::{Format, arrow, pages, source};
 /// Columns of nested values that known documents have; others are not even decoded.
 const NESTED: [&str; 4] = ["conversations", "messages", "doc", "output"];
 
+/// Bytes of a file, or of some of its groups of rows.
+pub(super) struct Content {
+    bytes: Buffer<u8>,
+    /// Where they start in the file.
+    start: u64,
+    /// Rows of the file before them.
+    rows: u64,
+}
+
+impl Content {
+    /// What lies at so many bytes of the file.
+    pub(super) fn range(&self, range: &Range<u64>) -> Option<Range<usize>> {
+        let place = |at: u64| usize::try_from(at.checked_sub(self.start)?).ok();
+        let range = place(range.start)?..place(range.end)?;
+        (range.start <= range.end && range.end <= self.bytes.len()).then_some(range)
+    }
+
+    pub(super) fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+/// Groups of rows of a file, to be read by themselves.
+pub(super) struct Groups {
+    content: Content,
+    /// The footer, of these groups alone.
+    metadata: FileMetadata,
+}
+
+impl Groups {
+    /// How many bytes they are on the disk.
+    pub(super) fn bytes(&self) -> u64 {
+        self.content.bytes.len() as u64
+    }
+}
+
+/// Cuts a file into groups of rows of some `most` bytes, and reads the bytes of one piece after the other.
+pub(super) struct Cutter {
+    file: File,
+    metadata: FileMetadata,
+    group: usize,
+    rows: u64,
+}
+
+impl Cutter {
+    pub(super) fn new(mut file: File) -> Result<Self, ReadProblem> {
+        let metadata = catch_unwind(AssertUnwindSafe(|| {
+            ParquetReader::new(&mut file).get_metadata().map(|metadata| (**metadata).clone())
+        }));
+        let metadata = metadata.unwrap_or_else(|_| Err(polars_err!(ComputeError: "{DAMAGED}")));
+        Ok(Self { metadata: metadata.map_err(damaged)?, file, group: 0, rows: 0 })
+    }
+
+    /// The next groups; at least one, if there is one.
+    pub(super) fn next(&mut self, most: u64, limit: u64) -> Result<Option<Groups>, ReadProblem> {
+        let next = catch_unwind(AssertUnwindSafe(|| self.cut(most, limit)));
+        next.unwrap_or_else(|_| Err(ReadProblem::Parquet(DAMAGED.to_owned())))
+    }
+
+    fn cut(&mut self, most: u64, limit: u64) -> Result<Option<Groups>, ReadProblem> {
+        let is_first = self.group == 0;
+        let mut range: Option<Range<u64>> = None;
+        let mut groups = Vec::new();
+        for group in &self.metadata.row_groups[self.group..] {
+            let chunks = group.parquet_columns().iter().map(|column| column.byte_range());
+            let own = chunks.reduce(|a, b| a.start.min(b.start)..a.end.max(b.end));
+            let all = match (range.clone(), own) {
+                (Some(a), Some(b)) => Some(a.start.min(b.start)..a.end.max(b.end)),
+                (a, b) => a.or(b),
+            };
+            let bytes = all.as_ref().map_or(0, |all| all.end.saturating_sub(all.start));
+            if bytes > most && !groups.is_empty() {
+                break;
+            }
+            range = all;
+            groups.push(group.clone());
+        }
+        if groups.is_empty() && !is_first {
+            return Ok(None);
+        }
+        let range = range.unwrap_or_default();
+        let len = range.end.saturating_sub(range.start);
+        if len > limit {
+            return Err(ReadProblem::TooLarge { what: "a group of its rows is", limit });
+        }
+        self.file.seek(SeekFrom::Start(range.start)).map_err(source::from_io)?;
+        let mut bytes = Vec::new();
+        (&self.file).take(len).read_to_end(&mut bytes).map_err(source::from_io)?;
+        let content = Content { bytes: bytes.into(), start: range.start, rows: self.rows };
+        let rows: usize = groups.iter().map(|group| group.num_rows()).sum();
+        self.group += groups.len().max(1);
+        self.rows += rows as u64;
+        let metadata = FileMetadata { num_rows: rows, row_groups: groups, ..self.metadata.clone() };
+        Ok(Some(Groups { content, metadata }))
+    }
+}
+
+const DAMAGED: &str = "its inner structure is damaged";
+
 /// Reads a whole file whose columns decompress to at most `max_bytes`, and to no more than is in proportion to its size.
 pub(super) fn read(
     bytes: Vec<u8>,
@@ -33,33 +134,56 @@ pub(super) fn read(
     picker: &Picker<'_>,
     rows: &mut Builder,
 ) -> Result<Format, ReadProblem> {
-    let limit = source::most_held(bytes.len() as u64).min(max_bytes);
-    // The Parquet reader has assertions about the file's inner offsets, so a damaged file may panic in it.
-    let read = catch_unwind(AssertUnwindSafe(|| records(bytes.into(), limit, picker, rows)));
-    let damaged = || Err(ReadProblem::Parquet("its inner structure is damaged".to_owned()));
+    guarded(bytes.len(), max_bytes, |limit| {
+        let bytes = Buffer::from(bytes);
+        let metadata = ParquetReader::new(Cursor::new(&*bytes)).get_metadata().cloned();
+        let content = Content { bytes, start: 0, rows: 0 };
+        records(&content, &*metadata.map_err(damaged)?, limit, picker, rows)
+    })
+}
+
+/// Reads groups of rows likewise.
+pub(super) fn read_groups(
+    groups: &Groups,
+    max_bytes: u64,
+    picker: &Picker<'_>,
+    rows: &mut Builder,
+) -> Result<Format, ReadProblem> {
+    let Groups { content, metadata } = groups;
+    guarded(content.bytes.len(), max_bytes, |limit| records(content, metadata, limit, picker, rows))
+}
+
+/// The Parquet reader has assertions about the file's inner offsets, so a damaged file may panic in it.
+fn guarded(
+    bytes: usize,
+    max_bytes: u64,
+    read: impl FnOnce(u64) -> Result<(), ReadProblem>,
+) -> Result<Format, ReadProblem> {
+    let limit = source::most_held(bytes as u64).min(max_bytes);
+    let read = catch_unwind(AssertUnwindSafe(|| read(limit)));
+    let damaged = || Err(ReadProblem::Parquet(DAMAGED.to_owned()));
     read.unwrap_or_else(|_| damaged()).map_err(|problem| problem.by_limit(max_bytes))?;
     Ok(Format::Parquet)
 }
 
 fn records(
-    bytes: Buffer<u8>,
+    content: &Content,
+    metadata: &FileMetadata,
     limit: u64,
     picker: &Picker<'_>,
     rows: &mut Builder,
 ) -> Result<(), ReadProblem> {
-    let mut reader = ParquetReader::new(Cursor::new(&*bytes));
-    let metadata = reader.get_metadata().map_err(damaged)?.clone();
-    check_sizes(&metadata, limit)?;
-    let schema = reader.schema().map_err(damaged)?;
+    check_sizes(metadata, limit)?;
+    let schema = infer_schema(metadata).map_err(damaged)?;
     let mut names: Vec<String> = schema.iter_names().map(ToString::to_string).collect();
-    let index = RangeIndex::of(&metadata).filter(|_| picker.id(&names).is_none());
+    let index = RangeIndex::of(metadata).filter(|_| picker.id(&names).is_none());
     names.extend(index.iter().map(|index| index.name.clone()));
     let layout = picker.pick(&names);
     let chosen = layout.as_ref().ok().cloned().unwrap_or_default();
     check_types(&schema, &chosen)?;
     let columns = columns(&schema, picker, &chosen, rows);
     let is_read = |name: &str| columns.iter().any(|column| column.whole.name == name);
-    pages::check(&bytes, &metadata, is_read, limit)?;
+    pages::check(content, metadata, is_read, limit)?;
     if metadata.num_rows == 0 || columns.is_empty() {
         let Layout { id, captions } = layout?;
         let captions: Vec<&str> = captions.iter().map(|&at| names[at].as_str()).collect();
@@ -67,11 +191,11 @@ fn records(
         return Ok(());
     }
     let mut records = Records::new(rows, picker);
-    let mut ids = index.into_iter().flat_map(RangeIndex::values);
+    let mut ids = index.into_iter().flat_map(|index| index.values(content.rows));
     for group in 0..metadata.row_groups.len() {
         let mut cells: Vec<Cells> = columns
             .iter()
-            .map(|column| column.cells(&bytes, &metadata, group))
+            .map(|column| column.cells(content, metadata, group))
             .collect::<Result<_, _>>()
             .map_err(damaged)?;
         if cells.iter().map(Cells::text_bytes).fold(0, u64::saturating_add) > limit {
@@ -116,10 +240,11 @@ impl RangeIndex {
         serde_json::from_value(index).ok().filter(|index: &Self| is_id_name(&index.name))
     }
 
-    /// The cells of the column that it would be.
-    fn values(self) -> impl Iterator<Item = (String, Value)> {
+    /// The cells of the column that it would be, from a row on.
+    fn values(self, row: u64) -> impl Iterator<Item = (String, Value)> {
         let Self { name, start, step } = self;
-        (0..).map(move |row: i64| (name.clone(), start.wrapping_add(step.wrapping_mul(row)).into()))
+        (row as i64..)
+            .map(move |row: i64| (name.clone(), start.wrapping_add(step.wrapping_mul(row)).into()))
     }
 }
 
@@ -163,7 +288,7 @@ impl Column {
     /// The cells of a group of rows.
     fn cells(
         &self,
-        bytes: &Buffer<u8>,
+        content: &Content,
         metadata: &FileMetadata,
         group: usize,
     ) -> Result<Cells, PolarsError> {
@@ -175,8 +300,8 @@ impl Column {
             .iter()
             .filter(|leaf| root(&leaf.descriptor().path_in_schema));
         let read = leaves.zip(is_read).filter(|(_, is_read)| *is_read).map(|(leaf, _)| {
-            let range = leaf.byte_range();
-            (leaf, bytes.clone().sliced(range.start as usize..range.end as usize))
+            let range = content.range(&leaf.byte_range()).unwrap_or_default();
+            (leaf, content.bytes.clone().sliced(range))
         });
         let (arrays, _) = to_deserializer(read.collect(), self.part.clone(), None)?;
         Ok(Cells { arrays, array: 0, row: 0 })

@@ -82,6 +82,27 @@ pub(super) fn segments(bytes: &[u8], delimiter: u8) -> Vec<Segment> {
     segments
 }
 
+/// Bytes of a record in which a quote that is not closed is taken for one that never is.
+const LONGEST: usize = 1 << 20;
+
+/// Where the last record ends that surely ends within `bytes`, which begin with a record and may break off in one.
+pub(super) fn last_end(bytes: &[u8], delimiter: u8) -> usize {
+    let mut start = 0;
+    while start < bytes.len() {
+        let rest = &bytes[start..];
+        let len = match scan(rest, delimiter) {
+            Scan::Record { len, .. } => len,
+            Scan::NeverClosed if rest.len() > LONGEST => line_len(rest),
+            Scan::NeverClosed => return start,
+        };
+        if start + len == bytes.len() && !bytes.ends_with(b"\n") {
+            return start;
+        }
+        start += len;
+    }
+    start
+}
+
 enum Scan {
     /// A record of `len` bytes, line end included.
     Record {
@@ -147,6 +168,22 @@ fn line_len(bytes: &[u8]) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn records_end_where_their_quotes_are_closed() {
+        for (bytes, end) in [
+            ("1,a\n2,b\n", 8),
+            ("1,a\n2,b", 4),
+            ("1,a\n2,\"b\nc\n", 4),
+            ("1,\"a\nb\"\n2", 8),
+            ("1,a 5\" pipe\n2,b", 12),
+            ("1,a", 0),
+        ] {
+            assert_eq!(last_end(bytes.as_bytes(), b','), end, "{bytes}");
+        }
+        let open = format!("1,\"a\n{}", "2,b\n".repeat(LONGEST));
+        assert!(last_end(open.as_bytes(), b',') > LONGEST);
+    }
 
     fn cut(text: &str) -> Vec<(&str, u64, Quoting)> {
         segments(text.as_bytes(), b',')

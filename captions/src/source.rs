@@ -25,7 +25,22 @@ pub(super) fn most_held(raw: u64) -> u64 {
     raw.saturating_mul(128).saturating_add(256 << 20)
 }
 
+/// Whether these are the first bytes of a gzip stream.
+pub(super) fn is_gzip(bytes: &[u8]) -> bool {
+    bytes.starts_with(&GZIP_MAGIC)
+}
+
+/// Where content starts in its file, so that messages name places of the file.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Start {
+    /// Bytes before it.
+    pub bytes: usize,
+    /// Lines before it.
+    pub lines: u64,
+}
+
 /// What stands in a file.
+#[derive(Debug)]
 pub(super) struct Source {
     /// The decompressed content, byte order mark included.
     pub bytes: Vec<u8>,
@@ -39,9 +54,17 @@ pub(super) struct Source {
     pub findings: Vec<Finding>,
 }
 
+/// Reads a file as [`load`] does; `-` is standard input.
+pub(super) fn open(path: &Path, max_bytes: u64) -> Result<Source, ReadProblem> {
+    match path == Path::new("-") {
+        true => standard_input(max_bytes),
+        false => load(path, max_bytes),
+    }
+}
+
 /// Reads, hashes and, where the content is gzip, decompresses a file of at most `max_bytes` before and after decompression, and
 /// of at most [`most_unpacked`] after it.
-pub(super) fn load(path: &Path, max_bytes: u64) -> Result<Source, ReadProblem> {
+fn load(path: &Path, max_bytes: u64) -> Result<Source, ReadProblem> {
     let metadata = fs::metadata(path).map_err(from_io)?;
     if metadata.is_dir() {
         return Err(ReadProblem::Directory);
@@ -51,10 +74,10 @@ pub(super) fn load(path: &Path, max_bytes: u64) -> Result<Source, ReadProblem> {
         return Err(too_large("the file is"));
     }
     let file = File::open(path).map_err(from_io)?;
-    let hashing = Hashing { inner: file.take(max_bytes + 1), digest: Sha256::new(), bytes: 0 };
+    let hashing = Hashing::new(file.take(max_bytes + 1));
     let mut raw = BufReader::with_capacity(1 << 16, hashing);
 
-    let gzipped = raw.fill_buf().map_err(from_io)?.starts_with(&GZIP_MAGIC);
+    let gzipped = is_gzip(raw.fill_buf().map_err(from_io)?);
     let mut bytes = Vec::new();
     if gzipped {
         let decoder = MultiGzDecoder::new(&mut raw);
@@ -79,29 +102,35 @@ pub(super) fn load(path: &Path, max_bytes: u64) -> Result<Source, ReadProblem> {
         return Err(too_large("the file is"));
     }
 
-    let mut findings = Vec::new();
-    let skip = if bytes.starts_with(&UTF8_BOM) { UTF8_BOM.len() } else { 0 };
-    if skip > 0 {
-        findings.push(Finding::note(
-            FindingKind::Bom,
-            "the file starts with a UTF-8 byte order mark, which is skipped",
-        ));
+    let raw_bytes = hashing.bytes;
+    Source::beginning(bytes, raw_bytes, hashing.sha256())
+}
+
+impl Source {
+    /// What a file begins with, or all of it.
+    pub(super) fn beginning(
+        bytes: Vec<u8>,
+        raw_bytes: u64,
+        sha256: String,
+    ) -> Result<Self, ReadProblem> {
+        let mut findings = Vec::new();
+        let skip = if bytes.starts_with(&UTF8_BOM) { UTF8_BOM.len() } else { 0 };
+        if skip > 0 {
+            findings.push(Finding::note(
+                FindingKind::Bom,
+                "the file starts with a UTF-8 byte order mark, which is skipped",
+            ));
+        }
+        if bytes[skip..].iter().all(u8::is_ascii_whitespace) {
+            return Err(ReadProblem::Empty);
+        }
+        foreign::refuse(&bytes)?;
+        Ok(Self { bytes, skip, sha256, raw_bytes, findings })
     }
-    if bytes[skip..].iter().all(u8::is_ascii_whitespace) {
-        return Err(ReadProblem::Empty);
-    }
-    foreign::refuse(&bytes)?;
-    Ok(Source {
-        bytes,
-        skip,
-        sha256: hexadecimal(&hashing.digest.finalize()),
-        raw_bytes: hashing.bytes,
-        findings,
-    })
 }
 
 /// Reads standard input as [`load`] reads a file: through one that is gone afterwards.
-pub(super) fn standard_input(max_bytes: u64) -> Result<Source, ReadProblem> {
+fn standard_input(max_bytes: u64) -> Result<Source, ReadProblem> {
     let mut file = tempfile::NamedTempFile::new().map_err(from_io)?;
     let mut input = io::stdin().lock().take(max_bytes.saturating_add(1));
     io::copy(&mut input, &mut file).map_err(from_io)?;
@@ -109,10 +138,21 @@ pub(super) fn standard_input(max_bytes: u64) -> Result<Source, ReadProblem> {
 }
 
 /// Hashes and counts what is read through it.
-struct Hashing<R> {
+pub(super) struct Hashing<R> {
     inner: R,
     digest: Sha256,
     bytes: u64,
+}
+
+impl<R> Hashing<R> {
+    pub(super) fn new(inner: R) -> Self {
+        Self { inner, digest: Sha256::new(), bytes: 0 }
+    }
+
+    /// The hash of all that was read, in hexadecimal.
+    pub(super) fn sha256(self) -> String {
+        hexadecimal(&self.digest.finalize())
+    }
 }
 
 impl<R: Read> Read for Hashing<R> {
@@ -128,7 +168,7 @@ fn hexadecimal(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-fn from_io(error: io::Error) -> ReadProblem {
+pub(super) fn from_io(error: io::Error) -> ReadProblem {
     match error.kind() {
         io::ErrorKind::NotFound => ReadProblem::Missing,
         io::ErrorKind::IsADirectory => ReadProblem::Directory,

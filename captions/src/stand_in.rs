@@ -45,14 +45,17 @@ const PLACEHOLDERS: [&str; 16] = [
 /// A caption that says `none` may be right once; this many, and this share, are a program's doing.
 const NULLS_FEWEST: usize = 3;
 const NULLS_SHARE: f64 = 0.01;
+/// Bytes of the longest of them.
+const LONGEST: usize = 20;
 /// What stands for a caption that is not there. A placeholder may once be a caption, as `none` may; an error of a spreadsheet not.
 pub(super) fn stand_ins(captions: &[Caption]) -> Vec<Finding> {
     let stands = |known: &[&str], text: &str| {
-        known
-            .iter()
-            .any(|known| text.trim().trim_end_matches(['.', '…']).eq_ignore_ascii_case(known))
-            || known.iter().any(|known| text.trim().eq_ignore_ascii_case(known))
+        let texts = [text.trim().trim_end_matches(['.', '…']), text.trim()];
+        known.iter().any(|known| texts.iter().any(|text| text.eq_ignore_ascii_case(known)))
     };
+    let is_short =
+        |caption: &&Caption| caption.text.trim().trim_end_matches(['.', '…']).len() <= LONGEST;
+    let short: Vec<&Caption> = captions.iter().filter(is_short).collect();
     let often =
         |count: usize| count >= NULLS_FEWEST && count as f64 >= NULLS_SHARE * captions.len() as f64;
     let kinds: [(&[&str], FindingKind, &str); 3] = [
@@ -66,7 +69,7 @@ pub(super) fn stand_ins(captions: &[Caption]) -> Vec<Finding> {
     ];
     let mut findings = Vec::new();
     for (known, kind, what) in kinds {
-        let found: Vec<_> = captions.iter().filter(|c| stands(known, &c.text)).collect();
+        let found: Vec<_> = short.iter().filter(|c| stands(known, &c.text)).collect();
         let is_error = known == SHEET_ERRORS || (known == NULLS && often(found.len()));
         let finding = if is_error { Finding::error } else { Finding::note };
         findings.extend(found.into_iter().map(|caption| {

@@ -43,6 +43,7 @@ impl<'a> Tabular<'a> {
         let is_header = self.header.is_none() && self.begin(fields)?;
         if !is_header {
             self.row += 1;
+            self.rows.last_row = self.row;
             self.data(fields, line);
         }
         Ok(is_header)

@@ -65,6 +65,9 @@ impl Builder {
 
     /// Some programs write a quote as `\"`, and then never without the backslash.
     pub(super) fn take_escapes_off(&mut self) {
+        if !self.captions.iter().any(|caption| caption.text.contains('\\')) {
+            return;
+        }
         let escaped = |text: &str| text.matches("\\\"").count();
         let quotes: usize = self.captions.iter().map(|c| c.text.matches('"').count()).sum();
         let count = self.captions.iter().filter(|c| escaped(&c.text) > 0).count();

@@ -8,29 +8,15 @@ Every job of the command ``fgd`` is a function here: it takes paths, data frames
 answers a :class:`Record`. Importing this package loads no model, no torch, and asks no network.
 """
 
+from ._call import Options
+from ._captioner import caption, curate, ensemble, features, select, train
 from ._data import Captions, Images
 from ._documents import Document, Record, report
 from ._encoder import Encoder
 from ._errors import FgdError, InvalidSubmission, UsageError
 from ._evaluate import Evaluation, load
 from ._fgd import FGD
-from ._jobs import (
-    Options,
-    agreement,
-    bench,
-    caption,
-    compare,
-    curate,
-    ensemble,
-    features,
-    job,
-    leaderboard,
-    nightly,
-    score,
-    select,
-    train,
-    validate,
-)
+from ._jobs import agreement, bench, compare, job, leaderboard, nightly, score, validate
 from ._native import VERSION as __version__
 from ._native import Moments
 from ._numbers import PairedDistance, frechet_distance, paired_distance, set_distance

@@ -4,9 +4,9 @@ import os
 from collections.abc import Sequence
 from typing import Any, Unpack
 
+from ._call import Measuring
 from ._encoder import Encoder
 from ._fgd import FGD
-from ._jobs import Measuring
 
 
 def numbers(results: Any) -> dict[str, float | None]:

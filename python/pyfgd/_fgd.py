@@ -5,10 +5,11 @@ import os
 from collections.abc import Iterable, Sequence
 from typing import Any, Unpack
 
+from ._call import Measuring
 from ._documents import Record
 from ._encoder import GTE_SMALL, Encoder
 from ._errors import UsageError
-from ._jobs import Measuring, score
+from ._jobs import score
 
 #: An image's id, its caption, its references.
 Row = tuple[str | None, str, tuple[str, ...]]

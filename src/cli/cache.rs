@@ -1,6 +1,7 @@
 //! `fgd cache`: what the embedding cache holds, and clearing it.
 
 use fgd_encoder::cache::{self, CacheError, EmbeddingCache};
+use fgd_reports::document::width::hanging;
 use fgd_store::terminal::visible;
 
 use super::exit::Exit;
@@ -39,11 +40,13 @@ pub fn run(args: &Args, output: &Output, session: &Session) -> anyhow::Result<Ex
             let mut text = format!("{}\n", visible(&file.display().to_string()));
             if file.exists() {
                 for holding in EmbeddingCache::open(folder)?.holdings()? {
+                    let encoder = visible(&holding.encoder);
+                    let (name, details) = encoder.split_once(' ').unwrap_or((&encoder, ""));
                     text.push_str(&format!(
-                        "{:>10} embeddings {:>8.1} MB  {}\n",
+                        "{:>10} embeddings {:>8.1} MB  {name}\n    {}\n",
                         holding.embeddings,
                         holding.bytes as f64 / 1e6,
-                        visible(&holding.encoder)
+                        hanging(details, 4, output.width())
                     ));
                 }
             } else {

@@ -6,11 +6,12 @@ use std::time::Duration;
 use fgd_encoder::Embedder;
 use fgd_encoder::cache::{CacheError, EmbeddingCache};
 use fgd_encoder::probe;
+use fgd_reports::document::width::hanging;
 use fgd_store::terminal::visible;
 
 use super::encoder::EncoderArgs;
 use super::exit::Exit;
-use super::output::Sink;
+use super::output::{Output, Sink};
 use crate::host;
 use crate::jobs::Session;
 use crate::jobs::provenance;
@@ -27,12 +28,13 @@ pub struct Args {
 }
 
 /// Runs `fgd doctor`.
-pub fn run(args: &Args, session: &mut Session) -> anyhow::Result<Exit> {
+pub fn run(args: &Args, output: &Output, session: &mut Session) -> anyhow::Result<Exit> {
     let tool = provenance::tool();
     let host = host::describe();
     let mut text = String::new();
     let mut line = |name: &str, value: String| {
-        writeln!(text, "{name:<12} {}", visible(&value)).expect("writing to a string succeeds");
+        let value = hanging(&visible(&value), 13, output.width());
+        writeln!(text, "{name:<12} {value}").expect("writing to a string succeeds");
     };
     line(
         "fgd",

@@ -263,7 +263,7 @@ fn start(command: Command, output: &Output, program: Program) -> anyhow::Result<
         Command::MergeCaptions(args) => merge_captions::run(&args, output),
         Command::Prepare(args) => prepare::run(args, output, session),
         Command::Cache(args) => cache::run(&args, output, session),
-        Command::Doctor(args) => doctor::run(&args, session),
+        Command::Doctor(args) => doctor::run(&args, output, session),
         Command::Completions(args) => completions::run(&args),
         Command::Man(args) => man::run(&args),
     }

@@ -80,6 +80,14 @@ fn captions_chosen_by_meaning_are_learned_beside_real_ones() {
     let roles: Vec<&str> = inputs.map(|input| input["role"].as_str().unwrap()).collect();
     assert_eq!(roles, ["captions", "validation", "real", "synthetic"]);
 
+    // Whoever goes on with other captions is refused, and finds the run as it was.
+    let before = read("mixed.csv");
+    std::fs::write(&synthetic, "image,text\n1,a boat at sea\n").unwrap();
+    let said = fail(run("run"));
+    assert!(said.contains("mixed.csv: was mixed from other captions"), "{said}");
+    assert_eq!(read("mixed.csv"), before);
+    assert!(!place.path("run/mixed.again.csv").exists());
+
     let said = fail(train(&place, "wrong", &distil));
     assert!(said.contains("fgd caption --samples 16 --select mbr"), "{said}");
     let said = fail(train(&place, "wrong", &given[..2]));

@@ -10,22 +10,23 @@ use crate::builder::Builder;
 use crate::column::Picker;
 use crate::error::ReadProblem;
 use crate::finding::{Finding, FindingKind};
+use crate::source::Start;
 
-/// Reads `content`, which starts `skip` bytes into the file.
+/// Reads `content`.
 pub(crate) fn read(
     content: &[u8],
-    skip: usize,
+    start: Start,
     picker: &Picker<'_>,
     rows: &mut Builder,
 ) -> Result<Format, ReadProblem> {
     if goes_over_lines(content) {
-        return super::read(content, skip, picker, rows).map(|_| Format::Jsonl);
+        return super::read(content, start.bytes, picker, rows).map(|_| Format::Jsonl);
     }
     let mut records = Records::new(rows, picker);
     let mut first_error = None;
     let mut first = true;
-    let mut offset = skip;
-    for (number, bytes) in (1..).zip(content.split(|&byte| byte == b'\n')) {
+    let mut offset = start.bytes;
+    for (number, bytes) in (start.lines + 1..).zip(content.split(|&byte| byte == b'\n')) {
         let text = String::from_utf8_lossy(bytes);
         let text = text.trim();
         if !text.is_empty() {
@@ -73,7 +74,7 @@ pub(crate) fn read(
 
 /// Whether the first record is written over several lines, as by a program that writes one pretty document after the other. A file
 /// whose first line is merely damaged has its next record on the next line.
-fn goes_over_lines(content: &[u8]) -> bool {
+pub(crate) fn goes_over_lines(content: &[u8]) -> bool {
     let mut lines = content.split(|&byte| byte == b'\n').map(<[u8]>::trim_ascii);
     let mut lines = lines.by_ref().filter(|line| !line.is_empty());
     match (lines.next(), lines.next()) {

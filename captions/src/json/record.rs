@@ -77,6 +77,7 @@ impl<'a> Records<'a> {
     /// Starts a row and returns its number.
     pub fn next_row(&mut self) -> u64 {
         self.row += 1;
+        self.rows.last_row = self.row;
         self.row
     }
 

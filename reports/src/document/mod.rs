@@ -5,7 +5,7 @@
 //! neighbour.
 
 pub mod number;
-pub(crate) mod width;
+pub mod width;
 
 mod figure;
 mod table;

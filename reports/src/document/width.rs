@@ -55,9 +55,23 @@ pub fn wrapped(text: &str, width: usize) -> Vec<String> {
     lines
 }
 
+/// A text behind a heading that is `indent` columns wide, in lines of `width` columns with the others below its beginning. Words are
+/// whole, however long: a path is there to be copied.
+pub fn hanging(text: &str, indent: usize, width: usize) -> String {
+    let longest = text.split(' ').map(UnicodeWidthStr::width).max().unwrap_or(0);
+    let lines = wrapped(text, width.saturating_sub(indent).max(longest));
+    lines.join(&format!("\n{}", " ".repeat(indent)))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_hangs_is_below_its_beginning_and_whole() {
+        assert_eq!(hanging("one two three", 4, 12), "one two\n    three");
+        assert_eq!(hanging("a /very/long/path b", 2, 8), "a\n  /very/long/path\n  b");
+    }
 
     #[test]
     fn wraps_at_blanks_and_breaks_only_long_words() {

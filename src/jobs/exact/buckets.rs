@@ -5,7 +5,8 @@
 //! cell, and all others of the file then are lists too. A bucket holds the images of a hash, so it is a random
 //! sample of them, and of one group of the jackknife: its sums are those of one group. `pairs.json` is written last.
 //!
-//! Memory is that of the largest file that is read, and of a part of some 1.3 million pairs: see `dealt`.
+//! Captions are read piece by piece, dealt to the disk by their images ([`dealt`](super::dealt)) and aligned portion by portion, on all
+//! cores. Memory is that of a few pieces of some 32 MB, then of a portion for each thread and of the pairs that do not fill a file yet.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -13,6 +14,7 @@ use std::path::{Path, PathBuf};
 use fgd_captions::{Cells, Table, TableFile};
 use fgd_metrics::pair_sums::{GROUPS, place};
 use fgd_store::file;
+use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::pairs::{TextPairs, few_counts, few_enough};
@@ -25,10 +27,16 @@ use crate::jobs::{JobError, Session};
 const ROWS: usize = 16_384;
 /// Pairs that a bucket has by default, about: what is lost when a job of the cluster is.
 const PAIRS: usize = 4 * ROWS;
-/// Most parts of the images by default, and what others are a divisor of: parts are files that are open at the same time.
+/// Most parts of the images by default.
 const PARTS: usize = 128;
+/// Files that captions are dealt to, about, which are open at the same time: a multiple of the parts.
+const DEALT: usize = 512;
+/// Pairs of a portion, about, which a thread aligns.
+const PORTION: usize = PAIRS;
 /// Most buckets, for the same reason.
 const MOST: usize = 200 * GROUPS;
+/// The column of references.
+const REFERENCE: &str = "reference";
 /// What names the columns of slices.
 const SLICE: &str = "slice_";
 
@@ -117,21 +125,29 @@ pub fn run(request: &Request, session: &Session) -> Result<Manifest, JobError> {
     // On the same disk, and gone with the work.
     let work = tempfile::tempdir_in(output)?;
     let asked = request.buckets.map(|count| count / GROUPS);
-    let parts = asked.map_or(PARTS, |of| of * PARTS.div_ceil(of));
-    let sides = Sides::deal(&request.score, &request.others, work.path(), parts)?;
+    let dealt = asked.map_or(DEALT, |of| of * DEALT.div_ceil(of));
+    let sides = Sides::deal(&request.score, &request.others, work.path(), dealt)?;
     // With more systems a pair is longer.
     let pairs = (2 * PAIRS / (2 + request.others.len())).max(1);
-    let enough = |of: &usize| sides.references.captions <= (*of * GROUPS * pairs) as u64;
+    let captions = sides.references.captions;
+    let enough = |of: &usize| captions <= (*of * GROUPS * pairs) as u64;
     let mut doublings = std::iter::successors(Some(1), |of| Some(of * 2));
     let of = asked.or_else(|| doublings.find(|of| *of == PARTS || enough(of))).unwrap_or(PARTS);
+    // The least that divide what was dealt, and are divided among the parts.
+    let fit = |portions: &usize| dealt.is_multiple_of(*portions) && portions.is_multiple_of(of);
+    let small = |portions: &usize| captions <= (*portions * PORTION) as u64;
+    let portions = (of..=dealt).filter(fit).find(small).unwrap_or(dealt);
 
     let made = work.path().join("buckets");
-    let mut buckets = Buckets::new(made.clone(), of, request.score.measuring.slice.len());
-    let bar = session.progress.begin("writing", "pairs", sides.references.captions);
-    let mut sources = sides.join(&request.score, work.path(), of, |part, systems| {
-        bar.advance(systems[0].len() as u64);
-        buckets.write(part, systems)
-    })?;
+    let (systems, slices) = (1 + request.others.len(), request.score.measuring.slice.len());
+    let mut buckets = Buckets::new(made.clone(), of, systems, slices);
+    let bar = session.progress.begin("writing", "pairs", captions);
+    let mut sources =
+        sides.join(&request.score, work.path(), [of, portions], |part, systems| {
+            bar.advance(systems[0].len() as u64);
+            buckets.add(part, systems)
+        })?;
+    buckets.flush()?;
     let others = sources.split_off(1);
     let sources = sources.swap_remove(0);
     for (column, values) in sources.slice.iter().zip(&buckets.values) {
@@ -161,6 +177,8 @@ pub fn run(request: &Request, session: &Session) -> Result<Manifest, JobError> {
 /// Buckets that are being written: [`GROUPS`] for each part of the images.
 struct Buckets {
     folder: PathBuf,
+    /// The columns of their files.
+    names: Vec<String>,
     /// Pairs of each.
     counts: Vec<u64>,
     /// By column, the values that there are.
@@ -169,21 +187,34 @@ struct Buckets {
     references: BTreeSet<usize>,
     /// References in all.
     captions: u64,
+    /// The part whose pairs come now, and those of its groups that are not written yet, column by column.
+    part: usize,
+    held: Vec<Vec<Vec<Option<String>>>>,
 }
 
 impl Buckets {
-    fn new(folder: PathBuf, parts: usize, columns: usize) -> Self {
+    fn new(folder: PathBuf, parts: usize, systems: usize, columns: usize) -> Self {
+        let sides = ["id".to_owned(), REFERENCE.to_owned()].into_iter();
+        let slices = (0..columns).map(|column| format!("{SLICE}{column}"));
         Self {
             folder,
+            names: sides.chain((0..systems).map(candidate)).chain(slices).collect(),
             counts: vec![0; parts * GROUPS],
             values: vec![BTreeSet::new(); columns],
             references: BTreeSet::new(),
             captions: 0,
+            part: 0,
+            held: vec![Vec::new(); GROUPS],
         }
     }
 
-    /// Writes the pairs of a part, which are of the same images in all systems.
-    fn write(&mut self, part: usize, systems: &[TextPairs]) -> Result<(), JobError> {
+    /// Takes pairs of a part, which are of the same images in all systems, and writes the files that are full. Parts come in their
+    /// order.
+    fn add(&mut self, part: usize, systems: &[TextPairs]) -> Result<(), JobError> {
+        if part != self.part {
+            self.flush()?;
+            self.part = part;
+        }
         let pairs = &systems[0];
         self.references.extend(pairs.counts());
         self.captions += pairs.reference_count();
@@ -195,40 +226,62 @@ impl Buckets {
                 known.insert(value.to_owned());
             }
         }
-        for (group, members) in members.iter().enumerate().filter(|(_, of)| !of.is_empty()) {
-            let bucket = part * GROUPS + group;
-            let folder = self.folder.join(bucket_name(bucket));
-            std::fs::create_dir_all(&folder)?;
-            for (part, rows) in members.chunks(ROWS).enumerate() {
-                let file = folder.join(format!("{part:05}.parquet"));
-                TableFile::create(&file).map_err(JobError::usage)?.write(&table(systems, rows))?;
-            }
-            self.counts[bucket] = members.len() as u64;
-        }
-        Ok(())
+        let held = self.held.par_iter_mut().zip(&members);
+        held.filter(|(_, members)| !members.is_empty()).for_each(|(held, members)| {
+            held.resize(self.names.len(), Vec::new());
+            members.iter().for_each(|&pair| hold(held, systems, pair));
+        });
+        self.write(ROWS)
     }
+
+    /// Writes what is left of a part.
+    fn flush(&mut self) -> Result<(), JobError> {
+        self.write(1)
+    }
+
+    /// Writes files of [`ROWS`] pairs, and of fewer where at least so many are left.
+    fn write(&mut self, fewest: usize) -> Result<(), JobError> {
+        let counts = &mut self.counts[self.part * GROUPS..][..GROUPS];
+        let groups = self.held.par_iter_mut().zip(counts).enumerate();
+        groups.try_for_each(|(group, (held, count))| {
+            let folder = self.folder.join(bucket_name(self.part * GROUPS + group));
+            while held.first().is_some_and(|ids| ids.len() >= fewest) {
+                std::fs::create_dir_all(&folder)?;
+                let name = format!("{:05}.parquet", *count / ROWS as u64);
+                let rows = held[0].len().min(ROWS);
+                let file = TableFile::create(&folder.join(name)).map_err(JobError::usage)?;
+                file.write(&table(&self.names, held, rows))?;
+                *count += rows as u64;
+            }
+            Ok(())
+        })
+    }
+}
+
+/// Puts the cells of a pair into the columns `id`, `reference`, `candidate` … and those of slices.
+fn hold(columns: &mut [Vec<Option<String>>], systems: &[TextPairs], pair: usize) {
+    let first = &systems[0];
+    let texts = systems.iter().map(|own| own.candidate(pair)).chain(first.values(pair));
+    let cells = [first.id(pair).to_owned(), reference(&first.references(pair))];
+    let cells = cells.into_iter().chain(texts.map(str::to_owned));
+    columns.iter_mut().zip(cells).for_each(|(column, cell)| column.push(Some(cell)));
+}
+
+/// The first rows of columns, which are left without them.
+fn table(names: &[String], columns: &mut [Vec<Option<String>>], rows: usize) -> Table {
+    let mut table = Table::default();
+    for (name, column) in names.iter().zip(columns) {
+        let left = column.split_off(rows);
+        let cells = std::mem::replace(column, left);
+        let cells = if name == REFERENCE { alike(cells) } else { cells };
+        table.push(name, Cells::Text(cells));
+    }
+    table
 }
 
 /// The folder of a bucket.
 fn bucket_name(bucket: usize) -> String {
     format!("bucket-{bucket:06}")
-}
-
-fn table(systems: &[TextPairs], rows: &[usize]) -> Table {
-    let pairs = &systems[0];
-    let mut table = Table::default();
-    table.push("id", Cells::text(rows.iter().map(|&pair| pairs.id(pair))));
-    let references = rows.iter().map(|&pair| reference(&pairs.references(pair))).collect();
-    table.push("reference", Cells::text(alike(references)));
-    for (system, own) in systems.iter().enumerate() {
-        let cells = Cells::text(rows.iter().map(|&pair| own.candidate(pair)));
-        table.push(&candidate(system), cells);
-    }
-    for column in 0..pairs.slices() {
-        let values = rows.iter().map(|&pair| pairs.values(pair).nth(column).unwrap_or_default());
-        table.push(&format!("{SLICE}{column}"), Cells::text(values));
-    }
-    table
 }
 
 /// The cell of an image's references.
@@ -240,16 +293,16 @@ fn reference(texts: &[&str]) -> String {
 }
 
 /// Cells of which all are lists if one is: that is how readers know them, a sample of a bucket being a file like others.
-fn alike(cells: Vec<String>) -> Vec<String> {
+fn alike(cells: Vec<Option<String>>) -> Vec<Option<String>> {
     let is_list = |cell: &String| cell.starts_with('[');
-    if !cells.iter().any(is_list) {
+    if !cells.iter().flatten().any(is_list) {
         return cells;
     }
     let list = |cell: String| match is_list(&cell) {
         true => cell,
         false => serde_json::Value::from([cell].as_slice()).to_string(),
     };
-    cells.into_iter().map(list).collect()
+    cells.into_iter().map(|cell| cell.map(list)).collect()
 }
 
 /// The column of a system's captions.

@@ -1,26 +1,31 @@
 //! One side of a score on disk: its captions dealt to files by a hash of their images.
 //!
-//! A hundred million captions come in many files, and no machine need hold them all: they are read file by file, and each caption
-//! goes to the part of its image, whatever the id is spelt like. Submission and references of an image are in the same part, so
-//! parts are aligned one by one.
+//! A hundred million captions are no machine's memory: they are read piece by piece, and each caption goes to the part of its image,
+//! whatever the id is spelt like. Submission and references of an image are in the same part, so parts are aligned one by one.
 
+use std::cmp::Reverse;
+use std::collections::binary_heap::PeekMut;
 use std::collections::{BTreeSet, BinaryHeap, HashMap};
-use std::fs::File;
-use std::io::{self, BufRead, BufReader, BufWriter, Lines, Write};
+use std::fs::{self, File};
+use std::io::{self, BufReader, BufWriter, Write};
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 use fgd_captions::{Caption, CaptionFile, Finding, FindingKind, wide_image_key};
 use fgd_metrics::pair_sums::{GROUPS, place};
 use fgd_record as record;
 use fgd_record::Input;
+use rayon::prelude::*;
 
+use super::reading::Captions;
+use super::rows::{Row, next_text, write_text};
 use crate::jobs::JobError;
 use crate::jobs::provenance::CaptionsHash;
 use crate::jobs::scoring::findings::for_record;
-use crate::jobs::scoring::system::{System, stem};
+use crate::jobs::scoring::system::stem;
 
-/// A caption: the number of its file, its row, id, text, and its cells in the columns that the score is sliced by.
-type Row<T> = (u32, u64, T, T, Vec<Option<T>>);
+/// Captions that a thread deals at a time.
+const HAND: usize = 1 << 16;
 
 /// What a path names: itself, or the files of a folder by their names.
 ///
@@ -49,16 +54,43 @@ pub fn files_of(path: &Path) -> Result<Vec<PathBuf>, JobError> {
 pub struct Side {
     role: &'static str,
     folder: PathBuf,
-    writers: Vec<BufWriter<File>>,
+    /// How many parts there are.
+    parts: usize,
+    /// Their files, while captions are dealt.
+    open: Vec<Mutex<File>>,
     /// The columns that are kept, and whether some file has them.
     columns: Vec<(String, bool)>,
     /// The first file, for what is said of all of them.
     shell: Option<CaptionFile>,
     /// The files.
     pub inputs: Vec<Input>,
-    paths: Vec<PathBuf>,
+    /// What was found in each of them.
+    pub found: Vec<Found>,
     /// How many captions were dealt.
     pub captions: u64,
+}
+
+/// What was found in a file.
+#[derive(Debug, Default)]
+pub struct Found {
+    /// By its reader.
+    pub read: Vec<Finding>,
+    /// By the linter.
+    pub linted: Vec<Finding>,
+}
+
+impl Found {
+    /// Adds what was found in a piece; what is said of every piece is said once.
+    fn add(&mut self, read: &[Finding], linted: Vec<Finding>) {
+        let add = |all: &mut Vec<Finding>, finding: Finding| {
+            let is_said = |known: &Finding| known.row.is_none() && *known == finding;
+            if finding.row.is_some() || !all.iter().any(is_said) {
+                all.push(finding);
+            }
+        };
+        read.iter().for_each(|finding| add(&mut self.read, finding.clone()));
+        linted.into_iter().for_each(|finding| add(&mut self.linted, finding));
+    }
 }
 
 /// The captions of some images.
@@ -80,45 +112,64 @@ impl Side {
         parts: usize,
         columns: &[String],
     ) -> io::Result<Self> {
-        std::fs::create_dir(&folder)?;
-        let names = BTreeSet::from_iter(columns);
-        let writers = (0..parts).map(|part| Ok(BufWriter::new(File::create(at(&folder, part))?)));
+        fs::create_dir(&folder)?;
+        let open = (0..parts).map(|part| Ok(Mutex::new(File::create(at(&folder, part))?)));
         Ok(Self {
             role,
-            writers: writers.collect::<io::Result<_>>()?,
+            parts,
+            open: open.collect::<io::Result<_>>()?,
             folder,
-            columns: names.into_iter().map(|name| (name.clone(), false)).collect(),
+            columns: BTreeSet::from_iter(columns).into_iter().map(|n| (n.clone(), false)).collect(),
             shell: None,
             inputs: Vec::new(),
-            paths: Vec::new(),
+            found: Vec::new(),
             captions: 0,
         })
     }
 
-    /// Deals the captions of a file.
+    /// Deals captions of a file, which come in the order of the files, and keeps what was found in them.
     ///
     /// # Errors
-    /// Something that is no captions, a disk that is full.
-    pub fn deal(&mut self, path: &Path, system: System) -> Result<(), JobError> {
-        self.inputs.push(system.input(self.role, &stem(path), path)?);
-        let file = super::pairs::captions_of(system)?;
+    /// A disk that is full.
+    pub fn take(&mut self, path: &Path, captions: Captions) -> Result<(), JobError> {
+        let Captions { file, captions, linted } = captions;
+        if file == self.inputs.len() {
+            self.found.push(Found::default());
+            self.inputs.push(Input {
+                role: self.role.into(),
+                name: stem(path),
+                path: path.display().to_string(),
+                sha256: String::new(),
+                rows: 0,
+            });
+        }
+        self.found[file].add(&captions.findings, linted);
+        self.inputs[file].rows += captions.captions.len() as u64;
+        Ok(self.deal(file as u32, &captions)?)
+    }
+
+    fn deal(&mut self, number: u32, file: &CaptionFile) -> io::Result<()> {
         let cells: Vec<_> = self.columns.iter().map(|(name, _)| file.column(name)).collect();
         for ((_, is_there), cells) in self.columns.iter_mut().zip(&cells) {
             *is_there |= cells.is_some();
         }
-        let number = self.paths.len() as u32;
-        for (at, caption) in file.captions.iter().enumerate() {
-            let cell = |cells: &Option<Vec<Option<String>>>| cells.as_ref()?[at].clone();
-            let own: Vec<Option<String>> = cells.iter().map(cell).collect();
-            // The last digit, so to speak, is the group of the jackknife.
-            let part = place(&wide_image_key(&caption.id)) / GROUPS as u64;
-            let part = (part % self.writers.len() as u64) as usize;
-            let row = (number, caption.row, &caption.id, &caption.text, own);
-            serde_json::to_writer(&mut self.writers[part], &row)?;
-            self.writers[part].write_all(b"\n")?;
-        }
+        let hands = file.captions.par_chunks(HAND).enumerate();
+        hands.try_for_each(|(hand, captions)| {
+            let mut dealt = vec![Vec::new(); self.parts];
+            for (at, caption) in (hand * HAND..).zip(captions) {
+                // The last digit, so to speak, is the group of the jackknife.
+                let part = place(&wide_image_key(&caption.id)) / GROUPS as u64;
+                let Caption { row, id, text, .. } = caption;
+                let cells = cells.iter().map(|cells| cells.as_ref()?[at].as_deref()).collect();
+                let row = Row { file: number, row: *row, id: &**id, text: &**text, cells };
+                row.write(&mut dealt[(part % self.parts as u64) as usize]);
+            }
+            let mut dealt = self.open.iter().zip(&dealt).filter(|(_, rows)| !rows.is_empty());
+            dealt.try_for_each(|(file, rows)| {
+                file.lock().unwrap_or_else(PoisonError::into_inner).write_all(rows)
+            })
+        })?;
         self.captions += file.captions.len() as u64;
-        self.paths.push(path.to_owned());
         self.shell.get_or_insert_with(|| file.holding(Vec::new(), Vec::new()));
         Ok(())
     }
@@ -128,12 +179,12 @@ impl Side {
         self.columns.iter().any(|(name, is_there)| name == column && *is_there)
     }
 
-    /// The captions are all dealt.
-    ///
-    /// # Errors
-    /// A disk that is full.
-    pub fn finish(&mut self) -> io::Result<()> {
-        self.writers.iter_mut().try_for_each(BufWriter::flush)
+    /// The captions of all files are dealt, whose hashes are these.
+    pub fn finish(&mut self, sha256s: Vec<String>) {
+        self.open.clear();
+        for (input, sha256) in self.inputs.iter_mut().zip(sha256s) {
+            input.sha256 = sha256;
+        }
     }
 
     /// Part `part` of `of`, which divides the number of parts that there are, in the order of the files.
@@ -141,19 +192,22 @@ impl Side {
     /// # Errors
     /// Files that cannot be read any more.
     pub fn part(&self, part: usize, of: usize) -> Result<Part, JobError> {
-        let mut rows: Vec<Row<String>> = Vec::new();
-        for part in (part..self.writers.len()).step_by(of) {
-            for line in BufReader::new(File::open(at(&self.folder, part))?).lines() {
-                rows.push(serde_json::from_str(&line?)?);
+        let files = (part..self.parts).step_by(of).map(|part| fs::read(at(&self.folder, part)));
+        let files = files.collect::<io::Result<Vec<_>>>()?;
+        let mut rows = Vec::new();
+        for mut bytes in files.iter().map(|bytes| &**bytes) {
+            while let Some(row) = Row::read(&mut bytes, self.columns.len())? {
+                rows.push(row);
             }
         }
-        rows.sort_by_key(|(file, row, ..)| (*file, *row));
+        rows.sort_by_key(|row| (row.file, row.row));
         let mut columns = vec![Vec::with_capacity(rows.len()); self.columns.len()];
         let mut captions = Vec::with_capacity(rows.len());
         let mut from = Vec::with_capacity(rows.len());
-        for (file, row, id, text, cells) in rows {
+        for Row { file, row, id, text, cells } in rows {
+            let cells = cells.into_iter().map(|cell| cell.map(str::to_owned));
             columns.iter_mut().zip(cells).for_each(|(column, cell)| column.push(cell));
-            captions.push(Caption { row, line: None, id, text });
+            captions.push(Caption { row, line: None, id: id.into(), text: text.into() });
             from.push(file);
         }
         let columns = (self.columns.iter().zip(columns))
@@ -186,7 +240,7 @@ impl Side {
             if finding.kind == FindingKind::DuplicateId && file != other {
                 finding.message = format!(
                     "this id was already given in row {row} of {}; keep one caption per image",
-                    self.path(other).display()
+                    self.inputs[other as usize].path
                 );
             }
             Some(file)
@@ -198,21 +252,21 @@ impl Side {
 
     /// The number of what concerns all of it: that of the only file.
     pub fn whole(&self) -> Option<u32> {
-        (self.paths.len() == 1).then_some(0)
+        (self.inputs.len() == 1).then_some(0)
     }
 
     /// Findings of a file as they stand in a record.
     pub fn for_record(&self, file: Option<u32>, findings: &[Finding]) -> Vec<record::Finding> {
         let name = match file {
-            Some(file) if self.paths.len() > 1 => &self.inputs[file as usize].name,
+            Some(file) if self.inputs.len() > 1 => &self.inputs[file as usize].name,
             _ => self.role,
         };
         for_record(findings, name)
     }
 
     /// The path of a file by its number.
-    pub fn path(&self, file: u32) -> &Path {
-        &self.paths[file as usize]
+    pub fn path(&self, file: u32) -> &str {
+        &self.inputs[file as usize].path
     }
 }
 
@@ -225,10 +279,13 @@ impl Part {
         let captions = self.file.captions.iter();
         let mut lines: Vec<_> = captions.map(|caption| (&caption.id, &caption.text)).collect();
         lines.sort_unstable();
-        let mut file = BufWriter::new(File::create(path)?);
-        for line in lines {
-            serde_json::to_writer(&mut file, &line)?;
-            file.write_all(b"\n")?;
+        let mut file = BufWriter::with_capacity(1 << 18, File::create(path)?);
+        let mut bytes = Vec::new();
+        for (id, text) in lines {
+            bytes.clear();
+            write_text(id, &mut bytes);
+            write_text(text, &mut bytes);
+            file.write_all(&bytes)?;
         }
         Ok(file.flush()?)
     }
@@ -238,22 +295,27 @@ impl Part {
 ///
 /// # Errors
 /// Files that cannot be read any more.
-pub fn hash_of(files: &[PathBuf]) -> Result<String, JobError> {
+pub fn hash_of(files: &[PathBuf]) -> io::Result<String> {
     let mut runs = files
         .iter()
-        .map(|path| Ok(BufReader::new(File::open(path)?).lines()))
+        .map(|path| Ok(BufReader::with_capacity(1 << 16, File::open(path)?)))
         .collect::<io::Result<Vec<_>>>()?;
-    let next = |run: &mut Lines<BufReader<File>>| -> Result<Option<(String, String)>, JobError> {
-        run.next().map(|line| Ok(serde_json::from_str(&line?)?)).transpose()
+    let next = |run: &mut BufReader<File>| -> io::Result<Option<(String, String)>> {
+        let Some(id) = next_text(run)? else { return Ok(None) };
+        Ok(next_text(run)?.map(|text| (id, text)))
     };
     let mut heap = BinaryHeap::new();
     for (at, run) in runs.iter_mut().enumerate() {
-        heap.extend(next(run)?.map(|caption| std::cmp::Reverse((caption, at))));
+        heap.extend(next(run)?.map(|caption| Reverse((caption, at))));
     }
     let mut hash = CaptionsHash::default();
-    while let Some(std::cmp::Reverse(((id, text), at))) = heap.pop() {
-        hash.push(&id, &text);
-        heap.extend(next(&mut runs[at])?.map(|caption| std::cmp::Reverse((caption, at))));
+    while let Some(mut first) = heap.peek_mut() {
+        let Reverse(((id, text), at)) = &mut *first;
+        hash.push(id, text);
+        match next(&mut runs[*at])? {
+            Some(caption) => (*id, *text) = caption,
+            None => drop(PeekMut::pop(first)),
+        }
     }
     Ok(hash.finish())
 }

@@ -8,7 +8,9 @@ pub mod board;
 pub mod buckets;
 mod dealt;
 pub mod pairs;
+mod reading;
 mod results;
+mod rows;
 mod sides;
 pub mod sums;
 

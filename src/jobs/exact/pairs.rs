@@ -19,7 +19,7 @@ use crate::jobs::scoring::assemble::{AlignedSet, checked};
 use crate::jobs::scoring::findings::{for_record, notes_on};
 use crate::jobs::scoring::set::{EvalSet, Texts};
 use crate::jobs::scoring::slices::group;
-use crate::jobs::scoring::system::{System, stem};
+use crate::jobs::scoring::system::{System, settle, stem};
 
 /// Most values of a column: each has sums of its own.
 const MOST_VALUES: usize = 100;
@@ -90,7 +90,9 @@ impl TextPairs {
     ) -> Result<(Self, Sources), JobError> {
         let reading = ReadOptions { without_ids: false, ..request.reading.clone() };
         let mut submission = System::open_submission(&request.submission, &reading)?;
-        submission.settle_by(&references.file);
+        if let System::Captions(file) = &mut submission {
+            settle(file, &references.file);
+        }
         let input =
             submission.input("submission", &stem(&request.submission), &request.submission)?;
         let mut pairs = Self::align(captions_of(submission)?, references.file.clone());
@@ -262,11 +264,16 @@ pub fn few_enough(column: &str, values: usize) -> Result<(), JobError> {
 pub fn captions_of(system: System) -> Result<CaptionFile, JobError> {
     match system {
         System::Captions(file) => Ok(file),
-        _ => Err(JobError::usage(
-            "--exact needs captions on both sides: the groups of images that errors are measured by go by their ids; `fgd moments --exact` \
-             sums embeddings",
-        )),
+        _ => Err(no_captions()),
     }
+}
+
+/// The error of a side that is no captions.
+pub fn no_captions() -> JobError {
+    JobError::usage(
+        "--exact needs captions on both sides: the groups of images that errors are measured by go by their ids; `fgd moments --exact` \
+         sums embeddings",
+    )
 }
 
 /// The evaluation set as far as its texts go.

@@ -4,20 +4,28 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use fgd_captions::{self as captions, CaptionFile, Finding, FindingKind, ReadOptions};
+use fgd_captions::{
+    self as captions, CaptionFile, Finding, FindingKind, Piece, Pieces, ReadError, ReadOptions,
+    ReadProblem,
+};
 use fgd_record as record;
 use fgd_record::Input;
+use rayon::prelude::*;
 
 use super::dealt::{Side, files_of, hash_of};
-use super::pairs::TextPairs;
+use super::pairs::{TextPairs, no_captions};
+use super::reading::{self, Captions};
 use super::sums::Sources;
 use crate::jobs::JobError;
-use crate::jobs::options::References;
 use crate::jobs::score::{Request, one_input};
 use crate::jobs::scoring::ScoreError;
-use crate::jobs::scoring::findings::notes_on;
+use crate::jobs::scoring::findings::for_record;
 use crate::jobs::scoring::slices::check_column;
-use crate::jobs::scoring::system::System;
+use crate::jobs::scoring::system::{System, settle, without_columns};
+use crate::jobs::validate::unreadable;
+
+/// Pairs that are aligned at the same time, about: they are what is held in memory.
+const TOGETHER: u64 = 1 << 19;
 
 /// One submission or several beside the references.
 pub struct Sides {
@@ -38,7 +46,7 @@ struct Submission {
 }
 
 impl Sides {
-    /// Reads all files, one by one, and deals their captions to so many parts.
+    /// Reads all files and deals their captions to so many parts.
     ///
     /// # Errors
     /// Files that cannot be read, references with errors, sides that are no captions, columns that no file has.
@@ -56,44 +64,60 @@ impl Sides {
         all.push(&request.references.path);
         one_input(&all)?;
         let reading = ReadOptions { without_ids: false, ..request.reading.clone() };
-        let open_references = |path: &PathBuf| {
-            let one = References { path: path.clone(), ..request.references.clone() };
-            System::open_references(&one, &reading)
+        let files = caption_files(&request.references.path)?;
+        let options = reference_options(request, &reading, &files)?;
+        let references_of = |take: &mut dyn FnMut(Captions) -> Result<(), JobError>| {
+            reading::read(
+                &files,
+                &options,
+                of_references,
+                |_| Ok(()),
+                |captions| {
+                    System::check_references(
+                        &[&*captions.captions.findings, &captions.linted].concat(),
+                    )?;
+                    take(captions)
+                },
+            )
         };
-        let files = files_of(&request.references.path)?;
         // Only beside all references can it be seen which column holds their ids.
-        let mut whole = match &files[..] {
-            [only] => Some(open_references(only)?),
-            _ => None,
+        let mut whole = Vec::new();
+        let mut sha256s = Vec::new();
+        if reading::is_whole(&files, &options).map_err(of_references)? {
+            sha256s = references_of(&mut |captions| Ok(whole.push(captions)))?;
+        }
+        let look = |submission: &mut CaptionFile| match whole.first() {
+            Some(Captions { captions: references, .. }) => {
+                settle(submission, references);
+                check_columns(columns, submission, references)
+            }
+            None => Ok(()),
         };
         let side = |role, folder: &str| Side::new(role, work.join(folder), parts, columns);
         let mut submissions = Vec::new();
         for (number, path) in paths.into_iter().enumerate() {
-            let mut own = Submission {
-                path: path.into(),
-                side: side("submission", &format!("submission-{number}"))?,
-                findings: BTreeMap::new(),
-                equal: Vec::new(),
-            };
-            for path in files_of(path)? {
-                let mut system = System::open_submission(&path, &reading)?;
-                if let Some(references) = &whole {
-                    system.settle(references);
-                    check_columns(columns, &system, references)?;
-                }
-                own.read(&path, system)?;
+            let side = side("submission", &format!("submission-{number}"))?;
+            submissions.push(Submission::read(path, side, &reading, look)?);
+        }
+        let mut references = side("references", "references")?;
+        let mut placeholders = vec![None; files.len()];
+        let mut take = |captions: Captions| {
+            if let Some(finding) = captions::placeholders(&captions.captions) {
+                placeholders[captions.file].get_or_insert(finding);
             }
-            own.side.finish()?;
-            submissions.push(own);
+            references.take(&files[captions.file], captions)
+        };
+        match whole.is_empty() {
+            true => sha256s = references_of(&mut take)?,
+            false => whole.into_iter().try_for_each(take)?,
         }
-        let references = side("references", "references")?;
-        let mut sides = Self { submissions, references, notes: Vec::new() };
-        for path in &files {
-            let system = whole.take().map_or_else(|| open_references(path), Ok)?;
-            sides.notes.extend(notes_on(&system));
-            sides.references.deal(path, system)?;
-        }
-        sides.references.finish()?;
+        references.finish(sha256s);
+        let notes = references.found.iter().zip(placeholders).flat_map(|(found, placeholders)| {
+            let mut notes = captions::without_texts(&found.read, &found.linted);
+            notes.extend(placeholders);
+            for_record(&notes, "references")
+        });
+        let sides = Self { submissions, notes: notes.collect(), references };
         if let Some(column) = columns.iter().find(|column| !sides.references.has(column))
             && !others.is_empty()
         {
@@ -104,8 +128,8 @@ impl Sides {
         Ok(sides)
     }
 
-    /// Aligns part after part of `of` and hands over the pairs of every submission, unless one has errors. Returns what records say
-    /// of each.
+    /// Aligns the portions of part after part of `of`, which divides `portions`, and hands over the pairs of every submission, unless
+    /// one has errors. Returns what records say of each.
     ///
     /// # Errors
     /// Submissions with errors, images with more references than are summed, slices of too many values, a disk that is full.
@@ -113,21 +137,28 @@ impl Sides {
         mut self,
         request: &Request,
         work: &Path,
-        of: usize,
+        [of, portions]: [usize; 2],
         mut take: impl FnMut(usize, &[TextPairs]) -> Result<(), JobError>,
     ) -> Result<Vec<Sources>, JobError> {
         let mut runs: Vec<PathBuf> = Vec::new();
+        let portion = self.references.captions / portions as u64;
+        let threads = rayon::current_num_threads();
+        let together = (TOGETHER / portion.max(1)).clamp(1, threads as u64) as usize;
         for part in 0..of {
-            let references = self.references.part(part, of)?;
-            runs.push(work.join(format!("references-{part}")));
-            references.write_sorted(&runs[part])?;
-            let references = Arc::new(references.file);
-            let align = |submission: &mut Submission| submission.align(part, of, &references);
-            let pairs = self.submissions.iter_mut().map(align);
-            let mut pairs = pairs.collect::<Result<Vec<_>, JobError>>()?;
-            if self.submissions.iter().all(Submission::is_valid) {
-                pairs.iter_mut().try_for_each(|pairs| pairs.complete(request))?;
-                take(part, &pairs)?;
+            let own: Vec<usize> = (part..portions).step_by(of).collect();
+            for some in own.chunks(together) {
+                let align = |&portion: &usize| self.align(portion, portions, request, work);
+                let aligned: Vec<_> = some.par_iter().map(align).collect();
+                for aligned in aligned {
+                    let (run, aligned) = aligned?;
+                    runs.push(run);
+                    let systems = self.submissions.iter_mut().zip(aligned);
+                    let pairs: Vec<_> =
+                        systems.map(|(submission, aligned)| submission.absorb(aligned)).collect();
+                    if self.submissions.iter().all(Submission::is_valid) {
+                        take(part, &pairs.into_iter().collect::<Result<Vec<_>, _>>()?)?;
+                    }
+                }
             }
         }
         if !self.submissions.iter().all(Submission::is_valid) {
@@ -144,38 +175,81 @@ impl Sides {
     }
 }
 
+impl Sides {
+    /// A portion of so many: its references in a file for their hash, and all submissions beside them.
+    fn align(
+        &self,
+        portion: usize,
+        portions: usize,
+        request: &Request,
+        work: &Path,
+    ) -> Result<(PathBuf, Vec<Aligned>), JobError> {
+        let references = self.references.part(portion, portions)?;
+        let run = work.join(format!("references-{portion}"));
+        references.write_sorted(&run)?;
+        let references = Arc::new(references.file);
+        let align =
+            |submission: &Submission| submission.align(portion, portions, &references, request);
+        let aligned = self.submissions.iter().map(align).collect::<Result<_, JobError>>()?;
+        Ok((run, aligned))
+    }
+}
+
+/// What came of aligning a submission with references: pairs, unless some of its captions cannot be summed, and what was found, by the
+/// numbers of its files.
+struct Aligned {
+    pairs: Result<TextPairs, JobError>,
+    findings: Vec<(Option<u32>, Finding)>,
+    /// That all captions are references; `None` where there are no captions.
+    equal: Option<Option<Finding>>,
+}
+
 impl Submission {
-    /// Reads one of its files.
-    fn read(&mut self, path: &Path, system: System) -> Result<(), JobError> {
-        if let System::Captions(file) = &system {
-            let found = self.findings.entry(Some(self.side.inputs.len() as u32)).or_default();
-            found.extend(file.findings.iter().cloned().chain(captions::lint(file)));
-        }
-        self.side.deal(path, system)
+    /// Reads its files.
+    fn read(
+        path: &Path,
+        mut side: Side,
+        options: &ReadOptions,
+        look: impl Fn(&mut CaptionFile) -> Result<(), JobError> + Sync,
+    ) -> Result<Self, JobError> {
+        let files = caption_files(path)?;
+        let take = |captions: Captions| side.take(&files[captions.file], captions);
+        let sha256s = reading::read(&files, options, unreadable, look, take)?;
+        side.finish(sha256s);
+        let found = std::mem::take(&mut side.found).into_iter();
+        let findings = (0..).map(Some).zip(found.map(|found| [found.read, found.linted].concat()));
+        Ok(Self { path: path.into(), findings: findings.collect(), side, equal: Vec::new() })
     }
 
-    /// The pairs of a part.
+    /// The pairs of a portion of so many.
     fn align(
-        &mut self,
-        part: usize,
-        of: usize,
+        &self,
+        portion: usize,
+        portions: usize,
         references: &Arc<CaptionFile>,
-    ) -> Result<TextPairs, JobError> {
-        let part = self.side.part(part, of)?;
+        request: &Request,
+    ) -> Result<Aligned, JobError> {
+        let part = self.side.part(portion, portions)?;
         let mut pairs = TextPairs::align(part.file, references.clone());
         let found = pairs.findings();
-        for (file, finding) in self.side.by_file(pairs.captions(), &part.from, found) {
+        let findings = self.side.by_file(pairs.captions(), &part.from, found);
+        let equal = (!pairs.is_empty()).then(|| pairs.equals_references());
+        let pairs = pairs.complete(request).map(|()| pairs);
+        Ok(Aligned { pairs, findings, equal })
+    }
+
+    /// Keeps what was found, and hands over the pairs.
+    fn absorb(&mut self, aligned: Aligned) -> Result<TextPairs, JobError> {
+        for (file, finding) in aligned.findings {
             let known = self.findings.entry(file).or_default();
-            // Of all parts alike.
+            // Of all portions alike.
             let is_said = |known: &Finding| known.kind == FindingKind::NoCommonId;
             if finding.kind != FindingKind::NoCommonId || !known.iter().any(is_said) {
                 known.push(finding);
             }
         }
-        if !pairs.is_empty() {
-            self.equal.push(pairs.equals_references());
-        }
-        Ok(pairs)
+        self.equal.extend(aligned.equal);
+        aligned.pairs
     }
 
     fn is_valid(&self) -> bool {
@@ -196,7 +270,7 @@ impl Submission {
     /// What was found, by the paths of its files.
     fn for_record(&self) -> impl Iterator<Item = (PathBuf, Vec<record::Finding>)> {
         self.findings.iter().map(|(file, found)| {
-            let path = file.map_or(&*self.path, |file| self.side.path(file));
+            let path = file.map_or(&*self.path, |file| Path::new(self.side.path(file)));
             (path.to_owned(), self.side.for_record(*file, found))
         })
     }
@@ -216,14 +290,43 @@ fn invalid(submissions: Vec<Submission>) -> JobError {
 
 fn check_columns(
     columns: &[String],
-    submission: &System,
-    references: &System,
+    submission: &CaptionFile,
+    references: &CaptionFile,
 ) -> Result<(), JobError> {
-    let (System::Captions(submission), System::Captions(references)) = (submission, references)
-    else {
-        return Ok(());
-    };
     columns.iter().try_for_each(|column| {
         check_column(column, submission, references).map_err(JobError::usage)
     })
+}
+
+/// The files of a side, all of which hold captions.
+fn caption_files(path: &Path) -> Result<Vec<PathBuf>, JobError> {
+    let files = files_of(path)?;
+    match files.iter().all(|file| System::is_captions(file)) {
+        true => Ok(files),
+        false => Err(no_captions()),
+    }
+}
+
+/// How the references are read. A path into nested records of submissions says nothing about references in a plain table.
+fn reference_options(
+    request: &Request,
+    submissions: &ReadOptions,
+    files: &[PathBuf],
+) -> Result<ReadOptions, JobError> {
+    let options = request.references.reading(submissions);
+    if !request.references.borrows_path(submissions) {
+        return Ok(options);
+    }
+    let first = Pieces::open(&files[0], &options).and_then(|mut pieces| pieces.next_piece());
+    let read = first.and_then(|piece| piece.map(Piece::read).transpose());
+    match read.map_err(|error| error.problem) {
+        Err(ReadProblem::NoColumn { .. }) => {
+            Ok(request.references.reading(&without_columns(submissions)))
+        }
+        _ => Ok(options),
+    }
+}
+
+fn of_references(error: ReadError) -> JobError {
+    JobError::because("references", error)
 }

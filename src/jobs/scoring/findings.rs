@@ -17,7 +17,7 @@ pub fn notes_on(references: &System) -> Vec<record::Finding> {
     let System::Captions(file) = references else {
         return for_record(&references.notes(), "references");
     };
-    let mut found = captions::without_texts(file, &captions::lint(file));
+    let mut found = captions::without_texts(&file.findings, &captions::lint(file));
     found.extend(captions::placeholders(file));
     for_record(&found, "references")
 }

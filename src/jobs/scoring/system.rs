@@ -103,19 +103,26 @@ impl System {
         };
         let opened = opened.map_err(|error| JobError::because("references", error))?;
         if let Self::Captions(file) = &opened {
-            let mut found = file.findings.clone();
-            found.extend(captions::lint(file));
-            let errors = findings::errors(&found);
-            if errors > 0 {
-                let message = format!(
-                    "the references have {} ({}); `fgd validate --role references` on their file lists them",
-                    findings::counted(errors),
-                    findings::kinds(&found)
-                );
-                return Err(JobError::Failed(message.into()));
-            }
+            Self::check_references(&[&*file.findings, &captions::lint(file)].concat())?;
         }
         Ok(opened)
+    }
+
+    /// Refuses references in which errors were found.
+    ///
+    /// # Errors
+    /// How many there are, and of what kinds.
+    pub fn check_references(found: &[Finding]) -> Result<(), JobError> {
+        let errors = findings::errors(found);
+        if errors == 0 {
+            return Ok(());
+        }
+        let message = format!(
+            "the references have {} ({}); `fgd validate --role references` on their file lists them",
+            findings::counted(errors),
+            findings::kinds(found)
+        );
+        Err(JobError::Failed(message.into()))
     }
 
     /// Whether a file of this name holds captions, and not arrays.
@@ -128,16 +135,8 @@ impl System {
     /// Takes a submission's ids from the column that holds those of the references, or finds its images by another column of these; see
     /// [`captions::settle_ids`] and [`captions::settle_by_references`].
     pub fn settle(&mut self, references: &Self) {
-        if let Self::Captions(references) = references {
-            self.settle_by(references);
-        }
-    }
-
-    /// The same by references that are captions.
-    pub fn settle_by(&mut self, references: &CaptionFile) {
-        if let Self::Captions(file) = self {
-            captions::settle_ids(file, &captions::group(references).ids);
-            captions::settle_by_references(file, references);
+        if let (Self::Captions(file), Self::Captions(references)) = (self, references) {
+            settle(file, references);
         }
     }
 
@@ -218,7 +217,14 @@ impl System {
     }
 }
 
-fn without_columns(options: &ReadOptions) -> ReadOptions {
+/// [`System::settle`] of captions.
+pub fn settle(submission: &mut CaptionFile, references: &CaptionFile) {
+    captions::settle_ids(submission, &captions::group(references).ids);
+    captions::settle_by_references(submission, references);
+}
+
+/// The options without the columns that were named.
+pub fn without_columns(options: &ReadOptions) -> ReadOptions {
     ReadOptions { id_column: None, caption_column: None, ..options.clone() }
 }
 

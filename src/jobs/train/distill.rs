@@ -3,16 +3,19 @@
 
 use std::path::PathBuf;
 
+use fgd_captioner::train::saved;
 use fgd_captions::ReadOptions;
 use fgd_record::{Input, Results};
 use serde::{Deserialize, Serialize};
 
-use super::{Objective, Request};
+use super::{LAST, Objective, Request};
 use crate::jobs::{JobError, Session, curate};
 
 /// Files of a run that distils: what it learns, and what was left out and why.
 const MIXED: &str = "mixed.csv";
 const DROPPED: &str = "dropped.csv";
+/// The mixture of a run that goes on, until it has shown to be the same.
+const AGAIN: &str = "mixed.again.csv";
 
 /// What is mixed into the captions for `objective = "distill"`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -43,7 +46,7 @@ impl Learned {
     /// That of the request or, where it distils, the mixture.
     ///
     /// # Errors
-    /// What curating fails at.
+    /// What curating fails at; a run that goes on with another mixture, which leaves its files as they are.
     pub fn of(request: &Request, session: &mut Session) -> Result<Self, JobError> {
         if request.objective != Objective::Distill {
             let (path, reading) = (request.captions.clone(), request.reading.clone());
@@ -51,6 +54,8 @@ impl Learned {
         }
         std::fs::create_dir_all(&request.output)?;
         let path = request.output.join(MIXED);
+        let goes_on = path.exists() && request.output.join(LAST).join(saved::STATE).exists();
+        let mixed = if goes_on { request.output.join(AGAIN) } else { path.clone() };
         let record = curate::run(
             &curate::Request {
                 captions: request.captions.clone(),
@@ -58,13 +63,23 @@ impl Learned {
                 max_synthetic: request.distill.max_synthetic,
                 validation: request.validation.clone(),
                 features: Some(request.features.clone()),
-                output: path.clone(),
-                dropped: Some(request.output.join(DROPPED)),
+                output: mixed.clone(),
+                dropped: (!goes_on).then(|| request.output.join(DROPPED)),
                 reading: request.reading.clone(),
                 ..curate::Request::default()
             },
             session,
         )?;
+        if goes_on {
+            let same = std::fs::read(&mixed)? == std::fs::read(&path)?;
+            std::fs::remove_file(&mixed)?;
+            if !same {
+                return Err(JobError::usage(format!(
+                    "{}: was mixed from other captions than are given now; give another directory, or what that run was given",
+                    path.display()
+                )));
+            }
+        }
         if let Results::Curate(results) = &record.results {
             session.progress.say(&format!(
                 "{} of {} captions, real and synthetic, are learned: {MIXED} of the run; {DROPPED} says why not the others",
