@@ -32,7 +32,8 @@ impl<'a> Batch<'a> {
         let text = &captioner.config().text_config;
         let tokens = captioner.config().num_query_tokens + prompt;
         let all = tokens + config.rows() * config.max_new_tokens;
-        all * text.num_decoder_layers() * 2 * text.inner_dim() * size_of::<f32>()
+        let bytes = if captioner.options().rounded_products().is_some() { 2 } else { 4 };
+        all * text.num_decoder_layers() * 2 * text.inner_dim() * bytes
     }
 
     /// Images whose captions have not ended.

@@ -11,6 +11,16 @@ impl Level {
         self.run(Softmax(x));
     }
 
+    /// The largest value of a row; −∞ of none.
+    pub fn largest(self, x: &[f32]) -> f32 {
+        self.run(Largest(x))
+    }
+
+    /// ln Σ eˣ, which x less is the logarithm of softmax(x).
+    pub fn log_sum_exp(self, x: &[f32]) -> f32 {
+        self.run(LogSumExp(x))
+    }
+
     /// With p = softmax(x) and the gradient `dp` of p, `dp` becomes that of x: p·(dp − Σ p·dp).
     pub fn softmax_gradient(self, p: &[f32], dp: &mut [f32]) {
         self.run(SoftmaxGradient { p, dp });
@@ -34,17 +44,56 @@ impl Kernel for Softmax<'_> {
 /// x becomes e^(x − largest); returns the sum and the largest.
 #[inline(always)]
 pub fn exponentials<I: Isa>(isa: I, x: &mut [f32]) -> (f32, f32) {
-    let mut largest = isa.splat(f32::NEG_INFINITY);
-    for x in x.chunks(LANES) {
-        largest = largest.max(load(isa, x, f32::NEG_INFINITY));
-    }
-    let largest = largest.largest();
+    let largest = largest(isa, x);
     let mut sum = isa.splat(0.0);
     for x in x.chunks_mut(LANES) {
         store(exp(isa, load(isa, x, 0.0).sub(isa.splat(largest))), x);
         sum = sum.add(load(isa, x, 0.0));
     }
     (sum.sum(), largest)
+}
+
+#[inline(always)]
+fn largest<I: Isa>(isa: I, x: &[f32]) -> f32 {
+    let mut largest = isa.splat(f32::NEG_INFINITY);
+    for x in x.chunks(LANES) {
+        largest = load(isa, x, f32::NEG_INFINITY).max(largest);
+    }
+    largest.largest()
+}
+
+struct Largest<'a>(&'a [f32]);
+
+impl Kernel for Largest<'_> {
+    type Output = f32;
+
+    #[inline(always)]
+    fn run<I: Isa>(self, isa: I) -> f32 {
+        largest(isa, self.0)
+    }
+}
+
+struct LogSumExp<'a>(&'a [f32]);
+
+/// Vectors whose sum is added to the whole in f64.
+const PART: usize = 64;
+
+impl Kernel for LogSumExp<'_> {
+    type Output = f32;
+
+    #[inline(always)]
+    fn run<I: Isa>(self, isa: I) -> f32 {
+        let largest = largest(isa, self.0);
+        let mut whole = 0.0;
+        for part in self.0.chunks(PART * LANES) {
+            let mut sum = isa.splat(0.0);
+            for x in part.chunks(LANES) {
+                sum = sum.add(exp(isa, load(isa, x, f32::NEG_INFINITY).sub(isa.splat(largest))));
+            }
+            whole += f64::from(sum.sum());
+        }
+        largest + whole.ln() as f32
+    }
 }
 
 struct SoftmaxGradient<'a> {
@@ -70,6 +119,20 @@ impl Kernel for SoftmaxGradient<'_> {
 mod tests {
     use super::*;
     use crate::agreement::value;
+
+    #[test]
+    fn the_largest_and_the_sum_are_those_of_the_formula_on_every_level() {
+        for length in [1, 16, 37, 3000] {
+            let x: Vec<f32> = (0..length).map(|i| 30.0 + 8.0 * value(i)).collect();
+            let sum: f64 = x.iter().map(|x| f64::from(*x).exp()).sum();
+            for level in Level::available() {
+                let largest = x.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+                assert_eq!(level.largest(&x), largest, "{level}");
+                let got = f64::from(level.log_sum_exp(&x));
+                assert!((got - sum.ln()).abs() < 4e-6, "{level}: {got}, not {}", sum.ln());
+            }
+        }
+    }
 
     #[test]
     fn rows_of_any_length_follow_the_formula_on_every_level() {

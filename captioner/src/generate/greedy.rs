@@ -1,10 +1,11 @@
 //! One token at a time: the best one, or one drawn at random.
 
+use fgd_kernels::Level;
 use rayon::prelude::*;
 
 use super::ongoing::Search;
 use super::sample::Sampler;
-use super::{GenerationConfig, Sequence, log_softmax, penalties};
+use super::{GenerationConfig, Sequence, penalties};
 use crate::error::Result;
 use crate::special_tokens::SpecialTokens;
 
@@ -78,14 +79,13 @@ impl Row {
         config: &GenerationConfig,
         special: &SpecialTokens,
     ) -> Result<()> {
-        let mut plain = scores.clone();
-        log_softmax(&mut plain);
+        let (plain, normaliser) = (scores.clone(), Level::current().log_sum_exp(&scores));
         penalties::apply(config, &special.eos, &self.ids, &mut scores);
         let id = match &mut self.sampler {
             Some(sampler) => sampler.draw(&scores)?,
             None => argmax(&scores),
         };
-        self.log_probability += f64::from(plain[id as usize]);
+        self.log_probability += f64::from(plain[id as usize] - normaliser);
         self.ids.push(id);
         Ok(())
     }
@@ -93,11 +93,6 @@ impl Row {
 
 /// The first of the largest, as torch's argmax on a CPU.
 fn argmax(scores: &[f32]) -> u32 {
-    let mut best = 0;
-    for (id, score) in scores.iter().enumerate() {
-        if *score > scores[best] {
-            best = id;
-        }
-    }
-    best as u32
+    let largest = Level::current().largest(scores);
+    scores.iter().position(|score| *score == largest).unwrap_or_default() as u32
 }

@@ -10,6 +10,7 @@ mod penalties;
 mod sample;
 
 use candle_core::Tensor;
+use fgd_kernels::Level;
 use serde::{Deserialize, Serialize};
 
 use super::error::{Error, Result};
@@ -243,8 +244,6 @@ pub fn generate(
 
 /// Logits to logarithms of probabilities.
 fn log_softmax(scores: &mut [f32]) {
-    let largest = scores.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-    let sum: f64 = scores.iter().map(|s| f64::from(s - largest).exp()).sum();
-    let normaliser = largest + sum.ln() as f32;
+    let normaliser = Level::current().log_sum_exp(scores);
     scores.iter_mut().for_each(|s| *s -= normaliser);
 }

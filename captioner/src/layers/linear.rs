@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use candle_core::{D, DType, Device, Tensor};
-use fgd_kernels::Activation;
+use fgd_kernels::{Activation, Panels};
 
 use super::activation::activated;
 use super::host;
@@ -62,6 +62,15 @@ impl Linear {
             Matrix::Host(weight) => Some(weight),
             Matrix::Device(_) => None,
         }
+    }
+
+    /// The weight as the kernels read it; the layer has no bias.
+    ///
+    /// # Errors
+    /// A layer on a device.
+    pub(crate) fn panels(&self) -> Result<Panels<'_>> {
+        let weight = self.host_weight().ok_or_else(host::no_host)?;
+        Ok(weight.panels(self.arithmetic))
     }
 
     /// x [.., inputs] → [.., outputs].

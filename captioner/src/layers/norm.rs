@@ -70,12 +70,14 @@ impl RmsNorm {
     /// Over the last dimension.
     pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
         if x.device().is_cpu() {
-            let normalise = |x: &[f32], y: &mut [f32]| {
-                Level::current().rms_norm(&self.host, self.eps, x, y);
-            };
-            return on_host(x, |x, y| by_rows(x, y, self.host.len(), normalise));
+            return on_host(x, |x, y| by_rows(x, y, self.host.len(), |x, y| self.write(x, y)));
         }
         Ok(candle_nn::ops::rms_norm(&x.contiguous()?, &self.weight, self.eps)?)
+    }
+
+    /// [`Self::forward`] of some rows in host memory, on the thread that calls.
+    pub fn write(&self, x: &[f32], out: &mut [f32]) {
+        Level::current().rms_norm(&self.host, self.eps, x, out);
     }
 }
 

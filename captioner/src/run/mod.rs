@@ -83,6 +83,7 @@ impl Plan<'_> {
         }
         if let Some(rounded) = options.rounded_products() {
             settings["products"] = rounded.into();
+            settings["keys_and_values"] = "bf16".into();
         }
         match settings {
             Value::Object(map) => map,

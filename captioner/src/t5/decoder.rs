@@ -1,9 +1,10 @@
 //! The decoder stack and the output layer, one token per call.
 
 use candle_core::Tensor;
+use fgd_kernels::{Form, Panels};
 
 use super::attention::Attention;
-use super::cache::{Beginning, Cache};
+use super::cache::{Beginning, Cache, DeviceCache, Kind};
 use super::feed_forward::FeedForward;
 use super::position::PositionBias;
 use crate::config::T5Config;
@@ -89,14 +90,25 @@ impl Decoder {
         rows_per_prompt: usize,
         longest: usize,
     ) -> Result<Cache> {
+        Cache::new(self.beginning(encoded, mask, rows_per_prompt, longest)?)
+    }
+
+    fn beginning<'a>(
+        &self,
+        encoded: &Tensor,
+        mask: Option<&'a Mask>,
+        rows_per_prompt: usize,
+        longest: usize,
+    ) -> Result<Beginning<'a>> {
         let prompts = self.blocks.iter().map(|block| block.cross_attention.keys_values(encoded));
-        Cache::new(Beginning {
-            prompts: prompts.collect::<Result<_>>()?,
-            mask,
-            bias: self.position.forward(longest - 1, 1, longest)?,
-            rows_per_prompt,
-            longest,
-        })
+        let prompts = prompts.collect::<Result<_>>()?;
+        let bias = self.position.forward(longest - 1, 1, longest)?;
+        let rounded = |weights: Panels| matches!(weights.form(), Form::Halves | Form::Bytes);
+        let form = match self.lm_head.panels().is_ok_and(rounded) {
+            true => Form::Halves,
+            false => Form::F32,
+        };
+        Ok(Beginning { prompts, mask, bias, rows_per_prompt, longest, form })
     }
 
     /// embedded [rows, d_model], the newest token of every row → logits [rows, vocabulary].
@@ -104,6 +116,14 @@ impl Decoder {
     /// # Errors
     /// Another shape; more tokens than the cache was made for.
     pub fn step(&self, embedded: &Tensor, cache: &mut Cache) -> Result<Tensor> {
+        match &mut cache.0 {
+            Kind::Host(cache) => self.step_on_host(embedded, cache),
+            Kind::Device(cache) => self.step_on_device(embedded, cache),
+        }
+    }
+
+    /// The same in candle's operations: for devices, and the twin that the host's is tested against.
+    fn step_on_device(&self, embedded: &Tensor, cache: &mut DeviceCache) -> Result<Tensor> {
         let mut x = embedded.clone();
         for (at, block) in self.blocks.iter().enumerate() {
             let [q, k, v] = block.self_attention.projections(&block.self_norm.forward(&x)?)?;
@@ -118,5 +138,65 @@ impl Decoder {
             None => hidden,
         };
         self.lm_head.forward(&hidden)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use candle_core::{DType, Device};
+
+    use super::*;
+    use crate::{Captioner, LoadOptions};
+
+    fn tensor(shape: &[usize], seed: usize) -> Tensor {
+        let count = shape.iter().product::<usize>();
+        let values: Vec<f32> = (0..count).map(|i| ((i + 31 * seed) as f32 * 0.731).sin()).collect();
+        Tensor::from_vec(values, shape, &Device::Cpu).unwrap()
+    }
+
+    /// Beams that change places, are doubled and leave, on different numbers of threads.
+    #[test]
+    fn steps_in_host_memory_agree_with_those_of_a_device() {
+        let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fixtures/tiny-blip2/base");
+        let captioner = Captioner::load(&fixture, None, LoadOptions::default(), &|_| ()).unwrap();
+        let decoder = &captioner.language_model().decoder;
+        let width = captioner.config().text_config.d_model;
+        let mut mask = vec![0f32; 21];
+        mask[6] = f32::NEG_INFINITY;
+        let mask = Tensor::from_vec(mask, (3, 7), &Device::Cpu).unwrap();
+        let encoded = tensor(&[3, 7, width], 1);
+        let begin = || decoder.beginning(&encoded, Some(&mask), 2, 5).unwrap();
+        let moves: [&[&[usize]]; 5] = [
+            &[&[0, 1], &[1, 0], &[1, 1]],
+            &[&[0, 1], &[], &[0, 1]],
+            &[&[1], &[1, 0]],
+            &[&[0], &[0]],
+            &[&[], &[]],
+        ];
+        let mut device = Cache(Kind::Device(DeviceCache::new(begin()).unwrap()));
+        let mut hosts = [1, 3].map(|threads| {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+            (pool, Cache::new(begin()).unwrap())
+        });
+        for (step, rows) in moves.iter().enumerate() {
+            let embedded = tensor(&[[6, 6, 4, 3, 2][step], width], 7 * step);
+            let want = decoder.step(&embedded, &mut device).unwrap();
+            let rows: Vec<Vec<usize>> = rows.iter().map(|rows| rows.to_vec()).collect();
+            device.go_on(&rows).unwrap();
+            let all = hosts.each_mut().map(|(pool, host)| {
+                let logits = pool.install(|| decoder.step(&embedded, host).unwrap());
+                let apart = (&logits - &want).unwrap().abs().unwrap().max_all().unwrap();
+                let apart: f32 = apart.to_dtype(DType::F32).unwrap().to_scalar().unwrap();
+                assert!(apart < 1e-4, "step {step}: {apart}");
+                host.go_on(&rows).unwrap();
+                logits.to_vec2::<f32>().unwrap()
+            });
+            assert_eq!(all[0], all[1], "one thread and three");
+        }
+        let (_, host) = &mut hosts[0];
+        let error = decoder.step(&tensor(&[1, width], 1), host).unwrap_err().to_string();
+        assert!(error.contains("1 tokens for the 0 rows"), "{error}");
     }
 }

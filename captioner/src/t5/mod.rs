@@ -10,6 +10,7 @@ mod embedding;
 mod encoder;
 mod feed_forward;
 mod position;
+mod step;
 
 use candle_core::Tensor;
 

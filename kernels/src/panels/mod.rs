@@ -31,6 +31,10 @@ pub use weights::Panels;
 /// Words that a single tile's weights are fetched ahead, so that they arrive while others are multiplied.
 const AHEAD: usize = 1024;
 
+/// Tiles that go through the blocks of a panel together, and so many blocks at a time.
+const FEW: usize = 4;
+const PART: usize = 8;
+
 /// Outputs of a panel.
 pub const PANEL: usize = 2 * LANES;
 
@@ -86,28 +90,41 @@ impl<N: Numbers> Kernel for Product<'_, N> {
             } else {
                 whole.as_ptr_range().end
             };
-            // One tile reads its weights from memory. With several there is time to fetch those that are next.
-            let (from, each) = match tiles {
-                1 => (own.as_ptr().wrapping_add(AHEAD), N::WEIGHT),
-                _ => (next, N::WEIGHT.div_ceil(tiles).next_multiple_of(LANES)),
+            // One tile reads its weights from memory. A few go through them together, some blocks at a time, and fetch those
+            // that are next; many find a whole pass of them in the first-level cache.
+            let part = match tiles {
+                2..=FEW => PART * N::WEIGHT,
+                _ => own.len().max(1),
             };
-            for (tile, row) in (0..rows).step_by(N::rows::<I>()).enumerate() {
-                let height = N::rows::<I>().min(rows - row);
-                let begin = tile * each * blocks.len();
-                for lane in (0..PANEL).step_by(I::VECTORS * LANES) {
-                    let each = if lane == 0 && begin < own.len() { each } else { 0 };
-                    let tile = Tile::<N> {
-                        input: &input[row * width..],
-                        input_stride: width,
-                        weights: own,
-                        lane,
-                        output: &mut output[row * stride + at * PANEL + lane..],
-                        output_stride: stride,
-                        proceed: blocks.start > 0,
-                        ahead: (from.wrapping_add(begin), each),
-                        numbers: PhantomData,
-                    };
-                    tile.run_height(isa, height);
+            for (nth, part) in own.chunks(part).enumerate() {
+                let first = nth * PART;
+                let is_last = part.as_ptr_range().end == own.as_ptr_range().end;
+                let share = N::WEIGHT.div_ceil(tiles).next_multiple_of(LANES);
+                let (from, each) = match (tiles, is_last) {
+                    (1, _) => (own.as_ptr().wrapping_add(AHEAD), N::WEIGHT),
+                    (_, true) => (next, share),
+                    (_, false) => (part.as_ptr_range().end, share),
+                };
+                for tile in 0..tiles {
+                    // Nearly equal heights: every tile has its share of the weights to fetch meanwhile.
+                    let row = rows * tile / tiles;
+                    let height = rows * (tile + 1) / tiles - row;
+                    let begin = tile * each * (part.len() / N::WEIGHT);
+                    for lane in (0..PANEL).step_by(I::VECTORS * LANES) {
+                        let each = if lane == 0 && begin < part.len() { each } else { 0 };
+                        let tile = Tile::<N> {
+                            input: &input[row * width + first * N::INPUT..],
+                            input_stride: width,
+                            weights: part,
+                            lane,
+                            output: &mut output[row * stride + at * PANEL + lane..],
+                            output_stride: stride,
+                            proceed: blocks.start + first > 0,
+                            ahead: (from.wrapping_add(begin), each),
+                            numbers: PhantomData,
+                        };
+                        tile.run_height(isa, height);
+                    }
                 }
             }
             if inner.end == weights.inputs() {

@@ -26,7 +26,7 @@ struct Block {
 
 impl DeviceCache {
     pub fn new(beginning: Beginning) -> Result<Self> {
-        let Beginning { prompts, mask, bias, rows_per_prompt, longest } = beginning;
+        let Beginning { prompts, mask, bias, rows_per_prompt, longest, .. } = beginning;
         let count = bias.dim(0)?;
         let blocks = prompts.iter().map(|[keys, values]| {
             let [keys, values] = [heads(keys, count)?, heads(values, count)?];

@@ -3,22 +3,20 @@
 
 use std::ops::Range;
 
-use candle_core::{Device, Tensor};
-use fgd_kernels::{Level, Lookup, Scratch, Strided};
-use rayon::prelude::*;
+use fgd_kernels::{Form, Level, Lookup, Scratch};
 
 use super::{Beginning, full};
 use crate::error::Result;
 use crate::layers::host;
-
-/// Tasks for each thread.
-const TASKS: usize = 4;
+use crate::t5::step::Room;
 
 pub struct HostCache {
     prompts: Vec<Prompt>,
     /// Position bias by distance, the farthest first: [heads, longest].
     bias: Vec<f32>,
     longest: usize,
+    /// What steps work in.
+    room: Room,
 }
 
 struct Prompt {
@@ -32,65 +30,113 @@ struct Prompt {
 #[derive(Clone)]
 struct Row(Vec<Memory>);
 
-/// Keys and values, [heads, room, d_kv], of which so many tokens are there.
+/// Keys and values, [heads, room] vectors of `width` numbers each as `form` rounds them, of which so many tokens are there.
 #[derive(Clone)]
 struct Memory {
-    keys: Vec<f32>,
-    values: Vec<f32>,
-    room: usize,
+    keys: Vec<i32>,
+    values: Vec<i32>,
+    shape: Shape,
     tokens: usize,
 }
 
+/// How a head's keys lie, and its values.
+#[derive(Clone, Copy)]
+struct Shape {
+    form: Form,
+    /// Numbers of a key.
+    width: usize,
+    /// Most tokens.
+    room: usize,
+}
+
+impl Shape {
+    /// Words of all keys of a head.
+    fn words(self) -> usize {
+        self.room * self.form.input_words(self.width)
+    }
+}
+
 impl Memory {
-    /// Room for so many tokens of so many numbers.
-    fn new(room: usize, width: usize) -> Self {
-        let [keys, values] = [0, 1].map(|_| vec![0f32; room * width]);
-        Self { keys, values, room, tokens: 0 }
+    /// Room for tokens of so many heads.
+    fn new(shape: Shape, heads: usize) -> Self {
+        let [keys, values] = [0, 1].map(|_| vec![0; heads * shape.words()]);
+        Self { keys, values, shape, tokens: 0 }
     }
 
+    /// Divides it into ranges of heads, which lie side by side. One more token is theirs to write.
+    fn divide<'a>(&'a mut self, heads: &'a [Range<usize>]) -> impl Iterator<Item = Part<'a>> {
+        let (shape, tokens) = (self.shape, self.tokens);
+        self.tokens += 1;
+        let (mut keys, mut values) = (&mut *self.keys, &mut *self.values);
+        heads.iter().map(move |heads| {
+            let split = |all: &mut &'a mut [i32]| {
+                all.split_off_mut(..heads.len() * shape.words()).unwrap_or_default()
+            };
+            Part { keys: split(&mut keys), values: split(&mut values), shape, tokens }
+        })
+    }
+}
+
+/// Some heads of a row's memory.
+pub struct Part<'a> {
+    keys: &'a mut [i32],
+    values: &'a mut [i32],
+    shape: Shape,
+    tokens: usize,
+}
+
+impl Part<'_> {
     /// One more token: its key and its value, [heads, d_kv].
-    fn push(&mut self, key: &[f32], value: &[f32], heads: usize) {
-        let (width, at) = (key.len() / heads, self.tokens);
-        for (memory, newest) in [(&mut self.keys, key), (&mut self.values, value)] {
-            let of_head = memory.chunks_mut(self.room * width);
+    fn push(&mut self, key: &[f32], value: &[f32]) {
+        let Shape { form, width, .. } = self.shape;
+        let words = form.input_words(width);
+        for (memory, newest) in [(&mut *self.keys, key), (&mut *self.values, value)] {
+            let of_head = memory.chunks_mut(self.shape.words());
             for (memory, newest) in of_head.zip(newest.chunks(width)) {
-                memory[at * width..(at + 1) * width].copy_from_slice(newest);
+                let place = &mut memory[self.tokens * words..][..words];
+                form.round(Level::current(), newest, place);
             }
         }
         self.tokens += 1;
     }
-
-    /// Keys and values of a head of so many columns.
-    fn of_head(&self, head: usize, width: usize) -> [Strided<'_>; 2] {
-        let from = head * self.room * width;
-        [&self.keys, &self.values].map(|all| Strided { values: &all[from..], stride: width })
-    }
 }
 
-/// A row's query, and what it is to look at.
-struct Look<'a> {
-    query: &'a [f32],
-    memory: &'a Memory,
-    mask: Option<&'a [f32]>,
+/// Position bias by distance of all heads, the farthest first.
+#[derive(Clone, Copy)]
+pub struct Bias<'a> {
+    of_heads: &'a [f32],
+    longest: usize,
+}
+
+impl Bias<'_> {
+    /// That of the last so many keys.
+    fn of(&self, head: usize, keys: usize) -> &[f32] {
+        let end = (head + 1) * self.longest;
+        &self.of_heads[end - keys..end]
+    }
 }
 
 impl HostCache {
     pub fn new(beginning: Beginning) -> Result<Self> {
-        let Beginning { prompts, mask, bias, rows_per_prompt, longest } = beginning;
+        let Beginning { prompts, mask, bias, rows_per_prompt, longest, form } = beginning;
         let masks: Option<Vec<Vec<f32>>> = mask.map(|mask| mask.to_vec2()).transpose()?;
         let (heads, (count, source, width)) = (bias.dim(0)?, prompts[0][0].dims3()?);
+        let memory = |room| Memory::new(Shape { form, width: width / heads, room }, heads);
         let rows = || {
-            let row = || Row(prompts.iter().map(|_| Memory::new(longest, width)).collect());
+            let row = || Row(prompts.iter().map(|_| memory(longest)).collect());
             (0..rows_per_prompt).map(|_| row()).collect()
         };
         let own = (0..count).map(|at| {
             let seen = prompts.iter().map(|[keys, values]| {
                 let (keys, values) = (keys.narrow(0, at, 1)?, values.narrow(0, at, 1)?);
-                let mut memory = Memory::new(source, width);
+                let mut memory = memory(source);
                 host::values(&keys, |keys| {
                     host::values(&values, |values| {
-                        let tokens = keys.chunks(width).zip(values.chunks(width));
-                        tokens.for_each(|(key, value)| memory.push(key, value, heads));
+                        for (key, value) in keys.chunks(width).zip(values.chunks(width)) {
+                            let all = [0..heads];
+                            let whole = memory.divide(&all);
+                            whole.for_each(|mut part| part.push(key, value));
+                        }
                     })
                 })??;
                 Ok(memory)
@@ -98,8 +144,9 @@ impl HostCache {
             let mask = masks.as_ref().map(|masks| masks[at].clone());
             Ok(Prompt { seen: seen.collect::<Result<_>>()?, mask, rows: rows() })
         });
-        let own = own.collect::<Result<_>>()?;
-        Ok(Self { prompts: own, bias: bias.flatten_all()?.to_vec1()?, longest })
+        let prompts = own.collect::<Result<_>>()?;
+        let bias = bias.flatten_all()?.to_vec1()?;
+        Ok(Self { prompts, bias, longest, room: Room::default() })
     }
 
     pub fn join(&mut self, other: Self) {
@@ -120,100 +167,120 @@ impl HostCache {
         self.prompts.retain(|prompt| !prompt.rows.is_empty());
     }
 
-    pub fn own(&mut self, block: usize, [queries, keys, values]: [&Tensor; 3]) -> Result<Tensor> {
-        let (heads, width) = (self.bias.len() / self.longest, keys.dim(1)?);
-        let rows = self.prompts.iter_mut().flat_map(|prompt| &mut prompt.rows);
-        host::values(keys, |keys| {
-            host::values(values, |values| {
-                for (row, (key, value)) in rows.zip(keys.chunks(width).zip(values.chunks(width))) {
-                    let memory = &mut row.0[block];
-                    if memory.tokens == self.longest {
-                        return Err(full(self.longest));
-                    }
-                    memory.push(key, value, heads);
-                }
-                Ok(())
-            })
-        })???;
-        let rows = self.prompts.iter().flat_map(|prompt| &prompt.rows);
-        let memories = rows.map(|row| (&row.0[block], None));
-        self.look_up(queries, memories, Some(&self.bias))
+    /// Rows of all prompts.
+    pub fn rows(&self) -> usize {
+        self.prompts.iter().map(|prompt| prompt.rows.len()).sum()
     }
 
-    pub fn prompt(&self, block: usize, queries: &Tensor) -> Result<Tensor> {
-        let memories = self.prompts.iter().flat_map(|prompt| {
-            let seen = (&prompt.seen[block], prompt.mask.as_deref());
-            prompt.rows.iter().map(move |_| seen)
-        });
-        self.look_up(queries, memories, None)
+    pub fn take_room(&mut self) -> Room {
+        std::mem::take(&mut self.room)
     }
 
-    /// Each row's queries [rows, heads·d_kv] to its memory.
-    fn look_up<'a>(
-        &self,
-        queries: &Tensor,
-        memories: impl Iterator<Item = (&'a Memory, Option<&'a [f32]>)>,
-        bias: Option<&[f32]>,
-    ) -> Result<Tensor> {
-        let (rows, width) = queries.dims2()?;
-        let heads = self.bias.len() / self.longest;
-        let bias = |head: usize, keys: usize| {
-            let end = (head + 1) * self.longest;
-            bias.map(|bias| &bias[end - keys..end])
-        };
-        let context = host::values(queries, |queries| {
-            let looks: Vec<Look> = queries
-                .chunks(width)
-                .zip(memories)
-                .map(|(query, (memory, mask))| Look { query, memory, mask })
-                .collect();
-            let each = (rows * heads).div_ceil(TASKS * rayon::current_num_threads());
-            let each = each.clamp(1, heads);
-            // Rows of one prompt follow one another, which look at the same.
-            let tasks: Vec<(usize, Range<usize>)> = (0..heads)
-                .step_by(each)
-                .flat_map(|from| (0..rows).map(move |row| (row, from..heads.min(from + each))))
-                .collect();
-            let looked = |scratch: &mut Scratch, (row, own): &(usize, Range<usize>)| {
-                looks[*row].at(own.clone(), width / heads, bias, scratch)
-            };
-            let blocks: Vec<Vec<f32>> =
-                tasks.par_iter().map_init(Scratch::default, looked).collect();
-            let mut context = vec![0f32; rows * width];
-            for ((row, own), block) in tasks.iter().zip(blocks) {
-                let at = row * width + own.start * (width / heads);
-                context[at..at + block.len()].copy_from_slice(&block);
+    pub fn give_room(&mut self, room: Room) {
+        self.room = room;
+    }
+
+    /// For each range of heads what a block remembers of every row, with room for one more token; and the position bias.
+    pub fn own<'a>(
+        &'a mut self,
+        block: usize,
+        heads: &'a [Range<usize>],
+    ) -> Result<(Vec<Vec<Part<'a>>>, Bias<'a>)> {
+        let mut parts: Vec<Vec<Part>> = heads.iter().map(|_| Vec::new()).collect();
+        for row in self.prompts.iter_mut().flat_map(|prompt| &mut prompt.rows) {
+            let memory = &mut row.0[block];
+            if memory.tokens == self.longest {
+                return Err(full(self.longest));
             }
-            context
-        })?;
-        Ok(Tensor::from_vec(context, (rows, width), &Device::Cpu)?)
+            let of_row = memory.divide(heads);
+            parts.iter_mut().zip(of_row).for_each(|(parts, of_row)| parts.push(of_row));
+        }
+        Ok((parts, Bias { of_heads: &self.bias, longest: self.longest }))
     }
 }
 
-impl Look<'_> {
-    /// The context of some heads of so many columns.
-    fn at<'b>(
-        &self,
+/// What some heads have looked up.
+#[derive(Default)]
+pub struct Heads {
+    context: Vec<f32>,
+    scratch: Scratch,
+}
+
+impl Heads {
+    /// [rows × columns of whole panels]
+    pub fn context(&self) -> &[f32] {
+        &self.context
+    }
+
+    /// Looks up rows' queries in their memories, to which their keys and values are added: each [rows × columns of whole panels].
+    pub fn to_own(
+        &mut self,
         heads: Range<usize>,
-        width: usize,
-        bias: impl Fn(usize, usize) -> Option<&'b [f32]>,
-        scratch: &mut Scratch,
-    ) -> Vec<f32> {
-        let keys = self.memory.tokens;
-        let mut context = vec![0f32; heads.len() * width];
-        for (head, output) in heads.zip(context.chunks_mut(width)) {
-            let [key, value] = self.memory.of_head(head, width);
-            Level::current().look_up(Lookup {
-                query: &self.query[head * width..(head + 1) * width],
-                key,
-                value,
-                keys,
-                bias: bias(head, keys),
-                mask: self.mask,
-                output,
-                scratch,
-            });
+        [queries, keys, values]: [&[f32]; 3],
+        rows: Vec<Part>,
+        bias: Bias,
+    ) {
+        self.context.resize(queries.len(), 0.0);
+        if heads.is_empty() {
+            return;
         }
-        context
+        let stride = queries.len() / rows.len();
+        for (row, mut part) in rows.into_iter().enumerate() {
+            let Shape { form, width, .. } = part.shape;
+            let newest = row * stride..row * stride + heads.len() * width;
+            part.push(&keys[newest.clone()], &values[newest]);
+            for (at, head) in heads.clone().enumerate() {
+                let column = row * stride + at * width;
+                let from = at * part.shape.words();
+                Level::current().look_up(Lookup {
+                    query: &queries[column..column + width],
+                    form,
+                    key: &part.keys[from..],
+                    value: &part.values[from..],
+                    next: part.shape.words(),
+                    keys: part.tokens,
+                    bias: Some(bias.of(head, part.tokens)),
+                    mask: None,
+                    output: &mut self.context[column..column + width],
+                    scratch: &mut self.scratch,
+                });
+            }
+        }
+    }
+
+    /// Looks up rows' queries [rows × columns of whole panels] in what a block remembers of their prompts.
+    pub fn to_prompts(
+        &mut self,
+        heads: Range<usize>,
+        queries: &[f32],
+        cache: &HostCache,
+        block: usize,
+    ) {
+        self.context.resize(queries.len(), 0.0);
+        let (stride, mut first) = (queries.len() / cache.rows(), 0);
+        for prompt in &cache.prompts {
+            let memory = &prompt.seen[block];
+            let Shape { form, width, .. } = memory.shape;
+            for (at, head) in heads.clone().enumerate() {
+                let from = head * memory.shape.words();
+                // All rows of a prompt look at the same.
+                for row in first..first + prompt.rows.len() {
+                    let column = row * stride + at * width;
+                    Level::current().look_up(Lookup {
+                        query: &queries[column..column + width],
+                        form,
+                        key: &memory.keys[from..],
+                        value: &memory.values[from..],
+                        next: memory.shape.words(),
+                        keys: memory.tokens,
+                        bias: None,
+                        mask: prompt.mask.as_deref(),
+                        output: &mut self.context[column..column + width],
+                        scratch: &mut self.scratch,
+                    });
+                }
+            }
+            first += prompt.rows.len();
+        }
     }
 }

@@ -5,10 +5,11 @@ mod device;
 mod host;
 
 use candle_core::Tensor;
+use fgd_kernels::Form;
 
 use crate::error::{Error, Result};
-use device::DeviceCache;
-use host::HostCache;
+pub(super) use device::DeviceCache;
+pub(super) use host::{Heads, HostCache};
 
 /// What a cache begins with.
 pub(super) struct Beginning<'a> {
@@ -21,12 +22,15 @@ pub(super) struct Beginning<'a> {
     pub rows_per_prompt: usize,
     /// Most tokens of a row.
     pub longest: usize,
+    /// What keys and values are kept in in host memory: bf16 where products are rounded, else f32.
+    pub form: Form,
 }
 
 /// Decoder state for some sequences of each prompt.
-pub struct Cache(Kind);
+pub struct Cache(pub(super) Kind);
 
-enum Kind {
+/// Where it is.
+pub(super) enum Kind {
     Host(HostCache),
     Device(DeviceCache),
 }
@@ -67,83 +71,8 @@ impl Cache {
         }
         Ok(())
     }
-
-    /// Attention to each row's own tokens, the newest among them: its query, key and value, each [rows, heads·d_kv] → the same.
-    pub(super) fn own(&mut self, block: usize, newest: [&Tensor; 3]) -> Result<Tensor> {
-        match &mut self.0 {
-            Kind::Host(cache) => cache.own(block, newest),
-            Kind::Device(cache) => cache.own(block, newest),
-        }
-    }
-
-    /// Attention to each row's prompt: [rows, heads·d_kv] → the same.
-    pub(super) fn prompt(&self, block: usize, queries: &Tensor) -> Result<Tensor> {
-        match &self.0 {
-            Kind::Host(cache) => cache.prompt(block, queries),
-            Kind::Device(cache) => cache.prompt(block, queries),
-        }
-    }
 }
 
 fn full(longest: usize) -> Error {
     Error::Setting(format!("the decoder cache holds {longest} tokens and is full"))
-}
-
-#[cfg(test)]
-mod tests {
-    use candle_core::{DType, Device};
-
-    use super::*;
-
-    fn tensor(shape: &[usize], seed: usize) -> Tensor {
-        let count = shape.iter().product::<usize>();
-        let values: Vec<f32> = (0..count).map(|i| ((i + 31 * seed) as f32 * 0.731).sin()).collect();
-        Tensor::from_vec(values, shape, &Device::Cpu).unwrap()
-    }
-
-    fn beginning(mask: &Tensor, rows_per_prompt: usize) -> Beginning<'_> {
-        Beginning {
-            prompts: (0..2).map(|block| [1, 2].map(|s| tensor(&[3, 7, 24], s + block))).collect(),
-            mask: Some(mask),
-            bias: tensor(&[3, 1, 5], 9),
-            rows_per_prompt,
-            longest: 5,
-        }
-    }
-
-    /// Beams that change places, are doubled and leave: a device's cache, here on the CPU, is the host's twin.
-    #[test]
-    fn the_host_cache_agrees_with_the_devices() {
-        let mut mask = vec![0f32; 21];
-        mask[6] = f32::NEG_INFINITY;
-        let mask = Tensor::from_vec(mask, (3, 7), &Device::Cpu).unwrap();
-        let mut host = HostCache::new(beginning(&mask, 2)).unwrap();
-        let mut device = DeviceCache::new(beginning(&mask, 2)).unwrap();
-        let moves: [&[&[usize]]; 5] = [
-            &[&[0, 1], &[1, 0], &[1, 1]],
-            &[&[0, 1], &[], &[0, 1]],
-            &[&[1], &[1, 0]],
-            &[&[0], &[0]],
-            &[&[], &[]],
-        ];
-        for (step, rows) in moves.iter().enumerate() {
-            let count = [6, 6, 4, 3, 2][step];
-            for block in 0..2 {
-                let [q, k, v] = [1, 2, 3].map(|s| tensor(&[count, 24], 7 * step + s + block));
-                for (host, device) in [
-                    (host.own(block, [&q, &k, &v]), device.own(block, [&q, &k, &v])),
-                    (host.prompt(block, &q), device.prompt(block, &q)),
-                ] {
-                    let apart = (host.unwrap() - device.unwrap()).unwrap().abs().unwrap();
-                    let apart: f32 =
-                        apart.max_all().unwrap().to_dtype(DType::F32).unwrap().to_scalar().unwrap();
-                    assert!(apart < 1e-5, "step {step}, block {block}: {apart}");
-                }
-            }
-            let rows: Vec<Vec<usize>> = rows.iter().map(|rows| rows.to_vec()).collect();
-            host.go_on(&rows);
-            device.go_on(&rows).unwrap();
-        }
-        assert!(device.is_empty());
-    }
 }
