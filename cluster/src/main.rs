@@ -1,7 +1,8 @@
 //! `fgd-cluster`: exact scores of more captions than one machine embeds in time, on DataFusion Ballista.
 //!
 //! `fgd prepare` cuts the captions into buckets. A [`score`](mod@score) runs one query of the engine for each bucket, in which executors
-//! embed the captions and keep sums, and stores the sums of each bucket as they come; `fgd` makes the record of all of them.
+//! embed the captions and keep sums, and stores the sums of each bucket as they come; `fgd` makes the record of all of them. A
+//! [`leaderboard`](mod@leaderboard) of several submissions does the same, and keeps their distances image by image, which it sums itself.
 //! Embeddings never leave an executor, and sums are integers, so any number of executors, any order and any retry give the
 //! same bits.
 
@@ -9,6 +10,8 @@ mod control;
 mod executor;
 mod fingerprint;
 mod functions;
+mod leaderboard;
+mod manifest;
 mod network;
 mod program;
 mod progress;
@@ -16,6 +19,7 @@ mod query;
 mod scheduler;
 mod score;
 mod storage;
+mod summing;
 mod tls;
 
 use std::process::ExitCode;
@@ -42,6 +46,8 @@ enum Command {
     Prepare(program::PrepareArgs),
     /// Score buckets; one that was interrupted goes on where it was.
     Score(score::Args),
+    /// Rank the submissions of buckets, with tests of their differences; goes on where it was.
+    Leaderboard(leaderboard::Args),
     /// Show executors and jobs.
     Status(control::Args),
     /// End all executors and the scheduler; what is under way is lost.
@@ -119,6 +125,7 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Executor(args) => runtime.block_on(executor::run(args)).map(done),
         Command::Prepare(args) => args.run(),
         Command::Score(args) => runtime.block_on(score::run(args)).map(done),
+        Command::Leaderboard(args) => runtime.block_on(leaderboard::run(args)).map(done),
         Command::Status(args) => runtime.block_on(control::ask(&args, control::STATUS)).map(done),
         Command::Stop(args) => runtime.block_on(control::ask(&args, control::STOP)).map(done),
     }

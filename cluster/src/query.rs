@@ -10,7 +10,7 @@ use datafusion::common::cast::{as_binary_array, as_string_array};
 use datafusion::error::{DataFusionError, Result};
 use datafusion::execution::session_state::SessionStateBuilder;
 use datafusion::prelude::{ParquetReadOptions, SessionConfig, SessionContext};
-use fgd_metrics::pair_sums::{PairSums, SlicedSums};
+use fgd_metrics::pair_sums::{Distances, PairSums, SlicedSums};
 
 use crate::fingerprint::Fingerprint;
 use crate::functions::register;
@@ -66,25 +66,34 @@ pub struct Asked<'a> {
     pub slices: usize,
     /// Systems, by their numbers.
     pub systems: Range<usize>,
+    /// Whether distances of single images are asked for too.
+    pub distances: bool,
     /// What embeds them.
     pub fingerprint: &'a Fingerprint,
 }
 
 impl Asked<'_> {
-    /// In SQL, of the table `pairs`. Embeddings of the references are an expression that all systems have in common.
+    /// In SQL, of the table `pairs`. Embeddings of the references are an expression that all systems have in common, those of a
+    /// system's captions one that both of its aggregates have.
     fn query(&self) -> String {
         let fingerprint = self.fingerprint;
-        let columns: Vec<String> = (0..self.slices).map(|slice| format!("slice_{slice}")).collect();
-        let sums = self.systems.clone().map(|system| {
+        let columns = (0..self.slices).map(|slice| format!("slice_{slice}"));
+        let columns: Vec<String> = columns.collect();
+        let aggregate = |name: &str, system: usize| {
             let candidate = match system {
                 0 => "candidate".to_owned(),
                 system => format!("candidate_{system}"),
             };
             format!(
-                "fgd_moments(id, fgd_embed({candidate}, '{fingerprint}'), fgd_embed(reference, '{fingerprint}')) AS sums_{system}"
+                "{name}(id, fgd_embed({candidate}, '{fingerprint}'), fgd_embed_all(reference, '{fingerprint}')) AS {name}_{system}"
             )
-        });
-        let selected: Vec<String> = columns.iter().cloned().chain(sums).collect();
+        };
+        let of_all = |name| self.systems.clone().map(move |system| aggregate(name, system));
+        let mut selected = columns.clone();
+        selected.extend(of_all("fgd_moments"));
+        if self.distances {
+            selected.extend(of_all("fgd_distances"));
+        }
         let group = match self.slices {
             0 => String::new(),
             _ => format!(" GROUP BY {}", columns.join(", ")),
@@ -93,19 +102,45 @@ impl Asked<'_> {
     }
 }
 
-/// The sums of every system that is asked for.
-pub async fn sums_of(url: &str, key: Option<&Key>, asked: &Asked<'_>) -> Result<Vec<SlicedSums>> {
+/// What a query found of a system.
+#[derive(Debug, Clone)]
+pub struct Found {
+    /// Its sums.
+    pub sums: SlicedSums,
+    /// Its distances image by image, where they were asked for.
+    pub distances: Distances,
+}
+
+/// What is found of every system that is asked for.
+pub async fn sums_of(url: &str, key: Option<&Key>, asked: &Asked<'_>) -> Result<Vec<Found>> {
     let context = connect(url, key).await?;
     context.register_parquet("pairs", asked.folder, ParquetReadOptions::default()).await?;
     let batches = context.sql(&asked.query()).await?.collect().await?;
-    let mut sums = vec![None; asked.systems.len()];
-    for batch in &batches {
-        for (system, sums) in sums.iter_mut().enumerate() {
-            add(sums, batch, asked.slices, asked.slices + system)?;
+    let systems = asked.systems.len();
+    let found = |system: usize| {
+        let (mut sums, mut distances) = (None, Distances::default());
+        for batch in &batches {
+            add(&mut sums, batch, asked.slices, asked.slices + system)?;
+            if asked.distances {
+                add_distances(&mut distances, batch, asked.slices + systems + system)?;
+            }
         }
+        let nothing =
+            || DataFusionError::Execution(format!("{}: nothing was summed", asked.folder));
+        Ok(Found { sums: sums.ok_or_else(nothing)?, distances })
+    };
+    (0..systems).map(found).collect()
+}
+
+/// Adds the distances in a column of an answer.
+fn add_distances(distances: &mut Distances, batch: &RecordBatch, column: usize) -> Result<()> {
+    for part in as_binary_array(batch.column(column))?.iter().flatten() {
+        let part = Distances::from_bytes(part);
+        let part =
+            part.ok_or_else(|| DataFusionError::Execution("these are no distances".into()))?;
+        distances.merge(&part);
     }
-    let nothing = || DataFusionError::Execution(format!("{}: nothing was summed", asked.folder));
-    sums.into_iter().map(|sums| sums.ok_or_else(nothing)).collect()
+    Ok(())
 }
 
 /// Adds the rows of an answer: the values of the slices in its first columns, and the sums of their pairs in another one.
@@ -147,14 +182,18 @@ mod tests {
         let column = || Arc::new(StringArray::from(vec!["a"])) as ArrayRef;
         let batch = RecordBatch::try_from_iter(names.map(|name| (name, column()))).unwrap();
         context.register_batch("pairs", batch).unwrap();
-        for slices in [0, 1] {
+        for (slices, distances) in [(0, false), (1, false), (1, true)] {
             let fingerprint = Fingerprint::parse("weights=ab");
-            let asked = Asked { folder: "", slices, systems: 0..3, fingerprint: &fingerprint };
+            let asked =
+                Asked { folder: "", slices, systems: 0..3, distances, fingerprint: &fingerprint };
             let plan = context.sql(&asked.query()).await.unwrap().into_optimized_plan().unwrap();
             let plan = plan.display_indent().to_string();
-            let shared = "fgd_embed(pairs.reference, Utf8(\"weights=ab\")) AS __common_expr_1";
-            assert_eq!(plan.matches(shared).count(), 1, "{plan}");
-            assert_eq!(plan.matches("__common_expr_1").count(), 4, "{plan}");
+            let embedded = |column: &str| {
+                plan.matches(&format!("(pairs.{column}, Utf8(\"weights=ab\"))")).count()
+            };
+            for column in ["reference", "candidate", "candidate_1", "candidate_2"] {
+                assert_eq!(embedded(column), 1, "{column}: {plan}");
+            }
         }
     }
 }

@@ -1,11 +1,11 @@
 //! The cluster as real processes on loopback: the same bits as one process, whatever is killed. `script/cluster-test` builds `fgd`
 //! and says where it is.
 
+mod deployment;
 mod failures;
+mod leaderboards;
 mod objects;
 mod processes;
-
-use std::fs;
 
 use processes::{Cluster, Place};
 
@@ -41,31 +41,6 @@ fn a_sample_speaks_for_its_population() {
     let record = cluster.begin(&place, &buckets, &population).record();
     assert_eq!(record["results"], exact["results"]);
     assert_eq!(record["settings"], exact["settings"]);
-}
-
-#[test]
-fn several_submissions_have_the_record_that_each_has_alone() {
-    let place = Place::new();
-    let [submission, references] = place.captions(300);
-    // Other captions for the same images.
-    let text = fs::read_to_string(&submission).unwrap();
-    let other = place.path("other.csv");
-    fs::write(&other, text.replace(" a", " the").replace("s ", " ")).unwrap();
-    let by_part = ["--slice", "part"];
-    let exact = [&submission, &other].map(|file| place.exact(file, &references, &by_part));
-    let both = ["--slice", "part", other.to_str().unwrap()];
-    let buckets = place.prepare("buckets", &submission, &references, &both);
-    let cluster = Cluster::start(&place, 2, &[]);
-    assert!(cluster.begin(&place, &buckets, &[]).fails().contains("say with -o"));
-    let records = place.path("records");
-    cluster.begin(&place, &buckets, &["-o", records.to_str().unwrap()]).end();
-    for (exact, name) in exact.iter().zip(["000-good.json", "001-other.json"]) {
-        let record = fs::read(records.join(name)).unwrap();
-        let record: serde_json::Value = serde_json::from_slice(&record).unwrap();
-        for part in ["results", "inputs", "comparability", "settings"] {
-            assert_eq!(record[part], exact[part], "{name} {part}");
-        }
-    }
 }
 
 /// All of 127.0.0.0/8 is loopback on Linux only.

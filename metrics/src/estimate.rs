@@ -35,6 +35,12 @@ impl Estimate {
         Self { value, se: factor * se, ci95 }
     }
 
+    /// The same with the other sign.
+    pub fn turned(self) -> Self {
+        let Self { value, se, ci95: [low, high] } = self;
+        Self { value: -value, se, ci95: [-high, -low] }
+    }
+
     /// The same with its interval cut at 0.
     pub fn cut_at_0(self) -> Self {
         Self { ci95: self.ci95.map(|bound| bound.max(0.0)), ..self }

@@ -1,33 +1,38 @@
-//! What pairs of captions leave behind when only sums may: a score from any number of machines, to the bit in any order.
+//! What images leave behind when only sums may: a score from any number of machines, to the bit in any order.
 //!
-//! A pair is one row of its two embeddings, so the [exact sums](crate::moments::ExactSums) of rows hold both covariances and the
-//! cross-covariance. They are kept for each of [`GROUPS`] groups of images, by a hash of the image's id: leaving a group out is a
-//! subtraction, which is what the bias of the set distance and its standard error are measured by. Beside them stand sums of the
-//! pairs' distances, squared distances and cosines, as integers too. One caption and one reference for each image: several
-//! references would need sums within images.
+//! An image is one row: the embedding of its caption, and the sum of those of its references. The [exact sums](crate::moments::ExactSums)
+//! of such rows hold both covariances and the cross-covariance; where images have several references, sums over these stand beside
+//! them. They are kept for each of [`GROUPS`] groups of images, by a hash of the image's id: leaving a group out is a subtraction, which is
+//! what the bias of the set distance and its standard error are measured by. Images with other numbers of references are summed
+//! apart, so that every weight is a constant. Sums of the images' distances, squared distances and cosines are integers too.
 //!
-//! Memory: (2d + 1)(2d + 2)/2 integers of 16 bytes for each group, 4.7 MB at d = 384.
+//! Memory: (2d + 1)(2d + 2)/2 integers of 16 bytes for each group, 4.7 MB at d = 384; a quarter more for each number of references
+//! other than one.
 
+mod class;
+mod field;
+mod image;
 mod sliced;
 
 use std::collections::BTreeMap;
 
-use ndarray::{ArrayView1, ArrayView2, Axis, concatenate};
-
 use crate::MetricError;
 use crate::estimate::Estimate;
-use crate::inference::{PairInference, infer_pairs};
-use crate::moments::{ExactSums, Moments, Pair, units};
+use crate::inference::{ImageMoments, PairInference, infer_pairs};
+use crate::moments::{Pair, units};
+use crate::paired::Pairs;
+use class::Class;
 
+pub use field::{Distances, FieldSums};
 pub use sliced::SlicedSums;
 
 /// Groups that images are dealt into.
 pub const GROUPS: usize = 20;
+/// Most references of an image.
+pub const MOST_REFERENCES: usize = 64;
 /// Distances are summed in units of this, so that they and their squares stay within 1.
 const SCALE: f64 = 8.0;
-/// Longest embedding; those of unit length have rounding to spare.
-const LONGEST: f64 = 1.01;
-const MAGIC: &[u8; 8] = b"fgdpair1";
+const MAGIC: &[u8; 8] = b"fgdpair2";
 const BYTES: usize = size_of::<i128>();
 
 /// The place of an image among others by its id: FNV-1a of the bytes, then the finaliser of MurmurHash3. Its remainder by
@@ -41,22 +46,24 @@ pub fn place(id: &str) -> u64 {
     hash ^ (hash >> 33)
 }
 
-/// Sums of pairs.
+/// Sums of images.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PairSums {
     d: usize,
-    /// By group, those that have pairs.
-    groups: BTreeMap<u32, ExactSums>,
-    /// Σ ‖g − p‖²/8, Σ (‖g − p‖²/8)² and Σ cosine, in units of 2⁻⁸⁵.
+    /// By group and number of references, those that have images.
+    classes: BTreeMap<(u32, u32), Class>,
+    /// Σ D/8, Σ (D/8)² and Σ cosine of the images' distances D, in units of 2⁻⁸⁵.
     scalars: [i128; 3],
 }
 
 /// The numbers of a score.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PairScore {
-    /// Pairs.
+    /// Images.
     pub n: u64,
-    /// Mean of ‖g − p‖².
+    /// Their references.
+    pub references: u64,
+    /// Mean over the images of the mean of ‖g − p‖² over their references.
     pub paired: f64,
     /// The same with its uncertainty.
     pub estimate: Estimate,
@@ -67,9 +74,9 @@ pub struct PairScore {
 }
 
 impl PairSums {
-    /// Sums of no pairs in `d` dimensions.
+    /// Sums of no images in `d` dimensions.
     pub fn new(d: usize) -> Self {
-        Self { d, groups: BTreeMap::new(), scalars: [0; 3] }
+        Self { d, classes: BTreeMap::new(), scalars: [0; 3] }
     }
 
     /// Dimension of the embeddings.
@@ -77,62 +84,48 @@ impl PairSums {
         self.d
     }
 
-    /// Number of pairs.
+    /// Number of images.
     pub fn n(&self) -> u64 {
-        self.groups.values().map(ExactSums::n).sum()
+        self.classes.values().map(Class::n).sum()
     }
 
     /// Bytes that the sums take.
     pub fn heap(&self) -> usize {
-        self.groups.values().map(|sums| size_of_val(sums.integers())).sum()
+        self.classes.values().map(Class::heap).sum()
     }
 
-    /// Adds pairs: row i of either matrix `[n, d]` is of image `ids[i]`.
+    /// Adds images with these ids, at most [`MOST_REFERENCES`] references each.
     ///
     /// # Errors
     /// Shapes that do not go together; embeddings that are longer than 1, not finite or all zero, with their id. Nothing is added
     /// then.
-    pub fn push<I: AsRef<str>>(
-        &mut self,
-        ids: &[I],
-        candidates: ArrayView2<f32>,
-        references: ArrayView2<f32>,
-    ) -> Result<(), MetricError> {
-        for rows in [candidates, references] {
-            if rows.ncols() != self.d {
-                return Err(MetricError::DimensionMismatch { left: self.d, right: rows.ncols() });
-            }
-            if rows.nrows() != ids.len() {
-                return Err(MetricError::InvalidPairs(format!(
-                    "{} rows for {} ids",
-                    rows.nrows(),
-                    ids.len()
-                )));
-            }
+    pub fn push<I: AsRef<str>>(&mut self, ids: &[I], pairs: &Pairs) -> Result<(), MetricError> {
+        if pairs.candidates.ncols() != self.d {
+            let right = pairs.candidates.ncols();
+            return Err(MetricError::DimensionMismatch { left: self.d, right });
         }
-        let mut members: BTreeMap<u32, Vec<usize>> = BTreeMap::new();
+        let images = image::images(ids, pairs)?;
+        let mut members: BTreeMap<(u32, u32), Vec<&image::Image>> = BTreeMap::new();
         let mut scalars = [0; 3];
-        for (row, id) in ids.iter().map(AsRef::as_ref).enumerate() {
-            let found = pair(candidates.row(row), references.row(row)).ok_or_else(|| {
-                MetricError::NotExact(format!(
-                    "image {id}: an embedding is not of unit length, where sums are exact; use an encoder that normalises"
-                ))
-            })?;
+        for (image, id) in images.iter().zip(ids) {
+            let scaled = image.distance / SCALE;
+            let found = [scaled, scaled * scaled, image.cosine];
             scalars.iter_mut().zip(found).for_each(|(sum, value)| *sum += units(value));
-            members.entry((place(id) % GROUPS as u64) as u32).or_default().push(row);
+            let group = (place(id.as_ref()) % GROUPS as u64) as u32;
+            members.entry((group, image.references.len() as u32)).or_default().push(image);
         }
-        for (group, rows) in members {
-            let own = [candidates, references].map(|side| side.select(Axis(0), &rows));
-            let joint = concatenate(Axis(1), &own.each_ref().map(|side| side.view()));
-            let joint = joint.map_err(|error| MetricError::InvalidPairs(error.to_string()))?;
-            let sums = self.groups.entry(group).or_insert_with(|| ExactSums::new(2 * self.d));
-            sums.push_rows(joint.view())?;
+        for (key, images) in members {
+            self.class(key).push(pairs, &images)?;
         }
         self.scalars.iter_mut().zip(scalars).for_each(|(sum, more)| *sum += more);
         Ok(())
     }
 
-    /// Adds other pairs. Associative and commutative, to the bit.
+    fn class(&mut self, key: (u32, u32)) -> &mut Class {
+        self.classes.entry(key).or_insert_with(|| Class::new(self.d, key.1))
+    }
+
+    /// Adds other images. Associative and commutative, to the bit.
     ///
     /// # Errors
     /// Dimensions that differ, or more rows than can be counted.
@@ -140,7 +133,7 @@ impl PairSums {
         self.merge_by(other, |group| group)
     }
 
-    /// Adds other pairs to one group, so that many parts of a sample can be held at once; what they are apart then has no interval.
+    /// Adds other images to one group, so that many parts of a sample can be held at once; what they are apart then has no interval.
     ///
     /// # Errors
     /// As [`PairSums::merge`].
@@ -152,9 +145,8 @@ impl PairSums {
         if other.d != self.d {
             return Err(MetricError::DimensionMismatch { left: self.d, right: other.d });
         }
-        for (of, sums) in &other.groups {
-            let own = self.groups.entry(group(*of)).or_insert_with(|| ExactSums::new(2 * self.d));
-            own.merge(sums)?;
+        for (&(of, references), sums) in &other.classes {
+            self.class((group(of), references)).merge(sums)?;
         }
         self.scalars.iter_mut().zip(other.scalars).for_each(|(sum, more)| *sum += more);
         Ok(())
@@ -163,13 +155,18 @@ impl PairSums {
     /// The numbers.
     ///
     /// # Errors
-    /// Fewer than two pairs, or a decomposition that fails.
+    /// Fewer than two images, or a decomposition that fails.
     pub fn score(&self) -> Result<PairScore, MetricError> {
-        let mut total = ExactSums::new(2 * self.d);
-        self.groups.values().try_for_each(|group| total.merge(group))?;
-        let groups: Vec<Moments> = self.groups.values().map(ExactSums::moments).collect();
-        let mut set = infer_pairs(&total.moments(), &groups)?;
-        let n = total.n();
+        let mut total: BTreeMap<u32, Class> = BTreeMap::new();
+        let mut groups: BTreeMap<u32, Vec<ImageMoments>> = BTreeMap::new();
+        for (&(group, references), class) in &self.classes {
+            groups.entry(group).or_default().push(class.moments());
+            let whole = total.entry(references).or_insert_with(|| Class::new(self.d, references));
+            whole.merge(class)?;
+        }
+        let total: Vec<ImageMoments> = total.values().map(Class::moments).collect();
+        let mut set = infer_pairs(&total, &groups.into_values().collect::<Vec<_>>())?;
+        let n = self.n();
         let count = n as f64;
         let [sum, squares, cosines] = self.scalars.map(Pair::of);
         let paired = SCALE * sum.upper / count;
@@ -182,6 +179,7 @@ impl PairSums {
         }
         Ok(PairScore {
             n,
+            references: total.iter().map(|class| class.references as u64 * class.joint.n()).sum(),
             paired,
             estimate: Estimate::student(paired, se, n as usize - 1).cut_at_0(),
             mean_cosine: Estimate::student(cosines.upper / count, se / 2.0, n as usize - 1),
@@ -193,11 +191,12 @@ impl PairSums {
     pub fn to_bytes(&self) -> Vec<u8> {
         let mut bytes = MAGIC.to_vec();
         bytes.extend((self.d as u32).to_le_bytes());
-        bytes.extend((self.groups.len() as u32).to_le_bytes());
+        bytes.extend((self.classes.len() as u32).to_le_bytes());
         self.scalars.iter().for_each(|sum| bytes.extend(sum.to_le_bytes()));
-        for (group, sums) in &self.groups {
+        for ((group, references), class) in &self.classes {
             bytes.extend(group.to_le_bytes());
-            sums.integers().iter().for_each(|sum| bytes.extend(sum.to_le_bytes()));
+            bytes.extend(references.to_le_bytes());
+            class.integers().for_each(|sum| bytes.extend(sum.to_le_bytes()));
         }
         bytes
     }
@@ -218,14 +217,16 @@ impl PairSums {
         for scalar in &mut sums.scalars {
             *scalar = i128::from_le_bytes(*take(&mut rest)?);
         }
-        let entries = d.checked_mul(2).map(|d| (d + 1).checked_mul(d + 2))?? / 2;
         for _ in 0..count {
-            let group = u32::from_le_bytes(*take(&mut rest)?);
-            let (own, after) = rest.split_at_checked(entries.checked_mul(BYTES)?)?;
-            rest = after;
-            let (integers, _) = own.as_chunks::<BYTES>();
-            let integers = integers.iter().map(|&bytes| i128::from_le_bytes(bytes)).collect();
-            sums.groups.insert(group, ExactSums::from_integers(2 * d, integers).ok()?);
+            let [group, references] = [take(&mut rest)?, take(&mut rest)?];
+            let key = (u32::from_le_bytes(*group), u32::from_le_bytes(*references));
+            let class = Class::read(d, key.1, |integers| {
+                let (own, after) = rest.split_at_checked(integers.checked_mul(BYTES)?)?;
+                rest = after;
+                let (own, _) = own.as_chunks::<BYTES>();
+                Some(own.iter().map(|&bytes| i128::from_le_bytes(bytes)).collect())
+            })?;
+            sums.classes.insert(key, class);
         }
         rest.is_empty().then_some(sums)
     }
@@ -235,23 +236,6 @@ fn take<'a, const N: usize>(bytes: &mut &'a [u8]) -> Option<&'a [u8; N]> {
     let (first, rest) = bytes.split_first_chunk()?;
     *bytes = rest;
     Some(first)
-}
-
-/// Distance, squared distance and cosine of a pair, the distances scaled; `None` where an embedding has no direction or is too long.
-fn pair(candidate: ArrayView1<f32>, reference: ArrayView1<f32>) -> Option<[f64; 3]> {
-    let [mut distance, mut product, mut p2, mut g2] = [0.0; 4];
-    for (&p, &g) in candidate.iter().zip(&reference) {
-        let (p, g) = (f64::from(p), f64::from(g));
-        distance += (g - p) * (g - p);
-        product += g * p;
-        p2 += p * p;
-        g2 += g * g;
-    }
-    let within = |length: f64| length > 0.0 && length <= LONGEST;
-    let is_exact = |row: ArrayView1<f32>| row.iter().all(|x| x.abs() <= 1.0);
-    let scaled = distance / SCALE;
-    (within(p2) && within(g2) && is_exact(candidate) && is_exact(reference))
-        .then(|| [scaled, scaled * scaled, product / (p2.sqrt() * g2.sqrt())])
 }
 
 #[cfg(test)]

@@ -110,6 +110,7 @@ def leaderboard(
     references: Captions,
     *,
     unpaired: bool = False,
+    exact: bool = False,
     split: str | None = None,
     public_only: bool = False,
     images: Images | None = None,
@@ -118,7 +119,10 @@ def leaderboard(
     reference_caption_column: str | None = None,
     **options: Unpack[Options],
 ) -> Record:
-    """Who is first, and which ranks do the differences leave open? ``split`` is ``public=SHARE`` or a column."""
+    """Who is first, and which ranks do the differences leave open? ``split`` is ``public=SHARE`` or a column.
+
+    ``exact`` keeps sums only, as in :func:`score`.
+    """
     call = Call(options, ["encoding", "reading", "measuring", "keeping"])
     with Files() as files:
         return call.run(
@@ -127,6 +131,7 @@ def leaderboard(
             submissions=files.named(submissions),
             references=reference_file(files, references, reference_id_column, reference_caption_column),
             unpaired=unpaired,
+            exact=exact,
             split=split,
             public_only=public_only,
             images=images,

@@ -29,6 +29,10 @@ pub struct Args {
     /// The references are of other images: rank by the distance of the sets, fgd_set with its bias removed.
     #[arg(long, env = "FGD_UNPAIRED", value_parser = FalseyValueParser::new())]
     unpaired: bool,
+    /// Keep sums only, in integers: the same bits in any order and from any number of machines, as `fgd score --exact`; neighbours are
+    /// compared in fgd_set too.
+    #[arg(long, env = "FGD_EXACT", value_parser = FalseyValueParser::new())]
+    exact: bool,
     /// Split the images in a public and a private part: public=SHARE draws them by --seed, COLUMN names a
     /// column of the references that says Public or Private. A column `Usage` is used by itself.
     #[arg(long, value_name = "public=SHARE|COLUMN", env = "FGD_SPLIT")]
@@ -63,6 +67,7 @@ pub fn run(args: Args, output: &Output, session: &mut Session) -> anyhow::Result
         submissions: named(&with_folders(&args.submissions, &args.references)?)?,
         references: args.columns.of(args.references),
         unpaired: args.unpaired,
+        exact: args.exact,
         split: args.split,
         public_only: args.public_only,
         reading: args.captions.options(),

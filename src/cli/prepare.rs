@@ -19,7 +19,7 @@ pub struct Args {
     /// The submission: captions, in a file or in the files of a folder. Scores of several share the embeddings of the references.
     #[arg(required = true, value_name = "SUBMISSION")]
     submissions: Vec<PathBuf>,
-    /// The references: captions, one for each image, in a file or in the files of a folder, whichever images these hold.
+    /// The references: captions, one or several of each image, in a file or in the files of a folder, whichever images these hold.
     #[arg(short, long, value_name = "FILE", env = "FGD_REFERENCES")]
     references: PathBuf,
     /// Where the files go: a folder that is not there yet, or is empty.

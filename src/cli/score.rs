@@ -21,7 +21,7 @@ pub struct Args {
     #[command(flatten)]
     pair: PairArgs,
     /// Keep sums only, in integers: memory does not grow with the captions, and the numbers are the same to the bit in any order
-    /// and from any number of machines. One reference for each image.
+    /// and from any number of machines.
     #[arg(long, env = "FGD_EXACT", value_parser = FalseyValueParser::new())]
     exact: bool,
     /// Write one row per image: .csv, .parquet or .jsonl.

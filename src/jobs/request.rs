@@ -19,6 +19,8 @@ pub enum Request {
     Score(score::Request),
     /// What are sums worth that were made elsewhere?
     Sums(exact::sums::Request),
+    /// Who is first, by sums that were made elsewhere?
+    Board(exact::board::Request),
     /// Do systems differ?
     Compare(compare::Request),
     /// Who is first?
@@ -46,6 +48,7 @@ impl Request {
         match self {
             Self::Score(request) => score::run(request, session),
             Self::Sums(request) => exact::sums::run(request, session),
+            Self::Board(request) => exact::board::run(request, session),
             Self::Compare(request) => compare::run(request, session),
             Self::Leaderboard(request) => leaderboard::run(request, session),
             Self::Agreement(request) => agreement::run(request, session),

@@ -4,6 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use fgd_metrics::pair_sums::{PairSums, SlicedSums};
+use fgd_metrics::paired::Pairs;
 use predicates::prelude::*;
 use serde_json::{Value, json as object};
 
@@ -123,7 +124,9 @@ fn buckets_and_sums_made_elsewhere_give_the_same_record() {
             let of =
                 |rows: &ndarray::Array2<f32>| rows.slice(ndarray::s![row..=row, ..]).to_owned();
             let mut one = PairSums::new(a.ncols());
-            one.push(&ids[row..=row], of(&a).view(), of(&b).view()).unwrap();
+            let (a, b) = (of(&a), of(&b));
+            let pairs = Pairs { candidates: a.view(), references: b.view(), image_of: &[0] };
+            one.push(&ids[row..=row], &pairs).unwrap();
             let sums = sums.get_or_insert_with(|| SlicedSums::new(a.ncols(), 1));
             sums.add(&[value], &one).unwrap();
         }
@@ -226,5 +229,140 @@ fn what_sums_do_not_tell_is_refused_by_name() {
     refused("references.csv", &["--worst", "3"], "--worst needs every caption");
     refused("references.csv", &["--metrics", "mmd"], "--metrics needs every caption");
     refused("references.csv", &["--unpaired"], "--unpaired needs every caption");
-    refused("references-multi.csv", &[], "references, and --exact sums one");
+}
+
+/// References of which every image has one to three, in the order of their file and turned round.
+fn several(place: &Place) -> [std::path::PathBuf; 3] {
+    let [submission, references] = many(place);
+    let text = fs::read_to_string(&references).unwrap();
+    let (header, rows) = text.split_once('\n').unwrap();
+    let row = |(i, row): (usize, &str)| {
+        let (id, _) = row.split_once(',').unwrap();
+        let more = (0..i % 3).map(move |k| format!("{id},[{k}] cat {i} on {k} towels,animal,no,a"));
+        [row.to_owned()].into_iter().chain(more).collect::<Vec<_>>()
+    };
+    let mut rows: Vec<String> = rows.lines().enumerate().flat_map(row).collect();
+    let write = |name: &str, rows: &[String]| {
+        let path = place.path(name);
+        fs::write(&path, format!("{header}\n{}\n", rows.join("\n"))).unwrap();
+        path
+    };
+    let forth = write("several.csv", &rows);
+    rows.reverse();
+    [submission, forth, write("turned.csv", &rows)]
+}
+
+#[test]
+fn several_references_of_an_image_are_summed_as_one_observation() {
+    let place = Place::new();
+    let [submission, references, turned] = several(&place);
+    let plain = place.record(&submission, &references, &[]);
+    let found = exact(&place, &submission, &references, &[]);
+    for (pointer, tolerance) in [
+        ("/n", 0.0),
+        ("/references", 0.0),
+        ("/fgd_paired/value", 1e-9),
+        ("/fgd_paired/se", 1e-9),
+        ("/fgd_set/value", 1e-9),
+        ("/decomposition/mean_shift", 1e-9),
+        ("/decomposition/covariance", 1e-9),
+        ("/decomposition/misalignment", 1e-6),
+        ("/mean_cosine/value", 1e-9),
+    ] {
+        assert_close(number(&found, pointer), number(&plain, pointer), tolerance, pointer);
+    }
+    let bias = number(&found, "/fgd_set/bias") / number(&plain, "/fgd_set/bias");
+    assert!((0.8..1.25).contains(&bias), "{bias}");
+    let again = exact(&place, &submission, &turned, &["--threads", "1"]);
+    assert_eq!(again["results"], found["results"]);
+    assert_eq!(again["comparability"], found["comparability"]);
+
+    // A bucket is a sample that can be scored by itself.
+    let mut command = place.fgd();
+    command.arg("prepare").arg(&submission).arg("-r").arg(&references);
+    command.args(["--buckets", "20", "-o"]).arg(place.path("buckets")).assert().success();
+    let file = place.path("buckets/bucket-000000/00000.parquet");
+    let columns = ["--id-column", "id", "--caption-column", "candidate"];
+    let more = [&columns[..], &["--reference-caption-column", "reference"]].concat();
+    let sample = place.record(&file, &file, &more);
+    assert!(number(&sample, "/references") > number(&sample, "/n"), "{sample}");
+
+    // More than can be summed.
+    let mut text = fs::read_to_string(&references).unwrap();
+    (0..64).for_each(|i| text += &format!("image-0,another one {i},animal,no,a\n"));
+    fs::write(&references, text).unwrap();
+    let mut command = place.score(&submission, &references);
+    let refused = command.arg("--exact").assert().code(2);
+    refused.stderr(predicate::str::contains("image image-0 has 65 references"));
+}
+
+#[test]
+fn a_leaderboard_of_sums_is_that_of_the_captions() {
+    let place = Place::new();
+    let [submission, references] = many(&place);
+    let text = fs::read_to_string(&submission).unwrap();
+    let files = [("second.csv", " a", " the"), ("third.csv", "s ", " ")].map(|(name, from, to)| {
+        let path = place.path(name);
+        fs::write(&path, text.replace(from, to)).unwrap();
+        path
+    });
+    let broken = place.path("broken.csv");
+    fs::write(&broken, text.replace("image-7,", "image-8,")).unwrap();
+    let board = |more: &[&str]| {
+        let mut command = place.fgd();
+        command.arg("leaderboard").arg(&submission).args(&files).arg(&broken).args(more);
+        command.args(["--slice", "part", "--format", "json", "--encoder"]);
+        json(command.arg(fixture("encoder/tiny-mean")).arg("-r").arg(&references))
+    };
+    let (plain, found) = (board(&[]), board(&["--exact"]));
+    for part in ["comparability", "inputs"] {
+        assert_eq!(found[part], plain[part], "{part}");
+    }
+    let [plain, found] = [&plain["results"], &found["results"]];
+    for part in ["n", "references", "ranked_by", "rejected"] {
+        assert_eq!(found[part], plain[part], "{part}");
+    }
+    let rows = |board: &Value| board["standings"].as_array().unwrap().clone();
+    for (found, plain) in rows(found).iter().zip(rows(plain)) {
+        for part in ["name", "rank", "rank_range", "comparability_key"] {
+            assert_eq!(found[part], plain[part], "{part}");
+        }
+        let name = found["name"].as_str().unwrap();
+        let file =
+            if name == "good" { submission.clone() } else { place.path(&format!("{name}.csv")) };
+        let alone = exact(&place, &file, &references, &["--slice", "part"]);
+        assert_eq!(found["scores"], alone["results"], "{name}");
+    }
+    let (found, plain) =
+        (found["differences"].as_array().unwrap(), plain["differences"].as_array().unwrap());
+    assert_eq!((plain.len(), found.len()), (2, 4));
+    for (found, plain) in found.iter().zip(plain) {
+        for part in ["metric", "system", "versus", "test", "wins", "ties", "losses", "n_needed"] {
+            assert_eq!(found[part], plain[part], "{part}");
+        }
+        for pointer in
+            ["/estimate/value", "/estimate/se", "/estimate/ci95/0", "/p_value", "/p_holm"]
+        {
+            let number = |of: &Value| of.pointer(pointer).unwrap().as_f64().unwrap();
+            assert_close(number(found), number(plain), 1e-9, pointer);
+        }
+    }
+    for (by_set, paired) in found[2..].iter().zip(found) {
+        assert_eq!((&by_set["metric"], &by_set["system"]), (&"fgd_set".into(), &paired["system"]));
+        let test = by_set["test"].as_str().unwrap();
+        assert!(test.starts_with("Student's t with 19 degrees of freedom"), "{test}");
+        let number = |of: &str| by_set["estimate"][of].as_f64().unwrap();
+        let half = 0.5
+            * (by_set["estimate"]["ci95"][1].as_f64().unwrap()
+                - by_set["estimate"]["ci95"][0].as_f64().unwrap());
+        assert_close(half / number("se"), 2.093_024, 1e-6, "Student's t");
+    }
+
+    let refused = |more: &[&str], what: &str| {
+        let mut command = place.fgd();
+        command.arg("leaderboard").args(&files).arg("-r").arg(&references).arg("--exact");
+        command.args(more).assert().code(2).stderr(predicate::str::contains(what));
+    };
+    refused(&["--split", "public=0.3"], "--split goes by single images");
+    refused(&["--unpaired"], "--unpaired needs every caption");
 }

@@ -1,5 +1,8 @@
 //! `fgd_embed(text, fingerprint)`: captions to embeddings, as bytes of `f32`, on an executor that has the encoder that was asked for.
+//! `fgd_embed_all(texts, fingerprint)` does the same with cells that may hold several captions, a JSON list, whose embeddings come one
+//! after the other.
 
+use std::borrow::Cow;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
@@ -30,25 +33,27 @@ pub struct Engine {
 /// The function.
 pub struct Embed {
     engine: Option<Arc<Engine>>,
+    /// Whether a cell may hold several captions.
+    all: bool,
     signature: Signature,
 }
 
 impl Embed {
-    pub fn new(engine: Option<Arc<Engine>>) -> Self {
-        Self { engine, signature: Signature::any(2, Volatility::Immutable) }
+    pub fn new(engine: Option<Arc<Engine>>, all: bool) -> Self {
+        Self { engine, all, signature: Signature::any(2, Volatility::Immutable) }
     }
 }
 
 impl std::fmt::Debug for Embed {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("fgd_embed")
+        f.write_str(self.name())
     }
 }
 
-/// There is one such function.
+/// There is one such function of a name.
 impl PartialEq for Embed {
-    fn eq(&self, _: &Self) -> bool {
-        true
+    fn eq(&self, other: &Self) -> bool {
+        self.all == other.all
     }
 }
 
@@ -62,7 +67,7 @@ impl Hash for Embed {
 
 impl ScalarUDFImpl for Embed {
     fn name(&self) -> &str {
-        "fgd_embed"
+        if self.all { "fgd_embed_all" } else { "fgd_embed" }
     }
 
     fn signature(&self) -> &Signature {
@@ -95,13 +100,43 @@ impl ScalarUDFImpl for Embed {
         if texts.null_count() > 0 {
             return Err(refused("a caption is missing"));
         }
-        let texts: Vec<&str> = as_string_array(&texts)?.iter().flatten().collect();
-        let rows = engine.encoder.encode(&texts, &|_| {}).map_err(refused)?;
+        let cells = as_string_array(&texts)?.iter().flatten();
+        let captions = cells.map(|cell| captions(cell, self.all)).collect::<Result<Vec<_>>>()?;
+        let all: Vec<&str> = captions.iter().flatten().map(|caption| &**caption).collect();
+        let rows = engine.encoder.encode(&all, &|_| {}).map_err(refused)?;
         let bytes = size_of::<f32>() * rows.ncols();
-        let mut out = BinaryBuilder::with_capacity(rows.nrows(), rows.nrows() * bytes);
-        for row in rows.rows() {
-            out.append_value(row.iter().flat_map(|x| x.to_le_bytes()).collect::<Vec<u8>>());
+        let mut out = BinaryBuilder::with_capacity(captions.len(), rows.nrows() * bytes);
+        let mut rows = rows.outer_iter();
+        for captions in &captions {
+            let own = rows.by_ref().take(captions.len()).flatten();
+            out.append_value(own.flat_map(|x| x.to_le_bytes()).collect::<Vec<u8>>());
         }
         Ok(ColumnarValue::Array(Arc::new(out.finish())))
+    }
+}
+
+/// The captions of a cell. A list has at least one.
+fn captions(cell: &str, all: bool) -> Result<Vec<Cow<'_, str>>> {
+    if !all || !cell.starts_with('[') {
+        return Ok(vec![cell.into()]);
+    }
+    let texts: Vec<String> = serde_json::from_str(cell)
+        .map_err(|error| refused(format!("a cell of references is no list of texts: {error}")))?;
+    match texts.is_empty() {
+        true => Err(refused("an image has no reference")),
+        false => Ok(texts.into_iter().map(Cow::from).collect()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cell_holds_one_caption_or_a_list() {
+        assert_eq!(captions("a [b]", true).unwrap(), ["a [b]"]);
+        assert_eq!(captions("[\"a\", \"[b\"]", true).unwrap(), ["a", "[b"]);
+        assert_eq!(captions("[b]", false).unwrap(), ["[b]"]);
+        assert!(captions("[b]", true).is_err() && captions("[]", true).is_err());
     }
 }

@@ -1,8 +1,10 @@
-//! The two functions that the engine is taught, and how scheduler, executors and clients learn them: all three must know the same
+//! The functions that the engine is taught, and how scheduler, executors and clients learn them: all three must know the same
 //! names, but only executors have an encoder behind them.
 
+mod distances;
 mod embed;
 mod moments;
+mod pairs;
 
 use std::sync::Arc;
 
@@ -33,22 +35,28 @@ pub fn refusal(error: &str) -> Option<&str> {
     message.split(end).next()
 }
 
-/// `fgd_embed(text, fingerprint)`; without an engine it can be planned, but not run.
-pub fn embed(engine: Option<Arc<Engine>>) -> Arc<ScalarUDF> {
-    Arc::new(ScalarUDF::from(embed::Embed::new(engine)))
+/// `fgd_embed(text, fingerprint)` and `fgd_embed_all(texts, fingerprint)`; without an engine they can be planned, but not run.
+fn embed(engine: Option<&Arc<Engine>>) -> [Arc<ScalarUDF>; 2] {
+    [false, true].map(|all| Arc::new(ScalarUDF::from(embed::Embed::new(engine.cloned(), all))))
 }
 
-/// `fgd_moments(id, candidate, reference)`.
-pub fn moments() -> Arc<AggregateUDF> {
-    Arc::new(AggregateUDF::from(moments::Moments::new()))
+/// `fgd_moments(id, candidate, references)` and `fgd_distances(id, candidate, references)`.
+fn aggregates() -> [Arc<AggregateUDF>; 2] {
+    [
+        Arc::new(AggregateUDF::from(moments::Moments::new())),
+        Arc::new(AggregateUDF::from(distances::ImageDistances::new())),
+    ]
 }
 
 /// The functions of an executor.
 pub fn registry(engine: Arc<Engine>) -> Arc<BallistaFunctionRegistry> {
     let mut registry = BallistaFunctionRegistry::default();
-    let (embed, moments) = (embed(Some(engine)), moments());
-    registry.scalar_functions.insert(embed.name().to_owned(), embed);
-    registry.aggregate_functions.insert(moments.name().to_owned(), moments);
+    for embed in embed(Some(&engine)) {
+        registry.scalar_functions.insert(embed.name().to_owned(), embed);
+    }
+    for aggregate in aggregates() {
+        registry.aggregate_functions.insert(aggregate.name().to_owned(), aggregate);
+    }
     Arc::new(registry)
 }
 
@@ -60,15 +68,19 @@ pub fn session_state(config: SessionConfig) -> Result<SessionState> {
         .with_default_features()
         .build();
     use datafusion::execution::FunctionRegistry;
-    state.register_udf(embed(None))?;
-    state.register_udaf(moments())?;
+    for embed in embed(None) {
+        state.register_udf(embed)?;
+    }
+    for aggregate in aggregates() {
+        state.register_udaf(aggregate)?;
+    }
     Ok(state)
 }
 
 /// Teaches a client. To be called once the context is one of Ballista's, which replaces all functions.
 pub fn register(context: &SessionContext) {
-    context.register_udf(embed(None).as_ref().clone());
-    context.register_udaf(moments().as_ref().clone());
+    embed(None).iter().for_each(|embed| context.register_udf(embed.as_ref().clone()));
+    aggregates().iter().for_each(|of| context.register_udaf(of.as_ref().clone()));
 }
 
 #[cfg(test)]

@@ -1,20 +1,19 @@
-//! `fgd_moments(id, candidate, reference)`: exact sums of pairs as an aggregate. Its state is the bytes of
+//! `fgd_moments(id, candidate, references)`: exact sums of images as an aggregate. Its state is the bytes of
 //! [`PairSums`], so partial states merge to the same bits in any order, from any partition, after any retry.
 
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
-use datafusion::arrow::array::{Array, ArrayRef, BinaryArray};
-use datafusion::arrow::compute::cast;
+use datafusion::arrow::array::ArrayRef;
 use datafusion::arrow::datatypes::{DataType, Field, FieldRef};
-use datafusion::common::cast::{as_binary_array, as_string_array};
+use datafusion::common::cast::as_binary_array;
 use datafusion::error::Result;
 use datafusion::logical_expr::function::{AccumulatorArgs, StateFieldsArgs};
 use datafusion::logical_expr::{Accumulator, AggregateUDFImpl, Signature, Volatility};
 use datafusion::scalar::ScalarValue;
 use fgd_metrics::pair_sums::PairSums;
-use ndarray::Array2;
 
+use super::pairs::Batch;
 use super::refused;
 
 /// The aggregate.
@@ -66,7 +65,7 @@ impl AggregateUDFImpl for Moments {
     }
 }
 
-/// The sums so far; `None` before the first pair.
+/// The sums so far; `None` before the first image.
 #[derive(Debug, Default)]
 struct Sums(Option<PairSums>);
 
@@ -78,18 +77,10 @@ impl Sums {
 
 impl Accumulator for Sums {
     fn update_batch(&mut self, values: &[ArrayRef]) -> Result<()> {
-        let [ids, candidates, references] = values else {
-            return Err(refused("fgd_moments takes an id and two embeddings"));
-        };
-        if ids.is_empty() {
-            return Ok(());
-        }
-        let ids = cast(ids, &DataType::Utf8)?;
-        let ids: Vec<&str> = as_string_array(&ids)?.iter().flatten().collect();
-        let candidates = rows(as_binary_array(candidates)?)?;
-        let references = rows(as_binary_array(references)?)?;
-        let sums = self.0.get_or_insert_with(|| PairSums::new(candidates.ncols()));
-        sums.push(&ids, candidates.view(), references.view()).map_err(refused)
+        let Some(batch) = Batch::read(values)? else { return Ok(()) };
+        let pairs = batch.pairs();
+        let sums = self.0.get_or_insert_with(|| PairSums::new(pairs.candidates.ncols()));
+        sums.push(&batch.ids, &pairs).map_err(refused)
     }
 
     fn merge_batch(&mut self, states: &[ArrayRef]) -> Result<()> {
@@ -117,17 +108,4 @@ impl Accumulator for Sums {
     fn size(&self) -> usize {
         size_of_val(self) + self.0.as_ref().map_or(0, PairSums::heap)
     }
-}
-
-/// Embeddings `[n, d]` from their bytes.
-fn rows(bytes: &BinaryArray) -> Result<Array2<f32>> {
-    let wide = bytes.iter().next().flatten().map_or(0, <[u8]>::len);
-    let mut values = Vec::with_capacity(bytes.value_data().len() / size_of::<f32>());
-    for row in bytes {
-        let row = row.filter(|row| row.len() == wide && row.len() % size_of::<f32>() == 0);
-        let row = row.ok_or_else(|| refused("an embedding is missing, or of another dimension"))?;
-        let (parts, _) = row.as_chunks();
-        values.extend(parts.iter().map(|&part| f32::from_le_bytes(part)));
-    }
-    Array2::from_shape_vec((bytes.len(), wide / size_of::<f32>()), values).map_err(refused)
 }

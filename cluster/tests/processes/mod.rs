@@ -29,11 +29,11 @@ pub struct Place {
     variables: Vec<(&'static str, String)>,
 }
 
-fn fgd() -> PathBuf {
+pub fn fgd() -> PathBuf {
     std::env::var_os("FGD_PROGRAM").expect("FGD_PROGRAM is not set; run script/cluster-test").into()
 }
 
-fn fixture(name: &str) -> PathBuf {
+pub fn fixture(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../fixtures").join(name)
 }
 
@@ -133,6 +133,14 @@ impl Place {
         serde_json::from_slice(&success(command.output().unwrap())).unwrap()
     }
 
+    /// The leaderboard of one process.
+    pub fn board(&self, submissions: &[&Path], references: &Path, more: &[&str]) -> Value {
+        let mut command = command(fgd(), self);
+        command.args(["leaderboard", "--exact", "--format", "json", "--encoder"]).arg(encoder());
+        command.args(submissions).arg("--references").arg(references).args(more);
+        serde_json::from_slice(&success(command.output().unwrap())).unwrap()
+    }
+
     /// A folder of buckets.
     pub fn prepare(
         &self,
@@ -156,6 +164,16 @@ impl Place {
     /// Removes the sums of buckets.
     pub fn forget(buckets: &Path) {
         fs::remove_dir_all(Self::sums(buckets).unwrap()).unwrap();
+    }
+
+    /// Removes what is kept under names that end so.
+    pub fn forget_some(buckets: &Path, end: &str) {
+        for entry in fs::read_dir(Self::sums(buckets).unwrap()).unwrap() {
+            let path = entry.unwrap().path();
+            if path.to_string_lossy().ends_with(end) {
+                fs::remove_file(path).unwrap();
+            }
+        }
     }
 
     fn sums(buckets: &Path) -> Option<PathBuf> {
@@ -338,21 +356,26 @@ impl Cluster {
 
     /// Begins a score.
     pub fn begin(&self, place: &Place, buckets: &Path, more: &[&str]) -> Score {
-        let mut command = self.score_command(place, buckets);
+        let mut command = self.command("score", place, buckets);
         command.args(self.key_flags()).args(more);
         Score::start(command)
     }
 
+    /// Begins a leaderboard.
+    pub fn rank(&self, place: &Place, buckets: &Path) -> Score {
+        Score::start(self.command("leaderboard", place, buckets))
+    }
+
     /// Begins a score with another key, or none.
     pub fn begin_with(&self, place: &Place, buckets: &Path, key: &[&std::ffi::OsStr]) -> Score {
-        let mut command = self.score_command(place, buckets);
+        let mut command = self.command("score", place, buckets);
         command.args(["--attempts", "1"]).args(key);
         Score::start(command)
     }
 
-    fn score_command(&self, place: &Place, buckets: &Path) -> Command {
+    fn command(&self, what: &str, place: &Place, buckets: &Path) -> Command {
         let mut command = cluster(place);
-        command.arg("score").arg(buckets).args(["--scheduler", &self.at(), "--jobs", "4"]);
+        command.arg(what).arg(buckets).args(["--scheduler", &self.at(), "--jobs", "4"]);
         command.arg("--encoder").arg(encoder()).arg("--fgd").arg(fgd());
         command
     }

@@ -2,6 +2,7 @@
 
 use std::error::Error;
 
+use fgd_metrics::MetricError;
 use fgd_metrics::compare::all_pairs;
 use fgd_metrics::inference::{SetInference, set_inference};
 use fgd_metrics::units::Units;
@@ -41,7 +42,8 @@ pub fn ranks(population: &Population, plan: &Plan) -> Result<(), Box<dyn Error>>
                     })
                     .collect::<Result<_, Box<dyn Error>>>()?;
                 let pairs = all_pairs(systems.len(), |a, b| {
-                    found[a].difference(&found[b]).map(|difference| difference.corrected)
+                    let difference = found[a].difference(&found[b])?;
+                    Ok::<_, MetricError>((difference.corrected, difference.p_value()))
                 })?;
                 // A range misses a true rank only where a pair is told the wrong way round; of equal systems either way is wrong.
                 let wrong = pairs.iter().filter(|pair| pair.p_holm < 0.05).any(|pair| {

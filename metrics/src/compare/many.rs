@@ -7,7 +7,7 @@
 use rayon::prelude::*;
 
 use super::additive::check;
-use super::{holm, normal};
+use super::{holm, p_value};
 use crate::MetricError;
 use crate::estimate::Estimate;
 
@@ -18,9 +18,9 @@ pub struct PairDifference {
     pub first: usize,
     /// Index of the second system, larger than `first`.
     pub second: usize,
-    /// Mean of the first less mean of the second, with a normal interval.
+    /// The first less the second, with its interval.
     pub estimate: Estimate,
-    /// Two-sided p-value of the normal test that the means are equal.
+    /// Two-sided p-value of the test that they are equal.
     pub p_value: f64,
     /// The same after [`holm`]'s correction over all pairs.
     pub p_holm: f64,
@@ -34,16 +34,20 @@ pub struct PairDifference {
 /// # Errors
 /// Lengths that differ, fewer than two images, or a value that is not finite.
 pub fn all_differences(values: &[&[f64]]) -> Result<Vec<PairDifference>, MetricError> {
-    all_pairs(values.len(), |first, second| mean_difference(values[first], values[second], None))
+    all_pairs(values.len(), |first, second| {
+        let estimate = mean_difference(values[first], values[second], None)?;
+        Ok((estimate, p_value(estimate)))
+    })
 }
 
-/// All pairs of `systems` systems by what `difference` says of the first and the second, corrected as in [`all_differences`].
+/// All pairs of `systems` systems by what `difference` says of the first and the second, with the p-value that they are equal;
+/// corrected as in [`all_differences`].
 ///
 /// # Errors
 /// Those of `difference`.
 pub fn all_pairs<E: Send>(
     systems: usize,
-    difference: impl Fn(usize, usize) -> Result<Estimate, E> + Sync,
+    difference: impl Fn(usize, usize) -> Result<(Estimate, f64), E> + Sync,
 ) -> Result<Vec<PairDifference>, E> {
     let pairs: Vec<(usize, usize)> = (0..systems)
         .flat_map(|first| (first + 1..systems).map(move |second| (first, second)))
@@ -51,8 +55,7 @@ pub fn all_pairs<E: Send>(
     let mut differences = pairs
         .into_par_iter()
         .map(|(first, second)| {
-            let estimate = difference(first, second)?;
-            let p_value = normal::two_sided(estimate.value, estimate.se);
+            let (estimate, p_value) = difference(first, second)?;
             Ok(PairDifference { first, second, estimate, p_value, p_holm: p_value })
         })
         .collect::<Result<Vec<_>, E>>()?;

@@ -21,6 +21,7 @@ mod normal;
 mod power;
 mod resample;
 mod set;
+mod student;
 
 use crate::MetricError;
 use crate::estimate::Estimate;
@@ -82,7 +83,7 @@ pub struct Difference {
 }
 
 /// Two-sided normal p-value of the hypothesis that the value is 0.
-pub(crate) fn p_value(estimate: Estimate) -> f64 {
+pub fn p_value(estimate: Estimate) -> f64 {
     normal::two_sided(estimate.value, estimate.se)
 }
 

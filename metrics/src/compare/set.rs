@@ -8,8 +8,9 @@
 use ndarray::ArrayView2;
 
 use super::resample::sign_flip_p_value;
-use super::{Resampling, normal};
+use super::{Resampling, normal, student};
 use crate::MetricError;
+use crate::estimate::Estimate;
 use crate::inference::SetDifference;
 use crate::linalg::default_solver;
 use crate::moments::Moments;
@@ -17,9 +18,13 @@ use crate::paired::Pairs;
 use crate::transport::Transport;
 
 impl SetDifference {
-    /// Two-sided p-value of equal distances; in `(0, 1]`.
+    /// Two-sided p-value of equal distances; in `[0, 1]`.
     pub fn p_value(&self) -> f64 {
-        normal::two_sided(self.corrected.value, self.corrected.se)
+        let Estimate { value, se, .. } = self.corrected;
+        match self.degrees {
+            Some(degrees) => student::two_sided(value, se, degrees),
+            None => normal::two_sided(value, se),
+        }
     }
 }
 

@@ -15,6 +15,7 @@
 //! no such term, and where few units are very unlike the rest it would be most of the sum: it is taken out. With V the sum of
 //! squares of what is left, se² = V + Δ². Coverage on embeddings of real captions: docs/statistics.md.
 
+mod image_moments;
 mod jackknife;
 mod large_dimension;
 mod of_sums;
@@ -29,6 +30,7 @@ use crate::estimate::Unavailable;
 use crate::linalg::default_solver;
 use crate::transport::Transport;
 use crate::units::{Presence, Units};
+pub use image_moments::ImageMoments;
 use jackknife::Jackknives;
 pub use of_sums::{PairInference, infer_pairs};
 pub use result::{SetDifference, SetInference};

@@ -7,14 +7,15 @@
 //!
 //! [`set_inference`]: super::set_inference
 
-use ndarray::{Array2, s};
+use ndarray::{Array1, Array2, ArrayView1, s};
 
-use super::{Jackknives, SetInference, sharing_of_pairs};
+use super::image_moments::{ImageMoments, about};
+use super::sums::Sums;
+use super::{Jackknives, SetInference, half, independent, sharing_of_pairs};
 use crate::MetricError;
 use crate::decomposition::{Decomposition, of_cross_trace};
 use crate::estimate::Unavailable;
 use crate::frechet::SetDistance;
-use crate::inference::sums::Sums;
 use crate::linalg::default_solver;
 use crate::moments::Moments;
 use crate::transport::Transport;
@@ -30,39 +31,98 @@ pub struct PairInference {
     pub inference: Result<SetInference, Unavailable>,
 }
 
-/// Infers the set distance from moments of rows (candidate, reference), `[2d]`: of all pairs, and of every group of them.
+/// Infers the set distance from moments of images: of all of them, and of every group, by the number of their references.
+///
+/// Where images have several references, what these have in common changes the Gaussian bias; it is taken from their covariance within
+/// images, where [`set_inference`](super::set_inference) has fourth moments of the rows.
 ///
 /// # Errors
-/// Fewer than two pairs, or a decomposition that fails.
-pub fn infer_pairs(total: &Moments, groups: &[Moments]) -> Result<PairInference, MetricError> {
-    let d = total.dim() / 2;
-    let (first, second) = (side(total, 0), side(total, 1));
+/// Fewer than two images, or a decomposition that fails.
+pub fn infer_pairs(
+    total: &[ImageMoments],
+    groups: &[Vec<ImageMoments>],
+) -> Result<PairInference, MetricError> {
+    let nothing = || MetricError::TooFew { what: "images", n: 0, needed: 2 };
+    let d = total.first().ok_or_else(nothing)?.joint.dim() / 2;
+    let [mut first, mut second] = [(); 2].map(|()| Moments::new(d));
+    for class in total {
+        first.merge(&class.candidates())?;
+        second.merge(&class.of_references())?;
+    }
     let transport = Transport::between_moments(&first, &second, default_solver())?;
-    let cross = total.comoment();
-    let cross = cross.slice(s![..d, d..]);
-    let n = total.n() as f64;
-    let decomposition = of_cross_trace(&transport, cross.diag().sum() / n);
+    let (n, m) = (first.n() as usize, second.n() as f64);
+    let cross = cross(total, &first, second.mean());
+    let decomposition = match total {
+        [_] => of_cross_trace(&transport, cross.diag().sum() / m),
+        _ => weighted(total, &first)?,
+    };
     let rank = transport.spectrum.len();
-    let inference = match out_of_reach(total.n() as usize, groups.len(), rank, d) {
+    let inference = match out_of_reach(n, groups.len(), rank, d) {
         Some(reason) => Err(reason),
         None => {
-            let moved: Array2<f64> = transport.first.map.dot(&cross).dot(&transport.second.map.t());
+            let moved = transport.first.map.dot(&cross).dot(&transport.second.map.t());
             let origin = second.mean();
-            let of = |moments: &Moments| Sums::of_pairs(moments, origin);
-            let parts: Vec<Sums> = groups.iter().map(of).collect();
-            let sharing = sharing_of_pairs(&transport, &moved, n);
-            Ok(SetInference::of_groups(Jackknives::of(&of(total), &parts, rank, sharing)?))
+            let of = |images: &[ImageMoments]| Sums::of_images(images, origin).ok_or_else(nothing);
+            let parts = groups.iter().map(|group| of(group)).collect::<Result<Vec<Sums>, _>>()?;
+            let sharing =
+                sharing_of_pairs(&transport, &moved, m) + within_images(&transport, total, origin);
+            Ok(SetInference::of_groups(Jackknives::of(&of(total)?, &parts, rank, sharing)?))
         }
     };
     Ok(PairInference { distance: transport.distance(), decomposition, inference })
 }
 
-/// The moments of one half of the rows.
-fn side(joint: &Moments, which: usize) -> Moments {
-    let d = joint.dim() / 2;
-    let own = which * d..(which + 1) * d;
-    let comoment = joint.comoment().slice(s![own.clone(), own.clone()]).to_owned();
-    Moments::from_sums(joint.n(), joint.mean().slice(s![own]).to_owned(), comoment)
+/// Σ (p − μ₁)(s − k μ₂)ᵀ over all images.
+fn cross(total: &[ImageMoments], first: &Moments, mean: ArrayView1<f64>) -> Array2<f64> {
+    let of =
+        |class: &ImageMoments| class.about([0, 1], [first.mean(), (class.count() * &mean).view()]);
+    let mut classes = total.iter().map(of);
+    let sum = classes.next().unwrap_or_else(|| Array2::zeros((0, 0)));
+    classes.fold(sum, |sum, class| sum + class)
+}
+
+/// The decomposition where some images have more references than others, in which each image weighs the same.
+fn weighted(total: &[ImageMoments], first: &Moments) -> Result<Decomposition, MetricError> {
+    let n = first.n() as f64;
+    let d = first.dim();
+    let mut mean = Array1::zeros(d);
+    for class in total {
+        let sums = class.joint.mean().slice(s![d..]).to_owned();
+        mean.scaled_add(class.joint.n() as f64 / (n * class.count()), &sums);
+    }
+    let mut comoment = Array2::zeros((d, d));
+    let mut trace = 0.0;
+    for class in total {
+        comoment.scaled_add(1.0 / class.count(), &about(&class.of_references(), mean.view()));
+        let origin = class.count() * &mean;
+        let cross = class.about([0, 1], [first.mean(), origin.view()]);
+        trace += cross.diag().sum() / class.count();
+    }
+    let second = Moments::from_sums(first.n(), mean, comoment);
+    let transport = Transport::between_moments(first, &second, default_solver())?;
+    Ok(of_cross_trace(&transport, trace / n))
+}
+
+/// What references of the same images add to the Gaussian bias, as a share of that of independent sets.
+fn within_images(transport: &Transport, total: &[ImageMoments], mean: ArrayView1<f64>) -> f64 {
+    let count =
+        |class: &ImageMoments| class.joint.n() as f64 * class.count() * (class.count() - 1.0);
+    let pairs: f64 = total.iter().map(count).sum();
+    if pairs == 0.0 {
+        return 0.0;
+    }
+    let d = mean.len();
+    let mut within = Array2::<f64>::zeros((d, d));
+    for class in total.iter().filter(|class| class.references > 1) {
+        let origin = class.count() * &mean;
+        within += &class.about([1, 1], [origin.view(), origin.view()]);
+        within -= &about(&class.of_references(), mean);
+    }
+    let map = &transport.second.map;
+    let b = map.dot(&within).dot(&map.t()) / pairs;
+    let m = transport.second.n as f64 - 1.0;
+    let together = half(transport, &|i, j| b[[i, i]] * b[[j, j]] + b[[i, j]] * b[[i, j]]);
+    together * pairs / (m * m) / independent(transport)
 }
 
 fn out_of_reach(n: usize, groups: usize, rank: usize, d: usize) -> Option<Unavailable> {

@@ -87,13 +87,15 @@ impl SetInference {
     }
 
     /// How far this system is from the references beyond another on the same units: the difference of the corrected values with its
-    /// standard error, in which cancels what both share. A test of equal distance holds it against 1.96 standard errors.
+    /// standard error, in which cancels what both share. A test of equal distance holds it against 1.96 standard errors, or
+    /// against Student's t where these are of groups.
     ///
     /// # Errors
     /// Systems that were not measured on the same units.
     pub fn difference(&self, other: &Self) -> Result<SetDifference, MetricError> {
         if self.contributions.len() != other.contributions.len()
             || self.pseudo[0].len() != other.pseudo[0].len()
+            || self.degrees != other.degrees
         {
             return Err(MetricError::InvalidPairs(format!(
                 "{} units of the first system and {} of the second; compare them on the same images",
@@ -107,9 +109,14 @@ impl SetInference {
         let contributions = minus(&self.contributions, &other.contributions);
         let Combined { value, se, is_small, .. } =
             Combined::of(&pseudo, &contributions, self.degrees.is_none());
+        let corrected = match self.degrees {
+            Some(degrees) => Estimate::student(value, se, degrees),
+            None => Estimate::normal(value, se),
+        };
         Ok(SetDifference {
             raw: self.raw - other.raw,
-            corrected: Estimate::normal(value, se),
+            corrected,
+            degrees: self.degrees,
             small_sample: !self.gaussian || !other.gaussian || is_small,
         })
     }
@@ -122,6 +129,8 @@ pub struct SetDifference {
     pub raw: f64,
     /// Difference of the corrected distances.
     pub corrected: Estimate,
+    /// Degrees of freedom of the standard error, where it is that of a few groups of units.
+    pub degrees: Option<usize>,
     /// As [`SetInference::small_sample`].
     pub small_sample: bool,
 }

@@ -5,9 +5,10 @@
 
 use std::ops::{AddAssign, Range};
 
-use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis, s};
+use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis};
 use rayon::prelude::*;
 
+use super::image_moments::{ImageMoments, about};
 use crate::MetricError;
 use crate::moments::{Moments, Products, column_means};
 use crate::units::{Presence, Units};
@@ -126,26 +127,49 @@ impl Sums {
         Self { sides, cross }
     }
 
-    /// From the moments of rows (x, y): one caption on either side of every unit.
-    pub(super) fn of_pairs(joint: &Moments, origin: ArrayView1<f64>) -> Self {
-        let d = origin.len();
-        let n = joint.n() as f64;
-        let means = [0, d].map(|from| &joint.mean().slice(s![from..from + d]) - &origin);
-        let block = |i: usize, j: usize| {
-            let mut block =
-                joint.comoment().slice(s![i * d..(i + 1) * d, j * d..(j + 1) * d]).to_owned();
-            for (mut row, &a) in block.outer_iter_mut().zip(&means[i]) {
-                row.scaled_add(n * a, &means[j]);
-            }
-            block
+    /// From moments of images: one candidate of each, and its references; `None` of no image.
+    pub(super) fn of_images(images: &[ImageMoments], origin: ArrayView1<f64>) -> Option<Self> {
+        let classes = images.iter().map(|class| Self::of_class(class, origin));
+        classes.reduce(|mut sums, class| {
+            sums += &class;
+            sums
+        })
+    }
+
+    fn of_class(images: &ImageMoments, origin: ArrayView1<f64>) -> Self {
+        let (n, k) = (images.joint.n() as f64, images.count());
+        let of_sums = k * &origin;
+        let origins = [origin, of_sums.view()];
+        let first = n * (&images.candidates().mean() - &origin);
+        let references = images.of_references();
+        let second = n * k * (&references.mean() - &origin);
+        let block = |i: usize, j: usize| images.about([i, j], [origins[i], origins[j]]);
+        let of_candidates = block(0, 0);
+        let of_images = block(1, 1);
+        let squares = [&of_candidates, &of_images].map(|block| block.diag().sum());
+        let of_references = match images.references {
+            1 => of_images,
+            _ => about(&references, origin),
         };
-        let sides = [0, 1].map(|side| {
-            let (sum, products) = (n * &means[side], block(side, side));
-            let (weighted, squares) = (sum.clone(), products.diag().sum());
-            Side { rows: n, units: n, sum, products, squares, weighted, counts: n }
-        });
-        let [first, second] = [0, 1].map(|side| sides[side].sum.clone());
-        let cross = Cross { products: block(0, 1).diag().sum(), first, second, counts: n };
+        let side = |rows, sum: &Array1<f64>, products, squares, k: f64| Side {
+            rows,
+            units: n,
+            sum: sum.clone(),
+            products,
+            squares,
+            weighted: k * sum,
+            counts: n * k * k,
+        };
+        let cross = Cross {
+            products: block(0, 1).diag().sum(),
+            first: k * &first,
+            second: second.clone(),
+            counts: n * k,
+        };
+        let sides = [
+            side(n, &first, of_candidates, squares[0], 1.0),
+            side(n * k, &second, of_references, squares[1], k),
+        ];
         Self { sides, cross }
     }
 

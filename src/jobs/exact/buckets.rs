@@ -1,7 +1,8 @@
 //! Pairs cut into files by their ids, for a cluster to sum.
 //!
 //! A folder holds `pairs.json` ([`Manifest`]) and for each bucket a folder of Parquet files with the columns `id`, `reference`,
-//! `candidate`, `candidate_1` … of further submissions, and one for each slice. A bucket holds the images of a hash, so it is a random
+//! `candidate`, `candidate_1` … of further submissions, and one for each slice. Several references of an image are a JSON list in one
+//! cell, and all others of the file then are lists too. A bucket holds the images of a hash, so it is a random
 //! sample of them, and of one group of the jackknife: its sums are those of one group. `pairs.json` is written last.
 //!
 //! Captions are read piece by piece, dealt to the disk by their images ([`dealt`](super::dealt)) and aligned portion by portion, on all
@@ -16,7 +17,7 @@ use fgd_store::file;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use super::pairs::{TextPairs, few_enough};
+use super::pairs::{TextPairs, few_counts, few_enough};
 use super::sides::Sides;
 use super::sums::Sources;
 use crate::jobs::score;
@@ -34,6 +35,8 @@ const DEALT: usize = 512;
 const PORTION: usize = PAIRS;
 /// Most buckets, for the same reason.
 const MOST: usize = 200 * GROUPS;
+/// The column of references.
+const REFERENCE: &str = "reference";
 /// What names the columns of slices.
 const SLICE: &str = "slice_";
 
@@ -63,6 +66,9 @@ pub struct Manifest {
     pub pairs: u64,
     /// Pairs of every bucket.
     pub buckets: Vec<u64>,
+    /// References in all, where images have several.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub references: Option<u64>,
     /// What a record says of them.
     pub sources: Sources,
     /// The same of further submissions.
@@ -147,6 +153,9 @@ pub fn run(request: &Request, session: &Session) -> Result<Manifest, JobError> {
     for (column, values) in sources.slice.iter().zip(&buckets.values) {
         few_enough(column, values.len())?;
     }
+    few_counts(&buckets.references, &request.score.references.path)?;
+    let references = buckets.references.iter().any(|&count| count > 1);
+    let references = references.then_some(buckets.captions);
     let counts = buckets.counts;
     for bucket in (0..counts.len()).filter(|&bucket| counts[bucket] > 0).map(bucket_name) {
         std::fs::rename(made.join(&bucket), output.join(&bucket))?;
@@ -155,6 +164,7 @@ pub fn run(request: &Request, session: &Session) -> Result<Manifest, JobError> {
         version: Manifest::VERSION,
         pairs: counts.iter().sum(),
         buckets: counts,
+        references,
         sources,
         others,
     };
@@ -173,6 +183,10 @@ struct Buckets {
     counts: Vec<u64>,
     /// By column, the values that there are.
     values: Vec<BTreeSet<String>>,
+    /// The numbers of references that images have.
+    references: BTreeSet<usize>,
+    /// References in all.
+    captions: u64,
     /// The part whose pairs come now, and those of its groups that are not written yet, column by column.
     part: usize,
     held: Vec<Vec<Vec<Option<String>>>>,
@@ -180,13 +194,15 @@ struct Buckets {
 
 impl Buckets {
     fn new(folder: PathBuf, parts: usize, systems: usize, columns: usize) -> Self {
-        let sides = ["id".to_owned(), "reference".to_owned()].into_iter();
+        let sides = ["id".to_owned(), REFERENCE.to_owned()].into_iter();
         let slices = (0..columns).map(|column| format!("{SLICE}{column}"));
         Self {
             folder,
             names: sides.chain((0..systems).map(candidate)).chain(slices).collect(),
             counts: vec![0; parts * GROUPS],
             values: vec![BTreeSet::new(); columns],
+            references: BTreeSet::new(),
+            captions: 0,
             part: 0,
             held: vec![Vec::new(); GROUPS],
         }
@@ -200,6 +216,8 @@ impl Buckets {
             self.part = part;
         }
         let pairs = &systems[0];
+        self.references.extend(pairs.counts());
+        self.captions += pairs.reference_count();
         let mut members = vec![Vec::new(); GROUPS];
         for at in 0..pairs.len() {
             members[(place(pairs.id(at)) % GROUPS as u64) as usize].push(at);
@@ -243,11 +261,10 @@ impl Buckets {
 /// Puts the cells of a pair into the columns `id`, `reference`, `candidate` … and those of slices.
 fn hold(columns: &mut [Vec<Option<String>>], systems: &[TextPairs], pair: usize) {
     let first = &systems[0];
-    let candidates = systems.iter().map(|own| own.candidate(pair));
-    let cells = [first.id(pair), first.reference(pair)].into_iter().chain(candidates);
-    for (column, cell) in columns.iter_mut().zip(cells.chain(first.values(pair))) {
-        column.push(Some(cell.to_owned()));
-    }
+    let texts = systems.iter().map(|own| own.candidate(pair)).chain(first.values(pair));
+    let cells = [first.id(pair).to_owned(), reference(&first.references(pair))];
+    let cells = cells.into_iter().chain(texts.map(str::to_owned));
+    columns.iter_mut().zip(cells).for_each(|(column, cell)| column.push(Some(cell)));
 }
 
 /// The first rows of columns, which are left without them.
@@ -255,7 +272,9 @@ fn table(names: &[String], columns: &mut [Vec<Option<String>>], rows: usize) -> 
     let mut table = Table::default();
     for (name, column) in names.iter().zip(columns) {
         let left = column.split_off(rows);
-        table.push(name, Cells::Text(std::mem::replace(column, left)));
+        let cells = std::mem::replace(column, left);
+        let cells = if name == REFERENCE { alike(cells) } else { cells };
+        table.push(name, Cells::Text(cells));
     }
     table
 }
@@ -263,6 +282,27 @@ fn table(names: &[String], columns: &mut [Vec<Option<String>>], rows: usize) -> 
 /// The folder of a bucket.
 fn bucket_name(bucket: usize) -> String {
     format!("bucket-{bucket:06}")
+}
+
+/// The cell of an image's references.
+fn reference(texts: &[&str]) -> String {
+    match texts {
+        [only] if !only.starts_with('[') => (*only).to_owned(),
+        texts => serde_json::Value::from(texts).to_string(),
+    }
+}
+
+/// Cells of which all are lists if one is: that is how readers know them, a sample of a bucket being a file like others.
+fn alike(cells: Vec<Option<String>>) -> Vec<Option<String>> {
+    let is_list = |cell: &String| cell.starts_with('[');
+    if !cells.iter().flatten().any(is_list) {
+        return cells;
+    }
+    let list = |cell: String| match is_list(&cell) {
+        true => cell,
+        false => serde_json::Value::from([cell].as_slice()).to_string(),
+    };
+    cells.into_iter().map(|cell| cell.map(list)).collect()
 }
 
 /// The column of a system's captions.

@@ -4,6 +4,7 @@
 //! machines [`buckets`] writes them to files by way of the disk, which `fgd-cluster` sums elsewhere, and [`sums`] makes the record of what came
 //! back. `results` says what sums are worth, in both cases.
 
+pub mod board;
 pub mod buckets;
 mod dealt;
 pub mod pairs;
@@ -15,7 +16,8 @@ pub mod sums;
 
 use std::time::Instant;
 
-use fgd_metrics::pair_sums::{PairSums, SlicedSums};
+use fgd_metrics::pair_sums::{Distances, PairSums, SlicedSums};
+use fgd_metrics::paired::Pairs;
 use fgd_record::Record;
 use ndarray::Axis;
 
@@ -31,22 +33,18 @@ const PIECE: usize = 8_192;
 /// Scores a submission by sums.
 ///
 /// # Errors
-/// As [`score::run`](super::score::run); a request for what sums do not tell, or images with several references.
+/// As [`score::run`](super::score::run); a request for what sums do not tell.
 pub fn run(request: &Request, session: &mut Session) -> Result<Record, JobError> {
     let (start, host) = (Instant::now(), host::describe());
     refuse(request)?;
     let (pairs, sources) = TextPairs::read(request)?;
     let read = start.elapsed().as_secs_f64();
 
-    let mut embedding = Embedding::new(session, &request.encoding, 2 * pairs.len() as u64);
-    let mut sums = None;
-    let all: Vec<usize> = (0..pairs.len()).collect();
-    for piece in all.chunks(PIECE) {
-        add(&mut sums, piece, &pairs, &mut embedding)?;
-    }
+    let captions = pairs.len() as u64 + pairs.reference_count();
+    let mut embedding = Embedding::new(session, &request.encoding, captions);
+    let sums = sums_of(&pairs, &mut embedding, None)?;
     let (encoder, embed) = (embedding.encoder(), embedding.seconds());
     drop(embedding);
-    let Some(sums) = sums else { return Err(JobError::invalid("no image has a caption")) };
     sums::record(
         sources,
         &sums,
@@ -57,25 +55,54 @@ pub fn run(request: &Request, session: &mut Session) -> Result<Record, JobError>
     )
 }
 
-/// Embeds some of the pairs and adds them up, apart for each combination of their values.
+/// Embeds all images, piece by piece, and adds them up.
+fn sums_of(
+    pairs: &TextPairs,
+    embedding: &mut Embedding,
+    mut distances: Option<&mut Distances>,
+) -> Result<SlicedSums, JobError> {
+    let mut sums = None;
+    let all: Vec<usize> = (0..pairs.len()).collect();
+    for piece in all.chunks(PIECE) {
+        add(&mut sums, piece, pairs, embedding, distances.as_deref_mut())?;
+    }
+    sums.ok_or_else(|| JobError::invalid("no image has a caption"))
+}
+
+/// Embeds some of the images and adds them up, apart for each combination of their values.
 fn add(
     sums: &mut Option<SlicedSums>,
     piece: &[usize],
     pairs: &TextPairs,
     embedding: &mut Embedding,
+    mut distances: Option<&mut Distances>,
 ) -> Result<(), JobError> {
-    let texts: Vec<&str> = (piece.iter().map(|&pair| pairs.candidate(pair)))
-        .chain(piece.iter().map(|&pair| pairs.reference(pair)))
-        .collect();
+    let mut texts: Vec<&str> = piece.iter().map(|&pair| pairs.candidate(pair)).collect();
+    let mut image_of = Vec::with_capacity(piece.len());
+    for (at, &pair) in piece.iter().enumerate() {
+        let references = pairs.references(pair);
+        image_of.extend(std::iter::repeat_n(at, references.len()));
+        texts.extend(references);
+    }
     let rows = embedding.embed(&texts)?;
     let (candidates, references) = rows.view().split_at(Axis(0), piece.len());
     let d = rows.ncols();
     let sums = sums.get_or_insert_with(|| SlicedSums::new(d, pairs.slices()));
     for (values, members) in pairs.by_values(piece) {
         let ids: Vec<&str> = members.iter().map(|&at| pairs.id(piece[at])).collect();
-        let own = [candidates, references].map(|rows| rows.select(Axis(0), &members));
+        let mut place = vec![None; piece.len()];
+        members.iter().enumerate().for_each(|(own, &at)| place[at] = Some(own));
+        let (own, image_of): (Vec<usize>, Vec<usize>) =
+            (image_of.iter().enumerate()).filter_map(|(row, &at)| Some((row, place[at]?))).unzip();
+        let candidates = candidates.select(Axis(0), &members);
+        let references = references.select(Axis(0), &own);
+        let (candidates, references) = (candidates.view(), references.view());
+        let own = Pairs { candidates, references, image_of: &image_of };
         let mut part = PairSums::new(d);
-        part.push(&ids, own[0].view(), own[1].view()).map_err(JobError::usage)?;
+        part.push(&ids, &own).map_err(JobError::usage)?;
+        if let Some(distances) = &mut distances {
+            distances.push(&ids, &own)?;
+        }
         sums.add(&values, &part)?;
     }
     Ok(())

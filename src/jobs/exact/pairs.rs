@@ -1,25 +1,67 @@
 //! Captions beside their references, as texts: what is summed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 use std::sync::Arc;
 
-use fgd_captions::{self as captions, Alignment, Caption, CaptionFile, Finding};
+use fgd_captions::{self as captions, Alignment, Caption, CaptionFile, Finding, ReadOptions};
+use fgd_metrics::pair_sums::MOST_REFERENCES;
+use fgd_record as record;
+use fgd_record::Input;
 use ndarray::Array2;
 
 use super::sums::Sources;
 use crate::jobs::JobError;
-use crate::jobs::score::{Pair, Request, refused};
+use crate::jobs::leaderboard::split::has_usage;
+use crate::jobs::score::{Request, one_input, refused};
 use crate::jobs::scoring::ScoreError;
 use crate::jobs::scoring::assemble::{AlignedSet, checked};
 use crate::jobs::scoring::findings::{for_record, notes_on};
 use crate::jobs::scoring::set::{EvalSet, Texts};
 use crate::jobs::scoring::slices::group;
-use crate::jobs::scoring::system::{System, stem};
+use crate::jobs::scoring::system::{System, settle, stem};
 
 /// Most values of a column: each has sums of its own.
 const MOST_VALUES: usize = 100;
+/// Most numbers of references that images have: those of each have sums of their own.
+const MOST_COUNTS: usize = 16;
 
-/// Pairs of a caption and the reference of its image.
+/// References that several submissions are summed beside.
+pub struct ExactReferences {
+    file: Arc<CaptionFile>,
+    /// What a record says of them.
+    pub input: Input,
+    /// Hash over ids and texts.
+    pub sha256: String,
+    /// What is to be known of them.
+    pub notes: Vec<record::Finding>,
+}
+
+impl ExactReferences {
+    /// Reads those of a score.
+    ///
+    /// # Errors
+    /// A file that cannot be read, has errors, or holds no captions.
+    pub fn read(request: &Request) -> Result<Self, JobError> {
+        let reading = ReadOptions { without_ids: false, ..request.reading.clone() };
+        let path = &request.references.path;
+        let system = System::open_references(&request.references, &reading)?;
+        let input = system.input("references", &stem(path), path)?;
+        Ok(Self {
+            sha256: system.references_sha256(&input),
+            notes: notes_on(&system),
+            file: Arc::new(captions_of(system)?),
+            input,
+        })
+    }
+
+    /// Whether they say by themselves which images of a contest are public.
+    pub fn has_usage(&self) -> bool {
+        has_usage(&self.file)
+    }
+}
+
+/// Captions beside the references of their images.
 pub struct TextPairs {
     submission: CaptionFile,
     references: Arc<CaptionFile>,
@@ -32,26 +74,37 @@ impl TextPairs {
     /// Reads both files of a score and aligns them.
     ///
     /// # Errors
-    /// Files that cannot be read, captions with errors, images with several references, sides that are no captions.
+    /// Files that cannot be read, captions with errors, sides that are no captions, more references than are summed.
     pub fn read(request: &Request) -> Result<(Self, Sources), JobError> {
-        let pair = Pair::open(request)?;
-        let references_path = &request.references.path;
-        let inputs = vec![
-            pair.submission.input("submission", &stem(&request.submission), &request.submission)?,
-            pair.references.input("references", &stem(references_path), references_path)?,
-        ];
-        let references_sha256 = pair.references.references_sha256(&inputs[1]);
-        let notes = notes_on(&pair.references);
-        let [submission, references] = [pair.submission, pair.references].map(captions_of);
-        let mut pairs = Self::align(submission?, Arc::new(references?));
+        one_input(&[&request.submission, &request.references.path])?;
+        Self::beside(request, &ExactReferences::read(request)?)
+    }
+
+    /// The same beside references that were read before.
+    ///
+    /// # Errors
+    /// As [`TextPairs::read`].
+    pub fn beside(
+        request: &Request,
+        references: &ExactReferences,
+    ) -> Result<(Self, Sources), JobError> {
+        let reading = ReadOptions { without_ids: false, ..request.reading.clone() };
+        let mut submission = System::open_submission(&request.submission, &reading)?;
+        if let System::Captions(file) = &mut submission {
+            settle(file, &references.file);
+        }
+        let input =
+            submission.input("submission", &stem(&request.submission), &request.submission)?;
+        let mut pairs = Self::align(captions_of(submission)?, references.file.clone());
         let found = pairs.findings();
         let mut found =
             checked(&pairs.submission, found).map_err(|error| refused(error, request))?;
         found.extend(pairs.equals_references());
         pairs.complete(request)?;
         let mut findings = for_record(&found, "submission");
-        findings.extend(notes);
-        Ok((pairs, Sources::of(request, inputs, references_sha256, findings)))
+        findings.extend(references.notes.iter().cloned());
+        let inputs = vec![input, references.input.clone()];
+        Ok((pairs, Sources::of(request, inputs, references.sha256.clone(), findings)))
     }
 
     /// Aligns captions with their references.
@@ -73,18 +126,30 @@ impl TextPairs {
     /// Finds the values of the columns that the score is sliced by.
     ///
     /// # Errors
-    /// Images with several references, columns that are not there or have too many values.
+    /// Images with more references than are summed, columns that are not there or have too many values.
     pub fn complete(&mut self, request: &Request) -> Result<(), JobError> {
         let images = self.alignment.ids.iter().zip(&self.alignment.references);
-        if let Some((id, of)) = images.clone().find(|(_, of)| of.len() > 1) {
+        if let Some((id, of)) = images.clone().find(|(_, of)| of.len() > MOST_REFERENCES) {
             return Err(JobError::usage(format!(
-                "{}: image {id} has {} references, and --exact sums one for each image; keep one of them, or score without --exact",
+                "{}: image {id} has {} references, and --exact sums at most {MOST_REFERENCES} of an image; keep as many, or score without \
+                 --exact",
                 request.references.path.display(),
                 of.len()
             )));
         }
+        few_counts(&self.counts(), &request.references.path)?;
         self.columns = columns(&self.submission, &self.references, &self.alignment, request)?;
         Ok(())
+    }
+
+    /// References in all.
+    pub fn reference_count(&self) -> u64 {
+        self.alignment.references.iter().map(|of| of.len() as u64).sum()
+    }
+
+    /// The numbers of references that images have.
+    pub fn counts(&self) -> BTreeSet<usize> {
+        self.alignment.references.iter().map(Vec::len).collect()
     }
 
     /// All captions of the submission.
@@ -112,9 +177,13 @@ impl TextPairs {
         &self.submission.captions[self.alignment.candidate[pair]].text
     }
 
-    /// Its reference.
-    pub fn reference(&self, pair: usize) -> &str {
-        &self.references.captions[self.alignment.references[pair][0]].text
+    /// The references of its image, in an order that does not depend on that of their file.
+    pub fn references(&self, pair: usize) -> Vec<&str> {
+        let rows = self.alignment.references[pair].iter();
+        let mut texts: Vec<&str> =
+            rows.map(|&row| self.references.captions[row].text.as_str()).collect();
+        texts.sort_unstable();
+        texts
     }
 
     /// The value of a pair in every column that the score is sliced by.
@@ -169,6 +238,18 @@ fn columns(
     request.measuring.slice.iter().map(column).collect()
 }
 
+/// Refuses images with too many different numbers of references.
+pub fn few_counts(counts: &BTreeSet<usize>, references: &Path) -> Result<(), JobError> {
+    if counts.len() <= MOST_COUNTS {
+        return Ok(());
+    }
+    Err(JobError::usage(format!(
+        "{}: images have {} different numbers of references, and --exact keeps sums for at most {MOST_COUNTS}; keep equally many of each",
+        references.display(),
+        counts.len()
+    )))
+}
+
 /// Refuses a column of too many values.
 pub fn few_enough(column: &str, values: usize) -> Result<(), JobError> {
     if values <= MOST_VALUES {
@@ -202,13 +283,16 @@ fn without_embeddings(
     alignment: &Alignment,
 ) -> AlignedSet {
     let n = alignment.ids.len();
-    let reference_rows: Vec<usize> = alignment.references.iter().map(|rows| rows[0]).collect();
     let candidates = alignment.candidate.iter().map(|&at| &submission.captions[at]);
+    let (image_of, texts): (Vec<usize>, Vec<String>) = (alignment.references.iter().enumerate())
+        .flat_map(|(image, rows)| rows.iter().map(move |&row| (image, row)))
+        .map(|(image, row)| (image, references.captions[row].text.clone()))
+        .unzip();
     AlignedSet {
         set: EvalSet {
             candidates: Array2::zeros((n, 0)),
-            references: Array2::zeros((n, 0)),
-            image_of: Some((0..n).collect()),
+            references: Array2::zeros((texts.len(), 0)),
+            image_of: Some(image_of),
             units: None,
             population: None,
             texts: Some(Texts {
@@ -216,13 +300,11 @@ fn without_embeddings(
                 ids_are_text: submission.ids_are_text,
                 rows: candidates.clone().map(|caption| caption.row).collect(),
                 candidates: candidates.map(|caption| caption.text.clone()).collect(),
-                references: (reference_rows.iter())
-                    .map(|&at| references.captions[at].text.clone())
-                    .collect(),
+                references: texts,
             }),
         },
         findings: Vec::new(),
         candidate_rows: alignment.candidate.clone(),
-        reference_rows,
+        reference_rows: alignment.references.iter().map(|rows| rows[0]).collect(),
     }
 }

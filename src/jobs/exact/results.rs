@@ -1,18 +1,28 @@
 //! What sums of pairs are worth.
 
 use fgd_metrics::MetricError;
+use fgd_metrics::inference::SetInference;
 use fgd_metrics::pair_sums::{PairScore, PairSums, SlicedSums};
 use fgd_record::{Measure, Pairing, ScoreResults, Slice, SlicePart};
 
 use crate::jobs::JobError;
 use crate::jobs::scoring::numbers::{SAME, decomposed, set_measure};
 
+/// What sums say of a system.
+#[derive(Debug, Clone)]
+pub struct Summed {
+    /// Its numbers.
+    pub results: ScoreResults,
+    /// The set distance, for its difference to others; `None` where its bias is not known.
+    pub inference: Option<SetInference>,
+}
+
 /// The numbers of a score whose images are drawn from a finite set, if there is one.
 pub fn results(
     sums: &SlicedSums,
     columns: &[String],
     population: Option<u64>,
-) -> Result<ScoreResults, JobError> {
+) -> Result<Summed, JobError> {
     let n = sums.whole.n();
     if let Some(population) = population.filter(|&population| population < n) {
         return Err(JobError::usage(format!(
@@ -27,7 +37,7 @@ pub fn results(
             Ok(SlicePart { value: value.clone(), results: part(sums, share)? })
         };
         let parts = values.iter().map(part).collect::<Result<_, JobError>>()?;
-        all.slices.push(Slice { column: column.clone(), parts });
+        all.results.slices.push(Slice { column: column.clone(), parts });
     }
     Ok(all)
 }
@@ -38,18 +48,18 @@ fn part(sums: &PairSums, share: f64) -> Result<ScoreResults, JobError> {
         Err(error @ MetricError::TooFew { .. }) => Ok(ScoreResults {
             fgd_paired: Measure::missing(error.to_string()),
             mean_cosine: Measure::missing(error.to_string()),
-            ..of(sums.n())
+            ..of(sums.n(), sums.n())
         }),
-        numbers => Ok(numbers?),
+        numbers => Ok(numbers?.results),
     }
 }
 
-fn of(n: u64) -> ScoreResults {
-    ScoreResults { n, references: n, pairing: Pairing::Paired, ..ScoreResults::default() }
+fn of(n: u64, references: u64) -> ScoreResults {
+    ScoreResults { n, references, pairing: Pairing::Paired, ..ScoreResults::default() }
 }
 
-fn numbers(sums: &PairSums, share: f64) -> Result<ScoreResults, MetricError> {
-    let PairScore { n, paired, estimate, mean_cosine, set } = sums.score()?;
+fn numbers(sums: &PairSums, share: f64) -> Result<Summed, MetricError> {
+    let PairScore { n, references, paired, estimate, mean_cosine, set } = sums.score()?;
     let left = (1.0 - share).sqrt();
     let (estimate, cosine) = (estimate.with_error(left).cut_at_0(), mean_cosine.with_error(left));
     let inference = set.inference.map(|found| match share {
@@ -61,11 +71,12 @@ fn numbers(sums: &PairSums, share: f64) -> Result<ScoreResults, MetricError> {
         let known = fgd_set.warning.take();
         fgd_set.warning = Some(known.map_or(SAME.into(), |known| format!("{SAME}; {known}")));
     }
-    Ok(ScoreResults {
+    let results = ScoreResults {
         fgd_paired: Measure::estimated(paired, estimate.se, estimate.ci95),
         fgd_set,
         decomposition: Some(decomposed(set.decomposition)),
         mean_cosine: Measure::estimated(cosine.value, cosine.se, cosine.ci95),
-        ..of(n)
-    })
+        ..of(n, references)
+    };
+    Ok(Summed { results, inference: inference.ok() })
 }

@@ -135,7 +135,7 @@ impl Sides {
     /// one has errors. Returns what records say of each.
     ///
     /// # Errors
-    /// Submissions with errors, images with several references, slices of too many values, a disk that is full.
+    /// Submissions with errors, images with more references than are summed, slices of too many values, a disk that is full.
     pub fn join(
         mut self,
         request: &Request,

@@ -82,19 +82,8 @@ pub fn run(request: &Request, session: &mut Session) -> Result<Record, JobError>
         };
         manifest.sources = other;
     }
-    let sums = read(&request.sums)?;
     let encoder = provenance::encoder_info(session.embedder(&request.encoding)?);
-    if (sums.whole.n(), sums.whole.dim()) != (manifest.pairs, encoder.dim) {
-        return Err(JobError::usage(format!(
-            "{}: sums of {} pairs in {} dimensions; {} holds {} pairs and the encoder has {} dimensions",
-            request.sums.display(),
-            sums.whole.n(),
-            sums.whole.dim(),
-            request.buckets.display(),
-            manifest.pairs,
-            encoder.dim
-        )));
-    }
+    let sums = checked_sums(&request.sums, &request.buckets, manifest.pairs, encoder.dim)?;
     let measuring = Measuring {
         slice: manifest.sources.slice.clone(),
         population: request.population,
@@ -104,12 +93,26 @@ pub fn run(request: &Request, session: &mut Session) -> Result<Record, JobError>
     record(manifest.sources, &sums, Some(encoder), &measuring, host, [read, read, 0.0])
 }
 
-fn read(path: &Path) -> Result<SlicedSums, JobError> {
-    let place = |error: &dyn std::fmt::Display| {
-        JobError::Failed(format!("{}: {error}", path.display()).into())
-    };
-    let bytes = std::fs::read(path).map_err(|error| place(&error))?;
-    SlicedSums::from_bytes(&bytes).map_err(|error| place(&error))
+/// Reads sums, which must be of so many images of `buckets` in so many dimensions.
+pub(super) fn checked_sums(
+    path: &Path,
+    buckets: &Path,
+    pairs: u64,
+    dim: usize,
+) -> Result<SlicedSums, JobError> {
+    let bytes = std::fs::read(path).map_err(|error| JobError::because(path.display(), error))?;
+    let sums = SlicedSums::from_bytes(&bytes);
+    let sums = sums.map_err(|error| JobError::because(path.display(), error))?;
+    if (sums.whole.n(), sums.whole.dim()) == (pairs, dim) {
+        return Ok(sums);
+    }
+    Err(JobError::usage(format!(
+        "{}: sums of {} pairs in {} dimensions; {} holds {pairs} pairs and the encoder has {dim} dimensions",
+        path.display(),
+        sums.whole.n(),
+        sums.whole.dim(),
+        buckets.display(),
+    )))
 }
 
 /// The record of sums; `seconds` in all, for reading and for embedding.
@@ -121,7 +124,7 @@ pub(super) fn record(
     host: Host,
     [total, read, embed]: [f64; 3],
 ) -> Result<Record, JobError> {
-    let results = results(sums, &sources.slice, measuring.population)?;
+    let results = results(sums, &sources.slice, measuring.population)?.results;
     let mut settings = measuring.settings();
     settings.insert("unpaired".to_owned(), false.into());
     settings.insert("exact".to_owned(), true.into());

@@ -16,7 +16,7 @@ use crate::jobs::scoring::{ImageScores, ScoreError, Scorer};
 use crate::jobs::{JobError, Session};
 
 /// Findings of a kind that the record keeps of a submission; the rest is counted.
-const FINDINGS_KEPT: usize = 20;
+pub const FINDINGS_KEPT: usize = 20;
 
 /// What became of the submissions.
 #[derive(Default)]
@@ -177,7 +177,8 @@ impl Field {
     }
 }
 
-fn first_errors(mut findings: Vec<Finding>) -> Vec<Finding> {
+/// The first errors of each kind.
+pub fn first_errors(mut findings: Vec<Finding>) -> Vec<Finding> {
     findings.retain(|finding| finding.severity == Severity::Error);
     Finding::first_of_each_kind(findings, FINDINGS_KEPT)
 }

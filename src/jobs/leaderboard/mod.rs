@@ -1,6 +1,7 @@
 //! Many submissions, ranked with what their differences leave open.
 
-mod field;
+pub(super) mod field;
+mod neighbours;
 mod parts;
 pub mod rank;
 mod ranks;
@@ -19,7 +20,7 @@ use super::options::{Encoding, Keeping, Measuring, Named, References};
 use super::provenance::{self, Origin};
 use super::scoring::findings::notes_on;
 use super::scoring::system::{System, stem};
-use super::{JobError, Session};
+use super::{JobError, Progress, Session, exact};
 use crate::host;
 use field::Field;
 use parts::Parts;
@@ -37,6 +38,9 @@ pub struct Request {
     /// The references are of other images: rank by the distance of the sets.
     #[serde(default)]
     pub unpaired: bool,
+    /// Keep nothing but sums, which are the same to the bit in any order and from any number of machines.
+    #[serde(default)]
+    pub exact: bool,
     /// `public=SHARE`, or the column of the references that says Public or Private.
     #[serde(default)]
     pub split: Option<String>,
@@ -90,6 +94,9 @@ pub fn boards(request: &Request, session: &mut Session) -> Result<Boards, JobErr
     let start = Instant::now();
     let host = host::describe();
     request.encoding.check()?;
+    if request.exact {
+        return Ok(Boards { whole: exact::board::of(request, session)?, public: None });
+    }
     let path = &request.references.path;
     let reading = ReadOptions { without_ids: request.unpaired, ..request.reading.clone() };
     let references = System::open_references(&request.references, &reading)?;
@@ -105,23 +112,7 @@ pub fn boards(request: &Request, session: &mut Session) -> Result<Boards, JobErr
 
     let progress = session.progress.clone();
     let field = Field::score(request, &references, public, session)?;
-    if field.entries.is_empty() {
-        let why = |rejected: &Rejected| format!("{}: {}", rejected.name, rejected.reason);
-        let reasons: Vec<String> = field.rejected.iter().map(why).collect();
-        return Err(JobError::Invalid {
-            message: format!("not one of the submissions can be ranked: {}", reasons.join("; ")),
-            findings: (field.rejected.into_iter())
-                .map(|rejected| (rejected.name.into(), rejected.findings))
-                .collect(),
-        });
-    }
-    if !field.rejected.is_empty() {
-        progress.say(&format!(
-            "{} of {} submissions could not be ranked",
-            field.rejected.len(),
-            request.submissions.len()
-        ));
-    }
+    check_ranked(field.entries.len(), &field.rejected, &*progress)?;
     let sha256 = references.references_sha256(&of_references);
     let ranked_by = match request.unpaired {
         true => RankedBy::Set,
@@ -186,6 +177,32 @@ pub fn boards(request: &Request, session: &mut Session) -> Result<Boards, JobErr
     // The public board has none: which images are listed would tell which are public.
     whole.captions = captions.finish(images.as_ref(), request.keeping.thumbnails);
     Ok(Boards { whole, public })
+}
+
+/// Says how many submissions are left out.
+///
+/// # Errors
+/// That all are.
+pub fn check_ranked(
+    ranked: usize,
+    rejected: &[Rejected],
+    progress: &dyn Progress,
+) -> Result<(), JobError> {
+    if ranked == 0 {
+        let why = |rejected: &Rejected| format!("{}: {}", rejected.name, rejected.reason);
+        let reasons: Vec<String> = rejected.iter().map(why).collect();
+        return Err(JobError::Invalid {
+            message: format!("not one of the submissions can be ranked: {}", reasons.join("; ")),
+            findings: (rejected.iter())
+                .map(|rejected| (rejected.name.clone().into(), rejected.findings.clone()))
+                .collect(),
+        });
+    }
+    if !rejected.is_empty() {
+        let all = ranked + rejected.len();
+        progress.say(&format!("{} of {all} submissions could not be ranked", rejected.len()));
+    }
+    Ok(())
 }
 
 /// The split that was asked for, or that the references bring along.

@@ -6,15 +6,16 @@
 //! removed. What two submissions share, the images and the references, cancels in their difference, of either. With no more images
 //! than dimensions nothing is known of the bias of `fgd_set`: the order is then that of the raw distances, and there are no ranges.
 
+use std::sync::Arc;
+
 use fgd_metrics::MetricError;
-use fgd_metrics::compare::{
-    PairDifference, all_pairs, detectable_difference, images_needed, mean_difference, outcomes,
-};
 use fgd_metrics::estimate::Estimate;
 use fgd_metrics::inference::SetInference;
 use fgd_metrics::metric::{FGD_PAIRED, FGD_SET};
-use fgd_record::{Difference, LeaderboardResults, Mark, Measure, ScoreResults, Split, Standing};
+use fgd_metrics::pair_sums::FieldSums;
+use fgd_record::{LeaderboardResults, Measure, ScoreResults, Split, Standing};
 
+use super::neighbours;
 use super::parts::Parts;
 use super::ranks::{kendall, rank_ranges, ranks};
 
@@ -55,14 +56,24 @@ pub enum Evidence {
     Paired(Vec<f64>),
     /// The set distance; `None` where its bias is not known.
     Set(Option<Box<SetInference>>),
+    /// Sums of all systems' distances, the number of this one among them, and its set distance.
+    Sums(Arc<FieldSums>, usize, Option<Box<SetInference>>),
 }
 
 impl Entry {
     /// Distances image by image; none for set distances.
-    fn distances(&self) -> &[f64] {
+    pub(super) fn distances(&self) -> &[f64] {
         match &self.evidence {
             Evidence::Paired(distances) => distances,
-            Evidence::Set(_) => &[],
+            Evidence::Set(_) | Evidence::Sums(..) => &[],
+        }
+    }
+
+    /// The set distance, where its bias is known and it is evidence.
+    pub(super) fn set(&self) -> Option<&SetInference> {
+        match &self.evidence {
+            Evidence::Paired(_) => None,
+            Evidence::Set(inference) | Evidence::Sums(_, _, inference) => inference.as_deref(),
         }
     }
 }
@@ -96,12 +107,17 @@ pub fn rank(
 ) -> Result<LeaderboardResults, MetricError> {
     let means = values(&entries);
     let ranks = ranks(&means);
-    let pairs = pairs(&entries, drawn)?;
+    let pairs = neighbours::pairs(&entries, ranked_by, drawn)?;
     let ranges = match &pairs {
         Some(pairs) => rank_ranges(entries.len(), pairs).into_iter().map(Some).collect(),
         None => vec![None; entries.len()],
     };
-    let pairs = pairs.unwrap_or_default();
+    let mut tests = vec![(ranked_by, pairs.unwrap_or_default())];
+    if ranked_by == RankedBy::Paired {
+        // Sums tell of both distances.
+        let by_set = neighbours::pairs(&entries, RankedBy::Set, drawn)?;
+        tests.extend(by_set.map(|pairs| (RankedBy::Set, pairs)));
+    }
     let of_parts =
         parts.map(|parts| [true, false].map(|public| part(&entries, parts, drawn, public)));
 
@@ -109,10 +125,10 @@ pub fn rank(
     order.sort_by(|&a, &b| {
         means[a].total_cmp(&means[b]).then_with(|| entries[a].name.cmp(&entries[b].name))
     });
-    let differences = order
-        .windows(2)
-        .filter_map(|neighbours| {
-            neighbour_difference(&entries, ranked_by, &pairs, neighbours[1], neighbours[0])
+    let differences = (tests.iter())
+        .flat_map(|(by, pairs)| order.windows(2).map(move |two| (*by, pairs, two[1], two[0])))
+        .filter_map(|(by, pairs, lower, upper)| {
+            neighbours::difference(&entries, by, pairs, lower, upper)
         })
         .collect::<Result<Vec<_>, _>>()?;
     let split = parts.zip(of_parts.as_ref()).map(|(parts, [public, private])| Split {
@@ -156,33 +172,11 @@ fn values(entries: &[Entry]) -> Vec<f64> {
     let corrected = |entry: &Entry| match &entry.evidence {
         Evidence::Paired(distances) => Some(mean(distances)),
         Evidence::Set(inference) => inference.as_ref().map(|found| found.corrected.value),
+        Evidence::Sums(field, system, _) => Some(field.mean(*system)),
     };
     let raw = |entry: &Entry| entry.scores.fgd_set.value.unwrap_or(f64::INFINITY);
     let all: Option<Vec<f64>> = entries.iter().map(corrected).collect();
     all.unwrap_or_else(|| entries.iter().map(raw).collect())
-}
-
-/// All pairs with their tests; `None` where there are none.
-fn pairs(entries: &[Entry], drawn: &Drawn) -> Result<Option<Vec<PairDifference>>, MetricError> {
-    let is_testable = |entry: &Entry| match &entry.evidence {
-        // One image separates nobody.
-        Evidence::Paired(distances) => distances.len() > 1,
-        Evidence::Set(inference) => inference.is_some(),
-    };
-    if !entries.iter().all(is_testable) {
-        return Ok(None);
-    }
-    let left = drawn.left_out.sqrt();
-    let difference = |first: usize, second: usize| {
-        Ok(match (&entries[first].evidence, &entries[second].evidence) {
-            (Evidence::Paired(a), Evidence::Paired(b)) => {
-                mean_difference(a, b, drawn.clusters.as_deref())?.with_error(left)
-            }
-            (Evidence::Set(Some(a)), Evidence::Set(Some(b))) => a.difference(b)?.corrected,
-            _ => return Err(MetricError::InvalidPairs("ranked by different metrics".into())),
-        })
-    };
-    all_pairs(entries.len(), difference).map(Some)
 }
 
 /// The ranking on one part of the images.
@@ -213,58 +207,6 @@ fn part(entries: &[Entry], parts: &Parts, drawn: &Drawn, public: bool) -> Part {
     }
     part.ranks = ranks(&means);
     part
-}
-
-/// How the lower of two neighbours in rank differs from the one above it; `None` where nothing was tested.
-fn neighbour_difference(
-    entries: &[Entry],
-    ranked_by: RankedBy,
-    pairs: &[PairDifference],
-    lower: usize,
-    upper: usize,
-) -> Option<Result<Difference, MetricError>> {
-    let (first, second) = (lower.min(upper), lower.max(upper));
-    let pair = pairs
-        .binary_search_by_key(&(first, second), |pair| (pair.first, pair.second))
-        .map(|index| &pairs[index])
-        .ok()?;
-    let sign = if lower == first { 1.0 } else { -1.0 };
-    let estimate = Estimate::normal(sign * pair.estimate.value, pair.estimate.se);
-    let (a, b) = (&entries[lower], &entries[upper]);
-    let mut difference = Difference {
-        metric: ranked_by.name().into(),
-        higher_is_better: Some(false),
-        system: a.name.clone(),
-        versus: b.name.clone(),
-        estimate: Measure::estimated(estimate.value, estimate.se, estimate.ci95),
-        p_value: Some(pair.p_value),
-        p_holm: Some(pair.p_holm),
-        test: format!(
-            "normal, of the {}; corrected over {}",
-            match ranked_by {
-                RankedBy::Paired => "mean difference",
-                RankedBy::Set => "difference of the corrected fgd_set",
-            },
-            match pairs.len() {
-                1 => "1 pair".to_owned(),
-                pairs => format!("{pairs} pairs"),
-            }
-        ),
-        minimum_detectable: Some(detectable_difference(estimate.se)),
-        ..Difference::default()
-    };
-    if let (Evidence::Set(Some(of_a)), Evidence::Set(Some(of_b))) = (&a.evidence, &b.evidence) {
-        let is_small = of_a.difference(of_b).is_ok_and(|difference| difference.small_sample);
-        difference.marks = is_small.then_some(Mark::SmallSample).into_iter().collect();
-        return Some(Ok(difference));
-    }
-    difference.n_needed = images_needed(estimate.value, estimate.se, a.distances().len());
-    Some(outcomes(a.distances(), b.distances(), true).map(|outcomes| {
-        difference.wins = Some(outcomes.wins as u64);
-        difference.ties = Some(outcomes.ties as u64);
-        difference.losses = Some(outcomes.losses as u64);
-        difference
-    }))
 }
 
 fn mean(values: &[f64]) -> f64 {
