@@ -169,7 +169,12 @@ impl Room {
                 share.multiply(at, inputs, layer, share.inner.clone(), None);
             }
             let Share { attention, heads, products, .. } = share;
-            attention.to_own(heads.clone(), products.each_ref().map(Vec::as_slice), rows, bias);
+            attention.look_at_own(
+                heads.clone(),
+                products.each_ref().map(Vec::as_slice),
+                rows,
+                bias,
+            );
         });
         self.gather_contexts(layers[0]);
         Ok(())
@@ -180,7 +185,7 @@ impl Room {
         let inputs = &self.inputs;
         each(&mut self.shares, |share| {
             share.multiply(0, inputs, layer, share.inner.clone(), None);
-            share.attention.to_prompts(share.heads.clone(), &share.products[0], cache, block);
+            share.attention.look_at_prompts(share.heads.clone(), &share.products[0], cache, block);
         });
         self.gather_contexts(layer);
     }

@@ -31,6 +31,9 @@ pub use weights::Panels;
 /// Words that a single tile's weights are fetched ahead, so that they arrive while others are multiplied.
 const AHEAD: usize = 1024;
 
+/// Rows that a single tile has at most.
+const HIGH: usize = 6;
+
 /// Tiles that go through the blocks of a panel together, and so many blocks at a time.
 const FEW: usize = 4;
 const PART: usize = 8;
@@ -79,7 +82,8 @@ impl<N: Numbers> Kernel for Product<'_, N> {
         let rows = input.len() / width.max(1);
         assert_eq!(input.len(), rows * width, "rows are as wide as the weights");
         assert_eq!(output.len(), rows * stride, "there is room for the rows");
-        let tiles = rows.div_ceil(N::rows::<I>());
+        // Two tiles fetch more evenly than a high one.
+        let tiles = rows.div_ceil(N::rows::<I>()).max(if rows > HIGH { 2 } else { 1 });
         for (at, panel) in panels.clone().enumerate() {
             let whole = weights.panel(panel);
             let own = &whole[blocks.start * N::WEIGHT..blocks.end * N::WEIGHT];

@@ -121,6 +121,7 @@ impl HostCache {
         let Beginning { prompts, mask, bias, rows_per_prompt, longest, form } = beginning;
         let masks: Option<Vec<Vec<f32>>> = mask.map(|mask| mask.to_vec2()).transpose()?;
         let (heads, (count, source, width)) = (bias.dim(0)?, prompts[0][0].dims3()?);
+        let whole = 0..heads;
         let memory = |room| Memory::new(Shape { form, width: width / heads, room }, heads);
         let rows = || {
             let row = || Row(prompts.iter().map(|_| memory(longest)).collect());
@@ -133,9 +134,9 @@ impl HostCache {
                 host::values(&keys, |keys| {
                     host::values(&values, |values| {
                         for (key, value) in keys.chunks(width).zip(values.chunks(width)) {
-                            let all = [0..heads];
-                            let whole = memory.divide(&all);
-                            whole.for_each(|mut part| part.push(key, value));
+                            let all = std::slice::from_ref(&whole);
+                            let parts = memory.divide(all);
+                            parts.for_each(|mut part| part.push(key, value));
                         }
                     })
                 })??;
@@ -213,7 +214,7 @@ impl Heads {
     }
 
     /// Looks up rows' queries in their memories, to which their keys and values are added: each [rows × columns of whole panels].
-    pub fn to_own(
+    pub fn look_at_own(
         &mut self,
         heads: Range<usize>,
         [queries, keys, values]: [&[f32]; 3],
@@ -249,7 +250,7 @@ impl Heads {
     }
 
     /// Looks up rows' queries [rows × columns of whole panels] in what a block remembers of their prompts.
-    pub fn to_prompts(
+    pub fn look_at_prompts(
         &mut self,
         heads: Range<usize>,
         queries: &[f32],
