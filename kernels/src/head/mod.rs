@@ -201,9 +201,9 @@ mod tests {
             };
             let (q, k, v) = (rows(queries, 1), rows(keys, 2), rows(keys, 3));
             let exact = |x: &f32| f64::from(if halves { bf16::from_f32(*x).to_f32() } else { *x });
-            // A weight is moved by 2⁻⁹ of itself at most, and all of them are 1.
+            // A weight is moved by 2⁻⁸ of itself at most, and the sum of all is 1.
             let largest = v.iter().fold(0f32, |m, v| m.max(v.abs()));
-            let bound = 1e-5 + if halves { f64::from(largest) / 512.0 } else { 0.0 };
+            let bound = 1e-5 + if halves { f64::from(largest) / 256.0 } else { 0.0 };
             let bias: Vec<f32> = (0..queries * keys).map(|i| value(i + 4)).collect();
             let mut mask = vec![0.0; keys];
             mask[1..].iter_mut().step_by(3).for_each(|mask| *mask = f32::NEG_INFINITY);
