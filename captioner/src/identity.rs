@@ -53,7 +53,6 @@ impl Identity {
         // A GPU and rounded weights compute other features.
         let rounding = match (options.precision, options.rounded_products()) {
             (Precision::F32, _) => "exact",
-            (_, Some("bf16")) => "bf16 products",
             (_, Some(products)) => products,
             (_, None) => "bf16",
         };

@@ -18,8 +18,10 @@ pub struct LoadOptions {
 impl LoadOptions {
     /// What is multiplied on this CPU for these options, if it is rounded before: in bf16 another CPU may not do so.
     pub(crate) fn rounded_products(&self) -> Option<&'static str> {
+        let halves = self.device.is_cpu() && Level::current().has_bf16();
         match self.precision {
-            Precision::Bf16 if self.device.is_cpu() && Level::current().has_bf16() => Some("bf16"),
+            Precision::Bf16 if halves => Some("bf16, attention too"),
+            Precision::Q8 if halves => Some("8 bits, attention in bf16"),
             Precision::Q8 => Some("8 bits"),
             Precision::F32 | Precision::Bf16 => None,
         }

@@ -125,7 +125,7 @@ impl Attention {
         let k = heads(&self.key.forward(source)?, self.heads)?;
         let v = heads(&self.value.forward(source)?, self.heads)?;
         let scale = (q.dim(3)? as f32).powf(-0.5);
-        let mixed = attention(&q, &k, &v, scale, None, None)?;
+        let mixed = attention([&q, &k, &v], scale, None, None, self.query.arithmetic())?;
         self.norm.forward(&self.dense.forward_added(&mixed, x)?)
     }
 }

@@ -144,7 +144,10 @@ impl Layer {
         let qkv = &mut wide[..rows * 3 * hidden];
         self.layer_norm1.write(x, narrow);
         self.qkv.write(narrow, None, room, qkv)?;
-        self_attention(qkv, [length, self.heads, dim], (dim as f32).powf(-0.5), narrow);
+        let all = [0, 1, 2].map(|part| &qkv[(part * hidden).min(qkv.len())..]);
+        let (sizes, scale) = ([length, self.heads, dim], (dim as f32).powf(-0.5));
+        let arithmetic = self.qkv.arithmetic();
+        self_attention(all, 3 * hidden, sizes, scale, [None, None], arithmetic, narrow);
         self.projection.add(narrow, room, x)?;
         let inner = &mut wide[..rows * inner];
         self.layer_norm2.write(x, narrow);
@@ -158,6 +161,7 @@ impl Layer {
         let qkv = self.qkv.forward(x)?.reshape((batch, length, 3, self.heads, dim))?;
         let part = |i: usize| qkv.narrow(2, i, 1)?.squeeze(2)?.transpose(1, 2);
         let (q, k, v) = (part(0)?, part(1)?, part(2)?);
-        attention(&q, &k, &v, (dim as f32).powf(-0.5), None, None)
+        let scale = (dim as f32).powf(-0.5);
+        attention([&q, &k, &v], scale, None, None, self.qkv.arithmetic())
     }
 }

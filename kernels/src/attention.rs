@@ -5,7 +5,7 @@ use super::activation::exp;
 use super::lanes::{Isa, LANES, Lanes};
 use super::level::{Kernel, Level};
 use super::matrix::{Buffer, round_up};
-use super::tile::Tile;
+use super::tile::{Factor, Tile};
 
 /// Memory that attention works in, kept from caption to caption.
 #[derive(Default)]
@@ -18,6 +18,8 @@ pub struct Scratch {
     pub(super) values: Buffer,
     /// Context of one head, likewise; before that, some keys that are to be transposed.
     pub(super) context: Buffer,
+    /// Queries of one head, where they are rounded.
+    pub(super) queries: Buffer,
 }
 
 /// The tokens of one caption.
@@ -126,15 +128,15 @@ unsafe fn transpose(from: *const f32, stride: usize, tokens: usize, width: usize
 #[inline(always)]
 unsafe fn multiply<I: Isa>(isa: I, rows: usize, tile: impl Fn(usize) -> Tile) {
     // SAFETY: handed on from the caller.
-    unsafe { multiply_wide::<I, 1>(isa, rows, tile) };
+    unsafe { multiply_wide::<I, f32, 1>(isa, rows, tile) };
 }
 
 /// One column of tiles, `V` vectors wide, over all rows.
 #[inline(always)]
-pub(super) unsafe fn multiply_wide<I: Isa, const V: usize>(
+pub(super) unsafe fn multiply_wide<I: Isa, T: Factor<I>, const V: usize>(
     isa: I,
     rows: usize,
-    tile: impl Fn(usize) -> Tile,
+    tile: impl Fn(usize) -> Tile<T>,
 ) {
     let mut row = 0;
     while row < rows {

@@ -196,6 +196,7 @@ mod tests {
                         value: strided(&v),
                         sizes: [1, keys, width],
                         scale: 1.0,
+                        halves: false,
                         bias,
                         mask,
                         output: &mut among,

@@ -1,7 +1,7 @@
 //! One tile of a product: a few rows against one or two vectors of columns, whose sums stay in registers.
 
 use super::activation::{self, Activation};
-use super::lanes::{Isa, LANES, Lanes};
+use super::lanes::{Isa, LANES, Lanes, Words};
 
 /// What happens to an element once its sum is complete.
 #[derive(Clone, Copy)]
@@ -19,25 +19,92 @@ pub enum Finish<'a> {
 /// Inputs between two turns of a tile's loop.
 const UNROLL: usize = 4;
 
+/// What a tile multiplies: one number, or two at a time.
+pub trait Factor<I: Isa>: Copy {
+    /// Sixteen of them.
+    type Vector: Copy;
+
+    /// The one at `from` in every lane.
+    ///
+    /// # Safety
+    /// `from` is valid for one.
+    unsafe fn splat(isa: I, from: *const Self) -> Self::Vector;
+
+    /// Sixteen consecutive ones.
+    ///
+    /// # Safety
+    /// `from` is valid for sixteen.
+    unsafe fn load(isa: I, from: *const Self) -> Self::Vector;
+
+    /// sum + row · column
+    fn multiply(row: Self::Vector, column: Self::Vector, sum: I::F32) -> I::F32;
+}
+
+impl<I: Isa> Factor<I> for f32 {
+    type Vector = I::F32;
+
+    #[inline(always)]
+    unsafe fn splat(isa: I, from: *const f32) -> I::F32 {
+        // SAFETY: handed on from the caller.
+        isa.splat(unsafe { *from })
+    }
+
+    #[inline(always)]
+    unsafe fn load(isa: I, from: *const f32) -> I::F32 {
+        // SAFETY: handed on from the caller.
+        unsafe { isa.load(from) }
+    }
+
+    #[inline(always)]
+    fn multiply(row: I::F32, column: I::F32, sum: I::F32) -> I::F32 {
+        row.mul_add(column, sum)
+    }
+}
+
+/// Two bf16.
+impl<I: Isa> Factor<I> for i32 {
+    type Vector = I::Words;
+
+    #[inline(always)]
+    unsafe fn splat(isa: I, from: *const i32) -> I::Words {
+        // SAFETY: handed on from the caller.
+        isa.splat_word(unsafe { *from })
+    }
+
+    #[inline(always)]
+    unsafe fn load(isa: I, from: *const i32) -> I::Words {
+        // SAFETY: handed on from the caller.
+        unsafe { isa.load_words(from) }
+    }
+
+    #[inline(always)]
+    fn multiply(row: I::Words, column: I::Words, sum: I::F32) -> I::F32 {
+        row.dot_halves(column, sum)
+    }
+}
+
 /// c (+)= a · b for a few rows and `V` vectors of columns.
-pub struct Tile {
-    pub a: *const f32,
+pub struct Tile<T = f32> {
+    pub a: *const T,
     pub a_stride: usize,
-    pub b: *const f32,
+    pub b: *const T,
     pub b_stride: usize,
     pub depth: usize,
     pub c: *mut f32,
     pub c_stride: usize,
 }
 
-impl Tile {
+impl<T> Tile<T> {
     /// Picks the tile of this height, at most `I::ROWS`.
     ///
     /// # Safety
     /// The pointers are valid for `height` rows, `V` vectors of columns and
     /// `depth` inputs.
     #[inline(always)]
-    pub unsafe fn run_height<I: Isa, const V: usize>(&self, isa: I, height: usize, proceed: bool) {
+    pub unsafe fn run_height<I: Isa, const V: usize>(&self, isa: I, height: usize, proceed: bool)
+    where
+        T: Factor<I>,
+    {
         macro_rules! heights {
             ($($n:literal)*) => {
                 match height {
@@ -51,7 +118,10 @@ impl Tile {
     }
 
     #[inline(always)]
-    unsafe fn run<I: Isa, const R: usize, const V: usize>(&self, isa: I, proceed: bool) {
+    unsafe fn run<I: Isa, const R: usize, const V: usize>(&self, isa: I, proceed: bool)
+    where
+        T: Factor<I>,
+    {
         // SAFETY: the caller vouches for the pointers.
         unsafe {
             let mut sums = [[isa.splat(0.0); V]; R];
@@ -86,20 +156,22 @@ impl Tile {
     unsafe fn step<I: Isa, const R: usize, const V: usize>(
         &self,
         isa: I,
-        a: *const f32,
-        b: *const f32,
+        a: *const T,
+        b: *const T,
         sums: &mut [[I::F32; V]; R],
-    ) {
+    ) where
+        T: Factor<I>,
+    {
         // SAFETY: the caller vouches for the pointers.
         unsafe {
-            let mut columns = [isa.splat(0.0); V];
-            for (v, column) in columns.iter_mut().enumerate() {
-                *column = isa.load(b.add(v * LANES));
+            let mut columns = [T::load(isa, b); V];
+            for (v, column) in columns.iter_mut().enumerate().skip(1) {
+                *column = T::load(isa, b.add(v * LANES));
             }
             for (r, sums) in sums.iter_mut().enumerate() {
-                let row = isa.splat(*a.add(r * self.a_stride));
+                let row = T::splat(isa, a.add(r * self.a_stride));
                 for (sum, column) in sums.iter_mut().zip(columns) {
-                    *sum = row.mul_add(column, *sum);
+                    *sum = T::multiply(row, column, *sum);
                 }
             }
         }

@@ -9,6 +9,7 @@ use rayon::prelude::*;
 
 use super::host;
 use crate::error::Result;
+use crate::weights::Arithmetic;
 
 /// Queries in a task: whole tiles of every instruction set.
 const QUERIES: usize = 132;
@@ -23,18 +24,17 @@ pub fn heads(x: &Tensor, heads: usize) -> Result<Tensor> {
 }
 
 /// q [batch, heads, queries, dim], k and v [batch, heads, keys, dim], `bias` [heads, queries, keys] added to the scores
-/// → [batch, queries, heads·dim].
+/// → [batch, queries, heads·dim]. On the CPU, products are made of what `arithmetic` says.
 pub fn attention(
-    q: &Tensor,
-    k: &Tensor,
-    v: &Tensor,
+    [q, k, v]: [&Tensor; 3],
     scale: f32,
     bias: Option<&Tensor>,
     mask: Option<&Mask>,
+    arithmetic: Arithmetic,
 ) -> Result<Tensor> {
     let (batch, heads, queries, dim) = q.dims4()?;
     if q.device().is_cpu() {
-        return on_host(q, k, v, scale, bias, mask);
+        return on_host([q, k, v], scale, bias, mask, arithmetic);
     }
     let out = with_candle(q, k, v, scale, bias, mask)?;
     Ok(out.transpose(1, 2)?.reshape((batch, queries, heads * dim))?)
@@ -62,12 +62,11 @@ fn with_candle(
 }
 
 fn on_host(
-    q: &Tensor,
-    k: &Tensor,
-    v: &Tensor,
+    [q, k, v]: [&Tensor; 3],
     scale: f32,
     bias: Option<&Tensor>,
     mask: Option<&Mask>,
+    arithmetic: Arithmetic,
 ) -> Result<Tensor> {
     let (batch, heads, queries, dim) = q.dims4()?;
     let keys = k.dim(2)?;
@@ -78,28 +77,33 @@ fn on_host(
     let (q, k, v) = (views(&qs.0, qs.1)?, views(&ks.0, ks.1)?, views(&vs.0, vs.1)?);
     let mut out = vec![0f32; batch * queries * heads * dim];
     let sizes = [heads, queries, keys, dim];
-    attend([q, k, v], sizes, scale, bias.as_deref(), mask.as_deref(), &mut out);
+    let added = [bias.as_deref(), mask.as_deref()];
+    attend([q, k, v], sizes, scale, added, arithmetic, &mut out);
     Ok(Tensor::from_vec(out, (batch, queries, heads * dim), &Device::Cpu)?)
 }
 
-/// Self-attention of `qkv` [images, length, 3, heads, dim], that is queries, keys and values, → [images, length, heads, dim].
-pub fn self_attention(qkv: &[f32], sizes: [usize; 3], scale: f32, out: &mut [f32]) {
-    let [length, heads, dim] = sizes;
-    let row = 3 * heads * dim;
-    let part = |at: usize| Views {
-        values: &qkv[(at * heads * dim).min(qkv.len())..],
-        strides: [length * row, dim, row],
-    };
-    attend([part(0), part(1), part(2)], [heads, length, length, dim], scale, None, None, out);
+/// Self-attention of images of [length, heads, dim] whose queries, keys and values begin every `row` values, with what is added to
+/// the scores: a bias [heads, length, length] and a mask [images, length] → [images, length, heads, dim].
+pub fn self_attention(
+    all: [&[f32]; 3],
+    row: usize,
+    [length, heads, dim]: [usize; 3],
+    scale: f32,
+    added: [Option<&[f32]>; 2],
+    arithmetic: Arithmetic,
+    out: &mut [f32],
+) {
+    let views = all.map(|values| Views { values, strides: [length * row, dim, row] });
+    attend(views, [heads, length, length, dim], scale, added, arithmetic, out);
 }
 
-/// Heads of queries that look at keys and values, written to `out` [images, queries, heads·dim].
+/// Heads of queries that look at keys and values, with bias and mask, written to `out` [images, queries, heads·dim].
 fn attend(
     [q, k, v]: [Views; 3],
     [heads, queries, keys, dim]: [usize; 4],
     scale: f32,
-    bias: Option<&[f32]>,
-    mask: Option<&[f32]>,
+    [bias, mask]: [Option<&[f32]>; 2],
+    arithmetic: Arithmetic,
     out: &mut [f32],
 ) {
     let width = heads * dim;
@@ -120,6 +124,7 @@ fn attend(
                 value: v.rows(image, head, 0),
                 sizes: [rows, keys, dim],
                 scale,
+                halves: arithmetic.multiplies_halves(),
                 bias,
                 mask: mask.map(|mask| &mask[image * keys..][..keys]),
                 output: &mut out[head * dim..],
@@ -193,7 +198,8 @@ mod tests {
             for (bias, mask) in
                 [(None, None), (Some(&bias), None), (None, Some(&mask)), (Some(&bias), Some(&mask))]
             {
-                let host = on_host(&q, &k, &v, 0.3, bias, mask).unwrap();
+                let exact = Arithmetic::Exact;
+                let host = on_host([&q, &k, &v], 0.3, bias, mask, exact).unwrap();
                 let candle = with_candle(&q, &k, &v, 0.3, bias, mask).unwrap();
                 let candle = candle.transpose(1, 2).unwrap().reshape(host.shape()).unwrap();
                 assert!(

@@ -9,7 +9,7 @@ use super::activation::activated;
 use super::host;
 use crate::error::Result;
 use crate::weights::{
-    After, Arithmetic, Matrix, PanelMatrix, Room, Scope, With, product, product_into, products,
+    After, Arithmetic, Matrix, PanelMatrix, Room, Scope, With, product, products, products_into,
 };
 
 /// Rows for which a gate is a pass over the results of its own: reading its weights beside the others is worth more.
@@ -56,6 +56,11 @@ impl Linear {
         (&self.weight, self.arithmetic)
     }
 
+    /// What products on a CPU are made of.
+    pub fn arithmetic(&self) -> Arithmetic {
+        self.arithmetic
+    }
+
     /// The weight, where it is on the host.
     fn host_weight(&self) -> Option<&Arc<PanelMatrix>> {
         match &self.weight {
@@ -94,7 +99,7 @@ impl Linear {
         room: &mut Room,
         out: &mut [f32],
     ) -> Result<()> {
-        self.on_host(x, After { bias: &self.host_bias, activation, with: None }, room, out)
+        Self::on_host([self], x, [self.after(activation, None)], room, [out])
     }
 
     /// Likewise, added to what is there.
@@ -102,13 +107,58 @@ impl Linear {
     /// # Errors
     /// A layer on a device.
     pub fn add(&self, x: &[f32], room: &mut Room, out: &mut [f32]) -> Result<()> {
-        let with = Some(With::Before);
-        self.on_host(x, After { bias: &self.host_bias, activation: None, with }, room, out)
+        Self::on_host([self], x, [self.after(None, Some(With::Before))], room, [out])
     }
 
-    fn on_host(&self, x: &[f32], after: After, room: &mut Room, out: &mut [f32]) -> Result<()> {
-        let weight = self.host_weight().ok_or_else(host::no_host)?;
-        product_into(x, weight, self.arithmetic, after, room, out);
+    /// [`Self::write`] of each of some layers, whose inputs are rounded once.
+    ///
+    /// # Errors
+    /// A layer on a device.
+    pub fn write_all<const N: usize>(
+        all: [&Self; N],
+        x: &[f32],
+        room: &mut Room,
+        out: [&mut [f32]; N],
+    ) -> Result<()> {
+        Self::on_host(all, x, all.map(|layer| layer.after(None, None)), room, out)
+    }
+
+    /// [`Self::write`] · gate(x), element by element; the gate's values are left in `between`.
+    ///
+    /// # Errors
+    /// A layer on a device.
+    pub fn write_gated(
+        &self,
+        x: &[f32],
+        activation: Option<Activation>,
+        gate: &Self,
+        room: &mut Room,
+        [between, out]: [&mut [f32]; 2],
+    ) -> Result<()> {
+        gate.write(x, None, room, between)?;
+        let after = self.after(activation, Some(With::Product(between)));
+        Self::on_host([self], x, [after], room, [out])
+    }
+
+    fn after<'a>(
+        &'a self,
+        activation: Option<Activation>,
+        with: Option<With<&'a [f32]>>,
+    ) -> After<'a> {
+        After { bias: &self.host_bias, activation, with }
+    }
+
+    fn on_host<const N: usize>(
+        all: [&Self; N],
+        x: &[f32],
+        after: [After; N],
+        room: &mut Room,
+        out: [&mut [f32]; N],
+    ) -> Result<()> {
+        let weights: Vec<&PanelMatrix> =
+            all.iter().filter_map(|layer| Some(&**layer.host_weight()?)).collect();
+        let weights = <[&PanelMatrix; N]>::try_from(weights).map_err(|_| host::no_host())?;
+        products_into(x, weights, all[0].arithmetic, after, room, out);
         Ok(())
     }
 

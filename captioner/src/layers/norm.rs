@@ -70,9 +70,14 @@ impl RmsNorm {
     /// Over the last dimension.
     pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
         if x.device().is_cpu() {
-            return on_host(x, |x, y| by_rows(x, y, self.host.len(), |x, y| self.write(x, y)));
+            return on_host(x, |x, y| self.write_all(x, y));
         }
         Ok(candle_nn::ops::rms_norm(&x.contiguous()?, &self.weight, self.eps)?)
+    }
+
+    /// [`Self::forward`] of rows in host memory, on all threads.
+    pub fn write_all(&self, x: &[f32], out: &mut [f32]) {
+        by_rows(x, out, self.host.len(), |x, out| self.write(x, out));
     }
 
     /// [`Self::forward`] of some rows in host memory, on the thread that calls.

@@ -2,9 +2,10 @@
 
 use candle_core::Tensor;
 
+use super::encoder::Between;
 use crate::config::T5Config;
 use crate::error::Result;
-use crate::layers::{Linear, Mask, attention, heads};
+use crate::layers::{Linear, Mask, RmsNorm, attention, heads, self_attention};
 use crate::weights::Scope;
 
 /// The four projections of `SelfAttention` or `EncDecAttention`.
@@ -49,6 +50,36 @@ impl Attention {
     ) -> Result<Tensor> {
         let [q, k, v] = self.projections(normed)?;
         let [q, k, v] = [heads(&q, self.heads)?, heads(&k, self.heads)?, heads(&v, self.heads)?];
-        self.o.forward_added(&attention(&q, &k, &v, 1.0, Some(bias), mask)?, x)
+        let mixed = attention([&q, &k, &v], 1.0, Some(bias), mask, self.q.arithmetic())?;
+        self.o.forward_added(&mixed, x)
+    }
+
+    /// The same of norm(x) in host memory, in place. `added` to the scores are the bias and the mask.
+    ///
+    /// # Errors
+    /// A layer on a device.
+    pub(super) fn on_host(
+        &self,
+        norm: &RmsNorm,
+        length: usize,
+        added: [Option<&[f32]>; 2],
+        x: &mut [f32],
+        between: &mut Between,
+    ) -> Result<()> {
+        let Between { normed, projected, mixed, room, .. } = between;
+        let (model, inner) = (self.o.outputs(), self.q.outputs());
+        let rows = x.len() / model;
+        normed.resize(x.len(), 0.0);
+        norm.write_all(x, normed);
+        let all = projected.each_mut().map(|values| {
+            values.resize(rows * inner, 0.0);
+            &mut values[..]
+        });
+        Linear::write_all([&self.q, &self.k, &self.v], normed, room, all)?;
+        mixed.resize(rows * inner, 0.0);
+        let (all, sizes) = (projected.each_ref(), [length, self.heads, inner / self.heads]);
+        let arithmetic = self.q.arithmetic();
+        self_attention(all.map(|x| &x[..]), inner, sizes, 1.0, added, arithmetic, mixed);
+        self.o.add(mixed, room, x)
     }
 }

@@ -8,7 +8,7 @@ use super::position::PositionBias;
 use crate::config::T5Config;
 use crate::error::Result;
 use crate::layers::{Mask, RmsNorm};
-use crate::weights::Scope;
+use crate::weights::{Room, Scope};
 
 /// `num_layers` blocks of self-attention and feed-forward, both pre-norm.
 pub struct Encoder {
@@ -21,6 +21,20 @@ pub(crate) struct Block {
     pub(crate) layer_norm: RmsNorm,
     pub(crate) attention: Attention,
     pub(crate) feed_forward: FeedForward,
+}
+
+/// What lies between the parts of a block in host memory.
+#[derive(Default)]
+pub(super) struct Between {
+    /// The block's input after a norm.
+    pub normed: Vec<f32>,
+    /// Queries, keys and values.
+    pub projected: [Vec<f32>; 3],
+    /// What attention makes of them.
+    pub mixed: Vec<f32>,
+    /// The wide layer and its gate.
+    pub wide: [Vec<f32>; 2],
+    pub room: Room,
 }
 
 impl Encoder {
@@ -66,11 +80,30 @@ impl Encoder {
         let length = embedded.dim(1)?;
         let bias = self.position.forward(0, length, length)?;
         let mut x = embedded.clone();
-        for block in &self.blocks {
-            let normed = block.layer_norm.forward(&x)?;
-            x = block.attention.forward(&normed, &x, &bias, mask)?;
-            x = block.feed_forward.forward(&x)?;
+        if x.device().is_cpu() {
+            x = self.through_blocks(&x, &bias, mask)?;
+        } else {
+            for block in &self.blocks {
+                let normed = block.layer_norm.forward(&x)?;
+                x = block.attention.forward(&normed, &x, &bias, mask)?;
+                x = block.feed_forward.forward(&x)?;
+            }
         }
         self.final_layer_norm.forward(&x)
+    }
+
+    /// All blocks in host memory, in place and with nothing allocated between them.
+    fn through_blocks(&self, x: &Tensor, bias: &Tensor, mask: Option<&Mask>) -> Result<Tensor> {
+        let (_, length, _) = x.dims3()?;
+        let mut values: Vec<f32> = x.flatten_all()?.to_vec1()?;
+        let bias: Vec<f32> = bias.flatten_all()?.to_vec1()?;
+        let mask: Option<Vec<f32>> = mask.map(|mask| mask.flatten_all()?.to_vec1()).transpose()?;
+        let mut between = Between::default();
+        for block in &self.blocks {
+            let added = [Some(&bias[..]), mask.as_deref()];
+            block.attention.on_host(&block.layer_norm, length, added, &mut values, &mut between)?;
+            block.feed_forward.on_host(&mut values, &mut between)?;
+        }
+        Ok(Tensor::from_vec(values, x.shape(), x.device())?)
     }
 }

@@ -3,6 +3,7 @@
 use candle_core::Tensor;
 use fgd_kernels::Activation;
 
+use super::encoder::Between;
 use crate::config::T5Config;
 use crate::error::Result;
 use crate::layers::{Linear, RmsNorm};
@@ -45,5 +46,25 @@ impl FeedForward {
             None => self.wi.forward_activated(&normed, self.activation)?,
         };
         self.wo.forward_added(&hidden, x)
+    }
+
+    /// The same in host memory, in place.
+    ///
+    /// # Errors
+    /// A layer on a device.
+    pub(super) fn on_host(&self, x: &mut [f32], between: &mut Between) -> Result<()> {
+        let Between { normed, wide: [wide, gated], room, .. } = between;
+        normed.resize(x.len(), 0.0);
+        self.layer_norm.write_all(x, normed);
+        let count = x.len() / self.wo.outputs() * self.wi.outputs();
+        wide.resize(count, 0.0);
+        match &self.gate {
+            Some(gate) => {
+                gated.resize(count, 0.0);
+                self.wi.write_gated(normed, Some(self.activation), gate, room, [gated, wide])?;
+            }
+            None => self.wi.write(normed, Some(self.activation), room, wide)?,
+        }
+        self.wo.add(wide, room, x)
     }
 }

@@ -27,6 +27,6 @@ pub use panels::PanelMatrix;
 pub(crate) use product::Arithmetic;
 pub use product::Room;
 pub(super) use product::{
-    After, With, product, product_back, product_into, product_with, products,
+    After, With, product, product_back, product_with, products, products_into,
 };
 pub(crate) use write::{Header, put_f32, write_tensors};

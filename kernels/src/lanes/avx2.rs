@@ -236,6 +236,45 @@ impl Words for I32 {
     }
 
     #[inline(always)]
+    fn join_halves(lower: F32, upper: F32) -> Self {
+        #[inline(always)]
+        unsafe fn half(lower: __m256, upper: __m256) -> __m256i {
+            // SAFETY: see above.
+            unsafe {
+                let (lower, upper) = (nearest_halves(lower), nearest_halves(upper));
+                _mm256_blend_epi16::<0b1010_1010>(_mm256_srli_epi32::<16>(lower), upper)
+            }
+        }
+        // SAFETY: see above.
+        unsafe { I32(half(lower.0, upper.0), half(lower.1, upper.1)) }
+    }
+
+    #[inline(always)]
+    fn pair_halves(first: F32, second: F32) -> Self {
+        #[inline(always)]
+        unsafe fn packed(x: F32) -> __m256i {
+            // SAFETY: see above.
+            unsafe {
+                let low = _mm256_srli_epi32::<16>(nearest_halves(x.0));
+                let high = _mm256_srli_epi32::<16>(nearest_halves(x.1));
+                // Packing works within 128 bits: quarters 0, 2, 1, 3 are the halves in order.
+                _mm256_permute4x64_epi64::<0b11_01_10_00>(_mm256_packus_epi32(low, high))
+            }
+        }
+        // SAFETY: see above.
+        unsafe { I32(packed(first), packed(second)) }
+    }
+
+    #[inline(always)]
+    unsafe fn store(self, to: *mut i32) {
+        // SAFETY: see above.
+        unsafe {
+            _mm256_storeu_si256(to.cast(), self.0);
+            _mm256_storeu_si256(to.add(8).cast(), self.1);
+        }
+    }
+
+    #[inline(always)]
     unsafe fn store_codes(values: F32, to: *mut i32) {
         // SAFETY: see above.
         unsafe {
@@ -255,5 +294,16 @@ impl Words for I32 {
             let (low, high) = (_mm256_castsi256_si128(pairs), _mm256_extracti128_si256::<1>(pairs));
             _mm_storeu_si128(to.cast(), _mm_packs_epi16(low, high));
         }
+    }
+}
+
+/// The nearest bf16 in the upper halves; what is in the lower ones has no meaning.
+#[inline(always)]
+unsafe fn nearest_halves(x: __m256) -> __m256i {
+    // SAFETY: see above.
+    unsafe {
+        let bits = _mm256_castps_si256(x);
+        let odd = _mm256_and_si256(_mm256_srli_epi32::<16>(bits), _mm256_set1_epi32(1));
+        _mm256_add_epi32(_mm256_add_epi32(bits, odd), _mm256_set1_epi32(0x7fff))
     }
 }

@@ -3,7 +3,7 @@
 
 use std::arch::x86_64::*;
 
-use super::{Avx2, Isa, Lanes, Words};
+use super::{Avx2, Isa, LANES, Lanes, Words};
 
 /// Proof of AVX-512 F and BW, of what [`Avx2`] proves, and of more instructions: none, [`VNNI`], or [`BF16`] with VNNI.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -216,6 +216,32 @@ impl<const MORE: u8> Words for I32<MORE> {
     }
 
     #[inline(always)]
+    fn join_halves(lower: F32, upper: F32) -> Self {
+        // SAFETY: see above.
+        unsafe {
+            let (lower, upper) = (nearest_halves(lower), nearest_halves(upper));
+            I32(_mm512_mask_blend_epi16(0xaaaa_aaaa, _mm512_srli_epi32::<16>(lower), upper))
+        }
+    }
+
+    #[inline(always)]
+    fn pair_halves(first: F32, second: F32) -> Self {
+        // SAFETY: see above.
+        unsafe {
+            let odd: [i16; 2 * LANES] = std::array::from_fn(|i| 2 * i as i16 + 1);
+            let odd = _mm512_loadu_si512(odd.as_ptr().cast());
+            let (first, second) = (nearest_halves(first), nearest_halves(second));
+            I32(_mm512_permutex2var_epi16(first, odd, second))
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn store(self, to: *mut i32) {
+        // SAFETY: see above.
+        unsafe { _mm512_storeu_si512(to.cast(), self.0) };
+    }
+
+    #[inline(always)]
     unsafe fn store_codes(values: F32, to: *mut i32) {
         // SAFETY: see above.
         unsafe {
@@ -231,5 +257,17 @@ impl<const MORE: u8> Words for I32<MORE> {
             let bytes = _mm512_cvtepi32_epi8(_mm512_cvtps_epi32(values.0));
             _mm_storeu_si128(to.cast(), bytes);
         }
+    }
+}
+
+/// The nearest bf16 in the upper halves; what is in the lower ones has no meaning. Unlike `vcvtneps2bf16`, it keeps what is less than
+/// 2⁻¹²⁶, as all levels do.
+#[inline(always)]
+unsafe fn nearest_halves(x: F32) -> __m512i {
+    // SAFETY: see above.
+    unsafe {
+        let bits = _mm512_castps_si512(x.0);
+        let odd = _mm512_and_si512(_mm512_srli_epi32::<16>(bits), _mm512_set1_epi32(1));
+        _mm512_add_epi32(_mm512_add_epi32(bits, odd), _mm512_set1_epi32(0x7fff))
     }
 }

@@ -139,6 +139,16 @@ pub trait Words: Copy {
     fn widen_bf16(self) -> [Self::F32; 2];
     /// Words as two f16: those in the lower halves, and those in the upper ones.
     fn widen_f16(self) -> [Self::F32; 2];
+    /// Words as two bf16, the nearest ones, ties to even: those of `lower` in the lower halves, those of `upper` in the upper ones. What
+    /// is no number need not stay so.
+    fn join_halves(lower: Self::F32, upper: Self::F32) -> Self;
+    /// Likewise of 32 consecutive floats, of which two neighbours become a word.
+    fn pair_halves(first: Self::F32, second: Self::F32) -> Self;
+    /// Writes sixteen consecutive words.
+    ///
+    /// # Safety
+    /// `to` is valid for sixteen words.
+    unsafe fn store(self, to: *mut i32);
     /// Rounds sixteen floats to the nearest codes, ties to even, and writes them as eight consecutive words.
     ///
     /// # Safety

@@ -164,6 +164,24 @@ impl Words for I32 {
     }
 
     #[inline(always)]
+    fn join_halves(lower: F32, upper: F32) -> Self {
+        I32(std::array::from_fn(|i| nearest_halves([lower.0[i], upper.0[i]])))
+    }
+
+    #[inline(always)]
+    fn pair_halves(first: F32, second: F32) -> Self {
+        let floats = [first.0, second.0];
+        let (pairs, _) = floats.as_flattened().as_chunks();
+        I32(std::array::from_fn(|i| nearest_halves(pairs[i])))
+    }
+
+    #[inline(always)]
+    unsafe fn store(self, to: *mut i32) {
+        // SAFETY: the caller vouches for sixteen writable words.
+        unsafe { to.cast::<[i32; LANES]>().write_unaligned(self.0) };
+    }
+
+    #[inline(always)]
     unsafe fn store_codes(values: F32, to: *mut i32) {
         let codes = values.0.map(|value| value.round_ties_even() as i32);
         let (pairs, _) = codes.as_chunks();
@@ -180,4 +198,14 @@ impl Words for I32 {
             unsafe { to.add(i).write(value.round_ties_even() as i8) };
         }
     }
+}
+
+/// Two bf16 as one word.
+#[inline(always)]
+fn nearest_halves(floats: [f32; 2]) -> i32 {
+    let [lower, upper] = floats.map(|x| {
+        let bits = x.to_bits();
+        bits.wrapping_add(0x7fff + (bits >> 16 & 1))
+    });
+    (upper & 0xffff_0000 | lower >> 16) as i32
 }

@@ -33,9 +33,7 @@ impl Numbers for Bytes {
 
     #[inline(always)]
     fn round<I: Isa>(isa: I, x: &[f32], out: &mut [i32]) {
-        let (words, scale) = codes(isa, x);
-        let bytes = words.iter().flat_map(|word| word.to_le_bytes());
-        let sum: i32 = bytes.map(|code| i32::from(code as i8)).sum();
+        let (words, scale, sum) = codes(isa, x);
         out[..GROUPS].copy_from_slice(&words);
         out[GROUPS] = scale.to_bits() as i32;
         out[GROUPS + 1] = -OFFSET * sum;
@@ -43,7 +41,7 @@ impl Numbers for Bytes {
 
     #[inline(always)]
     fn pack<I: Isa>(isa: I, w: &[f32], lane: usize, out: &mut [i32]) {
-        let (words, scale) = codes(isa, w);
+        let (words, scale, _) = codes(isa, w);
         out[lane] = scale.to_bits() as i32;
         for (group, word) in words.into_iter().enumerate() {
             // Adds 128 to every byte.
@@ -99,9 +97,9 @@ impl Numbers for Bytes {
     }
 }
 
-/// Codes and scale of a block, or of what there is of it.
+/// Codes, scale and sum of the codes of a block, or of what there is of it.
 #[inline(always)]
-fn codes<I: Isa>(isa: I, x: &[f32]) -> ([i32; GROUPS], f32) {
+fn codes<I: Isa>(isa: I, x: &[f32]) -> ([i32; GROUPS], f32, i32) {
     let zero = isa.splat(0.0);
     let mut parts = [zero; BLOCK / LANES];
     let mut largest = zero;
@@ -111,11 +109,16 @@ fn codes<I: Isa>(isa: I, x: &[f32]) -> ([i32; GROUPS], f32) {
     }
     let largest = largest.largest();
     let factor = isa.splat(if largest > 0.0 { LARGEST / largest } else { 0.0 });
+    // Adding and taking away 1.5·2²³ rounds to the nearest whole number, ties to even.
+    let magic = isa.splat(12_582_912.0);
     let mut words = [0; GROUPS];
     let to: *mut i8 = words.as_mut_ptr().cast();
+    let mut sum = zero;
     for (part, x) in parts.into_iter().enumerate() {
+        let code = x.mul(factor).add(magic).sub(magic);
+        sum = sum.add(code);
         // SAFETY: the words are thirty-two bytes.
-        unsafe { I::Words::store_bytes(x.mul(factor), to.add(part * LANES)) };
+        unsafe { I::Words::store_bytes(code, to.add(part * LANES)) };
     }
-    (words, largest / LARGEST)
+    (words, largest / LARGEST, sum.sum() as i32)
 }

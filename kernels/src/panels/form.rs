@@ -57,6 +57,16 @@ pub(super) trait Numbers: Copy {
         }
     }
 
+    /// Whether weights are widened for [`Singles`] first where many rows meet them.
+    const WIDENED: bool = false;
+
+    /// A block of weights as [`Singles`] has it.
+    #[inline(always)]
+    fn widen<I: Isa>(isa: I, block: &[i32], out: &mut [i32]) {
+        let _ = (isa, block, out);
+        unreachable!("these weights are multiplied as they lie");
+    }
+
     /// The weight of output `lane` in a block.
     fn weight(block: &[i32], lane: usize, input: usize) -> f32;
 

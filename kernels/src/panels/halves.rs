@@ -6,24 +6,29 @@ use super::form::{BLOCK, Numbers};
 use super::transpose::transpose_rows;
 use super::{LANES, PANEL};
 use crate::lanes::{Isa, Words};
+use crate::row;
 
 /// Words of the inputs of a block.
 pub const PAIRS: usize = BLOCK / 2;
 
 /// Numbers of 16 bits.
 pub trait Sixteen: Copy {
-    /// The nearest one.
-    fn nearest(x: f32) -> u16;
+    /// The nearest ones of a block, ties to even, as pairs; zeros for what `x` lacks.
+    fn pairs<I: Isa>(isa: I, x: &[f32]) -> [i32; PAIRS];
     /// What the bits stand for.
     fn exactly(bits: u16) -> f32;
 }
 
 impl Sixteen for bf16 {
-    /// Ties to even, as `bf16::from_f32` but for what is no number: that may become infinite.
     #[inline(always)]
-    fn nearest(x: f32) -> u16 {
-        let bits = x.to_bits();
-        ((bits + 0x7fff + (bits >> 16 & 1)) >> 16) as u16
+    fn pairs<I: Isa>(isa: I, x: &[f32]) -> [i32; PAIRS] {
+        const { assert!(PAIRS == LANES, "a block of pairs is a vector") };
+        let [first, second] =
+            [0, LANES].map(|from| row::load(isa, x.get(from..).unwrap_or_default(), 0.0));
+        let mut words = [0; PAIRS];
+        // SAFETY: the array holds sixteen words.
+        unsafe { I::Words::pair_halves(first, second).store(words.as_mut_ptr()) };
+        words
     }
 
     fn exactly(bits: u16) -> f32 {
@@ -32,8 +37,16 @@ impl Sixteen for bf16 {
 }
 
 impl Sixteen for f16 {
-    fn nearest(x: f32) -> u16 {
-        f16::from_f32(x).to_bits()
+    #[inline(always)]
+    fn pairs<I: Isa>(_: I, x: &[f32]) -> [i32; PAIRS] {
+        let mut block = [0.0; BLOCK];
+        block[..x.len()].copy_from_slice(x);
+        let bits = block.map(|x| u32::from(f16::from_f32(x).to_bits()));
+        let (pairs, _) = bits.as_chunks();
+        std::array::from_fn(|at| {
+            let [first, second] = pairs[at];
+            (second << 16 | first) as i32
+        })
     }
 
     fn exactly(bits: u16) -> f32 {
@@ -54,13 +67,13 @@ impl Numbers for Halves {
     }
 
     #[inline(always)]
-    fn round<I: Isa>(_: I, x: &[f32], out: &mut [i32]) {
-        out.copy_from_slice(&pairs::<bf16>(x));
+    fn round<I: Isa>(isa: I, x: &[f32], out: &mut [i32]) {
+        out.copy_from_slice(&bf16::pairs(isa, x));
     }
 
     #[inline(always)]
-    fn pack<I: Isa>(_: I, w: &[f32], lane: usize, out: &mut [i32]) {
-        pack_pairs::<bf16>(w, lane, out);
+    fn pack<I: Isa>(isa: I, w: &[f32], lane: usize, out: &mut [i32]) {
+        pack_pairs::<bf16, I>(isa, w, lane, out);
     }
 
     fn weight(block: &[i32], lane: usize, input: usize) -> f32 {
@@ -100,18 +113,6 @@ impl Numbers for Halves {
     }
 }
 
-/// The pairs of a block, with zeros for what it lacks.
-#[inline(always)]
-fn pairs<T: Sixteen>(x: &[f32]) -> [i32; PAIRS] {
-    let mut block = [0.0; BLOCK];
-    block[..x.len()].copy_from_slice(x);
-    let mut words = [0; PAIRS];
-    for (word, [first, second]) in words.iter_mut().zip(block.as_chunks::<2>().0) {
-        *word = (u32::from(T::nearest(*second)) << 16 | u32::from(T::nearest(*first))) as i32;
-    }
-    words
-}
-
 /// The numbers of a pair.
 pub fn pair_of<T: Sixteen>(word: i32) -> [f32; 2] {
     [word as u16, (word >> 16) as u16].map(T::exactly)
@@ -119,8 +120,8 @@ pub fn pair_of<T: Sixteen>(word: i32) -> [f32; 2] {
 
 /// The pairs of a block of the weights of output `lane`.
 #[inline(always)]
-pub fn pack_pairs<T: Sixteen>(w: &[f32], lane: usize, out: &mut [i32]) {
-    for (pair, word) in pairs::<T>(w).into_iter().enumerate() {
+pub fn pack_pairs<T: Sixteen, I: Isa>(isa: I, w: &[f32], lane: usize, out: &mut [i32]) {
+    for (pair, word) in T::pairs(isa, w).into_iter().enumerate() {
         out[pair * PANEL + lane] = word;
     }
 }
@@ -143,13 +144,21 @@ pub fn transpose_pairs<I: Isa>(isa: I, block: &[i32], out: &mut [i32]) {
 mod tests {
     use super::*;
     use crate::agreement::value;
+    use crate::level::Level;
+    use crate::panels::Form;
 
     #[test]
     fn rounding_is_that_of_bf16() {
         let x = (0..1013).map(|i| value(i) * 3e3f32.powi(i as i32 % 9 - 4));
         let ties = [1.0 + 2f32.powi(-8), 1.0 + 3.0 * 2f32.powi(-8), -0.0, f32::MAX, 1e-40];
-        for x in x.chain(ties) {
-            assert_eq!(bf16::nearest(x), bf16::from_f32(x).to_bits(), "{x}");
+        let x: Vec<f32> = x.chain(ties).collect();
+        for level in Level::available() {
+            let mut words = vec![0; Form::Halves.input_words(x.len())];
+            Form::Halves.round(level, &x, &mut words);
+            let got = words.into_iter().flat_map(|word| [word as u16, (word >> 16) as u16]);
+            for (x, got) in x.iter().zip(got) {
+                assert_eq!(got, bf16::from_f32(*x).to_bits(), "{level}: {x}");
+            }
         }
     }
 }

@@ -38,6 +38,12 @@ const HIGH: usize = 6;
 const FEW: usize = 4;
 const PART: usize = 8;
 
+/// Rows beyond which weights are widened once for all of them.
+const MANY: usize = 24;
+
+/// Blocks that are widened together: they and some rows stay in the first-level cache.
+const WIDE: usize = 6;
+
 /// Outputs of a panel.
 pub const PANEL: usize = 2 * LANES;
 
@@ -82,8 +88,11 @@ impl<N: Numbers> Kernel for Product<'_, N> {
         let rows = input.len() / width.max(1);
         assert_eq!(input.len(), rows * width, "rows are as wide as the weights");
         assert_eq!(output.len(), rows * stride, "there is room for the rows");
-        // Two tiles fetch more evenly than a high one.
-        let tiles = rows.div_ceil(N::rows::<I>()).max(if rows > HIGH { 2 } else { 1 });
+        if rows == 0 {
+            return;
+        }
+        let many = N::WIDENED && rows > MANY;
+        let mut wide = [0; WIDE * Singles::WEIGHT];
         for (at, panel) in panels.clone().enumerate() {
             let whole = weights.panel(panel);
             let own = &whole[blocks.start * N::WEIGHT..blocks.end * N::WEIGHT];
@@ -94,48 +103,86 @@ impl<N: Numbers> Kernel for Product<'_, N> {
             } else {
                 whole.as_ptr_range().end
             };
-            // One tile reads its weights from memory. A few go through them together, some blocks at a time, and fetch those
-            // that are next; many find a whole pass of them in the first-level cache.
-            let part = match tiles {
-                2..=FEW => PART * N::WEIGHT,
-                _ => own.len().max(1),
-            };
-            for (nth, part) in own.chunks(part).enumerate() {
-                let first = nth * PART;
-                let is_last = part.as_ptr_range().end == own.as_ptr_range().end;
-                let share = N::WEIGHT.div_ceil(tiles).next_multiple_of(LANES);
-                let (from, each) = match (tiles, is_last) {
-                    (1, _) => (own.as_ptr().wrapping_add(AHEAD), N::WEIGHT),
-                    (_, true) => (next, share),
-                    (_, false) => (part.as_ptr_range().end, share),
-                };
-                for tile in 0..tiles {
-                    // Nearly equal heights: every tile has its share of the weights to fetch meanwhile.
-                    let row = rows * tile / tiles;
-                    let height = rows * (tile + 1) / tiles - row;
-                    let begin = tile * each * (part.len() / N::WEIGHT);
-                    for lane in (0..PANEL).step_by(I::VECTORS * LANES) {
-                        let each = if lane == 0 && begin < part.len() { each } else { 0 };
-                        let tile = Tile::<N> {
-                            input: &input[row * width + first * N::INPUT..],
-                            input_stride: width,
-                            weights: part,
-                            lane,
-                            output: &mut output[row * stride + at * PANEL + lane..],
-                            output_stride: stride,
-                            proceed: blocks.start + first > 0,
-                            ahead: (from.wrapping_add(begin), each),
-                            numbers: PhantomData,
-                        };
-                        tile.run_height(isa, height);
+            let output = &mut output[at * PANEL..];
+            let mut pass = Pass { input, width, rows, output, stride, proceed: blocks.start > 0 };
+            if many {
+                for (piece, own) in own.chunks(WIDE * N::WEIGHT).enumerate() {
+                    let wide = &mut wide[..own.len() / N::WEIGHT * Singles::WEIGHT];
+                    for (from, to) in own.chunks(N::WEIGHT).zip(wide.chunks_mut(Singles::WEIGHT)) {
+                        N::widen(isa, from, to);
                     }
+                    pass.input = &input[piece * WIDE * N::INPUT..];
+                    let next = next.wrapping_add(piece * WIDE * N::WEIGHT);
+                    pass.run::<Singles, I>(isa, wide, next, N::WEIGHT);
+                    pass.proceed = true;
                 }
+            } else {
+                pass.run::<N, I>(isa, own, next, N::WEIGHT);
             }
             if inner.end == weights.inputs() {
                 let bias = bias.get(at * PANEL..).unwrap_or_default();
-                for row in 0..rows {
-                    let values = &mut output[row * stride + at * PANEL..][..PANEL];
-                    finish(isa, bias, activation, values);
+                for values in pass.output.chunks_mut(stride) {
+                    finish(isa, bias, activation, &mut values[..PANEL]);
+                }
+            }
+        }
+    }
+}
+
+/// Rows that meet some blocks of a panel.
+struct Pass<'a> {
+    /// From the first block on.
+    input: &'a [i32],
+    width: usize,
+    rows: usize,
+    /// From the panel's place in the first row on.
+    output: &'a mut [f32],
+    stride: usize,
+    /// The output holds the sums over the blocks before.
+    proceed: bool,
+}
+
+impl Pass<'_> {
+    /// Tile after tile; meanwhile the weights at `next` are fetched, `block` words of them for each of `own`.
+    #[inline(always)]
+    fn run<F: Numbers, I: Isa>(&mut self, isa: I, own: &[i32], next: *const i32, block: usize) {
+        let rows = self.rows;
+        // Two tiles fetch more evenly than a high one.
+        let tiles = rows.div_ceil(F::rows::<I>()).max(if rows > HIGH { 2 } else { 1 });
+        // One tile reads its weights from memory. A few go through them together, some blocks at a time, and fetch those
+        // that are next; many find a whole pass of them in the first-level cache.
+        let part = match tiles {
+            2..=FEW => PART * F::WEIGHT,
+            _ => own.len().max(1),
+        };
+        for (nth, part) in own.chunks(part).enumerate() {
+            let (first, blocks) = (nth * PART, part.len() / F::WEIGHT);
+            let is_last = part.as_ptr_range().end == own.as_ptr_range().end;
+            let share = block.div_ceil(tiles).next_multiple_of(LANES);
+            let (from, each) = match (tiles, is_last) {
+                (1, _) => (own.as_ptr().wrapping_add(AHEAD), block),
+                (_, true) => (next, share),
+                (_, false) => (part.as_ptr_range().end, share),
+            };
+            for tile in 0..tiles {
+                // Nearly equal heights: every tile has its share of the weights to fetch meanwhile.
+                let row = rows * tile / tiles;
+                let height = rows * (tile + 1) / tiles - row;
+                let begin = tile * each * blocks;
+                for lane in (0..PANEL).step_by(I::VECTORS * LANES) {
+                    let each = if lane == 0 && begin < block * blocks { each } else { 0 };
+                    let tile = Tile::<F> {
+                        input: &self.input[row * self.width + first * F::INPUT..],
+                        input_stride: self.width,
+                        weights: part,
+                        lane,
+                        output: &mut self.output[row * self.stride + lane..],
+                        output_stride: self.stride,
+                        proceed: self.proceed || first > 0,
+                        ahead: (from.wrapping_add(begin), each),
+                        numbers: PhantomData,
+                    };
+                    tile.run_height(isa, height);
                 }
             }
         }

@@ -49,8 +49,27 @@ impl<T: Widen> Numbers for Wide<T> {
     }
 
     #[inline(always)]
-    fn pack<I: Isa>(_: I, w: &[f32], lane: usize, out: &mut [i32]) {
-        pack_pairs::<T>(w, lane, out);
+    fn pack<I: Isa>(isa: I, w: &[f32], lane: usize, out: &mut [i32]) {
+        pack_pairs::<T, I>(isa, w, lane, out);
+    }
+
+    const WIDENED: bool = true;
+
+    #[inline(always)]
+    fn widen<I: Isa>(isa: I, block: &[i32], out: &mut [i32]) {
+        for (pair, out) in block.chunks(PANEL).zip(out.chunks_mut(2 * PANEL)) {
+            let (first, second) = out.split_at_mut(PANEL);
+            for lane in (0..PANEL).step_by(LANES) {
+                let (pair, to) =
+                    (&pair[lane..][..LANES], [&mut first[lane..], &mut second[lane..]]);
+                // SAFETY: sixteen words are there.
+                let halves = T::widen(unsafe { isa.load_words(pair.as_ptr()) });
+                for (half, to) in halves.into_iter().zip(to) {
+                    // SAFETY: sixteen floats are as large as sixteen words.
+                    unsafe { half.store(to[..LANES].as_mut_ptr().cast()) };
+                }
+            }
+        }
     }
 
     fn weight(block: &[i32], lane: usize, input: usize) -> f32 {

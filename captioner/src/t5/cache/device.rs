@@ -6,6 +6,10 @@ use candle_core::Tensor;
 use super::{Beginning, full};
 use crate::error::Result;
 use crate::layers::{Mask, attention, heads};
+use crate::weights::Arithmetic;
+
+/// The device's own numbers; where this stands in for the host's cache in tests, nothing is rounded.
+const EXACT: Arithmetic = Arithmetic::Exact;
 
 pub struct DeviceCache {
     blocks: Vec<Block>,
@@ -97,7 +101,7 @@ impl DeviceCache {
         let bias = self.bias.narrow(2, longest - length, length)?.contiguous()?;
         let (keys, values) =
             (own.own_keys.narrow(2, 0, length)?, own.own_values.narrow(2, 0, length)?);
-        Ok(attention(&q, &keys, &values, 1.0, Some(&bias), None)?.squeeze(1)?)
+        Ok(attention([&q, &keys, &values], 1.0, Some(&bias), None, EXACT)?.squeeze(1)?)
     }
 
     /// The rows of one prompt are so many queries to the same keys, so these are never repeated per row.
@@ -108,7 +112,8 @@ impl DeviceCache {
         let each = self.rows[0];
         if self.rows.iter().all(|rows| *rows == each) {
             let q = heads(&queries.reshape((rows / each, each, width))?, count)?;
-            let mixed = attention(&q, prompt_keys, prompt_values, 1.0, None, self.mask.as_ref())?;
+            let all = [&q, prompt_keys, prompt_values];
+            let mixed = attention(all, 1.0, None, self.mask.as_ref(), EXACT)?;
             return Ok(mixed.reshape((rows, width))?);
         }
         let mut first = 0;
@@ -118,7 +123,8 @@ impl DeviceCache {
             let q = heads(&queries.narrow(0, first, *rows)?.unsqueeze(0)?, count)?;
             let mask = self.mask.as_ref().map(one).transpose()?;
             let (keys, values) = (one(prompt_keys)?, one(prompt_values)?);
-            mixed.push(attention(&q, &keys, &values, 1.0, None, mask.as_ref())?.squeeze(0)?);
+            let one = attention([&q, &keys, &values], 1.0, None, mask.as_ref(), EXACT)?;
+            mixed.push(one.squeeze(0)?);
             first += rows;
         }
         Ok(Tensor::cat(&mixed, 0)?)

@@ -3,7 +3,7 @@
 mod back;
 mod panels;
 
-use fgd_kernels::{Activation, Panels};
+use fgd_kernels::{Activation, Level, Panels};
 
 use super::panels::PanelMatrix;
 
@@ -12,8 +12,16 @@ use super::panels::PanelMatrix;
 pub enum Arithmetic {
     /// x as it is, with W as it is kept; but in 8 bits x is rounded too.
     Exact,
-    /// x rounded as W is, where W is in 8 bits, or in bf16 and the CPU has instructions for that.
+    /// x rounded as W is, where W is in 8 bits, or in bf16 and the CPU has instructions for that; those CPUs round to bf16 what
+    /// attention multiplies.
     Rounded,
+}
+
+impl Arithmetic {
+    /// Whether products of what is not kept, in attention, are of bf16: where the CPU has instructions for them.
+    pub fn multiplies_halves(self) -> bool {
+        self == Arithmetic::Rounded && Level::current().has_bf16()
+    }
 }
 
 /// Another matrix as large as the result, and what is done with it.
@@ -62,23 +70,8 @@ pub struct Room {
 /// x [m, cols] · wᵀ, and what comes `after` → [m, rows], row-major. A row's result is the same to the bit whatever rows are
 /// beside it.
 pub fn product(x: &[f32], w: &PanelMatrix, arithmetic: Arithmetic, after: After) -> Vec<f32> {
-    let mut out = vec![0f32; x.len() / w.cols().max(1) * w.rows()];
-    product_into(x, w, arithmetic, after, &mut Room::default(), &mut out);
+    let [out] = products(x, [w], arithmetic, [after]);
     out
-}
-
-/// [`product`] into memory that is there.
-pub fn product_into(
-    x: &[f32],
-    w: &PanelMatrix,
-    arithmetic: Arithmetic,
-    after: After,
-    room: &mut Room,
-    out: &mut [f32],
-) {
-    if !x.is_empty() {
-        panels::product(x, w.panels(arithmetic), after, &mut room.words, out);
-    }
 }
 
 /// [`product`] with each of some matrices, in one pass where x has few rows.
@@ -88,10 +81,24 @@ pub fn products<const N: usize>(
     arithmetic: Arithmetic,
     after: [After; N],
 ) -> [Vec<f32>; N] {
-    if x.is_empty() {
-        return std::array::from_fn(|_| Vec::new());
+    let mut out = all.map(|w| vec![0f32; x.len() / w.cols().max(1) * w.rows()]);
+    let results = out.each_mut().map(Vec::as_mut_slice);
+    products_into(x, all, arithmetic, after, &mut Room::default(), results);
+    out
+}
+
+/// [`products`] into memory that is there.
+pub fn products_into<const N: usize>(
+    x: &[f32],
+    all: [&PanelMatrix; N],
+    arithmetic: Arithmetic,
+    after: [After; N],
+    room: &mut Room,
+    out: [&mut [f32]; N],
+) {
+    if !x.is_empty() {
+        panels::products(x, all.map(|w| w.panels(arithmetic)), after, &mut room.words, out);
     }
-    panels::products(x, all.map(|w| w.panels(arithmetic)), after)
 }
 
 /// x [m, k] · wᵀ → [m, n] with panels of other weights than a checkpoint's.
@@ -100,7 +107,7 @@ pub fn product_with(x: &[f32], w: Panels) -> Vec<f32> {
         return Vec::new();
     }
     let mut out = vec![0f32; x.len() / w.sizes()[1] * w.sizes()[0]];
-    panels::product(x, w, After::default(), &mut Vec::new(), &mut out);
+    panels::products(x, [w], [After::default()], &mut Vec::new(), [&mut out]);
     out
 }
 

@@ -12,7 +12,7 @@ use rayon::prelude::*;
 use super::{After, With};
 
 /// Rows of x from which on a task has some of them and all outputs: below, weights are worth reading by one thread only.
-const MANY: usize = 224;
+const MANY: usize = 128;
 
 /// Rows of x that one task multiplies at most: a pass over them stays in the second-level cache.
 pub const CHUNK_ROWS: usize = 264;
@@ -26,12 +26,32 @@ const PANELS: usize = 6;
 /// Tasks for each thread, where these have outputs of their own.
 const TASKS: usize = 4;
 
-/// x [m, k] · wᵀ, and what comes `after` → [m, n]. The inputs are rounded in `words`.
-pub fn product(x: &[f32], w: Panels, after: After, words: &mut Vec<i32>, out: &mut [f32]) {
-    let inputs = Inputs::new(x, w, words);
-    if inputs.rows < MANY {
-        return of_few(&inputs, [w], [after], [out]);
+/// x [m, k] · wᵀ of each of some matrices, and what comes `after` → [m, n]. The inputs are rounded in `words`.
+pub fn products<const N: usize>(
+    x: &[f32],
+    all: [Panels; N],
+    after: [After; N],
+    words: &mut Vec<i32>,
+    out: [&mut [f32]; N],
+) {
+    let alike = |w: &Panels| w.form() == all[0].form() && w.sizes()[1] == all[0].sizes()[1];
+    if !all.iter().all(alike) {
+        for ((w, after), out) in all.into_iter().zip(after).zip(out) {
+            products(x, [w], [after], words, [out]);
+        }
+        return;
     }
+    let inputs = Inputs::new(x, all[0], words);
+    if inputs.rows < MANY {
+        return of_few(&inputs, all, after, out);
+    }
+    for ((w, after), out) in all.into_iter().zip(after).zip(out) {
+        of_many(&inputs, w, after, out);
+    }
+}
+
+/// The rows, shared out among the threads.
+fn of_many(inputs: &Inputs, w: Panels, after: After, out: &mut [f32]) {
     let [n, _] = w.sizes();
     let tasks = inputs.rows.div_ceil(CHUNK_ROWS).next_multiple_of(rayon::current_num_threads());
     let chunk = inputs.rows.div_ceil(tasks);
@@ -45,22 +65,6 @@ pub fn product(x: &[f32], w: Panels, after: After, words: &mut Vec<i32>, out: &m
             place(block, panels, n, after, out, rows.start);
         }
     });
-}
-
-/// [`product`] with each of some matrices, in one pass where x has few rows.
-pub fn products<const N: usize>(x: &[f32], all: [Panels; N], after: [After; N]) -> [Vec<f32>; N] {
-    let (first, [_, k]) = (all[0], all[0].sizes());
-    if x.len() / k < MANY && all.iter().all(|w| w.form() == first.form() && w.sizes()[1] == k) {
-        let mut out = all.map(|w| vec![0f32; x.len() / k * w.sizes()[0]]);
-        let results = out.each_mut().map(Vec::as_mut_slice);
-        of_few(&Inputs::new(x, first, &mut Vec::new()), all, after, results);
-        return out;
-    }
-    std::array::from_fn(|at| {
-        let mut out = vec![0f32; x.len() / k * all[at].sizes()[0]];
-        product(x, all[at], after[at], &mut Vec::new(), &mut out);
-        out
-    })
 }
 
 /// The panels of all matrices, shared out among the threads.

@@ -1,11 +1,13 @@
 //! One head of attention wherever its rows lie: softmax(scale·Q·Kᵀ + bias + mask)·V. Keys are transposed and values gathered
 //! once; then everything stays in the second-level cache.
 
+mod halves;
+
 use super::attention::{Scratch, multiply_wide, softmax};
 use super::lanes::{Isa, LANES};
 use super::level::{Kernel, Level};
 use super::matrix::round_up;
-use super::tile::Tile;
+use super::tile::{Factor, Tile};
 use super::transpose::Transpose;
 
 /// Rows of equal width; row i begins at i · stride.
@@ -29,6 +31,8 @@ pub struct Head<'a> {
     pub sizes: [usize; 3],
     /// Factor of the scores.
     pub scale: f32,
+    /// Whether all that is multiplied is rounded to bf16; levels that have no instructions for it widen it again.
+    pub halves: bool,
     /// Added to the scores, [queries × keys].
     pub bias: Option<&'a [f32]>,
     /// Added to the scores of every query, `[keys]`; not −∞ for all of them.
@@ -55,11 +59,12 @@ impl Head<'_> {
         assert!(covers(queries, self.output_stride, self.output.len()));
         assert!(self.bias.is_none_or(|bias| bias.len() == queries * keys));
         assert!(self.mask.is_none_or(|mask| mask.len() == keys));
-        let (padded, wide) = (round_up(keys), round_up(width));
+        let (padded, wide) = (keys.next_multiple_of(halves::BLOCK), round_up(width));
         self.scratch.keys.reserve(wide * padded);
         self.scratch.scores.reserve(queries * padded);
-        self.scratch.values.reserve(keys * wide);
+        self.scratch.values.reserve(padded * wide);
         self.scratch.context.reserve(queries.max(LANES) * wide);
+        self.scratch.queries.reserve(queries * wide);
     }
 }
 
@@ -76,6 +81,9 @@ impl Kernel for Head<'_> {
     #[inline(always)]
     fn run<I: Isa>(mut self, isa: I) {
         self.check();
+        if self.halves {
+            return halves::run(self, isa);
+        }
         let [queries, keys, width] = self.sizes;
         let (padded, wide) = (round_up(keys), round_up(width));
         for first in (0..padded).step_by(LANES) {
@@ -109,20 +117,10 @@ impl Kernel for Head<'_> {
                 c_stride: padded,
             });
         }
-        let plain = self.bias.is_none() && self.mask.is_none();
-        for row in 0..queries {
-            let at = row * padded;
-            if !plain {
-                let scores = &mut self.scratch.scores[at..at + keys];
-                scores.iter_mut().for_each(|score| *score *= self.scale);
-                for more in [self.bias.map(|bias| &bias[row * keys..]), self.mask] {
-                    let Some(more) = more else { continue };
-                    scores.iter_mut().zip(more).for_each(|(score, more)| *score += more);
-                }
-            }
-            let scale = if plain { self.scale } else { 1.0 };
-            // SAFETY: a row of `padded` scores.
-            unsafe { softmax(isa, self.scratch.scores.as_mut_ptr().add(at), keys, scale) };
+        let rows = self.scratch.scores[..queries * padded].chunks_mut(padded);
+        for (row, scores) in rows.enumerate() {
+            let bias = self.bias.map(|bias| &bias[row * keys..][..keys]);
+            weigh(isa, scores, [bias, self.mask], self.scale, keys);
         }
         let scores = self.scratch.scores.as_ptr();
         // SAFETY: as above.
@@ -143,20 +141,40 @@ impl Kernel for Head<'_> {
     }
 }
 
+/// The scores of one query, filled up to whole vectors, become softmax(scale · score + what is added).
+#[inline(always)]
+fn weigh<I: Isa>(isa: I, scores: &mut [f32], added: [Option<&[f32]>; 2], scale: f32, keys: usize) {
+    let plain = added.iter().all(Option::is_none);
+    if !plain {
+        scores[..keys].iter_mut().for_each(|score| *score *= scale);
+        for more in added.into_iter().flatten() {
+            scores.iter_mut().zip(more).for_each(|(score, more)| *score += more);
+        }
+    }
+    assert!(round_up(keys) <= scores.len());
+    // SAFETY: there is room for whole vectors.
+    unsafe { softmax(isa, scores.as_mut_ptr(), keys, if plain { scale } else { 1.0 }) };
+}
+
 /// All columns of tiles, as wide as the instruction set likes them.
 ///
 /// # Safety
 /// The tiles are valid for all rows and for whole vectors of columns.
 #[inline(always)]
-unsafe fn columns<I: Isa>(isa: I, rows: usize, width: usize, tile: impl Fn(usize, usize) -> Tile) {
+unsafe fn columns<I: Isa, T: Factor<I>>(
+    isa: I,
+    rows: usize,
+    width: usize,
+    tile: impl Fn(usize, usize) -> Tile<T>,
+) {
     let mut column = 0;
     while column < width {
         let wide = I::VECTORS == 2 && column + 2 * LANES <= width;
         // SAFETY: handed on from the caller.
         unsafe {
             match wide {
-                true => multiply_wide::<I, 2>(isa, rows, |row| tile(row, column)),
-                false => multiply_wide::<I, 1>(isa, rows, |row| tile(row, column)),
+                true => multiply_wide::<I, T, 2>(isa, rows, |row| tile(row, column)),
+                false => multiply_wide::<I, T, 1>(isa, rows, |row| tile(row, column)),
             }
         }
         column += if wide { 2 * LANES } else { LANES };
@@ -165,18 +183,27 @@ unsafe fn columns<I: Isa>(isa: I, rows: usize, width: usize, tile: impl Fn(usize
 
 #[cfg(test)]
 mod tests {
+    use half::bf16;
+
     use super::*;
     use crate::agreement::value;
 
+    /// In f64, of numbers that are rounded first where products are of bf16.
     #[test]
     fn heads_of_any_size_follow_the_formula_on_every_level() {
-        for [queries, keys, width] in [[1, 1, 1], [1, 9, 8], [5, 17, 20], [40, 40, 88], [2, 70, 64]]
+        let sizes = [[1, 1, 1], [1, 9, 8], [5, 17, 20], [40, 40, 88], [2, 70, 64]];
+        for ([queries, keys, width], halves) in
+            sizes.into_iter().flat_map(|s| [(s, false), (s, true)])
         {
             let stride = width + 3;
             let rows = |count: usize, seed: usize| -> Vec<f32> {
                 (0..count * stride).map(|i| 2.0 * value(i + seed)).collect()
             };
             let (q, k, v) = (rows(queries, 1), rows(keys, 2), rows(keys, 3));
+            let exact = |x: &f32| f64::from(if halves { bf16::from_f32(*x).to_f32() } else { *x });
+            // A weight is moved by 2⁻⁸ of itself at most, and the sum of all is 1.
+            let largest = v.iter().fold(0f32, |m, v| m.max(v.abs()));
+            let bound = 1e-5 + if halves { f64::from(largest) / 256.0 } else { 0.0 };
             let bias: Vec<f32> = (0..queries * keys).map(|i| value(i + 4)).collect();
             let mut mask = vec![0.0; keys];
             mask[1..].iter_mut().step_by(3).for_each(|mask| *mask = f32::NEG_INFINITY);
@@ -184,15 +211,13 @@ mod tests {
                 let want = |i: usize, column: usize| -> f64 {
                     let score = |j: usize| -> f64 {
                         let (q, k) = (&q[i * stride..][..width], &k[j * stride..][..width]);
-                        let dot: f64 =
-                            q.iter().zip(k).map(|(q, k)| f64::from(*q) * f64::from(*k)).sum();
+                        let dot: f64 = q.iter().zip(k).map(|(q, k)| exact(q) * exact(k)).sum();
                         0.3 * dot
                             + bias.map_or(0.0, |bias| f64::from(bias[i * keys + j]))
                             + mask.map_or(0.0, |mask| f64::from(mask[j]))
                     };
                     let e: Vec<f64> = (0..keys).map(|j| score(j).exp()).collect();
-                    let mixed: f64 =
-                        (0..keys).map(|j| e[j] * f64::from(v[j * stride + column])).sum();
+                    let mixed: f64 = (0..keys).map(|j| e[j] * exact(&v[j * stride + column])).sum();
                     mixed / e.iter().sum::<f64>()
                 };
                 for level in Level::available() {
@@ -204,6 +229,7 @@ mod tests {
                         value: rows(&v),
                         sizes: [queries, keys, width],
                         scale: 0.3,
+                        halves,
                         bias: bias.map(|bias| &bias[..]),
                         mask: mask.map(|mask| &mask[..]),
                         output: &mut output,
@@ -214,8 +240,8 @@ mod tests {
                         for (column, got) in row.iter().enumerate() {
                             let want = if column < width { want(i, column) } else { 7.0 };
                             assert!(
-                                (f64::from(*got) - want).abs() < 1e-5,
-                                "{level}, {queries}×{keys}×{width}: {got}, not {want}"
+                                (f64::from(*got) - want).abs() < bound,
+                                "{level} {halves}, {queries}×{keys}×{width}: {got}, not {want}"
                             );
                         }
                     }
