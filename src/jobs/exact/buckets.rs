@@ -5,7 +5,7 @@
 //! cell, and all others of the file then are lists too. A bucket holds the images of a hash, so it is a random
 //! sample of them, and of one group of the jackknife: its sums are those of one group. `pairs.json` is written last.
 //!
-//! Captions are read piece by piece, dealt to the disk by their images ([`dealt`](super::dealt)) and aligned portion by portion, on all
+//! Captions are read piece by piece, dealt to the disk by their images (`dealt`) and aligned portion by portion, on all
 //! cores. Memory is that of a few pieces of some 32 MB, then of a portion for each thread and of the pairs that do not fill a file yet.
 
 use std::collections::BTreeSet;
