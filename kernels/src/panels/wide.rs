@@ -38,9 +38,9 @@ impl<T: Widen> Numbers for Wide<T> {
     const INPUT: usize = BLOCK;
     const WEIGHT: usize = PANEL * PAIRS;
 
-    /// Fewer where registers are few, as columns take two for each.
+    /// Fewer where registers are few: columns take two for each, and so may rows, which the compiler loads ahead.
     fn rows<I: Isa>() -> usize {
-        if I::VECTORS == 1 { (I::ROWS * 2 / 3).max(1) } else { I::ROWS }
+        if I::VECTORS == 1 { (I::ROWS / 2).max(1) } else { I::ROWS }
     }
 
     #[inline(always)]
