@@ -31,6 +31,7 @@
 mod align;
 mod arrow;
 mod builder;
+mod bytes;
 mod candidates;
 mod column;
 mod cut_off;

@@ -5,16 +5,16 @@
 //! file that is smaller than a piece, a JSON document and a workbook are one piece.
 
 use std::fs::{self, File};
-use std::io::{self, BufRead, BufReader, Read};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use fgd_store::digest::file_sha256;
-use flate2::bufread::MultiGzDecoder;
 
+use super::bytes::Bytes;
 use super::column::{Picker, Wanted};
 use super::error::{ReadError, ReadProblem};
 use super::format::{self, Format};
-use super::source::{self, Hashing, Source, Start};
+use super::source::{self, Source, Start};
 use super::{CaptionFile, Finding, ReadOptions, delimited, json, parquet, quotes};
 
 /// Bytes of a piece, about.
@@ -258,66 +258,6 @@ fn lines(bytes: &[u8]) -> u64 {
     bytes.iter().filter(|&&byte| byte == b'\n').count() as u64
 }
 
-/// The bytes of a file, decompressed, never out of proportion to its size.
-struct Bytes {
-    inner: Inner,
-    read: u64,
-    limit: u64,
-}
-
-enum Inner {
-    Plain(BufReader<Hashing<File>>),
-    Gzip(Box<MultiGzDecoder<BufReader<Hashing<File>>>>),
-}
-
-impl Bytes {
-    fn open(path: &Path, len: u64) -> Result<Self, ReadProblem> {
-        let file = Hashing::new(File::open(path).map_err(source::from_io)?);
-        let mut file = BufReader::with_capacity(1 << 18, file);
-        let is_gzip = source::is_gzip(file.fill_buf().map_err(source::from_io)?);
-        Ok(match is_gzip {
-            true => Self {
-                inner: Inner::Gzip(Box::new(MultiGzDecoder::new(file))),
-                read: 0,
-                limit: source::most_unpacked(len),
-            },
-            false => Self { inner: Inner::Plain(file), read: 0, limit: u64::MAX },
-        })
-    }
-
-    fn is_gzip(&self) -> bool {
-        matches!(self.inner, Inner::Gzip(_))
-    }
-
-    /// Appends so many bytes; false where there were fewer left.
-    fn read(&mut self, wants: u64, to: &mut Vec<u8>) -> Result<bool, ReadProblem> {
-        let before = to.len();
-        match &mut self.inner {
-            Inner::Plain(file) => file.take(wants).read_to_end(to).map_err(source::from_io)?,
-            Inner::Gzip(file) => file.take(wants).read_to_end(to).map_err(|reason| {
-                let bytes = usize::try_from(self.read).unwrap_or(usize::MAX);
-                ReadProblem::Gzip { bytes, reason }
-            })?,
-        };
-        let read = (to.len() - before) as u64;
-        self.read += read;
-        if self.read > self.limit {
-            return Err(ReadProblem::Unpacks { limit: self.limit });
-        }
-        Ok(read == wants)
-    }
-
-    /// SHA-256 of the file, all of which was read.
-    fn sha256(self) -> Result<String, ReadProblem> {
-        let mut file = match self.inner {
-            Inner::Plain(file) => file,
-            Inner::Gzip(file) => file.into_inner(),
-        };
-        io::copy(&mut file, &mut io::sink()).map_err(source::from_io)?;
-        Ok(file.into_inner().sha256())
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::io::Write;
@@ -381,8 +321,7 @@ mod tests {
         let at = broken.len() - 1_000;
         broken[at] = 0xff;
         is_the_same(&write("broken.csv", &broken), 3);
-        let gz = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
-        let mut gz = gz;
+        let mut gz = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
         gz.write_all(csv.as_bytes()).unwrap();
         is_the_same(&write("a.csv.gz", &gz.finish().unwrap()), 3);
         let lines = text(|i| match i % 50 {
