@@ -67,7 +67,7 @@ pub use attention::{Attention, Scratch};
 pub use choice::NoSuchKernels;
 pub use head::{Head, Strided};
 pub use integer::{Codes, DEPTH, Inputs};
-pub use lanes::{Isa, LANES};
+pub use lanes::{Doubles, Isa, LANES, LANES_F64};
 pub use level::{Kernel, Level};
 pub use lookup::Lookup;
 pub use matrix::{Buffer, Matrix, Shape, round_up};

@@ -3,7 +3,7 @@
 
 use std::arch::x86_64::*;
 
-use super::{Isa, Lanes, Words};
+use super::{Doubles, Isa, LANES_F64, Lanes, Words};
 
 /// Proof of AVX2, FMA and F16C.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,6 +25,7 @@ impl Avx2 {
 impl Isa for Avx2 {
     type F32 = F32;
     type Words = I32;
+    type F64 = F64;
 
     const ROWS: usize = 6;
     const VECTORS: usize = 1;
@@ -59,6 +60,19 @@ impl Isa for Avx2 {
     #[inline(always)]
     fn mul_add(self, a: f64, b: f64, c: f64) -> f64 {
         a.mul_add(b, c)
+    }
+
+    #[inline(always)]
+    fn splat_f64(self, value: f64) -> F64 {
+        // SAFETY: see above.
+        unsafe { F64(_mm256_set1_pd(value), _mm256_set1_pd(value)) }
+    }
+
+    #[inline(always)]
+    fn load_f64(self, from: &[f64; LANES_F64]) -> F64 {
+        let from = from.as_ptr();
+        // SAFETY: see above; eight f64 are read.
+        unsafe { F64(_mm256_loadu_pd(from), _mm256_loadu_pd(from.add(4))) }
     }
 
     #[inline(always)]
@@ -127,6 +141,36 @@ impl Lanes for F32 {
         }
         // SAFETY: see above.
         unsafe { F32(half(self.0), half(self.1)) }
+    }
+}
+
+/// f64 0–3 and 4–7.
+#[derive(Clone, Copy)]
+pub struct F64(__m256d, __m256d);
+
+impl Doubles for F64 {
+    #[inline(always)]
+    fn store(self, to: &mut [f64; LANES_F64]) {
+        let to = to.as_mut_ptr();
+        // SAFETY: see above; eight f64 are written.
+        unsafe {
+            _mm256_storeu_pd(to, self.0);
+            _mm256_storeu_pd(to.add(4), self.1);
+        }
+    }
+
+    #[inline(always)]
+    fn mul(self, other: Self) -> Self {
+        // SAFETY: see above.
+        unsafe { F64(_mm256_mul_pd(self.0, other.0), _mm256_mul_pd(self.1, other.1)) }
+    }
+
+    #[inline(always)]
+    fn mul_add(self, times: Self, plus: Self) -> Self {
+        // SAFETY: see above.
+        unsafe {
+            F64(_mm256_fmadd_pd(self.0, times.0, plus.0), _mm256_fmadd_pd(self.1, times.1, plus.1))
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 
 use std::arch::x86_64::*;
 
-use super::{Avx2, Isa, LANES, Lanes, Words};
+use super::{Avx2, Doubles, Isa, LANES, LANES_F64, Lanes, Words};
 
 /// Proof of AVX-512 F and BW, of what [`Avx2`] proves, and of more instructions: none, [`VNNI`], or [`BF16`] with VNNI.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,6 +31,7 @@ impl<const MORE: u8> Avx512<MORE> {
 impl<const MORE: u8> Isa for Avx512<MORE> {
     type F32 = F32;
     type Words = I32<MORE>;
+    type F64 = F64;
 
     const ROWS: usize = 12;
     const VECTORS: usize = 2;
@@ -62,6 +63,18 @@ impl<const MORE: u8> Isa for Avx512<MORE> {
     #[inline(always)]
     fn mul_add(self, a: f64, b: f64, c: f64) -> f64 {
         a.mul_add(b, c)
+    }
+
+    #[inline(always)]
+    fn splat_f64(self, value: f64) -> F64 {
+        // SAFETY: see above.
+        unsafe { F64(_mm512_set1_pd(value)) }
+    }
+
+    #[inline(always)]
+    fn load_f64(self, from: &[f64; LANES_F64]) -> F64 {
+        // SAFETY: see above; eight f64 are read.
+        unsafe { F64(_mm512_loadu_pd(from.as_ptr())) }
     }
 
     #[inline(always)]
@@ -130,6 +143,30 @@ impl Lanes for F32 {
             let biased = _mm512_add_epi32(_mm512_cvtps_epi32(self.0), _mm512_set1_epi32(127));
             F32(_mm512_castsi512_ps(_mm512_slli_epi32::<23>(biased)))
         }
+    }
+}
+
+/// One register of f64.
+#[derive(Clone, Copy)]
+pub struct F64(__m512d);
+
+impl Doubles for F64 {
+    #[inline(always)]
+    fn store(self, to: &mut [f64; LANES_F64]) {
+        // SAFETY: see above; eight f64 are written.
+        unsafe { _mm512_storeu_pd(to.as_mut_ptr(), self.0) };
+    }
+
+    #[inline(always)]
+    fn mul(self, other: Self) -> Self {
+        // SAFETY: see above.
+        unsafe { F64(_mm512_mul_pd(self.0, other.0)) }
+    }
+
+    #[inline(always)]
+    fn mul_add(self, times: Self, plus: Self) -> Self {
+        // SAFETY: see above.
+        unsafe { F64(_mm512_fmadd_pd(self.0, times.0, plus.0)) }
     }
 }
 

@@ -22,6 +22,8 @@ pub use portable::Portable;
 
 /// Lanes in a vector.
 pub const LANES: usize = 16;
+/// Lanes in a vector of f64: as many bytes.
+pub const LANES_F64: usize = 8;
 
 /// Proof that the CPU has an instruction set, and the matrix tile that fills its registers.
 pub trait Isa: Copy + Debug {
@@ -29,6 +31,8 @@ pub trait Isa: Copy + Debug {
     type F32: Lanes;
     /// Sixteen 32-bit words.
     type Words: Words<F32 = Self::F32>;
+    /// Eight f64.
+    type F64: Doubles;
 
     /// Rows of the matrix tile.
     const ROWS: usize;
@@ -53,9 +57,14 @@ pub trait Isa: Copy + Debug {
     /// `from` is valid for sixteen words.
     unsafe fn load_words(self, from: *const i32) -> Self::Words;
 
-    /// a · b + c in f64, rounded once where the instruction set is known to do so. Loops over arrays of f64 become
-    /// vectors of them.
+    /// a · b + c in f64, rounded once where the instruction set is known to do so.
     fn mul_add(self, a: f64, b: f64, c: f64) -> f64;
+
+    /// The value in every lane.
+    fn splat_f64(self, value: f64) -> Self::F64;
+
+    /// Eight f64.
+    fn load_f64(self, from: &[f64; LANES_F64]) -> Self::F64;
 
     /// The proof of AVX2 that is part of this one.
     #[cfg(target_arch = "x86_64")]
@@ -159,6 +168,24 @@ pub trait Words: Copy {
     /// # Safety
     /// `to` is valid for sixteen bytes.
     unsafe fn store_bytes(values: Self::F32, to: *mut i8);
+}
+
+/// Eight f64 of one instruction set.
+pub trait Doubles: Copy {
+    /// Writes eight f64.
+    fn store(self, to: &mut [f64; LANES_F64]);
+    /// a · b
+    fn mul(self, other: Self) -> Self;
+    /// a · b + c, rounded as [`Isa::mul_add`] does.
+    fn mul_add(self, times: Self, plus: Self) -> Self;
+
+    /// The sum of all lanes, in their order.
+    #[inline(always)]
+    fn sum(self) -> f64 {
+        let mut lanes = [0.0; LANES_F64];
+        self.store(&mut lanes);
+        lanes.iter().sum()
+    }
 }
 
 /// Two codes as one word.

@@ -4,7 +4,7 @@
 
 use half::f16;
 
-use super::{Isa, LANES, Lanes, Words, word};
+use super::{Doubles, Isa, LANES, LANES_F64, Lanes, Words, word};
 
 /// What every CPU has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -13,6 +13,7 @@ pub struct Portable;
 impl Isa for Portable {
     type F32 = F32;
     type Words = I32;
+    type F64 = F64;
 
     const ROWS: usize = if cfg!(target_arch = "aarch64") { 6 } else { 2 };
     const VECTORS: usize = 1;
@@ -42,6 +43,16 @@ impl Isa for Portable {
     #[inline(always)]
     fn mul_add(self, a: f64, b: f64, c: f64) -> f64 {
         a * b + c
+    }
+
+    #[inline(always)]
+    fn splat_f64(self, value: f64) -> F64 {
+        F64([value; LANES_F64])
+    }
+
+    #[inline(always)]
+    fn load_f64(self, from: &[f64; LANES_F64]) -> F64 {
+        F64(*from)
     }
 }
 
@@ -107,6 +118,27 @@ impl Lanes for F32 {
     #[inline(always)]
     fn exp2_whole(self) -> Self {
         F32(self.0.map(|n| f32::from_bits(((n as i32 + 127) << 23) as u32)))
+    }
+}
+
+/// Eight f64.
+#[derive(Clone, Copy)]
+pub struct F64([f64; LANES_F64]);
+
+impl Doubles for F64 {
+    #[inline(always)]
+    fn store(self, to: &mut [f64; LANES_F64]) {
+        *to = self.0;
+    }
+
+    #[inline(always)]
+    fn mul(self, other: Self) -> Self {
+        F64(std::array::from_fn(|i| self.0[i] * other.0[i]))
+    }
+
+    #[inline(always)]
+    fn mul_add(self, times: Self, plus: Self) -> Self {
+        F64(std::array::from_fn(|i| self.0[i] * times.0[i] + plus.0[i]))
     }
 }
 

@@ -8,14 +8,18 @@ use crate::MetricError;
 use crate::linalg::{Factor, default_solver, product};
 use crate::transport::SPAN;
 
+/// Units for each direction at which a sample begins to tell its bias: with fewer, orders that both jackknives leave make up to one and
+/// a half standard errors, and the two need not be apart (docs/statistics.md).
+const ENOUGH: f64 = 2.0;
+
 /// The two jackknives over groups of units.
 pub(super) struct Jackknives {
     /// The distance of the whole sample.
     pub(super) raw: f64,
     /// Pseudo-values of both, one for each group.
     pub(super) pseudo: [Vec<f64>; 2],
-    /// Whether the second could be had.
-    pub(super) gaussian: bool,
+    /// Whether the second could be had, and there are units enough.
+    pub(super) enough: bool,
 }
 
 impl Jackknives {
@@ -38,7 +42,8 @@ impl Jackknives {
         };
         let plain = pseudo(0.0);
         let pseudo = [plain.clone(), if gaussian { pseudo(sharing) } else { plain }];
-        Ok(Self { raw: whole.distance, pseudo, gaussian })
+        let enough = gaussian && total.fewest_units() > ENOUGH * rank as f64;
+        Ok(Self { raw: whole.distance, pseudo, enough })
     }
 }
 

@@ -17,8 +17,8 @@ pub struct SetInference {
     pub corrected: Estimate,
     /// Half of what the two jackknives are apart: the part of the standard error that does not average out.
     pub systematic: f64,
-    /// The sample is small for its dimensions: the systematic error is more than half of the random one, or a leave-out sample has
-    /// no more distinct rows than dimensions. Or it is small for what varies in it: a few units make most of the standard error,
+    /// The sample is small for its dimensions: no more than two units for each, or the systematic error is more than half of the random
+    /// one, or a leave-out sample has no more distinct rows than dimensions. Or it is small for what varies in it: a few units make most of the standard error,
     /// and how many such units another sample would have is hardly known.
     pub small_sample: bool,
     /// The value is less than two standard errors: the two sets cannot be told from equal ones. The interval is then up to √2
@@ -28,8 +28,8 @@ pub struct SetInference {
     pseudo: [Vec<f64>; 2],
     /// What each unit contributes, or each group of them; the variance of the value is the sum of their squares.
     contributions: Vec<f64>,
-    /// Whether the second jackknife could be had.
-    gaussian: bool,
+    /// Whether the second jackknife could be had, and there are units enough.
+    enough: bool,
     /// Degrees of freedom of the variance, where groups contribute.
     degrees: Option<usize>,
 }
@@ -41,7 +41,7 @@ impl SetInference {
         contributions: Vec<f64>,
         degrees: Option<usize>,
     ) -> Self {
-        let Jackknives { raw, pseudo, gaussian } = jackknives;
+        let Jackknives { raw, pseudo, enough } = jackknives;
         let Combined { value, systematic, se, is_small } =
             Combined::of(&pseudo, &contributions, degrees.is_none());
         let corrected = match degrees {
@@ -52,11 +52,11 @@ impl SetInference {
             raw,
             corrected,
             systematic,
-            small_sample: !gaussian || is_small,
+            small_sample: !enough || is_small,
             nearly_equal: value < 2.0 * corrected.se,
             pseudo,
             contributions,
-            gaussian,
+            enough,
             degrees,
         }
     }
@@ -70,7 +70,7 @@ impl SetInference {
     pub(crate) fn of_equal_sets(self) -> Self {
         let none = |values: Vec<f64>| vec![0.0; values.len()];
         let pseudo = self.pseudo.map(none);
-        let jackknives = Jackknives { raw: 0.0, pseudo, gaussian: self.gaussian };
+        let jackknives = Jackknives { raw: 0.0, pseudo, enough: self.enough };
         Self::new(jackknives, none(self.contributions), self.degrees)
     }
 
@@ -82,7 +82,7 @@ impl SetInference {
             values.into_iter().map(|value| self.raw - left * (self.raw - value)).collect()
         });
         let contributions = self.contributions.iter().map(|part| left.sqrt() * part).collect();
-        let jackknives = Jackknives { raw: self.raw, pseudo, gaussian: self.gaussian };
+        let jackknives = Jackknives { raw: self.raw, pseudo, enough: self.enough };
         Self::new(jackknives, contributions, self.degrees)
     }
 
@@ -117,7 +117,7 @@ impl SetInference {
             raw: self.raw - other.raw,
             corrected,
             degrees: self.degrees,
-            small_sample: !self.gaussian || !other.gaussian || is_small,
+            small_sample: !self.enough || !other.enough || is_small,
         })
     }
 }

@@ -198,6 +198,11 @@ impl Sums {
         self.sides[side].rows
     }
 
+    /// Units of the side that has fewer.
+    pub(super) fn fewest_units(&self) -> f64 {
+        self.sides[0].units.min(self.sides[1].units)
+    }
+
     /// Mean of a side, about the origin.
     pub(super) fn mean(&self, side: usize) -> Array1<f64> {
         self.sides[side].mean()

@@ -66,6 +66,14 @@ fn repeating_every_row_in_its_unit_changes_little() {
 }
 
 #[test]
+fn two_units_for_each_direction_are_a_small_sample() {
+    for (n, is_small) in [(8, true), (12, true), (600, false)] {
+        let found = infer(&rows(n, 6, 20), &rows(900, 6, 21), &Units::independent(n, 900));
+        assert_eq!(found.unwrap().small_sample, is_small, "{n}");
+    }
+}
+
+#[test]
 fn too_few_units_or_one_that_is_all_have_a_reason() {
     let (x, y) = (rows(9, 8, 6), rows(40, 8, 7));
     let few = infer(&x, &y, &Units::independent(9, 40));

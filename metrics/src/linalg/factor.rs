@@ -6,8 +6,8 @@
 //! semi-definite matrix") otherwise. Pivoting finds the rank and stops there, so rounding noise in the null
 //! space never reaches a square root.
 
-use fgd_kernels::{Isa, Kernel, Level};
-use ndarray::{Array1, Array2, ArrayView1, ArrayView2, s};
+use fgd_kernels::{Doubles, Isa, Kernel, LANES_F64, Level};
+use ndarray::{Array1, Array2, ArrayView1, ArrayView2};
 
 use super::Decompose;
 use crate::MetricError;
@@ -96,53 +96,123 @@ impl Factor {
 fn pivoted_cholesky(sigma: ArrayView2<f64>, largest: f64) -> Array2<f64> {
     let d = sigma.nrows();
     let tolerance = d as f64 * f64::EPSILON * largest;
-    let mut l = Array2::<f64>::zeros((d, d));
+
+    let width = d.div_ceil(LANES_F64);
+    let mut rows = vec![[0.0; LANES_F64]; d * width];
     let mut remaining: Vec<f64> = sigma.diag().to_vec();
     let mut open: Vec<usize> = (0..d).collect();
-    let mut pivot_row = Vec::with_capacity(d);
+    let mut known = vec![0.0; d];
     let level = Level::current();
-    for k in 0..d {
-        let (at, pivot) = match open
-            .iter()
-            .copied()
-            .enumerate()
-            .max_by(|a, b| remaining[a.1].total_cmp(&remaining[b.1]))
-        {
-            Some((at, pivot)) if remaining[pivot] > tolerance => (at, pivot),
-            _ => return l.slice_move(s![.., ..k]),
-        };
+    let mut rank = 0_usize;
+    while let Some((at, pivot)) = (open.iter().copied().enumerate())
+        .max_by(|a, b| remaining[a.1].total_cmp(&remaining[b.1]))
+        .filter(|&(_, pivot)| remaining[pivot] > tolerance)
+    {
         open.swap_remove(at);
         let root = remaining[pivot].sqrt();
-        let entries = l.as_slice_mut().expect("made row by row");
-        pivot_row.clear();
-        pivot_row.extend_from_slice(&entries[pivot * d..][..k]);
-        entries[pivot * d + k] = root;
-        for &i in &open {
-            let row = &mut entries[i * d..][..=k];
-            let entry = (sigma[[pivot, i]] - level.run(Dot(&row[..k], &pivot_row))) / root;
-            row[k] = entry;
+        let known = &mut known[..open.len()];
+        level.run(Known {
+            rows: &rows,
+            width,
+            filled: rank.div_ceil(LANES_F64),
+            pivot,
+            open: &open,
+            known,
+        });
+        let entries = rows.as_flattened_mut();
+        entries[pivot * width * LANES_F64 + rank] = root;
+        for (&i, known) in open.iter().zip(known) {
+            let entry = (sigma[[pivot, i]] - *known) / root;
+            entries[i * width * LANES_F64 + rank] = entry;
             remaining[i] -= entry * entry;
         }
+        rank += 1;
     }
-    l
+    let entries = rows.into_flattened();
+    Array2::from_shape_fn((d, rank), |(i, k)| entries[i * width * LANES_F64 + k])
 }
 
-/// Σ a·b
-struct Dot<'a>(&'a [f64], &'a [f64]);
+/// What the columns of L so far make of the entries of Σ between the pivot and the rows still open: Σₖ L[pivot, k] L[i, k]. What
+/// is not filled yet is zero.
+struct Known<'a> {
+    rows: &'a [[f64; LANES_F64]],
+    width: usize,
+    filled: usize,
+    pivot: usize,
+    open: &'a [usize],
+    known: &'a mut [f64],
+}
 
-impl Kernel for Dot<'_> {
-    type Output = f64;
+impl Kernel for Known<'_> {
+    type Output = ();
 
     #[inline(always)]
-    fn run<I: Isa>(self, isa: I) -> f64 {
-        let ((a, a_rest), (b, b_rest)) = (self.0.as_chunks::<16>(), self.1.as_chunks::<16>());
-        let mut sums = [0.0; 16];
-        for (a, b) in a.iter().zip(b) {
-            for c in 0..16 {
-                sums[c] = isa.mul_add(a[c], b[c], sums[c]);
-            }
+    fn run<I: Isa>(self, isa: I) {
+        let row = |i: usize| &self.rows[i * self.width..][..self.filled];
+        let pivot = row(self.pivot);
+        let (groups, rest) = self.open.as_chunks();
+        let (known, known_rest) = self.known.as_chunks_mut();
+        for (known, group) in known.iter_mut().zip(groups) {
+            *known = dots::<4, I>(isa, pivot, group.map(row));
         }
-        let rest = a_rest.iter().zip(b_rest).fold(0.0, |sum, (&a, &b)| isa.mul_add(a, b, sum));
-        sums.iter().sum::<f64>() + rest
+        for (known, &i) in known_rest.iter_mut().zip(rest) {
+            [*known] = dots(isa, pivot, [row(i)]);
+        }
+    }
+}
+
+#[inline(always)]
+fn dots<const C: usize, I: Isa>(
+    isa: I,
+    pivot: &[[f64; LANES_F64]],
+    rows: [&[[f64; LANES_F64]]; C],
+) -> [f64; C] {
+    let mut sums = [isa.splat_f64(0.0); C];
+    for (k, pivot) in pivot.iter().enumerate() {
+        let pivot = isa.load_f64(pivot);
+        for c in 0..C {
+            sums[c] = pivot.mul_add(isa.load_f64(&rows[c][k]), sums[c]);
+        }
+    }
+    let mut totals = [0.0; C];
+    for c in 0..C {
+        totals[c] = sums[c].sum();
+    }
+    totals
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_levels_agree() {
+        let rows: Vec<[f64; LANES_F64]> = (0..14)
+            .map(|i| std::array::from_fn(|c| ((i * 13 + c * 7) % 17) as f64 / 5.0 - 1.5))
+            .collect();
+        let open = [6, 0, 5, 1, 3, 4];
+        let run = |level: Level| {
+            let mut known = [0.0; 6];
+            let rows = &rows;
+            level.run(Known {
+                rows,
+                width: 2,
+                filled: 2,
+                pivot: 2,
+                open: &open,
+                known: &mut known,
+            });
+            known
+        };
+        let plain = run(Level::PORTABLE);
+        let entry = |i: usize| rows[2 * i..][..2].as_flattened().iter();
+        for (&i, known) in open.iter().zip(plain) {
+            let expected: f64 = entry(2).zip(entry(i)).map(|(a, b)| a * b).sum();
+            assert!((known - expected).abs() < 1e-13, "{i}");
+        }
+        for level in Level::available() {
+            let alike = |(a, b): (&f64, &f64)| (a - b).abs() < 1e-13;
+            assert!(run(level).iter().zip(&plain).all(alike), "{level}");
+        }
     }
 }

@@ -6,11 +6,11 @@
 //! Columns are split between two threads in a way that depends on the matrix alone, so the values do not depend on the
 //! number of threads.
 
-use fgd_kernels::{Isa, Kernel, Level};
+use fgd_kernels::{Doubles, Isa, Kernel, LANES_F64, Level};
 use ndarray::ArrayView2;
 
-/// Entries worked on together: two AVX2 registers, one line of cache.
-pub(super) const LANE: usize = 8;
+/// Entries worked on together: one line of cache.
+pub(super) const LANE: usize = LANES_F64;
 /// Columns that a pass holds in the first-level cache between their two uses.
 const GROUP: usize = 4;
 /// With fewer entries left than this, two threads cost more than they save.
@@ -168,79 +168,86 @@ impl Kernel for Columnwise<'_> {
     type Output = ();
 
     #[inline(always)]
-    fn run<I: Isa>(self, isa: I) {
-        let Columnwise { job, columns, pending: [pending_y, pending_h], y, entries, product } =
-            self;
-        // Rows above the step's own are done with: their entries of u and x are zero.
-        let start = job.row / LANE;
-        let (u, x, left) = (&job.pending_u[start..], &job.pending_x[start..], &job.u[start..]);
-        let product = &mut product[start..];
-        let mut at = 0;
-        for group in columns.chunks_mut(GROUP * job.height) {
-            let count = group.len() / job.height;
-            for (c, column) in group.chunks_exact_mut(job.height).enumerate() {
-                let coefficients = [-pending_y[at + c], -pending_h[at + c]];
-                let sum = settle(isa, &mut column[start..], coefficients, [u, x, left]);
-                y[at + c] = job.tau * sum;
-                entries[at + c] = column[start].0[job.row % LANE] - job.tau * sum;
-            }
-            if count == GROUP {
-                let (a, rest) = group.split_at(job.height);
-                let (b, rest) = rest.split_at(job.height);
-                let (c, d) = rest.split_at(job.height);
-                let weights: [f64; GROUP] = std::array::from_fn(|c| entries[at + c]);
-                let columns = [&a[start..], &b[start..], &c[start..], &d[start..]];
-                add_four(isa, product, columns, weights);
-            } else {
-                for (c, column) in group.chunks_exact(job.height).enumerate() {
-                    add(isa, product, &column[start..], entries[at + c]);
-                }
-            }
-            at += count;
+    fn run<I: Isa>(mut self, isa: I) {
+        let count = self.y.len();
+        let groups = count / GROUP * GROUP;
+        for at in (0..groups).step_by(GROUP) {
+            self.work::<GROUP, I>(isa, at);
+        }
+        for at in groups..count {
+            self.work::<1, I>(isa, at);
         }
     }
 }
 
-/// column += y u + h x, and its product with `left`.
+impl Columnwise<'_> {
+    /// Works off `C` columns from `at` on.
+    #[inline(always)]
+    fn work<const C: usize, I: Isa>(&mut self, isa: I, at: usize) {
+        let Job { height, row, pending_u, pending_x, u, tau } = *self.job;
+        // Rows above the step's own are done with: their entries of u and x are zero.
+        let start = row / LANE;
+        let mut own = self.columns[at * height..][..C * height].chunks_exact_mut(height);
+        let mut columns: [_; C] =
+            std::array::from_fn(|_| &mut own.next().expect("so many were taken")[start..]);
+        let pending = self.pending.map(|of| std::array::from_fn(|c| -of[at + c]));
+        let sums =
+            settle(isa, &mut columns, pending, [pending_u, pending_x, u].map(|v| &v[start..]));
+        let entries = std::array::from_fn(|c| columns[c][0].0[row % LANE] - tau * sums[c]);
+        self.y[at..at + C].copy_from_slice(&sums.map(|sum| tau * sum));
+        self.entries[at..at + C].copy_from_slice(&entries);
+        add(isa, &mut self.product[start..], columns, entries);
+    }
+}
+
+/// column += y u + h x for each, and its product with `left`.
+///
+/// No closure holds vectors here or below: what an adaptor of the standard library calls need not have the instruction set.
 #[inline(always)]
-fn settle<I: Isa>(
+fn settle<const C: usize, I: Isa>(
     isa: I,
-    column: &mut [Lane],
-    [y, h]: [f64; 2],
+    columns: &mut [&mut [Lane]; C],
+    pending: [[f64; C]; 2],
     [u, x, left]: [&[Lane]; 3],
-) -> f64 {
-    let mut sums = [0.0; LANE];
-    for (entry, ((u, x), left)) in column.iter_mut().zip(u.iter().zip(x).zip(left)) {
-        for (c, sum) in sums.iter_mut().enumerate() {
-            let value = isa.mul_add(x.0[c], h, isa.mul_add(u.0[c], y, entry.0[c]));
-            entry.0[c] = value;
-            *sum = isa.mul_add(value, left.0[c], *sum);
+) -> [f64; C] {
+    let [mut y, mut h, mut sums] = [[isa.splat_f64(0.0); C]; 3];
+    for c in 0..C {
+        y[c] = isa.splat_f64(pending[0][c]);
+        h[c] = isa.splat_f64(pending[1][c]);
+    }
+    for (i, ((u, x), left)) in u.iter().zip(x).zip(left).enumerate() {
+        let (u, x, left) = (isa.load_f64(&u.0), isa.load_f64(&x.0), isa.load_f64(&left.0));
+        for c in 0..C {
+            let entry = &mut columns[c][i].0;
+            let value = x.mul_add(h[c], u.mul_add(y[c], isa.load_f64(entry)));
+            value.store(entry);
+            sums[c] = value.mul_add(left, sums[c]);
         }
     }
-    sums.iter().sum()
+    let mut totals = [0.0; C];
+    for c in 0..C {
+        totals[c] = sums[c].sum();
+    }
+    totals
 }
 
 /// product += Σ weight · column.
 #[inline(always)]
-fn add_four<I: Isa>(
+fn add<const C: usize, I: Isa>(
     isa: I,
     product: &mut [Lane],
-    [a, b, c, d]: [&[Lane]; GROUP],
-    weights: [f64; GROUP],
+    columns: [&mut [Lane]; C],
+    weights: [f64; C],
 ) {
-    for (sum, ((a, b), (c, d))) in product.iter_mut().zip(a.iter().zip(b).zip(c.iter().zip(d))) {
-        for i in 0..LANE {
-            let two = isa.mul_add(b.0[i], weights[1], isa.mul_add(a.0[i], weights[0], sum.0[i]));
-            sum.0[i] = isa.mul_add(d.0[i], weights[3], isa.mul_add(c.0[i], weights[2], two));
-        }
+    let mut vectors = [isa.splat_f64(0.0); C];
+    for c in 0..C {
+        vectors[c] = isa.splat_f64(weights[c]);
     }
-}
-
-#[inline(always)]
-fn add<I: Isa>(isa: I, product: &mut [Lane], column: &[Lane], weight: f64) {
-    for (sum, v) in product.iter_mut().zip(column) {
-        for i in 0..LANE {
-            sum.0[i] = isa.mul_add(v.0[i], weight, sum.0[i]);
+    for (i, sum) in product.iter_mut().enumerate() {
+        let mut total = isa.load_f64(&sum.0);
+        for c in 0..C {
+            total = isa.load_f64(&columns[c][i].0).mul_add(vectors[c], total);
         }
+        total.store(&mut sum.0);
     }
 }

@@ -1,6 +1,6 @@
 //! Reflections and rotations applied to the unit matrix, strip by strip of its columns.
 
-use fgd_kernels::{Isa, Kernel, Level};
+use fgd_kernels::{Doubles, Isa, Kernel, LANES_F64, Level};
 use ndarray::{Array2, Axis, s};
 use rayon::prelude::*;
 
@@ -47,16 +47,17 @@ impl Kernel for Apply<'_> {
         let Apply { reflections, chases, strip } = self;
         for Reflector { tau, start, h } in reflections {
             let rows = &mut strip[*start..];
-            let mut along = [0.0; WIDTH];
+            let mut along = [isa.splat_f64(0.0); WIDTH / LANES_F64];
             for (row, &h) in rows.iter().zip(h) {
-                for c in 0..WIDTH {
-                    along[c] = isa.mul_add(row[c], h, along[c]);
+                let h = isa.splat_f64(h);
+                for (along, row) in along.iter_mut().zip(row.as_chunks().0) {
+                    *along = isa.load_f64(row).mul_add(h, *along);
                 }
             }
             for (row, &h) in rows.iter_mut().zip(h) {
-                let factor = -tau * h;
-                for c in 0..WIDTH {
-                    row[c] = isa.mul_add(along[c], factor, row[c]);
+                let factor = isa.splat_f64(-tau * h);
+                for (along, row) in along.iter().zip(row.as_chunks_mut().0) {
+                    along.mul_add(factor, isa.load_f64(row)).store(row);
                 }
             }
         }
@@ -65,10 +66,11 @@ impl Kernel for Apply<'_> {
                 let [upper, lower] = &mut strip[top - k..][..2] else {
                     unreachable!("a rotation has two rows")
                 };
-                for (a, b) in upper.iter_mut().zip(lower.iter_mut()) {
-                    let (x, y) = (*a, *b);
-                    *b = isa.mul_add(c, y, s * x);
-                    *a = isa.mul_add(c, x, -s * y);
+                let (c, s, back) = (isa.splat_f64(c), isa.splat_f64(s), isa.splat_f64(-s));
+                for (a, b) in upper.as_chunks_mut().0.iter_mut().zip(lower.as_chunks_mut().0) {
+                    let (x, y) = (isa.load_f64(a), isa.load_f64(b));
+                    y.mul_add(c, x.mul(s)).store(b);
+                    x.mul_add(c, y.mul(back)).store(a);
                 }
             }
         }
