@@ -81,7 +81,7 @@ pub use lint::{accept_empty, lint, placeholders, too_long, without_texts};
 pub use pieces::{Piece, Pieces};
 pub use references::{References, group};
 pub use repetition::is_runaway;
-pub use settle::{equals_references, settle_by_references, settle_ids};
+pub use settle::{Known, Settled, equals_references, settle, settle_by_references, settle_ids};
 pub use table::{Cells, Kind, Table, TableError, TableFile, TableFormat, read_parquet};
 pub use template::{Template, check_template, read_template};
 

@@ -214,6 +214,10 @@ pub(super) fn refused(error: ScoreError, request: &Request) -> JobError {
             findings: vec![(request.submission.clone(), for_record(findings, "submission"))],
         },
         ScoreError::Mismatch(message) => JobError::Usage(message),
+        // Only a file of moments can hold one.
+        ScoreError::Metric(error @ MetricError::NotACovariance(_)) => {
+            JobError::invalid(format!("{}: {error}", request.submission.display()))
+        }
         ScoreError::Metric(error) => error.into(),
         ScoreError::Job(error) => error,
     }

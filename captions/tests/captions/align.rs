@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use fgd_captions::{
-    Alignment, CaptionFile, Finding, FindingKind, Format, ReadOptions, Severity, align,
+    Alignment, CaptionFile, Finding, FindingKind, Format, Known, ReadOptions, Severity, align,
     check_template, equals_references, read, read_template, settle_by_references, settle_ids,
 };
 
@@ -182,7 +182,7 @@ fn the_column_that_holds_the_wanted_ids_is_the_one() {
         let (_folder, path) = write(content);
         let mut file = read(&path, &ReadOptions::default()).unwrap();
         let wanted: Vec<String> = wanted.iter().map(|&id| id.to_owned()).collect();
-        settle_ids(&mut file, &wanted);
+        settle_ids(&mut file, &wanted, Known::All);
         let kinds: Vec<_> = file.findings.iter().map(|f| (f.kind, f.severity)).collect();
         (file.id_column.unwrap(), file.captions[0].id.clone(), kinds)
     };
@@ -221,7 +221,7 @@ fn images_are_found_by_the_file_names_of_the_references() {
         let options = ReadOptions { format: Some(Format::Json), ..ReadOptions::default() };
         let references = read(&path, &options).unwrap();
         let mut submission = file(given);
-        settle_by_references(&mut submission, &references);
+        settle_by_references(&mut submission, &references, Known::All);
         let ids = aligned(&submission, &references).0.ids;
         (ids, submission.findings.iter().map(|f| f.severity).collect::<Vec<_>>())
     };

@@ -252,8 +252,10 @@ fn refused(error: ScoreError, system: &systems::Participant) -> JobError {
     match error {
         ScoreError::Mismatch(message) => JobError::Usage(format!("{}: {message}", system.name)),
         ScoreError::Job(error) => error,
+        error @ (ScoreError::Invalid(_) | ScoreError::Metric(MetricError::NotACovariance(_))) => {
+            JobError::invalid(format!("{}: {error}", system.name))
+        }
         ScoreError::Metric(error) => JobError::because(&system.name, error),
-        error @ ScoreError::Invalid(_) => JobError::invalid(format!("{}: {error}", system.name)),
     }
 }
 
