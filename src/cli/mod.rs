@@ -42,10 +42,10 @@ mod sweep;
 mod train;
 mod validate;
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::sync::Arc;
 
-use clap::builder::FalseyValueParser;
+use clap::builder::{FalseyValueParser, Resettable};
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use fgd_store::terminal::visible;
 

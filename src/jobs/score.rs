@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use fgd_captions::{ReadOptions, TableFile};
+use fgd_metrics::MetricError;
 use fgd_record::{Record, Results};
 use serde::{Deserialize, Serialize};
 

@@ -18,6 +18,7 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use fgd_captions::ReadOptions;
+use fgd_metrics::MetricError;
 use fgd_metrics::compare::{FEWEST_REPLICATES, Resampling};
 use fgd_record::{
     self as record, Comparability, CompareResults, EncoderInfo, Finding, Pairing, Record, Results,

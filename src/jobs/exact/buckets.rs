@@ -123,6 +123,8 @@ pub fn run(request: &Request, session: &Session) -> Result<Manifest, JobError> {
         )));
     }
     super::refuse(&request.score)?;
+    // Who listens for the interrupt does so from here on.
+    interrupted(&session.interrupt)?;
     std::fs::create_dir_all(output)?;
     // On the same disk, and gone with the work.
     let work = tempfile::tempdir_in(output)?;

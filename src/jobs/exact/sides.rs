@@ -107,8 +107,7 @@ impl Sides {
         let mut submissions = Vec::new();
         for (number, (path, files)) in paths.into_iter().zip(own).enumerate() {
             let side = side("submission", &format!("submission-{number}"))?;
-            let options = &reading;
-            submissions.push(Submission::read(path, &files, side, &reader, options, look)?);
+            submissions.push(Submission::read(path, &files, side, &reader, &reading, look)?);
         }
         let notes = references.found.iter().zip(placeholders).flat_map(|(found, placeholders)| {
             let mut notes = captions::without_texts(&found.read, &found.linted);
