@@ -68,7 +68,7 @@ impl AggregateUDFImpl for Aggregate {
 }
 
 /// What is known of the images so far.
-trait State: Debug + Default + Send + Sync {
+trait State: Debug + Default + Send + Sync + 'static {
     fn push(&mut self, ids: &[String], pairs: &Pairs) -> Result<()>;
     /// Adds what [`State::bytes`] gave for other images.
     fn merge(&mut self, bytes: &[u8]) -> Result<()>;
