@@ -36,6 +36,14 @@ impl Bytes {
         })
     }
 
+    /// How many bytes of the file were read on the disk.
+    pub(super) fn raw(&self) -> u64 {
+        match &self.inner {
+            Inner::Plain(file) => file.get_ref().bytes,
+            Inner::Gzip(file) => file.get_ref().get_ref().bytes,
+        }
+    }
+
     pub(super) fn is_gzip(&self) -> bool {
         matches!(self.inner, Inner::Gzip(_))
     }

@@ -1,8 +1,8 @@
 //! Caption files: read them, say everything that is wrong with them, and align a submission with its references by image id.
 //!
 //! This is the front of every job. [`read`] turns CSV, TSV, JSON, JSON Lines, COCO annotations, Parquet, Excel workbooks (each possibly gzipped) and
-//! the documents of other programs into one [`CaptionFile`]; [`settle_ids`] tries its columns of ids against those that
-//! are wanted; [`lint`] looks at the captions themselves; [`align`] pairs a submission with references and
+//! the documents of other programs into one [`CaptionFile`]; [`Pieces`] does so piece by piece where a file
+//! is large; [`settle()`] tries its columns of ids against those that are wanted; [`lint`] looks at the captions themselves; [`align`] pairs a submission with references and
 //! [`check_template`] with a list of ids. None of them stops at the first problem: problems are [`Finding`]s, and only a file out of
 //! which nothing at all can be read is a [`ReadError`].
 //!
@@ -81,7 +81,7 @@ pub use lint::{accept_empty, lint, placeholders, too_long, without_texts};
 pub use pieces::{Piece, Pieces};
 pub use references::{References, group};
 pub use repetition::is_runaway;
-pub use settle::{equals_references, settle_by_references, settle_ids};
+pub use settle::{Known, Settled, equals_references, settle, settle_by_references, settle_ids};
 pub use table::{Cells, Kind, Table, TableError, TableFile, TableFormat, read_parquet};
 pub use template::{Template, check_template, read_template};
 

@@ -15,10 +15,12 @@ use super::column::{Picker, Wanted};
 use super::error::{ReadError, ReadProblem};
 use super::format::{self, Format};
 use super::source::{self, Source, Start};
-use super::{CaptionFile, Finding, ReadOptions, delimited, json, parquet, quotes};
+use super::{CaptionFile, Finding, FindingKind, ReadOptions, delimited, json, parquet, quotes};
 
 /// Bytes of a piece, about.
 const PIECE: u64 = 32 << 20;
+/// The first one is so many times smaller: others wait for what it tells of the columns.
+const FIRST: u64 = 8;
 /// Bytes that tell what a file is.
 const HEAD: u64 = 1 << 16;
 
@@ -43,10 +45,12 @@ pub struct Piece {
     path: PathBuf,
     options: ReadOptions,
     content: Content,
+    bytes: u64,
 }
 
 enum Content {
-    Source(Source, Start),
+    Whole(Source),
+    Text(Source, Start),
     Groups(Box<parquet::Groups>),
 }
 
@@ -56,18 +60,22 @@ impl Pieces {
     /// # Errors
     /// A file that cannot be read, or holds no captions.
     pub fn open(path: &Path, options: &ReadOptions) -> Result<Self, ReadError> {
-        Self::of(path, options, PIECE)
+        Self::cut(path, options, PIECE)
     }
 
-    fn of(path: &Path, options: &ReadOptions, piece: u64) -> Result<Self, ReadError> {
+    /// The same with pieces of `piece` bytes, about, at least one.
+    ///
+    /// # Errors
+    /// As [`Pieces::open`].
+    pub fn cut(path: &Path, options: &ReadOptions, piece: u64) -> Result<Self, ReadError> {
         let cut = Cut::of(path, options, piece).map_err(|problem| error(path, problem))?;
         let (path, options) = (path.to_owned(), options.clone());
         Ok(Self { path, options, piece, cut, sha256: None })
     }
 
-    /// Whether it is no larger than a piece, or cannot be cut.
-    pub fn is_whole(&self) -> bool {
-        matches!(self.cut, Cut::Whole)
+    /// Whether it is known that no piece comes any more.
+    pub fn is_over(&self) -> bool {
+        matches!(self.cut, Cut::Over)
     }
 
     /// The bytes of the next piece; `None` behind the last one.
@@ -75,30 +83,43 @@ impl Pieces {
     /// # Errors
     /// A file that cannot be read, or a record that is too long.
     pub fn next_piece(&mut self) -> Result<Option<Piece>, ReadError> {
-        let content = self.next_content().map_err(|problem| error(&self.path, problem))?;
+        let next = self.next_content().map_err(|problem| error(&self.path, problem))?;
         let (path, options) = (self.path.clone(), self.options.clone());
-        Ok(content.map(|content| Piece { path, options, content }))
+        Ok(next.map(|(content, bytes)| Piece { path, options, content, bytes }))
     }
 
-    fn next_content(&mut self) -> Result<Option<Content>, ReadProblem> {
+    /// The content of the next piece, and how many bytes of the file it is.
+    fn next_content(&mut self) -> Result<Option<(Content, u64)>, ReadProblem> {
         match &mut self.cut {
             Cut::Whole => {
                 let source = source::open(&self.path, self.options.max_bytes)?;
                 self.sha256 = Some(source.sha256.clone());
                 self.cut = Cut::Over;
-                Ok(Some(Content::Source(source, Start::default())))
+                let bytes = source.raw_bytes;
+                Ok(Some((Content::Whole(source), bytes)))
             }
             Cut::Text(text) => {
                 self.options.format = Some(text.format);
+                let (is_first, before) = (text.first, text.read);
                 let (next, is_over) = text.next(self.piece, self.options.max_bytes)?;
+                text.read = text.bytes.raw();
+                let bytes = text.read - before;
                 if is_over && let Cut::Text(text) = std::mem::replace(&mut self.cut, Cut::Over) {
                     self.sha256 = Some(text.bytes.sha256()?);
                 }
-                Ok(next.map(|(source, start)| Content::Source(source, start)))
+                let content = next.map(|(source, start)| match is_first && is_over {
+                    true => Content::Whole(source),
+                    false => Content::Text(source, start),
+                });
+                Ok(content.map(|content| (content, bytes)))
             }
             Cut::Groups(groups) => {
-                let next = groups.next(self.piece, self.options.max_bytes)?;
-                Ok(next.map(|groups| Content::Groups(Box::new(groups))))
+                let Some(groups) = groups.next(self.piece, self.options.max_bytes)? else {
+                    self.cut = Cut::Over;
+                    return Ok(None);
+                };
+                let bytes = groups.bytes();
+                Ok(Some((Content::Groups(Box::new(groups)), bytes)))
             }
             Cut::Over => Ok(None),
         }
@@ -116,19 +137,31 @@ impl Pieces {
 }
 
 impl Piece {
+    /// How many bytes of the file it is, on the disk.
+    pub fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
     /// Its captions, in rows that are counted from 1; see [`CaptionFile::count_from`].
     ///
     /// # Errors
     /// As [`read`](super::read()).
     pub fn read(self) -> Result<CaptionFile, ReadError> {
-        let Self { path, options, content } = self;
+        let Self { path, options, content, .. } = self;
+        let is_whole = matches!(content, Content::Whole(_));
+        let parse =
+            |source, start| super::parse(&path, source, start, &options, Wanted::IdAndCaption);
         let read = match content {
-            Content::Source(source, start) => {
-                super::parse(&path, source, start, &options, Wanted::IdAndCaption)
-            }
+            Content::Whole(source) => parse(source, Start::default()),
+            Content::Text(source, start) => parse(source, start),
             Content::Groups(groups) => super::parse_groups(&path, &groups, &options),
         };
-        read.map_err(|problem| error(&path, problem))
+        let mut file = read.map_err(|problem| error(&path, problem))?;
+        if !is_whole {
+            // Others may have captions.
+            file.findings.retain(|finding| finding.kind != FindingKind::HeaderOnly);
+        }
+        Ok(file)
     }
 }
 
@@ -182,6 +215,7 @@ impl Cut {
             header,
             start,
             held: head,
+            read: 0,
             first: true,
         })))
     }
@@ -194,10 +228,12 @@ struct Text {
     delimiter: u8,
     /// What every piece begins with.
     header: Vec<u8>,
-    /// Where what is held starts, and at first what is behind the header.
+    /// Where what is held starts, and before the first piece what is behind the header.
     start: Start,
     /// Bytes that were read and handed to nobody.
     held: Vec<u8>,
+    /// Bytes of the file on the disk that pieces were made of.
+    read: u64,
     first: bool,
 }
 
@@ -208,29 +244,34 @@ impl Text {
         piece: u64,
         max_bytes: u64,
     ) -> Result<(Option<(Source, Start)>, bool), ReadProblem> {
-        let (mut is_over, mut end, mut wanted) = (false, 0, piece);
+        let (mut is_over, mut end) = (false, 0);
+        let mut most = if self.first { piece.div_ceil(FIRST) } else { piece };
+        let mut wanted = piece;
         while end == 0 && !is_over {
-            if self.held.len() as u64 > max_bytes {
+            let held = self.held.len() as u64;
+            if held > max_bytes {
                 return Err(ReadProblem::TooLarge { what: "a record of it is", limit: max_bytes });
             }
-            let wants = wanted.saturating_sub(self.held.len() as u64);
-            is_over = !self.bytes.read(wants, &mut self.held)?;
-            end = if is_over { self.held.len() } else { self.last_end() };
-            wanted *= 2;
+            is_over = !self.bytes.read(wanted.saturating_sub(held), &mut self.held)?;
+            end = match is_over {
+                true => self.held.len(),
+                false => self.last_end(usize::try_from(most).unwrap_or(usize::MAX)),
+            };
+            (wanted, most) = (wanted.saturating_mul(2), most.saturating_mul(2));
         }
         let rest = self.held.split_off(end);
         let body = std::mem::replace(&mut self.held, rest);
         let start = self.start;
-        let read = body.len() - if self.first { start.bytes } else { 0 };
-        self.start.bytes += read;
-        self.start.lines += lines(&body) - if self.first { start.lines } else { 0 };
         let raw = body.len() as u64;
+        let own_lines = lines(&body);
         if std::mem::take(&mut self.first) {
+            self.start = Start { bytes: body.len(), lines: own_lines };
             let source = Source::beginning(body, raw, String::new())?;
             let start = Start { bytes: source.skip, lines: 0 };
             return Ok((Some((source, start)), is_over));
         }
-        if body.iter().all(u8::is_ascii_whitespace) {
+        self.start = Start { bytes: start.bytes + body.len(), lines: start.lines + own_lines };
+        if is_blank(&body) {
             return Ok((None, is_over));
         }
         let start = Start {
@@ -243,15 +284,20 @@ impl Text {
         Ok((Some((source, start)), is_over))
     }
 
-    /// Where the last record ends that is held whole.
-    fn last_end(&self) -> usize {
-        match self.format {
-            Format::Jsonl => {
-                self.held.iter().rposition(|&byte| byte == b'\n').map_or(0, |end| end + 1)
-            }
-            _ => quotes::last_end(&self.held, self.delimiter),
-        }
+    /// Where the last record ends that is whole in the first bytes that are held, `most` of them; 0 where there is none behind the header.
+    fn last_end(&self, most: usize) -> usize {
+        let held = &self.held[..most.min(self.held.len())];
+        let end = match self.format {
+            Format::Jsonl => held.iter().rposition(|&byte| byte == b'\n').map_or(0, |end| end + 1),
+            _ => quotes::last_end(held, self.delimiter),
+        };
+        let begin = if self.first { self.start.bytes } else { 0 };
+        if begin < end && !is_blank(&held[begin..end]) { end } else { 0 }
     }
+}
+
+fn is_blank(bytes: &[u8]) -> bool {
+    bytes.iter().all(u8::is_ascii_whitespace)
 }
 
 fn lines(bytes: &[u8]) -> u64 {
@@ -259,103 +305,4 @@ fn lines(bytes: &[u8]) -> u64 {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::io::Write;
-
-    use super::*;
-    use crate::{Cells, Table, TableFile, read};
-
-    /// The captions and findings of a file in pieces, and how many pieces there were.
-    fn in_pieces(path: &Path) -> (CaptionFile, usize) {
-        let mut pieces = Pieces::of(path, &ReadOptions::default(), 1 << 16).unwrap();
-        let mut whole: Option<CaptionFile> = None;
-        let (mut rows, mut count) = (0, 0);
-        while let Some(piece) = pieces.next_piece().unwrap() {
-            let mut file = piece.read().unwrap();
-            rows = file.count_from(rows, &mut []);
-            count += 1;
-            match &mut whole {
-                Some(whole) => {
-                    whole.captions.extend(file.captions);
-                    whole.findings.extend(file.findings.into_iter().filter(|f| f.row.is_some()));
-                }
-                none => *none = Some(file),
-            }
-        }
-        let mut whole = whole.unwrap();
-        whole.sha256 = pieces.sha256().unwrap();
-        (whole, count)
-    }
-
-    fn is_the_same(path: &Path, fewest: usize) {
-        let whole = read(path, &ReadOptions::default()).unwrap();
-        let (pieces, count) = in_pieces(path);
-        assert!(count >= fewest, "{}: {count} pieces", path.display());
-        assert_eq!(pieces.captions, whole.captions, "{}", path.display());
-        assert_eq!(pieces.findings, whole.findings, "{}", path.display());
-        assert_eq!(pieces.sha256, whole.sha256);
-    }
-
-    /// Rows of every kind: of several lines, blank ones, broken ones.
-    fn text(row: impl Fn(usize) -> String) -> String {
-        (0..6_000).map(row).collect()
-    }
-
-    #[test]
-    fn captions_and_findings_are_those_of_the_whole_file() {
-        let folder = tempfile::tempdir().unwrap();
-        let write = |name: &str, bytes: &[u8]| {
-            let path = folder.path().join(name);
-            fs::write(&path, bytes).unwrap();
-            path
-        };
-        let csv = text(|i| match i % 50 {
-            7 => format!("{i},\"two lines,\nof \"\"one\"\" caption {i}\",x\n"),
-            11 => format!("{i},a 5\" pipe {i},y\r\n\n"),
-            13 => format!("{i},one field too few\n"),
-            _ => format!("{i},caption number {i} of an image,z\n"),
-        });
-        let csv = format!("\u{feff}image_id,caption,part\n{csv}last,a row without its end,z");
-        is_the_same(&write("a.csv", csv.as_bytes()), 3);
-        let mut broken = csv.clone().into_bytes();
-        let at = broken.len() - 1_000;
-        broken[at] = 0xff;
-        is_the_same(&write("broken.csv", &broken), 3);
-        let mut gz = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
-        gz.write_all(csv.as_bytes()).unwrap();
-        is_the_same(&write("a.csv.gz", &gz.finish().unwrap()), 3);
-        let lines = text(|i| match i % 50 {
-            7 => "\n".into(),
-            11 => "{\"image_id\": 1, \"caption\n".into(),
-            _ => {
-                format!("{{\"image_id\": \"a{i}\", \"captions\": [\"a dog {i}\", \"dog {i}\"]}}\n")
-            }
-        });
-        is_the_same(&write("a.jsonl", lines.as_bytes()), 3);
-        // What cannot be cut, or has no header, is read whole.
-        let records = format!("[{}]", lines.lines().nth(1).unwrap());
-        is_the_same(&write("a.json", format!("{records}{}", " ".repeat(1 << 17)).as_bytes()), 1);
-        let bare = text(|i| format!("{i},caption number {i} of an image\n"));
-        is_the_same(&write("bare.csv", bare.as_bytes()), 1);
-    }
-
-    #[test]
-    fn groups_of_rows_are_read_by_themselves() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("a.parquet");
-        let mut table = Table::default();
-        // polars writes groups of some 262,144 rows.
-        let rows = 0..530_000;
-        table.push("image_id", Cells::text(rows.clone().map(|i| i.to_string())));
-        table.push("caption", Cells::text(rows.map(|i| format!("caption {}", i % 10))));
-        TableFile::create(&path).unwrap().write(&table).unwrap();
-        is_the_same(&path, 2);
-        // A footer that points elsewhere is an error, not the end of the process.
-        let mut bytes = fs::read(&path).unwrap();
-        bytes.drain(100..300);
-        fs::write(&path, bytes).unwrap();
-        let mut pieces = Pieces::of(&path, &ReadOptions::default(), 1 << 16).unwrap();
-        let read = pieces.next_piece().and_then(|piece| piece.unwrap().read());
-        assert!(read.is_err());
-    }
-}
+mod tests;

@@ -141,7 +141,8 @@ fn standard_input(max_bytes: u64) -> Result<Source, ReadProblem> {
 pub(super) struct Hashing<R> {
     inner: R,
     digest: Sha256,
-    bytes: u64,
+    /// How many that were.
+    pub(super) bytes: u64,
 }
 
 impl<R> Hashing<R> {

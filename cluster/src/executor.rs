@@ -32,7 +32,7 @@ pub struct Args {
     work_dir: PathBuf,
     #[command(flatten)]
     encoder: EncoderArgs,
-    /// Tasks at a time; they share the threads of FGD_THREADS.
+    /// Tasks at a time; they share the threads of --threads.
     #[arg(long, value_name = "N", default_value_t = 2, env = "FGD_TASKS")]
     tasks: usize,
     /// Threads that embed; all cores by default.

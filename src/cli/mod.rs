@@ -42,10 +42,10 @@ mod sweep;
 mod train;
 mod validate;
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::sync::Arc;
 
-use clap::builder::FalseyValueParser;
+use clap::builder::{FalseyValueParser, Resettable};
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use fgd_store::terminal::visible;
 
@@ -164,7 +164,7 @@ impl Command {
 /// a command starts; the first of `arguments` is the name it was called by.
 pub fn run_from(program: Program, arguments: impl IntoIterator<Item = OsString>) -> Exit {
     let arguments: Vec<OsString> = arguments.into_iter().collect();
-    let parsed = Cli::command().try_get_matches_from(&arguments);
+    let parsed = without_empty_variables(Cli::command()).try_get_matches_from(&arguments);
     let cli = match parsed.and_then(|matches| Cli::from_arg_matches(&matches)) {
         Ok(cli) => cli,
         Err(error) => {
@@ -201,6 +201,16 @@ pub fn run_from(program: Program, arguments: impl IntoIterator<Item = OsString>)
             code
         }
     }
+}
+
+/// The command as if variables that are empty were not there, which is how scripts leave a setting out.
+fn without_empty_variables(command: clap::Command) -> clap::Command {
+    let is_empty = |name: &OsStr| std::env::var_os(name).is_some_and(|value| value.is_empty());
+    let without = |arg: clap::Arg| match arg.get_env().is_some_and(is_empty) {
+        true => arg.env(Resettable::Reset),
+        false => arg,
+    };
+    command.mut_args(without).mut_subcommands(without_empty_variables)
 }
 
 /// Tells of a panic that nobody caught: a defect of this program, which it survives as any error.

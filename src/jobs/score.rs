@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use fgd_captions::{ReadOptions, TableFile};
+use fgd_metrics::MetricError;
 use fgd_record::{Record, Results};
 use serde::{Deserialize, Serialize};
 
@@ -214,6 +215,10 @@ pub(super) fn refused(error: ScoreError, request: &Request) -> JobError {
             findings: vec![(request.submission.clone(), for_record(findings, "submission"))],
         },
         ScoreError::Mismatch(message) => JobError::Usage(message),
+        // Only a file of moments can hold one.
+        ScoreError::Metric(error @ MetricError::NotACovariance(_)) => {
+            JobError::invalid(format!("{}: {error}", request.submission.display()))
+        }
         ScoreError::Metric(error) => error.into(),
         ScoreError::Job(error) => error,
     }

@@ -2,7 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use fgd_captions::{self as captions, CaptionFile, ReadError, ReadOptions, ReadProblem, Role};
+use fgd_captions::{
+    self as captions, CaptionFile, Known, ReadError, ReadOptions, ReadProblem, Role,
+};
 use fgd_record::Finding;
 use serde::{Deserialize, Serialize};
 
@@ -58,7 +60,7 @@ pub fn run(request: &Request) -> Result<Validation, JobError> {
     let template = template.map(|path| captions::read_template(path, &request.reading));
     let template = template.transpose()?;
     if let Some(template) = &template {
-        captions::settle_ids(&mut file, &template.ids);
+        captions::settle_ids(&mut file, &template.ids, Known::All);
     }
     let mut found = file.findings.clone();
     found.extend(captions::lint(&file));

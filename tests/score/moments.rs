@@ -71,6 +71,27 @@ fn moments_give_the_set_distance() {
 }
 
 #[test]
+fn moments_whose_covariance_is_none_are_an_invalid_submission_or_broken_references() {
+    use fgd_store::arrays::{read_moments, write_moments};
+    let place = Place::new();
+    let good = make(&place, "moments", "good.csv", "good.npz", &[]);
+    let mut moments = read_moments(&good).unwrap();
+    // Two components that are more than alike.
+    let most = moments.sigma[[0, 0]].max(moments.sigma[[1, 1]]);
+    moments.sigma[[0, 1]] = 100.0 * most;
+    moments.sigma[[1, 0]] = 100.0 * most;
+    moments.exact = None;
+    let indefinite = place.path("indefinite.npz");
+    write_moments(std::fs::File::create(&indefinite).unwrap(), &moments).unwrap();
+    let said = predicate::str::contains("indefinite.npz: not a covariance matrix");
+    place.score(&indefinite, &good).assert().code(4).stderr(said.clone());
+    let broken = place.score(&good, &indefinite).assert().code(1).stderr(said);
+    broken.stderr(predicate::str::contains("references "));
+    let mut command = place.fgd();
+    command.arg("compare").arg(&good).arg(&indefinite).arg("-r").arg(&good).assert().code(4);
+}
+
+#[test]
 fn embeddings_that_are_not_of_unit_length_are_named() {
     let place = Place::new();
     let candidates = make(&place, "embed", "good.csv", "good.npy", &[]);

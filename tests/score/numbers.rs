@@ -172,3 +172,19 @@ fn the_environment_stands_for_flags() {
     let record = json(&mut command);
     assert_eq!(record["results"]["worst"].as_array().unwrap().len(), 2);
 }
+
+#[test]
+fn an_empty_variable_is_none() {
+    let place = Place::new();
+    let mut command = place.score(&captions("good.csv"), &captions("references.csv"));
+    let plain = json(command.args(["--format", "json"]));
+    for (name, value) in [("FGD_WORST", ""), ("FGD_FORMAT", ""), ("FGD_OUTPUT", "")] {
+        command.env(name, value);
+    }
+    assert_eq!(json(&mut command)["results"], plain["results"]);
+    let mut command = place.fgd();
+    command.arg("score").arg(captions("good.csv")).arg("-r").arg(captions("references.csv"));
+    command.env("FGD_ENCODER", "").env("HF_HOME", place.path("hub"));
+    let refused = command.assert().code(1);
+    refused.stderr(predicates::str::contains("thenlper/gte-small"));
+}

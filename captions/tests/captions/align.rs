@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use fgd_captions::{
-    Alignment, CaptionFile, Finding, FindingKind, Format, ReadOptions, Severity, align,
+    Alignment, CaptionFile, Finding, FindingKind, Format, Known, ReadOptions, Severity, align,
     check_template, equals_references, read, read_template, settle_by_references, settle_ids,
 };
 
@@ -182,7 +182,7 @@ fn the_column_that_holds_the_wanted_ids_is_the_one() {
         let (_folder, path) = write(content);
         let mut file = read(&path, &ReadOptions::default()).unwrap();
         let wanted: Vec<String> = wanted.iter().map(|&id| id.to_owned()).collect();
-        settle_ids(&mut file, &wanted);
+        settle_ids(&mut file, &wanted, Known::All);
         let kinds: Vec<_> = file.findings.iter().map(|f| (f.kind, f.severity)).collect();
         (file.id_column.unwrap(), file.captions[0].id.clone(), kinds)
     };
@@ -211,6 +211,30 @@ fn the_column_that_holds_the_wanted_ids_is_the_one() {
 }
 
 #[test]
+fn a_sample_of_the_wanted_ids_decides_what_chance_does_not() {
+    let wanted: Vec<String> = (0..40).map(|i| format!("{}", 10 * i)).collect();
+    let settled = |images: std::ops::Range<usize>, ids: std::ops::Range<usize>| {
+        let rows = images.zip(ids).map(|(image, id)| format!("{image},{id},a dog\n"));
+        let (_folder, path) = write(&format!("image,id,caption\n{}", rows.collect::<String>()));
+        let mut file = read(&path, &ReadOptions::default()).unwrap();
+        settle_ids(&mut file, &wanted, Known::Sample);
+        let found = file.findings.iter().map(|f| (f.severity, f.message.clone()));
+        (file.id_column.unwrap(), found.collect::<Vec<_>>())
+    };
+    // 20 of one and none of the other.
+    let (column, found) = settled(1000..1200, 0..200);
+    assert_eq!((&*column, found[0].0), ("id", Severity::Note));
+    assert!(found[0].1.contains("holds 20 of a sample of the wanted ids"), "{found:?}");
+    assert_eq!(settled(0..200, 1000..1200), ("image".to_owned(), vec![]));
+    // Three, which could be chance, and none of either.
+    let (column, found) = settled(1000..1030, 0..30);
+    assert_eq!((&*column, found[0].0), ("image", Severity::Error));
+    assert!(found[0].1.contains("choose with --id-column image or --id-column id"), "{found:?}");
+    let (column, found) = settled(1000..1030, 2000..2030);
+    assert_eq!((&*column, found[0].0), ("image", Severity::Note));
+}
+
+#[test]
 fn images_are_found_by_the_file_names_of_the_references() {
     let images = r#""images": [{"id": 1, "file_name": "VizWiz_val_7.jpg"}, {"id": 2, "file_name": "VizWiz_val_8.jpg"}]"#;
     let annotations =
@@ -221,7 +245,7 @@ fn images_are_found_by_the_file_names_of_the_references() {
         let options = ReadOptions { format: Some(Format::Json), ..ReadOptions::default() };
         let references = read(&path, &options).unwrap();
         let mut submission = file(given);
-        settle_by_references(&mut submission, &references);
+        settle_by_references(&mut submission, &references, Known::All);
         let ids = aligned(&submission, &references).0.ids;
         (ids, submission.findings.iter().map(|f| f.severity).collect::<Vec<_>>())
     };

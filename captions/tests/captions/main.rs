@@ -5,4 +5,6 @@ mod documents;
 mod formats;
 mod malformed;
 mod table;
+mod undone;
 mod workbooks;
+mod written;

@@ -1,9 +1,8 @@
 //! The functions that the engine is taught, and how scheduler, executors and clients learn them: all three must know the same
 //! names, but only executors have an encoder behind them.
 
-mod distances;
+mod aggregate;
 mod embed;
-mod moments;
 mod pairs;
 
 use std::sync::Arc;
@@ -14,6 +13,7 @@ use datafusion::execution::session_state::{SessionState, SessionStateBuilder};
 use datafusion::logical_expr::{AggregateUDF, ScalarUDF};
 use datafusion::prelude::{SessionConfig, SessionContext};
 
+use aggregate::{Aggregate, Kept};
 pub use embed::Engine;
 
 use crate::storage;
@@ -42,10 +42,7 @@ fn embed(engine: Option<&Arc<Engine>>) -> [Arc<ScalarUDF>; 2] {
 
 /// `fgd_moments(id, candidate, references)` and `fgd_distances(id, candidate, references)`.
 fn aggregates() -> [Arc<AggregateUDF>; 2] {
-    [
-        Arc::new(AggregateUDF::from(moments::Moments::new())),
-        Arc::new(AggregateUDF::from(distances::ImageDistances::new())),
-    ]
+    [Kept::Moments, Kept::Distances].map(|kept| Arc::new(Aggregate::new(kept).into()))
 }
 
 /// The functions of an executor.

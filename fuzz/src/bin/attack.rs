@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use clap::Parser;
-use fgd_fuzz::{TARGETS, Target, mutate};
+use fgd_fuzz::{Target, mutate, targets};
 
 /// Processor time that one input may take, in seconds.
 const MOST_SECONDS: f64 = 10.0;
@@ -66,8 +66,7 @@ struct Args {
 
 fn main() -> Result<ExitCode> {
     let args = Args::parse();
-    let targets: Vec<&Target> = TARGETS
-        .iter()
+    let targets: Vec<&Target> = targets()
         .filter(|t| args.target.is_empty() || args.target.iter().any(|n| n == t.name))
         .collect();
     anyhow::ensure!(!targets.is_empty(), "no such target");

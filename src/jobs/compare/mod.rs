@@ -18,6 +18,7 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use fgd_captions::ReadOptions;
+use fgd_metrics::MetricError;
 use fgd_metrics::compare::{FEWEST_REPLICATES, Resampling};
 use fgd_record::{
     self as record, Comparability, CompareResults, EncoderInfo, Finding, Pairing, Record, Results,
@@ -252,8 +253,10 @@ fn refused(error: ScoreError, system: &systems::Participant) -> JobError {
     match error {
         ScoreError::Mismatch(message) => JobError::Usage(format!("{}: {message}", system.name)),
         ScoreError::Job(error) => error,
+        error @ (ScoreError::Invalid(_) | ScoreError::Metric(MetricError::NotACovariance(_))) => {
+            JobError::invalid(format!("{}: {error}", system.name))
+        }
         ScoreError::Metric(error) => JobError::because(&system.name, error),
-        error @ ScoreError::Invalid(_) => JobError::invalid(format!("{}: {error}", system.name)),
     }
 }
 

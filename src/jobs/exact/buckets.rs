@@ -18,6 +18,7 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::pairs::{TextPairs, few_counts, few_enough};
+use super::reading::interrupted;
 use super::sides::Sides;
 use super::sums::Sources;
 use crate::jobs::score;
@@ -104,7 +105,8 @@ impl Manifest {
 /// Writes the pairs of a score. Either side may be a folder of files.
 ///
 /// # Errors
-/// As [`TextPairs::read`]; a folder that is in use or cannot be written; a number of buckets that divides a group.
+/// As [`TextPairs::read`]; a folder that is in use or cannot be written; a number of buckets that divides a group; an interrupt. Nothing
+/// is left in the folder then.
 pub fn run(request: &Request, session: &Session) -> Result<Manifest, JobError> {
     let output = &request.output;
     if std::fs::read_dir(output).is_ok_and(|mut entries| entries.next().is_some()) {
@@ -121,12 +123,14 @@ pub fn run(request: &Request, session: &Session) -> Result<Manifest, JobError> {
         )));
     }
     super::refuse(&request.score)?;
+    // Who listens for the interrupt does so from here on.
+    interrupted(&session.interrupt)?;
     std::fs::create_dir_all(output)?;
     // On the same disk, and gone with the work.
     let work = tempfile::tempdir_in(output)?;
     let asked = request.buckets.map(|count| count / GROUPS);
     let dealt = asked.map_or(DEALT, |of| of * DEALT.div_ceil(of));
-    let sides = Sides::deal(&request.score, &request.others, work.path(), dealt)?;
+    let sides = Sides::deal(&request.score, &request.others, work.path(), dealt, session)?;
     // With more systems a pair is longer.
     let pairs = (2 * PAIRS / (2 + request.others.len())).max(1);
     let captions = sides.references.captions;
@@ -144,6 +148,7 @@ pub fn run(request: &Request, session: &Session) -> Result<Manifest, JobError> {
     let bar = session.progress.begin("writing", "pairs", captions);
     let mut sources =
         sides.join(&request.score, work.path(), [of, portions], |part, systems| {
+            interrupted(&session.interrupt)?;
             bar.advance(systems[0].len() as u64);
             buckets.add(part, systems)
         })?;

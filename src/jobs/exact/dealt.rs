@@ -60,7 +60,7 @@ pub struct Side {
     open: Vec<Mutex<File>>,
     /// The columns that are kept, and whether some file has them.
     columns: Vec<(String, bool)>,
-    /// The first file, for what is said of all of them.
+    /// The first file without its captions, for what is said of all of them.
     shell: Option<CaptionFile>,
     /// The files.
     pub inputs: Vec<Input>,
@@ -170,8 +170,19 @@ impl Side {
             })
         })?;
         self.captions += file.captions.len() as u64;
-        self.shell.get_or_insert_with(|| file.holding(Vec::new(), Vec::new()));
+        self.shell.get_or_insert_with(|| {
+            let columns = file.column_names().map(|name| (name.to_owned(), Vec::new()));
+            file.holding(Vec::new(), columns.collect())
+        });
         Ok(())
+    }
+
+    /// Its first file, as if that held no captions.
+    ///
+    /// # Errors
+    /// There is none.
+    pub fn shell(&self) -> Result<&CaptionFile, JobError> {
+        self.shell.as_ref().ok_or_else(|| JobError::invalid("there is no file"))
     }
 
     /// Whether some file has a column that is kept.
@@ -213,8 +224,7 @@ impl Side {
         let columns = (self.columns.iter().zip(columns))
             .filter(|((_, is_there), _)| *is_there)
             .map(|((name, _), cells)| (name.clone(), cells));
-        let shell = self.shell.as_ref().ok_or_else(|| JobError::invalid("there is no file"))?;
-        Ok(Part { file: shell.holding(captions, columns.collect()), from })
+        Ok(Part { file: self.shell()?.holding(captions, columns.collect()), from })
     }
 
     /// Findings about a part, each with the number of the file that it concerns, if it is one.

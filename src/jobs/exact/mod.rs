@@ -11,6 +11,7 @@ pub mod pairs;
 mod reading;
 mod results;
 mod rows;
+mod sample;
 mod sides;
 pub mod sums;
 

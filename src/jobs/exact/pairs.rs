@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 
-use fgd_captions::{self as captions, Alignment, Caption, CaptionFile, Finding, ReadOptions};
+use fgd_captions::{
+    self as captions, Alignment, Caption, CaptionFile, Finding, Known, ReadOptions,
+};
 use fgd_metrics::pair_sums::MOST_REFERENCES;
 use fgd_record as record;
 use fgd_record::Input;
@@ -19,7 +21,7 @@ use crate::jobs::scoring::assemble::{AlignedSet, checked};
 use crate::jobs::scoring::findings::{for_record, notes_on};
 use crate::jobs::scoring::set::{EvalSet, Texts};
 use crate::jobs::scoring::slices::group;
-use crate::jobs::scoring::system::{System, settle, stem};
+use crate::jobs::scoring::system::{System, stem};
 
 /// Most values of a column: each has sums of its own.
 const MOST_VALUES: usize = 100;
@@ -91,7 +93,7 @@ impl TextPairs {
         let reading = ReadOptions { without_ids: false, ..request.reading.clone() };
         let mut submission = System::open_submission(&request.submission, &reading)?;
         if let System::Captions(file) = &mut submission {
-            settle(file, &references.file);
+            captions::settle(file, &references.file, Known::All);
         }
         let input =
             submission.input("submission", &stem(&request.submission), &request.submission)?;

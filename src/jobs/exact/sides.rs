@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use fgd_captions::{
     self as captions, CaptionFile, Finding, FindingKind, Piece, Pieces, ReadError, ReadOptions,
-    ReadProblem,
+    ReadProblem, Settled,
 };
 use fgd_record as record;
 use fgd_record::Input;
@@ -14,15 +14,16 @@ use rayon::prelude::*;
 
 use super::dealt::{Side, files_of, hash_of};
 use super::pairs::{TextPairs, no_captions};
-use super::reading::{self, Captions};
+use super::reading::{Captions, Reader};
+use super::sample::Sampling;
 use super::sums::Sources;
-use crate::jobs::JobError;
 use crate::jobs::score::{Request, one_input};
 use crate::jobs::scoring::ScoreError;
 use crate::jobs::scoring::findings::for_record;
 use crate::jobs::scoring::slices::check_column;
-use crate::jobs::scoring::system::{System, settle, without_columns};
+use crate::jobs::scoring::system::{System, without_columns};
 use crate::jobs::validate::unreadable;
+use crate::jobs::{JobError, Session};
 
 /// Pairs that are aligned at the same time, about: they are what is held in memory.
 const TOGETHER: u64 = 1 << 19;
@@ -55,6 +56,7 @@ impl Sides {
         others: &[PathBuf],
         work: &Path,
         parts: usize,
+        session: &Session,
     ) -> Result<Self, JobError> {
         let columns = &request.measuring.slice;
         let paths: Vec<&Path> = std::iter::once(&*request.submission)
@@ -65,56 +67,48 @@ impl Sides {
         one_input(&all)?;
         let reading = ReadOptions { without_ids: false, ..request.reading.clone() };
         let files = caption_files(&request.references.path)?;
+        let own = paths.iter().map(|path| caption_files(path)).collect::<Result<Vec<_>, _>>()?;
+        let reader = Reader::new(session, files.iter().chain(own.iter().flatten()));
         let options = reference_options(request, &reading, &files)?;
-        let references_of = |take: &mut dyn FnMut(Captions) -> Result<(), JobError>| {
-            reading::read(
-                &files,
-                &options,
-                of_references,
-                |_| Ok(()),
-                |captions| {
-                    System::check_references(
-                        &[&*captions.captions.findings, &captions.linted].concat(),
-                    )?;
-                    take(captions)
-                },
-            )
-        };
-        // Only beside all references can it be seen which column holds their ids.
-        let mut whole = Vec::new();
-        let mut sha256s = Vec::new();
-        if reading::is_whole(&files, &options).map_err(of_references)? {
-            sha256s = references_of(&mut |captions| {
-                whole.push(captions);
-                Ok(())
-            })?;
-        }
-        let look = |submission: &mut CaptionFile| match whole.first() {
-            Some(Captions { captions: references, .. }) => {
-                settle(submission, references);
-                check_columns(columns, submission, references)
-            }
-            None => Ok(()),
-        };
         let side = |role, folder: &str| Side::new(role, work.join(folder), parts, columns);
-        let mut submissions = Vec::new();
-        for (number, path) in paths.into_iter().enumerate() {
-            let side = side("submission", &format!("submission-{number}"))?;
-            submissions.push(Submission::read(path, side, &reading, look)?);
-        }
         let mut references = side("references", "references")?;
         let mut placeholders = vec![None; files.len()];
-        let mut take = |captions: Captions| {
+        let sampling = Sampling::default();
+        let sample = |captions: &mut CaptionFile, _: Option<&()>| {
+            sampling.add(captions);
+            Ok(())
+        };
+        let take = |captions: Captions| {
+            let found = [&*captions.captions.findings, &captions.linted].concat();
+            System::check_references(&found)?;
             if let Some(finding) = captions::placeholders(&captions.captions) {
                 placeholders[captions.file].get_or_insert(finding);
             }
             references.take(&files[captions.file], captions)
         };
-        match whole.is_empty() {
-            true => sha256s = references_of(&mut take)?,
-            false => whole.into_iter().try_for_each(take)?,
-        }
+        let sha256s = reader.read(&files, &options, of_references, sample, take)?;
         references.finish(sha256s);
+
+        // Only beside the references can it be seen which column holds their ids.
+        let (sample, known) = sampling.finish(|captions, columns| -> Result<_, JobError> {
+            Ok(references.shell()?.holding(captions, columns))
+        })?;
+        let look = |submission: &mut CaptionFile, first: Option<&Settled>| match first {
+            Some(first) => {
+                first.settle(submission, &sample);
+                Ok(first.clone())
+            }
+            None => {
+                let others = columns.iter().filter(|column| !references.has(column));
+                check_columns(others, submission, references.shell()?)?;
+                Ok(captions::settle(submission, &sample, known))
+            }
+        };
+        let mut submissions = Vec::new();
+        for (number, (path, files)) in paths.into_iter().zip(own).enumerate() {
+            let side = side("submission", &format!("submission-{number}"))?;
+            submissions.push(Submission::read(path, &files, side, &reader, &reading, look)?);
+        }
         let notes = references.found.iter().zip(placeholders).flat_map(|(found, placeholders)| {
             let mut notes = captions::without_texts(&found.read, &found.linted);
             notes.extend(placeholders);
@@ -211,13 +205,14 @@ impl Submission {
     /// Reads its files.
     fn read(
         path: &Path,
+        files: &[PathBuf],
         mut side: Side,
+        reader: &Reader,
         options: &ReadOptions,
-        look: impl Fn(&mut CaptionFile) -> Result<(), JobError> + Sync,
+        look: impl Fn(&mut CaptionFile, Option<&Settled>) -> Result<Settled, JobError> + Sync,
     ) -> Result<Self, JobError> {
-        let files = caption_files(path)?;
         let take = |captions: Captions| side.take(&files[captions.file], captions);
-        let sha256s = reading::read(&files, options, unreadable, look, take)?;
+        let sha256s = reader.read(files, options, unreadable, look, take)?;
         side.finish(sha256s);
         let found = std::mem::take(&mut side.found).into_iter();
         let findings = (0..).map(Some).zip(found.map(|found| [found.read, found.linted].concat()));
@@ -291,12 +286,12 @@ fn invalid(submissions: Vec<Submission>) -> JobError {
     JobError::Invalid { message: messages.join("; "), findings }
 }
 
-fn check_columns(
-    columns: &[String],
+fn check_columns<'a>(
+    mut columns: impl Iterator<Item = &'a String>,
     submission: &CaptionFile,
     references: &CaptionFile,
 ) -> Result<(), JobError> {
-    columns.iter().try_for_each(|column| {
+    columns.try_for_each(|column| {
         check_column(column, submission, references).map_err(JobError::usage)
     })
 }

@@ -7,6 +7,7 @@ use fgd_record::{Measure, Pairing, ScoreResults, SetMeasure};
 
 use super::ScoreError;
 use super::system::System;
+use crate::jobs::JobError;
 use crate::jobs::embedding::{Embedding, texts};
 
 /// Said of every distance that a file of moments takes part in.
@@ -20,26 +21,27 @@ const COUNT_UNKNOWN: &str =
 /// Scores moments against moments, or against those of what the other side holds.
 ///
 /// # Errors
-/// Captions that cannot be embedded, sides of different dimensions.
+/// Captions that cannot be embedded, sides of different dimensions, moments whose covariance is none.
 pub fn score(
     candidates: &System,
     references: &System,
     embedding: &mut Embedding,
 ) -> Result<ScoreResults, ScoreError> {
-    let files = [candidates, references].into_iter().filter_map(|side| match side {
-        System::Moments { path, .. } => Some(path.display().to_string()),
-        _ => None,
-    });
-    let files = files.collect::<Vec<_>>().join(" or ");
+    let of_references = match references {
+        System::Moments { path, .. } => format!("references {}", path.display()),
+        _ => "references".to_owned(),
+    };
     let (candidates, n) = moments_of(candidates, embedding)?;
     let (references, m) = moments_of(references, embedding)?;
-    let distance =
-        frechet::from_moments(&candidates, &references).map_err(|error| match error {
-            error @ MetricError::NotACovariance(_) => {
-                ScoreError::Mismatch(format!("{files}: {error}"))
+    let distance = frechet::from_moments(&candidates, &references).map_err(|error| {
+        // Whose covariance is none, the error does not say.
+        match frechet::from_moments(&references, &references) {
+            Err(error @ MetricError::NotACovariance(_)) => {
+                JobError::because(of_references, error).into()
             }
-            error => error.into(),
-        })?;
+            _ => ScoreError::from(error),
+        }
+    })?;
     let unpaired = "moments have no rows, so nothing can be paired";
     Ok(ScoreResults {
         n,

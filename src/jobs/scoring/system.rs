@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use fgd_captions::{
-    self as captions, CaptionFile, Finding, FindingKind, ReadError, ReadOptions, ReadProblem,
+    self as captions, CaptionFile, Finding, FindingKind, Known, ReadError, ReadOptions, ReadProblem,
 };
 use fgd_metrics::moments::Moments;
 use fgd_record::Input;
@@ -132,11 +132,10 @@ impl System {
         })
     }
 
-    /// Takes a submission's ids from the column that holds those of the references, or finds its images by another column of these; see
-    /// [`captions::settle_ids`] and [`captions::settle_by_references`].
+    /// [`captions::settle`], where both sides are captions.
     pub fn settle(&mut self, references: &Self) {
         if let (Self::Captions(file), Self::Captions(references)) = (self, references) {
-            settle(file, references);
+            captions::settle(file, references, Known::All);
         }
     }
 
@@ -215,12 +214,6 @@ impl System {
             Self::Moments { .. } => "moments",
         }
     }
-}
-
-/// [`System::settle`] of captions.
-pub fn settle(submission: &mut CaptionFile, references: &CaptionFile) {
-    captions::settle_ids(submission, &captions::group(references).ids);
-    captions::settle_by_references(submission, references);
 }
 
 /// The options without the columns that were named.
