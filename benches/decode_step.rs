@@ -65,7 +65,7 @@ fn weights(captioner: &Captioner) -> Result<f64> {
 /// Bytes of a weight of a checkpoint in 16 bits.
 fn bytes(precision: Precision) -> f64 {
     match precision {
-        Precision::Q8 => 36.0 / 32.0,
+        Precision::Q8 => 132.0 / 128.0,
         Precision::Bf16 | Precision::F32 => 2.0,
     }
 }

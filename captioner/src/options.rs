@@ -21,8 +21,8 @@ impl LoadOptions {
         let halves = self.device.is_cpu() && Level::current().has_bf16();
         match self.precision {
             Precision::Bf16 if halves => Some("bf16, attention too"),
-            Precision::Q8 if halves => Some("8 bits, attention in bf16"),
-            Precision::Q8 => Some("8 bits"),
+            Precision::Q8 if halves => Some("8 bits by 128, attention in bf16"),
+            Precision::Q8 => Some("8 bits by 128"),
             Precision::F32 | Precision::Bf16 => None,
         }
     }

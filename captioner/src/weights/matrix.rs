@@ -24,7 +24,7 @@ pub enum Precision {
     /// Weights rounded to bf16, and what is multiplied with them too: on a GPU, and on CPUs that multiply bf16. Other CPUs
     /// compute in f32.
     Bf16,
-    /// Weights in 8 bits (blocks of 32 with one scale), and what is multiplied with them too. CPU only.
+    /// Weights in 8 bits (blocks of 128 with one scale), and what is multiplied with them too. CPU only.
     Q8,
 }
 

@@ -120,11 +120,11 @@ fn bias_and_activation_follow_the_product() {
 
 #[test]
 fn eight_bits_are_within_half_a_step() {
-    let (n, k) = (9, 100);
+    let (n, k) = (9, 300);
     let w = numbers(n * k, 11);
     let q8 = widened(&matrix(&w, n, k, Precision::Q8));
     for (row, (w, q)) in w.chunks(k).zip(q8.chunks(k)).enumerate() {
-        for (w, q) in w.chunks(32).zip(q.chunks(32)) {
+        for (w, q) in w.chunks(128).zip(q.chunks(128)) {
             let step = w.iter().fold(0f32, |m, v| m.max(v.abs())) / 127.0;
             assert!(w.iter().zip(q).all(|(w, q)| (w - q).abs() <= step * 0.5001), "row {row}");
         }

@@ -37,11 +37,11 @@ fn half_precision_files_widen_exactly() {
 fn lower_precisions_stay_near_and_are_not_the_same() {
     let exact = logits(&load(&tiny("base"), None, Precision::F32).unwrap());
     let largest = exact.iter().fold(0f32, |m, v| m.max(v.abs()));
-    for precision in [Precision::Bf16, Precision::Q8] {
+    for (precision, most) in [(Precision::Bf16, 0.05), (Precision::Q8, 0.15)] {
         let rounded = logits(&load(&tiny("base"), None, precision).unwrap());
         let difference = largest_difference(&exact, &rounded);
         assert!(
-            difference > 1e-4 && difference < 0.1 * largest,
+            difference > 1e-4 && difference < most * largest,
             "{precision:?}: {difference} of {largest}"
         );
     }

@@ -1,12 +1,15 @@
 //! 8 bits: a code is at most 127, and worth the largest absolute value of its block / 127.
 
-use super::form::{BLOCK, Numbers};
+use super::form::{LONGEST, Numbers};
 use super::{LANES, PANEL};
 use crate::lanes::{Isa, Lanes, Words};
 use crate::row;
 
 /// The largest code.
 const LARGEST: f32 = 127.0;
+
+/// Inputs of a block. Scaling sums costs as much as multiplying eight inputs, so blocks are long.
+const BLOCK: usize = LONGEST;
 
 /// Inputs whose codes are one word.
 const GROUP: usize = 4;
@@ -23,6 +26,7 @@ const OFFSET: i32 = 128;
 pub struct Bytes;
 
 impl Numbers for Bytes {
+    const BLOCK: usize = BLOCK;
     const INPUT: usize = GROUPS + 2;
     const WEIGHT: usize = PANEL * (1 + GROUPS);
 
@@ -117,7 +121,7 @@ fn codes<I: Isa>(isa: I, x: &[f32]) -> ([i32; GROUPS], f32, i32) {
     for (part, x) in parts.into_iter().enumerate() {
         let code = x.mul(factor).add(magic).sub(magic);
         sum = sum.add(code);
-        // SAFETY: the words are thirty-two bytes.
+        // SAFETY: the words have as many bytes as the block has inputs.
         unsafe { I::Words::store_bytes(code, to.add(part * LANES)) };
     }
     (words, largest / LARGEST, sum.sum() as i32)

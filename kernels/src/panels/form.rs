@@ -1,4 +1,4 @@
-//! What numbers a product is made of, and how a block of 32 inputs of them lies in memory.
+//! What numbers a product is made of, and how a block of inputs of them lies in memory.
 
 use std::marker::PhantomData;
 
@@ -10,8 +10,11 @@ use super::{LANES, PANEL};
 use crate::lanes::Isa;
 use crate::level::{Kernel, Level};
 
-/// Inputs of a block.
+/// Inputs of a block, where nothing asks for longer ones.
 pub const BLOCK: usize = 2 * LANES;
+
+/// Inputs of the longest block of all.
+pub const LONGEST: usize = 4 * BLOCK;
 
 /// What weights are kept in, and what inputs are rounded to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,12 +27,14 @@ pub enum Form {
     Bf16,
     /// Weights and inputs in bf16; all levels give the same bits.
     Halves,
-    /// Weights and inputs in 8 bits with one scale for each block, as GGML's Q8_0; all levels give the same bits.
+    /// Weights and inputs in 8 bits with one scale for each block of 128; all levels give the same bits.
     Bytes,
 }
 
 /// A [`Form`] as a kernel knows it: 32-bit words, block after block.
 pub(super) trait Numbers: Copy {
+    /// Inputs of a block.
+    const BLOCK: usize = BLOCK;
     /// Words of a block of a row of inputs.
     const INPUT: usize;
     /// Words of a block of a panel of weights.
@@ -49,11 +54,11 @@ pub(super) trait Numbers: Copy {
     #[inline(always)]
     fn pack_inputs<I: Isa>(isa: I, w: &[f32], stride: usize, lanes: usize, out: &mut [i32]) {
         for lane in 0..PANEL {
-            let mut row = [0f32; BLOCK];
+            let mut row = [0f32; LONGEST];
             if lane < lanes {
                 row.iter_mut().zip(w.chunks(stride)).for_each(|(to, w)| *to = w[lane]);
             }
-            Self::pack(isa, &row, lane, out);
+            Self::pack(isa, &row[..Self::BLOCK], lane, out);
         }
     }
 
@@ -73,10 +78,8 @@ pub(super) trait Numbers: Copy {
     /// A block of the transpose: outputs become inputs.
     #[inline(always)]
     fn transpose<I: Isa>(isa: I, block: &[i32], out: &mut [i32]) {
-        for lane in 0..PANEL {
-            let row: [f32; BLOCK] = std::array::from_fn(|output| Self::weight(block, output, lane));
-            Self::pack(isa, &row, lane, out);
-        }
+        let _ = (isa, block, out);
+        unreachable!("these weights have no transpose");
     }
 
     /// sums += a · b for a block of `R` rows and `V` vectors of outputs.
@@ -120,22 +123,27 @@ impl Form {
 
     /// Words of [`Self::round`]'s result for so many inputs.
     pub fn input_words(self, inputs: usize) -> usize {
-        inputs.div_ceil(BLOCK) * with_numbers!(self, N => N::INPUT)
+        with_numbers!(self, N => inputs.div_ceil(N::BLOCK) * N::INPUT)
     }
 
     /// Words of a matrix of [outputs, inputs]: equally many for each panel of [`PANEL`] outputs.
     pub fn weight_words(self, [outputs, inputs]: [usize; 2]) -> usize {
-        outputs.div_ceil(PANEL) * inputs.div_ceil(BLOCK) * self.block()
+        outputs.div_ceil(PANEL) * inputs.div_ceil(self.block()) * self.block_words()
+    }
+
+    /// Inputs of a block.
+    pub(super) fn block(self) -> usize {
+        with_numbers!(self, N => N::BLOCK)
     }
 
     /// Words of a block of weights.
-    pub(super) fn block(self) -> usize {
+    pub(super) fn block_words(self) -> usize {
         with_numbers!(self, N => N::WEIGHT)
     }
 
-    /// Inputs whose weights in a panel, with those of some rows, stay in the first-level cache: a multiple of the block, 32.
+    /// Inputs whose weights in a panel, with those of some rows, stay in the first-level cache: whole blocks.
     pub fn pass(self) -> usize {
-        (PASS_WORDS / self.block()).max(1) * BLOCK
+        (PASS_WORDS / self.block_words()).max(1) * self.block()
     }
 
     /// Rounds a row of inputs, or blocks of it.
@@ -167,8 +175,8 @@ impl Form {
     }
 }
 
-/// 24 KiB.
-const PASS_WORDS: usize = 6 << 10;
+/// 25 KiB: six blocks of 8 bits.
+const PASS_WORDS: usize = 25 << 8;
 
 struct Round<'a, N> {
     x: &'a [f32],
@@ -182,8 +190,8 @@ impl<N: Numbers> Kernel for Round<'_, N> {
     #[inline(always)]
     fn run<I: Isa>(self, isa: I) {
         let Round { x, out, .. } = self;
-        assert_eq!(out.len(), x.len().div_ceil(BLOCK) * N::INPUT, "words for every input");
-        for (x, out) in x.chunks(BLOCK).zip(out.chunks_mut(N::INPUT)) {
+        assert_eq!(out.len(), x.len().div_ceil(N::BLOCK) * N::INPUT, "words for every input");
+        for (x, out) in x.chunks(N::BLOCK).zip(out.chunks_mut(N::INPUT)) {
             N::round(isa, x, out);
         }
     }
@@ -203,14 +211,14 @@ impl<N: Numbers> Kernel for Pack<'_, N> {
     fn run<I: Isa>(self, isa: I) {
         let Pack { rows, inputs, out, .. } = self;
         assert!(rows.len().is_multiple_of(inputs) && rows.len() <= inputs * PANEL);
-        assert_eq!(out.len(), inputs.div_ceil(BLOCK) * N::WEIGHT, "a panel of words");
+        assert_eq!(out.len(), inputs.div_ceil(N::BLOCK) * N::WEIGHT, "a panel of words");
         for (at, out) in out.chunks_mut(N::WEIGHT).enumerate() {
-            let from = at * BLOCK;
+            let from = at * N::BLOCK;
             for lane in 0..PANEL {
                 let row = rows.get(lane * inputs..(lane + 1) * inputs).unwrap_or_default();
                 N::pack(
                     isa,
-                    row.get(from..inputs.min(from + BLOCK)).unwrap_or_default(),
+                    row.get(from..inputs.min(from + N::BLOCK)).unwrap_or_default(),
                     lane,
                     out,
                 );
@@ -235,9 +243,9 @@ impl<N: Numbers> Kernel for PackInputs<'_, N> {
         let PackInputs { w, outputs, first, out, .. } = self;
         assert!(first < outputs && w.len().is_multiple_of(outputs));
         let inputs = w.len() / outputs;
-        assert_eq!(out.len(), inputs.div_ceil(BLOCK) * N::WEIGHT, "a panel of words");
+        assert_eq!(out.len(), inputs.div_ceil(N::BLOCK) * N::WEIGHT, "a panel of words");
         let lanes = PANEL.min(outputs - first);
-        for (w, out) in w.chunks(BLOCK * outputs).zip(out.chunks_mut(N::WEIGHT)) {
+        for (w, out) in w.chunks(N::BLOCK * outputs).zip(out.chunks_mut(N::WEIGHT)) {
             N::pack_inputs(isa, &w[first..], outputs, lanes, out);
         }
     }

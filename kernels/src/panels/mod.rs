@@ -19,7 +19,7 @@ use super::lanes::{Isa, LANES, Lanes};
 use super::level::{Kernel, Level};
 use super::row;
 use bytes::Bytes;
-use form::{BLOCK, Numbers, with_numbers};
+use form::{Numbers, with_numbers};
 use halves::Halves;
 use singles::Singles;
 use tile::Tile;
@@ -34,9 +34,9 @@ const AHEAD: usize = 1024;
 /// Rows that a single tile has at most.
 const HIGH: usize = 6;
 
-/// Tiles that go through the blocks of a panel together, and so many blocks at a time.
+/// Tiles that go through the blocks of a panel together, and so many inputs at a time.
 const FEW: usize = 4;
-const PART: usize = 8;
+const PART: usize = 256;
 
 /// Rows beyond which weights are widened once for all of them.
 const MANY: usize = 24;
@@ -81,9 +81,9 @@ impl<N: Numbers> Kernel for Product<'_, N> {
     #[inline(always)]
     fn run<I: Isa>(self, isa: I) {
         let PanelProduct { input, weights, panels, inner, bias, activation, output } = self.0;
-        let inner = inner.start..inner.end.next_multiple_of(BLOCK);
-        assert!(inner.start.is_multiple_of(BLOCK) && inner.end <= weights.inputs());
-        let blocks = inner.start / BLOCK..inner.end / BLOCK;
+        let inner = inner.start..inner.end.next_multiple_of(N::BLOCK);
+        assert!(inner.start.is_multiple_of(N::BLOCK) && inner.end <= weights.inputs());
+        let blocks = inner.start / N::BLOCK..inner.end / N::BLOCK;
         let (width, stride) = (blocks.len() * N::INPUT, panels.len() * PANEL);
         let rows = input.len() / width.max(1);
         assert_eq!(input.len(), rows * width, "rows are as wide as the weights");
@@ -152,11 +152,11 @@ impl Pass<'_> {
         // One tile reads its weights from memory. A few go through them together, some blocks at a time, and fetch those
         // that are next; many find a whole pass of them in the first-level cache.
         let part = match tiles {
-            2..=FEW => PART * F::WEIGHT,
+            2..=FEW => PART / F::BLOCK * F::WEIGHT,
             _ => own.len().max(1),
         };
         for (nth, part) in own.chunks(part).enumerate() {
-            let (first, blocks) = (nth * PART, part.len() / F::WEIGHT);
+            let (first, blocks) = (nth * PART / F::BLOCK, part.len() / F::WEIGHT);
             let is_last = part.as_ptr_range().end == own.as_ptr_range().end;
             let share = block.div_ceil(tiles).next_multiple_of(LANES);
             let (from, each) = match (tiles, is_last) {
@@ -300,7 +300,7 @@ mod tests {
                 let bound = if matches!(form, Form::Halves | Form::Bytes) { 0.0 } else { 1e-3 };
                 let near = |(a, b): (&f32, &f32)| (a - b).abs() <= bound;
                 assert!(want.iter().zip(&twins).all(near), "{name}: {rows}, {outputs} × {inputs}");
-                let passes = problem.run_in(96, level, &problem.x, &bias, 0..panels);
+                let passes = problem.run_in(128, level, &problem.x, &bias, 0..panels);
                 assert_eq!(passes, want, "{name}: in passes");
                 let last = &problem.x[(rows - 1) * inputs..];
                 let alone = problem.run(level, last, &bias, 0..panels);
@@ -351,7 +351,7 @@ mod tests {
             Form::F32 => x.to_vec(),
             Form::F16 => x.iter().map(|x| f16::from_f32(*x).to_f32()).collect(),
             Form::Bf16 | Form::Halves => x.iter().map(|x| bf16::from_f32(*x).to_f32()).collect(),
-            Form::Bytes => x.chunks(BLOCK).flat_map(eight_bits).collect(),
+            Form::Bytes => x.chunks(form.block()).flat_map(eight_bits).collect(),
         }
     }
 

@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use super::PANEL;
 use super::bytes::Bytes;
-use super::form::{BLOCK, Form, Numbers, with_numbers};
+use super::form::{Form, Numbers, with_numbers};
 use super::halves::Halves;
 use super::singles::Singles;
 use super::weights::Panels;
@@ -16,7 +16,7 @@ use crate::transpose;
 
 impl Panels<'_> {
     /// Writes what one panel of the transpose [inputs, outputs] has of these outputs, in the same form: some inputs are its outputs. The
-    /// range begins at a block and ends at one or at the last output. 8 bits are rounded anew, along the other side.
+    /// range begins at a block and ends at one or at the last output. 8 bits have none: nothing goes the way back through them.
     pub fn transpose(self, level: Level, panel: usize, outputs: Range<usize>, out: &mut [i32]) {
         with_numbers!(self.form(), N => {
             level.run(Transpose::<N> { weights: self, panel, outputs, out, numbers: PhantomData })
@@ -37,10 +37,10 @@ impl<N: Numbers> Kernel for Transpose<'_, N> {
 
     #[inline(always)]
     fn run<I: Isa>(self, isa: I) {
-        const { assert!(BLOCK == PANEL, "a block of a panel is one of the transpose") };
+        assert_eq!(N::BLOCK, PANEL, "a block of a panel is one of the transpose");
         let Transpose { weights, panel, outputs, out, .. } = self;
-        let blocks = outputs.start / BLOCK..outputs.end.div_ceil(BLOCK);
-        assert!(outputs.start.is_multiple_of(BLOCK) && blocks.end <= weights.count());
+        let blocks = outputs.start / N::BLOCK..outputs.end.div_ceil(N::BLOCK);
+        assert!(outputs.start.is_multiple_of(N::BLOCK) && blocks.end <= weights.count());
         assert_eq!(out.len(), blocks.len() * N::WEIGHT, "words for every output");
         for (at, out) in blocks.zip(out.chunks_mut(N::WEIGHT)) {
             N::transpose(isa, &weights.panel(at)[panel * N::WEIGHT..][..N::WEIGHT], out);

@@ -1,7 +1,7 @@
 //! A weight matrix in panels, borrowed from whoever keeps it.
 
 use super::PANEL;
-use super::form::{BLOCK, Form};
+use super::form::Form;
 
 /// A weight matrix [outputs, inputs]: panels of [`PANEL`] outputs, one after the other.
 #[derive(Clone, Copy)]
@@ -36,7 +36,7 @@ impl<'a> Panels<'a> {
 
     /// Inputs, filled up to whole blocks.
     pub(super) fn inputs(self) -> usize {
-        self.inputs.next_multiple_of(BLOCK)
+        self.inputs.next_multiple_of(self.form.block())
     }
 
     /// All blocks of a panel.
@@ -47,10 +47,11 @@ impl<'a> Panels<'a> {
 
     /// Writes the weights of `output` from input `from` on into `out`.
     pub fn widen(self, output: usize, from: usize, out: &mut [f32]) {
-        let (panel, words) = (self.panel(output / PANEL), self.form.block());
+        let (block, words) = (self.form.block(), self.form.block_words());
+        let panel = self.panel(output / PANEL);
         for (input, out) in (from..).zip(out) {
-            let block = &panel[input / BLOCK * words..][..words];
-            *out = self.form.weight(block, output % PANEL, input % BLOCK);
+            let weights = &panel[input / block * words..][..words];
+            *out = self.form.weight(weights, output % PANEL, input % block);
         }
     }
 }

@@ -6,8 +6,8 @@ use fgd_captioner::{Captioner, Precision};
 
 use crate::bench::target::Cost;
 
-/// Bytes per weight in 8 bits: blocks of 32 with one scale of four bytes.
-const Q8_BYTES: f64 = 36.0 / 32.0;
+/// Bytes per weight in 8 bits: blocks of 128 with one scale of four bytes.
+const Q8_BYTES: f64 = 132.0 / 128.0;
 
 /// The costs of a checkpoint with a prompt of a certain length.
 #[derive(Debug, Clone, Copy, PartialEq)]
