@@ -118,7 +118,12 @@ impl Place {
 
     /// How many buckets have their sums.
     pub fn summed(buckets: &Path) -> usize {
-        Self::sums(buckets).map_or(0, |folder| fs::read_dir(folder).map_or(0, Iterator::count))
+        let files = Self::sums(buckets).and_then(|folder| fs::read_dir(folder).ok());
+        // What is still written has another ending.
+        let is_whole = |file: &fs::DirEntry| {
+            file.path().extension().is_some_and(|e| e == "sums" || e == "distances")
+        };
+        files.map_or(0, |files| files.flatten().filter(is_whole).count())
     }
 
     /// Removes the sums of buckets.

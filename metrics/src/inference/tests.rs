@@ -67,7 +67,7 @@ fn repeating_every_row_in_its_unit_changes_little() {
 
 #[test]
 fn two_units_for_each_direction_are_a_small_sample() {
-    for (n, is_small) in [(8, true), (12, true), (600, false)] {
+    for (n, is_small) in [(11, true), (12, true), (600, false)] {
         let found = infer(&rows(n, 6, 20), &rows(900, 6, 21), &Units::independent(n, 900));
         assert_eq!(found.unwrap().small_sample, is_small, "{n}");
     }
