@@ -14,6 +14,7 @@ mod malformed;
 mod moments;
 mod numbers;
 mod outputs;
+mod prepare;
 mod report;
 mod semantics;
 mod shapes;

@@ -17,9 +17,9 @@ pub struct SetInference {
     pub corrected: Estimate,
     /// Half of what the two jackknives are apart: the part of the standard error that does not average out.
     pub systematic: f64,
-    /// The sample is small for its dimensions: no more than two units for each, or the systematic error is more than half of the random
-    /// one, or a leave-out sample has no more distinct rows than dimensions. Or it is small for what varies in it: a few units make most of the standard error,
-    /// and how many such units another sample would have is hardly known.
+    /// The sample is small for its dimensions: no more than two units for each, or the systematic error is more than half of the
+    /// random one, or a leave-out sample has no more distinct rows than dimensions. Or it is small for what varies in it: a few units
+    /// make most of the standard error, and how many such units another sample would have is hardly known.
     pub small_sample: bool,
     /// The value is less than two standard errors: the two sets cannot be told from equal ones. The interval is then up to √2
     /// too wide.

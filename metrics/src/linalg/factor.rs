@@ -96,7 +96,6 @@ impl Factor {
 fn pivoted_cholesky(sigma: ArrayView2<f64>, largest: f64) -> Array2<f64> {
     let d = sigma.nrows();
     let tolerance = d as f64 * f64::EPSILON * largest;
-
     let width = d.div_ceil(LANES_F64);
     let mut rows = vec![[0.0; LANES_F64]; d * width];
     let mut remaining: Vec<f64> = sigma.diag().to_vec();
