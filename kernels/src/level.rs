@@ -99,40 +99,16 @@ impl Level {
     /// Runs a kernel in the version that was compiled for this level.
     #[inline]
     pub fn run<K: Kernel>(self, kernel: K) -> K::Output {
-        #[cfg(target_arch = "x86_64")]
-        #[target_feature(enable = "avx2,fma,f16c")]
-        fn avx2<K: Kernel>(kernel: K, isa: Avx2) -> K::Output {
-            kernel.run(isa)
-        }
-        #[cfg(target_arch = "x86_64")]
-        #[target_feature(enable = "avx512f,avx512bw,avx2,fma,f16c")]
-        fn avx512<K: Kernel>(kernel: K, isa: Avx512<0>) -> K::Output {
-            kernel.run(isa)
-        }
-        #[cfg(target_arch = "x86_64")]
-        #[target_feature(enable = "avx512f,avx512bw,avx512vnni,avx2,fma,f16c")]
-        fn vnni<K: Kernel>(kernel: K, isa: Avx512<VNNI>) -> K::Output {
-            kernel.run(isa)
-        }
-        #[cfg(target_arch = "x86_64")]
-        #[target_feature(enable = "avx512f,avx512bw,avx512vnni,avx512bf16,avx2,fma,f16c")]
-        fn bf16<K: Kernel>(kernel: K, isa: Avx512<BF16>) -> K::Output {
-            kernel.run(isa)
-        }
         match self.0 {
-            Set::Portable(isa) => kernel.run(isa),
+            Set::Portable(isa) => isa.call(kernel),
             #[cfg(target_arch = "x86_64")]
-            // SAFETY: the value is the proof that the CPU has the features.
-            Set::Avx2(isa) => unsafe { avx2(kernel, isa) },
+            Set::Avx2(isa) => isa.call(kernel),
             #[cfg(target_arch = "x86_64")]
-            // SAFETY: as above.
-            Set::Avx512(isa) => unsafe { avx512(kernel, isa) },
+            Set::Avx512(isa) => isa.call(kernel),
             #[cfg(target_arch = "x86_64")]
-            // SAFETY: as above.
-            Set::Vnni(isa) => unsafe { vnni(kernel, isa) },
+            Set::Vnni(isa) => isa.call(kernel),
             #[cfg(target_arch = "x86_64")]
-            // SAFETY: as above.
-            Set::Bf16(isa) => unsafe { bf16(kernel, isa) },
+            Set::Bf16(isa) => isa.call(kernel),
         }
     }
 

@@ -4,6 +4,7 @@
 use std::arch::x86_64::*;
 
 use super::{Doubles, Isa, LANES_F64, Lanes, Words};
+use crate::level::Kernel;
 
 /// Proof of AVX2, FMA and F16C.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,6 +30,17 @@ impl Isa for Avx2 {
 
     const ROWS: usize = 6;
     const VECTORS: usize = 1;
+
+    #[inline(always)]
+    fn call<K: Kernel>(self, kernel: K) -> K::Output {
+        #[inline(never)]
+        #[target_feature(enable = "avx2,fma,f16c")]
+        fn call<K: Kernel>(kernel: K, isa: Avx2) -> K::Output {
+            kernel.run(isa)
+        }
+        // SAFETY: see above.
+        unsafe { call(kernel, self) }
+    }
 
     #[inline(always)]
     fn splat(self, value: f32) -> F32 {
@@ -83,7 +95,7 @@ impl Isa for Avx2 {
     #[inline(always)]
     fn prefetch<T>(self, at: *const T) {
         // SAFETY: a prefetch never faults, and SSE is part of every x86-64.
-        unsafe { _mm_prefetch::<_MM_HINT_T1>(at.cast()) };
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(at.cast()) };
     }
 }
 

@@ -4,6 +4,7 @@
 use std::arch::x86_64::*;
 
 use super::{Avx2, Doubles, Isa, LANES, LANES_F64, Lanes, Words};
+use crate::level::Kernel;
 
 /// Proof of AVX-512 F and BW, of what [`Avx2`] proves, and of more instructions: none, [`VNNI`], or [`BF16`] with VNNI.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,6 +36,33 @@ impl<const MORE: u8> Isa for Avx512<MORE> {
 
     const ROWS: usize = 12;
     const VECTORS: usize = 2;
+
+    #[inline(always)]
+    fn call<K: Kernel>(self, kernel: K) -> K::Output {
+        #[inline(never)]
+        #[target_feature(enable = "avx512f,avx512bw,avx2,fma,f16c")]
+        fn plain<K: Kernel>(kernel: K, isa: impl Isa) -> K::Output {
+            kernel.run(isa)
+        }
+        #[inline(never)]
+        #[target_feature(enable = "avx512f,avx512bw,avx512vnni,avx2,fma,f16c")]
+        fn vnni<K: Kernel>(kernel: K, isa: impl Isa) -> K::Output {
+            kernel.run(isa)
+        }
+        #[inline(never)]
+        #[target_feature(enable = "avx512f,avx512bw,avx512vnni,avx512bf16,avx2,fma,f16c")]
+        fn bf16<K: Kernel>(kernel: K, isa: impl Isa) -> K::Output {
+            kernel.run(isa)
+        }
+        // SAFETY: see above.
+        unsafe {
+            match MORE {
+                BF16 => bf16(kernel, self),
+                VNNI => vnni(kernel, self),
+                _ => plain(kernel, self),
+            }
+        }
+    }
 
     #[inline(always)]
     fn splat(self, value: f32) -> F32 {

@@ -14,6 +14,8 @@ mod portable;
 
 use std::fmt::Debug;
 
+use super::level::Kernel;
+
 #[cfg(target_arch = "x86_64")]
 pub use avx2::Avx2;
 #[cfg(target_arch = "x86_64")]
@@ -38,6 +40,10 @@ pub trait Isa: Copy + Debug {
     const ROWS: usize;
     /// Vectors per row of the matrix tile.
     const VECTORS: usize;
+
+    /// Runs a kernel as a function of its own, in which it has the instruction set, and all registers: of a body that holds many loops the
+    /// compiler keeps sums in memory where they would fit.
+    fn call<K: Kernel>(self, kernel: K) -> K::Output;
 
     /// The value in every lane.
     fn splat(self, value: f32) -> Self::F32;
@@ -78,7 +84,7 @@ pub trait Isa: Copy + Debug {
         None
     }
 
-    /// Asks for the cache line at `at`, any address, in the second-level cache; a hint that changes no result.
+    /// Asks for the cache line at `at`, any address, in the first-level cache; a hint that changes no result.
     #[inline(always)]
     fn prefetch<T>(self, at: *const T) {
         let _ = at;

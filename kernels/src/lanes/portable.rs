@@ -5,6 +5,7 @@
 use half::f16;
 
 use super::{Doubles, Isa, LANES, LANES_F64, Lanes, Words, word};
+use crate::level::Kernel;
 
 /// What every CPU has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,6 +18,11 @@ impl Isa for Portable {
 
     const ROWS: usize = if cfg!(target_arch = "aarch64") { 6 } else { 2 };
     const VECTORS: usize = 1;
+
+    #[inline]
+    fn call<K: Kernel>(self, kernel: K) -> K::Output {
+        kernel.run(self)
+    }
 
     #[inline(always)]
     fn splat(self, value: f32) -> F32 {

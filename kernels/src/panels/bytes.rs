@@ -66,6 +66,7 @@ impl Numbers for Bytes {
         b: *const i32,
         lane: usize,
         sums: &mut [[I::F32; V]; R],
+        fetch: impl Fn(usize),
     ) {
         // SAFETY: the caller vouches for the blocks.
         unsafe {
@@ -74,6 +75,7 @@ impl Numbers for Bytes {
                 *products = [isa.splat_word(*a.add(r * stride + GROUPS + 1)); V];
             }
             for group in 0..GROUPS {
+                fetch(group);
                 let from = b.add((1 + group) * PANEL + lane);
                 let mut columns = [isa.splat_word(0); V];
                 for (v, column) in columns.iter_mut().enumerate() {
@@ -86,6 +88,7 @@ impl Numbers for Bytes {
                     }
                 }
             }
+            fetch(GROUPS);
             let from = b.add(lane).cast::<f32>();
             let mut scales = [isa.splat(0.0); V];
             for (v, scale) in scales.iter_mut().enumerate() {

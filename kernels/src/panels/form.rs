@@ -82,7 +82,8 @@ pub(super) trait Numbers: Copy {
         unreachable!("these weights have no transpose");
     }
 
-    /// sums += a · b for a block of `R` rows and `V` vectors of outputs.
+    /// sums += a · b for a block of `R` rows and `V` vectors of outputs. `fetch` is called for each row of the block's [`PANEL`]
+    /// words, as they are gone through.
     ///
     /// # Safety
     /// `a` points to a block of a row, the other rows begin every `stride` words; `b` points to a block of a panel, of which
@@ -94,6 +95,7 @@ pub(super) trait Numbers: Copy {
         b: *const i32,
         lane: usize,
         sums: &mut [[I::F32; V]; R],
+        fetch: impl Fn(usize),
     );
 }
 

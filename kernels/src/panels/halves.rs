@@ -65,7 +65,7 @@ impl Numbers for Halves {
     /// Few enough that sums, columns and rows fit into the registers however the compiler orders them: of twelve it loads all first, and
     /// keeps sums in memory.
     fn rows<I: Isa>() -> usize {
-        I::ROWS.min(10)
+        if I::VECTORS == 1 { I::ROWS - 1 } else { I::ROWS - 2 }
     }
 
     #[inline(always)]
@@ -95,8 +95,10 @@ impl Numbers for Halves {
         b: *const i32,
         lane: usize,
         sums: &mut [[I::F32; V]; R],
+        fetch: impl Fn(usize),
     ) {
         for pair in 0..PAIRS {
+            fetch(pair);
             // SAFETY: the caller vouches for the blocks.
             unsafe {
                 let from = b.add(pair * PANEL + lane);

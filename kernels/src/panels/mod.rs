@@ -28,13 +28,10 @@ use wide::Wide;
 pub use form::Form;
 pub use weights::Panels;
 
-/// Words that a single tile's weights are fetched ahead, so that they arrive while others are multiplied.
-const AHEAD: usize = 1024;
+/// Words that the weights of a single turn are fetched ahead, so that they arrive while others are multiplied.
+const AHEAD: usize = 2048;
 
-/// Rows that a single tile has at most.
-const HIGH: usize = 6;
-
-/// Tiles that go through the blocks of a panel together, and so many inputs at a time.
+/// Turns of tiles that go through the blocks of a panel together, and so many inputs at a time.
 const FEW: usize = 4;
 const PART: usize = 256;
 
@@ -143,47 +140,50 @@ struct Pass<'a> {
 }
 
 impl Pass<'_> {
-    /// Tile after tile; meanwhile the weights at `next` are fetched, `block` words of them for each of `own`.
+    /// Tile after tile; meanwhile the weights at `next` are fetched, `block` words of them for each of `own`: evenly, as many at once would
+    /// keep all else from memory.
     #[inline(always)]
     fn run<F: Numbers, I: Isa>(&mut self, isa: I, own: &[i32], next: *const i32, block: usize) {
         let rows = self.rows;
-        // Two tiles fetch more evenly than a high one.
-        let tiles = rows.div_ceil(F::rows::<I>()).max(if rows > HIGH { 2 } else { 1 });
-        // One tile reads its weights from memory. A few go through them together, some blocks at a time, and fetch those
-        // that are next; many find a whole pass of them in the first-level cache.
-        let part = match tiles {
+        // A single row takes all of a panel at once.
+        let vectors = if rows == 1 { PANEL / LANES } else { I::VECTORS };
+        let sides = PANEL / (vectors * LANES);
+        let tiles = rows.div_ceil(F::rows::<I>());
+        // One turn reads its weights from memory. A few go through them together, some blocks at a time, and fetch those that are next;
+        // many find a whole pass of them in the first-level cache.
+        let turns = tiles * sides;
+        let part = match turns {
             2..=FEW => PART / F::BLOCK * F::WEIGHT,
             _ => own.len().max(1),
         };
         for (nth, part) in own.chunks(part).enumerate() {
             let (first, blocks) = (nth * PART / F::BLOCK, part.len() / F::WEIGHT);
             let is_last = part.as_ptr_range().end == own.as_ptr_range().end;
-            let share = block.div_ceil(tiles).next_multiple_of(LANES);
-            let (from, each) = match (tiles, is_last) {
-                (1, _) => (own.as_ptr().wrapping_add(AHEAD), block),
+            let share = block.div_ceil(F::WEIGHT / PANEL * turns).next_multiple_of(LANES);
+            let (from, each) = match (turns, is_last) {
+                (1, _) => (own.as_ptr().wrapping_add(AHEAD), PANEL),
                 (_, true) => (next, share),
                 (_, false) => (part.as_ptr_range().end, share),
             };
-            for tile in 0..tiles {
-                // Nearly equal heights: every tile has its share of the weights to fetch meanwhile.
+            for turn in 0..turns {
+                // Nearly equal heights: every turn has its share of the weights to fetch meanwhile.
+                let (tile, lane) = (turn / sides, turn % sides * vectors * LANES);
                 let row = rows * tile / tiles;
                 let height = rows * (tile + 1) / tiles - row;
-                let begin = tile * each * blocks;
-                for lane in (0..PANEL).step_by(I::VECTORS * LANES) {
-                    let each = if lane == 0 && begin < block * blocks { each } else { 0 };
-                    let tile = Tile::<F> {
-                        input: &self.input[row * self.width + first * F::INPUT..],
-                        input_stride: self.width,
-                        weights: part,
-                        lane,
-                        output: &mut self.output[row * self.stride + lane..],
-                        output_stride: self.stride,
-                        proceed: self.proceed || first > 0,
-                        ahead: (from.wrapping_add(begin), each),
-                        numbers: PhantomData,
-                    };
-                    tile.run_height(isa, height);
-                }
+                let begin = turn * each * F::WEIGHT / PANEL * blocks;
+                let each = if begin < block * blocks { each } else { 0 };
+                let tile = Tile::<F> {
+                    input: &self.input[row * self.width + first * F::INPUT..],
+                    input_stride: self.width,
+                    weights: part,
+                    lane,
+                    output: &mut self.output[row * self.stride + lane..],
+                    output_stride: self.stride,
+                    proceed: self.proceed || first > 0,
+                    ahead: (from.wrapping_add(begin), each),
+                    numbers: PhantomData,
+                };
+                tile.run_size(isa, height, vectors);
             }
         }
     }

@@ -57,9 +57,11 @@ impl Numbers for Singles {
         b: *const i32,
         lane: usize,
         sums: &mut [[I::F32; V]; R],
+        fetch: impl Fn(usize),
     ) {
         let (a, b) = (a.cast::<f32>(), b.cast::<f32>());
         for input in 0..BLOCK {
+            fetch(input);
             // SAFETY: the caller vouches for the blocks.
             unsafe {
                 let from = b.add(input * PANEL + lane);

@@ -40,7 +40,7 @@ impl<T: Widen> Numbers for Wide<T> {
 
     /// Fewer where registers are few: columns take two for each, and so may rows, which the compiler loads ahead.
     fn rows<I: Isa>() -> usize {
-        if I::VECTORS == 1 { (I::ROWS / 2).max(1) } else { I::ROWS }
+        if I::VECTORS == 1 { I::ROWS - 1 } else { I::ROWS }
     }
 
     #[inline(always)]
@@ -89,21 +89,23 @@ impl<T: Widen> Numbers for Wide<T> {
         b: *const i32,
         lane: usize,
         sums: &mut [[I::F32; V]; R],
+        fetch: impl Fn(usize),
     ) {
         let a = a.cast::<f32>();
         for pair in 0..PAIRS {
+            fetch(pair);
             // SAFETY: the caller vouches for the blocks.
             unsafe {
                 let from = b.add(pair * PANEL + lane);
-                let mut columns = [[isa.splat(0.0); 2]; V];
-                for (v, column) in columns.iter_mut().enumerate() {
-                    *column = T::widen(isa.load_words(from.add(v * LANES)));
-                }
-                for (r, sums) in sums.iter_mut().enumerate() {
-                    for half in 0..2 {
+                for half in 0..2 {
+                    let mut columns = [isa.splat(0.0); V];
+                    for (v, column) in columns.iter_mut().enumerate() {
+                        *column = T::widen(isa.load_words(from.add(v * LANES)))[half];
+                    }
+                    for (r, sums) in sums.iter_mut().enumerate() {
                         let row = isa.splat(*a.add(r * stride + 2 * pair + half));
                         for (sum, column) in sums.iter_mut().zip(columns) {
-                            *sum = row.mul_add(column[half], *sum);
+                            *sum = row.mul_add(column, *sum);
                         }
                     }
                 }
