@@ -2,6 +2,7 @@
 
 mod adapters;
 mod checkpoint;
+mod golden;
 mod images;
 mod lists;
 mod loading;

@@ -58,7 +58,7 @@ fn noise_of(system: &System) -> System {
     System { name: system.name, rows: system.rows.clone(), truth: system.truth }
 }
 
-/// Systems that are 2% and 5% apart, in `fgd_set`.
+/// Systems that are 2% and 5% apart, in `fgd_set`: one of them moved towards the references, and two that share nothing.
 pub fn power(population: &Population, plan: &Plan) -> Result<(), Box<dyn Error>> {
     let first = match &population.truncated {
         Some(rows) => population.system("trunc", rows.clone())?,
@@ -77,8 +77,13 @@ pub fn power(population: &Population, plan: &Plan) -> Result<(), Box<dyn Error>>
             }
             rows
         })?;
-        let name = format!("{:.0}% apart", 100.0 * apart);
+        let percent = 100.0 * apart;
+        let name = format!("{percent:.0}% apart, captions alike");
         pairs.push(Pair::new(&name, [noise_of(&first), nearer], plan));
+        let name = format!("{percent:.0}% apart, captions unlike");
+        let two = [(first.truth, 1), (first.truth * (1.0 - apart), 99)];
+        let [a, b] = two.map(|(distance, seed)| population.noise(distance, seed));
+        pairs.push(Pair::new(&name, [a?, b?], plan));
     }
     run("power", population, plan, pairs)
 }
