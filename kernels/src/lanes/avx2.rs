@@ -95,6 +95,12 @@ impl Isa for Avx2 {
     #[inline(always)]
     fn prefetch<T>(self, at: *const T) {
         // SAFETY: a prefetch never faults, and SSE is part of every x86-64.
+        unsafe { _mm_prefetch::<_MM_HINT_T1>(at.cast()) };
+    }
+
+    #[inline(always)]
+    fn prefetch_near<T>(self, at: *const T) {
+        // SAFETY: as above.
         unsafe { _mm_prefetch::<_MM_HINT_T0>(at.cast()) };
     }
 }

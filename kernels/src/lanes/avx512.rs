@@ -119,6 +119,11 @@ impl<const MORE: u8> Isa for Avx512<MORE> {
     fn prefetch<T>(self, at: *const T) {
         self.0.prefetch(at);
     }
+
+    #[inline(always)]
+    fn prefetch_near<T>(self, at: *const T) {
+        self.0.prefetch_near(at);
+    }
 }
 
 /// One register.

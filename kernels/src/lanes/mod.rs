@@ -84,9 +84,15 @@ pub trait Isa: Copy + Debug {
         None
     }
 
-    /// Asks for the cache line at `at`, any address, in the first-level cache; a hint that changes no result.
+    /// Asks for the cache line at `at`, any address, in the second-level cache; a hint that changes no result.
     #[inline(always)]
     fn prefetch<T>(self, at: *const T) {
+        let _ = at;
+    }
+
+    /// The same in the first-level cache, for what is multiplied next.
+    #[inline(always)]
+    fn prefetch_near<T>(self, at: *const T) {
         let _ = at;
     }
 }

@@ -62,8 +62,7 @@ impl Numbers for Halves {
     const INPUT: usize = PAIRS;
     const WEIGHT: usize = PANEL * PAIRS;
 
-    /// Few enough that sums, columns and rows fit into the registers however the compiler orders them: of twelve it loads all first, and
-    /// keeps sums in memory.
+    /// Few enough that sums, columns and rows fit into the registers however the compiler orders them: one or two more are slower.
     fn rows<I: Isa>() -> usize {
         if I::VECTORS == 1 { I::ROWS - 1 } else { I::ROWS - 2 }
     }

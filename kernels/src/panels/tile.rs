@@ -75,7 +75,7 @@ impl<F: Numbers, const R: usize, const V: usize> Kernel for Shape<'_, F, R, V> {
             for _ in 0..blocks {
                 F::multiply(isa, a, input_stride, b, lane, &mut sums, |row| {
                     for line in (0..each).step_by(LANES) {
-                        isa.prefetch(ahead.wrapping_add(row * each + line));
+                        isa.prefetch_near(ahead.wrapping_add(row * each + line));
                     }
                 });
                 ahead = ahead.wrapping_add(F::WEIGHT / PANEL * each);

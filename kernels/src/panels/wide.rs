@@ -38,7 +38,7 @@ impl<T: Widen> Numbers for Wide<T> {
     const INPUT: usize = BLOCK;
     const WEIGHT: usize = PANEL * PAIRS;
 
-    /// Fewer where registers are few: columns take two for each, and so may rows, which the compiler loads ahead.
+    /// One less where registers are few: a column takes two for itself and two for the half that is multiplied.
     fn rows<I: Isa>() -> usize {
         if I::VECTORS == 1 { I::ROWS - 1 } else { I::ROWS }
     }
