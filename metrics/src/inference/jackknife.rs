@@ -5,7 +5,7 @@ use rayon::prelude::*;
 use super::large_dimension;
 use super::sums::Sums;
 use crate::MetricError;
-use crate::linalg::{Factor, default_solver, product};
+use crate::linalg::{Factor, default_solver};
 use crate::transport::SPAN;
 
 /// Units for each direction at which a sample begins to tell its bias: with fewer, orders that both jackknives leave make up to one and
@@ -60,20 +60,22 @@ impl Terms {
     /// `rank` is the number of directions that both sets span.
     fn of(sums: &Sums, rank: usize) -> Result<Self, MetricError> {
         let solver = default_solver();
-        let [first, second] = [0, 1].map(|side| {
-            let mean = sums.mean(side);
-            Factor::of_covariance(sums.covariance(side).view(), mean.dot(&mean), solver)
-        });
-        let (first, second) = (first?, second?);
-        let values = solver.singular_values(product(first.l().t(), second.l()).view())?;
-        let largest = values.iter().fold(0.0, |max: f64, &v| max.max(v));
-        let spectrum: Vec<f64> = values.iter().copied().filter(|&s| s > SPAN * largest).collect();
+        let [first, second] = [0, 1].map(|side| sums.covariance(side));
+        let trace = first.diag().sum() + second.diag().sum();
+        let mean = sums.mean(1);
+        // The squares of the singular values that the distance itself is taken from, by half of the work: those too small to have
+        // digits left are below the span anyway.
+        let factor = Factor::of_covariance(second.view(), mean.dot(&mean), solver)?;
+        let squares = solver.symmetric_values(factor.congruence(first.view()).view())?;
+        let largest = squares.iter().fold(0.0, |max: f64, &v| max.max(v));
+        let kept = squares.iter().filter(|&&v| v > SPAN * SPAN * largest);
+        let spectrum: Vec<f64> = kept.map(|v| v.sqrt()).collect();
         let fidelity: f64 = spectrum.iter().sum();
         let shift = sums.mean(0) - sums.mean(1);
         let degrees = [0, 1].map(|side| sums.rows(side) - 1.0);
         let enough = spectrum.len() == rank && degrees[0].min(degrees[1]) > rank as f64;
         Ok(Self {
-            distance: shift.dot(&shift) + first.trace() + second.trace() - 2.0 * fidelity,
+            distance: shift.dot(&shift) + trace - 2.0 * fidelity,
             of_means: sums.of_means(),
             // The limit of many dimensions leaves out that the variances on the diagonal count twice.
             gaussian: enough.then(|| {

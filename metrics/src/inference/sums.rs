@@ -175,22 +175,15 @@ impl Sums {
 
     /// All but a group.
     pub(super) fn without(&self, group: &Self) -> Self {
-        let mut rest = self.clone();
-        let minus = |a: &mut f64, b: f64| *a -= b;
-        for (rest, group) in rest.sides.iter_mut().zip(&group.sides) {
-            minus(&mut rest.rows, group.rows);
-            minus(&mut rest.units, group.units);
-            rest.sum -= &group.sum;
-            rest.products -= &group.products;
-            minus(&mut rest.squares, group.squares);
-            rest.weighted -= &group.weighted;
-            minus(&mut rest.counts, group.counts);
+        Self {
+            sides: [0, 1].map(|side| self.sides[side].without(&group.sides[side])),
+            cross: Cross {
+                products: self.cross.products - group.cross.products,
+                first: &self.cross.first - &group.cross.first,
+                second: &self.cross.second - &group.cross.second,
+                counts: self.cross.counts - group.cross.counts,
+            },
         }
-        minus(&mut rest.cross.products, group.cross.products);
-        rest.cross.first -= &group.cross.first;
-        rest.cross.second -= &group.cross.second;
-        minus(&mut rest.cross.counts, group.cross.counts);
-        rest
     }
 
     /// Rows of a side.
@@ -269,17 +262,31 @@ impl Side {
         }
     }
 
+    fn without(&self, group: &Self) -> Self {
+        Self {
+            rows: self.rows - group.rows,
+            units: self.units - group.units,
+            sum: &self.sum - &group.sum,
+            products: &self.products - &group.products,
+            squares: self.squares - group.squares,
+            weighted: &self.weighted - &group.weighted,
+            counts: self.counts - group.counts,
+        }
+    }
+
     fn mean(&self) -> Array1<f64> {
         &self.sum / self.rows
     }
 
     fn covariance(&self) -> Array2<f64> {
         let mean = self.mean();
+        let degrees = self.rows - 1.0;
         let mut covariance = self.products.clone();
         for (mut row, &a) in covariance.outer_iter_mut().zip(&mean) {
-            row.scaled_add(-self.rows * a, &mean);
+            let less = self.rows * a;
+            row.zip_mut_with(&mean, |product, &b| *product = (*product - less * b) / degrees);
         }
-        covariance / (self.rows - 1.0)
+        covariance
     }
 
     /// Σ |s − k μ|² / N²

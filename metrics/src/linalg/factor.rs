@@ -7,7 +7,8 @@
 //! space never reaches a square root.
 
 use fgd_kernels::{Doubles, Isa, Kernel, LANES_F64, Level};
-use ndarray::{Array1, Array2, ArrayView1, ArrayView2};
+use ndarray::linalg::general_mat_mul;
+use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis, s};
 
 use super::Decompose;
 use crate::MetricError;
@@ -15,11 +16,15 @@ use crate::moments::centred;
 
 /// A covariance this far from positive semi-definite, relative to its trace, is refused.
 const MAX_CLIPPED: f64 = 1e-3;
+/// Columns multiplied at once where a triangle's zeros are left out.
+const BLOCK: usize = 64;
 
 /// A rectangular factor `L` of a covariance Σ = L Lᵀ.
 #[derive(Debug, Clone)]
 pub struct Factor {
     l: Array2<f64>,
+    /// The rows of L in an order in which it is lower triangular; `None` where it is not.
+    order: Option<Vec<usize>>,
     trace: f64,
     clipped: f64,
 }
@@ -36,7 +41,7 @@ impl Factor {
         solver: &dyn Decompose,
     ) -> Result<Self, MetricError> {
         let largest = sigma.diag().iter().fold(0.0, |max: f64, &v| max.max(v));
-        let l = pivoted_cholesky(sigma, largest);
+        let (l, order) = pivoted_cholesky(sigma, largest);
         if l.ncols() < sigma.nrows() {
             let residual =
                 (&sigma - &l.dot(&l.t())).iter().fold(0.0, |max: f64, v| max.max(v.abs()));
@@ -45,14 +50,14 @@ impl Factor {
                 return Self::clip_eigenvalues(sigma, mean_square, solver);
             }
         }
-        Ok(Self { l, trace: sigma.diag().sum(), clipped: 0.0 })
+        Ok(Self { l, order: Some(order), trace: sigma.diag().sum(), clipped: 0.0 })
     }
 
     /// Factor of the covariance Σ wᵢ (xᵢ − μ)(xᵢ − μ)ᵀ of few rows `[n, d]`: the scaled rows themselves, `[d, n]`.
     pub fn of_rows(rows: ArrayView2<f32>, mean: ArrayView1<f64>, weights: &[f64]) -> Self {
         let l = centred(rows, mean, Some(weights)).reversed_axes();
         let trace = l.iter().map(|v| v * v).sum();
-        Self { l, trace, clipped: 0.0 }
+        Self { l, order: None, trace, clipped: 0.0 }
     }
 
     /// The factor, `[d, r]`, where `r` is at least the rank of Σ.
@@ -68,6 +73,31 @@ impl Factor {
     /// Sum of the magnitudes of the negative eigenvalues that were set to zero; 0 for a true covariance.
     pub fn clipped(&self) -> f64 {
         self.clipped
+    }
+
+    /// The lower triangle of Lᵀ A L, `[r, r]`, for a symmetric A `[d, d]`; what is above it is not all there.
+    pub(crate) fn congruence(&self, a: ArrayView2<f64>) -> Array2<f64> {
+        let Some(order) = &self.order else {
+            return self.l.t().dot(&a.dot(&self.l));
+        };
+        let (d, r) = self.l.dim();
+        let l = self.l.select(Axis(0), order);
+        let a = Array2::from_shape_fn((d, d), |(i, j)| a[[order[i], order[j]]]);
+        let blocks = || (0..r).step_by(BLOCK).map(|start| start..r.min(start + BLOCK));
+        let mut half = Array2::zeros((d, r));
+        for own in blocks() {
+            let below = own.start..d;
+            let (left, right) = (a.slice(s![.., below.clone()]), l.slice(s![below, own.clone()]));
+            general_mat_mul(1.0, &left, &right, 0.0, &mut half.slice_mut(s![.., own]));
+        }
+        let mut whole = Array2::zeros((r, r));
+        for own in blocks() {
+            let (below, before) = (own.start..d, ..own.end);
+            let left = l.slice(s![below.clone(), own.clone()]);
+            let right = half.slice(s![below, before]);
+            general_mat_mul(1.0, &left.t(), &right, 0.0, &mut whole.slice_mut(s![own, before]));
+        }
+        whole
     }
 
     fn clip_eigenvalues(
@@ -87,27 +117,29 @@ impl Factor {
         }
         let roots: Array1<f64> = eigen.values.mapv(|v| v.max(0.0).sqrt());
         let clipped = if clipped > rounding { clipped } else { 0.0 };
-        Ok(Self { l: eigen.vectors * &roots, trace, clipped })
+        Ok(Self { l: eigen.vectors * &roots, order: None, trace, clipped })
     }
 }
 
-/// `L` with Σ = L Lᵀ, `[d, rank]`: at each step the largest remaining diagonal entry is the pivot, and the
-/// first one that is no larger than rounding ends the factor.
-fn pivoted_cholesky(sigma: ArrayView2<f64>, largest: f64) -> Array2<f64> {
+/// `L` with Σ = L Lᵀ, `[d, rank]`, and the order of its rows in which it is lower triangular: at each step the largest remaining
+/// diagonal entry is the pivot, and the first one that is no larger than rounding ends the factor.
+fn pivoted_cholesky(sigma: ArrayView2<f64>, largest: f64) -> (Array2<f64>, Vec<usize>) {
     let d = sigma.nrows();
     let tolerance = d as f64 * f64::EPSILON * largest;
     let width = d.div_ceil(LANES_F64);
     let mut rows = vec![[0.0; LANES_F64]; d * width];
     let mut remaining: Vec<f64> = sigma.diag().to_vec();
     let mut open: Vec<usize> = (0..d).collect();
+    let mut order = Vec::with_capacity(d);
     let mut known = vec![0.0; d];
     let level = Level::current();
-    let mut rank = 0_usize;
     while let Some((at, pivot)) = (open.iter().copied().enumerate())
         .max_by(|a, b| remaining[a.1].total_cmp(&remaining[b.1]))
         .filter(|&(_, pivot)| remaining[pivot] > tolerance)
     {
         open.swap_remove(at);
+        let rank = order.len();
+        order.push(pivot);
         let root = remaining[pivot].sqrt();
         let known = &mut known[..open.len()];
         level.run(Known {
@@ -125,10 +157,11 @@ fn pivoted_cholesky(sigma: ArrayView2<f64>, largest: f64) -> Array2<f64> {
             entries[i * width * LANES_F64 + rank] = entry;
             remaining[i] -= entry * entry;
         }
-        rank += 1;
     }
+    let rank = order.len();
+    order.append(&mut open);
     let entries = rows.into_flattened();
-    Array2::from_shape_fn((d, rank), |(i, k)| entries[i * width * LANES_F64 + k])
+    (Array2::from_shape_fn((d, rank), |(i, k)| entries[i * width * LANES_F64 + k]), order)
 }
 
 /// What the columns of L so far make of the entries of Σ between the pivot and the rows still open: Σₖ L[pivot, k] L[i, k]. What
@@ -183,6 +216,29 @@ fn dots<const C: usize, I: Isa>(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_congruence_is_two_products() {
+        let rows = |n: usize, seed: usize| {
+            Array2::from_shape_fn((n, 150), |(i, j)| ((i * i * seed + j * 31 + i * j) % 64) as f64)
+        };
+        let symmetric = |rows: Array2<f64>| rows.t().dot(&rows) / 1e3;
+        // Of full rank, of less, and with a factor that is no triangle.
+        let full = symmetric(rows(400, 7)) + Array2::<f64>::eye(150);
+        let mut indefinite = full.clone();
+        indefinite[[0, 0]] -= full[[0, 0]] * 1.001;
+        for sigma in [full, symmetric(rows(90, 5)), indefinite] {
+            let factor = Factor::of_covariance(sigma.view(), 0.0, &crate::linalg::Native);
+            let Ok(factor) = factor else { continue };
+            let a = symmetric(rows(300, 11));
+            let found = factor.congruence(a.view());
+            let expected = factor.l().t().dot(&a.dot(&factor.l()));
+            let scale = expected.diag().sum();
+            for ((i, j), value) in expected.indexed_iter().filter(|((i, j), _)| j <= i) {
+                assert!((found[[i, j]] - value).abs() < 1e-13 * scale, "{i} {j}");
+            }
+        }
+    }
 
     #[test]
     fn all_levels_agree() {

@@ -4,7 +4,7 @@
 //! falls back to kernels slower than nalgebra's.
 
 use ndarray::{Array1, Array2, ArrayView2};
-use ndarray_linalg::{Eigh, SVD, UPLO};
+use ndarray_linalg::{EigValsh, Eigh, SVD, UPLO};
 
 use super::{Decompose, SymmetricEigen};
 use crate::MetricError;
@@ -36,5 +36,14 @@ impl Decompose for Lapack {
             .eigh(UPLO::Lower)
             .map_err(|_| MetricError::NoConvergence("eigenvalue decomposition"))?;
         Ok(SymmetricEigen { values, vectors })
+    }
+
+    fn symmetric_values(&self, matrix: ArrayView2<f64>) -> Result<Array1<f64>, MetricError> {
+        if matrix.is_empty() {
+            return Ok(Array1::zeros(0));
+        }
+        matrix
+            .eigvalsh(UPLO::Lower)
+            .map_err(|_| MetricError::NoConvergence("eigenvalue decomposition"))
     }
 }

@@ -47,6 +47,9 @@ pub trait Decompose: Sync {
 
     /// Eigendecomposition of a symmetric matrix `[d, d]`; only the lower triangle need be valid.
     fn symmetric_eigen(&self, matrix: ArrayView2<f64>) -> Result<SymmetricEigen, MetricError>;
+
+    /// Eigenvalues of a symmetric matrix `[d, d]`, in no particular order; only the lower triangle need be valid.
+    fn symmetric_values(&self, matrix: ArrayView2<f64>) -> Result<Array1<f64>, MetricError>;
 }
 
 /// The implementation this build uses: LAPACK where the feature `lapack` is on, [`Native`] otherwise.

@@ -39,6 +39,10 @@ impl Decompose for Nalgebra {
             vectors: from_nalgebra(&eigen.eigenvectors),
         })
     }
+
+    fn symmetric_values(&self, matrix: ArrayView2<f64>) -> Result<Array1<f64>, MetricError> {
+        Ok(self.symmetric_eigen(matrix)?.values)
+    }
 }
 
 fn to_nalgebra(matrix: ArrayView2<f64>) -> DMatrix<f64> {

@@ -4,7 +4,7 @@
 use ndarray::{Array1, ArrayView2};
 
 use super::singular::singular_values;
-use super::symmetric::symmetric_eigen;
+use super::symmetric::{symmetric_eigen, symmetric_values};
 use super::{Decompose, Nalgebra, SymmetricEigen};
 use crate::MetricError;
 
@@ -23,5 +23,9 @@ impl Decompose for Native {
 
     fn symmetric_eigen(&self, matrix: ArrayView2<f64>) -> Result<SymmetricEigen, MetricError> {
         symmetric_eigen(matrix).map_or_else(|| Nalgebra.symmetric_eigen(matrix), Ok)
+    }
+
+    fn symmetric_values(&self, matrix: ArrayView2<f64>) -> Result<Array1<f64>, MetricError> {
+        symmetric_values(matrix).map_or_else(|| Nalgebra.symmetric_values(matrix), Ok)
     }
 }

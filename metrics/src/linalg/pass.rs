@@ -1,4 +1,4 @@
-//! One pass over the columns of a matrix under reduction to bidiagonal or tridiagonal form.
+//! One pass over the columns of a matrix under reduction to bidiagonal form; what a symmetric one shares with it.
 //!
 //! A column takes the updates that the last step left pending, is multiplied by the step's reflector, and enters a product
 //! with the row that this yields, all while it is in the first-level cache.
@@ -12,9 +12,9 @@ use ndarray::ArrayView2;
 /// Entries worked on together: one line of cache.
 pub(super) const LANE: usize = LANES_F64;
 /// Columns that a pass holds in the first-level cache between their two uses.
-const GROUP: usize = 4;
+pub(super) const GROUP: usize = 4;
 /// With fewer entries left than this, two threads cost more than they save.
-const SHARED: usize = 128 * 128;
+pub(super) const SHARED: usize = 128 * 128;
 
 /// Consecutive entries of a column.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -27,7 +27,7 @@ impl Lane {
 
 /// A matrix by columns, padded with zero rows to whole lanes.
 pub(super) struct Columns {
-    lanes: Vec<Lane>,
+    pub(super) lanes: Vec<Lane>,
     /// Lanes in a column.
     pub(super) height: usize,
     pub(super) count: usize,
@@ -204,7 +204,7 @@ impl Columnwise<'_> {
 ///
 /// No closure holds vectors here or below: what an adaptor of the standard library calls need not have the instruction set.
 #[inline(always)]
-fn settle<const C: usize, I: Isa>(
+pub(super) fn settle<const C: usize, I: Isa>(
     isa: I,
     columns: &mut [&mut [Lane]; C],
     pending: [[f64; C]; 2],
@@ -233,7 +233,7 @@ fn settle<const C: usize, I: Isa>(
 
 /// product += Σ weight · column.
 #[inline(always)]
-fn add<const C: usize, I: Isa>(
+pub(super) fn add<const C: usize, I: Isa>(
     isa: I,
     product: &mut [Lane],
     columns: [&mut [Lane]; C],

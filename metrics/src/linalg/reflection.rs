@@ -2,6 +2,9 @@
 
 use super::pass::{LANE, Lane};
 
+/// Entries whose squares add up to less have lost digits to underflow. Beside the matrix, whose entries are of order 1, they are nothing.
+const NOTHING: f64 = f64::MIN_POSITIVE / f64::EPSILON;
+
 /// The reflection I − τ h hᵀ, h₁ = 1, that turns a vector into a multiple of the first axis.
 pub(super) struct Reflection {
     /// Zero where the vector is a multiple of the first axis already.
@@ -44,7 +47,7 @@ impl Reflection {
 
     /// `rest` is the sum of squares of all entries but the first, `alpha`.
     fn new(alpha: f64, rest: f64) -> Self {
-        if rest == 0.0 {
+        if rest < NOTHING {
             return Self { tau: 0.0, image: alpha, scale: 0.0 };
         }
         let beta = -(alpha * alpha + rest).sqrt().copysign(alpha);

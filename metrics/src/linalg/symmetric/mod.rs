@@ -1,12 +1,14 @@
-//! Eigenvectors of a symmetric matrix by Householder tridiagonalisation and implicit QL.
+//! Eigenvalues of a symmetric matrix by Householder tridiagonalisation and rational QL, with eigenvectors by implicit QL.
 //!
 //! A = Q T Qᵀ with T tridiagonal (Householder 1958), T = G diag(λ) Gᵀ with G a product of plane rotations (Dubrulle, Martin &
-//! Wilkinson 1968, "The implicit QL algorithm"). The reduction reads the matrix once for each column, in the [pass](super::pass) that
-//! bidiagonalisation uses. Reflections and rotations are first found and then applied to strips of columns that
+//! Wilkinson 1968, "The implicit QL algorithm"). The reduction reads half of the matrix once for each column, in a pass like that of
+//! bidiagonalisation. Reflections and rotations are first found and then applied to strips of columns that
 //! stay in the second-level cache, a strip to a thread, where textbook code sweeps the whole matrix for each of them.
 
 mod ql;
+mod root_free;
 mod strips;
+mod triangle;
 
 use ndarray::{Array1, Array2, ArrayView2};
 
@@ -20,21 +22,24 @@ pub(super) fn symmetric_eigen(matrix: ArrayView2<f64>) -> Option<SymmetricEigen>
         let (values, vectors) = (Array1::zeros(0), Array2::zeros((0, 0)));
         return Some(SymmetricEigen { values, vectors });
     }
-    let largest = (matrix.indexed_iter())
-        .filter(|((i, j), _)| i >= j)
-        .fold(0.0, |max: f64, (_, v)| max.max(v.abs()));
-    let scale = if largest > 0.0 { largest } else { 1.0 };
-    // Once inside the pool, the joins of every step stay between its threads.
-    let reduced = rayon::scope(|_| tridiagonal(matrix, scale));
+    let reduced = tridiagonal(matrix);
     let (values, rotations) = ql::values(reduced.diagonal, reduced.beside)?;
     Some(SymmetricEigen {
-        values: values.into_iter().map(|v| v * scale).collect::<Array1<f64>>(),
+        values: values.into_iter().map(|v| v * reduced.scale).collect::<Array1<f64>>(),
         vectors: strips::vectors(&reduced.reflections, &rotations, matrix.nrows()),
     })
 }
 
-/// T, and the reflections whose product is Q.
+/// Eigenvalues of a finite symmetric matrix, given by its lower triangle; `None` if they do not converge.
+pub(super) fn symmetric_values(matrix: ArrayView2<f64>) -> Option<Array1<f64>> {
+    let Tridiagonal { diagonal, beside, scale, .. } = tridiagonal(matrix);
+    let values = root_free::values(diagonal, beside)?;
+    Some(values.into_iter().map(|v| v * scale).collect())
+}
+
+/// T times a scale, and the reflections whose product is Q.
 struct Tridiagonal {
+    scale: f64,
     diagonal: Vec<f64>,
     beside: Vec<f64>,
     reflections: Vec<Reflector>,
@@ -47,11 +52,21 @@ struct Reflector {
     h: Vec<f64>,
 }
 
-fn tridiagonal(matrix: ArrayView2<f64>, scale: f64) -> Tridiagonal {
+fn tridiagonal(matrix: ArrayView2<f64>) -> Tridiagonal {
+    let largest = (matrix.outer_iter().enumerate())
+        .flat_map(|(i, row)| row.into_iter().take(i + 1))
+        .fold(0.0, |max: f64, v| max.max(v.abs()));
+    let scale = if largest > 0.0 { largest } else { 1.0 };
+    // Once inside the pool, the joins of every step stay between its threads.
+    rayon::scope(|_| reduced(matrix, scale))
+}
+
+fn reduced(matrix: ArrayView2<f64>, scale: f64) -> Tridiagonal {
     let n = matrix.nrows();
     let symmetric = Array2::from_shape_fn((n, n), |(i, j)| matrix[[i.max(j), i.min(j)]]);
     let mut columns = Columns::of_rows(symmetric.view(), scale);
     let mut reduced = Tridiagonal {
+        scale,
         diagonal: Vec::with_capacity(n),
         beside: Vec::with_capacity(n),
         reflections: Vec::with_capacity(n),
@@ -69,7 +84,8 @@ fn tridiagonal(matrix: ArrayView2<f64>, scale: f64) -> Tridiagonal {
         let h = left.iter().flat_map(|lane| lane.0).take(n).skip(k + 1);
         let h: Vec<f64> = h.collect();
         // A − h wᵀ − w hᵀ with w = p − (τ/2)(pᵀh) h and p = τ A h.
-        let mut w = columns.pass(k, &pending, &left, tau).y;
+        let mut w = columns.symmetric_pass(k, &pending, &left);
+        w.iter_mut().for_each(|p| *p *= tau);
         let along: f64 = w.iter().zip(&h).map(|(p, h)| p * h).sum();
         w.iter_mut().zip(&h).for_each(|(p, h)| *p -= 0.5 * tau * along * h);
         let mut x = vec![Lane::ZERO; columns.height];
@@ -105,8 +121,11 @@ mod tests {
             values
         };
         let theirs = Nalgebra.symmetric_eigen(a.view()).expect("converges").values;
-        for (ours, theirs) in sorted(&values).iter().zip(sorted(&theirs)) {
-            assert!((ours - theirs).abs() <= rounding, "{ours} {theirs}");
+        let alone = symmetric_values(a.view()).expect("converges");
+        for ours in [values, alone] {
+            for (ours, theirs) in sorted(&ours).iter().zip(sorted(&theirs)) {
+                assert!((ours - theirs).abs() <= rounding, "{ours} {theirs}");
+            }
         }
     }
 
