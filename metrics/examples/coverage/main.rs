@@ -1,7 +1,7 @@
 //! Do the intervals of the set distance hold on real captions? docs/statistics.md has the table that this prints.
 //!
 //!     cargo run --release -p fgd-metrics --example coverage -- REFERENCES.npy [TRUNCATED.npy] [--draws N] [--sizes N,N…]
-//!         [--tables coverage,clusters,finite,tests,power,ranks] [--systems trunc,noise…] [--first DRAW]
+//!         [--tables coverage,clusters,finite,tests,power,ranks,holm] [--systems trunc,noise…] [--first DRAW]
 //!
 //! The embeddings of a file are a population whose distances are known. Systems are made from them ([`population`]), samples are
 //! drawn as captions are, and what the crate says of each sample is held against the truth. Every draw has a random stream of its own
@@ -31,7 +31,7 @@ pub struct Plan {
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut plan =
         Plan { first: 0, draws: 1_000, sizes: vec![500, 1_000, 2_000, 4_000], systems: Vec::new() };
-    let mut tables = "coverage,clusters,finite,tests,power,ranks".to_owned();
+    let mut tables = "coverage,clusters,finite,tests,power,ranks,holm".to_owned();
     let mut files = Vec::new();
     let mut arguments = std::env::args().skip(1);
     while let Some(argument) = arguments.next() {
@@ -59,6 +59,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             "tests" => tests::equal(&population, &plan)?,
             "power" => tests::power(&population, &plan)?,
             "ranks" => ranks::ranks(&population, &plan)?,
+            "holm" => ranks::holm(&population, &plan)?,
             other => return Err(format!("no table is called {other}").into()),
         }
     }

@@ -1,4 +1,4 @@
-//! Whether the ranges of a leaderboard by `fgd_set` hold all true ranks.
+//! Whether the ranges of a leaderboard by `fgd_set` hold all true ranks, where systems differ and where none does.
 
 use std::error::Error;
 
@@ -15,9 +15,25 @@ use crate::population::{Population, System};
 /// How far apart the systems of the board are in `fgd_set`: two are equal, others by 3% and more.
 const BOARD: [f64; 6] = [0.0300, 0.0300, 0.0309, 0.0340, 0.0400, 0.0403];
 
-/// Six systems, ranked against references of other images and of the same.
+/// Six systems of unequal distance.
 pub fn ranks(population: &Population, plan: &Plan) -> Result<(), Box<dyn Error>> {
-    let systems: Vec<System> = (BOARD.iter().enumerate())
+    board("ranges of six systems", BOARD, population, plan)
+}
+
+/// Six systems of one distance, unlike in kind: every range must hold all six ranks, so what misses is the error of Holm's tests
+/// taken together.
+pub fn holm(population: &Population, plan: &Plan) -> Result<(), Box<dyn Error>> {
+    board("ranges of six equal systems", [BOARD[0]; 6], population, plan)
+}
+
+/// Systems of these distances, ranked against references of other images and of the same.
+fn board(
+    title: &str,
+    distances: [f64; 6],
+    population: &Population,
+    plan: &Plan,
+) -> Result<(), Box<dyn Error>> {
+    let systems: Vec<System> = (distances.iter().enumerate())
         .map(|(k, &distance)| match k % 2 {
             0 => population.noise(distance, 200 + k as u64),
             _ => population.tuned("mixed", distance, |size| {
@@ -47,14 +63,14 @@ pub fn ranks(population: &Population, plan: &Plan) -> Result<(), Box<dyn Error>>
                 })?;
                 // A range misses a true rank only where a pair is told the wrong way round; of equal systems either way is wrong.
                 let wrong = pairs.iter().filter(|pair| pair.p_holm < 0.05).any(|pair| {
-                    let truth = BOARD[pair.first] - BOARD[pair.second];
+                    let truth = distances[pair.first] - distances[pair.second];
                     truth == 0.0 || (truth > 0.0) != (pair.estimate.value > 0.0)
                 });
                 held[at][d] += usize::from(!wrong);
             }
         }
         if done % 20 == 0 || done == plan.draws {
-            println!("\nranges of six systems: {done} draws, all true ranks held in %\n");
+            println!("\n{title}: {done} draws, all true ranks held in %\n");
             println!("| N | unpaired | same images |\n|---:|---:|---:|");
             for (n, [unpaired, same]) in plan.sizes.iter().zip(&held) {
                 println!("| {n} | {} | {} |", share(*unpaired, done), share(*same, done));

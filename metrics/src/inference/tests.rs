@@ -97,6 +97,15 @@ fn too_few_units_or_one_that_is_all_have_a_reason() {
 }
 
 #[test]
+fn references_that_are_all_alike_have_a_distance() {
+    let (x, y) = (rows(60, 4, 22), Array2::from_elem((60, 4), 0.5));
+    for units in [same(60), Units::independent(60, 60)] {
+        let found = infer(&x, &y, &units).unwrap();
+        assert!((found.raw / found.corrected.value - 1.0).abs() < 0.1, "{found:?}");
+    }
+}
+
+#[test]
 fn a_whole_population_has_neither_bias_nor_error() {
     let (x, y) = (rows(150, 5, 10), rows(150, 5, 11));
     let found = infer(&x, &y, &same(150)).unwrap();
