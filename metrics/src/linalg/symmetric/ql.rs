@@ -1,7 +1,7 @@
 //! The implicit QL algorithm on a symmetric tridiagonal matrix, with its rotations kept to be applied later.
 
 /// Iterations for each eigenvalue before giving up: two are usual.
-const ITERATIONS: usize = 60;
+pub(super) const ITERATIONS: usize = 60;
 
 /// One chase through the matrix: rotations of rows `i` and `i + 1` for `i` falling from `top`.
 pub(super) struct Chase {

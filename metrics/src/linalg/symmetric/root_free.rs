@@ -1,8 +1,7 @@
 //! Eigenvalues alone of a symmetric tridiagonal matrix: the rational QL algorithm of Pal, Walker & Kahan (Parlett 1998, *The Symmetric
 //! Eigenvalue Problem*, section 8.15), which is implicit QL on the squares of the entries beside the diagonal, without roots.
 
-/// Iterations for each eigenvalue before giving up: less than two are usual.
-const ITERATIONS: usize = 60;
+use super::ql::ITERATIONS;
 
 /// Eigenvalues of the matrix with this diagonal and these entries beside it, in no particular order, each within rounding of the largest;
 /// `None` if they do not converge. Entries are of order 1, so that their squares neither overflow nor vanish where it matters.
