@@ -3,7 +3,7 @@
 use std::fmt;
 
 #[cfg(target_arch = "x86_64")]
-use super::lanes::{Avx2, Avx512, BF16, VNNI};
+use super::lanes::{Avx2, Avx512, BF16, VNNI, bf16_is_fast};
 use super::lanes::{Isa, LANES, Portable};
 
 /// A body that is compiled once for every instruction set.
@@ -57,12 +57,18 @@ impl Level {
     /// What this CPU runs, the fastest first and [`Level::PORTABLE`] at the end.
     pub fn available() -> impl Iterator<Item = Level> {
         #[cfg(target_arch = "x86_64")]
-        let vectors = [
-            Avx512::detect().map(Set::Bf16),
-            Avx512::detect().map(Set::Vnni),
-            Avx512::detect().map(Set::Avx512),
-            Avx2::detect().map(Set::Avx2),
-        ];
+        let vectors = {
+            let mut vectors = [
+                Avx512::detect().map(Set::Bf16),
+                Avx512::detect().map(Set::Vnni),
+                Avx512::detect().map(Set::Avx512),
+                Avx2::detect().map(Set::Avx2),
+            ];
+            if !bf16_is_fast() {
+                vectors.swap(0, 1);
+            }
+            vectors
+        };
         #[cfg(not(target_arch = "x86_64"))]
         let vectors = [None];
         vectors.into_iter().flatten().map(Level).chain([Level::PORTABLE])

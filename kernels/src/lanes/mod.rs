@@ -19,7 +19,7 @@ use super::level::Kernel;
 #[cfg(target_arch = "x86_64")]
 pub use avx2::Avx2;
 #[cfg(target_arch = "x86_64")]
-pub use avx512::{Avx512, BF16, VNNI};
+pub use avx512::{Avx512, BF16, VNNI, bf16_is_fast};
 pub use portable::Portable;
 
 /// Lanes in a vector.
