@@ -24,7 +24,7 @@ pub struct Plan {
     pub draws: usize,
     /// Images of a sample.
     pub sizes: Vec<usize>,
-    /// The systems of the tables of coverage; all, if none is named.
+    /// The systems of the tables of coverage, and how the names of tested pairs begin; all, if none is named.
     pub systems: Vec<String>,
 }
 

@@ -94,6 +94,8 @@ fn run(
     plan: &Plan,
     mut pairs: Vec<Pair>,
 ) -> Result<(), Box<dyn Error>> {
+    let is_named = |pair: &Pair| plan.systems.iter().any(|name| pair.name.starts_with(name));
+    pairs.retain(|pair| plan.systems.is_empty() || is_named(pair));
     for done in 1..=plan.draws {
         for (at, &n) in plan.sizes.iter().enumerate() {
             let mut rng = stream(plan.first + done - 1, n);

@@ -30,9 +30,9 @@ impl Jackknives {
         rank: usize,
         sharing: f64,
     ) -> Result<Self, MetricError> {
-        let whole = Terms::of(total, rank)?;
+        let whole = Terms::of(total.clone(), rank)?;
         let left_out: Vec<Terms> = (groups.par_iter())
-            .map(|group| Terms::of(&total.without(group), rank))
+            .map(|group| Terms::of(total.without(group), rank))
             .collect::<Result<_, _>>()?;
         let gaussian = left_out.iter().chain([&whole]).all(|terms| terms.gaussian.is_some());
         let g = groups.len() as f64;
@@ -58,11 +58,14 @@ struct Terms {
 
 impl Terms {
     /// `rank` is the number of directions that both sets span.
-    fn of(sums: &Sums, rank: usize) -> Result<Self, MetricError> {
+    fn of(sums: Sums, rank: usize) -> Result<Self, MetricError> {
         let solver = default_solver();
-        let [first, second] = [0, 1].map(|side| sums.covariance(side));
-        let trace = first.diag().sum() + second.diag().sum();
+        let of_means = sums.of_means();
+        let degrees = [0, 1].map(|side| sums.rows(side) - 1.0);
         let mean = sums.mean(1);
+        let shift = sums.mean(0) - &mean;
+        let [first, second] = sums.into_covariances();
+        let trace = first.diag().sum() + second.diag().sum();
         // The squares of the singular values that the distance itself is taken from, by half of the work: those too small to have
         // digits left are below the span anyway.
         let factor = Factor::of_covariance(second.view(), mean.dot(&mean), solver)?;
@@ -71,12 +74,10 @@ impl Terms {
         let kept = squares.iter().filter(|&&v| v > SPAN * SPAN * largest);
         let spectrum: Vec<f64> = kept.map(|v| v.sqrt()).collect();
         let fidelity: f64 = spectrum.iter().sum();
-        let shift = sums.mean(0) - sums.mean(1);
-        let degrees = [0, 1].map(|side| sums.rows(side) - 1.0);
         let enough = spectrum.len() == rank && degrees[0].min(degrees[1]) > rank as f64;
         Ok(Self {
             distance: shift.dot(&shift) + trace - 2.0 * fidelity,
-            of_means: sums.of_means(),
+            of_means,
             // The limit of many dimensions leaves out that the variances on the diagonal count twice.
             gaussian: enough.then(|| {
                 let diagonal = 0.25 * (1.0 / degrees[0] + 1.0 / degrees[1]) * fidelity;

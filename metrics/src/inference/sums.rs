@@ -81,7 +81,7 @@ impl Groups {
     pub(super) fn moments(&self, side: usize) -> Moments {
         let sums = &self.total.sides[side];
         let mean = sums.mean();
-        let comoment = sums.covariance() * (sums.rows - 1.0);
+        let comoment = sums.clone().into_covariance() * (sums.rows - 1.0);
         Moments::from_sums(sums.rows as u64, mean + &self.origin, comoment)
     }
 }
@@ -201,9 +201,9 @@ impl Sums {
         self.sides[side].mean()
     }
 
-    /// Covariance of a side (ddof 1).
-    pub(super) fn covariance(&self, side: usize) -> Array2<f64> {
-        self.sides[side].covariance()
+    /// Covariances of the sides (ddof 1).
+    pub(super) fn into_covariances(self) -> [Array2<f64>; 2] {
+        self.sides.map(Side::into_covariance)
     }
 
     /// What the means add to the distance on the average: the trace of the covariance of μ̂₁ − μ̂₂, without bias, the units being
@@ -278,10 +278,10 @@ impl Side {
         &self.sum / self.rows
     }
 
-    fn covariance(&self) -> Array2<f64> {
+    fn into_covariance(self) -> Array2<f64> {
         let mean = self.mean();
         let degrees = self.rows - 1.0;
-        let mut covariance = self.products.clone();
+        let mut covariance = self.products;
         for (mut row, &a) in covariance.outer_iter_mut().zip(&mean) {
             let less = self.rows * a;
             row.zip_mut_with(&mean, |product, &b| *product = (*product - less * b) / degrees);

@@ -75,27 +75,33 @@ impl Factor {
         self.clipped
     }
 
-    /// The lower triangle of Lᵀ A L, `[r, r]`, for a symmetric A `[d, d]`; what is above it is not all there.
+    /// The upper triangle of Lᵀ A L, `[r, r]`, for a symmetric A `[d, d]`; what is below it is not all there.
     pub(crate) fn congruence(&self, a: ArrayView2<f64>) -> Array2<f64> {
         let Some(order) = &self.order else {
             return self.l.t().dot(&a.dot(&self.l));
         };
         let (d, r) = self.l.dim();
         let l = self.l.select(Axis(0), order);
-        let a = Array2::from_shape_fn((d, d), |(i, j)| a[[order[i], order[j]]]);
+        let mut ordered = Array2::zeros((d, d));
+        for (mut row, &i) in ordered.outer_iter_mut().zip(order) {
+            let from = a.row(i);
+            row.iter_mut().zip(order).for_each(|(entry, &j)| *entry = from[j]);
+        }
         let blocks = || (0..r).step_by(BLOCK).map(|start| start..r.min(start + BLOCK));
+        // Of A L, the rows from each block's own on: no others meet entries of L that are not zero.
         let mut half = Array2::zeros((d, r));
         for own in blocks() {
             let below = own.start..d;
-            let (left, right) = (a.slice(s![.., below.clone()]), l.slice(s![below, own.clone()]));
-            general_mat_mul(1.0, &left, &right, 0.0, &mut half.slice_mut(s![.., own]));
+            let left = ordered.slice(s![below.clone(), below.clone()]);
+            let right = l.slice(s![below.clone(), own.clone()]);
+            general_mat_mul(1.0, &left, &right, 0.0, &mut half.slice_mut(s![below, own]));
         }
         let mut whole = Array2::zeros((r, r));
         for own in blocks() {
             let (below, before) = (own.start..d, ..own.end);
-            let left = l.slice(s![below.clone(), own.clone()]);
-            let right = half.slice(s![below, before]);
-            general_mat_mul(1.0, &left.t(), &right, 0.0, &mut whole.slice_mut(s![own, before]));
+            let left = half.slice(s![below.clone(), before]);
+            let right = l.slice(s![below, own.clone()]);
+            general_mat_mul(1.0, &left.t(), &right, 0.0, &mut whole.slice_mut(s![before, own]));
         }
         whole
     }
@@ -150,18 +156,19 @@ fn pivoted_cholesky(sigma: ArrayView2<f64>, largest: f64) -> (Array2<f64>, Vec<u
             open: &open,
             known,
         });
+        let beside = sigma.row(pivot);
         let entries = rows.as_flattened_mut();
         entries[pivot * width * LANES_F64 + rank] = root;
         for (&i, known) in open.iter().zip(known) {
-            let entry = (sigma[[pivot, i]] - *known) / root;
+            let entry = (beside[i] - *known) / root;
             entries[i * width * LANES_F64 + rank] = entry;
             remaining[i] -= entry * entry;
         }
     }
     let rank = order.len();
     order.append(&mut open);
-    let entries = rows.into_flattened();
-    (Array2::from_shape_fn((d, rank), |(i, k)| entries[i * width * LANES_F64 + k]), order)
+    let l = Array2::from_shape_vec((d, width * LANES_F64), rows.into_flattened());
+    (l.expect("rows of whole lanes").slice_move(s![.., ..rank]), order)
 }
 
 /// What the columns of L so far make of the entries of Σ between the pivot and the rows still open: Σₖ L[pivot, k] L[i, k]. What
@@ -235,7 +242,7 @@ mod tests {
             let found = factor.congruence(a.view());
             let expected = factor.l().t().dot(&a.dot(&factor.l()));
             let scale = expected.diag().sum();
-            for ((i, j), value) in expected.indexed_iter().filter(|((i, j), _)| j <= i) {
+            for ((i, j), value) in expected.indexed_iter().filter(|((i, j), _)| i <= j) {
                 assert!((found[[i, j]] - value).abs() < 1e-13 * scale, "{i} {j}");
             }
         }

@@ -43,7 +43,7 @@ impl Decompose for Lapack {
             return Ok(Array1::zeros(0));
         }
         matrix
-            .eigvalsh(UPLO::Lower)
+            .eigvalsh(UPLO::Upper)
             .map_err(|_| MetricError::NoConvergence("eigenvalue decomposition"))
     }
 }

@@ -45,10 +45,10 @@ pub trait Decompose: Sync {
     /// Singular values of a matrix `[m, n]`, in no particular order.
     fn singular_values(&self, matrix: ArrayView2<f64>) -> Result<Array1<f64>, MetricError>;
 
-    /// Eigendecomposition of a symmetric matrix `[d, d]`; only the lower triangle need be valid.
+    /// Eigendecomposition of a symmetric matrix `[d, d]`.
     fn symmetric_eigen(&self, matrix: ArrayView2<f64>) -> Result<SymmetricEigen, MetricError>;
 
-    /// Eigenvalues of a symmetric matrix `[d, d]`, in no particular order; only the lower triangle need be valid.
+    /// Eigenvalues of a symmetric matrix `[d, d]`, in no particular order; only the upper triangle need be valid.
     fn symmetric_values(&self, matrix: ArrayView2<f64>) -> Result<Array1<f64>, MetricError>;
 }
 

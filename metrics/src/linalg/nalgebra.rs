@@ -41,7 +41,8 @@ impl Decompose for Nalgebra {
     }
 
     fn symmetric_values(&self, matrix: ArrayView2<f64>) -> Result<Array1<f64>, MetricError> {
-        Ok(self.symmetric_eigen(matrix)?.values)
+        // nalgebra reads the lower triangle.
+        Ok(self.symmetric_eigen(matrix.reversed_axes())?.values)
     }
 }
 

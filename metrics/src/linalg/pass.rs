@@ -6,6 +6,8 @@
 //! Columns are split between two threads in a way that depends on the matrix alone, so the values do not depend on the
 //! number of threads.
 
+use std::ops::Range;
+
 use fgd_kernels::{Doubles, Isa, Kernel, LANES_F64, Level};
 use ndarray::ArrayView2;
 
@@ -23,6 +25,28 @@ pub(super) struct Lane(pub(super) [f64; LANE]);
 
 impl Lane {
     pub(super) const ZERO: Self = Self([0.0; LANE]);
+
+    /// Entries of a vector in lanes.
+    pub(super) fn entries(lanes: &[Self], range: Range<usize>) -> Vec<f64> {
+        let (first, offset) = (range.start / LANE, range.start % LANE);
+        let mut entries = Vec::with_capacity((lanes.len() - first) * LANE);
+        lanes[first..].iter().for_each(|lane| entries.extend_from_slice(&lane.0));
+        entries.truncate(range.end - first * LANE);
+        entries.drain(..offset);
+        entries
+    }
+
+    /// A vector of zeros but for `entries` from `start` on.
+    pub(super) fn holding(entries: &[f64], start: usize, height: usize) -> Vec<Self> {
+        let mut lanes = vec![Self::ZERO; height];
+        let (first, offset) = (start / LANE, start % LANE);
+        let (head, rest) = entries.split_at(entries.len().min(LANE - offset));
+        lanes[first].0[offset..][..head.len()].copy_from_slice(head);
+        for (lane, part) in lanes[first + 1..].iter_mut().zip(rest.chunks(LANE)) {
+            lane.0[..part.len()].copy_from_slice(part);
+        }
+        lanes
+    }
 }
 
 /// A matrix by columns, padded with zero rows to whole lanes.

@@ -4,7 +4,7 @@
 
 use fgd_kernels::rank_k::{Lane, Tile, WIDTH};
 use fgd_kernels::{Isa, Kernel, Level};
-use ndarray::{Array2, ArrayView1, ArrayView2};
+use ndarray::{Array2, ArrayView1, ArrayView2, s};
 
 /// Rows packed at once: two panels of them fit into the first-level cache.
 const PACKED_ROWS: usize = 128;
@@ -41,7 +41,7 @@ impl Products {
         let mut row_major = Vec::new();
         let level = Level::current();
         for start in (0..rows.nrows()).step_by(PACKED_ROWS) {
-            let part = rows.slice(ndarray::s![start..rows.nrows().min(start + PACKED_ROWS), ..]);
+            let part = rows.slice(s![start..rows.nrows().min(start + PACKED_ROWS), ..]);
             let height = part.nrows();
             let values = match part.to_slice() {
                 Some(values) => values,
@@ -78,11 +78,16 @@ impl Products {
 
     /// Σ (x − s)(x − s)ᵀ, `[d, d]`.
     pub(crate) fn into_matrix(self) -> Array2<f64> {
-        let at = |i: usize, j: usize| {
-            let (row, column) = (i / WIDTH, j / WIDTH);
-            self.tiles[row * (row + 1) / 2 + column][i % WIDTH][j % WIDTH]
-        };
-        Array2::from_shape_fn((self.d, self.d), |(i, j)| at(i.max(j), i.min(j)))
+        let mut matrix = Array2::zeros((self.d, self.d));
+        let places = (0..).flat_map(|row| (0..=row).map(move |column| [row, column]));
+        for (place, tile) in places.zip(&self.tiles) {
+            let [rows, columns] = place.map(|at| at * WIDTH..self.d.min((at + 1) * WIDTH));
+            let tile = ArrayView2::from(tile);
+            let tile = tile.slice(s![..rows.len(), ..columns.len()]);
+            matrix.slice_mut(s![rows.clone(), columns.clone()]).assign(&tile);
+            matrix.slice_mut(s![columns, rows]).assign(&tile.t());
+        }
+        matrix
     }
 }
 

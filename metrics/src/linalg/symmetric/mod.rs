@@ -16,7 +16,7 @@ use super::SymmetricEigen;
 use super::pass::{Columns, LANE, Lane, Pending};
 use super::reflection::Reflection;
 
-/// Eigendecomposition of a finite symmetric matrix, given by its lower triangle; `None` if it does not converge.
+/// Eigendecomposition of a finite symmetric matrix, given by its upper triangle; `None` if it does not converge.
 pub(super) fn symmetric_eigen(matrix: ArrayView2<f64>) -> Option<SymmetricEigen> {
     if matrix.is_empty() {
         let (values, vectors) = (Array1::zeros(0), Array2::zeros((0, 0)));
@@ -30,7 +30,7 @@ pub(super) fn symmetric_eigen(matrix: ArrayView2<f64>) -> Option<SymmetricEigen>
     })
 }
 
-/// Eigenvalues of a finite symmetric matrix, given by its lower triangle; `None` if they do not converge.
+/// Eigenvalues of a finite symmetric matrix, given by its upper triangle; `None` if they do not converge.
 pub(super) fn symmetric_values(matrix: ArrayView2<f64>) -> Option<Array1<f64>> {
     if matrix.is_empty() {
         return Some(Array1::zeros(0));
@@ -56,18 +56,13 @@ struct Reflector {
 }
 
 fn tridiagonal(matrix: ArrayView2<f64>) -> Tridiagonal {
-    let largest = (matrix.outer_iter().enumerate())
-        .flat_map(|(i, row)| row.into_iter().take(i + 1))
-        .fold(0.0, |max: f64, v| max.max(v.abs()));
-    let scale = if largest > 0.0 { largest } else { 1.0 };
     // Once inside the pool, the joins of every step stay between its threads.
-    rayon::scope(|_| reduced(matrix, scale))
+    rayon::scope(|_| reduced(matrix))
 }
 
-fn reduced(matrix: ArrayView2<f64>, scale: f64) -> Tridiagonal {
+fn reduced(matrix: ArrayView2<f64>) -> Tridiagonal {
     let n = matrix.nrows();
-    let symmetric = Array2::from_shape_fn((n, n), |(i, j)| matrix[[i.max(j), i.min(j)]]);
-    let mut columns = Columns::of_rows(symmetric.view(), scale);
+    let (mut columns, scale) = Columns::of_upper_triangle(matrix);
     let mut reduced = Tridiagonal {
         scale,
         diagonal: Vec::with_capacity(n),
@@ -84,17 +79,13 @@ fn reduced(matrix: ArrayView2<f64>, scale: f64) -> Tridiagonal {
         }
         let Reflection { tau, image, .. } = Reflection::of_lanes(&mut left, k + 1);
         reduced.beside.push(image);
-        let h = left.iter().flat_map(|lane| lane.0).take(n).skip(k + 1);
-        let h: Vec<f64> = h.collect();
+        let h = Lane::entries(&left, k + 1..n);
         // A − h wᵀ − w hᵀ with w = p − (τ/2)(pᵀh) h and p = τ A h.
         let mut w = columns.symmetric_pass(k, &pending, &left);
         w.iter_mut().for_each(|p| *p *= tau);
         let along: f64 = w.iter().zip(&h).map(|(p, h)| p * h).sum();
         w.iter_mut().zip(&h).for_each(|(p, h)| *p -= 0.5 * tau * along * h);
-        let mut x = vec![Lane::ZERO; columns.height];
-        for (row, &w) in (k + 1..n).zip(&w) {
-            x[row / LANE].0[row % LANE] = w;
-        }
+        let x = Lane::holding(&w, k + 1, columns.height);
         reduced.reflections.push(Reflector { tau, start: k + 1, h: h.clone() });
         pending = Pending { u: left, y: w, x, h };
     }

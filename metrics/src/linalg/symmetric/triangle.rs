@@ -4,10 +4,45 @@
 //! reflector; what is below that lane also enters the product for the rows there, as the row that it stands for.
 
 use fgd_kernels::{Isa, Kernel, Level};
+use ndarray::{ArrayView2, Axis, s};
 
 use crate::linalg::pass::{Columns, GROUP, LANE, Lane, Pending, SHARED, add, settle};
 
+/// The bits of a number's power of two.
+const EXPONENT: u64 = f64::INFINITY.to_bits();
+
 impl Columns {
+    /// A symmetric matrix, given by its upper triangle, divided by a power of two that is returned: its largest entry is then between
+    /// 1 and 2 and no digit is lost.
+    pub(super) fn of_upper_triangle(matrix: ArrayView2<f64>) -> (Self, f64) {
+        let count = matrix.nrows();
+        let upper = |k: usize| matrix.slice_move(s![k, k..]);
+        let largest = (0..count)
+            .map(|k| upper(k).iter().fold(0.0, |max: f64, v| max.max(v.abs())))
+            .fold(0.0, f64::max);
+        let scale = f64::from_bits(largest.to_bits() & EXPONENT).max(f64::MIN_POSITIVE);
+        let inverse = scale.recip();
+        let height = count.div_ceil(LANE);
+        let mut lanes = vec![Lane::ZERO; count * height];
+        for (k, column) in lanes.chunks_exact_mut(height).enumerate() {
+            let (first, own) = (k / LANE, k % LANE);
+            for (i, v) in matrix.slice(s![k - own..k, k]).iter().enumerate() {
+                column[first].0[i] = v * inverse;
+            }
+            let row = upper(k);
+            let (head, rest) = row.split_at(Axis(0), row.len().min(LANE - own));
+            head.iter()
+                .zip(&mut column[first].0[own..])
+                .for_each(|(v, entry)| *entry = v * inverse);
+            for (lane, part) in
+                column[first + 1..].iter_mut().zip(rest.axis_chunks_iter(Axis(0), LANE))
+            {
+                part.iter().zip(&mut lane.0).for_each(|(v, entry)| *entry = v * inverse);
+            }
+        }
+        (Self { lanes, height, count }, scale)
+    }
+
     /// The pass of step `k` over a symmetric matrix: settles the columns after `k`, and returns the product with `u` for the rows after
     /// `k`. Nothing above a column's lane of the diagonal is read or kept up.
     pub(super) fn symmetric_pass(&mut self, k: usize, pending: &Pending, u: &[Lane]) -> Vec<f64> {
@@ -32,7 +67,7 @@ impl Columns {
         };
         let columns = &mut self.lanes[from * height..];
         let add_rows = |sums: &mut [f64], product: &[Lane]| {
-            let rows = product.iter().flat_map(|lane| lane.0).skip(from);
+            let rows = Lane::entries(product, from..from + count);
             sums.iter_mut().zip(rows).for_each(|(sum, p)| *sum += p);
         };
         if count * count < 2 * SHARED {
