@@ -20,7 +20,7 @@ pub struct NoSuchKernels {
 static CURRENT: OnceLock<Level> = OnceLock::new();
 
 impl Level {
-    /// Makes every kernel of this process run on the level of this name (`portable`, `avx2`, `avx512`); an empty name
+    /// Makes every kernel of this process run on the level of this name (`portable`, `avx2`, `avx512`, `amx`); an empty name
     /// leaves the choice to [`Level::current`].
     ///
     /// # Errors

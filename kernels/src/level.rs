@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::amx::Amx;
 #[cfg(target_arch = "x86_64")]
 use super::lanes::{Avx2, Avx512, BF16, VNNI, bf16_is_fast};
 use super::lanes::{Isa, LANES, Portable};
@@ -35,7 +36,11 @@ pub trait Kernel {
 
 /// An instruction set that this CPU was seen to have: nothing but detection makes one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Level(Set);
+pub struct Level {
+    set: Set,
+    /// Tile registers beside the vectors.
+    amx: Option<Amx>,
+}
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Set {
@@ -52,10 +57,13 @@ enum Set {
 
 impl Level {
     /// What every CPU runs, and the twin that the other levels are held to.
-    pub const PORTABLE: Level = Level(Set::Portable(Portable));
+    pub const PORTABLE: Level = Level { set: Set::Portable(Portable), amx: None };
 
     /// What this CPU runs, the fastest first and [`Level::PORTABLE`] at the end.
     pub fn available() -> impl Iterator<Item = Level> {
+        #[cfg(target_arch = "x86_64")]
+        let with_amx = Avx512::detect()
+            .and_then(|isa| Some(Level { set: Set::Bf16(isa), amx: Some(Amx::detect()?) }));
         #[cfg(target_arch = "x86_64")]
         let vectors = {
             let mut vectors = [
@@ -70,13 +78,17 @@ impl Level {
             vectors
         };
         #[cfg(not(target_arch = "x86_64"))]
-        let vectors = [None];
-        vectors.into_iter().flatten().map(Level).chain([Level::PORTABLE])
+        let (with_amx, vectors) = (None, [None]);
+        let vectors = vectors.into_iter().flatten().map(|set| Level { set, amx: None });
+        with_amx.into_iter().chain(vectors).chain([Level::PORTABLE])
     }
 
-    /// `portable`, `avx2`, `avx512`.
+    /// `portable`, `avx2`, `avx512`, `amx`.
     pub fn name(self) -> &'static str {
-        match self.0 {
+        if self.amx.is_some() {
+            return "amx";
+        }
+        match self.set {
             Set::Portable(_) => "portable",
             #[cfg(target_arch = "x86_64")]
             Set::Avx2(_) => "avx2",
@@ -87,9 +99,9 @@ impl Level {
 
     /// What the products of integers run on: the name of the level, or `vnni`.
     pub fn integer_name(self) -> &'static str {
-        match self.0 {
+        match self.set {
             #[cfg(target_arch = "x86_64")]
-            Set::Vnni(_) | Set::Bf16(_) => "vnni",
+            Set::Vnni(_) | Set::Bf16(_) if self.amx.is_none() => "vnni",
             _ => self.name(),
         }
     }
@@ -97,15 +109,20 @@ impl Level {
     /// Whether there are instructions for products of bf16, so that they are faster than those of f32.
     pub fn has_bf16(self) -> bool {
         #[cfg(target_arch = "x86_64")]
-        return matches!(self.0, Set::Bf16(_));
+        return matches!(self.set, Set::Bf16(_));
         #[cfg(not(target_arch = "x86_64"))]
         false
+    }
+
+    /// Tile registers for products of bf16 and bytes.
+    pub(super) fn amx(self) -> Option<Amx> {
+        self.amx
     }
 
     /// Runs a kernel in the version that was compiled for this level.
     #[inline]
     pub fn run<K: Kernel>(self, kernel: K) -> K::Output {
-        match self.0 {
+        match self.set {
             Set::Portable(isa) => isa.call(kernel),
             #[cfg(target_arch = "x86_64")]
             Set::Avx2(isa) => isa.call(kernel),
@@ -161,6 +178,9 @@ mod tests {
             .into_iter()
             .filter(|name| !names.contains(name))
             .for_each(lacking);
+        if !names.contains(&"amx") {
+            eprintln!("SKIPPED: this CPU or system has no AMX; a model of its registers is tested");
+        }
         if !Level::available().any(Level::has_bf16) {
             lacking("avx512_bf16");
         }

@@ -42,6 +42,7 @@
 mod activation;
 mod activation_gradient;
 mod agreement;
+mod amx;
 mod attention;
 mod choice;
 mod cross_entropy;

@@ -28,7 +28,7 @@ pub struct Host {
     pub threads: usize,
     /// Physical memory in bytes.
     pub memory_bytes: Option<u64>,
-    /// Widest SIMD level in use: `avx512`, `avx2`, `neon` or `portable`.
+    /// Widest SIMD level in use: `amx`, `avx512`, `avx2`, `neon` or `portable`.
     pub simd: String,
     /// Operating system and architecture.
     pub os: String,

@@ -1,7 +1,8 @@
 //! A head whose products are of bf16: queries and keys in pairs of neighbours, probabilities and values in those of keys sixteen
 //! apart. Softmax and all sums are of f32.
 
-use super::{Head, columns, weigh};
+use super::{Head, columns as vectors, weigh};
+use crate::amx::{Blocks, Registers, Rows};
 use crate::attention::Scratch;
 use crate::lanes::{Isa, LANES, Words};
 use crate::level::Kernel;
@@ -15,9 +16,9 @@ pub const BLOCK: usize = 2 * LANES;
 
 /// Computes the context of a head that was checked.
 #[inline(always)]
-pub fn run<I: Isa>(head: Head, isa: I) {
+pub fn run<I: Isa, R: Registers>(head: Head, isa: I, registers: &mut Option<Blocks<R>>) {
     let [queries, keys, width] = head.sizes;
-    let (padded, wide) = (keys.next_multiple_of(BLOCK), round_up(width));
+    let [padded, wide] = [keys, width].map(|of| of.next_multiple_of(BLOCK));
     let words = width.div_ceil(BLOCK) * LANES;
     let Scratch { keys: transposed, scores, values, context, queries: rounded } = head.scratch;
     for first in (0..padded).step_by(LANES) {
@@ -43,20 +44,13 @@ pub fn run<I: Isa>(head: Head, isa: I) {
             join::<I>(lower, upper, out);
         }
     }
-    let (query, transposed) = (rounded.as_ptr().cast(), transposed.as_ptr().cast());
-    let to = scores.as_mut_ptr();
-    // SAFETY: `check` has made room for all rows, filled up to whole blocks.
-    unsafe {
-        columns(isa, queries, round_up(keys), |row, column| Tile::<i32> {
-            a: <*const i32>::add(query, row * words),
-            a_stride: words,
-            b: <*const i32>::add(transposed, column),
-            b_stride: padded,
-            depth: width.div_ceil(2),
-            c: to.add(row * padded + column),
-            c_stride: padded,
-        });
-    }
+    let sizes = Sizes {
+        rows: queries,
+        whole: [padded, words],
+        used: [round_up(keys), width.div_ceil(2)],
+        stride: words,
+    };
+    product(isa, registers, sizes, rounded, transposed, scores);
     for (row, scores) in scores[..queries * padded].chunks_mut(padded).enumerate() {
         let bias = head.bias.map(|bias| &bias[row * keys..][..keys]);
         weigh(isa, scores, [bias, head.mask], head.scale, keys);
@@ -67,22 +61,62 @@ pub fn run<I: Isa>(head: Head, isa: I) {
             join::<I>(lower, upper, &mut scores[block * LANES..]);
         }
     }
-    let (weights, values) = (scores.as_ptr().cast(), values.as_ptr().cast());
-    let to = context.as_mut_ptr();
-    // SAFETY: as above.
-    unsafe {
-        columns(isa, queries, wide, |row, column| Tile::<i32> {
-            a: <*const i32>::add(weights, row * padded),
-            a_stride: padded,
-            b: <*const i32>::add(values, column),
-            b_stride: wide,
-            depth: keys / BLOCK * LANES + LANES.min(keys % BLOCK),
-            c: to.add(row * wide + column),
-            c_stride: wide,
-        });
-    }
+    let pairs = keys / BLOCK * LANES + LANES.min(keys % BLOCK);
+    let sizes = Sizes {
+        rows: queries,
+        whole: [wide, padded / 2],
+        used: [round_up(width), pairs],
+        stride: padded,
+    };
+    product(isa, registers, sizes, scores, values, context);
     for (row, context) in context[..queries * wide].chunks(wide).enumerate() {
         head.output[row * head.output_stride..][..width].copy_from_slice(&context[..width]);
+    }
+}
+
+/// Of a product of rows of words with as many rows of columns.
+struct Sizes {
+    rows: usize,
+    /// Columns and words of a row, zeros among them: whole blocks.
+    whole: [usize; 2],
+    /// Those that hold something, columns filled up to whole vectors.
+    used: [usize; 2],
+    /// Words from one row to the next.
+    stride: usize,
+}
+
+/// c = a · b, in tile registers where there are any.
+#[inline(always)]
+fn product<I: Isa, R: Registers>(
+    isa: I,
+    registers: &mut Option<Blocks<R>>,
+    sizes: Sizes,
+    a: &[f32],
+    b: &[f32],
+    c: &mut [f32],
+) {
+    let Sizes { rows, whole: [columns, words], used, stride } = sizes;
+    if rows == 0 {
+        return;
+    }
+    assert!((rows - 1) * stride + words <= a.len());
+    assert!(words * columns <= b.len() && rows * columns <= c.len());
+    let (a, b, c) = (a.as_ptr().cast(), b.as_ptr().cast(), c.as_mut_ptr());
+    // SAFETY: the matrices were just checked to lie inside the slices.
+    unsafe {
+        if let Some(registers) = registers {
+            let (a, b) = (Rows { start: a, stride }, Rows { start: b, stride: columns });
+            return registers.product([rows, columns, words], a, b, (c, columns));
+        }
+        vectors(isa, rows, used[0], |row, column| Tile::<i32> {
+            a: <*const i32>::add(a, row * stride),
+            a_stride: stride,
+            b: <*const i32>::add(b, column),
+            b_stride: columns,
+            depth: used[1],
+            c: c.add(row * columns + column),
+            c_stride: columns,
+        });
     }
 }
 

@@ -3,6 +3,7 @@
 
 mod halves;
 
+use super::amx::{Blocks, Registers};
 use super::attention::{Scratch, multiply_wide, softmax};
 use super::lanes::{Isa, LANES};
 use super::level::{Kernel, Level};
@@ -59,7 +60,7 @@ impl Head<'_> {
         assert!(covers(queries, self.output_stride, self.output.len()));
         assert!(self.bias.is_none_or(|bias| bias.len() == queries * keys));
         assert!(self.mask.is_none_or(|mask| mask.len() == keys));
-        let (padded, wide) = (keys.next_multiple_of(halves::BLOCK), round_up(width));
+        let [padded, wide] = [keys, width].map(|of| of.next_multiple_of(halves::BLOCK));
         self.scratch.keys.reserve(wide * padded);
         self.scratch.scores.reserve(queries * padded);
         self.scratch.values.reserve(padded * wide);
@@ -71,19 +72,33 @@ impl Head<'_> {
 impl Level {
     /// Computes the context of a head.
     pub fn attend(self, head: Head) {
-        self.run(head);
+        self.run(Attend { head, registers: self.amx() });
     }
 }
 
-impl Kernel for Head<'_> {
+struct Attend<'a, R> {
+    head: Head<'a>,
+    registers: Option<R>,
+}
+
+impl<R: Registers> Kernel for Attend<'_, R> {
     type Output = ();
 
     #[inline(always)]
-    fn run<I: Isa>(mut self, isa: I) {
-        self.check();
-        if self.halves {
-            return halves::run(self, isa);
+    fn run<I: Isa>(self, isa: I) {
+        let Self { mut head, registers } = self;
+        head.check();
+        match head.halves {
+            true => halves::run(head, isa, &mut registers.map(Blocks::new)),
+            false => head.run(isa),
         }
+    }
+}
+
+impl Head<'_> {
+    /// In f32, once it is checked.
+    #[inline(always)]
+    fn run<I: Isa>(self, isa: I) {
         let [queries, keys, width] = self.sizes;
         let (padded, wide) = (round_up(keys), round_up(width));
         for first in (0..padded).step_by(LANES) {
@@ -187,6 +202,7 @@ mod tests {
 
     use super::*;
     use crate::agreement::value;
+    use crate::amx::Model;
 
     /// In f64, of numbers that are rounded first where products are of bf16.
     #[test]
@@ -220,10 +236,12 @@ mod tests {
                     let mixed: f64 = (0..keys).map(|j| e[j] * exact(&v[j * stride + column])).sum();
                     mixed / e.iter().sum::<f64>()
                 };
-                for level in Level::available() {
+                // Tile registers where products are of bf16: of this CPU if it has them, and their model.
+                for level in Level::available().map(Some).chain(halves.then_some(None)) {
                     let mut output = vec![7.0; queries * stride];
                     let rows = |values| Strided { values, stride };
-                    level.attend(Head {
+                    let mut scratch = Scratch::default();
+                    let head = Head {
                         query: rows(&q),
                         key: rows(&k),
                         value: rows(&v),
@@ -234,14 +252,21 @@ mod tests {
                         mask: mask.map(|mask| &mask[..]),
                         output: &mut output,
                         output_stride: stride,
-                        scratch: &mut Scratch::default(),
-                    });
+                        scratch: &mut scratch,
+                    };
+                    match level {
+                        Some(level) => level.attend(head),
+                        None => {
+                            let registers = Some(Model::default());
+                            Level::PORTABLE.run(Attend { head, registers });
+                        }
+                    }
                     for (i, row) in output.chunks(stride).enumerate() {
                         for (column, got) in row.iter().enumerate() {
                             let want = if column < width { want(i, column) } else { 7.0 };
                             assert!(
                                 (f64::from(*got) - want).abs() < bound,
-                                "{level} {halves}, {queries}×{keys}×{width}: {got}, not {want}"
+                                "{level:?} {halves}, {queries}×{keys}×{width}: {got}, not {want}"
                             );
                         }
                     }

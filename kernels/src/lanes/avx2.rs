@@ -199,6 +199,12 @@ pub struct I32(__m256i, __m256i);
 impl Words for I32 {
     type F32 = F32;
 
+    #[inline(always)]
+    fn plus(self, other: Self) -> Self {
+        // SAFETY: see above.
+        unsafe { I32(_mm256_add_epi32(self.0, other.0), _mm256_add_epi32(self.1, other.1)) }
+    }
+
     /// `vpmaddwd` multiplies pairs of 16-bit codes and adds them in 32 bits.
     #[inline(always)]
     fn dot(self, input: Self, weights: Self) -> Self {

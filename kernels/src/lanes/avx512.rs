@@ -217,6 +217,12 @@ pub struct I32<const MORE: u8>(__m512i);
 impl<const MORE: u8> Words for I32<MORE> {
     type F32 = F32;
 
+    #[inline(always)]
+    fn plus(self, other: Self) -> Self {
+        // SAFETY: see above.
+        I32(unsafe { _mm512_add_epi32(self.0, other.0) })
+    }
+
     /// `vpdpwssd` multiplies pairs of 16-bit codes and adds them to the sum in one instruction; it takes two without VNNI.
     #[inline(always)]
     fn dot(self, input: Self, weights: Self) -> Self {

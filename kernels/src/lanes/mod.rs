@@ -146,6 +146,8 @@ pub trait Words: Copy {
     /// The f32 lanes of the same instruction set.
     type F32: Lanes;
 
+    /// a + b
+    fn plus(self, other: Self) -> Self;
     /// self + Σ over the two inputs of input code · weight code; the sums stay within 32 bits.
     fn dot(self, input: Self, weights: Self) -> Self;
     /// self + Σ over the four inputs of input byte · weight byte, the former with a sign and the latter without; the sums

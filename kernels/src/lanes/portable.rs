@@ -156,6 +156,11 @@ impl Words for I32 {
     type F32 = F32;
 
     #[inline(always)]
+    fn plus(self, other: Self) -> Self {
+        I32(std::array::from_fn(|lane| self.0[lane] + other.0[lane]))
+    }
+
+    #[inline(always)]
     fn dot(self, input: Self, weights: Self) -> Self {
         let mut sums = self.0;
         for (i, sum) in sums.iter_mut().enumerate() {

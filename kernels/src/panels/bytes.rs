@@ -1,7 +1,9 @@
 //! 8 bits: a code is at most 127, and worth the largest absolute value of its block / 127.
 
 use super::form::{LONGEST, Numbers};
+use super::strip::Strip;
 use super::{LANES, PANEL};
+use crate::amx::{self, Blocks, Kind, Registers, Rows, STRIP};
 use crate::lanes::{Isa, Lanes, Words};
 use crate::row;
 
@@ -56,6 +58,50 @@ impl Numbers for Bytes {
     fn weight(block: &[i32], lane: usize, input: usize) -> f32 {
         let code = block[(1 + input / GROUP) * PANEL + lane].to_le_bytes()[input % GROUP];
         (i32::from(code) - OFFSET) as f32 * f32::from_bits(block[lane] as u32)
+    }
+
+    const BLOCKS: bool = true;
+
+    /// The same bits as [`Self::multiply`]: integers have no rounding, and what follows them is done alike.
+    #[inline(always)]
+    unsafe fn multiply_strip<I: Isa, R: Registers>(
+        isa: I,
+        registers: &mut Blocks<R>,
+        strip: Strip,
+    ) {
+        let mut products = [0; STRIP * PANEL];
+        for block in 0..strip.blocks {
+            registers.clear();
+            // SAFETY: handed on from the caller; there is room for the products of a strip.
+            unsafe {
+                let input = strip.input.add(block * Self::INPUT);
+                let weights = strip.weights.add(block * Self::WEIGHT);
+                for group in (0..GROUPS).step_by(amx::WORDS) {
+                    registers.multiply(
+                        Kind::Bytes,
+                        Rows { start: input.add(group), stride: strip.input_stride },
+                        Rows { start: weights.add((1 + group) * PANEL), stride: PANEL },
+                    );
+                }
+                registers.store(products.as_mut_ptr(), PANEL);
+                for row in 0..strip.rows {
+                    let after = input.add(row * strip.input_stride + GROUPS);
+                    let (scale, back) =
+                        (isa.splat(*after.cast::<f32>()), isa.splat_word(*after.add(1)));
+                    for lane in (0..PANEL).step_by(LANES) {
+                        let output = strip.output.add(row * strip.output_stride + lane);
+                        let sum = match strip.proceed || block > 0 {
+                            true => isa.load(output),
+                            false => isa.splat(0.0),
+                        };
+                        let product = isa.load_words(products.as_ptr().add(row * PANEL + lane));
+                        let scales = isa.load(weights.add(lane).cast());
+                        let product = product.plus(back).to_floats().mul(scale.mul(scales));
+                        sum.add(product).store(output);
+                    }
+                }
+            }
+        }
     }
 
     #[inline(always)]

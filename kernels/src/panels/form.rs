@@ -5,8 +5,10 @@ use std::marker::PhantomData;
 use super::bytes::Bytes;
 use super::halves::Halves;
 use super::singles::Singles;
+use super::strip::Strip;
 use super::wide::Wide;
 use super::{LANES, PANEL};
+use crate::amx::{Blocks, Registers};
 use crate::lanes::Isa;
 use crate::level::{Kernel, Level};
 
@@ -25,7 +27,7 @@ pub enum Form {
     F16,
     /// Weights in bf16, widened, and inputs in f32. Panels are those of [`Self::Halves`].
     Bf16,
-    /// Weights and inputs in bf16; all levels give the same bits.
+    /// Weights and inputs in bf16; all levels give the same bits, but for tile registers.
     Halves,
     /// Weights and inputs in 8 bits with one scale for each block of 128; all levels give the same bits.
     Bytes,
@@ -70,6 +72,23 @@ pub(super) trait Numbers: Copy {
     fn widen<I: Isa>(isa: I, block: &[i32], out: &mut [i32]) {
         let _ = (isa, block, out);
         unreachable!("these weights are multiplied as they lie");
+    }
+
+    /// Whether there are products of them in tile registers.
+    const BLOCKS: bool = false;
+
+    /// Multiplies a strip in tile registers that are set to its rows.
+    ///
+    /// # Safety
+    /// The strip's parts are as large as its rows and blocks ask for.
+    #[inline(always)]
+    unsafe fn multiply_strip<I: Isa, R: Registers>(
+        isa: I,
+        registers: &mut Blocks<R>,
+        strip: Strip,
+    ) {
+        let _ = (isa, registers, strip);
+        unreachable!("there are no instructions for these numbers");
     }
 
     /// The weight of output `lane` in a block.

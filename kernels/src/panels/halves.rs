@@ -3,8 +3,10 @@
 use half::{bf16, f16};
 
 use super::form::{BLOCK, Numbers};
+use super::strip::Strip;
 use super::transpose::transpose_rows;
 use super::{LANES, PANEL};
+use crate::amx::{Blocks, Kind, Registers, Rows};
 use crate::lanes::{Isa, Words};
 use crate::row;
 
@@ -79,6 +81,29 @@ impl Numbers for Halves {
 
     fn weight(block: &[i32], lane: usize, input: usize) -> f32 {
         pair_of::<bf16>(block[input / 2 * PANEL + lane])[input % 2]
+    }
+
+    const BLOCKS: bool = true;
+
+    #[inline(always)]
+    unsafe fn multiply_strip<I: Isa, R: Registers>(_: I, registers: &mut Blocks<R>, strip: Strip) {
+        // SAFETY: handed on from the caller.
+        unsafe {
+            match strip.proceed {
+                true => registers.load(strip.output.cast(), strip.output_stride),
+                false => registers.clear(),
+            }
+            for block in 0..strip.blocks {
+                let input = strip.input.add(block * Self::INPUT);
+                let weights = strip.weights.add(block * Self::WEIGHT);
+                registers.multiply(
+                    Kind::Halves,
+                    Rows { start: input, stride: strip.input_stride },
+                    Rows { start: weights, stride: PANEL },
+                );
+            }
+            registers.store(strip.output.cast(), strip.output_stride);
+        }
     }
 
     #[inline(always)]
