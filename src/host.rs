@@ -11,7 +11,7 @@ pub fn describe() -> Host {
         cores: std::thread::available_parallelism().map_or(1, usize::from),
         threads: rayon::current_num_threads(),
         memory_bytes: memory_bytes(),
-        simd: fgd_kernels::Level::current().to_string(),
+        simd: fgd_kernels::Level::current().widest().to_owned(),
         os: format!("{} {}", std::env::consts::OS, std::env::consts::ARCH),
         gpu: None,
         governor: line("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor"),

@@ -30,14 +30,14 @@ impl Level {
             return Ok(());
         }
         let refused = |who, present| NoSuchKernels { wanted: name.into(), who, present };
-        let Some(level) = Level::available().find(|level| level.name() == name) else {
-            let mut present: Vec<_> = Level::available().map(Level::name).collect();
+        let Some(level) = Level::available().find(|level| level.widest() == name) else {
+            let mut present: Vec<_> = Level::available().map(Level::widest).collect();
             present.dedup();
             return Err(refused("this CPU", present));
         };
         match CURRENT.get_or_init(|| level) {
             current if *current == level => Ok(()),
-            current => Err(refused("this process already", vec![current.name()])),
+            current => Err(refused("this process already", vec![current.widest()])),
         }
     }
 
@@ -49,7 +49,8 @@ impl Level {
                     let sound = agrees(*level);
                     if !sound {
                         tracing::warn!(
-                            "the {level} kernels disagree with the portable ones on this CPU and are not used; please report this"
+                            "the {} kernels disagree with the portable ones on this CPU and are not used; please report this",
+                            level.widest()
                         );
                     }
                     sound
@@ -72,8 +73,9 @@ mod tests {
         assert!(unknown.starts_with("sse9: this CPU runs ") && unknown.ends_with("portable"));
         if current != Level::PORTABLE {
             let late = Level::select("portable").unwrap_err().to_string();
-            assert_eq!(late, format!("portable: this process already runs {current}"));
+            let widest = current.widest();
+            assert_eq!(late, format!("portable: this process already runs {widest}"));
         }
-        Level::select(current.name()).unwrap();
+        Level::select(current.widest()).unwrap();
     }
 }

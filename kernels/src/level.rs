@@ -83,11 +83,13 @@ impl Level {
         with_amx.into_iter().chain(vectors).chain([Level::PORTABLE])
     }
 
-    /// `portable`, `avx2`, `avx512`, `amx`.
+    /// What it is selected by: `amx` where there are tile registers, else the name of its vectors.
+    pub fn widest(self) -> &'static str {
+        self.amx.map_or(self.name(), |_| "amx")
+    }
+
+    /// What its vectors run on, and all kernels but products of bf16 and bytes: `portable`, `avx2`, `avx512`.
     pub fn name(self) -> &'static str {
-        if self.amx.is_some() {
-            return "amx";
-        }
         match self.set {
             Set::Portable(_) => "portable",
             #[cfg(target_arch = "x86_64")]
@@ -101,7 +103,7 @@ impl Level {
     pub fn integer_name(self) -> &'static str {
         match self.set {
             #[cfg(target_arch = "x86_64")]
-            Set::Vnni(_) | Set::Bf16(_) if self.amx.is_none() => "vnni",
+            Set::Vnni(_) | Set::Bf16(_) => "vnni",
             _ => self.name(),
         }
     }
@@ -178,7 +180,7 @@ mod tests {
             .into_iter()
             .filter(|name| !names.contains(name))
             .for_each(lacking);
-        if !names.contains(&"amx") {
+        if !Level::available().any(|level| level.amx.is_some()) {
             eprintln!("SKIPPED: this CPU or system has no AMX; a model of its registers is tested");
         }
         if !Level::available().any(Level::has_bf16) {

@@ -49,7 +49,7 @@ pub fn run(args: &Args, output: &Output, session: &mut Session) -> anyhow::Resul
         },
     );
     line("processor", format!("{}, {} cores", host.cpu, host.cores));
-    line("SIMD", fgd_kernels::Level::current().to_string());
+    line("SIMD", fgd_kernels::Level::current().widest().to_owned());
     line("threads", host.threads.to_string());
     line(
         "memory",

@@ -1,7 +1,7 @@
 //! A head whose products are of bf16: queries and keys in pairs of neighbours, probabilities and values in those of keys sixteen
 //! apart. Softmax and all sums are of f32.
 
-use super::{Head, columns as vectors, weigh};
+use super::{Head, columns, weigh};
 use crate::amx::{Blocks, Registers, Rows};
 use crate::attention::Scratch;
 use crate::lanes::{Isa, LANES, Words};
@@ -74,7 +74,7 @@ pub fn run<I: Isa, R: Registers>(head: Head, isa: I, registers: &mut Option<Bloc
     }
 }
 
-/// Of a product of rows of words with as many rows of columns.
+/// Of a product: rows of words with as many rows of columns as a row has words.
 struct Sizes {
     rows: usize,
     /// Columns and words of a row, zeros among them: whole blocks.
@@ -95,27 +95,27 @@ fn product<I: Isa, R: Registers>(
     b: &[f32],
     c: &mut [f32],
 ) {
-    let Sizes { rows, whole: [columns, words], used, stride } = sizes;
+    let Sizes { rows, whole: [wide, words], used, stride } = sizes;
     if rows == 0 {
         return;
     }
     assert!((rows - 1) * stride + words <= a.len());
-    assert!(words * columns <= b.len() && rows * columns <= c.len());
+    assert!(words * wide <= b.len() && rows * wide <= c.len());
     let (a, b, c) = (a.as_ptr().cast(), b.as_ptr().cast(), c.as_mut_ptr());
     // SAFETY: the matrices were just checked to lie inside the slices.
     unsafe {
         if let Some(registers) = registers {
-            let (a, b) = (Rows { start: a, stride }, Rows { start: b, stride: columns });
-            return registers.product([rows, columns, words], a, b, (c, columns));
+            let (a, b) = (Rows { start: a, stride }, Rows { start: b, stride: wide });
+            return registers.product([rows, wide, words], a, b, (c, wide));
         }
-        vectors(isa, rows, used[0], |row, column| Tile::<i32> {
+        columns(isa, rows, used[0], |row, column| Tile::<i32> {
             a: <*const i32>::add(a, row * stride),
             a_stride: stride,
             b: <*const i32>::add(b, column),
-            b_stride: columns,
+            b_stride: wide,
             depth: used[1],
-            c: c.add(row * columns + column),
-            c_stride: columns,
+            c: c.add(row * wide + column),
+            c_stride: wide,
         });
     }
 }

@@ -31,6 +31,7 @@ impl Numbers for Bytes {
     const BLOCK: usize = BLOCK;
     const INPUT: usize = GROUPS + 2;
     const WEIGHT: usize = PANEL * (1 + GROUPS);
+    const BLOCKS: bool = true;
 
     /// Half of those of other products, as every sum has one of integers beside it.
     fn rows<I: Isa>() -> usize {
@@ -59,8 +60,6 @@ impl Numbers for Bytes {
         let code = block[(1 + input / GROUP) * PANEL + lane].to_le_bytes()[input % GROUP];
         (i32::from(code) - OFFSET) as f32 * f32::from_bits(block[lane] as u32)
     }
-
-    const BLOCKS: bool = true;
 
     /// The same bits as [`Self::multiply`]: integers have no rounding, and what follows them is done alike.
     #[inline(always)]

@@ -41,6 +41,8 @@ pub(super) trait Numbers: Copy {
     const INPUT: usize;
     /// Words of a block of a panel of weights.
     const WEIGHT: usize;
+    /// Whether there are products of them in tile registers.
+    const BLOCKS: bool = false;
 
     /// Rows of a tile, so that its sums fill the registers.
     fn rows<I: Isa>() -> usize;
@@ -73,9 +75,6 @@ pub(super) trait Numbers: Copy {
         let _ = (isa, block, out);
         unreachable!("these weights are multiplied as they lie");
     }
-
-    /// Whether there are products of them in tile registers.
-    const BLOCKS: bool = false;
 
     /// Multiplies a strip in tile registers that are set to its rows.
     ///

@@ -63,6 +63,7 @@ pub struct Halves;
 impl Numbers for Halves {
     const INPUT: usize = PAIRS;
     const WEIGHT: usize = PANEL * PAIRS;
+    const BLOCKS: bool = true;
 
     /// Few enough that sums, columns and rows fit into the registers however the compiler orders them: one or two more are slower.
     fn rows<I: Isa>() -> usize {
@@ -82,8 +83,6 @@ impl Numbers for Halves {
     fn weight(block: &[i32], lane: usize, input: usize) -> f32 {
         pair_of::<bf16>(block[input / 2 * PANEL + lane])[input % 2]
     }
-
-    const BLOCKS: bool = true;
 
     #[inline(always)]
     unsafe fn multiply_strip<I: Isa, R: Registers>(_: I, registers: &mut Blocks<R>, strip: Strip) {
