@@ -105,7 +105,7 @@ struct Decoding<'a> {
 }
 
 impl Step for Decoding<'_> {
-    fn step(&mut self, ids: &[u32]) -> Result<Tensor> {
+    fn step(&mut self, ids: &[u32]) -> Result<Vec<Vec<f32>>> {
         self.t5.step(ids, &mut self.cache)
     }
 

@@ -27,6 +27,8 @@ pub mod config;
 mod error;
 pub mod features;
 pub mod generate;
+#[cfg(feature = "cuda")]
+mod gpu;
 mod identity;
 mod json;
 pub mod layers;

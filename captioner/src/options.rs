@@ -49,7 +49,7 @@ pub fn parse_device(name: &str) -> Result<Device> {
 
 #[cfg(feature = "cuda")]
 fn cuda(ordinal: usize) -> Result<Device> {
-    Device::new_cuda(ordinal).map_err(|e| {
+    crate::gpu::open(ordinal).map_err(|e| {
         Error::Setting(format!("cuda:{ordinal} cannot be used ({e}); try --device cpu"))
     })
 }

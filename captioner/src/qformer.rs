@@ -6,7 +6,7 @@ use fgd_kernels::Activation;
 
 use super::config::{QFormerConfig, VisionConfig};
 use super::error::Result;
-use super::layers::{LayerNorm, Linear, attention, heads};
+use super::layers::{LayerNorm, Linear, attention};
 use super::weights::Scope;
 
 /// Image tokens to query outputs.
@@ -121,11 +121,11 @@ impl Attention {
 
     /// Queries from `x`, keys and values from `source`, residual and norm included.
     fn forward(&self, x: &Tensor, source: &Tensor) -> Result<Tensor> {
-        let q = heads(&self.query.forward(x)?, self.heads)?;
-        let k = heads(&self.key.forward(source)?, self.heads)?;
-        let v = heads(&self.value.forward(source)?, self.heads)?;
-        let scale = (q.dim(3)? as f32).powf(-0.5);
-        let mixed = attention([&q, &k, &v], scale, None, None, self.query.arithmetic())?;
+        let q = self.query.forward(x)?;
+        let (k, v) = (self.key.forward(source)?, self.value.forward(source)?);
+        let scale = ((q.dim(2)? / self.heads) as f32).powf(-0.5);
+        let arithmetic = self.query.arithmetic();
+        let mixed = attention([&q, &k, &v], self.heads, scale, None, None, arithmetic)?;
         self.norm.forward(&self.dense.forward_added(&mixed, x)?)
     }
 }

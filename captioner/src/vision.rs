@@ -156,12 +156,11 @@ impl Layer {
     }
 
     fn self_attention(&self, x: &Tensor) -> Result<Tensor> {
-        let (batch, length, hidden) = x.dims3()?;
-        let dim = hidden / self.heads;
-        let qkv = self.qkv.forward(x)?.reshape((batch, length, 3, self.heads, dim))?;
-        let part = |i: usize| qkv.narrow(2, i, 1)?.squeeze(2)?.transpose(1, 2);
+        let hidden = x.dim(2)?;
+        let qkv = self.qkv.forward(x)?;
+        let part = |i: usize| qkv.narrow(2, i * hidden, hidden);
         let (q, k, v) = (part(0)?, part(1)?, part(2)?);
-        let scale = (dim as f32).powf(-0.5);
-        attention([&q, &k, &v], scale, None, None, self.qkv.arithmetic())
+        let scale = ((hidden / self.heads) as f32).powf(-0.5);
+        attention([&q, &k, &v], self.heads, scale, None, None, self.qkv.arithmetic())
     }
 }

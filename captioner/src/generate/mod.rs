@@ -9,7 +9,6 @@ mod ongoing;
 mod penalties;
 mod sample;
 
-use candle_core::Tensor;
 use fgd_kernels::Level;
 use serde::{Deserialize, Serialize};
 
@@ -194,11 +193,11 @@ impl GenerationConfig {
 
 /// A decoder in the middle of some prompts, each with rows of its own.
 pub trait Step {
-    /// Feeds one token to every row of every prompt; logits [rows, vocabulary].
+    /// Feeds one token to every row of every prompt; the logits of each row over the vocabulary.
     ///
     /// # Errors
     /// What the decoder fails at.
-    fn step(&mut self, ids: &[u32]) -> Result<Tensor>;
+    fn step(&mut self, ids: &[u32]) -> Result<Vec<Vec<f32>>>;
     /// For each prompt the rows that go on: row `i` of it continues what row `rows[prompt][i]` was. A prompt without rows is
     /// gone.
     ///

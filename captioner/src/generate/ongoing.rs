@@ -1,7 +1,6 @@
 //! The searches of some prompts that share the steps of one decoder: prompts join between two steps, and leave as soon as their
 //! captions have ended.
 
-use candle_core::DType;
 use rayon::prelude::*;
 
 use super::awake::awake;
@@ -93,8 +92,7 @@ impl<'a> Ongoing<'a> {
     fn step(&mut self, model: &mut impl Step) -> Result<Vec<(usize, Vec<Sequence>)>> {
         self.steps += 1;
         let newest: Vec<Vec<u32>> = self.searches.iter().map(|(_, s)| s.newest()).collect();
-        let logits = model.step(&newest.concat())?.to_dtype(DType::F32)?;
-        let mut logits = logits.to_vec2::<f32>()?.into_iter();
+        let mut logits = model.step(&newest.concat())?.into_iter();
         let logits: Vec<Vec<Vec<f32>>> =
             newest.iter().map(|own| logits.by_ref().take(own.len()).collect()).collect();
         let (config, special) = (self.config, self.special);

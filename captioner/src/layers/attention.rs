@@ -3,11 +3,11 @@
 //! On the host some queries of an image are one task, head after head: scores stay in that thread's cache, views into a fused
 //! projection or a preallocated cache are read where they are, and the context is written where it belongs.
 
-use candle_core::{DType, Device, Layout, Storage, Tensor};
+use candle_core::{Device, Layout, Storage, Tensor};
 use fgd_kernels::{Head, Level, Scratch, Strided};
 use rayon::prelude::*;
 
-use super::host;
+use super::{device, host};
 use crate::error::Result;
 use crate::weights::Arithmetic;
 
@@ -17,69 +17,48 @@ const QUERIES: usize = 132;
 /// Which keys each batch row may attend to: [batch, keys], 0 where it may, −∞ where it may not. Every row has a key.
 pub type Mask = Tensor;
 
-/// [batch, length, heads·dim] → [batch, heads, length, dim], as a view.
+/// [batch, length, heads·dim] → [batch, heads, length, dim].
 pub fn heads(x: &Tensor, heads: usize) -> Result<Tensor> {
     let (batch, length, width) = x.dims3()?;
     Ok(x.reshape((batch, length, heads, width / heads))?.transpose(1, 2)?)
 }
 
-/// q [batch, heads, queries, dim], k and v [batch, heads, keys, dim], `bias` [heads, queries, keys] added to the scores
-/// → [batch, queries, heads·dim]. On the CPU, products are made of what `arithmetic` says.
+/// q [batch, queries, heads·dim], k and v [batch, keys, heads·dim], `bias` [heads, queries, keys] added to the scores → [batch,
+/// queries, heads·dim]. On the CPU, products are made of what `arithmetic` says.
 pub fn attention(
-    [q, k, v]: [&Tensor; 3],
+    all: [&Tensor; 3],
+    heads: usize,
     scale: f32,
     bias: Option<&Tensor>,
     mask: Option<&Mask>,
     arithmetic: Arithmetic,
 ) -> Result<Tensor> {
-    let (batch, heads, queries, dim) = q.dims4()?;
-    if q.device().is_cpu() {
-        return on_host([q, k, v], scale, bias, mask, arithmetic);
+    match all[0].device().is_cpu() {
+        true => on_host(all, heads, scale, bias, mask, arithmetic),
+        false => device::attend(all, heads, scale, bias, mask),
     }
-    let out = with_candle(q, k, v, scale, bias, mask)?;
-    Ok(out.transpose(1, 2)?.reshape((batch, queries, heads * dim))?)
-}
-
-/// The same in candle's operations: for devices, and the twin that the host path is tested against.
-fn with_candle(
-    q: &Tensor,
-    k: &Tensor,
-    v: &Tensor,
-    scale: f32,
-    bias: Option<&Tensor>,
-    mask: Option<&Mask>,
-) -> Result<Tensor> {
-    let scores = q.contiguous()?.matmul(&k.transpose(2, 3)?.contiguous()?)?;
-    let mut scores = (scores.to_dtype(DType::F32)? * f64::from(scale))?;
-    if let Some(bias) = bias {
-        scores = scores.broadcast_add(&bias.to_dtype(DType::F32)?.unsqueeze(0)?)?;
-    }
-    if let Some(mask) = mask {
-        scores = scores.broadcast_add(&mask.unsqueeze(1)?.unsqueeze(1)?)?;
-    }
-    let weights = candle_nn::ops::softmax_last_dim(&scores)?.to_dtype(v.dtype())?;
-    Ok(weights.matmul(&v.contiguous()?)?)
 }
 
 fn on_host(
     [q, k, v]: [&Tensor; 3],
+    heads: usize,
     scale: f32,
     bias: Option<&Tensor>,
     mask: Option<&Mask>,
     arithmetic: Arithmetic,
 ) -> Result<Tensor> {
-    let (batch, heads, queries, dim) = q.dims4()?;
-    let keys = k.dim(2)?;
+    let ((batch, queries, width), keys) = (q.dims3()?, k.dim(1)?);
+    let dim = width / heads;
     let (q, k, v) = (row_views(q)?, row_views(k)?, row_views(v)?);
     let bias: Option<Vec<f32>> = bias.map(|b| b.flatten_all()?.to_vec1()).transpose()?;
     let mask: Option<Vec<f32>> = mask.map(|m| m.flatten_all()?.to_vec1()).transpose()?;
     let (qs, ks, vs) = (q.storage_and_layout(), k.storage_and_layout(), v.storage_and_layout());
-    let (q, k, v) = (views(&qs.0, qs.1)?, views(&ks.0, ks.1)?, views(&vs.0, vs.1)?);
-    let mut out = vec![0f32; batch * queries * heads * dim];
+    let (q, k, v) = (views(&qs.0, qs.1, dim)?, views(&ks.0, ks.1, dim)?, views(&vs.0, vs.1, dim)?);
+    let mut out = vec![0f32; batch * queries * width];
     let sizes = [heads, queries, keys, dim];
     let added = [bias.as_deref(), mask.as_deref()];
     attend([q, k, v], sizes, scale, added, arithmetic, &mut out);
-    Ok(Tensor::from_vec(out, (batch, queries, heads * dim), &Device::Cpu)?)
+    Ok(Tensor::from_vec(out, (batch, queries, width), &Device::Cpu)?)
 }
 
 /// Self-attention of images of [length, heads, dim] whose queries, keys and values begin every `row` values, with what is added to
@@ -160,10 +139,10 @@ impl<'a> Views<'a> {
     }
 }
 
-/// Those of a host tensor.
-fn views<'a>(storage: &'a Storage, layout: &Layout) -> Result<Views<'a>> {
+/// Those of a host tensor [images, rows, heads·dim].
+fn views<'a>(storage: &'a Storage, layout: &Layout, dim: usize) -> Result<Views<'a>> {
     let stride = layout.stride();
-    let strides = [stride[0], stride[1], stride[2]];
+    let strides = [stride[0], dim, stride[1]];
     Ok(Views { values: &host::of(storage)?[layout.start_offset()..], strides })
 }
 
@@ -171,8 +150,8 @@ fn views<'a>(storage: &'a Storage, layout: &Layout) -> Result<Views<'a>> {
 mod tests {
     use super::*;
 
-    fn tensor(shape: (usize, usize, usize, usize), seed: f32) -> Tensor {
-        let count = shape.0 * shape.1 * shape.2 * shape.3;
+    fn tensor(shape: (usize, usize, usize), seed: f32) -> Tensor {
+        let count = shape.0 * shape.1 * shape.2;
         let values: Vec<f32> = (0..count).map(|i| (i as f32 * 0.731 + seed).sin()).collect();
         Tensor::from_vec(values, shape, &Device::Cpu).unwrap()
     }
@@ -181,15 +160,14 @@ mod tests {
         (a - b).unwrap().abs().unwrap().flatten_all().unwrap().max(0).unwrap().to_scalar().unwrap()
     }
 
-    /// Dense tensors, strided views as projections and caches give them, bias and mask.
+    /// Dense tensors, views into longer and wider ones as caches and projections give them, bias and mask.
     #[test]
     fn the_host_path_agrees_with_candles_operations() {
         for (queries, keys) in [(1, 1), (1, 9), (5, 7), (40, 40), (140, 40)] {
-            let q = tensor((2, 3, queries, 8), 0.1);
-            // A cache longer than what is filled, and a projection seen as heads.
-            let k = tensor((2, 3, keys + 4, 8), 0.2).narrow(2, 0, keys).unwrap();
-            let v = tensor((2, keys, 3, 8), 0.3).transpose(1, 2).unwrap();
-            let bias = tensor((1, 3, queries, keys), 0.4).squeeze(0).unwrap();
+            let q = tensor((2, queries, 24), 0.1);
+            let k = tensor((2, keys + 4, 24), 0.2).narrow(1, 0, keys).unwrap();
+            let v = tensor((2, keys, 72), 0.3).narrow(2, 24, 24).unwrap();
+            let bias = tensor((3, queries, keys), 0.4);
             let mut mask = vec![0f32; 2 * keys];
             if keys > 1 {
                 mask[2 * keys - 1] = f32::NEG_INFINITY;
@@ -198,10 +176,9 @@ mod tests {
             for (bias, mask) in
                 [(None, None), (Some(&bias), None), (None, Some(&mask)), (Some(&bias), Some(&mask))]
             {
-                let exact = Arithmetic::Exact;
-                let host = on_host([&q, &k, &v], 0.3, bias, mask, exact).unwrap();
-                let candle = with_candle(&q, &k, &v, 0.3, bias, mask).unwrap();
-                let candle = candle.transpose(1, 2).unwrap().reshape(host.shape()).unwrap();
+                let all = [&q, &k, &v];
+                let host = on_host(all, 3, 0.3, bias, mask, Arithmetic::Exact).unwrap();
+                let candle = device::attend(all, 3, 0.3, bias, mask).unwrap();
                 assert!(
                     largest_difference(&host, &candle) < 2e-6,
                     "{queries} queries, {keys} keys"

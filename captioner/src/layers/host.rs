@@ -21,6 +21,11 @@ pub fn of(storage: &Storage) -> Result<&[f32]> {
     }
 }
 
+/// The error of what should be on a device, and is not.
+pub fn no_device() -> Error {
+    candle_core::Error::Msg("a device's layer was asked of host memory".into()).into()
+}
+
 /// The error of what should be in host memory, and is not.
 pub fn no_host() -> Error {
     candle_core::Error::Msg("a host layer was given a device tensor".into()).into()

@@ -5,8 +5,7 @@ use std::sync::Arc;
 use candle_core::{D, DType, Device, Tensor};
 use fgd_kernels::{Activation, Panels};
 
-use super::activation::activated;
-use super::host;
+use super::{device, host};
 use crate::error::Result;
 use crate::weights::{
     After, Arithmetic, Matrix, PanelMatrix, Room, Scope, With, product, products, products_into,
@@ -59,6 +58,43 @@ impl Linear {
     /// What products on a CPU are made of.
     pub fn arithmetic(&self) -> Arithmetic {
         self.arithmetic
+    }
+
+    /// Layers without bias of the same inputs as one, whose weight is theirs, on a device: fewer and larger products. `None` in host
+    /// memory, where products of several layers are one pass anyway.
+    pub fn stacked<const N: usize>(layers: [&mut Self; N]) -> Result<Option<Self>> {
+        let weights = layers.iter().filter_map(|layer| match &layer.weight {
+            Matrix::Device(weight) => Some(weight),
+            Matrix::Host(_) => None,
+        });
+        let weights: Vec<&Tensor> = weights.collect();
+        if weights.len() < N {
+            return Ok(None);
+        }
+        let (all, arithmetic) = (Tensor::cat(&weights, 0)?, layers[0].arithmetic);
+        let mut begin = 0;
+        for layer in layers {
+            if let Matrix::Device(weight) = &mut layer.weight {
+                let rows = weight.dim(0)?;
+                *weight = all.narrow(0, begin, rows)?;
+                begin += rows;
+            }
+        }
+        let weight = Matrix::Device(all);
+        Ok(Some(Self { weight, bias: None, host_bias: Vec::new(), arithmetic }))
+    }
+
+    /// Some of the outputs of a layer without bias on a device, as a layer.
+    ///
+    /// # Errors
+    /// Outputs that are not there.
+    pub fn part(&self, outputs: std::ops::Range<usize>) -> Result<Self> {
+        let weight = match &self.weight {
+            Matrix::Device(weight) => weight.narrow(0, outputs.start, outputs.len())?,
+            Matrix::Host(_) => return Err(host::no_device()),
+        };
+        let (weight, arithmetic) = (Matrix::Device(weight), self.arithmetic);
+        Ok(Self { weight, bias: None, host_bias: Vec::new(), arithmetic })
     }
 
     /// The weight, where it is on the host.
@@ -172,6 +208,27 @@ impl Linear {
         self.apply(x, None, Some(With::Sum(residual)))
     }
 
+    /// [`Self::forward`] + `sum`, whose memory may be taken: it must be nobody else's.
+    pub fn forward_onto(&self, x: &Tensor, sum: Tensor) -> Result<Tensor> {
+        match (&self.weight, &self.bias) {
+            (Matrix::Device(weight), None) => device::add_product(x, weight, sum),
+            _ => self.forward_added(x, &sum),
+        }
+    }
+
+    /// [`Self::forward`] of rows [rows, inputs], in f32; the layer has no bias.
+    pub fn forward_wide(&self, x: &Tensor) -> Result<Tensor> {
+        match &self.weight {
+            Matrix::Device(weight) => device::wide_product(x, weight),
+            Matrix::Host(_) => self.forward(x),
+        }
+    }
+
+    /// activation(left) · right of this layer's outputs [.., left | right], on a device.
+    pub fn forward_halves(&self, x: &Tensor, activation: Activation) -> Result<Tensor> {
+        device::gate(&self.forward(x)?, activation)
+    }
+
     /// [`Self::forward_activated`] · gate(x), element by element.
     pub fn forward_gated(&self, x: &Tensor, activation: Activation, gate: &Self) -> Result<Tensor> {
         let rows = x.elem_count() / x.dim(D::Minus1)?.max(1);
@@ -236,18 +293,7 @@ impl Linear {
                 self.shaped(x, y)
             }
             Matrix::Device(weight) => {
-                let mut y = x.broadcast_matmul(&weight.t()?)?;
-                if let Some(bias) = &self.bias {
-                    y = y.broadcast_add(bias)?;
-                }
-                if let Some(activation) = activation {
-                    y = activated(activation, &y)?;
-                }
-                Ok(match with {
-                    Some(With::Sum(other)) => (y + other)?,
-                    Some(With::Product(other)) => (y * other)?,
-                    Some(With::Before) | None => y,
-                })
+                device::product(x, weight, self.bias.as_ref(), activation, with)
             }
         }
     }

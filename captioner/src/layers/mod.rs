@@ -2,11 +2,15 @@
 
 mod activation;
 mod attention;
+mod device;
 pub mod host;
 mod linear;
+mod look_up;
 mod norm;
 
 pub use activation::Named;
-pub use attention::{Mask, attention, heads, self_attention};
+pub use attention::{Mask, attention, self_attention};
+pub use device::Reader;
 pub use linear::Linear;
+pub use look_up::{Memory, NOWHERE};
 pub use norm::{LayerNorm, RmsNorm};

@@ -1,6 +1,6 @@
 //! The encoder stack: embedded prompt (image vectors and text) to hidden states.
 
-use candle_core::Tensor;
+use candle_core::{DType, Tensor};
 
 use super::attention::Attention;
 use super::feed_forward::FeedForward;
@@ -79,16 +79,18 @@ impl Encoder {
     pub fn forward(&self, embedded: &Tensor, mask: Option<&Mask>) -> Result<Tensor> {
         let length = embedded.dim(1)?;
         let bias = self.position.forward(0, length, length)?;
-        let mut x = embedded.clone();
-        if x.device().is_cpu() {
-            x = self.through_blocks(&x, &bias, mask)?;
-        } else {
-            for block in &self.blocks {
-                let normed = block.layer_norm.forward(&x)?;
-                x = block.attention.forward(&normed, &x, &bias, mask)?;
-                x = block.feed_forward.forward(&x)?;
+        let x = match embedded.device().is_cpu() {
+            true => self.through_blocks(embedded, &bias, mask)?,
+            false => {
+                let (mut x, bias) = (embedded.copy()?, bias.to_dtype(DType::F32)?.contiguous()?);
+                for block in &self.blocks {
+                    let normed = block.layer_norm.forward(&x)?;
+                    x = block.attention.forward(&normed, x, &bias, mask)?;
+                    x = block.feed_forward.forward(x)?;
+                }
+                x
             }
-        }
+        };
         self.final_layer_norm.forward(&x)
     }
 

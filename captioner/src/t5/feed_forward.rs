@@ -16,6 +16,8 @@ pub struct FeedForward {
     pub(crate) gate: Option<Linear>,
     pub(crate) wo: Linear,
     pub(crate) activation: Activation,
+    /// `wi` and its gate as one layer; on a device.
+    stacked: Option<Linear>,
 }
 
 impl FeedForward {
@@ -23,11 +25,14 @@ impl FeedForward {
     pub fn load(scope: &Scope, config: &T5Config) -> Result<Self> {
         let (model, wide) = (config.d_model, config.d_ff);
         let dense = scope.pp("DenseReluDense");
-        let (wi, gate) = if config.is_gated() {
-            let gate = Linear::load_unbiased(&dense.pp("wi_1"), model, wide)?;
-            (Linear::load_unbiased(&dense.pp("wi_0"), model, wide)?, Some(gate))
-        } else {
-            (Linear::load_unbiased(&dense.pp("wi"), model, wide)?, None)
+        let up = |name: &str| Linear::load_unbiased(&dense.pp(name), model, wide);
+        let (wi, gate, stacked) = match config.is_gated() {
+            true => {
+                let (mut wi, mut gate) = (up("wi_0")?, up("wi_1")?);
+                let stacked = Linear::stacked([&mut wi, &mut gate])?;
+                (wi, Some(gate), stacked)
+            }
+            false => (up("wi")?, None, None),
         };
         Ok(Self {
             layer_norm: RmsNorm::load(&scope.pp("layer_norm"), model, config.layer_norm_epsilon)?,
@@ -35,17 +40,19 @@ impl FeedForward {
             gate,
             wo: Linear::load_unbiased(&dense.pp("wo"), wide, model)?,
             activation: config.activation()?,
+            stacked,
         })
     }
 
-    /// [.., d_model] → [.., d_model].
-    pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        let normed = self.layer_norm.forward(x)?;
-        let hidden = match &self.gate {
-            Some(gate) => self.wi.forward_gated(&normed, self.activation, gate)?,
-            None => self.wi.forward_activated(&normed, self.activation)?,
+    /// [.., d_model] → [.., d_model], on a device; the memory of `x` may be taken.
+    pub fn forward(&self, x: Tensor) -> Result<Tensor> {
+        let normed = self.layer_norm.forward(&x)?;
+        let hidden = match (&self.stacked, &self.gate) {
+            (Some(both), _) => both.forward_halves(&normed, self.activation)?,
+            (None, Some(gate)) => self.wi.forward_gated(&normed, self.activation, gate)?,
+            (None, None) => self.wi.forward_activated(&normed, self.activation)?,
         };
-        self.wo.forward_added(&hidden, x)
+        self.wo.forward_onto(&hidden, x)
     }
 
     /// The same in host memory, in place.

@@ -64,11 +64,11 @@ impl T5 {
         self.decoder.start(&hidden, mask, rows_per_prompt, longest)
     }
 
-    /// Logits [rows, vocabulary] after one more token in each row.
+    /// The logits of each row over the vocabulary, after one more token in each.
     ///
     /// # Errors
     /// Another number of ids than of rows.
-    pub fn step(&self, ids: &[u32], cache: &mut Cache) -> Result<Tensor> {
+    pub fn step(&self, ids: &[u32], cache: &mut Cache) -> Result<Vec<Vec<f32>>> {
         self.decoder.step(&self.shared.forward(ids)?, cache)
     }
 }

@@ -4,7 +4,7 @@
 
 use std::ops::Range;
 
-use candle_core::{Device, Tensor};
+use candle_core::Tensor;
 use fgd_kernels::{Activation, Form, Level, PANEL, PanelProduct, Panels};
 use rayon::prelude::*;
 
@@ -50,7 +50,11 @@ fn part(total: usize, unit: usize, part: usize, parts: usize) -> Range<usize> {
 
 impl Decoder {
     /// [`Decoder::step`] in host memory.
-    pub(super) fn step_on_host(&self, embedded: &Tensor, cache: &mut HostCache) -> Result<Tensor> {
+    pub(super) fn step_on_host(
+        &self,
+        embedded: &Tensor,
+        cache: &mut HostCache,
+    ) -> Result<Vec<Vec<f32>>> {
         let (rows, expected) = (embedded.dim(0)?, cache.rows());
         if rows != expected || rows == 0 {
             let reason = format!("{rows} tokens for the {expected} rows of a batch");
@@ -62,7 +66,12 @@ impl Decoder {
         logits
     }
 
-    fn through(&self, embedded: &Tensor, cache: &mut HostCache, room: &mut Room) -> Result<Tensor> {
+    fn through(
+        &self,
+        embedded: &Tensor,
+        cache: &mut HostCache,
+        room: &mut Room,
+    ) -> Result<Vec<Vec<f32>>> {
         let head = self.lm_head.panels()?;
         room.begin(self, head, embedded)?;
         for (at, block) in self.blocks.iter().enumerate() {
@@ -83,9 +92,10 @@ impl Decoder {
         let Room { rows, shares, inputs, .. } = room;
         each(shares, |share| share.multiply(0, inputs, head, share.words.clone(), None));
         let [vocabulary, _] = head.sizes();
-        let mut logits = vec![0f32; *rows * vocabulary];
-        gather(shares, |share| (&share.words, &share.products[0]), &mut logits, vocabulary);
-        Ok(Tensor::from_vec(logits, (*rows, vocabulary), &Device::Cpu)?)
+        let mut logits = vec![vec![0f32; vocabulary]; *rows];
+        let to = logits.par_iter_mut().map(Vec::as_mut_slice);
+        gather(shares, |share| (&share.words, &share.products[0]), to, vocabulary);
+        Ok(logits)
     }
 }
 
@@ -196,7 +206,7 @@ impl Room {
         gather(
             &self.shares,
             |share| (&share.inner, share.attention.context()),
-            &mut self.values,
+            self.values.par_chunks_mut(inner),
             inner,
         );
     }
@@ -234,7 +244,12 @@ impl Room {
         });
         let [wide, _] = wi.sizes();
         self.values.resize(self.rows * wide, 0.0);
-        gather(&self.shares, |share| (&share.wide, &share.products[0]), &mut self.values, wide);
+        gather(
+            &self.shares,
+            |share| (&share.wide, &share.products[0]),
+            self.values.par_chunks_mut(wide),
+            wide,
+        );
         self.add(layer.wo.panels()?);
         Ok(())
     }
@@ -278,10 +293,10 @@ fn each(shares: &mut [Share], work: impl Fn(&mut Share) + Sync + Send) {
 fn gather<'a>(
     shares: &'a [Share],
     result: impl Fn(&'a Share) -> (&'a Range<usize>, &'a [f32]) + Sync,
-    rows: &mut [f32],
+    rows: impl IndexedParallelIterator<Item = &'a mut [f32]>,
     width: usize,
 ) {
-    rows.par_chunks_mut(width).enumerate().with_max_len(1).for_each(|(row, to)| {
+    rows.enumerate().with_max_len(1).for_each(|(row, to)| {
         for share in shares {
             let (panels, values) = result(share);
             let (columns, values) = columns(panels, values, row, width);

@@ -193,9 +193,12 @@ impl<'a> Scope<'a> {
         self.precision
     }
 
-    /// Where tensors are put.
+    /// Where tensors are put; a rehearsal puts nothing on a device.
     pub fn device(&self) -> &Device {
-        &self.loader.device
+        match self.loader.rehearsing() {
+            true => &Device::Cpu,
+            false => &self.loader.device,
+        }
     }
 
     /// Whether the files have a tensor of this name here; in an inventory everything is there.

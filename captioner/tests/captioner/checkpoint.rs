@@ -84,9 +84,7 @@ pub fn logits(captioner: &Captioner) -> Vec<f32> {
     let mut cache = t5.start(&embedded, mask.as_ref(), 1, 3).unwrap();
     let mut all = Vec::new();
     for ids in [[0, 0], [50, 60], [70, 80]] {
-        all.extend(
-            t5.step(&ids, &mut cache).unwrap().flatten_all().unwrap().to_vec1::<f32>().unwrap(),
-        );
+        all.extend(t5.step(&ids, &mut cache).unwrap().concat());
     }
     all
 }

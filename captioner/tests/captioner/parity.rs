@@ -1,5 +1,6 @@
 //! The captioner against transformers on a tiny checkpoint with the real tensor names: pixels to the bit, every stage,
-//! teacher-forced logits, and the ids of greedy and beam search for base, adapter and merged.
+//! teacher-forced logits, and the ids of greedy and beam search for base, adapter and merged. `FGD_TEST_DEVICE=cuda:0` runs them on a
+//! GPU, in a build that has one.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -25,7 +26,36 @@ fn load(model: &str) -> Captioner {
         "adapter" => (tiny().join("base"), Some(adapter.as_path())),
         other => (tiny().join(other), None),
     };
-    Captioner::load(&checkpoint, adapter, LoadOptions::default(), &|_| {}).unwrap()
+    Captioner::load(&checkpoint, adapter, options(Precision::F32), &|_| {}).unwrap()
+}
+
+fn options(precision: Precision) -> LoadOptions {
+    let device = std::env::var("FGD_TEST_DEVICE").unwrap_or("cpu".into());
+    LoadOptions { precision, device: fgd_captioner::parse_device(&device).unwrap() }
+}
+
+/// Prepared pixels where the captioner wants them.
+fn placed(captioner: &Captioner, pixels: &Tensor) -> Tensor {
+    let images: Vec<Vec<f32>> = pixels.flatten_from(1).unwrap().to_vec2().unwrap();
+    let images: Vec<&[f32]> = images.iter().map(Vec::as_slice).collect();
+    captioner.pixels(&images).unwrap()
+}
+
+/// The Q-Former's view of images.
+fn seen(captioner: &Captioner, pixels: &Tensor) -> Tensor {
+    let tokens = captioner.image_tokens(&placed(captioner, pixels)).unwrap();
+    captioner.queries(&tokens).unwrap()
+}
+
+/// Logits [rows, steps, vocabulary] of ids that are fed to two prompts.
+fn forced_logits(captioner: &Captioner, embedded: &Tensor, forced: &[Vec<u32>]) -> Tensor {
+    let (t5, steps) = (captioner.language_model(), forced[0].len());
+    let mut cache = t5.start(embedded, None, 1, steps).unwrap();
+    let step = |at: usize| t5.step(&[forced[0][at], forced[1][at]], &mut cache).unwrap();
+    let rows: Vec<f32> = (0..steps).map(step).flat_map(|rows| rows.concat()).collect();
+    let vocabulary = rows.len() / (2 * steps);
+    let logits = Tensor::from_vec(rows, (steps, 2, vocabulary), &Device::Cpu).unwrap();
+    logits.transpose(0, 1).unwrap()
 }
 
 fn dump(name: &str) -> HashMap<String, Tensor> {
@@ -58,10 +88,12 @@ fn every_stage_and_the_teacher_forced_logits_agree() {
     for (model, reference) in MODELS {
         let (captioner, reference) = (load(model), dump(reference));
         let check = |name: &str, ours: &Tensor, tolerance: f32| {
-            let difference = largest_difference(ours, &reference[name]);
+            let ours = ours.to_device(&Device::Cpu).unwrap();
+            let difference = largest_difference(&ours, &reference[name]);
             assert!(difference <= tolerance, "{model} {name}: differs by {difference}");
         };
-        let tokens = captioner.image_tokens(&reference["pixel_values"]).unwrap();
+        let pixels = placed(&captioner, &reference["pixel_values"]);
+        let tokens = captioner.image_tokens(&pixels).unwrap();
         check("vision_last_hidden", &tokens, 1e-4);
         let queries = captioner.queries(&tokens).unwrap();
         check("qformer_last_hidden", &queries, 1e-4);
@@ -77,18 +109,11 @@ fn every_stage_and_the_teacher_forced_logits_agree() {
         check("encoder_last_hidden", &encoded, 1e-4);
 
         let forced = ids_of(&reference["decoder_input_ids"]);
-        let steps = forced[0].len();
-        assert_eq!(steps, 40);
-        let mut cache = t5.start(&embedded, None, 1, steps).unwrap();
-        let logits: Vec<Tensor> = (0..steps)
-            .map(|i| {
-                t5.step(&[forced[0][i], forced[1][i]], &mut cache).unwrap().unsqueeze(1).unwrap()
-            })
-            .collect();
+        assert_eq!(forced[0].len(), 40);
+        let logits = forced_logits(&captioner, &embedded, &forced);
         // The adapter, random and strong, magnifies rounding: transformers' own logits with and without merging it are 3.5e-4
         // apart. The base alone is held five times as close.
         let tolerance = if model == "base" { 2e-4 } else { 2e-3 };
-        let logits = Tensor::cat(&logits, 1).unwrap();
         check("logits_teacher_forced", &logits, tolerance);
     }
 }
@@ -98,19 +123,13 @@ fn every_stage_and_the_teacher_forced_logits_agree() {
 #[test]
 fn bf16_is_nearer_to_f32_than_transformers_bf16_is() {
     let (reference, theirs) = (dump("ref_base"), dump("ref_bf16"));
-    let options = LoadOptions { precision: Precision::Bf16, ..LoadOptions::default() };
+    let options = options(Precision::Bf16);
     let captioner = Captioner::load(&tiny().join("base"), None, options, &|_| {}).unwrap();
-    let queries = captioner.image_tokens(&reference["pixel_values"]).unwrap();
-    let projected = captioner.project(&captioner.queries(&queries).unwrap()).unwrap();
+    let projected = captioner.project(&seen(&captioner, &reference["pixel_values"])).unwrap();
     let prompt = captioner.tokenizer().encode(PROMPT).unwrap();
     let (embedded, _) = captioner.embed(&projected, &[prompt.clone(), prompt]).unwrap();
-    let t5 = captioner.language_model();
     let forced = ids_of(&reference["decoder_input_ids"]);
-    let mut cache = t5.start(&embedded, None, 1, forced[0].len()).unwrap();
-    let ours: Vec<Tensor> = (0..forced[0].len())
-        .map(|i| t5.step(&[forced[0][i], forced[1][i]], &mut cache).unwrap().unsqueeze(1).unwrap())
-        .collect();
-    let ours = Tensor::cat(&ours, 1).unwrap();
+    let ours = forced_logits(&captioner, &embedded, &forced);
     let exact = &reference["logits_teacher_forced"];
     let theirs = theirs["logits_teacher_forced"].to_dtype(DType::F32).unwrap();
     let apart = |a: &Tensor, b: &Tensor| -> f32 {
@@ -166,10 +185,10 @@ fn generated_ids_equal_transformers_for_every_setting_and_batch() {
     let models: HashMap<&str, Captioner> =
         MODELS.iter().map(|(model, _)| (*model, load(model))).collect();
     let pixels = dump("pixels")["pixel_values"].clone();
-    let mut seen = 0;
+    let mut compared = 0;
     for case in cases {
         let captioner = &models[case.model.as_str()];
-        let queries = captioner.queries(&captioner.image_tokens(&pixels).unwrap()).unwrap();
+        let queries = seen(captioner, &pixels);
         let prompts: Vec<Vec<u32>> =
             case.prompts.iter().map(|p| captioner.tokenizer().encode(p).unwrap()).collect();
         let config = case.config();
@@ -189,19 +208,17 @@ fn generated_ids_equal_transformers_for_every_setting_and_batch() {
             let one = queries.narrow(0, i, 1).unwrap();
             let alone = captioner.caption(&one, &prompts[i..=i], &[0], &config).unwrap();
             assert_eq!(alone[0].sequence.ids, caption.sequence.ids, "{label} image {i} alone");
-            seen += 1;
+            compared += 1;
         }
     }
-    assert!(seen >= 3 * 11 * 2 * 4, "only {seen} captions were compared");
+    assert!(compared >= 3 * 11 * 2 * 4, "only {compared} captions were compared");
 }
 
 #[test]
 fn the_reference_dumps_own_ids_agree() {
     for (model, reference) in MODELS {
         let (captioner, reference) = (load(model), dump(reference));
-        let queries = captioner
-            .queries(&captioner.image_tokens(&reference["pixel_values"]).unwrap())
-            .unwrap();
+        let queries = seen(&captioner, &reference["pixel_values"]);
         let prompt = captioner.tokenizer().encode(PROMPT).unwrap();
         let prompts = [prompt.clone(), prompt];
         let beams = |num_beams, early_stopping| GenerationConfig {
@@ -232,8 +249,7 @@ fn log_probability(captioner: &Captioner, queries: &Tensor, prompt: &[u32], ids:
     let mut newest = captioner.special_tokens().decoder_start;
     let mut sum = 0.0;
     for id in ids {
-        let logits = t5.step(&[newest], &mut cache).unwrap();
-        let row: Vec<f32> = logits.squeeze(0).unwrap().to_vec1().unwrap();
+        let row = t5.step(&[newest], &mut cache).unwrap().remove(0);
         let all: f64 = row.iter().map(|logit| f64::from(*logit).exp()).sum();
         sum += f64::from(row[*id as usize]) - all.ln();
         newest = *id;
@@ -246,7 +262,7 @@ fn log_probability(captioner: &Captioner, queries: &Tensor, prompt: &[u32], ids:
 fn captions_of_one_image_are_drawn_as_if_each_were_alone() {
     let captioner = load("base");
     let pixels = dump("pixels")["pixel_values"].clone();
-    let queries = captioner.queries(&captioner.image_tokens(&pixels).unwrap()).unwrap();
+    let queries = seen(&captioner, &pixels);
     let prompt = captioner.tokenizer().encode(PROMPT).unwrap();
     let prompts = vec![prompt.clone(); 4];
     let drawn = |num_return_sequences, seeds: &[u64], queries: &Tensor| {
@@ -286,6 +302,7 @@ fn captions_of_one_image_are_drawn_as_if_each_were_alone() {
 fn a_caption_is_the_same_to_the_bit_in_any_batch() {
     let pixels = dump("pixels")["pixel_values"].clone();
     for precision in [Precision::F32, Precision::Bf16, Precision::Q8] {
+        // A GPU promises no such thing.
         let options = LoadOptions { precision, ..LoadOptions::default() };
         let captioner = Captioner::load(&tiny().join("base"), None, options, &|_| {}).unwrap();
         let prompt = captioner.tokenizer().encode(PROMPT).unwrap();
@@ -314,7 +331,7 @@ fn a_caption_is_the_same_to_the_bit_in_any_batch() {
 fn the_best_beams_come_best_first() {
     let captioner = load("base");
     let pixels = dump("pixels")["pixel_values"].clone();
-    let queries = captioner.queries(&captioner.image_tokens(&pixels).unwrap()).unwrap();
+    let queries = seen(&captioner, &pixels);
     let prompts = vec![captioner.tokenizer().encode(PROMPT).unwrap(); 4];
     let beams = |num_return_sequences| GenerationConfig {
         num_beams: 4,

@@ -36,7 +36,7 @@ impl CaptionerTarget {
     ) -> Result<Self, Error> {
         generation.check()?;
         let prompt = captioner.tokenizer().encode(prompt)?;
-        // On a GPU neither the ceilings of the CPU nor times between asynchronous calls mean anything.
+        // On a GPU the ceilings of the CPU mean nothing.
         let costs = captioner
             .options()
             .device
@@ -52,21 +52,24 @@ impl CaptionerTarget {
         let mut work = Vec::with_capacity(6);
         let mut start = Instant::now();
         let mut done = |stage, cost| {
+            // What a GPU was asked for is not done yet.
+            captioner.options().device.synchronize().map_err(|error| error.to_string())?;
             let seconds = start.elapsed().as_secs_f64();
             start = Instant::now();
             work.push(Work { stage, unit: "image", count, seconds, cost });
+            Ok::<(), String>(())
         };
         let pixels: Vec<Vec<f32>> = items
             .par_iter()
             .map(|&i| captioner.preprocessor().pixels(&self.images[i]))
             .collect::<Result<_, String>>()?;
-        done("decode and resize", None);
+        done("decode and resize", None)?;
         let pixels: Vec<&[f32]> = pixels.iter().map(Vec::as_slice).collect();
         let pixels = captioner.pixels(&pixels).map_err(say)?;
         let tokens = captioner.image_tokens(&pixels).map_err(say)?;
-        done("vision", self.costs.as_ref().map(|costs| costs.vision(count)));
+        done("vision", self.costs.as_ref().map(|costs| costs.vision(count)))?;
         let queries = captioner.queries(&tokens).map_err(say)?;
-        done("Q-Former", self.costs.as_ref().map(|costs| costs.qformer(count)));
+        done("Q-Former", self.costs.as_ref().map(|costs| costs.qformer(count)))?;
         let prompts = vec![self.prompt.clone(); items.len()];
         let projected = captioner.project(&queries).map_err(say)?;
         let (embedded, mask) = captioner.embed(&projected, &prompts).map_err(say)?;
@@ -75,7 +78,7 @@ impl CaptionerTarget {
         let cache = model
             .start(&embedded, mask.as_ref(), config.num_beams, config.max_new_tokens)
             .map_err(say)?;
-        done("encoder", self.costs.as_ref().map(|costs| costs.encoder(count)));
+        done("encoder", self.costs.as_ref().map(|costs| costs.encoder(count)))?;
         let mut steps = TimedSteps::new(model, cache);
         let seeds = vec![0; items.len()];
         let generated = generate::generate(&mut steps, &seeds, config, captioner.special_tokens())

@@ -1,142 +1,190 @@
-//! The cache on a device, in candle's operations: rows of equal length, whose keys and values are written into tensors allocated
-//! once for the longest sequence.
+//! The cache on a device. Keys and values stay where they were written; which of them a row has is a list on the host, and what
+//! leaves, joins or changes places is that list.
 
-use candle_core::Tensor;
+use std::collections::HashMap;
+
+use candle_core::{Device, Tensor};
 
 use super::{Beginning, full};
-use crate::error::Result;
-use crate::layers::{Mask, attention, heads};
-use crate::weights::Arithmetic;
-
-/// The device's own numbers; where this stands in for the host's cache in tests, nothing is rounded.
-const EXACT: Arithmetic = Arithmetic::Exact;
+use crate::error::{Error, Result};
+use crate::layers::{Memory, NOWHERE, Reader};
 
 pub struct DeviceCache {
     blocks: Vec<Block>,
-    mask: Option<Mask>,
+    prompts: Vec<Prompt>,
+    /// Position bias by distance, the farthest first: [heads, longest].
     bias: Tensor,
-    /// Sequences of each prompt, none of them 0.
-    rows: Vec<usize>,
-    length: usize,
+    /// Places of the rows' own tokens that are taken, and all of them.
+    taken: usize,
+    room: usize,
+    /// Reads the logits.
+    pub reader: Reader,
 }
 
-/// Own [rows, heads, longest, d_kv], those of the prompts [prompts, heads, source, d_kv].
+/// What a block remembers: of the rows' own tokens, and of the prompts.
 struct Block {
-    own_keys: Tensor,
-    own_values: Tensor,
-    prompt_keys: Tensor,
-    prompt_values: Tensor,
+    own: Memory,
+    seen: Memory,
+}
+
+/// Places of a prompt, and of each of its rows.
+struct Prompt {
+    seen: Vec<u32>,
+    rows: Vec<Vec<u32>>,
+}
+
+/// Where a step looks: [rows, keys] of their own, and of their prompts.
+pub struct Places {
+    own: Tensor,
+    seen: Tensor,
 }
 
 impl DeviceCache {
     pub fn new(beginning: Beginning) -> Result<Self> {
-        let Beginning { prompts, mask, bias, rows_per_prompt, longest, .. } = beginning;
-        let count = bias.dim(0)?;
-        let blocks = prompts.iter().map(|[keys, values]| {
-            let [keys, values] = [heads(keys, count)?, heads(values, count)?];
-            let (prompts, _, _, dim) = keys.dims4()?;
-            let shape = (prompts * rows_per_prompt, count, longest, dim);
+        let Beginning { prompts, sources, seen, mask, bias, rows_per_prompt, longest, .. } =
+            beginning;
+        let hidden: Option<Vec<Vec<f32>>> = mask.map(|mask| mask.to_vec2()).transpose()?;
+        let is_hidden = |prompt: usize, source: usize| {
+            hidden.as_ref().is_some_and(|hidden| hidden[prompt][source] < 0.0)
+        };
+        let place = |prompt: usize, source: usize| match is_hidden(prompt, source) {
+            true => NOWHERE,
+            false => (prompt * sources + source) as u32,
+        };
+        let prompt = |at: usize| Prompt {
+            seen: (0..sources).map(|source| place(at, source)).collect(),
+            rows: vec![Vec::new(); rows_per_prompt],
+        };
+        let room = prompts * rows_per_prompt * longest;
+        let blocks = seen.into_iter().map(|[keys, values]| {
+            let zeros = || Tensor::zeros((room, keys.dim(1)?), keys.dtype(), keys.device());
             Ok(Block {
-                own_keys: Tensor::zeros(shape, keys.dtype(), keys.device())?,
-                own_values: Tensor::zeros(shape, keys.dtype(), keys.device())?,
-                prompt_keys: keys.contiguous()?,
-                prompt_values: values.contiguous()?,
+                own: Memory { keys: zeros()?, values: zeros()? },
+                seen: Memory { keys, values },
             })
         });
-        let rows = vec![rows_per_prompt; prompts[0][0].dim(0)?];
-        let blocks = blocks.collect::<Result<_>>()?;
-        Ok(Self { blocks, mask: mask.cloned(), bias, rows, length: 0 })
+        Ok(Self {
+            blocks: blocks.collect::<candle_core::Result<_>>()?,
+            prompts: (0..prompts).map(prompt).collect(),
+            bias,
+            taken: 0,
+            room,
+            reader: Reader::default(),
+        })
     }
 
-    pub fn is_empty(&self) -> bool {
-        self.rows.is_empty()
-    }
-
-    pub fn go_on(&mut self, rows: &[Vec<usize>]) -> Result<()> {
-        let mut first = 0;
-        let mut kept: Vec<u32> = Vec::new();
-        for (count, places) in self.rows.iter().zip(rows) {
-            kept.extend(places.iter().map(|place| (first + place) as u32));
-            first += count;
-        }
-        let open: Vec<u32> =
-            (0..).zip(rows).filter(|(_, r)| !r.is_empty()).map(|(p, _)| p).collect();
-        let moved = kept.len() < first || kept.iter().zip(0..).any(|(from, to)| *from != to);
-        let left = open.len() < self.rows.len();
-        self.rows = rows.iter().map(Vec::len).filter(|count| *count > 0).collect();
-        if self.rows.is_empty() {
-            self.blocks.clear();
+    /// Adds another's prompts. What nobody looks at any more is left behind.
+    pub fn join(&mut self, mut other: Self) -> Result<()> {
+        if self.prompts.is_empty() {
+            let reader = std::mem::take(&mut self.reader);
+            *self = Self { reader, ..other };
             return Ok(());
         }
-        let device = self.bias.device();
-        let (kept, open) = (Tensor::new(&kept[..], device)?, Tensor::new(&open[..], device)?);
-        for block in &mut self.blocks {
-            if moved {
-                block.own_keys = filled(&block.own_keys, &kept, self.length)?;
-                block.own_values = filled(&block.own_values, &kept, self.length)?;
-            }
-            if left {
-                block.prompt_keys = block.prompt_keys.index_select(&open, 0)?;
-                block.prompt_values = block.prompt_values.index_select(&open, 0)?;
-            }
-        }
-        if left {
-            self.mask = self.mask.as_ref().map(|m| m.index_select(&open, 0)).transpose()?;
+        let seen = numbered([&mut self.prompts, &mut other.prompts], |prompt| {
+            std::slice::from_mut(&mut prompt.seen)
+        });
+        let own =
+            numbered([&mut self.prompts, &mut other.prompts], |prompt| prompt.rows.as_mut_slice());
+        self.prompts.extend(other.prompts);
+        let rows: usize = self.prompts.iter().map(|prompt| prompt.rows.len()).sum();
+        self.taken = own.iter().map(Vec::len).sum();
+        self.room = self.taken + rows * self.bias.dim(1)?;
+        for (block, other) in self.blocks.iter_mut().zip(&other.blocks) {
+            block.seen = gathered([&block.seen, &other.seen], &seen, 0)?;
+            block.own = gathered([&block.own, &other.own], &own, self.room - self.taken)?;
         }
         Ok(())
     }
 
-    pub fn own(&mut self, block: usize, newest: [&Tensor; 3]) -> Result<Tensor> {
-        let (count, _, longest) = self.bias.dims3()?;
-        if block == 0 && self.length == longest {
-            return Err(full(longest));
+    pub fn go_on(&mut self, rows: &[Vec<usize>]) {
+        for (prompt, places) in self.prompts.iter_mut().zip(rows) {
+            prompt.rows = places.iter().map(|place| prompt.rows[*place].clone()).collect();
         }
-        self.length += usize::from(block == 0);
-        let length = self.length;
-        let as_heads = |x: &Tensor| heads(&x.unsqueeze(1)?, count);
-        let [q, k, v] = [as_heads(newest[0])?, as_heads(newest[1])?, as_heads(newest[2])?];
-        let own = &self.blocks[block];
-        own.own_keys.slice_set(&k.contiguous()?, 2, length - 1)?;
-        own.own_values.slice_set(&v.contiguous()?, 2, length - 1)?;
-        let bias = self.bias.narrow(2, longest - length, length)?.contiguous()?;
-        let (keys, values) =
-            (own.own_keys.narrow(2, 0, length)?, own.own_values.narrow(2, 0, length)?);
-        Ok(attention([&q, &keys, &values], 1.0, Some(&bias), None, EXACT)?.squeeze(1)?)
+        self.prompts.retain(|prompt| !prompt.rows.is_empty());
     }
 
-    /// The rows of one prompt are so many queries to the same keys, so these are never repeated per row.
-    pub fn prompt(&self, block: usize, queries: &Tensor) -> Result<Tensor> {
-        let (rows, width) = queries.dims2()?;
-        let (count, Block { prompt_keys, prompt_values, .. }) =
-            (self.bias.dim(0)?, &self.blocks[block]);
-        let each = self.rows[0];
-        if self.rows.iter().all(|rows| *rows == each) {
-            let q = heads(&queries.reshape((rows / each, each, width))?, count)?;
-            let all = [&q, prompt_keys, prompt_values];
-            let mixed = attention(all, 1.0, None, self.mask.as_ref(), EXACT)?;
-            return Ok(mixed.reshape((rows, width))?);
+    /// A place for the newest token of every row.
+    pub fn begin_step(&mut self, rows: usize) -> Result<Places> {
+        let expected: usize = self.prompts.iter().map(|prompt| prompt.rows.len()).sum();
+        if rows != expected || rows == 0 {
+            let reason = format!("{rows} tokens for the {expected} rows of a batch");
+            return Err(Error::Setting(reason));
         }
-        let mut first = 0;
-        let mut mixed = Vec::with_capacity(self.rows.len());
-        for (prompt, rows) in self.rows.iter().enumerate() {
-            let one = |x: &Tensor| x.narrow(0, prompt, 1);
-            let q = heads(&queries.narrow(0, first, *rows)?.unsqueeze(0)?, count)?;
-            let mask = self.mask.as_ref().map(one).transpose()?;
-            let (keys, values) = (one(prompt_keys)?, one(prompt_values)?);
-            let one = attention([&q, &keys, &values], 1.0, None, mask.as_ref(), EXACT)?;
-            mixed.push(one.squeeze(0)?);
-            first += rows;
+        let longest = self.bias.dim(1)?;
+        let mut all: Vec<&mut Vec<u32>> =
+            self.prompts.iter_mut().flat_map(|prompt| &mut prompt.rows).collect();
+        if self.taken + rows > self.room || all.iter().any(|row| row.len() == longest) {
+            return Err(full(longest));
         }
-        Ok(Tensor::cat(&mixed, 0)?)
+        all.iter_mut().zip(self.taken as u32..).for_each(|(row, place)| row.push(place));
+        self.taken += rows;
+        let prompts = || self.prompts.iter();
+        let own: Vec<&[u32]> = prompts().flat_map(|p| p.rows.iter().map(|row| &row[..])).collect();
+        let seen: Vec<&[u32]> =
+            prompts().flat_map(|p| std::iter::repeat_n(&p.seen[..], p.rows.len())).collect();
+        let device = self.bias.device();
+        Ok(Places { own: table(&own, device)?, seen: table(&seen, device)? })
+    }
+
+    /// What the newest token [rows, heads·d_kv] finds among those of its row, itself included.
+    pub fn own(&self, block: usize, [q, k, v]: [&Tensor; 3], places: &Places) -> Result<Tensor> {
+        let heads = self.bias.dim(0)?;
+        self.blocks[block].own.look_up(q, Some([k, v]), &places.own, Some(&self.bias), heads)
+    }
+
+    /// What queries [rows, heads·d_kv] find in their prompts.
+    pub fn prompt(&self, block: usize, queries: &Tensor, places: &Places) -> Result<Tensor> {
+        self.blocks[block].seen.look_up(queries, None, &places.seen, None, self.bias.dim(0)?)
     }
 }
 
-/// The chosen rows of [rows, heads, longest, d], copying only the `length` positions that are filled.
-fn filled(x: &Tensor, rows: &Tensor, length: usize) -> Result<Tensor> {
-    let (_, heads, longest, dim) = x.dims4()?;
-    let out = Tensor::zeros((rows.elem_count(), heads, longest, dim), x.dtype(), x.device())?;
-    if length > 0 {
-        out.slice_set(&x.narrow(2, 0, length)?.contiguous()?.index_select(rows, 0)?, 2, 0)?;
-    }
-    Ok(out)
+/// Rows of different lengths as a table, each at its end.
+fn table(rows: &[&[u32]], device: &Device) -> Result<Tensor> {
+    let longest = rows.iter().map(|row| row.len()).max().unwrap_or(0);
+    let padded = |row: &&[u32]| {
+        let nowhere = std::iter::repeat_n(NOWHERE, longest - row.len());
+        nowhere.chain(row.iter().copied()).collect::<Vec<u32>>()
+    };
+    let all: Vec<u32> = rows.iter().flat_map(padded).collect();
+    Ok(Tensor::from_vec(all, (rows.len(), longest), device)?)
+}
+
+/// Numbers the places that prompts of two caches have, one after the other; answers those of each that are in use, in that order.
+fn numbered(
+    prompts: [&mut [Prompt]; 2],
+    lists: impl Fn(&mut Prompt) -> &mut [Vec<u32>],
+) -> [Vec<u32>; 2] {
+    let mut next = 0;
+    prompts.map(|prompts| {
+        let (mut numbers, mut used) = (HashMap::new(), Vec::new());
+        let places = prompts.iter_mut().flat_map(|prompt| lists(prompt).iter_mut().flatten());
+        for place in places.filter(|place| **place != NOWHERE) {
+            *place = *numbers.entry(*place).or_insert_with(|| {
+                used.push(*place);
+                next += 1;
+                next - 1
+            });
+        }
+        used
+    })
+}
+
+/// Places of two memories one after the other, and room for more.
+fn gathered(memories: [&Memory; 2], used: &[Vec<u32>; 2], room: usize) -> Result<Memory> {
+    let gather = |tensors: [&Tensor; 2]| -> Result<Tensor> {
+        let [first, _] = tensors;
+        let mut all = Vec::new();
+        for (tensor, used) in tensors.into_iter().zip(used).filter(|(_, used)| !used.is_empty()) {
+            let used = Tensor::new(&used[..], tensor.device())?;
+            all.push(tensor.contiguous()?.index_select(&used, 0)?);
+        }
+        if room > 0 {
+            all.push(Tensor::zeros((room, first.dim(1)?), first.dtype(), first.device())?);
+        }
+        Ok(Tensor::cat(&all, 0)?)
+    };
+    Ok(Memory {
+        keys: gather(memories.map(|memory| &memory.keys))?,
+        values: gather(memories.map(|memory| &memory.values))?,
+    })
 }

@@ -3,6 +3,7 @@
 
 use std::ops::Range;
 
+use candle_core::Tensor;
 use fgd_kernels::{Form, Level, Lookup, Scratch};
 
 use super::{Beginning, full};
@@ -118,19 +119,21 @@ impl Bias<'_> {
 
 impl HostCache {
     pub fn new(beginning: Beginning) -> Result<Self> {
-        let Beginning { prompts, mask, bias, rows_per_prompt, longest, form } = beginning;
+        let Beginning { prompts, sources, seen, mask, bias, rows_per_prompt, longest, form } =
+            beginning;
         let masks: Option<Vec<Vec<f32>>> = mask.map(|mask| mask.to_vec2()).transpose()?;
-        let (heads, (count, source, width)) = (bias.dim(0)?, prompts[0][0].dims3()?);
+        let (heads, width) = (bias.dim(0)?, seen[0][0].dim(1)?);
         let whole = 0..heads;
         let memory = |room| Memory::new(Shape { form, width: width / heads, room }, heads);
         let rows = || {
-            let row = || Row(prompts.iter().map(|_| memory(longest)).collect());
+            let row = || Row(seen.iter().map(|_| memory(longest)).collect());
             (0..rows_per_prompt).map(|_| row()).collect()
         };
-        let own = (0..count).map(|at| {
-            let seen = prompts.iter().map(|[keys, values]| {
-                let (keys, values) = (keys.narrow(0, at, 1)?, values.narrow(0, at, 1)?);
-                let mut memory = memory(source);
+        let own = (0..prompts).map(|at| {
+            let seen = seen.iter().map(|[keys, values]| {
+                let of_prompt = |all: &Tensor| all.narrow(0, at * sources, sources);
+                let (keys, values) = (of_prompt(keys)?, of_prompt(values)?);
+                let mut memory = memory(sources);
                 host::values(&keys, |keys| {
                     host::values(&values, |values| {
                         for (key, value) in keys.chunks(width).zip(values.chunks(width)) {

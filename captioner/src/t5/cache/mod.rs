@@ -13,11 +13,14 @@ pub(super) use host::{Heads, HostCache};
 
 /// What a cache begins with.
 pub(super) struct Beginning<'a> {
-    /// Keys and values of the prompts, [prompts, source, heads·d_kv] for each block.
-    pub prompts: Vec<[Tensor; 2]>,
-    /// Which of the source a prompt has, [prompts, source].
+    pub prompts: usize,
+    /// Tokens of each prompt.
+    pub sources: usize,
+    /// Keys and values of the prompts, [prompts·sources, heads·d_kv] for each block.
+    pub seen: Vec<[Tensor; 2]>,
+    /// Which of the source a prompt has, [prompts, sources].
     pub mask: Option<&'a Tensor>,
-    /// Position bias of a last token [heads, 1, longest].
+    /// Position bias by distance, the farthest first: [heads, longest] in f32.
     pub bias: Tensor,
     pub rows_per_prompt: usize,
     /// Most tokens of a row.
@@ -43,18 +46,15 @@ impl Cache {
         }))
     }
 
-    /// Adds the prompts of another cache, after its own. On a device only where no prompt is left: its rows are equally long.
+    /// Adds the prompts of another cache, after its own.
     ///
     /// # Errors
-    /// A device's cache that has prompts.
+    /// A cache elsewhere; a device without memory.
     pub fn join(&mut self, other: Self) -> Result<()> {
         match (&mut self.0, other.0) {
             (Kind::Host(own), Kind::Host(other)) => own.join(other),
-            (Kind::Device(own), Kind::Device(other)) if own.is_empty() => *own = other,
-            _ => {
-                let reason = "on a GPU prompts join a batch only when it has ended";
-                return Err(Error::Setting(reason.into()));
-            }
+            (Kind::Device(own), Kind::Device(other)) => own.join(other)?,
+            _ => return Err(Error::Setting("one batch on a device and on the host".into())),
         }
         Ok(())
     }
@@ -67,7 +67,7 @@ impl Cache {
     pub fn go_on(&mut self, rows: &[Vec<usize>]) -> Result<()> {
         match &mut self.0 {
             Kind::Host(cache) => cache.go_on(rows),
-            Kind::Device(cache) => cache.go_on(rows)?,
+            Kind::Device(cache) => cache.go_on(rows),
         }
         Ok(())
     }

@@ -1,0 +1,20 @@
+//! Compiles the kernels for an NVIDIA GPU where they are asked for, with the toolkit and for the architecture that candle's are.
+
+fn main() {
+    println!("cargo::rerun-if-changed=build.rs");
+    #[cfg(feature = "cuda")]
+    kernels();
+}
+
+#[cfg(feature = "cuda")]
+fn kernels() {
+    let kernels = cudaforge::KernelBuilder::new()
+        .source_files(["src/gpu/kernels.cu"])
+        .arg("-std=c++17")
+        .arg("-O3")
+        .build_ptx();
+    if let Err(error) = kernels {
+        println!("cargo::error=src/gpu/kernels.cu cannot be compiled: {error}");
+    }
+    println!("cargo::rerun-if-changed=src/gpu/kernels.cu");
+}
