@@ -112,4 +112,8 @@ impl Step for Decoding<'_> {
     fn go_on(&mut self, rows: &[Vec<usize>]) -> Result<()> {
         self.cache.go_on(rows)
     }
+
+    fn is_on_host(&self) -> bool {
+        self.cache.is_on_host()
+    }
 }

@@ -3,6 +3,8 @@
 use std::path::Path;
 
 use candle_core::{DType, Device, Tensor};
+use half::bf16;
+use rayon::prelude::*;
 
 use super::batch::Batch;
 use super::config::Config;
@@ -209,9 +211,14 @@ impl Captioner {
     /// Images of another size.
     pub fn pixels(&self, images: &[&[f32]]) -> Result<Tensor> {
         let size = self.preprocessor.size;
-        let all: Vec<f32> = images.concat();
-        let pixels = Tensor::from_vec(all, (images.len(), 3, size, size), &Device::Cpu)?;
-        Ok(pixels.to_dtype(self.compute_dtype())?.to_device(&self.options.device)?)
+        let (shape, device) = ((images.len(), 3, size, size), &self.options.device);
+        if self.compute_dtype() == DType::BF16 {
+            // Half of the bytes on their way.
+            let rounded = |image: &&[f32]| image.iter().map(|x| bf16::from_f32(*x)).collect();
+            let images: Vec<Vec<bf16>> = images.par_iter().map(rounded).collect();
+            return Ok(Tensor::from_vec(images.concat(), shape, device)?);
+        }
+        Ok(Tensor::from_vec(images.concat(), shape, device)?)
     }
 
     fn compute_dtype(&self) -> DType {

@@ -102,7 +102,8 @@ fn open(name: &str) -> std::result::Result<Device, EncoderError> {
     if name == "cpu" {
         return Ok(Device::Cpu);
     }
-    Device::new_cuda(ordinal(name)?)
+    // One stream for all threads: candle's default has one for each, and none waits for another's.
+    Device::new_cuda_with_stream(ordinal(name)?)
         .map_err(|error| wrong(name, format!("the GPU cannot be used: {error}")))
 }
 

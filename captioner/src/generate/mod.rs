@@ -204,6 +204,8 @@ pub trait Step {
     /// # Errors
     /// What the decoder fails at.
     fn go_on(&mut self, rows: &[Vec<usize>]) -> Result<()>;
+    /// Whether the steps are computed by the threads of this process, which then had better stay awake between them.
+    fn is_on_host(&self) -> bool;
 }
 
 /// The tokens of one caption.

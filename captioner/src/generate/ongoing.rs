@@ -78,7 +78,8 @@ impl<'a> Ongoing<'a> {
         &mut self,
         model: &mut (impl Step + Send),
     ) -> Result<Vec<(usize, Vec<Sequence>)>> {
-        awake(|| {
+        let is_on_host = model.is_on_host();
+        let mut steps = || {
             while !self.is_empty() {
                 let done = self.step(model)?;
                 if !done.is_empty() {
@@ -86,7 +87,8 @@ impl<'a> Ongoing<'a> {
                 }
             }
             Ok(Vec::new())
-        })
+        };
+        if is_on_host { awake(steps) } else { steps() }
     }
 
     fn step(&mut self, model: &mut impl Step) -> Result<Vec<(usize, Vec<Sequence>)>> {

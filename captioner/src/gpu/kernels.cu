@@ -26,12 +26,12 @@ __device__ inline float activated(int activation, float x) {
     }
 }
 
-__device__ inline size_t thread_number() { return size_t(blockIdx.x) * blockDim.x + threadIdx.x; }
+__device__ inline uint32_t thread_number() { return blockIdx.x * blockDim.x + threadIdx.x; }
 
 // y = activation(y + bias) + added, for `packets` of N numbers in rows of `width` packets. Without a bias or what is added: null.
 template <typename T, int N>
-__device__ void finish(T *y, const T *bias, const T *added, int activation, size_t packets, uint32_t width) {
-    size_t at = thread_number();
+__device__ void finish(T *y, const T *bias, const T *added, int activation, uint32_t packets, uint32_t width) {
+    uint32_t at = thread_number();
     if (at >= packets) return;
     typedef Packet<T, N> P;
     P *place = reinterpret_cast<P *>(y) + at;
@@ -52,11 +52,11 @@ __device__ void finish(T *y, const T *bias, const T *added, int activation, size
 
 // out = activation(left half of a row) · its right half, for `packets` of N results in rows of `width` packets.
 template <typename T, int N>
-__device__ void gate(const T *rows, T *out, int activation, size_t packets, uint32_t width) {
-    size_t at = thread_number();
+__device__ void gate(const T *rows, T *out, int activation, uint32_t packets, uint32_t width) {
+    uint32_t at = thread_number();
     if (at >= packets) return;
     typedef Packet<T, N> P;
-    const P *row = reinterpret_cast<const P *>(rows) + at / width * (2 * size_t(width)) + at % width;
+    const P *row = reinterpret_cast<const P *>(rows) + size_t(at / width) * 2 * width + at % width;
     P left = row[0], right = row[width], values;
 #pragma unroll
     for (int i = 0; i < N; i++)
@@ -74,9 +74,83 @@ __device__ inline float largest_of_warp(float x) {
     return x;
 }
 
+// The sum over a block; every thread gets it.
+__device__ inline float sum_of_block(float x) {
+    __shared__ float sums[32];
+    x = sum_of_warp(x);
+    __syncthreads();
+    if (threadIdx.x % 32 == 0) sums[threadIdx.x / 32] = x;
+    __syncthreads();
+    float sum = 0.0f;
+    for (uint32_t warp = 0; warp < blockDim.x / 32; warp++) sum += sums[warp];
+    return sum;
+}
+
+// A block normalises a row of `width` packets: with a shift to mean 0 and variance 1, without one to a mean square of 1.
+template <typename T, int N>
+__device__ void norm(const T *x, const T *scale, const T *shift, T *out, uint32_t width, float epsilon) {
+    typedef Packet<T, N> P;
+    const P *row = reinterpret_cast<const P *>(x) + size_t(blockIdx.x) * width;
+    P *to = reinterpret_cast<P *>(out) + size_t(blockIdx.x) * width;
+    float mean = 0.0f, square = 0.0f;
+    if (shift) {
+        for (uint32_t at = threadIdx.x; at < width; at += blockDim.x) {
+            P values = row[at];
+#pragma unroll
+            for (int i = 0; i < N; i++) mean += widen(values.at[i]);
+        }
+        mean = sum_of_block(mean) / (width * N);
+    }
+    for (uint32_t at = threadIdx.x; at < width; at += blockDim.x) {
+        P values = row[at];
+#pragma unroll
+        for (int i = 0; i < N; i++) square += (widen(values.at[i]) - mean) * (widen(values.at[i]) - mean);
+    }
+    float factor = rsqrtf(sum_of_block(square) / (width * N) + epsilon);
+    for (uint32_t at = threadIdx.x; at < width; at += blockDim.x) {
+        P values = row[at], scales = reinterpret_cast<const P *>(scale)[at], shifts;
+        if (shift) shifts = reinterpret_cast<const P *>(shift)[at];
+#pragma unroll
+        for (int i = 0; i < N; i++) {
+            float value = (widen(values.at[i]) - mean) * factor * widen(scales.at[i]);
+            round_to(&values.at[i], shift ? value + widen(shifts.at[i]) : value);
+        }
+        to[at] = values;
+    }
+}
+
+// y [rows, outputs] = x [rows, inputs] · weightᵀ, or added to it, for at most ROWS rows and inputs in packets of 8: a warp has one
+// output, and what takes the time is reading its weights.
+template <int ROWS, typename Y>
+__device__ void multiply_few(const bf16 *x, const bf16 *weight, Y *y, uint32_t rows, uint32_t packets, uint32_t outputs, int add) {
+    typedef Packet<bf16, 8> P;
+    uint32_t output = blockIdx.x * (blockDim.x / 32) + threadIdx.x / 32, lane = threadIdx.x % 32;
+    if (output >= outputs) return;
+    const P *weights = reinterpret_cast<const P *>(weight) + size_t(output) * packets;
+    const P *inputs = reinterpret_cast<const P *>(x);
+    float sums[ROWS] = {};
+#pragma unroll 4
+    for (uint32_t at = lane; at < packets; at += 32) {
+        P weight = weights[at];
+#pragma unroll
+        for (int row = 0; row < ROWS; row++) {
+            if (row >= rows) continue;
+            P values = inputs[size_t(row) * packets + at];
+#pragma unroll
+            for (int i = 0; i < 8; i++) sums[row] += widen(weight.at[i]) * widen(values.at[i]);
+        }
+    }
+#pragma unroll
+    for (int row = 0; row < ROWS; row++) {
+        float sum = sum_of_warp(sums[row]);
+        Y *place = y + size_t(row) * outputs + output;
+        if (lane == 0 && row < rows) round_to(place, add ? sum + widen(*place) : sum);
+    }
+}
+
 // One query of each row, among the keys whose places are in its row of `table`: the attention of a decoder's step. A block has one
 // head of one row. Where there is a newest key and value, they are written to the row's last place before they are looked up.
-// Places that are NOWHERE are no keys. The bias is that of the last `keys` of `longest` distances of a head.
+// Places that are NOWHERE are no keys; a row without any is nobody's. The bias is that of the last `keys` of `longest` distances of a head.
 #define NOWHERE 0xffffffffu
 template <typename T>
 __device__ void look_up(const T *queries, uint32_t query_stride, const T *newest_keys, const T *newest_values,
@@ -89,7 +163,7 @@ __device__ void look_up(const T *queries, uint32_t query_stride, const T *newest
     const uint32_t *places = table + size_t(row) * count;
     for (uint32_t d = thread; d < dim; d += blockDim.x) {
         query[d] = widen(queries[size_t(row) * query_stride + head * dim + d]);
-        if (newest_keys) {
+        if (newest_keys && places[count - 1] != NOWHERE) {
             size_t from = size_t(row) * newest_stride + head * dim + d;
             size_t to = size_t(places[count - 1]) * stride + head * dim + d;
             keys[to] = newest_keys[from];
@@ -111,7 +185,7 @@ __device__ void look_up(const T *queries, uint32_t query_stride, const T *newest
     __syncthreads();
     float most = -INFINITY, total = 0.0f;
     for (uint32_t key = lane; key < count; key += 32) most = fmaxf(most, scores[key]);
-    most = largest_of_warp(most);
+    most = fmaxf(largest_of_warp(most), -3e38f);
     for (uint32_t key = lane; key < count; key += 32) total += __expf(scores[key] - most);
     total = sum_of_warp(total);
     // Some threads share the values of a column, each with keys of its own.
@@ -127,7 +201,7 @@ __device__ void look_up(const T *queries, uint32_t query_stride, const T *newest
     if (thread < dim) {
         float sum = 0.0f;
         for (uint32_t p = 0; p < parts; p++) sum += sums[p * dim + thread];
-        round_to(&out[(size_t(row) * heads + head) * dim + thread], sum / total);
+        round_to(&out[(size_t(row) * heads + head) * dim + thread], total > 0.0f ? sum / total : 0.0f);
     }
 }
 
@@ -151,16 +225,54 @@ struct Views {
     uint32_t image, head, row;
 };
 
+// WORDS words of a row, 0 where there is no row or it has ended.
+template <int WORDS> __device__ inline Packet<uint32_t, WORDS> words_of(const bf16 *row, bool is_row, uint32_t column, uint32_t dim) {
+    Packet<uint32_t, WORDS> none = {};
+    return is_row && column < dim ? *reinterpret_cast<const Packet<uint32_t, WORDS> *>(row + column) : none;
+}
+
+// A tile of keys, with their rows KEY words apart.
+#define TILE 64
+template <int DIM, int KEY, int WORDS>
+__device__ inline void load_keys(uint32_t *tile, const bf16 *k, uint32_t stride, uint32_t begin, uint32_t keys, uint32_t dim) {
+    const int PARTS = DIM / 2 / WORDS;
+#pragma unroll 4
+    for (uint32_t at = threadIdx.x; at < TILE * PARTS; at += blockDim.x) {
+        uint32_t key = at / PARTS, part = at % PARTS;
+        Packet<uint32_t, WORDS> words = words_of<WORDS>(k + size_t(begin + key) * stride, begin + key < keys, part * WORDS * 2, dim);
+        *reinterpret_cast<Packet<uint32_t, WORDS> *>(tile + key * KEY + part * WORDS) = words;
+    }
+}
+
+// A tile of values, transposed: of every column words of two keys each, and columns VALUE words apart.
+template <int DIM, int VALUE, int WORDS>
+__device__ inline void load_values(uint32_t *tile, const bf16 *v, uint32_t stride, uint32_t begin, uint32_t keys, uint32_t dim) {
+    const int PARTS = DIM / 2 / WORDS, PAIRS = TILE / 2;
+#pragma unroll 2
+    for (uint32_t at = threadIdx.x; at < PAIRS * PARTS; at += blockDim.x) {
+        uint32_t both = at % PAIRS, column = at / PAIRS * WORDS * 2, key = begin + both * 2;
+        const bf16 *row = v + size_t(key) * stride;
+        Packet<uint32_t, WORDS> first = words_of<WORDS>(row, key < keys, column, dim);
+        Packet<uint32_t, WORDS> second = words_of<WORDS>(row + stride, key + 1 < keys, column, dim);
+#pragma unroll
+        for (int i = 0; i < WORDS; i++) {
+            tile[(column + 2 * i) * VALUE + both] = __byte_perm(first.at[i], second.at[i], 0x5410);
+            tile[(column + 2 * i + 1) * VALUE + both] = __byte_perm(first.at[i], second.at[i], 0x7632);
+        }
+    }
+}
+
 // Attention of many queries in bf16 (https://arxiv.org/abs/2307.08691): a warp has 16 queries, and goes through the keys in tiles
 // with a running maximum and sum, so that no scores are written. Heads of up to DIM numbers, an even number of them.
 // Grid: queries / (16 · warps), heads, images. Tiles of keys, and of values transposed in pairs of keys, are shared by the warps;
-// their rows are so many words apart that reading a fragment meets every bank once.
-#define TILE 64
+// their rows are so many words apart that reading a fragment meets every bank once. `wide` are keys and values that can be read 16
+// bytes at a time.
 template <int DIM>
 __device__ void attend(const bf16 *q, Views of_q, const bf16 *k, Views of_k, const bf16 *v, Views of_v, uint32_t queries,
-                       uint32_t keys, uint32_t dim, float scale, const float *bias, const float *mask, bf16 *out) {
+                       uint32_t keys, uint32_t dim, float scale, const float *bias, const float *mask, int wide, bf16 *out) {
     const int KEY = DIM / 2 + 4, VALUE = TILE / 2 + 4, STEPS = DIM / 16, COLUMNS = DIM / 8;
-    __shared__ uint32_t key_tile[TILE * KEY], value_tile[DIM * VALUE];
+    __shared__ alignas(16) uint32_t key_tile[TILE * KEY];
+    __shared__ uint32_t value_tile[DIM * VALUE];
     uint32_t head = blockIdx.y, heads = gridDim.y, image = blockIdx.z;
     uint32_t lane = threadIdx.x % 32, warp = threadIdx.x / 32, group = lane / 4, within = lane % 4;
     uint32_t first = (blockIdx.x * (blockDim.x / 32) + warp) * 16;
@@ -181,17 +293,13 @@ __device__ void attend(const bf16 *q, Views of_q, const bf16 *k, Views of_k, con
 
     for (uint32_t begin = 0; begin < keys; begin += TILE) {
         __syncthreads();
-        for (uint32_t at = threadIdx.x; at < TILE * DIM / 2; at += blockDim.x) {
-            uint32_t key = at / (DIM / 2), word = at % (DIM / 2);
-            bool there = begin + key < keys && word * 2 < dim;
-            const bf16 *from = k + size_t(begin + key) * of_k.row + word * 2;
-            key_tile[key * KEY + word] = there ? *reinterpret_cast<const uint32_t *>(from) : 0;
-        }
-        for (uint32_t at = threadIdx.x; at < TILE / 2 * DIM; at += blockDim.x) {
-            uint32_t both = at / DIM, column = at % DIM, key = begin + both * 2;
-            const unsigned short *from = reinterpret_cast<const unsigned short *>(v) + size_t(key) * of_v.row + column;
-            uint32_t low = key < keys && column < dim ? from[0] : 0, high = key + 1 < keys && column < dim ? from[of_v.row] : 0;
-            value_tile[column * VALUE + both] = low | high << 16;
+        // Words of two numbers, or packets of four such words; what is not there is 0.
+        if (wide) {
+            load_keys<DIM, KEY, 4>(key_tile, k, of_k.row, begin, keys, dim);
+            load_values<DIM, VALUE, 4>(value_tile, v, of_v.row, begin, keys, dim);
+        } else {
+            load_keys<DIM, KEY, 1>(key_tile, k, of_k.row, begin, keys, dim);
+            load_values<DIM, VALUE, 1>(value_tile, v, of_v.row, begin, keys, dim);
         }
         __syncthreads();
 
@@ -264,17 +372,30 @@ __device__ void attend(const bf16 *q, Views of_q, const bf16 *k, Views of_k, con
 }
 
 #define EACH(T, N, NAME)                                                                                                           \
-    extern "C" __global__ void finish_##NAME(T *y, const T *bias, const T *added, int activation, size_t packets,                  \
+    extern "C" __global__ void finish_##NAME(T *y, const T *bias, const T *added, int activation, uint32_t packets,                  \
                                              uint32_t width) {                                                                     \
         finish<T, N>(y, bias, added, activation, packets, width);                                                                  \
     }                                                                                                                              \
-    extern "C" __global__ void gate_##NAME(const T *rows, T *out, int activation, size_t packets, uint32_t width) {                \
+    extern "C" __global__ void gate_##NAME(const T *rows, T *out, int activation, uint32_t packets, uint32_t width) {                \
         gate<T, N>(rows, out, activation, packets, width);                                                                         \
+    }                                                                                                                              \
+    extern "C" __global__ void norm_##NAME(const T *x, const T *scale, const T *shift, T *out, uint32_t width, float epsilon) {    \
+        norm<T, N>(x, scale, shift, out, width, epsilon);                                                                          \
     }
 EACH(float, 1, f32x1)
 EACH(float, 4, f32x4)
 EACH(bf16, 1, bf16x1)
 EACH(bf16, 8, bf16x8)
+
+#define FEW(ROWS, Y, NAME)                                                                                                         \
+    extern "C" __global__ void multiply_##NAME(const bf16 *x, const bf16 *weight, Y *y, uint32_t rows, uint32_t packets,           \
+                                               uint32_t outputs, int add) {                                                        \
+        multiply_few<ROWS, Y>(x, weight, y, rows, packets, outputs, add);                                                          \
+    }
+FEW(1, bf16, 1_bf16)
+FEW(1, float, 1_f32)
+FEW(4, bf16, 4_bf16)
+FEW(4, float, 4_f32)
 
 #define LOOK_UP(T, NAME)                                                                                                           \
     extern "C" __global__ void look_up_##NAME(const T *q, uint32_t q_stride, const T *new_k, const T *new_v, uint32_t new_stride,  \
@@ -288,8 +409,8 @@ LOOK_UP(bf16, bf16)
 #define ATTEND(DIM)                                                                                                                \
     extern "C" __global__ void attend_##DIM(const bf16 *q, Views of_q, const bf16 *k, Views of_k, const bf16 *v, Views of_v,       \
                                             uint32_t queries, uint32_t keys, uint32_t dim, float scale, const float *bias,         \
-                                            const float *mask, bf16 *out) {                                                        \
-        attend<DIM>(q, of_q, k, of_k, v, of_v, queries, keys, dim, scale, bias, mask, out);                                        \
+                                            const float *mask, int wide, bf16 *out) {                                              \
+        attend<DIM>(q, of_q, k, of_k, v, of_v, queries, keys, dim, scale, bias, mask, wide, out);                                  \
     }
 ATTEND(16)
 ATTEND(32)

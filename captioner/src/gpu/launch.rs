@@ -105,7 +105,6 @@ unsafe impl DeviceRepr for Views {}
 /// An argument of a kernel.
 enum Argument {
     Address(u64),
-    Size(usize),
     Count(u32),
     Integer(i32),
     Number(f32),
@@ -134,10 +133,6 @@ impl Call<'_> {
     /// The address of a tensor; 0 where there is none.
     pub fn address(&mut self, address: u64) -> &mut Self {
         self.give(Argument::Address(address))
-    }
-
-    pub fn size(&mut self, size: usize) -> &mut Self {
-        self.give(Argument::Size(size))
     }
 
     /// A size of 32 bits.
@@ -172,7 +167,6 @@ impl Call<'_> {
         for argument in &self.arguments {
             match argument {
                 Argument::Address(address) => arguments.arg(address),
-                Argument::Size(size) => arguments.arg(size),
                 Argument::Count(count) => arguments.arg(count),
                 Argument::Integer(integer) => arguments.arg(integer),
                 Argument::Number(number) => arguments.arg(number),

@@ -6,6 +6,9 @@
 
 mod launch;
 mod memory;
+mod replay;
+#[cfg(test)]
+mod tests;
 
 use candle_core::cuda_backend::WrapErr;
 use candle_core::cuda_backend::cudarc::cublas::{result, sys};
@@ -17,6 +20,7 @@ use launch::{Grid, Kernel, address, cuda, dense, fresh, rows};
 
 pub use launch::open;
 pub use memory::Pinned;
+pub use replay::Replay;
 
 /// Widest head that the kernels have room for.
 const WIDEST_HEAD: usize = 128;
@@ -24,6 +28,9 @@ const WIDEST_HEAD: usize = 128;
 /// Threads of a block that goes through numbers, and of one that looks up a head.
 const THREADS: usize = 256;
 const LOOKING: usize = 128;
+
+/// Rows that [`multiply_few`] has room for.
+const FEW: usize = 4;
 
 /// Queries of a warp, and most warps of a block of [`attend`].
 const QUERIES: usize = 16;
@@ -40,11 +47,9 @@ pub fn multiply(x: &Tensor, weight: &Tensor) -> Result<Tensor> {
     Ok(y)
 }
 
-/// The same in f32, whatever the inputs are.
-pub fn multiply_wide(x: &Tensor, weight: &Tensor) -> Result<Tensor> {
-    let y = fresh(&[x.dim(0)?, weight.dim(0)?], DType::F32, x.device())?;
-    gemm(x, weight, &y, 0.0)?;
-    Ok(y)
+/// The same into a tensor that is there, in its type: f32, or that of x.
+pub fn multiply_into(x: &Tensor, weight: &Tensor, y: &Tensor) -> Result<()> {
+    gemm(x, weight, y, 0.0)
 }
 
 /// sum += x · weightᵀ.
@@ -59,6 +64,9 @@ fn gemm(x: &Tensor, weight: &Tensor, y: &Tensor, beta: f32) -> Result<()> {
     let rows = x.elem_count() / inputs;
     if rows == 0 {
         return Ok(());
+    }
+    if rows <= FEW && x.dtype() == DType::BF16 && inputs.is_multiple_of(8) {
+        return multiply_few(&x, &weight, y, rows, beta != 0.0);
     }
     let of = |t: &Tensor| match t.dtype() {
         DType::BF16 => sys::cudaDataType_t::CUDA_R_16BF,
@@ -96,6 +104,32 @@ fn gemm(x: &Tensor, weight: &Tensor, y: &Tensor, beta: f32) -> Result<()> {
     Ok(())
 }
 
+/// The same for a few rows, which are worth reading the weights at full speed.
+fn multiply_few(x: &Tensor, weight: &Tensor, y: &Tensor, rows: usize, add: bool) -> Result<()> {
+    let (outputs, inputs) = weight.dims2()?;
+    let most = if rows == 1 { 1 } else { FEW };
+    let name = if y.dtype() == DType::BF16 { "bf16" } else { "f32" };
+    let kernel = Kernel::named(x, &format!("multiply_{most}_{name}"))?;
+    let mut call = kernel.call();
+    call.address(address(x)?).address(address(weight)?).address(address(y)?);
+    call.count(rows).count(inputs / 8).count(outputs).integer(add.into());
+    call.run(Grid::flat(outputs * 32, THREADS / 2))
+}
+
+/// (x − mean) / √(variance + ε) · scale + shift over the last dimension; without a shift x / √(mean(x²) + ε) · scale.
+pub fn norm(x: &Tensor, scale: &Tensor, shift: Option<&Tensor>, epsilon: f32) -> Result<Tensor> {
+    let (x, width) = (dense(x)?, x.dim(D::Minus1)?);
+    let out = fresh(x.dims(), x.dtype(), x.device())?;
+    let (each, name) = packet(x.dtype(), width);
+    let kernel = Kernel::named(&x, &format!("norm_{name}"))?;
+    let mut call = kernel.call();
+    call.address(address(&x)?).address(address(scale)?).address(shift.map_or(Ok(0), address)?);
+    call.address(address(&out)?).count(width / each).number(epsilon);
+    let rows = x.elem_count() / width;
+    call.run(Grid { blocks: [rows, 1, 1], threads: THREADS / 2, shared: 0 })?;
+    Ok(out)
+}
+
 fn number(activation: Option<Activation>) -> i32 {
     match activation {
         None => 0,
@@ -130,7 +164,7 @@ pub fn finish(
     let kernel = Kernel::named(y, &format!("finish_{name}"))?;
     let mut call = kernel.call();
     call.address(address(y)?).address(bias_at?).address(added_at?);
-    call.integer(number(activation)).size(packets).count(width / each);
+    call.integer(number(activation)).count(packets).count(width / each);
     call.run(Grid::flat(packets, THREADS))
 }
 
@@ -147,7 +181,7 @@ pub fn gate(both: &Tensor, activation: Activation) -> Result<Tensor> {
     let kernel = Kernel::named(both, &format!("gate_{name}"))?;
     let mut call = kernel.call();
     call.address(address(both)?).address(address(&out)?);
-    call.integer(number(Some(activation))).size(packets).count(width / each);
+    call.integer(number(Some(activation))).count(packets).count(width / each);
     call.run(Grid::flat(packets, THREADS))?;
     Ok(out)
 }
@@ -182,17 +216,21 @@ pub fn attend(
         added.map(|x| Ok::<_, crate::Error>(dense(&x.to_dtype(DType::F32)?)?)).transpose()
     });
     let (bias, mask) = (bias?, mask?);
-    // As few rows as can be are left over in the last block.
+    // Warps enough to share the keys that they read, and as few rows as can be left over in the last block.
     let blocks = |warps: &usize| queries.div_ceil(warps * QUERIES);
-    let warps = (1..=WARPS).rev().min_by_key(|warps| blocks(warps) * warps).unwrap_or(1);
+    let least = queries.div_ceil(QUERIES).clamp(1, WARPS / 2);
+    let warps = (least..=WARPS).rev().min_by_key(|warps| blocks(warps) * warps).unwrap_or(least);
+    let mut wide = dim.is_multiple_of(8);
     let mut call = kernel.call();
     for x in [q, k, v] {
         call.address(address(x)?).views([x.stride()[0], dim, x.stride()[1]]);
+        wide &= address(x)?.is_multiple_of(16);
+        wide &= x.stride()[..2].iter().all(|stride| stride.is_multiple_of(8));
     }
     call.count(queries).count(keys).count(dim).number(scale);
     call.address(bias.as_ref().map_or(Ok(0), address)?);
     call.address(mask.as_ref().map_or(Ok(0), address)?);
-    call.address(address(&out)?);
+    call.integer(wide.into()).address(address(&out)?);
     call.run(Grid { blocks: [blocks(&warps), heads, images], threads: warps * 32, shared: 0 })?;
     Ok(out)
 }

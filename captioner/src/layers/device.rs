@@ -58,13 +58,13 @@ pub fn add_product(x: &Tensor, weight: &Tensor, sum: Tensor) -> Result<Tensor> {
     product(x, weight, None, None, Some(With::Sum(&sum)))
 }
 
-/// x [rows, inputs] · weightᵀ in f32.
-pub fn wide_product(x: &Tensor, weight: &Tensor) -> Result<Tensor> {
+/// x [rows, inputs] · weightᵀ, written to an f32 tensor that is there.
+pub fn write_product(x: &Tensor, weight: &Tensor, to: &Tensor) -> Result<()> {
     #[cfg(feature = "cuda")]
     if x.device().is_cuda() {
-        return gpu::multiply_wide(x, weight);
+        return gpu::multiply_into(x, weight, to);
     }
-    Ok(product(x, weight, None, None, None)?.to_dtype(DType::F32)?)
+    Ok(to.slice_set(&product(x, weight, None, None, None)?.to_dtype(DType::F32)?, 0, 0)?)
 }
 
 /// activation(left) · right of rows [.., left | right].
@@ -77,6 +77,19 @@ pub fn gate(both: &Tensor, activation: Activation) -> Result<Tensor> {
     let left = both.narrow(D::Minus1, 0, width)?;
     let right = both.narrow(D::Minus1, width, width)?;
     Ok((activated(activation, &left.contiguous()?)? * right)?)
+}
+
+/// (x − mean) / √(variance + ε) · scale + shift over the last dimension; without a shift x / √(mean(x²) + ε) · scale.
+pub fn norm(x: &Tensor, scale: &Tensor, shift: Option<&Tensor>, epsilon: f32) -> Result<Tensor> {
+    #[cfg(feature = "cuda")]
+    if x.device().is_cuda() {
+        return gpu::norm(x, scale, shift, epsilon);
+    }
+    let x = x.contiguous()?;
+    Ok(match shift {
+        Some(shift) => candle_nn::ops::layer_norm(&x, scale, shift, epsilon)?,
+        None => candle_nn::ops::rms_norm(&x, scale, epsilon)?,
+    })
 }
 
 /// As [`super::attention()`].
@@ -104,6 +117,23 @@ pub fn attend(
     let mixed = weights.matmul(&v.contiguous()?)?;
     let (images, _, queries, dim) = mixed.dims4()?;
     Ok(mixed.transpose(1, 2)?.reshape((images, queries, count * dim))?)
+}
+
+/// A computation that reads and writes the same tensors each time it is run; on an NVIDIA GPU a recording of it is launched.
+#[derive(Default)]
+pub struct Replay(#[cfg(feature = "cuda")] gpu::Replay);
+
+impl Replay {
+    /// Runs `compute` where `tensor` is.
+    pub fn run(&mut self, tensor: &Tensor, compute: impl Fn() -> Result<()>) -> Result<()> {
+        #[cfg(feature = "cuda")]
+        if tensor.device().is_cuda() {
+            return self.0.run(tensor.device(), compute);
+        }
+        // Elsewhere it is run as it is.
+        let _ = tensor;
+        compute()
+    }
 }
 
 /// Reads rows out of a device, in memory that is kept for it.

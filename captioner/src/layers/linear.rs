@@ -97,6 +97,14 @@ impl Linear {
         Ok(Self { weight, bias: None, host_bias: Vec::new(), arithmetic })
     }
 
+    /// Outputs and inputs.
+    pub fn sizes(&self) -> Result<[usize; 2]> {
+        Ok(match &self.weight {
+            Matrix::Host(weight) => [weight.rows(), weight.cols()],
+            Matrix::Device(weight) => weight.dims2()?.into(),
+        })
+    }
+
     /// The weight, where it is on the host.
     fn host_weight(&self) -> Option<&Arc<PanelMatrix>> {
         match &self.weight {
@@ -216,11 +224,11 @@ impl Linear {
         }
     }
 
-    /// [`Self::forward`] of rows [rows, inputs], in f32; the layer has no bias.
-    pub fn forward_wide(&self, x: &Tensor) -> Result<Tensor> {
+    /// [`Self::forward`] of rows [rows, inputs], written to an f32 tensor that is there; the layer has no bias.
+    pub fn write_to(&self, x: &Tensor, to: &Tensor) -> Result<()> {
         match &self.weight {
-            Matrix::Device(weight) => device::wide_product(x, weight),
-            Matrix::Host(_) => self.forward(x),
+            Matrix::Device(weight) => device::write_product(x, weight, to),
+            Matrix::Host(_) => Ok(to.slice_set(&self.forward(x)?, 0, 0)?),
         }
     }
 

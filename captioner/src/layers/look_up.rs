@@ -21,7 +21,7 @@ pub struct Memory {
 impl Memory {
     /// softmax(q·kᵀ + bias)·v for queries [rows, heads·dim] → [rows, heads·dim]. `table` [rows, keys] names the places of a row's keys.
     /// The newest keys and values, one of each row, are first written to the places that end its row of the table, which must follow one
-    /// another. `bias` [heads, longest] is by distance, the farthest first.
+    /// another; rows without one are the last, and nobody's. `bias` [heads, longest] is by distance, the farthest first.
     pub fn look_up(
         &self,
         queries: &Tensor,
@@ -52,8 +52,10 @@ impl Memory {
         if let (Some([key, value]), Some(place)) =
             (newest, table.first().and_then(|row| row.last()))
         {
-            self.keys.slice_set(&key.contiguous()?, 0, *place as usize)?;
-            self.values.slice_set(&value.contiguous()?, 0, *place as usize)?;
+            let there = table.iter().filter(|row| row.last() != Some(&NOWHERE)).count();
+            for (memory, newest) in [(&self.keys, key), (&self.values, value)] {
+                memory.slice_set(&newest.narrow(0, 0, there)?.contiguous()?, 0, *place as usize)?;
+            }
         }
         let [keys, values] = [self.keys.to_vec2::<f32>()?, self.values.to_vec2::<f32>()?];
         let bias = bias.map(|bias| bias.to_vec2::<f32>()).transpose()?;
@@ -76,7 +78,7 @@ impl Memory {
                 let total: f32 = seen.iter().map(|(score, _)| (score - most).exp()).sum();
                 let weighed = |d| {
                     let all = seen.iter().map(|(score, value)| (score - most).exp() * value[d]);
-                    all.sum::<f32>() / total
+                    all.sum::<f32>() / if seen.is_empty() { 1.0 } else { total }
                 };
                 out.extend((0..dim).map(weighed));
             }

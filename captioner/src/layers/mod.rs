@@ -2,7 +2,7 @@
 
 mod activation;
 mod attention;
-mod device;
+pub(crate) mod device;
 pub mod host;
 mod linear;
 mod look_up;
@@ -10,7 +10,7 @@ mod norm;
 
 pub use activation::Named;
 pub use attention::{Mask, attention, self_attention};
-pub use device::Reader;
+pub use device::{Reader, Replay};
 pub use linear::Linear;
 pub use look_up::{Memory, NOWHERE};
 pub use norm::{LayerNorm, RmsNorm};

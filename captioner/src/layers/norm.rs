@@ -4,7 +4,7 @@ use candle_core::{DType, Tensor};
 use fgd_kernels::{Buffer, Level, Norm, round_up};
 use rayon::prelude::*;
 
-use super::host;
+use super::{device, host};
 use crate::error::Result;
 use crate::weights::Scope;
 
@@ -41,8 +41,7 @@ impl LayerNorm {
         if x.device().is_cpu() {
             return on_host(x, |x, y| self.write(x, y));
         }
-        let x = x.contiguous()?;
-        Ok(candle_nn::ops::layer_norm(&x, &self.weight, &self.bias, self.host.epsilon)?)
+        device::norm(x, &self.weight, Some(&self.bias), self.host.epsilon)
     }
 
     /// [`Self::forward`] of rows in host memory.
@@ -72,7 +71,7 @@ impl RmsNorm {
         if x.device().is_cpu() {
             return on_host(x, |x, y| self.write_all(x, y));
         }
-        Ok(candle_nn::ops::rms_norm(&x.contiguous()?, &self.weight, self.eps)?)
+        device::norm(x, &self.weight, None, self.eps)
     }
 
     /// [`Self::forward`] of rows in host memory, on all threads.

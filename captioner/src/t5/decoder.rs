@@ -127,22 +127,23 @@ impl Decoder {
 
     /// The same on a device; in candle's operations the twin that the host's is tested against.
     fn step_on_device(&self, embedded: &Tensor, cache: &mut DeviceCache) -> Result<Vec<Vec<f32>>> {
-        let places = cache.begin_step(embedded.dim(0)?)?;
-        let mut x = embedded.copy()?;
-        for (at, block) in self.blocks.iter().enumerate() {
-            let [q, k, v] = block.self_attention.projections(&block.self_norm.forward(&x)?)?;
-            let own = cache.own(at, [&q, &k, &v], &places)?;
-            x = block.self_attention.o.forward_onto(&own, x)?;
-            let q = block.cross_attention.q.forward(&block.cross_norm.forward(&x)?)?;
-            x = block.cross_attention.o.forward_onto(&cache.prompt(at, &q, &places)?, x)?;
-            x = block.feed_forward.forward(x)?;
-        }
-        let hidden = self.final_layer_norm.forward(&x)?;
-        let hidden = match self.logit_scale {
-            Some(scale) => (hidden * scale)?,
-            None => hidden,
-        };
-        cache.reader.rows(&self.lm_head.forward_wide(&hidden)?)
+        let [vocabulary, _] = self.lm_head.sizes()?;
+        cache.step(embedded, vocabulary, |embedded, cache, logits| {
+            let mut x = embedded.copy()?;
+            for (at, block) in self.blocks.iter().enumerate() {
+                let [q, k, v] = block.self_attention.projections(&block.self_norm.forward(&x)?)?;
+                x = block.self_attention.o.forward_onto(&cache.own(at, [&q, &k, &v])?, x)?;
+                let q = block.cross_attention.q.forward(&block.cross_norm.forward(&x)?)?;
+                x = block.cross_attention.o.forward_onto(&cache.prompt(at, &q)?, x)?;
+                x = block.feed_forward.forward(x)?;
+            }
+            let hidden = self.final_layer_norm.forward(&x)?;
+            let hidden = match self.logit_scale {
+                Some(scale) => (hidden * scale)?,
+                None => hidden,
+            };
+            self.lm_head.write_to(&hidden, logits)
+        })
     }
 }
 

@@ -1,4 +1,4 @@
-//! Training step by step against transformers and PEFT (`fixtures/make_train_golden.py`).
+//! Training step by step against transformers and PEFT (`fixtures/make_train_golden.py`); on a GPU as the parity tests.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -7,16 +7,17 @@ use candle_core::{DType, Device, Tensor};
 use fgd_captioner::train::{
     Batch, Example, Learning, Lora, LoraConfig, LossMean, Micro, OptimizerConfig, Targets, Trainer,
 };
-use fgd_captioner::{Captioner, LoadOptions, Precision};
+use fgd_captioner::{Captioner, Precision};
 use serde_json::Value;
+
+use crate::parity::options;
 
 pub fn fixtures() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../fixtures")
 }
 
 pub fn load(dir: &Path, precision: Precision) -> Captioner {
-    let options = LoadOptions { precision, ..LoadOptions::default() };
-    Captioner::load(dir, None, options, &|_| {}).unwrap()
+    Captioner::load(dir, None, options(precision), &|_| {}).unwrap()
 }
 
 pub fn base() -> Captioner {
@@ -79,7 +80,14 @@ impl Golden {
             .iter()
             .map(|image| {
                 let one = projected.narrow(0, *image, 1).unwrap();
+                let device = &captioner.options().device;
+                let one = match (captioner.options().precision, device.is_cpu()) {
+                    (Precision::Bf16, false) => one.to_dtype(DType::BF16).unwrap(),
+                    _ => one,
+                };
+                let one = one.to_device(device).unwrap();
                 let (embedded, _) = captioner.embed(&one, std::slice::from_ref(&prompt)).unwrap();
+                let embedded = embedded.to_dtype(DType::F32).unwrap();
                 embedded.flatten_all().unwrap().to_vec1().unwrap()
             })
             .collect();

@@ -63,4 +63,8 @@ impl Step for TimedSteps<'_> {
     fn go_on(&mut self, rows: &[Vec<usize>]) -> Result<()> {
         self.cache.go_on(rows)
     }
+
+    fn is_on_host(&self) -> bool {
+        self.cache.is_on_host()
+    }
 }

@@ -1,24 +1,38 @@
 //! The cache on a device. Keys and values stay where they were written; which of them a row has is a list on the host, and what
 //! leaves, joins or changes places is that list.
 
-use std::collections::HashMap;
-
-use candle_core::{Device, Tensor};
+use candle_core::{DType, Device, Tensor};
 
 use super::{Beginning, full};
 use crate::error::{Error, Result};
-use crate::layers::{Memory, NOWHERE, Reader};
+use crate::layers::{Memory, NOWHERE, Reader, Replay};
 
 pub struct DeviceCache {
-    blocks: Vec<Block>,
+    memory: Blocks,
     prompts: Vec<Prompt>,
-    /// Position bias by distance, the farthest first: [heads, longest].
-    bias: Tensor,
     /// Places of the rows' own tokens that are taken, and all of them.
     taken: usize,
     room: usize,
-    /// Reads the logits.
-    pub reader: Reader,
+    /// What the next step is computed in, if there was one.
+    desk: Option<Desk>,
+    reader: Reader,
+}
+
+/// What the decoder's blocks remember.
+pub struct Blocks {
+    blocks: Vec<Block>,
+    /// Position bias by distance, the farthest first: [heads, longest].
+    bias: Tensor,
+}
+
+/// The tensors of a step, the same for all steps of so many rows, so that one can be recorded.
+struct Desk {
+    /// Rows, of which the last ones may be nobody's.
+    rows: usize,
+    embedded: Tensor,
+    places: Places,
+    logits: Tensor,
+    replay: Replay,
 }
 
 /// What a block remembers: of the rows' own tokens, and of the prompts.
@@ -34,9 +48,15 @@ struct Prompt {
 }
 
 /// Where a step looks: [rows, keys] of their own, and of their prompts.
-pub struct Places {
+struct Places {
     own: Tensor,
     seen: Tensor,
+}
+
+/// What the blocks of a step look at.
+pub struct View<'a> {
+    memory: &'a Blocks,
+    places: &'a Places,
 }
 
 impl DeviceCache {
@@ -64,36 +84,23 @@ impl DeviceCache {
             })
         });
         Ok(Self {
-            blocks: blocks.collect::<candle_core::Result<_>>()?,
+            memory: Blocks { blocks: blocks.collect::<candle_core::Result<_>>()?, bias },
             prompts: (0..prompts).map(prompt).collect(),
-            bias,
             taken: 0,
             room,
+            desk: None,
             reader: Reader::default(),
         })
     }
 
-    /// Adds another's prompts. What nobody looks at any more is left behind.
-    pub fn join(&mut self, mut other: Self) -> Result<()> {
-        if self.prompts.is_empty() {
-            let reader = std::mem::take(&mut self.reader);
-            *self = Self { reader, ..other };
-            return Ok(());
-        }
-        let seen = numbered([&mut self.prompts, &mut other.prompts], |prompt| {
-            std::slice::from_mut(&mut prompt.seen)
-        });
-        let own =
-            numbered([&mut self.prompts, &mut other.prompts], |prompt| prompt.rows.as_mut_slice());
-        self.prompts.extend(other.prompts);
-        let rows: usize = self.prompts.iter().map(|prompt| prompt.rows.len()).sum();
-        self.taken = own.iter().map(Vec::len).sum();
-        self.room = self.taken + rows * self.bias.dim(1)?;
-        for (block, other) in self.blocks.iter_mut().zip(&other.blocks) {
-            block.seen = gathered([&block.seen, &other.seen], &seen, 0)?;
-            block.own = gathered([&block.own, &other.own], &own, self.room - self.taken)?;
-        }
-        Ok(())
+    pub fn is_empty(&self) -> bool {
+        self.prompts.is_empty()
+    }
+
+    /// Becomes another, which reads in the memory of this one.
+    pub fn begin_again(&mut self, other: Self) {
+        let reader = std::mem::take(&mut self.reader);
+        *self = Self { reader, ..other };
     }
 
     pub fn go_on(&mut self, rows: &[Vec<usize>]) {
@@ -103,88 +110,97 @@ impl DeviceCache {
         self.prompts.retain(|prompt| !prompt.rows.is_empty());
     }
 
+    /// A step of every row's newest token: `compute` makes the logits of embedded rows in what it is given, which is the same tensors
+    /// from one step to the next as long as about as many rows are left.
+    pub fn step(
+        &mut self,
+        embedded: &Tensor,
+        vocabulary: usize,
+        compute: impl Fn(&Tensor, View, &Tensor) -> Result<()>,
+    ) -> Result<Vec<Vec<f32>>> {
+        let rows = embedded.dim(0)?;
+        self.take_places(rows)?;
+        let mut desk = match self.desk.take() {
+            Some(desk) if (rows..=2 * rows).contains(&desk.rows) => desk,
+            _ => self.desk(embedded, vocabulary)?,
+        };
+        desk.embedded.slice_set(&embedded.contiguous()?, 0, 0)?;
+        let [own, seen] = self.tables(desk.rows)?;
+        desk.places.own.slice_set(&own, 0, 0)?;
+        desk.places.seen.slice_set(&seen, 0, 0)?;
+        let (memory, places) = (&self.memory, &desk.places);
+        desk.replay
+            .run(embedded, || compute(&desk.embedded, View { memory, places }, &desk.logits))?;
+        let logits = self.reader.rows(&desk.logits.narrow(0, 0, rows)?)?;
+        self.desk = Some(desk);
+        Ok(logits)
+    }
+
     /// A place for the newest token of every row.
-    pub fn begin_step(&mut self, rows: usize) -> Result<Places> {
-        let expected: usize = self.prompts.iter().map(|prompt| prompt.rows.len()).sum();
-        if rows != expected || rows == 0 {
-            let reason = format!("{rows} tokens for the {expected} rows of a batch");
+    fn take_places(&mut self, rows: usize) -> Result<()> {
+        let longest = self.memory.bias.dim(1)?;
+        let all = self.prompts.iter_mut().flat_map(|prompt| &mut prompt.rows);
+        let mut all: Vec<&mut Vec<u32>> = all.collect();
+        if rows != all.len() || rows == 0 {
+            let reason = format!("{rows} tokens for the {} rows of a batch", all.len());
             return Err(Error::Setting(reason));
         }
-        let longest = self.bias.dim(1)?;
-        let mut all: Vec<&mut Vec<u32>> =
-            self.prompts.iter_mut().flat_map(|prompt| &mut prompt.rows).collect();
         if self.taken + rows > self.room || all.iter().any(|row| row.len() == longest) {
             return Err(full(longest));
         }
         all.iter_mut().zip(self.taken as u32..).for_each(|(row, place)| row.push(place));
         self.taken += rows;
-        let prompts = || self.prompts.iter();
-        let own: Vec<&[u32]> = prompts().flat_map(|p| p.rows.iter().map(|row| &row[..])).collect();
-        let seen: Vec<&[u32]> =
-            prompts().flat_map(|p| std::iter::repeat_n(&p.seen[..], p.rows.len())).collect();
-        let device = self.bias.device();
-        Ok(Places { own: table(&own, device)?, seen: table(&seen, device)? })
+        Ok(())
     }
 
+    fn desk(&self, embedded: &Tensor, vocabulary: usize) -> Result<Desk> {
+        let (rows, width) = embedded.dims2()?;
+        let device = embedded.device();
+        let [own, seen] = self.tables(rows)?;
+        Ok(Desk {
+            rows,
+            embedded: Tensor::zeros((rows, width), embedded.dtype(), device)?,
+            places: Places { own, seen },
+            logits: Tensor::zeros((rows, vocabulary), DType::F32, device)?,
+            replay: Replay::default(),
+        })
+    }
+
+    /// The places of so many rows, at the end of rows of a table that is as wide for every step; rows that are nobody's have none.
+    fn tables(&self, rows: usize) -> Result<[Tensor; 2]> {
+        let sources = self.prompts.iter().map(|prompt| prompt.seen.len()).max().unwrap_or(0);
+        let own = self.prompts.iter().flat_map(|p| p.rows.iter().map(Vec::as_slice));
+        let seen = self.prompts.iter();
+        let seen = seen.flat_map(|p| std::iter::repeat_n(p.seen.as_slice(), p.rows.len()));
+        let (longest, device) = (self.memory.bias.dim(1)?, self.memory.bias.device());
+        Ok([table(own, [rows, longest], device)?, table(seen, [rows, sources], device)?])
+    }
+}
+
+impl View<'_> {
     /// What the newest token [rows, heads·d_kv] finds among those of its row, itself included.
-    pub fn own(&self, block: usize, [q, k, v]: [&Tensor; 3], places: &Places) -> Result<Tensor> {
-        let heads = self.bias.dim(0)?;
-        self.blocks[block].own.look_up(q, Some([k, v]), &places.own, Some(&self.bias), heads)
+    pub fn own(&self, block: usize, [q, k, v]: [&Tensor; 3]) -> Result<Tensor> {
+        let Blocks { blocks, bias } = self.memory;
+        let (places, heads) = (&self.places.own, bias.dim(0)?);
+        blocks[block].own.look_up(q, Some([k, v]), places, Some(bias), heads)
     }
 
     /// What queries [rows, heads·d_kv] find in their prompts.
-    pub fn prompt(&self, block: usize, queries: &Tensor, places: &Places) -> Result<Tensor> {
-        self.blocks[block].seen.look_up(queries, None, &places.seen, None, self.bias.dim(0)?)
+    pub fn prompt(&self, block: usize, queries: &Tensor) -> Result<Tensor> {
+        let Blocks { blocks, bias } = self.memory;
+        blocks[block].seen.look_up(queries, None, &self.places.seen, None, bias.dim(0)?)
     }
 }
 
-/// Rows of different lengths as a table, each at its end.
-fn table(rows: &[&[u32]], device: &Device) -> Result<Tensor> {
-    let longest = rows.iter().map(|row| row.len()).max().unwrap_or(0);
-    let padded = |row: &&[u32]| {
-        let nowhere = std::iter::repeat_n(NOWHERE, longest - row.len());
-        nowhere.chain(row.iter().copied()).collect::<Vec<u32>>()
-    };
-    let all: Vec<u32> = rows.iter().flat_map(padded).collect();
-    Ok(Tensor::from_vec(all, (rows.len(), longest), device)?)
-}
-
-/// Numbers the places that prompts of two caches have, one after the other; answers those of each that are in use, in that order.
-fn numbered(
-    prompts: [&mut [Prompt]; 2],
-    lists: impl Fn(&mut Prompt) -> &mut [Vec<u32>],
-) -> [Vec<u32>; 2] {
-    let mut next = 0;
-    prompts.map(|prompts| {
-        let (mut numbers, mut used) = (HashMap::new(), Vec::new());
-        let places = prompts.iter_mut().flat_map(|prompt| lists(prompt).iter_mut().flatten());
-        for place in places.filter(|place| **place != NOWHERE) {
-            *place = *numbers.entry(*place).or_insert_with(|| {
-                used.push(*place);
-                next += 1;
-                next - 1
-            });
-        }
-        used
-    })
-}
-
-/// Places of two memories one after the other, and room for more.
-fn gathered(memories: [&Memory; 2], used: &[Vec<u32>; 2], room: usize) -> Result<Memory> {
-    let gather = |tensors: [&Tensor; 2]| -> Result<Tensor> {
-        let [first, _] = tensors;
-        let mut all = Vec::new();
-        for (tensor, used) in tensors.into_iter().zip(used).filter(|(_, used)| !used.is_empty()) {
-            let used = Tensor::new(&used[..], tensor.device())?;
-            all.push(tensor.contiguous()?.index_select(&used, 0)?);
-        }
-        if room > 0 {
-            all.push(Tensor::zeros((room, first.dim(1)?), first.dtype(), first.device())?);
-        }
-        Ok(Tensor::cat(&all, 0)?)
-    };
-    Ok(Memory {
-        keys: gather(memories.map(|memory| &memory.keys))?,
-        values: gather(memories.map(|memory| &memory.values))?,
-    })
+/// Lists of different lengths as a table, each at the end of a row.
+fn table<'a>(
+    lists: impl Iterator<Item = &'a [u32]>,
+    [rows, width]: [usize; 2],
+    device: &Device,
+) -> Result<Tensor> {
+    let mut all = vec![NOWHERE; rows * width];
+    for (row, list) in all.chunks_mut(width.max(1)).zip(lists) {
+        row[width - list.len()..].copy_from_slice(list);
+    }
+    Ok(Tensor::from_vec(all, (rows, width), device)?)
 }

@@ -46,17 +46,26 @@ impl Cache {
         }))
     }
 
-    /// Adds the prompts of another cache, after its own.
+    /// Adds the prompts of another cache, after its own. On a device only where no prompt is left: there a step costs nearly the same
+    /// for a few rows and for many, and what joins would have to be moved.
     ///
     /// # Errors
-    /// A cache elsewhere; a device without memory.
+    /// A device's cache that has prompts.
     pub fn join(&mut self, other: Self) -> Result<()> {
         match (&mut self.0, other.0) {
             (Kind::Host(own), Kind::Host(other)) => own.join(other),
-            (Kind::Device(own), Kind::Device(other)) => own.join(other)?,
-            _ => return Err(Error::Setting("one batch on a device and on the host".into())),
+            (Kind::Device(own), Kind::Device(other)) if own.is_empty() => own.begin_again(other),
+            _ => {
+                let reason = "on a GPU prompts join a batch only when it has ended";
+                return Err(Error::Setting(reason.into()));
+            }
         }
         Ok(())
+    }
+
+    /// Whether it is in host memory.
+    pub fn is_on_host(&self) -> bool {
+        matches!(self.0, Kind::Host(_))
     }
 
     /// For each prompt the rows that go on: row `i` of it continues what row `rows[prompt][i]` was. A prompt without rows is
