@@ -9,12 +9,12 @@ fn main() {
 #[cfg(feature = "cuda")]
 fn kernels() {
     let kernels = cudaforge::KernelBuilder::new()
-        .source_files(["src/gpu/kernels.cu"])
+        .source_files(["src/gpu/rows.cu", "src/gpu/attention.cu"])
         .arg("-std=c++17")
         .arg("-O3")
         .build_ptx();
     if let Err(error) = kernels {
-        println!("cargo::error=src/gpu/kernels.cu cannot be compiled: {error}");
+        println!("cargo::error=the kernels in src/gpu cannot be compiled: {error}");
     }
-    println!("cargo::rerun-if-changed=src/gpu/kernels.cu");
+    println!("cargo::rerun-if-changed=src/gpu");
 }

@@ -11,8 +11,14 @@ use candle_core::{DType, Device, Storage, Tensor};
 use super::memory;
 use crate::error::Result;
 
-/// The compiled kernels.
-const KERNELS: &str = include_str!(concat!(env!("OUT_DIR"), "/kernels.ptx"));
+/// Compiled kernels, with a name for them.
+pub struct Module(&'static str, &'static str);
+
+/// `rows.cu`
+pub const ROWS: Module = Module("fgd rows", include_str!(concat!(env!("OUT_DIR"), "/rows.ptx")));
+/// `attention.cu`
+pub const ATTENTION: Module =
+    Module("fgd attention", include_str!(concat!(env!("OUT_DIR"), "/attention.ptx")));
 
 /// GPU number `ordinal`, with a stream of its own that all threads share: candle's default has one for each thread, and what one
 /// thread began another would not wait for.
@@ -95,7 +101,7 @@ pub struct Kernel {
     stream: Arc<CudaStream>,
 }
 
-/// From an image, a head and a row to the next, as `kernels.cu` has it.
+/// From an image, a head and a row to the next, as `attention.cu` has it.
 #[repr(C)]
 struct Views([u32; 3]);
 
@@ -118,10 +124,10 @@ pub struct Call<'a> {
 }
 
 impl Kernel {
-    pub fn named(x: &Tensor, name: &str) -> Result<Self> {
+    pub fn of(Module(module, compiled): Module, x: &Tensor, name: &str) -> Result<Self> {
         let device = cuda(x)?;
-        let function = device.get_or_load_custom_func(name, "fgd", KERNELS)?.into_cuda_function();
-        Ok(Self { function, stream: device.cuda_stream() })
+        let function = device.get_or_load_custom_func(name, module, compiled)?;
+        Ok(Self { function: function.into_cuda_function(), stream: device.cuda_stream() })
     }
 
     pub fn call(&self) -> Call<'_> {
@@ -159,10 +165,10 @@ impl Call<'_> {
 
     /// Launches it.
     pub fn run(&self, grid: Grid) -> Result<()> {
-        let [x, y, z] = grid.blocks.map(|blocks| blocks as u32);
-        if x * y * z == 0 {
+        if grid.blocks.contains(&0) {
             return Ok(());
         }
+        let [x, y, z] = grid.blocks.map(|blocks| blocks as u32);
         let mut arguments = self.kernel.stream.launch_builder(&self.kernel.function);
         for argument in &self.arguments {
             match argument {

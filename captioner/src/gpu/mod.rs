@@ -1,6 +1,6 @@
 //! An NVIDIA GPU: what candle needs several passes for, in one each.
 //!
-//! `kernels.cu` has the kernels; here they are given tensors. Products are cuBLAS's. `layers::device` is what calls this, and has the
+//! `rows.cu` and `attention.cu` have the kernels; here they are given tensors. Products are cuBLAS's. `layers::device` is what calls this, and has the
 //! twins that it is held to. Everything of a device runs on one stream, in the order in which it was asked for, so that nothing here
 //! waits but [`Pinned::read`].
 
@@ -16,7 +16,7 @@ use candle_core::{D, DType, Tensor};
 use fgd_kernels::Activation;
 
 use crate::error::Result;
-use launch::{Grid, Kernel, address, cuda, dense, fresh, rows};
+use launch::{ATTENTION, Grid, Kernel, ROWS, address, cuda, dense, fresh, rows};
 
 pub use launch::open;
 pub use memory::Pinned;
@@ -109,7 +109,7 @@ fn multiply_few(x: &Tensor, weight: &Tensor, y: &Tensor, rows: usize, add: bool)
     let (outputs, inputs) = weight.dims2()?;
     let most = if rows == 1 { 1 } else { FEW };
     let name = if y.dtype() == DType::BF16 { "bf16" } else { "f32" };
-    let kernel = Kernel::named(x, &format!("multiply_{most}_{name}"))?;
+    let kernel = Kernel::of(ROWS, x, &format!("multiply_{most}_{name}"))?;
     let mut call = kernel.call();
     call.address(address(x)?).address(address(weight)?).address(address(y)?);
     call.count(rows).count(inputs / 8).count(outputs).integer(add.into());
@@ -121,7 +121,7 @@ pub fn norm(x: &Tensor, scale: &Tensor, shift: Option<&Tensor>, epsilon: f32) ->
     let (x, width) = (dense(x)?, x.dim(D::Minus1)?);
     let out = fresh(x.dims(), x.dtype(), x.device())?;
     let (each, name) = packet(x.dtype(), width);
-    let kernel = Kernel::named(&x, &format!("norm_{name}"))?;
+    let kernel = Kernel::of(ROWS, &x, &format!("norm_{name}"))?;
     let mut call = kernel.call();
     call.address(address(&x)?).address(address(scale)?).address(shift.map_or(Ok(0), address)?);
     call.address(address(&out)?).count(width / each).number(epsilon);
@@ -161,7 +161,7 @@ pub fn finish(
     let packets = y.elem_count() / each;
     let (bias, added) = (bias.map(dense).transpose()?, added.map(dense).transpose()?);
     let [bias_at, added_at] = [&bias, &added].map(|t| t.as_ref().map_or(Ok(0), address));
-    let kernel = Kernel::named(y, &format!("finish_{name}"))?;
+    let kernel = Kernel::of(ROWS, y, &format!("finish_{name}"))?;
     let mut call = kernel.call();
     call.address(address(y)?).address(bias_at?).address(added_at?);
     call.integer(number(activation)).count(packets).count(width / each);
@@ -178,7 +178,7 @@ pub fn gate(both: &Tensor, activation: Activation) -> Result<Tensor> {
     let out = fresh(&shape, both.dtype(), both.device())?;
     let (each, name) = packet(both.dtype(), width);
     let packets = out.elem_count() / each;
-    let kernel = Kernel::named(both, &format!("gate_{name}"))?;
+    let kernel = Kernel::of(ROWS, both, &format!("gate_{name}"))?;
     let mut call = kernel.call();
     call.address(address(both)?).address(address(&out)?);
     call.integer(number(Some(activation))).count(packets).count(width / each);
@@ -211,7 +211,7 @@ pub fn attend(
     let dim = width / heads;
     let out = fresh(&[images, queries, width], q.dtype(), q.device())?;
     let room = [16, 32, 64, 96, WIDEST_HEAD].into_iter().find(|room| dim <= *room);
-    let kernel = Kernel::named(q, &format!("attend_{}", room.unwrap_or(WIDEST_HEAD)))?;
+    let kernel = Kernel::of(ATTENTION, q, &format!("attend_{}", room.unwrap_or(WIDEST_HEAD)))?;
     let [bias, mask] = [bias, mask].map(|added| {
         added.map(|x| Ok::<_, crate::Error>(dense(&x.to_dtype(DType::F32)?)?)).transpose()
     });
@@ -251,7 +251,7 @@ pub fn look_up(
     }
     let out = fresh(&[count, width], queries.dtype(), queries.device())?;
     let name = if queries.dtype() == DType::BF16 { "look_up_bf16" } else { "look_up_f32" };
-    let kernel = Kernel::named(queries, name)?;
+    let kernel = Kernel::of(ATTENTION, queries, name)?;
     let mut call = kernel.call();
     call.address(address(queries)?).count(rows(queries)?);
     match newest {

@@ -5,7 +5,6 @@ use fgd_kernels::Activation;
 
 use crate::layers::device::{add_product, attend, gate, norm, product, write_product};
 use crate::layers::{Memory, NOWHERE};
-use crate::weights::With;
 
 /// bf16 keeps 8 bits of what is of the order of 1.
 const TOLERANCE: [(DType, f32); 2] = [(DType::F32, 2e-5), (DType::BF16, 3e-2)];
@@ -51,11 +50,11 @@ fn products_gates_and_norms() {
             for activation in
                 [None, Some(Activation::Gelu), Some(Activation::GeluTanh), Some(Activation::Relu)]
             {
-                let ours = product(&a, &w, Some(&b), activation, Some(With::Sum(&o))).unwrap();
-                let twin = product(&x, &weight, Some(&bias), activation, Some(With::Sum(&other)));
+                let ours = product(&a, &w, Some(&b), activation, Some(&o)).unwrap();
+                let twin = product(&x, &weight, Some(&bias), activation, Some(&other));
                 holds("product", &ours, &twin.unwrap(), tolerance);
             }
-            let twin = product(&x, &weight, None, None, Some(With::Sum(&other))).unwrap();
+            let twin = product(&x, &weight, None, None, Some(&other)).unwrap();
             holds("sum", &add_product(&a, &w, o).unwrap(), &twin, tolerance);
             let wide = Tensor::zeros((rows, outputs), DType::F32, &device).unwrap();
             write_product(&a, &w, &wide).unwrap();

@@ -9,30 +9,22 @@ use super::attention::{Mask, heads};
 use crate::error::Result;
 #[cfg(feature = "cuda")]
 use crate::gpu;
-use crate::weights::With;
 
-/// activation(x · weightᵀ + bias), and what it is added to or multiplied with.
+/// activation(x · weightᵀ + bias) + added.
 pub fn product(
     x: &Tensor,
     weight: &Tensor,
     bias: Option<&Tensor>,
     activation: Option<Activation>,
-    with: Option<With<&Tensor>>,
+    added: Option<&Tensor>,
 ) -> Result<Tensor> {
     #[cfg(feature = "cuda")]
     if x.device().is_cuda() {
         let y = gpu::multiply(x, weight)?;
-        let sum = match with {
-            Some(With::Sum(other)) => Some(other),
-            Some(With::Product(_) | With::Before) | None => None,
-        };
-        if bias.is_some() || activation.is_some() || sum.is_some() {
-            gpu::finish(&y, bias, activation, sum)?;
+        if bias.is_some() || activation.is_some() || added.is_some() {
+            gpu::finish(&y, bias, activation, added)?;
         }
-        return Ok(match with {
-            Some(With::Product(other)) => (y * other)?,
-            Some(With::Sum(_) | With::Before) | None => y,
-        });
+        return Ok(y);
     }
     let mut y = x.broadcast_matmul(&weight.t()?)?;
     if let Some(bias) = bias {
@@ -41,10 +33,9 @@ pub fn product(
     if let Some(activation) = activation {
         y = activated(activation, &y)?;
     }
-    Ok(match with {
-        Some(With::Sum(other)) => (y + other)?,
-        Some(With::Product(other)) => (y * other)?,
-        Some(With::Before) | None => y,
+    Ok(match added {
+        Some(added) => (y + added)?,
+        None => y,
     })
 }
 
@@ -55,7 +46,7 @@ pub fn add_product(x: &Tensor, weight: &Tensor, sum: Tensor) -> Result<Tensor> {
         gpu::add_product(x, weight, &sum)?;
         return Ok(sum);
     }
-    product(x, weight, None, None, Some(With::Sum(&sum)))
+    product(x, weight, None, None, Some(&sum))
 }
 
 /// x [rows, inputs] · weightᵀ, written to an f32 tensor that is there.

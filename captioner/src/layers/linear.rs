@@ -301,7 +301,12 @@ impl Linear {
                 self.shaped(x, y)
             }
             Matrix::Device(weight) => {
-                device::product(x, weight, self.bias.as_ref(), activation, with)
+                let y = |added| device::product(x, weight, self.bias.as_ref(), activation, added);
+                match with {
+                    Some(With::Sum(other)) => y(Some(other)),
+                    Some(With::Product(other)) => Ok((y(None)? * other)?),
+                    Some(With::Before) | None => y(None),
+                }
             }
         }
     }
