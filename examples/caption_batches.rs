@@ -156,20 +156,22 @@ struct Decoding<'a, 'b> {
 }
 
 impl Step for Decoding<'_, '_> {
-    fn step(&mut self, ids: &[u32]) -> Result<Tensor> {
-        let logits = self.model.t5.step(ids, self.cache)?;
-        let (shape, device) = (logits.shape().clone(), logits.device().clone());
-        let mut rows = logits.to_vec2::<f32>()?;
+    fn step(&mut self, ids: &[u32]) -> Result<Vec<Vec<f32>>> {
+        let mut rows = self.model.t5.step(ids, self.cache)?;
         for (row, left) in rows.iter_mut().zip(&mut self.model.told) {
             *left -= 1;
             row[self.model.end as usize] = if *left == 0 { 1e30 } else { -1e30 };
         }
-        Ok(Tensor::from_vec(rows.concat(), shape, &device)?)
+        Ok(rows)
     }
 
     fn go_on(&mut self, rows: &[Vec<usize>]) -> Result<()> {
         let mut goes_on = rows.iter();
         self.model.told.retain(|_| goes_on.next().is_some_and(|rows| !rows.is_empty()));
         self.cache.go_on(rows)
+    }
+
+    fn is_on_host(&self) -> bool {
+        self.cache.is_on_host()
     }
 }
