@@ -1,8 +1,8 @@
 //! An NVIDIA GPU: what candle needs several passes for, in one each.
 //!
-//! `rows.cu` and `attention.cu` have the kernels; here they are given tensors. Products are cuBLAS's. `layers::device` is what calls this, and has the
-//! twins that it is held to. Everything of a device runs on one stream, in the order in which it was asked for, so that nothing here
-//! waits but [`Pinned::read`].
+//! `rows.cu` and `attention.cu` have the kernels; here they are given tensors. Products are cuBLAS's, but for those of a few rows.
+//! `layers::device` and `layers::look_up` are what calls this, and have the twins that it is held to. Everything of a device runs on one
+//! stream, in the order in which it was asked for, so that nothing here waits but [`Pinned::read`].
 
 mod launch;
 mod memory;
@@ -74,7 +74,8 @@ fn gemm(x: &Tensor, weight: &Tensor, y: &Tensor, beta: f32) -> Result<()> {
     };
     let (alpha, m, n, k) = (1_f32, outputs as i32, rows as i32, inputs as i32);
     let [a, b, c] = [address(&weight)?, address(&x)?, address(y)?];
-    let (device, blas) = (cuda(&x)?, cuda(&x)?.cublas_handle());
+    let device = cuda(&x)?;
+    let blas = device.cublas_handle();
     device.cuda_stream().context().bind_to_thread().w()?;
     // SAFETY: the addresses are of whole matrices of these sizes, of a device whose stream the handle has.
     unsafe {

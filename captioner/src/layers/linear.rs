@@ -97,14 +97,6 @@ impl Linear {
         Ok(Self { weight, bias: None, host_bias: Vec::new(), arithmetic })
     }
 
-    /// Outputs and inputs.
-    pub fn sizes(&self) -> Result<[usize; 2]> {
-        Ok(match &self.weight {
-            Matrix::Host(weight) => [weight.rows(), weight.cols()],
-            Matrix::Device(weight) => weight.dims2()?.into(),
-        })
-    }
-
     /// The weight, where it is on the host.
     fn host_weight(&self) -> Option<&Arc<PanelMatrix>> {
         match &self.weight {

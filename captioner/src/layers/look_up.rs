@@ -1,5 +1,5 @@
 //! Attention of one query in each row, among keys and values that lie anywhere in a memory: that of a decoder's step on a device.
-//! A table names their places, so rows leave, join, change places and share what they have without a number being moved.
+//! A table names their places, so rows leave, change places and share what they have without a number being moved.
 
 use candle_core::Tensor;
 

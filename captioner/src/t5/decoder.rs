@@ -127,7 +127,7 @@ impl Decoder {
 
     /// The same on a device; in candle's operations the twin that the host's is tested against.
     fn step_on_device(&self, embedded: &Tensor, cache: &mut DeviceCache) -> Result<Vec<Vec<f32>>> {
-        let [vocabulary, _] = self.lm_head.sizes()?;
+        let [vocabulary, _] = self.lm_head.weight().0.sizes()?;
         cache.step(embedded, vocabulary, |embedded, cache, logits| {
             let mut x = embedded.copy()?;
             for (at, block) in self.blocks.iter().enumerate() {

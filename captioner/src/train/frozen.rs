@@ -20,11 +20,7 @@ impl Frozen {
     /// That of a loaded layer, where it is.
     pub fn of(linear: &Linear) -> Result<Self> {
         let (weight, arithmetic) = linear.weight();
-        let sizes = match weight {
-            Matrix::Host(weight) => [weight.rows(), weight.cols()],
-            Matrix::Device(weight) => weight.dims2()?.into(),
-        };
-        Ok(Self { weight: weight.clone(), arithmetic, sizes })
+        Ok(Self { weight: weight.clone(), arithmetic, sizes: weight.sizes()? })
     }
 
     /// Its rows.

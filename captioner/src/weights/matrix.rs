@@ -13,6 +13,7 @@ use safetensors::Dtype;
 use super::files::Entry;
 use super::panels::PanelMatrix;
 use super::product::Arithmetic;
+use crate::error::Result;
 
 /// What weights are kept in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
@@ -171,6 +172,19 @@ impl HostMatrix {
 pub enum Matrix {
     /// In host memory, multiplied by `product`.
     Host(Arc<PanelMatrix>),
-    /// On a device, multiplied by candle.
+    /// On a device, multiplied as `layers::device` does.
     Device(Tensor),
+}
+
+impl Matrix {
+    /// Outputs and inputs.
+    ///
+    /// # Errors
+    /// A tensor of another shape.
+    pub fn sizes(&self) -> Result<[usize; 2]> {
+        Ok(match self {
+            Self::Host(weight) => [weight.rows(), weight.cols()],
+            Self::Device(weight) => weight.dims2()?.into(),
+        })
+    }
 }

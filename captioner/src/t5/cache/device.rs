@@ -1,5 +1,5 @@
 //! The cache on a device. Keys and values stay where they were written; which of them a row has is a list on the host, and what
-//! leaves, joins or changes places is that list.
+//! leaves or changes places is that list.
 
 use candle_core::{DType, Device, Tensor};
 
