@@ -49,8 +49,11 @@ pub fn parse_device(name: &str) -> Result<Device> {
 
 #[cfg(feature = "cuda")]
 fn cuda(ordinal: usize) -> Result<Device> {
-    crate::gpu::open(ordinal).map_err(|e| {
-        Error::Setting(format!("cuda:{ordinal} cannot be used ({e}); try --device cpu"))
+    crate::gpu::open(ordinal).map_err(|error| {
+        // What follows are the calls that led there.
+        let reason = error.to_string();
+        let reason = reason.lines().next().unwrap_or_default();
+        Error::Setting(format!("cuda:{ordinal} cannot be used ({reason}); try --device cpu"))
     })
 }
 

@@ -104,7 +104,7 @@ fn open(name: &str) -> std::result::Result<Device, EncoderError> {
     }
     // One stream for all threads: candle's default has one for each, and none waits for another's.
     Device::new_cuda_with_stream(ordinal(name)?)
-        .map_err(|error| wrong(name, format!("the GPU cannot be used: {error}")))
+        .map_err(|error| wrong(name, format!("the GPU cannot be used: {}", first_line(&error))))
 }
 
 fn wrong(name: &str, reason: String) -> EncoderError {
