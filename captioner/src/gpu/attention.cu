@@ -65,14 +65,12 @@ __device__ inline uint32_t pair(float low, float high) {
     return *reinterpret_cast<uint32_t *>(&both);
 }
 
-#ifndef MULTIPLY_TILES
 // c [16 × 8] += a [16 × 16] · b [16 × 8]
 __device__ inline void multiply(float c[4], const uint32_t a[4], uint32_t b0, uint32_t b1) {
     asm volatile("mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, {%0,%1,%2,%3};"
                  : "+f"(c[0]), "+f"(c[1]), "+f"(c[2]), "+f"(c[3])
                  : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1));
 }
-#endif
 
 // Where the [rows, dim] matrices of an image and a head begin, and how far apart their rows are.
 struct Views {

@@ -171,6 +171,7 @@ pub fn finish(
 
 /// activation(left) · right of rows [.., left | right].
 pub fn gate(both: &Tensor, activation: Activation) -> Result<Tensor> {
+    let both = &dense(both)?;
     let mut shape = both.dims().to_vec();
     let width = both.dim(D::Minus1)? / 2;
     if let Some(last) = shape.last_mut() {

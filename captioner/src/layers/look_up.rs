@@ -35,18 +35,7 @@ impl Memory {
             let memory = [&self.keys, &self.values];
             return gpu::look_up(queries, newest, memory, table, bias, heads);
         }
-        self.on_host(queries, newest, table, bias, heads)
-    }
-
-    /// The twin of the kernel.
-    fn on_host(
-        &self,
-        queries: &Tensor,
-        newest: Option<[&Tensor; 2]>,
-        table: &Tensor,
-        bias: Option<&Tensor>,
-        heads: usize,
-    ) -> Result<Tensor> {
+        // The kernel's twin, for the tests of what stands on it.
         let (table, width) = (table.to_vec2::<u32>()?, queries.dim(1)?);
         let dim = width / heads;
         if let (Some([key, value]), Some(place)) =
