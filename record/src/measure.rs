@@ -156,7 +156,7 @@ pub(crate) mod bounds {
 pub enum Mark {
     /// Few images for the dimensions: what the sample adds to the number is not known well, and the interval may fall short.
     SmallSample,
-    /// Two standard errors and no more from equal sets: the interval may be up to √2 too wide.
+    /// Two standard errors and no more from equal sets: these cannot be told apart.
     NearlyEqual,
 }
 

@@ -2,6 +2,7 @@
 //!
 //!     cargo run --release -p fgd-metrics --example coverage -- REFERENCES.npy [TRUNCATED.npy] [--draws N] [--sizes N,N…]
 //!         [--tables coverage,clusters,finite,tests,power,ranks,holm] [--systems trunc,noise…] [--first DRAW]
+//!         [--no-exchanges]
 //!
 //! The embeddings of a file are a population whose distances are known. Systems are made from them ([`population`]), samples are
 //! drawn as captions are, and what the crate says of each sample is held against the truth. Every draw has a random stream of its own
@@ -26,11 +27,18 @@ pub struct Plan {
     pub sizes: Vec<usize>,
     /// The systems of the tables of coverage, and how the names of tested pairs begin; all, if none is named.
     pub systems: Vec<String>,
+    /// Whether the exchange test is one of the tests, which takes most of their time.
+    pub exchanges: bool,
 }
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let mut plan =
-        Plan { first: 0, draws: 1_000, sizes: vec![500, 1_000, 2_000, 4_000], systems: Vec::new() };
+    let mut plan = Plan {
+        first: 0,
+        draws: 1_000,
+        sizes: vec![500, 1_000, 2_000, 4_000],
+        systems: Vec::new(),
+        exchanges: true,
+    };
     let mut tables = "coverage,clusters,finite,tests,power,ranks,holm".to_owned();
     let mut files = Vec::new();
     let mut arguments = std::env::args().skip(1);
@@ -39,6 +47,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         match argument.as_str() {
             "--draws" => plan.draws = value()?.parse()?,
             "--first" => plan.first = value()?.parse()?,
+            "--no-exchanges" => plan.exchanges = false,
             "--tables" => tables = value()?,
             "--systems" => plan.systems = value()?.split(',').map(str::to_owned).collect(),
             "--sizes" => {

@@ -9,7 +9,7 @@ use fgd_metrics::units::Units;
 use ndarray::Axis;
 
 use crate::Plan;
-use crate::cells::{images, share, stream};
+use crate::cells::{images, share, spread, stream};
 use crate::population::{Population, System};
 
 /// How far apart the systems of the board are in `fgd_set`: two are equal, others by 3% and more.
@@ -42,6 +42,8 @@ fn board(
         })
         .collect::<Result<_, _>>()?;
     let mut held = vec![[0; 2]; plan.sizes.len()];
+    // What the differences of pairs are off by in standard errors: their spread is 1 where these are right.
+    let mut errors = vec![[const { Vec::new() }; 2]; plan.sizes.len()];
     for done in 1..=plan.draws {
         for (at, &n) in plan.sizes.iter().enumerate() {
             let mut rng = stream(plan.first + done - 1, n);
@@ -67,13 +69,24 @@ fn board(
                     truth == 0.0 || (truth > 0.0) != (pair.estimate.value > 0.0)
                 });
                 held[at][d] += usize::from(!wrong);
+                errors[at][d].extend(pairs.iter().map(|pair| {
+                    let truth = distances[pair.first] - distances[pair.second];
+                    (pair.estimate.value - truth) / pair.estimate.se
+                }));
             }
         }
         if done % 20 == 0 || done == plan.draws {
             println!("\n{title}: {done} draws, all true ranks held in %\n");
-            println!("| N | unpaired | same images |\n|---:|---:|---:|");
-            for (n, [unpaired, same]) in plan.sizes.iter().zip(&held) {
-                println!("| {n} | {} | {} |", share(*unpaired, done), share(*same, done));
+            println!("| N | unpaired | spread, beyond 1.96 | same images | spread, beyond 1.96 |");
+            println!("|---:|---:|---:|---:|---:|");
+            for (at, n) in plan.sizes.iter().enumerate() {
+                let of = |d: usize| {
+                    let errors: &[f64] = &errors[at][d];
+                    let beyond = errors.iter().filter(|z| z.abs() > 1.96).count();
+                    let beyond = share(beyond, errors.len());
+                    format!("{} | {:.2}, {beyond}", share(held[at][d], done), spread(errors))
+                };
+                println!("| {n} | {} | {} |", of(0), of(1));
             }
         }
     }

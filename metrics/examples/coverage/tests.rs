@@ -3,13 +3,14 @@
 use std::error::Error;
 
 use fgd_metrics::compare::{Resampling, all_differences, exchange_test};
+use fgd_metrics::estimate::Estimate;
 use fgd_metrics::inference::set_inference;
 use fgd_metrics::paired::{Pairs, fgd_paired};
 use fgd_metrics::units::Units;
 use ndarray::{Array2, Axis};
 
 use crate::Plan;
-use crate::cells::{images, share, stream};
+use crate::cells::{images, mean, share, spread, stream};
 use crate::population::{Population, System};
 
 const LEVEL: f64 = 0.05;
@@ -20,13 +21,22 @@ const EXCHANGES: Resampling = Resampling { replicates: 100, randomisations: 199,
 struct Pair {
     name: String,
     systems: [System; 2],
-    /// By size: the test of equal `fgd_set`, that of `fgd_paired`, the exchange test; then draws that were tested.
-    rejected: Vec<[usize; 4]>,
+    /// Of every size.
+    found: Vec<Found>,
+}
+
+#[derive(Default, Clone)]
+struct Found {
+    /// Differences of the corrected `fgd_set`, and the squares of their standard errors.
+    differences: Vec<f64>,
+    variances: Vec<f64>,
+    /// How often the test of equal `fgd_set` rejected, that of `fgd_paired`, the exchange test.
+    rejected: [usize; 3],
 }
 
 impl Pair {
     fn new(name: &str, systems: [System; 2], plan: &Plan) -> Self {
-        Self { name: name.to_owned(), systems, rejected: vec![[0; 4]; plan.sizes.len()] }
+        Self { name: name.to_owned(), systems, found: vec![Found::default(); plan.sizes.len()] }
     }
 }
 
@@ -103,30 +113,28 @@ fn run(
             let references = population.references.select(Axis(0), &drawn);
             for pair in &mut pairs {
                 let rows = [0, 1].map(|k| pair.systems[k].rows.select(Axis(0), &drawn));
-                let [set, paired, exchange] = tested(&rows, &references)?;
-                let counts = &mut pair.rejected[at];
-                counts[0] += usize::from(set);
-                counts[1] += usize::from(paired);
-                counts[2] += usize::from(exchange);
-                counts[3] += 1;
+                let (difference, rejected) = tested(&rows, &references, plan.exchanges)?;
+                let found = &mut pair.found[at];
+                found.differences.push(difference.value);
+                found.variances.push(difference.se.powi(2));
+                let counts = found.rejected.iter_mut().zip(rejected);
+                counts.for_each(|(count, is)| *count += usize::from(is));
             }
         }
         if done % 20 == 0 || done == plan.draws {
             println!("\n{title}: {done} draws, rejected at 5% in %\n");
             println!(
-                "| systems | fgd_set of each | N | equal fgd_set | equal fgd_paired | exchange |"
+                "| systems | fgd_set of each | N | equal fgd_set | se/sd | equal fgd_paired | exchange |"
             );
-            println!("|---|---|---:|---:|---:|---:|");
+            println!("|---|---|---:|---:|---:|---:|---:|");
             for pair in &pairs {
-                for (n, [set, paired, exchange, all]) in plan.sizes.iter().zip(&pair.rejected) {
+                for (n, found) in plan.sizes.iter().zip(&pair.found) {
+                    let [set, paired, exchange] = found.rejected.map(|times| share(times, done));
+                    let of_se = mean(&found.variances).sqrt() / spread(&found.differences);
+                    let [a, b] = [0, 1].map(|k| pair.systems[k].truth);
                     println!(
-                        "| {} | {:.5}, {:.5} | {n} | {} | {} | {} |",
-                        pair.name,
-                        pair.systems[0].truth,
-                        pair.systems[1].truth,
-                        share(*set, *all),
-                        share(*paired, *all),
-                        share(*exchange, *all)
+                        "| {} | {a:.5}, {b:.5} | {n} | {set} | {of_se:.2} | {paired} | {exchange} |",
+                        pair.name
                     );
                 }
             }
@@ -135,8 +143,12 @@ fn run(
     Ok(())
 }
 
-/// Whether each test calls the systems different.
-fn tested(rows: &[Array2<f32>; 2], references: &Array2<f32>) -> Result<[bool; 3], Box<dyn Error>> {
+/// The difference, and whether each test calls the systems different; the exchange test never does where it is not wanted.
+fn tested(
+    rows: &[Array2<f32>; 2],
+    references: &Array2<f32>,
+    exchanges: bool,
+) -> Result<(Estimate, [bool; 3]), Box<dyn Error>> {
     let image_of: Vec<usize> = (0..references.nrows()).collect();
     let units = Units::of_labels(&image_of, &image_of);
     let [a, b] = rows;
@@ -147,6 +159,8 @@ fn tested(rows: &[Array2<f32>; 2], references: &Array2<f32>) -> Result<[bool; 3]
         fgd_paired(&Pairs { candidates, references, image_of: &image_of }).map(|d| d.per_image)
     };
     let paired = all_differences(&[&distances(a)?, &distances(b)?])?;
-    let exchange = exchange_test(a.view(), b.view(), references.view(), &image_of, &EXCHANGES)?;
-    Ok([difference.p_value() < LEVEL, paired[0].p_value < LEVEL, exchange <= LEVEL])
+    let exchanged = || exchange_test(a.view(), b.view(), references.view(), &image_of, &EXCHANGES);
+    let exchange = exchanges && exchanged()? <= LEVEL;
+    let rejected = [difference.p_value() < LEVEL, paired[0].p_value < LEVEL, exchange];
+    Ok((difference.corrected, rejected))
 }

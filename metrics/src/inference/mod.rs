@@ -12,10 +12,13 @@
 //!
 //! The standard error comes from first-order influences (Rippl, Munk & Sturm 2016, arXiv:1507.04090) with one correction: the
 //! influence is the derivative at the sample and holds twice what its own unit adds to the second order. The corrected value has
-//! no such term, and where few units are very unlike the rest it would be most of the sum: it is taken out. With V the sum of
-//! squares of what is left, se² = V + Δ². Coverage on embeddings of real captions: docs/statistics.md.
+//! no such term, and where few units are very unlike the rest it would be most of the sum: it is taken out. The sum of squares of
+//! what is left counts every interaction of two units twice; with V what is left of it ([`interactions`]), se² = V + Δ².
+//! Coverage on embeddings of real captions: docs/statistics.md.
 
+mod expansion;
 mod image_moments;
+mod interactions;
 mod jackknife;
 mod large_dimension;
 mod of_sums;
@@ -30,7 +33,9 @@ use crate::estimate::Unavailable;
 use crate::linalg::default_solver;
 use crate::transport::Transport;
 use crate::units::{Presence, Units};
+use expansion::Expansion;
 pub use image_moments::ImageMoments;
+use interactions::interactions;
 use jackknife::Jackknives;
 pub use of_sums::{PairInference, infer_pairs};
 pub use result::{SetDifference, SetInference};
@@ -101,7 +106,10 @@ pub(crate) fn infer(
     if let Some(reason) = out_of_reach(units, fewest, rank, rows[0].ncols()) {
         return Ok(Inferred { transport, found: Err(reason), slopes: None });
     }
-    let orders = SecondOrder::of(&transport, rows, units)?;
+    let expansion = Expansion::of(&transport, rows, units)?;
+    let orders = SecondOrder::of(&expansion, rows.map(|rows| rows.nrows()));
+    let interactions = interactions(&expansion);
+    drop(expansion);
     let sharing = sharing(&transport, &orders, units);
     let jackknives = Jackknives::of(&sums.total, &sums.groups, rank, sharing)?;
     let mut contributions = vec![0.0; units.count()];
@@ -116,7 +124,7 @@ pub(crate) fn infer(
         *part -= 2.0 * (orders.of_covariances[unit] + orders.of_means[unit]);
     }
     let contributions = units.centred(contributions);
-    let found = SetInference::new(jackknives, contributions, None);
+    let found = SetInference::new(jackknives, contributions, interactions, None);
     Ok(Inferred { transport, found: Ok(found), slopes: Some(orders.slopes) })
 }
 

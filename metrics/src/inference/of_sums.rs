@@ -143,6 +143,6 @@ impl SetInference {
         let mean = both.iter().sum::<f64>() / groups;
         let scale = (groups * (groups - 1.0)).sqrt();
         let contributions = both.iter().map(|value| (value - mean) / scale).collect();
-        Self::new(jackknives, contributions, Some(both.len() - 1))
+        Self::new(jackknives, contributions, Vec::new(), Some(both.len() - 1))
     }
 }

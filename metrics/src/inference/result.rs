@@ -21,13 +21,14 @@ pub struct SetInference {
     /// random one, or a leave-out sample has no more distinct rows than dimensions. Or it is small for what varies in it: a few units
     /// make most of the standard error, and how many such units another sample would have is hardly known.
     pub small_sample: bool,
-    /// The value is less than two standard errors: the two sets cannot be told from equal ones. The interval is then up to √2
-    /// too wide.
+    /// The value is less than two standard errors: the two sets cannot be told from equal ones.
     pub nearly_equal: bool,
     /// Pseudo-values of both jackknives, one for each group.
     pseudo: [Vec<f64>; 2],
-    /// What each unit contributes, or each group of them; the variance of the value is the sum of their squares.
+    /// What each unit contributes, or each group of them.
     contributions: Vec<f64>,
+    /// What pairs of units add to that, whose squares the contributions' squares hold twice.
+    interactions: Vec<f64>,
     /// Whether the second jackknife could be had, and there are units enough.
     enough: bool,
     /// Degrees of freedom of the variance, where groups contribute.
@@ -39,11 +40,12 @@ impl SetInference {
     pub(super) fn new(
         jackknives: Jackknives,
         contributions: Vec<f64>,
+        interactions: Vec<f64>,
         degrees: Option<usize>,
     ) -> Self {
         let Jackknives { raw, pseudo, enough } = jackknives;
         let Combined { value, systematic, se, is_small } =
-            Combined::of(&pseudo, &contributions, degrees.is_none());
+            Combined::of(&pseudo, &contributions, &interactions, degrees.is_none());
         let corrected = match degrees {
             Some(degrees) => Estimate::student(value, se, degrees).cut_at_0(),
             None => Estimate::non_negative(value, se),
@@ -56,6 +58,7 @@ impl SetInference {
             nearly_equal: value < 2.0 * corrected.se,
             pseudo,
             contributions,
+            interactions,
             enough,
             degrees,
         }
@@ -71,7 +74,9 @@ impl SetInference {
         let none = |values: Vec<f64>| vec![0.0; values.len()];
         let pseudo = self.pseudo.map(none);
         let jackknives = Jackknives { raw: 0.0, pseudo, enough: self.enough };
-        Self::new(jackknives, none(self.contributions), self.degrees)
+        let parts = [self.contributions, self.interactions].map(none);
+        let [contributions, interactions] = parts;
+        Self::new(jackknives, contributions, interactions, self.degrees)
     }
 
     /// The same where the target is a finite set, of which the sample holds this share, on either side: drawn without replacement,
@@ -81,9 +86,14 @@ impl SetInference {
         let pseudo = self.pseudo.clone().map(|values| {
             values.into_iter().map(|value| self.raw - left * (self.raw - value)).collect()
         });
-        let contributions = self.contributions.iter().map(|part| left.sqrt() * part).collect();
+        let scaled = |parts: &[f64], share: f64| -> Vec<f64> {
+            parts.iter().map(|part| share.sqrt() * part).collect()
+        };
+        let contributions = scaled(&self.contributions, left);
+        // Of an interaction left² is left, and the contributions hold 2 left of it.
+        let interactions = scaled(&self.interactions, left * (2.0 - left));
         let jackknives = Jackknives { raw: self.raw, pseudo, enough: self.enough };
-        Self::new(jackknives, contributions, self.degrees)
+        Self::new(jackknives, contributions, interactions, self.degrees)
     }
 
     /// How far this system is from the references beyond another on the same units: the difference of the corrected values with its
@@ -107,8 +117,9 @@ impl SetInference {
             |a: &[f64], b: &[f64]| -> Vec<f64> { a.iter().zip(b).map(|(a, b)| a - b).collect() };
         let pseudo = [0, 1].map(|which| minus(&self.pseudo[which], &other.pseudo[which]));
         let contributions = minus(&self.contributions, &other.contributions);
+        let interactions = minus(&self.interactions, &other.interactions);
         let Combined { value, se, is_small, .. } =
-            Combined::of(&pseudo, &contributions, self.degrees.is_none());
+            Combined::of(&pseudo, &contributions, &interactions, self.degrees.is_none());
         let corrected = match self.degrees {
             Some(degrees) => Estimate::student(value, se, degrees),
             None => Estimate::normal(value, se),
@@ -145,10 +156,21 @@ struct Combined {
 
 impl Combined {
     /// `of_units` tells contributions of units from those of groups.
-    fn of(pseudo: &[Vec<f64>; 2], contributions: &[f64], of_units: bool) -> Self {
+    fn of(
+        pseudo: &[Vec<f64>; 2],
+        contributions: &[f64],
+        interactions: &[f64],
+        of_units: bool,
+    ) -> Self {
         let [a, b] = [0, 1].map(|k| pseudo[k].iter().sum::<f64>() / pseudo[k].len() as f64);
         let systematic = 0.5 * (a - b).abs();
-        let variance: f64 = contributions.iter().map(|part| part * part).sum();
+        let squares = |parts: &[f64]| parts.iter().map(|part| part * part).sum::<f64>();
+        let twice = squares(contributions);
+        // Of g groups' jackknife, pairs within a group are no part, and others g/(g − 1) times: as much of the variance of interactions.
+        // The rest of what is there twice is too much, and they are at most half of that.
+        let groups = pseudo[0].len() as f64;
+        let too_much = (groups - 2.0) / (groups - 1.0);
+        let variance = twice - too_much * squares(interactions).min(0.5 * twice);
         Self {
             value: 0.5 * (a + b),
             systematic,

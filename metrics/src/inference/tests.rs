@@ -129,6 +129,22 @@ fn equal_populations_are_marked_and_their_value_may_be_negative() {
 }
 
 #[test]
+fn near_equality_the_standard_error_is_the_spread() {
+    // Where no unit makes a difference by itself all of the variance is that of pairs, which the influences hold twice.
+    let found: Vec<SetInference> = (0..200)
+        .map(|seed| {
+            let (x, y) = (rows(100, 4, 1_000 + seed), rows(120, 4, 2_000 + seed));
+            infer(&x, &y, &Units::independent(100, 120)).unwrap()
+        })
+        .collect();
+    let mean = |of: &dyn Fn(&SetInference) -> f64| found.iter().map(of).sum::<f64>() / 200.0;
+    let centre = mean(&|found| found.corrected.value);
+    let spread = mean(&|found| (found.corrected.value - centre).powi(2));
+    let ratio = mean(&|found| found.corrected.se.powi(2)) / spread;
+    assert!((0.75..1.5).contains(&ratio), "{ratio}");
+}
+
+#[test]
 fn threads_change_nothing() {
     let (x, y) = (rows(300, 12, 12), rows(300, 12, 13));
     let run = |threads: usize| {
