@@ -85,5 +85,7 @@ fn parse(bytes: &[u8]) -> Option<Tensor> {
     let view = SafeTensors::deserialize(bytes).ok()?;
     let tensor = view.tensor(TENSOR).ok()?;
     let dtype = (tensor.dtype() == safetensors::Dtype::F32).then_some(DType::F32)?;
-    Tensor::from_raw_buffer(tensor.data(), dtype, tensor.shape(), &Device::Cpu).ok()
+    let is_finite = |bytes: &[u8; 4]| f32::from_le_bytes(*bytes).is_finite();
+    let whole = tensor.data().as_chunks().0.iter().all(is_finite);
+    whole.then(|| Tensor::from_raw_buffer(tensor.data(), dtype, tensor.shape(), &Device::Cpu))?.ok()
 }

@@ -75,7 +75,7 @@ pub enum ReadProblem {
     Json(String),
     /// Lines of text where captions are to be paired by id.
     #[error(
-        "these are lines without image ids, and captions are paired by id; give a table or records with ids, or --unpaired"
+        "these are lines without image ids, and captions are paired by id; give a table or records with ids, or compare whole sets with `fgd score --unpaired`"
     )]
     NoIds,
     /// There is no column for the ids or the captions.

@@ -141,7 +141,8 @@ fn powersave(host: &Host) -> Option<Remark> {
 fn unsteady(results: &BenchResults) -> Option<Remark> {
     let rate = &results.throughput.as_ref()?.items_per_second;
     let spread = (rate.high? - rate.low?) / 2.0 / rate.value?;
-    if results.scenario == Scenario::Server || spread <= SPREAD {
+    // Where nothing was done the mean is 0, and the spread no number.
+    if results.scenario == Scenario::Server || !spread.is_finite() || spread <= SPREAD {
         return None;
     }
     remark(

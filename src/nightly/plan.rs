@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use fgd_captioner::run::list_images;
 use fgd_store::digest::{Digest, HashMemo};
 use fgd_store::hub::{self, Kind};
 use serde::Serialize;
@@ -73,22 +74,19 @@ impl<'a> Planner<'a> {
 
     /// Whether the images and references of a data set are those that the suite names.
     pub fn check_data(&self, data: &DataSet, hashes: &mut HashMemo) -> Result<(), String> {
-        let mut check = |what: &str, path: &Path, wanted: &Option<String>| {
-            let found = self.sha256(path, hashes)?;
-            match wanted {
-                Some(wanted) if !wanted.eq_ignore_ascii_case(&found) => Err(format!(
-                    "{what} of data set `{}` have changed: SHA-256 is {found}, the suite says {wanted}; \
+        let check = |what: &str, found: String, wanted: &Option<String>| match wanted {
+            Some(wanted) if !wanted.eq_ignore_ascii_case(&found) => Err(format!(
+                "{what} of data set `{}` have changed: SHA-256 is {found}, the suite says {wanted}; \
                      put them back, or change {what}_sha256",
-                    data.name
-                )),
-                _ => Ok(()),
-            }
+                data.name
+            )),
+            _ => Ok(()),
         };
-        check("references", &data.references, &data.references_sha256)?;
-        match &data.images {
-            Some(images) => check("images", images, &data.images_sha256),
-            None => Ok(()),
-        }
+        let found = self.sha256(&data.references, hashes)?;
+        check("references", found, &data.references_sha256)?;
+        let Some(images) = &data.images else { return Ok(()) };
+        let found = self.images_sha256(images, hashes)?;
+        check("images", found, &data.images_sha256)
     }
 
     /// Whether the files of a system are there, and those that the suite names. No model is asked for.
@@ -122,7 +120,7 @@ impl<'a> Planner<'a> {
                 digest = digest.field("adapter", self.model(adapter, Kind::Adapter, hashes)?);
             }
             if let Some(images) = &data.images {
-                digest = digest.field("images", self.sha256(images, hashes)?);
+                digest = digest.field("images", self.images_sha256(images, hashes)?);
             }
             if let Some(train) = &system.train {
                 digest = digest.field("training", self.training(train, hashes)?);
@@ -302,6 +300,23 @@ impl<'a> Planner<'a> {
     fn sha256(&self, path: &Path, hashes: &mut HashMemo) -> Result<String, String> {
         let sha256 = hashes.sha256(&self.path(path));
         sha256.map_err(|error| error.to_string())
+    }
+
+    /// Hash over the names and bytes of images: those of a folder, or the list and those that it names.
+    fn images_sha256(&self, images: &Path, hashes: &mut HashMemo) -> Result<String, String> {
+        let own = self.sha256(images, hashes)?;
+        let path = self.path(images);
+        if path.is_dir() {
+            return Ok(own);
+        }
+        // Captioning says what is wrong with a list, and with images that are not there.
+        let listed = list_images(&path, None).map(|list| list.images).unwrap_or_default();
+        let mut digest = Digest::new("images of a list", 1).field("list", own);
+        for image in listed {
+            let sha256 = hashes.sha256(&image.path).unwrap_or_default();
+            digest = digest.field(&image.id, sha256);
+        }
+        Ok(digest.finish())
     }
 
     /// Hash of a model: a directory of the suite, or what a hub id resolves to.

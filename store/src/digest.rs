@@ -5,10 +5,9 @@
 //! change on purpose raises the version, so that what is old is not found rather than misread.
 
 use std::collections::BTreeMap;
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::time::UNIX_EPOCH;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
@@ -88,11 +87,27 @@ pub struct HashMemo {
     changed: bool,
 }
 
+/// When a file was changed last, in nanoseconds: as the system notes it, since the time of modification is set by who copies or
+/// unpacks a file.
+#[cfg(unix)]
+pub fn changed_ns(metadata: &Metadata) -> i64 {
+    use std::os::unix::fs::MetadataExt;
+    metadata.ctime().wrapping_mul(1_000_000_000).wrapping_add(metadata.ctime_nsec())
+}
+
+/// When a file was changed last, in nanoseconds.
+#[cfg(not(unix))]
+pub fn changed_ns(metadata: &Metadata) -> i64 {
+    let modified =
+        metadata.modified().ok().and_then(|time| time.duration_since(std::time::UNIX_EPOCH).ok());
+    modified.map_or(0, |time| time.as_nanos() as i64)
+}
+
 /// The hash of a file as it was.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Known {
     bytes: u64,
-    changed_ns: u128,
+    changed_ns: i64,
     sha256: String,
 }
 
@@ -144,8 +159,7 @@ impl HashMemo {
     fn of_file(&mut self, path: &Path) -> Result<String, DigestError> {
         let failed = DigestError::of(path);
         let metadata = std::fs::metadata(path).map_err(&failed)?;
-        let changed = metadata.modified().map_err(&failed)?;
-        let changed_ns = changed.duration_since(UNIX_EPOCH).map_or(0, |time| time.as_nanos());
+        let changed_ns = changed_ns(&metadata);
         let place = path.canonicalize().map_err(&failed)?;
         if let Some(known) = self.known.get(&place)
             && (known.bytes, known.changed_ns) == (metadata.len(), changed_ns)

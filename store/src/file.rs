@@ -27,6 +27,12 @@ pub enum FileError {
     /// A folder stands where the file should be.
     #[error("{}: is a directory; give the name of a file to write", .0.display())]
     Directory(PathBuf),
+    /// Another process holds it.
+    #[error("{}: another process is writing it; wait for it or give another -o", .0.display())]
+    Busy(PathBuf),
+    /// A file that this program did not write.
+    #[error("{}: is there already, and not written by fgd; name another folder, or move it away", .0.display())]
+    Foreign(PathBuf),
     /// The system refused.
     #[error("{}: cannot be written: {source}{}", path.display(), advice(source))]
     Io {

@@ -2,8 +2,8 @@
 //!
 //! All are written into a folder beside them first, which takes the time; then they are renamed into their places, one after the
 //! other, in microseconds each. A process that is killed while it writes leaves the old files as they were. What an earlier
-//! time wrote and this one does not is removed: the list of what was written stands beside the files ([`LIST`]). The folder itself
-//! stays the same one, since servers and containers hold on to it.
+//! time wrote and this one does not is removed: the list of what was written stands beside the files ([`LIST`]), and a file that it does
+//! not name is somebody else's and never replaced. The folder itself stays the same one, since servers and containers hold on to it.
 
 use std::collections::BTreeSet;
 use std::fs::File;
@@ -16,6 +16,8 @@ use crate::file::{self, FileError};
 
 /// The list of the files that stand in a folder together.
 pub const LIST: &str = "pages.txt";
+/// How the list begins: no other `pages.txt` says what may be removed.
+const TITLE: &str = "# Files that fgd wrote here, and replaces or removes when it writes again";
 
 /// Files that are being written. Dropped without [`commit`](Together::commit) they leave the folder as it was.
 ///
@@ -83,15 +85,23 @@ impl Together {
     /// not among them.
     ///
     /// # Errors
-    /// A file that cannot be put into its place.
+    /// A file that cannot be put into its place, or somebody else's that stands there.
     pub fn commit(mut self) -> Result<(), FileError> {
         let list = self.folder.join(LIST);
         let before = std::fs::read_to_string(&list).unwrap_or_default();
         let now: BTreeSet<String> = self.names.iter().cloned().collect();
         // Until everything is in its place the list names the old and the new: then a killed run leaves nothing that a later
         // one does not know.
+        let listed = before.strip_prefix(TITLE).unwrap_or_default().lines();
         let old: BTreeSet<String> =
-            before.lines().filter(|name| is_plain(name)).map(str::to_owned).collect();
+            listed.filter(|name| is_plain(name)).map(str::to_owned).collect();
+        let lists = (!before.is_empty() && !before.starts_with(TITLE)).then(|| LIST.to_owned());
+        let is_foreign = |name: &&String| {
+            !old.contains(*name) && self.folder.join(name).symlink_metadata().is_ok()
+        };
+        if let Some(name) = now.difference(&old).chain(&lists).find(is_foreign) {
+            return Err(FileError::Foreign(self.folder.join(name)));
+        }
         file::write(&list, lines(old.union(&now)).as_bytes())?;
         for name in std::mem::take(&mut self.names) {
             let place = self.folder.join(&name);
@@ -108,7 +118,10 @@ impl Together {
 }
 
 fn lines<'a>(names: impl Iterator<Item = &'a String>) -> String {
-    names.map(|name| format!("{name}\n")).collect()
+    std::iter::once(TITLE)
+        .chain(names.map(String::as_str))
+        .map(|line| format!("{line}\n"))
+        .collect()
 }
 
 /// Whether a line of the list can be the name of a file in the folder: somebody else may have written it.
@@ -151,13 +164,30 @@ mod tests {
     }
 
     #[test]
+    fn what_somebody_else_wrote_is_neither_replaced_nor_removed() {
+        for (theirs, list) in [("index.html", None), ("data.csv", Some("data.csv\nindex.html\n"))] {
+            let place = tempfile::tempdir().unwrap();
+            std::fs::write(place.path().join(theirs), "theirs").unwrap();
+            if let Some(list) = list {
+                std::fs::write(place.path().join(LIST), list).unwrap();
+            }
+            let before = names(place.path());
+            let refused = write(place.path(), &["index.html"]).commit().unwrap_err();
+            assert!(matches!(refused, FileError::Foreign(_)), "{refused}");
+            assert_eq!(names(place.path()), before);
+            assert_eq!(std::fs::read(place.path().join(theirs)).unwrap(), b"theirs");
+        }
+    }
+
+    #[test]
     fn a_list_cannot_remove_what_lies_elsewhere() {
         let place = tempfile::tempdir().unwrap();
         let site = place.path().join("site");
         std::fs::create_dir(&site).unwrap();
         std::fs::write(place.path().join("precious"), "").unwrap();
         std::fs::create_dir(site.join("records")).unwrap();
-        std::fs::write(site.join(LIST), "../precious\n/etc/hostname\nrecords\n..\n\n").unwrap();
+        let list = format!("{TITLE}\n../precious\n/etc/hostname\nrecords\n..\n\n");
+        std::fs::write(site.join(LIST), list).unwrap();
         write(&site, &["index.html"]).commit().unwrap();
         assert!(place.path().join("precious").exists() && site.join("records").exists());
     }

@@ -23,5 +23,6 @@ pub mod digest;
 pub mod file;
 pub mod folder;
 pub mod hub;
+pub mod lock;
 pub mod spreadsheet;
 pub mod terminal;

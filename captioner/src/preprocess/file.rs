@@ -4,7 +4,7 @@ use std::fs::Metadata;
 use std::io::Read;
 use std::path::Path;
 
-use fgd_store::digest::file_sha256;
+use fgd_store::digest::{changed_ns, file_sha256};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -36,19 +36,6 @@ impl FileState {
             _ => false,
         }
     }
-}
-
-#[cfg(unix)]
-fn changed_ns(metadata: &Metadata) -> i64 {
-    use std::os::unix::fs::MetadataExt;
-    metadata.ctime().wrapping_mul(1_000_000_000).wrapping_add(metadata.ctime_nsec())
-}
-
-#[cfg(not(unix))]
-fn changed_ns(metadata: &Metadata) -> i64 {
-    let modified =
-        metadata.modified().ok().and_then(|time| time.duration_since(std::time::UNIX_EPOCH).ok());
-    modified.map_or(0, |time| time.as_nanos() as i64)
 }
 
 /// The bytes of an image's file and what it was.

@@ -195,11 +195,7 @@ fn locked(path: &Path) -> Result<File> {
     let mut options = OpenOptions::new();
     let options = options.read(true).write(true).create(true).truncate(false);
     let file = options.open(path).map_err(Error::io(path))?;
-    file.try_lock().map_err(|_| Error::Journal {
-        path: path.into(),
-        reason: "another process is writing it; wait for it or give another -o".into(),
-    })?;
-    Ok(file)
+    Ok(fgd_store::lock::hold(file, path)?)
 }
 
 /// The settings that differ, then and now.

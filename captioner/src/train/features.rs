@@ -64,7 +64,7 @@ pub fn make(
     std::fs::create_dir_all(dir).map_err(Error::io(dir))?;
     let mut cache = Some(FeaturesCache::open(dir, captioner.identity())?);
     let paths = making.images.iter().map(|image| image.path.clone()).collect();
-    let size = making.batch_size.max(1);
+    let size = making.batch_size.clamp(1, making.images.len().max(1));
     let preprocessor = captioner.preprocessor().clone();
     let mut prefetch = Prefetch::start(paths, preprocessor, making.decode_threads, size);
     let (mut made, mut kept, mut done) = (Made::default(), Vec::new(), 0);
@@ -103,6 +103,7 @@ pub fn make(
 /// Lists the images of earlier calls too, so that a folder may be filled from several.
 fn write_list(dir: &Path, kept: &[KeptImage]) -> Result<()> {
     let path = dir.join(LIST);
+    let _others_wait = fgd_store::lock::wait_for_folder(dir)?;
     let mut all = if path.exists() { read_list(dir)? } else { Vec::new() };
     let new: HashMap<&str, &KeptImage> =
         kept.iter().map(|image| (image.id.as_str(), image)).collect();

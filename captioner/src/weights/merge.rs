@@ -100,16 +100,17 @@ fn merge_file(path: &Path, adapter: &Adapter, output: &Path) -> Result<usize> {
     Ok(changed)
 }
 
-/// Everything beside the weights: tokenizer, configuration, index.
+/// Everything beside the weights: tokenizer, configuration, index; not what belongs to an adapter in the same folder.
 fn copy_the_rest(checkpoint: &Path, output: &Path) -> Result<()> {
     const LAST: &str = "config.json";
+    const OF_ADAPTER: &str = "adapter_config.json";
     let mut names = Vec::new();
     for entry in std::fs::read_dir(checkpoint).map_err(Error::io(checkpoint))? {
         let entry = entry.map_err(Error::io(checkpoint))?;
         let name = entry.file_name();
         let kept =
             Path::new(&name).extension().is_some_and(|e| e == "json" || e == "txt" || e == "model");
-        if kept && name != LAST && entry.path().is_file() {
+        if kept && name != LAST && name != OF_ADAPTER && entry.path().is_file() {
             names.push(name);
         }
     }

@@ -25,7 +25,7 @@ fn written(name: &str) -> String {
 fn csv_cells_are_text_for_spreadsheets() {
     assert_eq!(
         written("a.csv"),
-        "'=id,caption,score,kept\n1,'=1+1,-0.5,true\n2,'-a,0.25,\n3,'＠x,1.0,false\n4,\"a \"\"dog\"\", café\",0.0,\n5,\"line\nbreak\",2.0,\n"
+        "'=id,caption,score,kept\n1,'=1+1,-0.5,true\n2,-a,0.25,\n3,'＠x,1.0,false\n4,\"a \"\"dog\"\", café\",0.0,\n5,\"line\nbreak\",2.0,\n"
     );
 }
 

@@ -36,7 +36,7 @@ fn sums_that_are_lost_after_the_last_caption_was_embedded_are_made_again() {
     let place = Place::new();
     // One bucket of two files, a long and a short one.
     let of_one_group =
-        (0..).map(|i| format!("image-{i}")).filter(|id| hash(id) % GROUPS as u64 == 0);
+        (0..).map(|i| format!("image-{i}")).filter(|id| hash(id).is_multiple_of(GROUPS as u64));
     let ids: Vec<String> = of_one_group.take(18_000).collect();
     let [submission, references] = place.captions_of(&ids);
     let exact = place.exact(&submission, &references, &[]);

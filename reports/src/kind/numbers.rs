@@ -1,6 +1,6 @@
 //! The numbers of systems, one per row.
 
-use fgd_record::{CaptionResults, Difference, Measure, ScoreResults};
+use fgd_record::{CaptionResults, Difference, Mark, Measure, ScoreResults};
 
 use crate::document::number::known;
 use crate::document::{Tidy, Value, plain};
@@ -84,7 +84,8 @@ impl Numbers {
         let set = &results.fgd_set;
         push("fgd_set", &set.raw());
         push("fgd_set_bias", &plain(set.bias));
-        let corrected = Measure { reason: set.warning.clone(), ..set.without_bias() };
+        let reason = told(&set.marks, set.warning.as_ref().or(set.reason.as_ref()));
+        let corrected = Measure { reason, ..set.without_bias() };
         push("fgd_set_corrected", &corrected);
         if let Some(parts) = &results.decomposition {
             push("mean_shift", &plain(parts.mean_shift));
@@ -139,10 +140,16 @@ impl Numbers {
                 outcomes: [difference.wins, difference.ties, difference.losses],
                 ..row.clone()
             };
-            self.push(whole.n(n).measure(&difference.metric, &difference.estimate));
+            let measure = |estimate: &Measure, marks: &[Mark]| Measure {
+                reason: told(marks, estimate.reason.as_ref()),
+                ..estimate.clone()
+            };
+            let estimate = measure(&difference.estimate, &difference.marks);
+            self.push(whole.n(n).measure(&difference.metric, &estimate));
             for slice in &difference.slices {
                 let row = row.clone().within(&slice.column, &slice.value).n(slice.n);
-                self.push(row.measure(&difference.metric, &slice.estimate));
+                let estimate = measure(&slice.estimate, &slice.marks);
+                self.push(row.measure(&difference.metric, &estimate));
             }
         }
     }
@@ -150,4 +157,11 @@ impl Numbers {
     pub fn finish(self) -> Tidy {
         self.0
     }
+}
+
+/// What a reader must know of a number, in one cell: its marks, then why it is missing or to be taken with care.
+fn told(marks: &[Mark], reason: Option<&String>) -> Option<String> {
+    let texts = marks.iter().map(|mark| mark.label()).chain(reason.map(String::as_str));
+    let texts: Vec<&str> = texts.collect();
+    (!texts.is_empty()).then(|| texts.join("; "))
 }

@@ -3,7 +3,7 @@
 use fgd_record::Comparability;
 
 use super::Scores;
-use super::systems::Participant;
+use super::systems::{Given, Participant};
 use crate::jobs::{JobError, provenance};
 
 /// The key that all systems share; systems of different keys are not compared. `references` is the hash of the
@@ -12,7 +12,9 @@ pub fn agreed(
     scored: &Scores,
     references: Option<String>,
     systems: &[Participant],
+    population: Option<u64>,
 ) -> Result<Comparability, JobError> {
+    one_question(systems, population)?;
     let common = match (references, scored.saved.first()) {
         // With records alone, the references only have to be those of the records.
         (Some(hash), Some((_, first))) if scored.saved.len() == scored.contenders.len() => {
@@ -32,6 +34,29 @@ pub fn agreed(
         }
     }
     Ok(common)
+}
+
+/// A finite set of images and captions yet to come are two questions, whose numbers have another bias and another error.
+fn one_question(systems: &[Participant], population: Option<u64>) -> Result<(), JobError> {
+    let of = |system: &Participant| match &system.given {
+        Given::Saved(saved) => saved.population,
+        Given::File(_) => population,
+    };
+    let told = |population: Option<u64>| match population {
+        Some(images) => format!("speaks for {images} images (--population)"),
+        None => "speaks for captions yet to come".to_owned(),
+    };
+    let first = systems.first().and_then(&of);
+    match systems.iter().find(|&system| of(system) != first) {
+        None => Ok(()),
+        Some(other) => Err(JobError::usage(format!(
+            "{}: {}, where {} {}; score both with the same --population",
+            other.path.display(),
+            told(of(other)),
+            systems[0].path.display(),
+            told(first),
+        ))),
+    }
 }
 
 /// What keeps a record from being compared, in words.

@@ -147,10 +147,15 @@ fn difference(
                 images_needed(found.estimate.value, found.estimate.se, found.images);
         }
         Err(reason) => {
+            let both = |of: &dyn Fn(&ScoreResults) -> Option<f64>| of(&a.scores).zip(of(&b.scores));
+            let corrected = |scores: &ScoreResults| scores.fgd_set.corrected;
+            let values = match metric == FGD_SET {
+                // Of what tables show, which is not raw of one and corrected of the other.
+                true if corrected(&a.scores).or(corrected(&b.scores)).is_some() => both(&corrected),
+                _ => both(&|scores| value(scores, metric).flatten()),
+            };
             difference.estimate = Measure {
-                value: (value(&a.scores, metric).flatten())
-                    .zip(value(&b.scores, metric).flatten())
-                    .map(|(a, b)| a - b),
+                value: values.map(|(a, b)| a - b),
                 reason: Some(reason),
                 ..Measure::default()
             };

@@ -5,8 +5,9 @@
 //! one in the bound. `base` means the first system unless another one is called that.
 //!
 //! `fgd_set` against a system is a matter of the test of equal distance, at the 5% level: `fgd_set<=base` holds unless the system is
-//! shown to be worse, `fgd_set<base` holds where it is shown to be better. The raw values decide nothing, since what finite samples
-//! add to them differs from system to system.
+//! shown to be worse, `fgd_set<base` holds where it is shown to be better. Against a number it is the corrected value that counts, as it
+//! is the one that tables show; the raw one where there is no other. Raw values of two systems decide nothing, since what finite
+//! samples add to them differs from system to system.
 
 use fgd_metrics::metric::{FGD_PAIRED, FGD_SET};
 use fgd_record::{self as record, Difference, ScoreResults};
@@ -250,7 +251,11 @@ impl Gate {
         };
         let passed = self.relation.holds(value_of_system, bound);
         let sign = self.relation.sign(passed);
-        (Some(passed), format!("{name}: {value_of_system:.6} {sign} {shown}"))
+        let raw = match self.metric == FGD_SET && scores.fgd_set.corrected.is_none() {
+            true => " raw",
+            false => "",
+        };
+        (Some(passed), format!("{name}: {value_of_system:.6}{raw} {sign} {shown}"))
     }
 }
 
@@ -317,9 +322,10 @@ fn split(condition: &str) -> Option<(&str, Relation, &str)> {
     Some((subject.trim(), relation, bound.trim()))
 }
 
-/// As [`metrics::value`].
+/// As [`metrics::value`], and `fgd_set` as tables show it.
 fn value(scores: &ScoreResults, metric: &str) -> Option<Option<f64>> {
     match metric {
+        FGD_SET => Some(scores.fgd_set.corrected.or(scores.fgd_set.value)),
         FGD_SET_CORRECTED => Some(scores.fgd_set.corrected),
         _ => metrics::value(scores, metric),
     }

@@ -46,6 +46,8 @@ pub struct SavedScore {
     pub comparability: Comparability,
     /// The encoder behind them.
     pub encoder: Option<EncoderInfo>,
+    /// Images of the finite set that they speak for, if they do.
+    pub population: Option<u64>,
     input: Input,
 }
 
@@ -205,6 +207,7 @@ fn open_saved(system: &Named) -> Result<Option<SavedScore>, JobError> {
             rows: scores.n,
         },
         scores: *scores,
+        population: record.settings.get("population").and_then(serde_json::Value::as_u64),
         comparability: record.comparability,
         encoder: record.encoder,
     }))

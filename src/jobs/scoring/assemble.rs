@@ -94,7 +94,7 @@ pub fn assemble(
         _ if !unpaired => {
             return Err(ScoreError::Mismatch(format!(
                 "{} cannot be paired with {}: embeddings carry no ids; give captions on both sides, \
-                 embeddings on both sides, or --unpaired",
+                 embeddings on both sides, or compare whole sets with `fgd score --unpaired`",
                 submission.noun(),
                 references.noun()
             )));

@@ -33,8 +33,8 @@ pub fn paired(
         (None, Some(cells)) => (cells, &aligned.candidate_rows),
         (None, None) => return Err(no_column(column)),
     };
-    let label = |image: usize| match &cells[rows[image]] {
-        Some(value) => (Some(value.clone()), 0),
+    let label = |image: usize| match value(&cells[rows[image]]) {
+        Some(value) => (Some(value), 0),
         // An image without a value is a draw of its own.
         None => (None, image),
     };
@@ -42,6 +42,11 @@ pub fn paired(
     let image_of = aligned.set.image_of.as_deref().unwrap_or_default();
     let of_references: Vec<_> = image_of.iter().map(|&image| candidates[image].clone()).collect();
     Ok(Units::of_labels(&candidates, &of_references))
+}
+
+/// What a cell says; a blank one, as tables have it for what is missing, says nothing.
+fn value(cell: &Option<String>) -> Option<String> {
+    cell.clone().filter(|value| !value.trim().is_empty())
 }
 
 /// The captions of one image id, or of one value of the column where a file has it.
@@ -61,7 +66,7 @@ pub fn unpaired(
     }
     let labels = |side: u8, file: &CaptionFile| -> Vec<(u8, String, usize)> {
         let cells = column.and_then(|column| file.column(column));
-        let label = |row: usize| match cells.as_ref().and_then(|cells| cells[row].clone()) {
+        let label = |row: usize| match cells.as_ref().and_then(|cells| value(&cells[row])) {
             Some(value) => (3, value, 0),
             None => by_id(side, row, &file.captions[row].id),
         };

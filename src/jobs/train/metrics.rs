@@ -127,11 +127,12 @@ impl Line {
 }
 
 impl Metrics {
-    /// Opens the file of a run that goes on after step `step`: later lines, and a last one that was cut off, are dropped.
+    /// Opens the file of a run that goes on after a step: later lines, and a last one that was cut off, are dropped. Of a run that begins
+    /// anew nothing is kept, as it may be another's.
     ///
     /// # Errors
     /// A file that cannot be read or written.
-    pub fn open(path: &Path, step: usize, trackers: Trackers) -> Result<Self, JobError> {
+    pub fn open(path: &Path, step: Option<usize>, trackers: Trackers) -> Result<Self, JobError> {
         let text = match std::fs::read_to_string(path) {
             Ok(text) => text,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
@@ -140,7 +141,7 @@ impl Metrics {
         let lines: Vec<Line> = text
             .lines()
             .filter_map(|line| serde_json::from_str(line).ok())
-            .filter(|line: &Line| line.step <= step)
+            .filter(|line: &Line| Some(line.step) <= step)
             .collect();
         let kept: Vec<String> = lines.iter().map(json).collect();
         file::write(path, kept.concat().as_bytes())?;
@@ -200,14 +201,14 @@ mod tests {
     fn lines_behind_the_state_and_half_a_line_are_dropped() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("metrics.jsonl");
-        let mut metrics = Metrics::open(&path, 0, Trackers::default()).unwrap();
+        let mut metrics = Metrics::open(&path, None, Trackers::default()).unwrap();
         for step in 0..4 {
             metrics.push(Line { step, eval_loss: Some(step as f64), ..Line::default() }).unwrap();
         }
         let mut text = std::fs::read_to_string(&path).unwrap();
         text.push_str("{\"step\":2,\"ep");
         std::fs::write(&path, text).unwrap();
-        let metrics = Metrics::open(&path, 2, Trackers::default()).unwrap();
+        let metrics = Metrics::open(&path, Some(2), Trackers::default()).unwrap();
         assert_eq!(metrics.validations().map(|line| line.step).collect::<Vec<_>>(), [0, 1, 2]);
         assert_eq!(std::fs::read_to_string(&path).unwrap().lines().count(), 3);
     }

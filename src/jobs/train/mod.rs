@@ -94,6 +94,8 @@ pub fn run(request: &Request, session: &mut Session) -> Result<Record, JobError>
         }
         None => String::new(),
     };
+    std::fs::create_dir_all(&request.output)?;
+    let _others_are_refused = fgd_store::lock::hold_folder(&request.output)?;
     let id = identity(request, &captioner, &material, &adapter)?;
     let last = request.output.join(LAST);
     let goes_on = last.join(saved::STATE).exists();
@@ -106,12 +108,11 @@ pub fn run(request: &Request, session: &mut Session) -> Result<Record, JobError>
         session.progress.say(&format!("nothing is left to do after step {first}"));
         return Ok(record);
     }
-    std::fs::create_dir_all(&request.output)?;
     let text =
         serde_json::to_string_pretty(request).map_err(|error| JobError::because(REQUEST, error))?;
     file::write(&request.output.join(REQUEST), text.as_bytes())?;
     let trackers = Trackers::begin(request, session)?;
-    let metrics = Metrics::open(&request.output.join(METRICS), first, trackers)?;
+    let metrics = Metrics::open(&request.output.join(METRICS), goes_on.then_some(first), trackers)?;
     if goes_on {
         session.progress.say(&format!("going on after step {first} of {}", order.steps()));
     }
@@ -203,6 +204,10 @@ fn identity(
         .field("adapter", adapter)
         .field("prompt", &request.prompt)
         .field("captions", material.train.sha256())
+        .field(
+            "validation",
+            material.validation.as_ref().map(|data| data.sha256()).unwrap_or_default(),
+        )
         .field("learning", json(serde_json::to_string(&request.learning))?)
         .field("order", json(serde_json::to_string(&request.order))?)
         .field(

@@ -109,6 +109,9 @@ fn refusal(config: &File) -> Option<String> {
     if config.peft_type != "LORA" {
         return Some(format!("peft_type {:?} is not supported; only LORA is", config.peft_type));
     }
+    if !(config.lora_alpha as f32).is_finite() {
+        return Some(format!("lora_alpha {:e} is too large to multiply with", config.lora_alpha));
+    }
     for key in UNSUPPORTED {
         if config.rest.get(key).is_some_and(is_set) {
             return Some(format!(
