@@ -111,6 +111,11 @@ fn a_saved_record_takes_part_with_its_numbers_if_its_key_is_the_same() {
             .assert()
             .success();
     };
+    // Numbers for captions yet to come and for a finite set of images are not held against each other.
+    let finite = ["score", &good, "-r", &references, "--population", "658", "-q", "-o", saved];
+    fgd(&finite).assert().success();
+    let (code, _, stderr) = run(&["compare", &poor, saved, "--references", &references]);
+    assert!(code == 2 && stderr.contains("--population"), "{stderr}");
     score(&references, saved);
     let old = format!("old={saved}");
     let found = record(&["compare", &old, &poor, "--references", &references]);

@@ -69,6 +69,24 @@ load = { duration = 0.1 }
 metrics = ["fgd_paired", "cider"]
 "#;
 
+#[test]
+fn images_that_a_list_names_are_seen_to_change() {
+    let text = "name = \"listed\"\nencoder = \"encoder\"\n\
+                [[data]]\nname = \"pictures\"\nreferences = \"pictures.csv\"\nimages = \"images/list.csv\"\n\
+                [[system]]\nname = \"base\"\ndata = \"pictures\"\ncheckpoint = \"base\"\n\
+                captioning.generation.max_new_tokens = 4\n";
+    let suite = Nightly::new(text);
+    let rows: String = (0..6).map(|index| format!("p{index},p{index}.png\n")).collect();
+    std::fs::write(suite.path("images/list.csv"), format!("image_id,path\n{rows}")).unwrap();
+    let was_made = |stderr: &str| !stderr.contains("caption base: done before");
+    assert!(was_made(&suite.run().2));
+    assert!(!was_made(&suite.run().2));
+    let other = image::RgbImage::from_fn(30, 20, |x, y| image::Rgb([x as u8 * 8, y as u8, 200]));
+    other.save(suite.path("images/p3.png")).unwrap();
+    let (_, _, stderr) = suite.run();
+    assert!(was_made(&stderr), "{stderr}");
+}
+
 /// The steps of the suite, in order.
 const STEPS: [&str; 12] = [
     "caption base",

@@ -78,6 +78,13 @@ fn captions_that_were_drawn_together_are_one_draw() {
         assert!(of(&naive) < 0.8 * of(&once), "{number_of}");
     }
     assert_eq!(clustered["settings"]["cluster"], "film");
+    // Images whose cell is blank are draws of their own, not one cluster.
+    let unnamed = rows("references.csv").into_iter().map(|(id, text)| format!("{id},{text},"));
+    let unnamed = write(&place, "unnamed.csv", "image_id,caption,film", unnamed);
+    let apart = place.record(&good, &unnamed, &["--cluster", "film"]);
+    for number_of in ["/fgd_paired/se", "/fgd_set/se", "/fgd_set/corrected"] {
+        assert_eq!(number(&apart, number_of), number(&once, number_of), "{number_of}");
+    }
     // Several references of one image are one draw without being asked for, unpaired too.
     let elsewhere = |name: &str, copies: usize| {
         let repeated = rows("other.csv")

@@ -223,4 +223,31 @@ fn a_run_that_is_killed_again_and_again_ends_as_one_that_was_not() {
 
     let said = fail(train(&place, "killed", &["--weight-decay", "0.1"]));
     assert!(said.contains("is of a run with other captions"), "{said}");
+    let held = std::fs::File::open(&killed).unwrap();
+    held.try_lock().unwrap();
+    let said = fail(train(&place, "killed", &[]));
+    assert!(said.contains("another process is writing it"), "{said}");
+    drop(held);
+    // Losses on other images would be held against those that are there.
+    pictures(&place, "validation.csv", 24, 29);
+    let said = fail(train(&place, "killed", &[]));
+    assert!(said.contains("is of a run with other captions"), "{said}");
+}
+
+#[test]
+fn an_adapter_beside_its_base_does_not_follow_into_the_merged_checkpoint() {
+    let place = Place::new();
+    std::fs::create_dir(place.path("both")).unwrap();
+    for folder in ["tiny-blip2/base", "tiny-blip2/adapter"] {
+        for entry in std::fs::read_dir(fixture(folder)).unwrap() {
+            let entry = entry.unwrap();
+            std::fs::copy(entry.path(), place.path("both").join(entry.file_name())).unwrap();
+        }
+    }
+    let mut merge = place.fgd();
+    merge.arg("merge-adapter").arg("--checkpoint").arg(place.path("both"));
+    merge.arg("--adapter").arg(fixture("tiny-blip2/adapter")).arg("-o").arg(place.path("merged"));
+    merge.assert().success();
+    assert!(!place.path("merged/adapter_config.json").exists());
+    assert!(place.path("merged/config.json").exists());
 }

@@ -13,7 +13,7 @@
 //! The standard error comes from first-order influences (Rippl, Munk & Sturm 2016, arXiv:1507.04090) with one correction: the
 //! influence is the derivative at the sample and holds twice what its own unit adds to the second order. The corrected value has
 //! no such term, and where few units are very unlike the rest it would be most of the sum: it is taken out. The sum of squares of
-//! what is left counts every interaction of two units twice; with V what is left of it ([`interactions`]), se² = V + Δ².
+//! what is left counts every interaction of two units twice; with V what is left of it (`interactions`), se² = V + Δ².
 //! Coverage on embeddings of real captions: docs/statistics.md.
 
 mod expansion;

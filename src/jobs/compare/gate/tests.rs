@@ -63,6 +63,17 @@ fn a_number_holds_for_every_system() {
 }
 
 #[test]
+fn a_number_holds_for_the_set_distance_that_tables_show() {
+    let mut scores = scores(0.04);
+    let gate = Gate::parse("fgd_set<0.01", &["a".to_owned()]).unwrap();
+    let crossed = gate.check(&[("a", &scores)], &[]).unwrap();
+    assert_eq!((crossed.passed, crossed.explanation.contains("raw")), (Some(false), true));
+    scores.fgd_set.corrected = Some(0.005);
+    let kept = gate.check(&[("a", &scores)], &[]).unwrap();
+    assert_eq!((kept.passed, kept.explanation.as_str()), (Some(true), "a: 0.005000 < 0.01"));
+}
+
+#[test]
 fn a_system_is_not_held_against_itself() {
     assert_eq!(check("fgd_paired>plain").passed, Some(true));
     assert_eq!(check("mean_cosine>=base").passed, None);
