@@ -34,7 +34,7 @@ pub enum Format {
 /// The format of `content` (decompressed, after any byte order mark) that was read from `path`.
 ///
 /// The extension decides (`.gz` aside), except that content which cannot be what the extension says is believed:
-/// Parquet and workbooks by how they begin, and JSON Lines by a second object.
+/// Parquet and workbooks by how they begin, JSON Lines by a second object, and a list of records where lines of JSON were promised.
 pub(super) fn detect(path: &Path, content: &[u8]) -> Format {
     if content.starts_with(PARQUET_MAGIC) {
         return Format::Parquet;
@@ -44,6 +44,7 @@ pub(super) fn detect(path: &Path, content: &[u8]) -> Format {
     }
     match by_extension(path) {
         Some(Format::Json) => by_json_content(content),
+        Some(Format::Jsonl) if is_list_of_records(content) => Format::Json,
         Some(format) => format,
         None => match content.trim_ascii_start().first() {
             Some(b'{' | b'[') => by_json_content(content),
@@ -83,6 +84,15 @@ fn by_json_content(content: &[u8]) -> Format {
     } else {
         Format::Json
     }
+}
+
+/// One list that begins with an object, on a line or over several: lists may be lines of JSON Lines too, but then others follow.
+fn is_list_of_records(content: &[u8]) -> bool {
+    let content = content.trim_ascii();
+    let begins = content.strip_prefix(b"[").map(<[u8]>::trim_ascii_start);
+    let first = content.split(|&byte| byte == b'\n').next().unwrap_or_default();
+    let is_line = || serde_json::from_slice::<serde::de::IgnoredAny>(first).is_ok();
+    begins.is_some_and(|list| list.starts_with(b"{")) && (first == content || !is_line())
 }
 
 /// A tab in each of the first lines separates columns, whatever commas stand in the captions.
@@ -125,6 +135,19 @@ mod tests {
             ("a.parquet", Format::Parquet),
         ] {
             assert_eq!(detect(Path::new(name), b"x"), format, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_list_is_no_lines_whatever_its_name() {
+        for (content, format) in [
+            ("[{\"a\": 1}, {\"a\": 2}]\n", Format::Json),
+            ("[\n  {\"a\": 1},\n  {\"a\": 2}\n]\n", Format::Json),
+            ("[{\"a\": 1}]\n[{\"a\": 2}]\n", Format::Jsonl),
+            ("[\"1\", \"a dog\"]\n", Format::Jsonl),
+            ("{\"a\": 1}\n", Format::Jsonl),
+        ] {
+            assert_eq!(detect(Path::new("a.jsonl"), content.as_bytes()), format, "{content}");
         }
     }
 

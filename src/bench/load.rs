@@ -80,6 +80,10 @@ pub struct Subject<'a> {
     pub has_ceilings: bool,
 }
 
+/// More than any machine has, or answers: a typing error, which would take all of its memory.
+const MOST_THREADS: usize = 4_096;
+const MOST_ARRIVALS: f64 = 1e6;
+
 impl Load {
     /// What can be wrong with a load is said before anything is loaded. `items` there are to make queries of.
     ///
@@ -130,6 +134,12 @@ impl Load {
             return Err(format!(
                 "a query of {size} items: there are {items}, and each is in a query once at most"
             ));
+        }
+        if let Some(rate) = self.rate.filter(|rate| *rate > MOST_ARRIVALS) {
+            return Err(format!("--rate {rate}: give at most {MOST_ARRIVALS} a second"));
+        }
+        if let Some(threads) = self.thread_counts.iter().find(|&&threads| threads > MOST_THREADS) {
+            return Err(format!("--thread-counts {threads}: give at most {MOST_THREADS}"));
         }
         refuse(self.thread_counts.contains(&0), "--thread-counts: 0 threads do nothing")
     }

@@ -267,8 +267,14 @@ fn input(role: &str, path: &Path, sha256: String, rows: u64) -> Input {
     Input { role: role.into(), name: stem(path), path: path.display().to_string(), sha256, rows }
 }
 
+/// Items are held in memory: more is a typing error.
+const MOST_ITEMS: usize = 100_000_000;
+
 fn check_items(items: Option<usize>) -> Result<(), JobError> {
     match items {
+        Some(items) if items > MOST_ITEMS => {
+            Err(JobError::usage(format!("--items {items}: give at most {MOST_ITEMS}")))
+        }
         Some(0) => Err(JobError::usage("--items 0: a query needs something to ask about")),
         _ => Ok(()),
     }
