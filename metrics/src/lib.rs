@@ -49,6 +49,7 @@ pub mod sufficient;
 pub mod table;
 pub mod text;
 pub mod transport;
+mod unit_pairs;
 pub mod units;
 pub mod vendi;
 

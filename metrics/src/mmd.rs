@@ -5,9 +5,9 @@
 //! dependent and left out as the diagonal is). It is unbiased, hence may be negative near equality, and it
 //! needs no covariance: with few captions it says more than a Fréchet distance does.
 //!
-//! The standard error is that of the first-order (Hájek) projection of the U-statistic, from the sums by row
-//! of the kernel. Near equality the projection vanishes and only its noise is left: the error is then
-//! overstated, up to √2 times (Efron & Stein 1981), never understated.
+//! The standard error is that of the first-order (Hájek) projection of the U-statistic, from the sums by row of the kernel, less
+//! what pairs of units add to the squares of these sums twice ([`unit_pairs`](mod@crate::unit_pairs)): near equality the
+//! projection vanishes, and all of the variance is that of pairs.
 
 use ndarray::ArrayView2;
 use rand::SeedableRng;
@@ -19,6 +19,7 @@ use crate::estimate::Estimate;
 use crate::metric::{Definition, Evaluation, Group, Metric};
 use crate::pairwise::{Part, Rows, Tile, fold_tiles};
 use crate::samples::{Sample, TwoSamples};
+use crate::unit_pairs::{Pair, unit_pairs};
 
 /// Rows among which [`median_distance`] takes all pairs.
 const MEDIAN_ROWS: usize = 1_000;
@@ -73,12 +74,16 @@ pub enum Kernel {
 
 impl Kernel {
     fn at(self, tile: &Tile<'_, '_>, i: usize, j: usize) -> f64 {
+        self.of(|| tile.product(i, j), || tile.squared_distance(i, j))
+    }
+
+    fn of(self, product: impl Fn() -> f64, squared_distance: impl Fn() -> f64) -> f64 {
         match self {
             Kernel::Rbf { bandwidth } => {
-                (-tile.squared_distance(i, j) / (2.0 * bandwidth * bandwidth)).exp()
+                (-squared_distance() / (2.0 * bandwidth * bandwidth)).exp()
             }
-            Kernel::Cubic { gamma } => (gamma * tile.product(i, j) + 1.0).powi(3),
-            Kernel::Distance => -tile.squared_distance(i, j).sqrt(),
+            Kernel::Cubic { gamma } => (gamma * product() + 1.0).powi(3),
+            Kernel::Distance => -squared_distance().sqrt(),
         }
     }
 }
@@ -132,6 +137,7 @@ pub fn mmd2_all(
         });
     }
 
+    let pairs = unit_pairs(samples.units());
     Ok((0..kernels.len())
         .map(|k| {
             let xx = Mean::new(&within_x.rows[k], &pairs_xx);
@@ -139,7 +145,10 @@ pub fn mmd2_all(
             let xy = Mean::new(&across.rows[k], &pairs_xy);
             let yx = Mean::new(&across.columns[k], &pairs_yx);
             let value = xx.value + yy.value - 2.0 * xy.value;
-            samples.estimate(value, &xx.contributions(&xy), &yy.contributions(&yx))
+            let together =
+                Together { samples, kernel: kernels[k], xx: &xx, yy: &yy, xy: &xy, yx: &yx };
+            let of_pairs: f64 = pairs.iter().map(|pair| together.of(pair).powi(2)).sum();
+            samples.estimate(value, &xx.contributions(&xy), &yy.contributions(&yx), of_pairs)
         })
         .collect())
 }
@@ -163,10 +172,51 @@ impl<'a> Mean<'a> {
         (self.sums[i] - self.value * self.pairs[i]) / self.total
     }
 
+    /// The mean over the pairs of row `i`.
+    fn at(&self, i: usize) -> f64 {
+        if self.pairs[i] > 0.0 { self.sums[i] / self.pairs[i] } else { self.value }
+    }
+
     /// First-order contributions of the rows of a set to MMD². A pair within the set has two rows of it
     /// and a pair across has one but counts twice: the factor is 2 for both.
     fn contributions(&self, across: &Mean<'_>) -> Vec<f64> {
         (0..self.sums.len()).map(|i| 2.0 * (self.of_row(i) - across.of_row(i))).collect()
+    }
+}
+
+/// What two units make of MMD² together, beyond what each makes alone: their pairs of rows, of a kernel that is centred at the means.
+struct Together<'a, 's> {
+    samples: &'a TwoSamples<'s>,
+    kernel: Kernel,
+    xx: &'a Mean<'a>,
+    yy: &'a Mean<'a>,
+    xy: &'a Mean<'a>,
+    yx: &'a Mean<'a>,
+}
+
+impl Together<'_, '_> {
+    /// Scaled as [`Pair`] says.
+    fn of(&self, &([i, j], scale): &Pair) -> f64 {
+        let units = self.samples.units();
+        let (x, y) = (self.samples.candidates(), self.samples.references());
+        let sum = |[a, b]: [ArrayView2<f32>; 2], [of_a, of_b]: [&Mean; 2], rows: [&[usize]; 2]| {
+            let pairs = rows[0].iter().flat_map(|&r| rows[1].iter().map(move |&s| (r, s)));
+            let centred = |(r, s): (usize, usize)| {
+                let both = || {
+                    a.row(r).into_iter().zip(b.row(s)).map(|(&u, &v)| (f64::from(u), f64::from(v)))
+                };
+                let product = || both().map(|(u, v)| u * v).sum();
+                let squared = || both().map(|(u, v)| (u - v).powi(2)).sum();
+                self.kernel.of(product, squared) - of_a.at(r) - of_b.at(s) + of_a.value
+            };
+            pairs.map(centred).sum::<f64>() / of_a.total
+        };
+        let rows = |side: usize| [units.rows(side, i), units.rows(side, j)];
+        let ([xi, xj], [yi, yj]) = (rows(0), rows(1));
+        let within = sum([x, x], [self.xx; 2], [xi, xj]) + sum([y, y], [self.yy; 2], [yi, yj]);
+        let across =
+            sum([x, y], [self.xy, self.yx], [xi, yj]) + sum([x, y], [self.xy, self.yx], [xj, yi]);
+        2.0 * scale * (within - across)
     }
 }
 

@@ -231,16 +231,31 @@ impl<'a> TwoSamples<'a> {
     /// (its influence divided by the number of rows of its set).
     ///
     /// The contributions of one unit are summed, so that what the two captions of an easy picture have in
-    /// common is not counted as if it were independent.
-    pub(crate) fn standard_error(&self, candidates: &[f64], references: &[f64]) -> f64 {
+    /// common is not counted as if it were independent. `of_pairs` is the variance that pairs of units make, which the squares of
+    /// contributions hold twice.
+    pub(crate) fn standard_error(
+        &self,
+        candidates: &[f64],
+        references: &[f64],
+        of_pairs: f64,
+    ) -> f64 {
         let (candidates, references) = (centred(candidates), centred(references));
         let parts = self.units.contributions(&candidates, &references);
-        self.left * parts.iter().map(|part| part * part).sum::<f64>().sqrt()
+        let twice: f64 = parts.iter().map(|part| part * part).sum();
+        // Of a finite population, of which a share f was drawn, 1 − f of the squares is left, and its square of what pairs make.
+        let left = self.left.powi(2);
+        (left * (twice - ((2.0 - left) * of_pairs).min(0.5 * twice))).sqrt()
     }
 
     /// A value with the normal interval of [`TwoSamples::standard_error`].
-    pub(crate) fn estimate(&self, value: f64, candidates: &[f64], references: &[f64]) -> Estimate {
-        Estimate::normal(value, self.standard_error(candidates, references))
+    pub(crate) fn estimate(
+        &self,
+        value: f64,
+        candidates: &[f64],
+        references: &[f64],
+        of_pairs: f64,
+    ) -> Estimate {
+        Estimate::normal(value, self.standard_error(candidates, references, of_pairs))
     }
 }
 

@@ -87,7 +87,7 @@ pub fn sliced_wasserstein2(
     let (n, m) = (x.nrows() as f64, y.nrows() as f64);
     potentials.0.iter_mut().for_each(|p| *p /= l * n);
     potentials.1.iter_mut().for_each(|p| *p /= l * m);
-    let sampling = samples.standard_error(&potentials.0, &potentials.1);
+    let sampling = samples.standard_error(&potentials.0, &potentials.1, 0.0);
     Ok(Estimate::non_negative(value, (sampling * sampling + spread / l).sqrt()))
 }
 

@@ -11,31 +11,18 @@
 //! of N directions Σⱼ pᵢⱼ² = pᵢᵢ, so that (zᵢ·zⱼ)² is on the average 1 − r/N of what it is for other rows. By that the squares are
 //! divided.
 
-use rand::distr::weighted::WeightedIndex;
-use rand::{Rng, SeedableRng};
-use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
 
 use super::expansion::Expansion;
-use crate::units::Units;
+use crate::unit_pairs::{Pair, unit_pairs};
 
-/// As many pairs as this are all taken.
-const ALL: usize = 1 << 15;
-/// Units drawn where there are more, in proportion to what they weigh, and with how many of those drawn next each is paired.
-const DRAWN: usize = 512;
-const NEXT: usize = 4;
 /// Pairs worked on at once.
 const CHUNK: usize = 256;
-
-/// Two different units, and 1/√(expected number of times that the pair is drawn).
-type Pair = ([usize; 2], f64);
 
 /// gᵢⱼ of pairs of units, scaled so that their squares sum up to G on the average; there are more units a side than directions.
 /// Which pairs they are depends on the units alone, so systems on the same units have the same.
 pub(super) fn interactions(expansion: &Expansion) -> Vec<f64> {
-    let units = expansion.units;
-    let count = units.count();
-    of_pairs(expansion, &if count * (count - 1) / 2 <= ALL { all(count) } else { drawn(units) })
+    of_pairs(expansion, &unit_pairs(expansion.units))
 }
 
 fn of_pairs(expansion: &Expansion, pairs: &[Pair]) -> Vec<f64> {
@@ -64,33 +51,16 @@ fn of_pairs(expansion: &Expansion, pairs: &[Pair]) -> Vec<f64> {
     pairs.par_chunks(CHUNK).flat_map_iter(together).collect()
 }
 
-fn all(count: usize) -> Vec<Pair> {
-    (0..count).flat_map(|j| (0..j).map(move |i| ([i, j], 1.0))).collect()
-}
-
-fn drawn(units: &Units) -> Vec<Pair> {
-    let share = |unit: usize| -> f64 {
-        let of = |side: usize| units.rows(side, unit).len() as f64 / units.of(side).len() as f64;
-        0.5 * (of(0) + of(1))
-    };
-    let shares: Vec<f64> = (0..units.count()).map(share).collect();
-    let by_share = WeightedIndex::new(&shares).expect("every unit has rows");
-    let rng = ChaCha8Rng::seed_from_u64(0);
-    let drawn: Vec<usize> = rng.sample_iter(by_share).take(DRAWN).collect();
-    // Each unordered pair is drawn in two orders.
-    let scale =
-        |i: usize, j: usize| ((2 * DRAWN * NEXT) as f64 * shares[i] * shares[j]).sqrt().recip();
-    let pairs = (0..DRAWN).flat_map(|at| (1..=NEXT).map(move |lag| [at, (at + lag) % DRAWN]));
-    let pairs = pairs.map(|pair| pair.map(|at| drawn[at])).filter(|[i, j]| i != j);
-    pairs.map(|[i, j]| ([i, j], scale(i, j))).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use ndarray::Array2;
+    use rand::{Rng, SeedableRng};
+    use rand_chacha::ChaCha8Rng;
 
     use super::*;
     use crate::transport::Transport;
+    use crate::unit_pairs::{all, drawn};
+    use crate::units::Units;
 
     #[test]
     fn pairs_that_are_drawn_speak_for_all() {

@@ -36,6 +36,15 @@ fn standard_error_is_the_spread_over_samples() {
     assert!(ratios.iter().all(|r| (r - 1.0).abs() < 0.15), "{ratios:?}");
 }
 
+#[test]
+fn near_equality_it_is_the_spread_too() {
+    let ratios = calibration(|rng| {
+        let (x, y) = (rows(rng, 80, 0.0), rows(rng, 120, 0.0));
+        mmd2_all(&TwoSamples::independent(x.view(), y.view()).unwrap(), &KERNELS).unwrap()
+    });
+    assert!(ratios.iter().all(|r| (r - 1.0).abs() < 0.15), "{ratios:?}");
+}
+
 /// Candidates that follow their references vary less apart than independent ones.
 #[test]
 fn standard_error_of_paired_rows_is_that_of_images() {
