@@ -202,7 +202,12 @@ impl SetMeasure {
 
     /// The distance as it is, as a measure without an interval.
     pub fn raw(&self) -> Measure {
-        Measure { value: self.value, reason: self.reason.clone(), ..Measure::default() }
+        Measure {
+            value: self.value,
+            se: self.se,
+            reason: self.reason.clone(),
+            ..Measure::default()
+        }
     }
 
     /// The distance with its bias removed, as a measure.

@@ -82,7 +82,7 @@ pub struct Subject<'a> {
 
 /// More than any machine has, or answers: a typing error, which would take all of its memory.
 const MOST_THREADS: usize = 4_096;
-const MOST_ARRIVALS: f64 = 1e6;
+const MOST_ARRIVALS: f64 = 1e7;
 
 impl Load {
     /// What can be wrong with a load is said before anything is loaded. `items` there are to make queries of.

@@ -246,7 +246,7 @@ fn an_adapter_beside_its_base_does_not_follow_into_the_merged_checkpoint() {
     }
     let mut merge = place.fgd();
     merge.arg("merge-adapter").arg("--checkpoint").arg(place.path("both"));
-    merge.arg("--adapter").arg(fixture("tiny-blip2/adapter")).arg("-o").arg(place.path("merged"));
+    merge.arg("--adapter").arg(place.path("both")).arg("-o").arg(place.path("merged"));
     merge.assert().success();
     assert!(!place.path("merged/adapter_config.json").exists());
     assert!(place.path("merged/config.json").exists());

@@ -82,7 +82,8 @@ impl Numbers {
         };
         push("fgd_paired", &results.fgd_paired);
         let set = &results.fgd_set;
-        push("fgd_set", &set.raw());
+        // The standard error is that of the corrected value.
+        push("fgd_set", &Measure { se: None, ..set.raw() });
         push("fgd_set_bias", &plain(set.bias));
         let reason = told(&set.marks, set.warning.as_ref().or(set.reason.as_ref()));
         let corrected = Measure { reason, ..set.without_bias() };
