@@ -6,7 +6,7 @@
 //! needs no covariance: with few captions it says more than a Fréchet distance does.
 //!
 //! The standard error is that of the first-order (Hájek) projection of the U-statistic, from the sums by row of the kernel, less
-//! what pairs of units add to the squares of these sums twice ([`unit_pairs`](mod@crate::unit_pairs)): near equality the
+//! what pairs of units add to the squares of these sums twice (`unit_pairs`): near equality the
 //! projection vanishes, and all of the variance is that of pairs.
 
 use ndarray::ArrayView2;
