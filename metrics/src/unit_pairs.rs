@@ -3,6 +3,8 @@
 //! The squares of first-order contributions hold what each pair of units adds to the variance twice, once for either (Efron & Stein
 //! 1981, "The jackknife estimate of variance"); near equality that is all that they hold.
 
+use std::collections::BTreeMap;
+
 use rand::distr::weighted::WeightedIndex;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -14,7 +16,7 @@ const ALL: usize = 1 << 15;
 /// Units drawn where there are more, in proportion to what they weigh, and with how many of those drawn next each is paired.
 const DRAWN: usize = 512;
 const NEXT: usize = 4;
-/// Two different units, and 1/√(expected number of times that the pair is drawn).
+/// Two different units, and the root of how often the pair was drawn over how often that is to be expected.
 pub(crate) type Pair = ([usize; 2], f64);
 
 /// All pairs where there are few units, else some. They depend on the units alone, so systems on the same units have the same.
@@ -36,10 +38,16 @@ pub(crate) fn drawn(units: &Units) -> Vec<Pair> {
     let by_share = WeightedIndex::new(&shares).expect("every unit has rows");
     let rng = ChaCha8Rng::seed_from_u64(0);
     let drawn: Vec<usize> = rng.sample_iter(by_share).take(DRAWN).collect();
-    // Each unordered pair is drawn in two orders.
-    let scale =
-        |i: usize, j: usize| ((2 * DRAWN * NEXT) as f64 * shares[i] * shares[j]).sqrt().recip();
-    let pairs = (0..DRAWN).flat_map(|at| (1..=NEXT).map(move |lag| [at, (at + lag) % DRAWN]));
-    let pairs = pairs.map(|pair| pair.map(|at| drawn[at])).filter(|[i, j]| i != j);
-    pairs.map(|[i, j]| ([i, j], scale(i, j))).collect()
+    // How often each was drawn, in either order: large units are, and are worked on once.
+    let mut times: BTreeMap<[usize; 2], usize> = BTreeMap::new();
+    for (at, lag) in (0..DRAWN).flat_map(|at| (1..=NEXT).map(move |lag| (at, lag))) {
+        let (i, j) = (drawn[at], drawn[(at + lag) % DRAWN]);
+        if i != j {
+            *times.entry([i.min(j), i.max(j)]).or_default() += 1;
+        }
+    }
+    let expected = |[i, j]: [usize; 2]| (2 * DRAWN * NEXT) as f64 * shares[i] * shares[j];
+    let scaled =
+        |(pair, times): ([usize; 2], usize)| (pair, (times as f64 / expected(pair)).sqrt());
+    times.into_iter().map(scaled).collect()
 }

@@ -18,6 +18,8 @@ use crate::units::Units;
 
 /// Products of pairs of rows that are held at once.
 const PAIRS: usize = 256;
+/// Pairs of rows from which on a product of two moves is made of their matrices.
+const MANY: usize = 64;
 
 /// The two sets around which the distance is expanded.
 pub(super) struct Expansion<'a> {
@@ -29,6 +31,8 @@ pub(super) struct Expansion<'a> {
     inverse_root: Array1<f64>,
     /// F with Fᵀ F = √(sᵢsⱼ)/(sᵢ + sⱼ), transposed: `[r, rank]`.
     form: Array2<f64>,
+    /// K, `[r, r]`.
+    cauchy: Array2<f64>,
     trace: f64,
 }
 
@@ -54,6 +58,19 @@ pub(super) struct Move<'a> {
     pub(super) of_means: Array1<f64>,
 }
 
+impl Move<'_> {
+    /// Σ a z zᵀ, `[r, r]`.
+    fn squares(&self, rank: usize) -> Array2<f64> {
+        let mut rows = Array2::zeros((self.rows.len(), rank));
+        let mut weighted = rows.clone();
+        for (k, &(a, z)) in self.rows.iter().enumerate() {
+            rows.row_mut(k).assign(&z);
+            weighted.row_mut(k).assign(&(&z * a));
+        }
+        weighted.t().dot(&rows)
+    }
+}
+
 impl<'a> Expansion<'a> {
     pub(super) fn of(
         transport: &'a Transport,
@@ -71,6 +88,7 @@ impl<'a> Expansion<'a> {
             delta: &transport.first.mean - &transport.second.mean,
             inverse_root: s.mapv(|s| 1.0 / s.sqrt()),
             form: Factor::of_covariance(scaled.view(), 0.0, default_solver())?.l().to_owned(),
+            cauchy: Array2::from_shape_fn((s.len(), s.len()), |(i, j)| 1.0 / (s[i] + s[j])),
             trace: s.sum(),
         })
     }
@@ -138,6 +156,11 @@ impl Products<'_, '_> {
     /// Adds ½⟨E, E⟩ to a sum.
     pub(super) fn add_square(&mut self, sum: usize, of: &Move) {
         self.sums[sum] += 0.5 * of.weight * (0.5 * of.weight * self.expansion.trace - of.norms);
+        if of.rows.len() * of.rows.len() > MANY {
+            let squares = of.squares(self.expansion.rank());
+            self.sums[sum] += 0.5 * (&squares * &squares * &self.expansion.cauchy).sum();
+            return;
+        }
         for (k, &(a, z)) in of.rows.iter().enumerate() {
             for (l, &(b, v)) in of.rows[..=k].iter().enumerate() {
                 let twice = if l == k { 0.5 } else { 1.0 };
@@ -150,6 +173,11 @@ impl Products<'_, '_> {
     pub(super) fn add_product(&mut self, sum: usize, e: &Move, f: &Move) {
         let of_trace = 0.5 * e.weight * f.weight * self.expansion.trace;
         self.sums[sum] += of_trace - 0.5 * (e.weight * f.norms + f.weight * e.norms);
+        if e.rows.len() * f.rows.len() > MANY {
+            let rank = self.expansion.rank();
+            self.sums[sum] += (e.squares(rank) * f.squares(rank) * &self.expansion.cauchy).sum();
+            return;
+        }
         for &(a, z) in &e.rows {
             f.rows.iter().for_each(|&(b, v)| self.push(sum, a * b, z, v));
         }
@@ -180,5 +208,50 @@ impl Products<'_, '_> {
     pub(super) fn finish(mut self) -> Vec<f64> {
         self.flush();
         self.sums
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn moves_of_many_rows_are_multiplied_as_those_of_few() {
+        let rows = |n: usize, phase: usize| {
+            Array2::from_shape_fn((n, 5), |(i, j)| {
+                ((i * i * 3 + i * j * j * 7 + j + phase) as f32).sin()
+            })
+        };
+        let (x, y) = (rows(60, 0), rows(80, 5));
+        // Units of nine rows, and of two.
+        let of = |n: usize| -> Vec<usize> {
+            (0..n).map(|i| if i < 18 { i % 2 } else { i / 2 }).collect()
+        };
+        let units = Units::of_labels(&of(60), &of(80));
+        let transport = Transport::between(x.view(), y.view()).unwrap();
+        let expansion = Expansion::of(&transport, [x.view(), y.view()], &units).unwrap();
+        let all: Vec<usize> = (0..units.count()).collect();
+        let sides = expansion.rows_of(&all);
+        let moves = expansion.moves(&all, &sides);
+        let entry = |of: &Move, i: usize, j: usize| {
+            let diagonal = if i == j { transport.spectrum[i] } else { 0.0 };
+            of.rows.iter().map(|(a, z)| a * (z[i] * z[j] - diagonal)).sum::<f64>()
+        };
+        for (e, f) in [(0, 1), (0, 5), (5, 6), (0, 0), (6, 6)] {
+            let (e, f) = (&moves[e], &moves[f]);
+            let mut products = expansion.products(2);
+            products.add_product(0, e, f);
+            products.add_square(1, e);
+            let found = products.finish();
+            let known = |f: &Move| -> f64 {
+                let pairs = (0..5).flat_map(|i| (0..5).map(move |j| (i, j)));
+                let terms =
+                    pairs.map(|(i, j)| entry(e, i, j) * entry(f, i, j) * expansion.cauchy[[i, j]]);
+                terms.sum()
+            };
+            assert!(
+                (found[0] - known(f)).abs() < 1e-12 && (found[1] - 0.5 * known(e)).abs() < 1e-12
+            );
+        }
     }
 }

@@ -5,7 +5,7 @@
 //! asymptotically normal distribution"). The influence of a unit *at the sample* is aᵢ + Σⱼ gᵢⱼ, so that the squares of
 //! influences sum up to A + 2G: each interaction is counted for both of its units, which is the well-known excess of the jackknife
 //! variance (Efron & Stein 1981, "The jackknife estimate of variance"). Near equality, where the aᵢ vanish, that is an interval too
-//! wide by √2. So G is measured, on pairs of units drawn at random, and taken off.
+//! wide by √2. So G is measured on pairs of units, and taken off.
 //!
 //! The coordinates whiten the very sample that the pairs are of, which makes products of its rows smaller: of a projection onto r
 //! of N directions Σⱼ pᵢⱼ² = pᵢᵢ, so that (zᵢ·zⱼ)² is on the average 1 − r/N of what it is for other rows. By that the squares are
