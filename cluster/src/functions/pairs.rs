@@ -55,7 +55,8 @@ fn rows(cells: &BinaryArray, wide: usize) -> Result<(Array2<f32>, Vec<usize>)> {
     let mut values = Vec::with_capacity(cells.value_data().len() / FLOAT);
     let mut cell_of = Vec::with_capacity(cells.len());
     for (at, cell) in cells.iter().enumerate() {
-        let is_whole = |cell: &&[u8]| wide > 0 && !cell.is_empty() && cell.len().is_multiple_of(wide);
+        let is_whole =
+            |cell: &&[u8]| wide > 0 && !cell.is_empty() && cell.len().is_multiple_of(wide);
         let cell = cell.filter(is_whole).ok_or_else(missing)?;
         let (parts, _) = cell.as_chunks();
         values.extend(parts.iter().map(|&part| f32::from_le_bytes(part)));
