@@ -13,6 +13,7 @@ use ndarray::ArrayView2;
 use rand::SeedableRng;
 use rand::seq::index;
 use rand_chacha::ChaCha8Rng;
+use rayon::prelude::*;
 
 use crate::MetricError;
 use crate::estimate::Estimate;
@@ -147,7 +148,8 @@ pub fn mmd2_all(
             let value = xx.value + yy.value - 2.0 * xy.value;
             let together =
                 Together { samples, kernel: kernels[k], xx: &xx, yy: &yy, xy: &xy, yx: &yx };
-            let of_pairs: f64 = pairs.iter().map(|pair| together.of(pair).powi(2)).sum();
+            let both: Vec<f64> = pairs.par_iter().map(|pair| together.of(pair)).collect();
+            let of_pairs = both.iter().map(|both| both * both).sum();
             samples.estimate(value, &xx.contributions(&xy), &yy.contributions(&yx), of_pairs)
         })
         .collect())

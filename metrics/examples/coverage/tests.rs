@@ -129,7 +129,9 @@ fn run(
             println!("|---|---|---:|---:|---:|---:|---:|");
             for pair in &pairs {
                 for (n, found) in plan.sizes.iter().zip(&pair.found) {
-                    let [set, paired, exchange] = found.rejected.map(|times| share(times, done));
+                    let [set, paired, exchange] = found.rejected;
+                    let [set, paired] = [set, paired].map(|times| share(times, done));
+                    let exchange = share(exchange, if plan.exchanges { done } else { 0 });
                     let of_se = mean(&found.variances).sqrt() / spread(&found.differences);
                     let [a, b] = [0, 1].map(|k| pair.systems[k].truth);
                     println!(

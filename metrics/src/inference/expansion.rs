@@ -31,8 +31,7 @@ pub(super) struct Expansion<'a> {
     inverse_root: Array1<f64>,
     /// F with Fᵀ F = √(sᵢsⱼ)/(sᵢ + sⱼ), transposed: `[r, rank]`.
     form: Array2<f64>,
-    /// K, `[r, r]`.
-    cauchy: Array2<f64>,
+    spectrum: &'a Array1<f64>,
     trace: f64,
 }
 
@@ -88,9 +87,15 @@ impl<'a> Expansion<'a> {
             delta: &transport.first.mean - &transport.second.mean,
             inverse_root: s.mapv(|s| 1.0 / s.sqrt()),
             form: Factor::of_covariance(scaled.view(), 0.0, default_solver())?.l().to_owned(),
-            cauchy: Array2::from_shape_fn((s.len(), s.len()), |(i, j)| 1.0 / (s[i] + s[j])),
+            spectrum: s,
             trace: s.sum(),
         })
+    }
+
+    /// Σᵢⱼ Eᵢⱼ Fᵢⱼ/(sᵢ + sⱼ)
+    fn form_of(&self, e: &Array2<f64>, f: &Array2<f64>) -> f64 {
+        let s = self.spectrum;
+        e.indexed_iter().zip(f).map(|(((i, j), e), f)| e * f / (s[i] + s[j])).sum()
     }
 
     /// Coordinates in the transport.
@@ -158,7 +163,7 @@ impl Products<'_, '_> {
         self.sums[sum] += 0.5 * of.weight * (0.5 * of.weight * self.expansion.trace - of.norms);
         if of.rows.len() * of.rows.len() > MANY {
             let squares = of.squares(self.expansion.rank());
-            self.sums[sum] += 0.5 * (&squares * &squares * &self.expansion.cauchy).sum();
+            self.sums[sum] += 0.5 * self.expansion.form_of(&squares, &squares);
             return;
         }
         for (k, &(a, z)) in of.rows.iter().enumerate() {
@@ -175,7 +180,7 @@ impl Products<'_, '_> {
         self.sums[sum] += of_trace - 0.5 * (e.weight * f.norms + f.weight * e.norms);
         if e.rows.len() * f.rows.len() > MANY {
             let rank = self.expansion.rank();
-            self.sums[sum] += (e.squares(rank) * f.squares(rank) * &self.expansion.cauchy).sum();
+            self.sums[sum] += self.expansion.form_of(&e.squares(rank), &f.squares(rank));
             return;
         }
         for &(a, z) in &e.rows {
@@ -245,8 +250,10 @@ mod tests {
             let found = products.finish();
             let known = |f: &Move| -> f64 {
                 let pairs = (0..5).flat_map(|i| (0..5).map(move |j| (i, j)));
-                let terms =
-                    pairs.map(|(i, j)| entry(e, i, j) * entry(f, i, j) * expansion.cauchy[[i, j]]);
+                let terms = pairs.map(|(i, j)| {
+                    entry(e, i, j) * entry(f, i, j)
+                        / (transport.spectrum[i] + transport.spectrum[j])
+                });
                 terms.sum()
             };
             assert!(
