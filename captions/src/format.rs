@@ -139,31 +139,23 @@ mod tests {
     }
 
     #[test]
-    fn a_list_is_no_lines_whatever_its_name() {
-        for (content, format) in [
-            ("[{\"a\": 1}, {\"a\": 2}]\n", Format::Json),
-            ("[\n  {\"a\": 1},\n  {\"a\": 2}\n]\n", Format::Json),
-            ("[{\"a\": 1}]\n[{\"a\": 2}]\n", Format::Jsonl),
-            ("[\"1\", \"a dog\"]\n", Format::Jsonl),
-            ("{\"a\": 1}\n", Format::Jsonl),
-        ] {
-            assert_eq!(detect(Path::new("a.jsonl"), content.as_bytes()), format, "{content}");
-        }
-    }
-
-    #[test]
     fn the_content_decides_elsewhere() {
-        for (content, format) in [
-            ("image_id,caption\n", Format::Csv),
-            ("image_id\tcaption\n1\ta, b", Format::Tsv),
-            (" [{\"a\": 1}]", Format::Json),
-            ("{\"a\": 1}\n{\"a\": 2}\n", Format::Jsonl),
-            ("{\"a\": 1}\n", Format::Json),
-            ("{\n\"a\": 1}\n{", Format::Json),
-            ("PAR1", Format::Parquet),
-            ("PK\x03\x04 xl/workbook.xml", Format::Xlsx),
+        for (name, content, format) in [
+            ("-", "image_id,caption\n", Format::Csv),
+            ("-", "image_id\tcaption\n1\ta, b", Format::Tsv),
+            ("-", " [{\"a\": 1}]", Format::Json),
+            ("-", "{\"a\": 1}\n{\"a\": 2}\n", Format::Jsonl),
+            ("-", "{\"a\": 1}\n", Format::Json),
+            ("-", "{\n\"a\": 1}\n{", Format::Json),
+            ("-", "PAR1", Format::Parquet),
+            ("-", "PK\x03\x04 xl/workbook.xml", Format::Xlsx),
+            ("a.jsonl", "[{\"a\": 1}, {\"a\": 2}]\n", Format::Json),
+            ("a.jsonl", "[\n  {\"a\": 1},\n  {\"a\": 2}\n]\n", Format::Json),
+            ("a.jsonl", "[{\"a\": 1}]\n[{\"a\": 2}]\n", Format::Jsonl),
+            ("a.jsonl", "[\"1\", \"a dog\"]\n", Format::Jsonl),
+            ("a.jsonl", "{\"a\": 1}\n", Format::Jsonl),
         ] {
-            assert_eq!(detect(Path::new("-"), content.as_bytes()), format, "{content}");
+            assert_eq!(detect(Path::new(name), content.as_bytes()), format, "{name} {content}");
         }
         let lines = b"{\"a\": 1}\n{\"a\": 2}\n";
         assert_eq!(detect(Path::new("a.json"), lines), Format::Jsonl);

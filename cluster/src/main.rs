@@ -21,12 +21,12 @@ mod score;
 mod storage;
 mod summing;
 mod tls;
+#[path = "../../src/cli/variables.rs"]
+mod variables;
 
-use std::ffi::OsStr;
 use std::process::ExitCode;
 
 use anyhow::Context;
-use clap::builder::Resettable;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use tracing_subscriber::EnvFilter;
 
@@ -105,7 +105,7 @@ fn main() -> ExitCode {
     let filter = EnvFilter::try_from_env("FGD_LOG")
         .unwrap_or_else(|_| EnvFilter::new("warn,fgd_cluster=info"));
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
-    let matches = without_empty_variables(Cli::command()).get_matches();
+    let matches = variables::without_empty_variables(Cli::command()).get_matches();
     let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
     match run(cli) {
         Ok(code) => code,
@@ -114,16 +114,6 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
-}
-
-/// The command as if variables that are empty were not there, which is how a file of settings leaves one out; as `fgd` has it.
-fn without_empty_variables(command: clap::Command) -> clap::Command {
-    let is_empty = |name: &OsStr| std::env::var_os(name).is_some_and(|value| value.is_empty());
-    let without = |arg: clap::Arg| match arg.get_env().is_some_and(is_empty) {
-        true => arg.env(Resettable::Reset),
-        false => arg,
-    };
-    command.mut_args(without).mut_subcommands(without_empty_variables)
 }
 
 fn run(cli: Cli) -> anyhow::Result<ExitCode> {

@@ -41,11 +41,12 @@ mod select;
 mod sweep;
 mod train;
 mod validate;
+mod variables;
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsString;
 use std::sync::Arc;
 
-use clap::builder::{FalseyValueParser, Resettable};
+use clap::builder::FalseyValueParser;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use fgd_store::terminal::visible;
 
@@ -164,7 +165,8 @@ impl Command {
 /// a command starts; the first of `arguments` is the name it was called by.
 pub fn run_from(program: Program, arguments: impl IntoIterator<Item = OsString>) -> Exit {
     let arguments: Vec<OsString> = arguments.into_iter().collect();
-    let parsed = without_empty_variables(Cli::command()).try_get_matches_from(&arguments);
+    let parsed =
+        variables::without_empty_variables(Cli::command()).try_get_matches_from(&arguments);
     let cli = match parsed.and_then(|matches| Cli::from_arg_matches(&matches)) {
         Ok(cli) => cli,
         Err(error) => {
@@ -201,16 +203,6 @@ pub fn run_from(program: Program, arguments: impl IntoIterator<Item = OsString>)
             code
         }
     }
-}
-
-/// The command as if variables that are empty were not there, which is how scripts leave a setting out.
-fn without_empty_variables(command: clap::Command) -> clap::Command {
-    let is_empty = |name: &OsStr| std::env::var_os(name).is_some_and(|value| value.is_empty());
-    let without = |arg: clap::Arg| match arg.get_env().is_some_and(is_empty) {
-        true => arg.env(Resettable::Reset),
-        false => arg,
-    };
-    command.mut_args(without).mut_subcommands(without_empty_variables)
 }
 
 /// Tells of a panic that nobody caught: a defect of this program, which it survives as any error.
