@@ -157,11 +157,12 @@ impl<'a> Picker<'a> {
     }
 
     fn flag(&self, what: &str) -> &'static str {
-        match (self.options.role, what) {
-            (Role::Submission, "id") => "--id-column",
-            (Role::Submission, _) => "--caption-column",
-            (Role::References, "id") => "--reference-id-column",
-            (Role::References, _) => "--reference-caption-column",
+        let is_beside = self.options.role == Role::References && !self.options.alone;
+        match (is_beside, what) {
+            (false, "id") => "--id-column",
+            (false, _) => "--caption-column",
+            (true, "id") => "--reference-id-column",
+            (true, _) => "--reference-caption-column",
         }
     }
 
@@ -255,6 +256,11 @@ mod tests {
         let notes = picker.rivals(&names, &picker.pick(&names).unwrap());
         assert_eq!(notes.len(), 1);
         assert!(notes[0].message.contains("`gt`") && notes[0].message.contains("`caption`"));
+        assert!(notes[0].message.contains("--reference-caption-column"));
+        let alone = ReadOptions { alone: true, ..references };
+        let picker = Picker::new(&alone, Wanted::IdAndCaption);
+        let notes = picker.rivals(&names, &picker.pick(&names).unwrap());
+        assert!(notes[0].message.contains(" --caption-column"));
     }
 
     #[test]

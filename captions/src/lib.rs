@@ -100,6 +100,9 @@ pub struct ReadOptions {
     /// What the captions are to the score: it decides between columns such as `prediction` and `reference`.
     #[serde(skip)]
     pub role: Role,
+    /// Whether the file is the only one, so that flags that name its columns are those of a submission whatever its role.
+    #[serde(skip)]
+    pub alone: bool,
     /// Whether captions without ids are welcome, because a set is looked at as a whole.
     #[serde(skip)]
     pub without_ids: bool,
@@ -113,6 +116,7 @@ impl Default for ReadOptions {
             max_bytes: 1 << 30,
             format: None,
             role: Role::Submission,
+            alone: false,
             without_ids: false,
         }
     }

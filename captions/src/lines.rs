@@ -18,10 +18,15 @@ pub(super) fn read(
     }
     let mut offset = skip;
     let mut row = 0;
+    // Blank lines, and those of them that a caption follows: the end of a file may have any number.
+    let (mut blank, mut inner): (Vec<u64>, usize) = (Vec::new(), 0);
     for (number, bytes) in (1..).zip(content.split(|&byte| byte == b'\n')) {
         let text = String::from_utf8_lossy(bytes);
         let text = text.trim_end_matches('\r');
-        if !text.trim().is_empty() {
+        if text.trim().is_empty() {
+            blank.push(number);
+        } else {
+            inner = blank.len();
             row += 1;
             rows.push(row, Some(number), "", text.to_owned());
             if let Err(error) = std::str::from_utf8(bytes) {
@@ -35,6 +40,12 @@ pub(super) fn read(
             }
         }
         offset += bytes.len() + 1;
+    }
+    if let (Some(first), 1..) = (blank.first(), inner) {
+        let message = format!(
+            "{inner} blank lines between captions do not count, the first is line {first}; a caption that is empty can be given in a CSV file"
+        );
+        rows.find(Finding::note(FindingKind::EmptyCaption, message));
     }
     Ok(Format::Lines)
 }

@@ -7,6 +7,7 @@ use super::column::{Layout, Picker};
 use super::error::ReadProblem;
 use super::finding::{Finding, FindingKind, shown};
 use super::image_id;
+use super::names::is_id_name;
 use super::tables;
 
 /// Takes rows of fields, of which the first may be a header, and puts them into the [`Builder`].
@@ -117,6 +118,8 @@ impl<'a> Tabular<'a> {
             [_] if starts_with_id && !self.picker.wants_captions() => {
                 Some(Layout { id: Some(0), captions: Vec::new() })
             }
+            // A list of ids is none of captions.
+            [name] if is_id_name(name.as_ref()) => None,
             [_] if !self.picker.needs_ids() => Some(Layout { id: None, captions: vec![0] }),
             [_, caption] if starts_with_id && caption.as_ref().trim().contains(' ') => {
                 Some(Layout { id: Some(0), captions: vec![1] })

@@ -13,6 +13,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::cache::{CacheError, EmbeddingCache, EncoderKey};
 use crate::distinct::Distinct;
+use crate::spec::Pooling;
 use crate::{Encoder, EncoderError, EngineKind, Options, Spec, Tokens};
 
 /// Captions encoded between two writes to the cache: what an interruption loses at most.
@@ -20,6 +21,9 @@ const BATCH: usize = 4096;
 
 /// Captions that an engine that rounds encodes in f32 as well.
 const CALIBRATION: usize = 128;
+
+/// [`Identity::tokenizer`] of the encoder that FGD is named after.
+const GTE_SMALL_TOKENIZER: &str = "1f4877e1f9b01e43";
 
 /// Largest header of a safetensors file that is read.
 const MOST_HEADER: u64 = 100 << 20;
@@ -58,6 +62,8 @@ pub struct Identity {
     pub revision: Option<String>,
     /// SHA-256 of the weights.
     pub sha256: String,
+    /// Fingerprint of the tokenizer, by its vocabulary and what it makes of some texts.
+    pub tokenizer: String,
     /// Number type of the weights on disk.
     pub dtype: String,
     /// Engine that runs it, such as `packed/avx2`.
@@ -93,6 +99,7 @@ pub struct Embedder {
     engine: String,
     dtype: String,
     sha256: String,
+    tokenizer: String,
     cache: Option<(EmbeddingCache, EncoderKey)>,
     /// Why the cache was given up, until somebody asks.
     trouble: Option<CacheError>,
@@ -126,6 +133,7 @@ impl Embedder {
             engine: options.engine_label(),
             dtype: weights_dtype(&spec.weight_files[0]),
             sha256: weights_sha256(&spec.weight_files, &mut hashes)?,
+            tokenizer: Tokens::load(&spec)?.fingerprint()?,
             spec,
             options,
             cache: None,
@@ -202,13 +210,16 @@ impl Embedder {
             id: self.model.id.clone(),
             revision: self.model.revision.clone(),
             sha256: self.sha256.clone(),
+            tokenizer: self.tokenizer.clone(),
             dtype: self.dtype.clone(),
             engine: self.engine.clone(),
             max_length: self.max_length(),
             pooling: self.spec.pooling.name().into(),
             normalize: self.spec.normalize,
             dim: self.spec.dim,
-            is_gte_small: self.sha256 == hub::GTE_SMALL_SHA256,
+            is_gte_small: self.sha256 == hub::GTE_SMALL_SHA256
+                && self.tokenizer == GTE_SMALL_TOKENIZER
+                && (self.spec.pooling, self.spec.normalize) == (Pooling::Mean, true),
         }
     }
 

@@ -36,6 +36,7 @@ mod embedder;
 mod encoder;
 mod engine;
 mod error;
+mod fingerprint;
 mod packed;
 mod pooling;
 pub mod probe;

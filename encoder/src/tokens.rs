@@ -3,6 +3,8 @@
 //!
 //! Tokenising takes time for every letter, so what no token that counts can come from is cut before it ([`Beginning`]).
 
+use std::collections::BTreeMap;
+
 use rayon::prelude::*;
 use tokenizers::tokenizer::{PostProcessor, Tokenizer, TruncationDirection};
 
@@ -62,6 +64,11 @@ impl Tokens {
     /// The special tokens that every caption carries.
     pub(super) fn specials(&self) -> usize {
         self.specials
+    }
+
+    /// Its words with their ids, in the order of the words.
+    pub(super) fn vocabulary(&self) -> BTreeMap<String, u32> {
+        self.tokenizer.get_vocab(true).into_iter().collect()
     }
 
     /// The number of tokens of every caption before truncation, special tokens included; of captions with more than 10,000

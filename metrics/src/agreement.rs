@@ -28,13 +28,14 @@ pub struct Judgements {
 /// How well a metric agrees with people.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Agreement {
-    /// Kendall's τ-b, in [−1, 1].
+    /// Kendall's τ-b, in [−1, 1]; NaN, as τ-c, where all scores are the same.
     pub tau_b: Estimate,
     /// Kendall's (Stuart's) τ-c, in about [−1, 1].
     pub tau_c: Estimate,
     /// Share of the pairs within an image in the order of people, in [0, 1]; `None` where no image has captions judged differently.
     pub accuracy: Option<Estimate>,
-    /// τ-c of the first metric less that of this one, with its p-value after Holm's correction; `None` for the first.
+    /// τ-c of the first metric less that of this one, with its p-value after Holm's correction; `None` for the first, and where either has
+    /// no τ-c.
     pub behind_first: Option<(Estimate, f64)>,
 }
 
@@ -63,10 +64,13 @@ pub fn agreement(
     {
         return Err(MetricError::NotFinite { what: "scores or judgements" });
     }
-    let ranked: Vec<Ranked> = scores.iter().map(|scores| Ranked::new(judgements, scores)).collect();
-    if ranked.iter().any(|ranked| ranked.levels.len() < 2) {
-        return Err(MetricError::TooFew { what: "levels of judgements", n: 1, needed: 2 });
+    if judgements.rating.iter().all(|rating| *rating == judgements.rating[0]) {
+        return Err(MetricError::InvalidSetting(format!(
+            "all judgements are {}: a correlation needs some that differ",
+            judgements.rating.first().copied().unwrap_or_default()
+        )));
     }
+    let ranked: Vec<Ranked> = scores.iter().map(|scores| Ranked::new(judgements, scores)).collect();
     let ones = vec![1.0; images];
     let observed: Vec<Values> = ranked.iter().map(|ranked| ranked.values(&ones)).collect();
     let drawn: Vec<Vec<Values>> = (0..replicates)
@@ -86,9 +90,10 @@ pub fn agreement(
     };
     let behind: Vec<Option<(Estimate, f64)>> = (0..scores.len())
         .map(|k| {
-            (k > 0).then(|| {
-                let apart = |values: &[Values]| values[0].tau_c - values[k].tau_c;
-                let found = estimate(apart(&observed), &apart);
+            let apart = |values: &[Values]| values[0].tau_c - values[k].tau_c;
+            let observed = apart(&observed);
+            (k > 0 && observed.is_finite()).then(|| {
+                let found = estimate(observed, &apart);
                 (found, crate::compare::p_value(found))
             })
         })
@@ -97,11 +102,12 @@ pub fn agreement(
     let mut corrected = holm(&p_values).into_iter();
     Ok((0..scores.len())
         .map(|k| Agreement {
-            tau_b: estimate(observed[k].tau_b, &|values| values[k].tau_b),
-            tau_c: estimate(observed[k].tau_c, &|values| values[k].tau_c),
-            accuracy: observed[k]
-                .accuracy
-                .map(|value| estimate(value, &|values| values[k].accuracy.unwrap_or(f64::NAN))),
+            tau_b: estimate(observed[k].tau_b, &|values| values[k].tau_b).within([-1.0, 1.0]),
+            tau_c: estimate(observed[k].tau_c, &|values| values[k].tau_c).within([-1.0, 1.0]),
+            accuracy: observed[k].accuracy.map(|value| {
+                let drawn = |values: &[Values]| values[k].accuracy.unwrap_or(f64::NAN);
+                estimate(value, &drawn).within([0.0, 1.0])
+            }),
             behind_first: behind[k].and_then(|(found, _)| Some((found, corrected.next()?))),
         })
         .collect())
@@ -267,10 +273,32 @@ mod tests {
     }
 
     #[test]
+    fn a_metric_that_says_nothing_is_not_tested() {
+        let judgements = judged(&[1.0, 2.0, 2.0, 4.0, 1.0, 3.0, 3.0, 4.0]);
+        let scores = [0.1, 0.2, 0.15, 0.9, 0.3, 0.3, 0.25, 0.8];
+        let other = [0.5, 0.1, 0.3, 0.2, 0.9, 0.4, 0.6, 0.7];
+        let p = |metrics: &[&[f64]]| {
+            let found = agreement(&judgements, metrics, 200, 1).unwrap();
+            assert!(
+                found.iter().all(|of| of
+                    .tau_c
+                    .ci95
+                    .iter()
+                    .all(|end| end.is_nan() || end.abs() <= 1.0))
+            );
+            found.iter().map(|of| of.behind_first.map(|(_, p)| p)).collect::<Vec<_>>()
+        };
+        let found = p(&[&scores, &[0.0; 8], &other]);
+        assert_eq!(found[..2], [None, None]);
+        // Nor does it count in Holm's correction.
+        assert_eq!(found[2], p(&[&scores, &other])[1]);
+    }
+
+    #[test]
     fn what_cannot_be_ranked_is_refused() {
         let scores = [0.1, 0.2, 0.3, 0.4];
-        let same = judged(&[1.0; 4]);
-        assert!(matches!(agreement(&same, &[&scores], 200, 1), Err(MetricError::TooFew { .. })));
+        let same = agreement(&judged(&[1.0; 4]), &[&scores], 200, 1).unwrap_err();
+        assert!(same.to_string().contains("all judgements are 1"), "{same}");
         let two = judged(&[1.0, 2.0]);
         assert!(matches!(agreement(&two, &[&scores], 200, 1), Err(MetricError::TooFew { .. })));
         let fine = judged(&[1.0, 2.0, 3.0, 4.0]);

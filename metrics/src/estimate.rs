@@ -43,7 +43,12 @@ impl Estimate {
 
     /// The same with its interval cut at 0.
     pub fn cut_at_0(self) -> Self {
-        Self { ci95: self.ci95.map(|bound| bound.max(0.0)), ..self }
+        self.within([0.0, f64::INFINITY])
+    }
+
+    /// The same with its interval cut where no value can lie.
+    pub fn within(self, [low, high]: [f64; 2]) -> Self {
+        Self { ci95: self.ci95.map(|bound| bound.max(low).min(high)), ..self }
     }
 
     /// An estimate from few observations: `value ± t se`, with Student's t of these degrees of freedom, at least 1.
@@ -146,7 +151,7 @@ pub enum Unavailable {
     },
     /// The sample does not exceed the dimension, so nothing is known of the bias.
     #[error(
-        "{n} images in {d} dimensions: what the sample adds to the distance is known only for more images than dimensions"
+        "{n} images or clusters in {d} dimensions: what the sample adds to the distance is known only for more of them than dimensions"
     )]
     RankDeficient {
         /// Images, or clusters of them, of the smaller sample.

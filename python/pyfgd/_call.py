@@ -1,7 +1,6 @@
 """What a job can be told, and one call of a job: its options in the groups of the request of the command."""
 
 import difflib
-import json
 import os
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias, TypedDict
@@ -12,6 +11,7 @@ from ._documents import Record
 from ._encoder import Encoder
 from ._errors import UsageError
 from ._progress import listener
+from ._request import several, to_json
 
 StrPath: TypeAlias = str | os.PathLike[str]
 
@@ -109,19 +109,17 @@ class Call:
             self.session = encoder._session
         else:
             self.session = _native.Session(options.get("threads"))
-            if encoder is not None:
-                options["encoder"] = os.fspath(encoder)
         for group in groups:
             values = {name: options[name] for name in _GROUPS[group] if name in options}
             for name in ("metrics", "slice"):
-                if isinstance(values.get(name), str):
-                    values[name] = [values[name]]
+                if name in values:
+                    values[name] = several(values[name])
             if values:
                 self.request[group] = values
 
     def run(self, name: str, files: Files, **fields: Any) -> Record:
         given = {field: value for field, value in fields.items() if value is not None}
-        request = json.dumps({"job": name, **self.request, **given}, default=os.fspath)
+        request = to_json({"job": name, **self.request, **given})
         return Record(files.shown(self.session.run(request, self.listener)))
 
 

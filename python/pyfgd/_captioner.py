@@ -1,13 +1,13 @@
 """The jobs that make what is judged, captions and captioners, as functions: the same requests as the command's, the same records."""
 
 import json
-import os
 from collections.abc import Mapping, Sequence
 from typing import Any, Unpack
 
 from ._call import Call, Comparing, Embedding, Options, Reading, Running, StrPath, reference_file
 from ._data import Captions, Files, Images
 from ._documents import Document, Record
+from ._request import to_json
 
 
 def caption(
@@ -34,7 +34,7 @@ def caption(
     return call.run(
         "caption",
         Files(),
-        checkpoint=os.fspath(checkpoint),
+        checkpoint=checkpoint,
         images=images,
         output=output,
         adapter=adapter,
@@ -63,17 +63,22 @@ def select(
 ) -> Record:
     """Chooses one of several captions of each image by meaning and writes them to ``output``.
 
-    ``choosing`` has the rule, ``by``, and the ``metric`` of a medoid. With references the record says what the choice is worth.
+    ``choosing`` has the rule, ``by``, and the ``metric`` of a medoid. The rule is by default ``mbr``, and of several files with
+    references of the same images ``mbr-weighted``. With references the record says what the choice is worth.
     """
     call = Call(options, ["encoding", "reading", "measuring"])
+    # The request has this default only as long as nothing else is measured.
+    call.request.setdefault("measuring", {}).setdefault("metrics", ["cider"])
     with Files() as files:
+        named = files.named(systems)
+        learns = len(named) > 1 and references is not None and not unpaired
         return call.run(
             "select",
             files,
-            systems=files.named(systems),
+            systems=named,
             output=output,
             references=reference_file(files, references, reference_id_column, reference_caption_column),
-            choosing=choosing,
+            choosing={"by": "mbr-weighted" if learns else "mbr", **(choosing or {})},
             unpaired=unpaired,
             judge=judge,
             replicates=replicates,
@@ -103,7 +108,7 @@ def features(
     """
     call = Call(options, [])
     request = {
-        "checkpoint": os.fspath(checkpoint),
+        "checkpoint": checkpoint,
         "images": images,
         "image_root": image_root,
         "output": output,
@@ -112,7 +117,7 @@ def features(
         "on_error": on_error,
         "device": device,
     }
-    return Document(json.loads(call.session.features(json.dumps(request, default=os.fspath), call.listener)))
+    return Document(json.loads(call.session.features(to_json(request), call.listener)))
 
 
 def curate(
@@ -180,7 +185,7 @@ def train(
         return call.run(
             "train",
             files,
-            checkpoint=os.fspath(checkpoint),
+            checkpoint=checkpoint,
             features=features,
             captions=files.path(captions, "captions"),
             output=output,

@@ -5,16 +5,19 @@ import json
 import os
 import re
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Set
 from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeAlias
+
+import numpy
 
 from ._errors import FgdError, UsageError
 from ._native import Moments
 
 #: A path; a pandas, polars or Arrow table; a dict of captions, or of lists of them, by image id; a list of captions, or of lists
-#: of them, in the order of the images; a list of dicts with an id and a caption; a numpy array of embeddings; `Moments`.
+#: of them, in the order of the images; a list of dicts with an id and a caption; embeddings ``[n, d]`` of numpy or torch; `Moments`.
 Captions: TypeAlias = Any
 #: A directory, a list of images or one image: a path.
 Images: TypeAlias = str | os.PathLike[str]
@@ -42,22 +45,35 @@ class Files:
             return os.fspath(data)
         if isinstance(data, Moments):
             return self._moments(data, name)
-        if type(data).__module__ == "numpy":
+        if hasattr(data, "detach"):  # torch
+            # numpy has no bfloat16.
+            narrow = data.is_floating_point() and data.element_size() < 4
+            data = (data.float() if narrow else data).numpy(force=True)
+        if isinstance(data, numpy.ndarray) and (data.dtype.kind not in "OUT" or numpy.ma.isMaskedArray(data)):
             return self._embeddings(data, name)
         place = self.place(f"{name}.jsonl")
-        with place.open("w", encoding="utf-8") as file:
+        # Half of a character is written as JSON does, and the reader says which row has it.
+        with place.open("w", encoding="utf-8", errors="backslashreplace") as file:
             for row in rows(data):
-                # Other types of tables, such as numbers and dates of frames, are what they print as.
-                file.write(json.dumps(row, ensure_ascii=False, default=_plain) + "\n")
+                try:
+                    # Other types of tables, such as numbers and dates of frames, are what they print as.
+                    file.write(json.dumps(row, ensure_ascii=False, default=_plain) + "\n")
+                except TypeError as error:  # columns whose names are tuples
+                    raise UsageError(f"{name}: {error}") from None
         return str(place)
 
     def named(self, systems: Any) -> list[dict[str, str]]:
-        """Systems by name, in order: a dict of them, or a list of paths."""
+        """Systems by name, in order: a dict of them, or a list of paths, which are called as the command calls them."""
         if isinstance(systems, Mapping):
-            return [{"name": str(name), "path": self.path(data, str(name))} for name, data in systems.items()]
-        if isinstance(systems, (str, os.PathLike)):
-            systems = [systems]
-        return [{"name": _stem(path), "path": os.fspath(path)} for path in systems]
+            given = [(str(name), data) for name, data in systems.items()]
+        else:
+            paths = _paths(systems)
+            stems = Counter(map(_stem, paths))
+            given = [(_stem(path) if stems[_stem(path)] == 1 else path, path) for path in paths]
+        for name, count in Counter(name for name, _ in given).items():
+            if count > 1:
+                raise UsageError(f"two systems are called `{name}`: give each a name of its own, in a dict")
+        return [{"name": name, "path": self.path(data, name)} for name, data in given]
 
     def place(self, name: str) -> Path:
         """Where a file of this name may be written."""
@@ -67,7 +83,9 @@ class Files:
         self._count += 1
         folder = Path(self._folder.name, str(self._count))
         folder.mkdir()
-        return folder / name.replace(os.sep, "_")
+        # A name of a file has 255 bytes at most, and no half characters.
+        stem, end = os.path.splitext(re.sub(r"[/\\\0]", "_", name))
+        return folder / (stem.encode(errors="replace")[:100].decode(errors="ignore") + end)
 
     def shown(self, text: str) -> str:
         """A text of a job without the folder, which nobody will find any more."""
@@ -76,17 +94,18 @@ class Files:
         return re.sub(re.escape(self._folder.name + os.sep) + r"\d+" + re.escape(os.sep), "", text)
 
     def _embeddings(self, data: Any, name: str) -> str:
-        import numpy
-
-        if data.dtype.kind != "f":
-            return self.path(data.tolist(), name)
+        if numpy.ma.isMaskedArray(data):
+            raise UsageError(f"{name}: a masked array says of some numbers that they are none: fill it, or leave out these rows")
+        if data.dtype.kind != "f" or data.ndim != 2:
+            raise UsageError(
+                f"{name}: an array of {data.dtype} and shape {data.shape} is neither captions nor embeddings, floats of shape [n, d]"
+            )
         place = self.place(f"{name}.npy")
-        numpy.save(place, data)
+        # What the reader takes: row by row, little-endian.
+        numpy.save(place, numpy.ascontiguousarray(data, "<f4" if data.itemsize <= 4 else "<f8"))
         return str(place)
 
     def _moments(self, data: Any, name: str) -> str:
-        import numpy
-
         place = self.place(f"{name}.npz")
         numpy.savez(place, mu=data.mean, sigma=data.covariance(), n=numpy.float64(data.n))
         return str(place)
@@ -96,17 +115,18 @@ def rows(data: Captions) -> Iterator[Mapping[str, Any]]:
     """The rows of a table, a dict or a list."""
     if isinstance(data, Mapping):
         return _by_id(data.items())
-    if hasattr(data, "to_pylist"):  # Arrow
-        return iter(data.to_pylist())
     if hasattr(data, "to_dicts"):  # polars
         return iter(data.to_dicts())
     if hasattr(data, "iterrows"):  # pandas
         return iter(data.to_dict("records"))
-    if hasattr(data, "__arrow_c_stream__"):
-        return iter(_arrow(data).to_pylist())
-    if hasattr(data, "tolist"):  # a column
-        data = data.tolist()
-    if isinstance(data, Iterable) and not isinstance(data, (str, bytes)):
+    # Arrow, and columns; those of pandas and polars are streams too, but no tables.
+    listed = next((name for name in ("to_pylist", "to_list", "tolist") if hasattr(data, name)), None)
+    if listed:
+        data = getattr(data, listed)()
+    elif hasattr(data, "__arrow_c_stream__"):
+        data = _arrow(data).to_pylist()
+    # A set is in no order.
+    if isinstance(data, Iterable) and not isinstance(data, (str, bytes, Set)):
         data = list(data)
         if all(isinstance(row, Mapping) for row in data) and data:
             return iter(data)
@@ -116,8 +136,8 @@ def rows(data: Captions) -> Iterator[Mapping[str, Any]]:
 
 def _by_id(items: Iterable[tuple[Any, Any]]) -> Iterator[Mapping[str, Any]]:
     for name, captions in items:
-        if isinstance(captions, Sequence) and not isinstance(captions, str):
-            for caption in captions:
+        if isinstance(captions, Iterable) and not isinstance(captions, (str, Mapping)):
+            for caption in sorted(captions, key=str) if isinstance(captions, Set) else captions:
                 yield {"image_id": name, "caption": caption}
         else:
             yield {"image_id": name, "caption": captions}
@@ -135,7 +155,37 @@ def _plain(value: Any) -> Any:
     return value.tolist() if hasattr(value, "tolist") else str(value)
 
 
-def _stem(path: str | os.PathLike[str]) -> str:
-    # Checkpoints may be hub ids, and what is behind an @ belongs to their name.
-    path = os.fspath(path)
-    return Path(path).stem if os.path.isfile(path) else path
+def _stem(path: str) -> str:
+    # The folder of a checkpoint has no extension, whatever dots it has.
+    return (os.path.basename(path.rstrip(os.sep)) if os.path.isdir(path) else Path(path).stem) or path
+
+
+def _paths(systems: Any) -> list[str]:
+    try:
+        return [os.fspath(path) for path in ([systems] if isinstance(systems, (str, os.PathLike)) else systems)]
+    except TypeError:
+        raise UsageError("systems are given by name, in a dict, or as a list of paths") from None
+
+
+def with_folders(systems: Any, besides: Captions) -> Any:
+    """Systems with the submissions of a folder in its place, but not ``besides``, as `fgd leaderboard` has them."""
+    if isinstance(systems, Mapping):
+        return systems
+    besides = os.path.realpath(besides) if isinstance(besides, (str, os.PathLike)) else None
+    found: list[str] = []
+    for path in _paths(systems):
+        inside = [path]
+        if os.path.isdir(path):
+            files = (os.path.join(path, name) for name in sorted(os.listdir(path)) if _is_submission(name.lower()))
+            inside = [file for file in files if os.path.isfile(file) and os.path.realpath(file) != besides]
+            if not inside:
+                raise UsageError(f"{path}: holds no caption file and no .npy; give a folder of submissions, or files")
+        found += inside
+    return found
+
+
+def _is_submission(name: str) -> bool:
+    # src/cli/inputs.rs has these lists too, and a test holds the two together.
+    beside = (".record.json", ".journal.jsonl", ".samples.jsonl", ".done.json")
+    known = (".csv", ".tsv", ".json", ".jsonl", ".ndjson", ".parquet", ".npy")
+    return not name.startswith(".") and not name.endswith(beside) and name.removesuffix(".gz").endswith(known)

@@ -10,7 +10,9 @@ from numpy.typing import NDArray
 
 from . import _native
 from ._documents import Document
+from ._errors import UsageError
 from ._progress import listener
+from ._request import to_json
 
 #: The encoder that the name FGD stands for.
 GTE_SMALL = "thenlper/gte-small"
@@ -53,12 +55,15 @@ class Encoder:
         """Unit vectors ``[sentences, dim]`` in float32, or ``[dim]`` of a single sentence; written into ``out``, if given.
 
         :raises FgdError: the encoder can not be had.
-        :raises UsageError: ``out`` has another shape.
+        :raises UsageError: ``out`` has another shape, or a sentence holds half of a character.
         """
         single = isinstance(sentences, str)
         texts = [sentences] if isinstance(sentences, str) else list(sentences)
         place = out[None] if single and out is not None else out
-        rows = self._session.embed(json.dumps(self._encoding), texts, place, listener(show_progress_bar))
+        try:
+            rows = self._session.embed(to_json(self._encoding), texts, place, listener(show_progress_bar))
+        except UnicodeEncodeError as error:
+            raise UsageError(f"{error.object!r} holds half of a character, such as a cut emoji: write it without") from None
         if rows is None:
             assert out is not None
             return out
@@ -67,7 +72,7 @@ class Encoder:
     @property
     def info(self) -> Document:
         """Which encoder it is, as records have it: ``id``, ``sha256``, ``engine``, ``dim``, ``max_length``, ``pooling``, …"""
-        return Document(json.loads(self._session.encoder(json.dumps(self._encoding))))
+        return Document(json.loads(self._session.encoder(to_json(self._encoding))))
 
     @property
     def dim(self) -> int:

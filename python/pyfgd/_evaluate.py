@@ -49,7 +49,7 @@ class Evaluation:
     ) -> dict[str, float | None]:
         """The distances of what was added, and of what is given here; then it begins anew."""
         if predictions is not None:
-            self._gathered.update(predictions, references or [], ids)
+            self._gathered.update(predictions, [] if references is None else references, ids)
         try:
             return numbers(self._gathered.compute().results)
         finally:

@@ -43,16 +43,16 @@ class FGD:
     ) -> None:
         """Adds captions with the references of their images, one or several of each, and embeds both.
 
-        :raises UsageError: lists of different lengths, or what is no text.
+        :raises UsageError: lists of different lengths, what is no text, or an id that is missing. Nothing is added then.
         """
         predictions = [predictions] if isinstance(predictions, str) else list(predictions)
         references = [references] if isinstance(references, str) else list(references)
-        names = [None] * len(predictions) if ids is None else [str(name) for name in ids]
+        names = [None] * len(predictions) if ids is None else [_name(at, name) for at, name in enumerate(ids)]
         if not len(predictions) == len(references) == len(names):
             raise UsageError(f"{len(predictions)} predictions, {len(references)} references and {len(names)} ids")
         rows: list[Row] = []
         for at, (name, prediction, of_image) in enumerate(zip(names, predictions, references)):
-            captions = (of_image,) if isinstance(of_image, str) else tuple(of_image)
+            captions = tuple(of_image) if isinstance(of_image, Iterable) and not isinstance(of_image, str) else (of_image,)
             if not captions or not all(isinstance(caption, str) for caption in (prediction, *captions)):
                 raise UsageError(f"row {at}{f', id {name}' if name else ''}: a text and at least one reference are needed")
             rows.append((name, prediction, captions))
@@ -104,7 +104,7 @@ class FGD:
 
     def to_bytes(self) -> bytes:
         """What was gathered."""
-        return json.dumps({"pyfgd": _VERSION, "rows": self._rows}, ensure_ascii=False).encode()
+        return json.dumps({"pyfgd": _VERSION, "rows": self._rows}, ensure_ascii=False).encode(errors="backslashreplace")
 
     @classmethod
     def from_bytes(cls, data: bytes, encoder: str | os.PathLike[str] | Encoder | None = None, **options: Unpack[Measuring]) -> "FGD":
@@ -116,6 +116,13 @@ class FGD:
 
     def __repr__(self) -> str:
         return f"FGD({self.encoder!r}, {len(self)} captions)"
+
+
+def _name(at: int, name: Any) -> str:
+    # What frames have for nothing would make one image of several.
+    if not isinstance(name, str) and str(name) in ("None", "nan", "NaT", "<NA>"):
+        raise UsageError(f"row {at}: the id is missing")
+    return str(name)
 
 
 def _content(row: Row) -> tuple[str, tuple[str, ...]]:

@@ -10,16 +10,17 @@ from typing import Any, Unpack
 
 from . import _native
 from ._call import Call, Options, Reading, StrPath, reference_file
-from ._data import Captions, Files, Images
+from ._data import Captions, Files, Images, with_folders
 from ._documents import Document, Record
 from ._errors import FgdError, UsageError
 from ._progress import listener
+from ._request import several, to_json
 
 
 def job(request: Mapping[str, Any], *, threads: int | None = None, progress: bool | None = None) -> Record:
     """Any job from plain data, as ``fgd job`` takes it: ``{"job": "score", "submission": …}``."""
     session = _native.Session(threads)
-    return Record(session.run(json.dumps(request, default=os.fspath), listener(progress)))
+    return Record(session.run(to_json(request), listener(progress)))
 
 
 def score(
@@ -95,7 +96,7 @@ def compare(
             images=images,
             image_root=image_root,
             work=work,
-            gate=[gate] if isinstance(gate, str) else list(gate),
+            gate=several(gate),
             contrasts=contrasts,
             replicates=replicates,
             against_first=against_first,
@@ -121,14 +122,16 @@ def leaderboard(
 ) -> Record:
     """Who is first, and which ranks do the differences leave open? ``split`` is ``public=SHARE`` or a column.
 
-    ``exact`` keeps sums only, as in :func:`score`.
+    ``submissions`` by name, or paths, of which a folder stands for the files in it. ``public_only`` shows the public part of the
+    split alone; without it the record is the whole, which is the command's ``--private-record``. ``exact`` keeps sums only, as in
+    :func:`score`.
     """
     call = Call(options, ["encoding", "reading", "measuring", "keeping"])
     with Files() as files:
         return call.run(
             "leaderboard",
             files,
-            submissions=files.named(submissions),
+            submissions=files.named(with_folders(submissions, references)),
             references=reference_file(files, references, reference_id_column, reference_caption_column),
             unpaired=unpaired,
             exact=exact,
@@ -154,7 +157,7 @@ def validate(
             "role": role,
             **call.request,
         }
-        return Document(json.loads(files.shown(_native.validate(json.dumps(request)))))
+        return Document(json.loads(files.shown(_native.validate(to_json(request)))))
 
 
 def agreement(
@@ -162,12 +165,16 @@ def agreement(
     references: Captions,
     *,
     rating: Sequence[str] = (),
+    keep_references: bool = False,
     replicates: int = 1000,
     reference_id_column: str | None = None,
     reference_caption_column: str | None = None,
     **options: Unpack[Options],
 ) -> Record:
-    """Do metrics agree with people? ``rating`` names the columns of the judgements, higher is better."""
+    """Do metrics agree with people? ``rating`` names the columns of the judgements, higher is better.
+
+    A judged caption that is itself a reference of its image is left out, unless ``keep_references``.
+    """
     call = Call(options, ["encoding", "reading", "measuring"])
     with Files() as files:
         return call.run(
@@ -175,7 +182,8 @@ def agreement(
             files,
             judgements=files.path(judgements, "judgements"),
             references=reference_file(files, references, reference_id_column, reference_caption_column),
-            rating=[rating] if isinstance(rating, str) else list(rating),
+            rating=several(rating),
+            keep_references=keep_references,
             replicates=replicates,
         )
 

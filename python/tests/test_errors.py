@@ -28,6 +28,14 @@ def test_captions_in_memory_are_named_as_the_caller_knows_them(encoder):
     assert [given.path for given in record.inputs] == ["submission.jsonl", "references.jsonl"]
 
 
+def test_half_of_a_character_is_found(encoder):
+    with pytest.raises(pyfgd.InvalidSubmission, match="half of a character") as caught:
+        pyfgd.score(["a dog", "a cat \ud83d"], ["a dog", "a cat"], encoder=encoder)
+    assert caught.value.row == 2
+    with pytest.raises(pyfgd.UsageError, match="half of a character"):
+        pyfgd.Encoder(encoder).encode(["a cat \ud83d"])
+
+
 @pytest.mark.parametrize("data", [b"", b"\x00\x01\x02" * 100, b"PAR1 and then nothing", b'{"images": [', b"\x1f\x8b broken"])
 def test_broken_files_are_errors_that_name_them(place, captions, encoder, data):
     (place / "broken").write_bytes(data)
@@ -47,6 +55,10 @@ def test_what_makes_no_sense_is_said(captions, encoder):
         pyfgd.Encoder(encoder, threads=0)
     with pytest.raises(pyfgd.UsageError, match="int is nothing that holds captions"):
         pyfgd.score(7, references)
+    with pytest.raises(pyfgd.UsageError, match="set is nothing that holds captions"):
+        pyfgd.score({"a dog", "a cat"}, references)
+    with pytest.raises(pyfgd.UsageError, match="keys must be"):
+        pyfgd.score([{("image", "id"): 1}], references)
     with pytest.raises(pyfgd.FgdError, match="none.csv"):
         pyfgd.score("none.csv", references, encoder=encoder)
     with pytest.raises(pyfgd.FgdError):

@@ -1,10 +1,13 @@
 """What the examples show works. Libraries that are not installed skip theirs, and script/test says so."""
 
 import json
+import multiprocessing
 import os
 import subprocess
 import sys
+from types import SimpleNamespace
 
+import numpy
 import pytest
 
 import pyfgd
@@ -46,6 +49,7 @@ def test_load_and_compute(encoder):
         metric.add(prediction=word, reference=of)
     metric.add_batch(predictions=WORDS[2:], references=REFERENCES[2:])
     assert metric.compute() == wanted and wanted["fgd_paired"] > 0
+    assert metric.compute(predictions=WORDS, references=numpy.array(["a dog"] * 4))["fgd_paired"] > 0
     with pytest.raises(pyfgd.UsageError, match="nothing was gathered"):
         metric.compute()
 
@@ -84,3 +88,48 @@ def test_a_callback_of_the_trainer(encoder, place):
     metrics = trainer.evaluate()
     assert 0 <= metrics["eval_fgd_paired_low"] <= metrics["eval_fgd_paired"] <= metrics["eval_fgd_paired_high"]
     assert any("eval_fgd_paired" in entry for entry in trainer.state.log_history)
+
+
+def process_of_a_run(process, place, encoder, failing, queue):
+    from torch import distributed
+
+    from pyfgd.transformers import FGDCallback
+
+    distributed.init_process_group("gloo", init_method=f"file://{place}/meeting", rank=process, world_size=2)
+
+    def describe(model):
+        # Only the first process's captions count.
+        return WORDS if process == 0 else []
+
+    def fail(model):
+        raise RuntimeError("the model is gone")
+
+    logged, metrics = [], {}
+    state = SimpleNamespace(is_world_process_zero=process == 0)
+    trainer = SimpleNamespace(log=logged.append)
+    callback = FGDCallback(trainer, fail if process == failing else describe, REFERENCES, pyfgd.FGD(encoder))
+    try:
+        callback.on_evaluate(None, state, None, metrics, model=None)
+        queue.put((process, metrics, logged))
+    except Exception as error:
+        queue.put((process, type(error).__name__, str(error)))
+
+
+@pytest.mark.parametrize("failing", [None, 0, 1])
+def test_a_callback_tells_every_process(encoder, place, failing):
+    pytest.importorskip("torch"), pytest.importorskip("transformers")
+    context = multiprocessing.get_context("spawn")
+    queue = context.Queue()
+    processes = [context.Process(target=process_of_a_run, args=(at, place, encoder, failing, queue)) for at in range(2)]
+    for process in processes:
+        process.start()
+    told = sorted(queue.get(timeout=120) for _ in processes)
+    for process in processes:
+        process.join(120)
+    if failing is None:
+        wanted = pyfgd.load(encoder).compute(predictions=WORDS, references=REFERENCES)
+        for _, metrics, logged in told:
+            assert metrics["eval_fgd_paired"] == wanted["fgd_paired"] and logged == [metrics]
+    else:
+        assert told[failing][1:] == ("RuntimeError", "the model is gone")
+        assert told[1 - failing][1] == "FgdError" and f"process {failing} " in told[1 - failing][2]

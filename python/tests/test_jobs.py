@@ -3,6 +3,7 @@
 import csv
 import json
 import pickle
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -48,7 +49,12 @@ def test_everything_that_holds_captions_gives_the_same_number(captions, encoder)
     for shape in shapes:
         assert pyfgd.score(shape, references, encoder=encoder).results == wanted
     in_order = [good[name] for name in references]
-    assert pyfgd.score(in_order, list(references.values()), encoder=encoder).fgd_paired == wanted.fgd_paired
+    columns = [in_order, numpy.array(in_order), numpy.array(in_order, dtype=object)]
+    series = {"pandas": "Series", "polars": "Series", "pyarrow": "array"}
+    columns += [getattr(__import__(library), kind)(in_order) for library, kind in series.items() if _there(library)]
+    for column in columns:
+        assert pyfgd.score(column, list(references.values()), encoder=encoder).fgd_paired == wanted.fgd_paired
+    assert pyfgd.score(good, {name: set(of) for name, of in references.items()}, encoder=encoder).fgd_paired == wanted.fgd_paired
 
 
 def _there(library):
@@ -69,6 +75,23 @@ def test_embeddings_and_moments_stand_for_captions(encoder):
     assert pyfgd.score(*moments).fgd_set.value == pytest.approx(moments[0].distance(moments[1]), rel=1e-9)
 
 
+def test_embeddings_lie_as_they_like():
+    a, b = numpy.random.default_rng(0).normal(size=(2, 50, 8)).astype(numpy.float16)
+    wanted = pyfgd.score(a.astype("f4"), b.astype("f4")).fgd_paired.value
+    shapes = [a, a.astype(">f4"), numpy.asfortranarray(a, "f4"), a.astype("f8")[::-1][::-1], a.astype(numpy.longdouble)]
+    if _there("torch"):
+        torch = __import__("torch")
+        shapes += [torch.tensor(a), torch.tensor(a.T).float().T.requires_grad_(), torch.tensor(a).double()]
+        assert pyfgd.score(torch.tensor(a).bfloat16(), b).fgd_paired.value == pytest.approx(wanted, rel=0.01)
+    for shape in shapes:
+        assert pyfgd.score(shape, b).fgd_paired.value == wanted
+    for other in (numpy.ones((50, 8), int), a[0], numpy.ones((50, 8), bool), numpy.array([b"a dog"])):
+        with pytest.raises(pyfgd.UsageError, match="neither captions nor embeddings"):
+            pyfgd.score(other, b)
+    with pytest.raises(pyfgd.UsageError, match="masked"):
+        pyfgd.score(numpy.ma.masked_invalid(a), b)
+
+
 def test_an_encoder_stays_loaded_and_gives_the_same(captions, encoder):
     kept = pyfgd.Encoder(encoder, cache=False)
     first = pyfgd.score(captions / "good.csv", captions / "references.csv", encoder=kept)
@@ -85,6 +108,55 @@ def test_compare_and_leaderboard_take_systems_by_name(captions, encoder):
     assert [gate.passed for gate in compared.gates] == [False]
     board = pyfgd.leaderboard(systems, captions / "references.csv", encoder=encoder)
     assert [standing.name for standing in board.standings] == ["good", "poor"]
+
+
+def test_systems_are_called_as_the_command_calls_them(place, captions, encoder, command):
+    for file in ("good.csv", "a/good.csv", "b.d/good.csv", "c/poor.csv", "c/LAST.CSV", "c/.hidden.csv", "c/x.record.json", "c/notes.txt"):
+        (place / file).parent.mkdir(exist_ok=True)
+        shutil.copy(captions / ("poor.csv" if "poor" in file else "good.csv"), place / file)
+    shutil.copy(captions / "references.csv", place / "c")
+    given = ["a/good.csv", "b.d/good.csv", "c"]
+    done = command("leaderboard", *given, "--references", "c/references.csv", "--encoder", encoder, "--format", "json")
+    board = pyfgd.leaderboard(given, "c/references.csv", encoder=encoder)
+    same_numbers(board, done.stdout)
+    assert {standing.name for standing in board.standings} == {"a/good.csv", "b.d/good.csv", "poor", "LAST"}
+    (place / "empty").mkdir()
+    with pytest.raises(pyfgd.UsageError, match="holds no caption file"):
+        pyfgd.leaderboard("empty", "c/references.csv", encoder=encoder)
+    for systems in (["good.csv", "good.csv"], {1: "good.csv", "1": "a/good.csv"}):
+        with pytest.raises(pyfgd.UsageError, match="two systems are called"):
+            pyfgd.compare(systems, "c/references.csv", encoder=encoder)
+    with pytest.raises(pyfgd.UsageError, match="by name"):
+        pyfgd.compare([["a dog"], ["a cat"]], ["a dog"], encoder=encoder)
+    long = pyfgd.compare({"ä" * 300: ["a dog", "a cat"], "a/b\0": ["a cat", "a dog"]}, ["a dog", "a dog"], encoder=encoder)
+    assert [system.name for system in long.systems] == ["ä" * 300, "a/b\0"]
+
+
+def test_settings_are_numbers_of_numpy_and_sets_too(captions, encoder):
+    plain = {"seed": 3, "population": 500, "metrics": ["bleu", "cider"], "worst": 1}
+    other = {"seed": numpy.int64(3), "population": numpy.uint16(500), "metrics": {"cider", "bleu"}, "worst": numpy.int8(1)}
+    wanted, found = (pyfgd.score(captions / "good.csv", captions / "references.csv", encoder=encoder, **one) for one in (plain, other))
+    assert found.results == wanted.results and found.settings == wanted.settings
+    with pytest.raises(pyfgd.UsageError, match="not JSON"):
+        pyfgd.score(captions / "good.csv", captions / "references.csv", population=float("nan"))
+    with pytest.raises(pyfgd.UsageError, match="is no setting"):
+        pyfgd.score(captions / "good.csv", captions / "references.csv", seed=object())
+
+
+def test_keywords_are_the_flags(captions, encoder, place, command):
+    judged = [{"image_id": at, "caption": text, "rating": rating} for at, text, rating in
+              [(1, "a dog", 3), (1, "a cat", 1), (2, "a red bus", 2), (2, "a bird", 1), (3, "a tree", 3), (3, "snow", 1)]]
+    references = {1: ["a dog", "a dog runs"], 2: ["a bus"], 3: ["a tall tree"]}
+    settings = {"rating": {"rating"}, "encoder": encoder, "replicates": 100}
+    kept, left = (pyfgd.agreement(judged, references, keep_references=keep, **settings) for keep in (True, False))
+    assert kept.results != left.results
+    systems = [captions / "good.csv", captions / "poor.csv"]
+    chosen = pyfgd.select(systems, place / "chosen.csv", references=captions / "references.csv", encoder=encoder, seed=1)
+    command(
+        "ensemble", *systems, "-o", "told.csv", "--references", captions / "references.csv", "--encoder", encoder, "--seed", 1,
+    )
+    assert chosen.results.by == "mbr-weighted" and (place / "chosen.csv").read_text() == (place / "told.csv").read_text()
+    assert chosen.settings.metrics == ["cider"]
 
 
 def test_the_other_jobs_answer_records(captions, encoder, place):

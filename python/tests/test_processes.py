@@ -71,6 +71,17 @@ def test_what_cannot_be_gathered_is_said(encoder):
         fgd.update(["a", "b"], ["c"])
     with pytest.raises(pyfgd.UsageError, match="row 0, id 7"):
         fgd.update(["a"], [[]], [7])
+    for nothing in (None, float("nan"), [None]):
+        with pytest.raises(pyfgd.UsageError, match="row 0: a text"):
+            fgd.update(["a"], [nothing])
+        with pytest.raises(pyfgd.UsageError, match="row 0: a text"):
+            fgd.update([nothing], ["a"])
+    for missing in (None, float("nan"), numpy.float32("nan")):
+        with pytest.raises(pyfgd.UsageError, match="row 1: the id is missing"):
+            fgd.update(["a", "b"], ["c", "d"], [0, missing])
+    with pytest.raises(pyfgd.UsageError, match="half of a character"):
+        fgd.update(["a \ud83d"], ["c"])
+    assert len(fgd) == 0
     fgd.update(["a dog"], ["a cat"], [1])
     with pytest.raises(pyfgd.UsageError, match="no gathered captions"):
         fgd.merge_state(b"nothing")

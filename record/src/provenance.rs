@@ -57,6 +57,9 @@ pub struct EncoderInfo {
     pub revision: Option<String>,
     /// SHA-256 of the weights.
     pub sha256: String,
+    /// Fingerprint of the tokenizer, by its vocabulary and what it makes of some texts; `None` in a record from before it was taken.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tokenizer: Option<String>,
     /// Number type of the weights on disk.
     pub dtype: String,
     /// Engine that ran it.
@@ -138,6 +141,9 @@ pub struct Comparability {
     pub key: String,
     /// SHA-256 of the encoder's weights; `None` where embeddings were given.
     pub encoder_sha256: Option<String>,
+    /// Fingerprint of the encoder's tokenizer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tokenizer: Option<String>,
     /// Class of engines that agree to 1e-6: `f32` or, for instance, `int12`; of a captioner, the type of its weights.
     pub precision: String,
     /// Pooling and normalisation.

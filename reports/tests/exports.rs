@@ -78,7 +78,10 @@ fn bmf_matches_its_golden_files_and_its_published_schema() {
     compiler.add_resource("bmf.json", schema).unwrap();
     let schema = compiler.compile("bmf.json", &mut schemas).unwrap();
     for (name, record) in examples::all() {
-        let text = bmf(&record);
+        let Ok(text) = bmf(&record) else {
+            assert!(["agreement", "curate", "nightly", "train"].contains(&record.results.kind()));
+            continue;
+        };
         hold(&format!("{name}.bmf.json"), &text);
         let document: Value = serde_json::from_str(&text).unwrap();
         assert!(schemas.validate(&document, schema).is_ok(), "{name}");

@@ -8,6 +8,7 @@ use fgd_metrics::metric::Group;
 use super::encoder::EncoderArgs;
 use super::exit::Exit;
 use super::files::{CaptionArgs, ReportArgs, ResultArgs};
+use super::findings;
 use super::inputs::ReferenceColumns;
 use super::metrics::known_groups;
 use super::output::Output;
@@ -85,5 +86,6 @@ pub fn run(args: Args, output: &Output, session: &mut Session) -> anyhow::Result
     let record = agreement::run(&request, session)?;
     args.result.write(sink, &record, output)?;
     args.report.write(std::slice::from_ref(&record), output)?;
+    findings::print_of(&record, args.result.is_on_screen(), output);
     Ok(Exit::Success)
 }

@@ -45,7 +45,7 @@ pub struct Args {
     #[arg(long, value_name = "METRIC", default_value = "cider_d", env = "FGD_MEDOID_METRIC")]
     medoid_metric: String,
     /// Where all captions go with their log-probabilities: .jsonl, .csv or .parquet. FILE.samples.jsonl by default.
-    #[arg(long, value_name = "FILE", env = "FGD_SAMPLES_FILE")]
+    #[arg(long, value_name = "FILE", env = "FGD_SAMPLES_FILE", requires = "samples")]
     samples_file: Option<PathBuf>,
     #[command(flatten)]
     result: FormatArgs,

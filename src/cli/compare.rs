@@ -72,7 +72,7 @@ pub struct Args {
 /// Runs `fgd compare`.
 pub fn run(args: Args, output: &Output, session: &mut Session) -> anyhow::Result<Exit> {
     let request = Request {
-        systems: named(&args.systems)?,
+        systems: named(&args.systems),
         references: args.references.map(|path| args.columns.of(path)),
         images: args.pictures.images.clone(),
         image_root: args.pictures.image_root.clone(),

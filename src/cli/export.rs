@@ -161,7 +161,7 @@ pub fn run(args: &Args, output: &Output, settings: &Settings) -> anyhow::Result<
         Target::Chart { .. } if is_png => export::chart_png(&record),
         Target::Chart { .. } => export::chart(&record).map(String::into_bytes),
         Target::Comment { name, .. } => Ok(export::comment(&record, name).into_bytes()),
-        _ => Ok(export::bmf(&record).into_bytes()),
+        _ => export::bmf(&record).map(String::into_bytes),
     };
     let bytes = bytes.map_err(|error| usage(format!("{}: {error}", files.record.display())))?;
     sink.write(&bytes)?;

@@ -15,7 +15,8 @@ pub fn print_of(record: &Record, on_screen: bool, output: &Output) {
     if on_screen {
         return;
     }
-    let is_looked_at = |input: &&Input| ["submission", "references"].contains(&input.role.as_str());
+    let is_looked_at =
+        |input: &&Input| ["submission", "references", "judgements"].contains(&input.role.as_str());
     for input in record.inputs.iter().filter(is_looked_at) {
         // A score has one submission, whose findings do not repeat its name.
         let of = |finding: &&Finding| finding.input == input.name || finding.input == input.role;

@@ -1,6 +1,6 @@
 //! Systems and references as they are given on the command line.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
@@ -39,13 +39,12 @@ impl ReferenceColumns {
 
 /// Reads arguments of the form `[name=]path`. Without a name the file's own stands in, with its folder
 /// where two files would be called the same.
-pub fn named(arguments: &[String]) -> anyhow::Result<Vec<Named>> {
+pub fn named(arguments: &[String]) -> Vec<Named> {
     let split: Vec<(Option<&str>, &Path)> = arguments.iter().map(|text| split_name(text)).collect();
     let mut stems: HashMap<String, usize> = HashMap::new();
     for (_, path) in split.iter().filter(|(name, _)| name.is_none()) {
         *stems.entry(stem(path)).or_default() += 1;
     }
-    let mut taken = HashSet::new();
     split
         .into_iter()
         .map(|(name, path)| {
@@ -54,13 +53,7 @@ pub fn named(arguments: &[String]) -> anyhow::Result<Vec<Named>> {
                 None if stems[&stem(path)] > 1 => path.display().to_string(),
                 None => stem(path),
             };
-            if !taken.insert(name.clone()) {
-                return Err(usage(format!(
-                    "two systems are called `{name}`: give each a name of its own, as in NAME={}",
-                    path.display()
-                )));
-            }
-            Ok(Named { name, path: path.into() })
+            Named { name, path: path.into() }
         })
         .collect()
 }
@@ -134,8 +127,7 @@ mod tests {
 
     fn names(arguments: &[&str]) -> Vec<String> {
         let arguments: Vec<String> = arguments.iter().map(|&text| text.to_owned()).collect();
-        let systems = named(&arguments).unwrap();
-        systems.into_iter().map(|system| system.name).collect()
+        named(&arguments).into_iter().map(|system| system.name).collect()
     }
 
     #[test]
@@ -143,11 +135,5 @@ mod tests {
         assert_eq!(names(&["base=a/x.csv", "b/y.csv"]), ["base", "y"]);
         assert_eq!(names(&["a/x.csv", "b/x.csv", "y.csv"]), ["a/x.csv", "b/x.csv", "y"]);
         assert_eq!(names(&["runs/lr=3/x.csv"]), ["x"]);
-    }
-
-    #[test]
-    fn two_systems_of_one_name_are_refused() {
-        let twice = ["a=x.csv".to_owned(), "a=y.csv".to_owned()];
-        assert!(named(&twice).unwrap_err().to_string().contains("`a`"));
     }
 }

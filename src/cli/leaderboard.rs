@@ -64,7 +64,7 @@ pub struct Args {
 /// Runs `fgd leaderboard`.
 pub fn run(args: Args, output: &Output, session: &mut Session) -> anyhow::Result<Exit> {
     let request = Request {
-        submissions: named(&with_folders(&args.submissions, &args.references)?)?,
+        submissions: named(&with_folders(&args.submissions, &args.references)?),
         references: args.columns.of(args.references),
         unpaired: args.unpaired,
         exact: args.exact,

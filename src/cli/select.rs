@@ -80,7 +80,7 @@ pub fn run(args: Args, output: &Output, session: &mut Session) -> anyhow::Result
         measuring.metrics.push("cider".into());
     }
     let request = Request {
-        systems: named(&args.systems)?,
+        systems: named(&args.systems),
         output: args.output,
         choosing: Choosing { by, metric: args.medoid_metric },
         yes_this_is_an_oracle: args.yes_this_is_an_oracle,

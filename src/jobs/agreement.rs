@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 use std::time::Instant;
 
-use fgd_captions::{self as captions, CaptionFile, ReadOptions};
+use fgd_captions::{self as captions, Alignment, CaptionFile, Known, ReadOptions, Severity};
 use fgd_metrics::agreement::{self, Agreement, Judgements};
 use fgd_metrics::estimate::Estimate;
 use fgd_metrics::metric::{Definition, Direction, FGD_PAIRED};
@@ -18,6 +18,7 @@ use serde::{Deserialize, Serialize};
 use super::embedding::Embedding;
 use super::options::{Encoding, Measuring, References};
 use super::provenance::{self, Origin};
+use super::scoring::findings::for_record;
 use super::scoring::numbers;
 use super::scoring::set::{EvalSet, Texts};
 use super::scoring::system::{System, stem};
@@ -69,13 +70,23 @@ pub fn run(request: &Request, session: &mut Session) -> Result<Record, JobError>
     let host = host::describe();
     request.encoding.check()?;
     let choice = of_captions(&request.measuring)?.choice()?;
-    let file = read_valid(&request.judgements, &request.reading)?;
+    let (mut file, mut notes) = read_valid(&request.judgements, &request.reading)?;
     let system = System::open_references(&request.references, &request.reading)?;
     let System::Captions(references) = &system else {
         return Err(JobError::usage("--references: judgements need references that are captions"));
     };
     let columns = rating_columns(&file, &request.rating)?;
-    let judged = Judged::of(&file, references, &columns, request.keep_references)?;
+    notes.retain(|note| !file.findings.contains(note));
+    captions::settle(&mut file, references, Known::All);
+    let alignment = captions::align(&file, references);
+    let judged = Judged::of(&file, references, &alignment, &columns, request.keep_references)?;
+    notes.extend(
+        file.findings
+            .iter()
+            .chain(&alignment.findings)
+            .filter(|f| f.severity == Severity::Note)
+            .cloned(),
+    );
     let input =
         system.input("references", &stem(&request.references.path), &request.references.path)?;
     let references_sha256 = system.references_sha256(&input);
@@ -118,7 +129,7 @@ pub fn run(request: &Request, session: &mut Session) -> Result<Record, JobError>
             checkpoint: None,
             inputs: vec![judgements, input],
             settings,
-            findings: Vec::new(),
+            findings: for_record(&notes, "judgements"),
             timings: BTreeMap::from([("total".to_owned(), start.elapsed().as_secs_f64())]),
         },
         Results::Agreement(Box::new(results)),
@@ -149,8 +160,12 @@ fn rating_columns(file: &CaptionFile, asked: &[String]) -> Result<Vec<String>, J
     let known: Vec<String> = file.column_names().map(str::to_owned).collect();
     let chosen = match (asked, known.as_slice()) {
         ([], [only]) => vec![only.clone()],
-        (asked, _) => asked.to_vec(),
+        (asked, _) => asked.iter().map(|column| column.trim().to_owned()).collect(),
     };
+    let again = (chosen.iter().enumerate()).find(|(at, column)| chosen[..*at].contains(column));
+    if let Some((_, column)) = again {
+        return Err(JobError::usage(format!("--rating: {column} is named twice; it counts once")));
+    }
     let missing = chosen.iter().find(|column| !known.contains(column));
     if chosen.is_empty() || missing.is_some() {
         let wrong = missing.map_or(String::new(), |column| format!(" {column}"));
@@ -179,12 +194,13 @@ impl Judged {
     fn of(
         file: &CaptionFile,
         references: &CaptionFile,
+        alignment: &Alignment,
         columns: &[String],
         keep_references: bool,
     ) -> Result<Self, JobError> {
-        let grouped = captions::group(references);
+        let id_of = |&at: &usize| file.captions[at].id.as_str();
         let by_id: HashMap<&str, &Vec<usize>> =
-            grouped.ids.iter().map(String::as_str).zip(&grouped.captions).collect();
+            alignment.candidate.iter().map(id_of).zip(&alignment.references).collect();
         let cells: Vec<(&String, Vec<Option<String>>)> =
             (columns.iter()).filter_map(|column| Some((column, file.column(column)?))).collect();
         let mut judged = Self {
@@ -199,17 +215,21 @@ impl Judged {
             left_out: 0,
         };
         let mut image_of: HashMap<&str, usize> = HashMap::new();
+        // Judges may have a row each.
+        let mut known: HashMap<(&str, &str), usize> = HashMap::new();
         for (place, caption) in file.captions.iter().enumerate() {
             let row = format!("{}, row {}, image {}", file.path.display(), caption.row, caption.id);
             let own = *by_id.get(caption.id.as_str()).ok_or_else(|| {
                 JobError::usage(format!("{row}: the references have no such image"))
             })?;
-            let said = |&at: &usize| references.captions[at].text.trim() == caption.text.trim();
+            let text = caption.text.trim();
+            let said = |&at: &usize| references.captions[at].text.trim() == text;
             if !keep_references && own.iter().any(said) {
                 judged.left_out += 1;
                 continue;
             }
-            let index = judged.candidates.len();
+            let new = judged.candidates.len();
+            let index = *known.entry((&caption.id, text)).or_insert(new);
             let before = judged.judgements.rating.len();
             for (column, cells) in &cells {
                 // An empty cell is nobody's judgement.
@@ -228,6 +248,9 @@ impl Judged {
                     "{row}: no judgement in {}",
                     columns.join(", ")
                 )));
+            }
+            if index < new {
+                continue;
             }
             let next = image_of.len();
             let image = *image_of.entry(caption.id.as_str()).or_insert(next);
@@ -301,7 +324,10 @@ fn scores(
 }
 
 fn entry(definition: &Definition, found: &Agreement) -> MetricAgreement {
-    let measure = |found: Estimate| Measure::estimated(found.value, found.se, found.ci95);
+    let measure = |found: Estimate| match found.value.is_nan() {
+        true => Measure::missing("the metric says the same of every caption"),
+        false => Measure::estimated(found.value, found.se, found.ci95),
+    };
     MetricAgreement {
         metric: definition.name.to_owned(),
         label: definition.label.to_owned(),

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::embedding::{Embedding, texts};
 use super::options::Encoding;
-use super::validate::read_valid;
+use super::validate::read_and_say;
 use super::{JobError, Session};
 
 /// What `fgd embed` is asked.
@@ -44,7 +44,7 @@ pub struct Embeddings {
 pub fn run(request: &Request, session: &mut Session) -> Result<Embeddings, JobError> {
     request.encoding.check()?;
     let reading = ReadOptions { without_ids: true, ..request.reading.clone() };
-    let file = read_valid(&request.file, &reading)?;
+    let file = read_and_say(&request.file, &reading, &*session.progress)?;
     let texts = texts(&file);
     let mut embedding = Embedding::new(session, &request.encoding, texts.len() as u64);
     Ok(Embeddings {

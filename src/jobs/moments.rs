@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use fgd_captions::ReadOptions;
+use fgd_captions::{ReadOptions, Role};
 use fgd_metrics::MetricError;
 use fgd_metrics::moments::{Embedded, ExactSums, Moments, Stream};
 use fgd_store::arrays::{self, EmbeddingRows, MeanCovariance};
@@ -13,7 +13,7 @@ use super::embedding::{Embedding, texts};
 use super::options::Encoding;
 use super::scoring::system::read_moments;
 use super::shard::Shard;
-use super::validate::read_valid;
+use super::validate::read_and_say;
 use super::{JobError, Session};
 
 /// Captions embedded at a time, so that only one piece of embeddings is in memory.
@@ -217,8 +217,10 @@ fn of_embeddings(file: &Path, request: &Request, session: &Session) -> Result<Su
 }
 
 fn of_captions(file: &Path, request: &Request, session: &mut Session) -> Result<Sums, JobError> {
-    let reading = ReadOptions { without_ids: true, ..request.reading.clone() };
-    let captions = read_valid(file, &reading)?;
+    // What others are judged by is what moments are kept of.
+    let reading =
+        ReadOptions { without_ids: true, role: Role::References, ..request.reading.clone() };
+    let captions = read_and_say(file, &reading, &*session.progress)?;
     let texts = &texts(&captions)[request.shard.indices(captions.captions.len())];
     let mut sums = Growing::new(session.embedder(&request.encoding)?.dim(), request.exact);
     let mut embedding = Embedding::new(session, &request.encoding, texts.len() as u64);

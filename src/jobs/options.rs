@@ -4,6 +4,7 @@
 //! with underscores; what is left out has the flag's default.
 
 use std::collections::BTreeMap;
+use std::collections::HashSet;
 use std::path::PathBuf;
 
 use fgd_captions::{ReadOptions, Role};
@@ -163,4 +164,18 @@ pub struct Named {
     pub name: String,
     /// What stands for it.
     pub path: PathBuf,
+}
+
+impl Named {
+    /// Refuses systems that nobody could tell apart.
+    pub fn check_all(systems: &[Self]) -> Result<(), JobError> {
+        let mut taken = HashSet::new();
+        match systems.iter().find(|system| !taken.insert(&system.name)) {
+            None => Ok(()),
+            Some(Self { name, path }) => Err(JobError::usage(format!(
+                "two systems are called `{name}`: give each a name of its own, as in NAME={}",
+                path.display()
+            ))),
+        }
+    }
 }

@@ -32,6 +32,7 @@ pub fn encoder_info(embedder: &Embedder) -> EncoderInfo {
         id: identity.id,
         revision: identity.revision,
         sha256: identity.sha256,
+        tokenizer: Some(identity.tokenizer),
         dtype: identity.dtype,
         engine: identity.engine,
         max_length: identity.max_length,
@@ -87,6 +88,7 @@ pub fn comparability(encoder: Option<&EncoderInfo>, references_sha256: String) -
     let mut comparability = Comparability {
         key: String::new(),
         encoder_sha256: encoder.map(|encoder| encoder.sha256.clone()),
+        tokenizer: encoder.and_then(|encoder| encoder.tokenizer.clone()),
         precision: encoder.map_or_else(|| "given".into(), |encoder| precision(&encoder.engine)),
         pooling: encoder.map(|encoder| {
             let normalize = if encoder.normalize { "+normalize" } else { "" };

@@ -8,8 +8,8 @@ use fgd_captions::{
 use fgd_record::Finding;
 use serde::{Deserialize, Serialize};
 
-use super::JobError;
 use super::scoring::findings::{counted, errors, for_record, kinds};
+use super::{JobError, Progress};
 
 /// What `fgd validate` is asked.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -54,7 +54,7 @@ pub struct Validation {
 /// # Errors
 /// Files out of which nothing at all can be read.
 pub fn run(request: &Request) -> Result<Validation, JobError> {
-    let reading = ReadOptions { role: request.role, ..request.reading.clone() };
+    let reading = ReadOptions { role: request.role, alone: true, ..request.reading.clone() };
     let mut file = captions::read(&request.submission, &reading).map_err(unreadable)?;
     let template = request.template.as_deref();
     let template = template.map(|path| captions::read_template(path, &request.reading));
@@ -86,22 +86,47 @@ pub fn run(request: &Request) -> Result<Validation, JobError> {
     })
 }
 
-/// Reads captions for what is no score: what a score refuses of a file by itself is refused here too.
+/// Reads captions for what is no score: what a score refuses of a file by itself is refused here too. Beside them stands what is worth
+/// knowing of them.
 ///
 /// # Errors
 /// A file that cannot be read; captions with errors, or none at all.
-pub fn read_valid(path: &Path, reading: &ReadOptions) -> Result<CaptionFile, JobError> {
-    let file = captions::read(path, reading).map_err(unreadable)?;
+pub fn read_valid(
+    path: &Path,
+    reading: &ReadOptions,
+) -> Result<(CaptionFile, Vec<captions::Finding>), JobError> {
+    let reading = ReadOptions { alone: true, ..reading.clone() };
+    let file = captions::read(path, &reading).map_err(unreadable)?;
     let mut found = file.findings.clone();
     found.extend(captions::lint(&file));
     if captions::is_valid(&found) {
-        return Ok(file);
+        return Ok((file, found));
     }
     let (errors, kinds) = (counted(errors(&found)), kinds(&found));
     Err(JobError::Invalid {
         message: format!("{}: {errors} in the captions ({kinds}); mend them first", path.display()),
         findings: vec![(path.into(), for_record(&found, "submission"))],
     })
+}
+
+/// [`read_valid`] for captions that no record tells of: the first note of each kind is said.
+///
+/// # Errors
+/// As [`read_valid`].
+pub fn read_and_say(
+    path: &Path,
+    reading: &ReadOptions,
+    progress: &dyn Progress,
+) -> Result<CaptionFile, JobError> {
+    let (file, found) = read_valid(path, reading)?;
+    for (at, note) in found.iter().enumerate() {
+        if found[..at].iter().all(|earlier| earlier.kind != note.kind) {
+            let row = note.row.map_or(String::new(), |row| format!(", row {row}"));
+            let kind = note.kind.name();
+            progress.say(&format!("{}{row}: note[{kind}]: {}", path.display(), note.message));
+        }
+    }
+    Ok(file)
 }
 
 /// A submission that cannot be read is an invalid one, unless the machine is to blame.

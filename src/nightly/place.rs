@@ -84,6 +84,11 @@ impl NightFolder {
         self.path.join("finished").exists()
     }
 
+    /// The last night that can be gone on with. A finished one may stand after it where the clock was once ahead.
+    pub fn unfinished(state: &Path, now: &str) -> Option<Self> {
+        Self::all(state).into_iter().rfind(|night| !night.is_finished() && night.is_resumable(now))
+    }
+
     /// When it began, by the clock of the files.
     pub fn begun(&self) -> Option<SystemTime> {
         let plan = self.path.join("plan.json").metadata().ok()?;
@@ -181,6 +186,24 @@ mod tests {
         assert_ne!(slug("base v2"), slug("base-v2"));
         assert_eq!(slug("naïve"), "na%efve");
         assert_eq!((slug("v1.5"), slug("..")), ("v1.5".into(), "%2e.".into()));
+    }
+
+    #[test]
+    fn a_night_is_gone_on_with_before_one_of_a_clock_that_was_ahead() {
+        let state = tempfile::tempdir().unwrap();
+        let now = "2026-11-27T10:00:00Z";
+        let begin = |started: &str| {
+            let [suite, host, cpu, version] = ["s", "h", "c", "1"].map(str::to_owned);
+            let night = Night { suite, started: started.into(), version, commit: None, host, cpu };
+            NightFolder::begin(state.path(), &night).unwrap()
+        };
+        assert!(NightFolder::unfinished(state.path(), now).is_none());
+        begin("2026-11-25T09:00:00Z");
+        assert!(NightFolder::unfinished(state.path(), now).is_none());
+        let tonight = begin("2026-11-27T09:00:00Z");
+        begin("2027-11-27T09:00:00Z").finish().unwrap();
+        let found = NightFolder::unfinished(state.path(), now);
+        assert_eq!(found.unwrap().path, tonight.path);
     }
 
     #[test]

@@ -59,8 +59,7 @@ pub fn preview(workspace: &Workspace, settings: &Settings) -> Vec<Prospect> {
 
 /// The night that the next run would go on with.
 pub fn unfinished(workspace: &Workspace) -> Option<NightFolder> {
-    let last = NightFolder::all(&workspace.state).pop()?;
-    (!last.is_finished() && last.is_resumable(&provenance::now())).then_some(last)
+    NightFolder::unfinished(&workspace.state, &provenance::now())
 }
 
 /// A step whose model is not here.

@@ -175,6 +175,24 @@ fn what_cannot_be_compared_is_refused_with_2() {
 }
 
 #[test]
+fn requests_with_two_systems_of_one_name_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let request = folder.path().join("job.json");
+    for (job, systems) in
+        [("compare", "systems"), ("leaderboard", "submissions"), ("select", "systems")]
+    {
+        let twice = r#"[{"name": "a", "path": "x.csv"}, {"name": "a", "path": "y.csv"}]"#;
+        let text = format!(
+            r#"{{"job": "{job}", "{systems}": {twice}, "references": {{"path": "r.csv"}}}}"#
+        );
+        std::fs::write(&request, text).unwrap();
+        let (code, _, stderr) = run(&["job", request.to_str().unwrap()]);
+        assert_eq!(code, 2, "{stderr}");
+        assert!(stderr.contains("two systems are called `a`"), "{stderr}");
+    }
+}
+
+#[test]
 fn the_same_input_gives_the_same_numbers_and_the_same_site() {
     let folder = tempfile::tempdir().unwrap();
     let [good, poor, references] =

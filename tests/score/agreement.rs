@@ -65,6 +65,7 @@ fn metrics_are_held_against_judgements() {
     for (more, said) in [
         (&["--rating", "third"][..], "--rating third"),
         (&[][..], "first, second"),
+        (&["--rating", "first,first"][..], "first is named twice"),
         (&["--rating", "first", "--metrics", "vendi"][..], "single caption"),
         (&["--rating", "first", "--cluster", "scene"][..], "--cluster"),
     ] {
@@ -72,6 +73,52 @@ fn metrics_are_held_against_judgements() {
         assert_eq!(refused.status.code(), Some(2), "{}", stderr(&refused));
         assert!(stderr(&refused).contains(said), "{}", stderr(&refused));
     }
+}
+
+#[test]
+fn a_row_for_each_judge_and_ids_of_another_spelling_are_the_same_judgements() {
+    let place = Place::new();
+    let rows = captions("references.csv");
+    let rows: Vec<_> =
+        csv::Reader::from_path(rows).unwrap().into_records().map(Result::unwrap).collect();
+    let texts: Vec<(String, String)> = (rows.iter().zip(rows.iter().skip(1)).take(60))
+        .map(|(row, next)| (row[0].to_owned(), next[1].to_owned()))
+        .collect();
+    let write = |name: &str, header: &[&str], rows: Vec<Vec<String>>| {
+        let mut writer = csv::Writer::from_path(place.path(name)).unwrap();
+        writer.write_record(header).unwrap();
+        rows.iter().for_each(|row| writer.write_record(row).unwrap());
+        writer.flush().unwrap();
+    };
+    let ratings = |at: usize| [at % 4, (at * 7 + 1) % 3].map(|rating| rating.to_string());
+    let (mut wide, mut long) = (Vec::new(), Vec::new());
+    for (at, (id, text)) in texts.iter().enumerate() {
+        let [first, second] = ratings(at);
+        for rating in [&first, &second] {
+            long.push(vec![format!("folder/{id}.jpg"), text.clone(), rating.clone()]);
+        }
+        wide.push(vec![id.clone(), text.clone(), text.clone(), first, second]);
+    }
+    write("wide.csv", &["image_id", "caption", "prediction", "first", "second"], wide);
+    write("long.csv", &["image_id", "caption", "rating"], long);
+    let results = |name: &str, rating: &str| {
+        let mut command = place.fgd();
+        command.arg("agreement").arg(place.path(name)).args(["--rating", rating]);
+        command.arg("--references").arg(captions("references.csv"));
+        command.arg("--encoder").arg(fixture("encoder/tiny-mean"));
+        json(command.args(["--replicates", "100", "--format", "json"]))
+    };
+    let wide = results("wide.csv", "first, second");
+    let long = results("long.csv", "rating");
+    for field in ["images", "captions", "judgements", "metrics"] {
+        assert_eq!(wide["results"][field], long["results"][field], "{field}");
+    }
+    let kinds = |record: &serde_json::Value| {
+        let findings = record["findings"].as_array().unwrap().clone();
+        findings.iter().map(|f| f["kind"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    assert!(kinds(&wide).contains(&"column-choice".into()), "{:?}", kinds(&wide));
+    assert!(kinds(&long).contains(&"id-extension".into()), "{:?}", kinds(&long));
 }
 
 #[test]

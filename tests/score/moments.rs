@@ -41,6 +41,31 @@ fn embeddings_score_as_their_captions_do() {
 }
 
 #[test]
+fn what_columns_leave_open_is_said_and_a_list_of_ids_is_no_captions() {
+    let place = Place::new();
+    let run = |command: &str, name: &str, text: &str, more: &[&str]| {
+        std::fs::write(place.path(name), text).unwrap();
+        let output = place.path(if command == "embed" { "o.npy" } else { "o.npz" });
+        let mut fgd = place.fgd();
+        fgd.arg(command).arg(place.path(name)).arg("-o").arg(output);
+        fgd.arg("--encoder").arg(fixture("encoder/tiny-mean")).args(more).assert()
+    };
+    let both = "image_id,prediction,answer\n1,a dog,a cat\n2,a bus,a red bus\n";
+    // Moments are kept of references.
+    for (command, chosen, other) in
+        [("embed", "prediction", "answer"), ("moments", "answer", "prediction")]
+    {
+        let said =
+            format!("taken from `{chosen}`; `{other}` could hold them too: --caption-column");
+        run(command, "both.csv", both, &[]).success().stderr(predicate::str::contains(said));
+        run(command, "both.csv", both, &["--caption-column", other]).success();
+        let ids = "image_id\n2fe4b3a8acd3ccd1\n2ff5a4d0b2b4ba62\n";
+        let refused = run(command, "ids.csv", ids, &[]).failure();
+        refused.stderr(predicate::str::contains("no column of captions"));
+    }
+}
+
+#[test]
 fn moments_give_the_set_distance() {
     let place = Place::new();
     let (good, wanted) = (captions("good.csv"), captions("references.csv"));

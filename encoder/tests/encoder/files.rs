@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use fgd_encoder::{Encoder, EncoderError, Options, Spec};
+use fgd_encoder::{Embedder, Encoder, EncoderError, Keep, Options, Spec};
 use proptest::prelude::*;
 use tempfile::TempDir;
 
@@ -103,6 +103,38 @@ fn missing_files_are_named() {
     }
     let message = load(Path::new("no/such/directory")).err().expect("an error").to_string();
     assert!(message.contains("no/such/directory"), "{message}");
+}
+
+#[test]
+fn a_tokenizer_is_told_by_what_it_does() {
+    let after = |file: &str, from: &str, to: &str| {
+        let directory = copy();
+        let path = directory.path().join(file);
+        let text = fs::read_to_string(&path).expect("a text file");
+        assert!(text.contains(from), "{file} has no {from}");
+        fs::write(&path, text.replace(from, to)).expect("a writable copy");
+        let hub = fgd_store::hub::Settings::from_variables(|_| None, false);
+        let name = directory.path().to_str().expect("a path that is text");
+        let opened = Embedder::open(name, Options::default(), Keep::Nowhere, &hub);
+        opened.expect("an encoder").identity().tokenizer
+    };
+    let known = after("tokenizer.json", "1.0", "1.0");
+    assert_eq!(known.len(), 16);
+    // What is written of limits, and how the file is laid out, moves no embedding.
+    for (file, from, to) in [
+        ("tokenizer.json", r#""max_length": 16"#, r#""max_length": 9"#),
+        ("tokenizer.json", "\n", " "),
+        ("sentence_bert_config.json", "48", "20"),
+    ] {
+        assert_eq!(after(file, from, to), known, "{from}");
+    }
+    for (from, to) in [
+        (r#""lowercase": true"#, r#""lowercase": false"#),
+        (r#""strip_accents": null"#, r#""strip_accents": false"#),
+        (r###""##a": 40"###, r###""##é": 40"###),
+    ] {
+        assert_ne!(after("tokenizer.json", from, to), known, "{from}");
+    }
 }
 
 /// Found by the attack: the library expects the decoder to be JSON.

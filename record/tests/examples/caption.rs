@@ -64,6 +64,7 @@ pub fn caption() -> Record {
     record.comparability = Comparability {
         key: "c157a79031e1c40f".into(),
         encoder_sha256: None,
+        tokenizer: None,
         precision: "bf16".into(),
         pooling: None,
         max_length: None,

@@ -9,7 +9,7 @@ pub fn compare_few() -> Record {
         SetMeasure {
         value: Some(value),
         reason: Some(
-            "300 images in 384 dimensions: what the sample adds to the distance is known only for more images than dimensions"
+            "300 images or clusters in 384 dimensions: what the sample adds to the distance is known only for more of them than dimensions"
                 .into(),
         ),
         ..SetMeasure::default()

@@ -87,6 +87,7 @@ fn record(results: Results, submission: &str) -> Record {
         comparability: Comparability {
             key: "b1946ac92492d234".into(),
             encoder_sha256: Some("a1".repeat(32)),
+            tokenizer: Some("b2".repeat(8)),
             precision: "f32".into(),
             pooling: Some("mean, normalised".into()),
             max_length: Some(512),
@@ -108,6 +109,7 @@ fn encoder(id: &str, is_gte_small: bool) -> EncoderInfo {
         id: id.into(),
         revision: Some("17e1f347d17fe144873b1201da91788898c639cd".into()),
         sha256: "a1".repeat(32),
+        tokenizer: Some("b2".repeat(8)),
         dtype: "f16".into(),
         engine: "packed f32".into(),
         max_length: 512,

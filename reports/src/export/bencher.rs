@@ -8,12 +8,15 @@
 use fgd_record::{Measure, Record};
 use serde_json::{Map, Value, json};
 
-use super::numbers;
+use super::{ExportError, numbers};
 use crate::document::{plain, visible};
 use crate::kind;
 
 /// The record as BMF, pretty, with a final newline. Numbers that are missing are left out.
-pub fn bmf(record: &Record) -> String {
+///
+/// # Errors
+/// [`ExportError::Kind`] where the record has no number of a system.
+pub fn bmf(record: &Record) -> Result<String, ExportError> {
     let mut benchmarks = Map::new();
     for system in kind::of(record).subjects(record) {
         let mut measures = Map::new();
@@ -34,10 +37,17 @@ pub fn bmf(record: &Record) -> String {
         let name: String = visible(&system.name).chars().take(1024).collect();
         benchmarks.insert(name, Value::Object(measures));
     }
+    if benchmarks.is_empty() {
+        return Err(ExportError::Kind {
+            format: "Bencher Metric Format",
+            kind: record.results.kind(),
+            instead: "one with numbers of systems, such as that of a score or a benchmark",
+        });
+    }
     let mut text = serde_json::to_string_pretty(&benchmarks)
         .expect("a map with string keys and finite numbers has a JSON text");
     text.push('\n');
-    fgd_record::json::inert(text)
+    Ok(fgd_record::json::inert(text))
 }
 
 /// A number in units of which there are `factor`, with the ends of its interval that are known.

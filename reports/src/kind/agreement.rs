@@ -2,7 +2,8 @@
 
 use fgd_record::{AgreementResults, Measure, Record};
 
-use super::{Kind, numbers, provenance, verdict};
+use super::numbers::{Number, Numbers};
+use super::{Kind, provenance, verdict};
 use crate::document::number::{MISSING, counted, p_value};
 use crate::document::{Cell, Document, Table, Tidy};
 
@@ -25,18 +26,18 @@ impl Kind for AgreementResults {
     }
 
     fn numbers(&self, record: &Record) -> Tidy {
-        let mut rows = numbers::Numbers::new();
+        let mut rows = Numbers::new();
         let system = record.system_name();
         for metric in &self.metrics {
-            let mut push = |number: &str, measure: &Measure| {
-                let row = numbers::Number::of(&system).within("metric", &metric.metric);
-                rows.push(row.n(self.judgements).measure(number, measure));
+            let row = Number::of(&system).within("metric", &metric.metric).n(self.judgements);
+            let mut push = |number: &str, measure: &Measure, p: Option<f64>| {
+                rows.push(row.clone().measure(number, measure).p_holm(p));
             };
-            push("tau_b", &metric.tau_b);
-            push("tau_c", &metric.tau_c);
-            push("accuracy", &metric.accuracy);
+            push("tau_b", &metric.tau_b, None);
+            push("tau_c", &metric.tau_c, None);
+            push("accuracy", &metric.accuracy, None);
             if let Some(behind) = &metric.behind_first {
-                push("behind_first", behind);
+                push("behind_first", behind, metric.p_holm);
             }
         }
         rows.finish()

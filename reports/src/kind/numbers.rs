@@ -40,6 +40,11 @@ impl<'a> Number<'a> {
         Self { slice, group, ..self }
     }
 
+    /// The p-value of a test, after Holm's correction.
+    pub fn p_holm(self, p: Option<f64>) -> Self {
+        Self { p: [None, p], ..self }
+    }
+
     /// The number, and what it is.
     pub fn measure(self, metric: &'a str, measure: &Measure) -> Self {
         let measure = measure.clone();

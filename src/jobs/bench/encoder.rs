@@ -79,7 +79,8 @@ fn captions(request: &EncoderRequest) -> Result<(Vec<String>, Vec<Input>), JobEr
         let count = request.items.unwrap_or(MADE_UP);
         return Ok((distinct(workload::captions(count, request.load.seed)), Vec::new()));
     };
-    let file = read_valid(path, &ReadOptions { without_ids: true, ..request.reading.clone() })?;
+    let reading = ReadOptions { without_ids: true, ..request.reading.clone() };
+    let (file, _) = read_valid(path, &reading)?;
     let input = input("captions", path, file.sha256, file.captions.len() as u64);
     let texts = file.captions.into_iter().map(|caption| caption.text);
     let mut captions = distinct(texts.collect());

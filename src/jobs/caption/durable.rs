@@ -294,6 +294,7 @@ fn comparability(settings: &BTreeMap<String, Value>, dtype: &str) -> Comparabili
     Comparability {
         key: key[..16].to_owned(),
         encoder_sha256: None,
+        tokenizer: None,
         precision: dtype.to_owned(),
         pooling: None,
         max_length: None,

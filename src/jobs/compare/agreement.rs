@@ -77,6 +77,13 @@ pub fn unlike(saved: &Comparability, common: &Comparability) -> Option<String> {
             short(&common.encoder_sha256)
         ));
     }
+    if saved.tokenizer != common.tokenizer {
+        return Some(format!(
+            "another tokenizer ({}, not {})",
+            short(&saved.tokenizer),
+            short(&common.tokenizer)
+        ));
+    }
     if saved.references_sha256 != common.references_sha256 {
         return Some("other references".into());
     }
@@ -96,6 +103,8 @@ mod tests {
         assert_eq!(unlike(&common, &common), None);
         let other = Comparability { encoder_sha256: Some("0123456789".into()), ..common.clone() };
         assert!(unlike(&other, &common).unwrap().contains("01234567"));
+        let other = Comparability { tokenizer: Some("0123456789".into()), ..common.clone() };
+        assert!(unlike(&other, &common).unwrap().contains("tokenizer (01234567, not none)"));
         let other = provenance::comparability(None, "b".into());
         assert_eq!(unlike(&other, &common).unwrap(), "other references");
     }

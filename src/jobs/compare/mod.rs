@@ -121,6 +121,7 @@ pub fn run(request: &Request, session: &mut Session) -> Result<Record, JobError>
             "--replicates: an interval needs at least {FEWEST_REPLICATES}, and 1000 are usual"
         )));
     }
+    Named::check_all(&request.systems)?;
     let names: Vec<String> = request.systems.iter().map(|s| s.name.clone()).collect();
     let gates = (request.gate.iter())
         .map(|condition| Gate::parse(condition, &names).map_err(JobError::usage))

@@ -94,6 +94,7 @@ pub fn boards(request: &Request, session: &mut Session) -> Result<Boards, JobErr
     let start = Instant::now();
     let host = host::describe();
     request.encoding.check()?;
+    Named::check_all(&request.submissions)?;
     if request.exact {
         return Ok(Boards { whole: exact::board::of(request, session)?, public: None });
     }

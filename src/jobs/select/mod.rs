@@ -88,6 +88,7 @@ impl Default for Request {
 /// Files that cannot be read or have errors, a rule that lacks what it needs, an encoder that cannot be had.
 pub fn run(request: &Request, session: &mut Session) -> Result<Record, JobError> {
     let start = Instant::now();
+    Named::check_all(&request.systems)?;
     let host = host::describe();
     request.encoding.check()?;
     check(request)?;

@@ -84,6 +84,7 @@ pub fn record(whole: Whole) -> Record {
         comparability: Comparability {
             key: key[..16].to_owned(),
             encoder_sha256: None,
+            tokenizer: None,
             precision: whole.checkpoint.dtype.clone(),
             pooling: None,
             max_length: None,

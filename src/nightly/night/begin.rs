@@ -17,8 +17,8 @@ pub(super) fn tonight(
     fresh: bool,
     progress: &dyn Progress,
 ) -> Result<(NightFolder, Night), NightlyError> {
-    let unfinished = NightFolder::all(&workspace.state).pop().filter(|night| !night.is_finished());
-    if let Some(folder) = unfinished.filter(|night| !fresh && night.is_resumable(now))
+    let unfinished = || NightFolder::unfinished(&workspace.state, now);
+    if let Some(folder) = (!fresh).then(unfinished).flatten()
         && let Some(night) = folder.night()
     {
         progress.say(&format!("going on with the night of {}", night.started));
