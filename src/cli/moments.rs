@@ -10,8 +10,8 @@ use super::exit::{Exit, usage};
 use super::files::CaptionArgs;
 use super::output::{Output, Sink};
 use crate::jobs::apart::keep_apart;
-use crate::jobs::moments::{self, Request, Sums};
-use crate::jobs::shard::Shard;
+use crate::jobs::moments::{self, Request, Summed, Sums};
+use crate::jobs::shard::{self, Shard};
 use crate::jobs::{JobError, Session};
 
 /// Arguments of `fgd moments`.
@@ -76,15 +76,21 @@ pub fn merge(args: &MergeArgs, output: &Output) -> anyhow::Result<Exit> {
     let sink = Sink::open(Some(&args.output))?;
     let total = moments::merge(&args.files)?;
     let (n, _) = write(&total, &args.files, sink)?;
-    let exact = if matches!(total, Sums::Exact(_)) { ", summed exactly" } else { "" };
+    let exact = if matches!(total.sums, Sums::Exact(_)) { ", summed exactly" } else { "" };
     output.say(format!("moments of {n} embeddings{exact}"));
+    let missing = shard::missing(&total.shards);
+    if !missing.is_empty() {
+        let more = if missing.len() == shard::MOST_NAMED { ", …" } else { "" };
+        let missing: Vec<String> = missing.iter().map(Shard::to_string).collect();
+        output.say(format!("of a part only, missing are the shards {}{more}", missing.join(", ")));
+    }
     Ok(Exit::Success)
 }
 
 /// Writes the sums of the files; how many embeddings of how many dimensions they are of.
-fn write(sums: &Sums, files: &[PathBuf], sink: Sink) -> anyhow::Result<(u64, usize)> {
+fn write(summed: &Summed, files: &[PathBuf], sink: Sink) -> anyhow::Result<(u64, usize)> {
     let names = || files.iter().map(|file| file.display().to_string()).collect::<Vec<_>>();
-    let moments = sums.for_file();
+    let moments = summed.for_file();
     let moments = moments.map_err(|error| JobError::because(names().join(", "), error))?;
     let mut bytes = Cursor::new(Vec::new());
     arrays::write_moments(&mut bytes, &moments)?;

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::embedding::{Embedding, texts};
 use super::options::Encoding;
 use super::scoring::system::read_moments;
-use super::shard::Shard;
+use super::shard::{self, Shard};
 use super::validate::read_and_say;
 use super::{JobError, Session};
 
@@ -39,7 +39,16 @@ pub struct Request {
     pub encoding: Encoding,
 }
 
-/// What was summed.
+/// What was summed, and of which parts of a whole.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Summed {
+    /// The sums.
+    pub sums: Sums,
+    /// The parts that they are of; none where they are of the whole.
+    pub shards: Vec<Shard>,
+}
+
+/// Sums of embeddings.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Sums {
     /// Up to rounding, in which the order of shards shows.
@@ -91,25 +100,29 @@ impl Sums {
             Self::Exact(sums) => sums.moments(),
         }
     }
+}
 
+impl Summed {
     /// What a `.npz` file holds of them.
     ///
     /// # Errors
     /// Fewer than two rows, or some that were not finite.
     pub fn for_file(&self) -> Result<MeanCovariance, MetricError> {
-        let moments = self.moments();
+        let moments = self.sums.moments();
         Ok(MeanCovariance {
             sigma: moments.covariance(1)?,
             mu: moments.mean().to_owned(),
             n: Some(moments.n()),
-            exact: match self {
-                Self::Exact(sums) => Some(sums.integers().to_vec()),
-                Self::Rounded(_) => None,
+            exact: match &self.sums {
+                Sums::Exact(sums) => Some(sums.integers().to_vec()),
+                Sums::Rounded(_) => None,
             },
+            shards: self.shards.iter().map(|shard| [shard.index(), shard.count()]).collect(),
         })
     }
 
     fn read(file: &Path) -> Result<Self, JobError> {
+        let MeanCovariance { exact, shards, .. } = arrays::read_moments(file)?;
         let (moments, n) = read_moments(file)?;
         if n.is_none() {
             return Err(JobError::usage(format!(
@@ -117,11 +130,18 @@ impl Sums {
                 file.display()
             )));
         }
-        let Some(integers) = arrays::read_moments(file)?.exact else {
-            return Ok(Self::Rounded(moments));
+        let sums = match exact {
+            None => Sums::Rounded(moments),
+            Some(integers) => {
+                let sums = ExactSums::from_integers(moments.dim(), integers);
+                Sums::Exact(sums.map_err(|error| JobError::because(file.display(), error))?)
+            }
         };
-        let sums = ExactSums::from_integers(moments.dim(), integers);
-        sums.map(Self::Exact).map_err(|error| JobError::because(file.display().to_string(), error))
+        let shards = shards.into_iter().map(|[index, count]| format!("{index}/{count}").parse());
+        let shards = shards.collect::<Result<_, String>>().map_err(|wrong| {
+            JobError::usage(format!("{}: array `shards`: {wrong}", file.display()))
+        })?;
+        Ok(Self { sums, shards })
     }
 }
 
@@ -130,7 +150,7 @@ impl Sums {
 /// # Errors
 /// Files that cannot be read or are of different dimensions, captions with errors, an encoder that cannot be had, embeddings that cannot be summed
 /// exactly where they should.
-pub fn run(request: &Request, session: &mut Session) -> Result<Sums, JobError> {
+pub fn run(request: &Request, session: &mut Session) -> Result<Summed, JobError> {
     request.encoding.check()?;
     let mut total: Option<Sums> = None;
     for file in &request.files {
@@ -141,19 +161,20 @@ pub fn run(request: &Request, session: &mut Session) -> Result<Sums, JobError> {
         };
         add(&mut total, part, file)?;
     }
-    total.ok_or_else(|| JobError::usage("no file given"))
+    let sums = total.ok_or_else(|| JobError::usage("no file given"))?;
+    Ok(Summed { sums, shards: shard::open(vec![request.shard]) })
 }
 
 /// The moments of the whole from those of its shards: exact, where those of all shards are.
 ///
 /// # Errors
 /// Files that cannot be read, do not say how much they weigh, or are of different dimensions.
-pub fn merge(files: &[PathBuf]) -> Result<Sums, JobError> {
-    let mut total = None;
+pub fn merge(files: &[PathBuf]) -> Result<Summed, JobError> {
+    let (mut total, mut shards) = (None, Vec::new());
     let mut seen: Vec<(&Path, u64, Array1<f64>)> = Vec::new();
     for file in files {
-        let sums = Sums::read(file)?;
-        let moments = sums.moments();
+        let part = Summed::read(file)?;
+        let moments = part.sums.moments();
         let same = |(_, n, mean): &&(_, u64, Array1<f64>)| {
             *n == moments.n() && moments.n() > 0 && mean == moments.mean()
         };
@@ -165,9 +186,11 @@ pub fn merge(files: &[PathBuf]) -> Result<Sums, JobError> {
             )));
         }
         seen.push((file, moments.n(), moments.mean().to_owned()));
-        add(&mut total, sums, file)?;
+        add(&mut total, part.sums, file)?;
+        shards.extend(part.shards);
     }
-    total.ok_or_else(|| JobError::usage("no file given"))
+    let sums = total.ok_or_else(|| JobError::usage("no file given"))?;
+    Ok(Summed { sums, shards: shard::open(shards) })
 }
 
 fn add(total: &mut Option<Sums>, part: Sums, file: &Path) -> Result<(), JobError> {

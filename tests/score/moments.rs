@@ -160,7 +160,16 @@ fn shards_merge_to_the_whole() {
         make(&place, "moments", "good.csv", &name, &["--shard", shard])
     });
     let merged = place.path("merged.npz");
-    place.fgd().arg("merge").args(&shards).arg("-o").arg(&merged).assert().success();
+    let merge = |files: &[PathBuf], to: &Path| {
+        place.fgd().arg("merge").args(files).arg("-o").arg(to).assert().success()
+    };
+    merge(&shards, &merged).stderr(predicate::str::contains("missing").not());
+    // One after the other: what a merge lacks is known until it has come.
+    let part = place.path("part.npz");
+    let said = predicate::str::contains("missing are the shards 2/3");
+    merge(&[shards[2].clone(), shards[0].clone()], &part).stderr(said);
+    let said = predicate::str::contains("missing").not();
+    merge(&[part, shards[1].clone()], &place.path("at-last.npz")).stderr(said);
     let (whole, n) = fgd::jobs::scoring::system::read_moments(&whole).unwrap();
     let (merged, merged_n) = fgd::jobs::scoring::system::read_moments(&merged).unwrap();
     assert_eq!(n, merged_n);

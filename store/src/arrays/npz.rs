@@ -1,7 +1,8 @@
 //! Moments in `.npz`: `mu`, `sigma` (ddof 1) and `n`, as pytorch-fid writes and reads them.
 //!
 //! pytorch-fid itself leaves `n` out. Distances can be computed without it; bias, intervals and
-//! merging need it. `exact` holds the sums of `fgd moments --exact`, which others pass over.
+//! merging need it. `exact` holds the sums of `fgd moments --exact`, and `shards` says of which parts of a whole they are; others
+//! pass over both.
 
 use std::fs::File;
 use std::io::{self, BufReader, Read, Seek, Write};
@@ -17,6 +18,9 @@ use super::{ArrayError, MOST_DIMENSIONS};
 
 /// The name of exact sums.
 const EXACT: &str = "exact";
+
+/// The name of the parts of a whole.
+const SHARDS: &str = "shards";
 
 /// Largest array that a moments file may hold: a sigma.
 const MOST_NUMBERS: u64 = (MOST_DIMENSIONS * MOST_DIMENSIONS) as u64;
@@ -37,6 +41,8 @@ pub struct MeanCovariance {
     pub n: Option<u64>,
     /// The sums that they were made of, as integers, where the file has them; see `fgd_metrics::moments::ExactSums`.
     pub exact: Option<Vec<i128>>,
+    /// The parts of a whole that they are of, each as which of how many, from 1; none where they are of the whole.
+    pub shards: Vec<[u64; 2]>,
 }
 
 /// Reads moments: all numbers are finite, and mu and sigma belong together.
@@ -74,13 +80,18 @@ pub fn read_moments(path: &Path) -> Result<MeanCovariance, ArrayError> {
             _ => return Err(format("`n` is not a whole number of at least 2".into())),
         },
     };
-    let exact = read_exact(&mut archive, most)
-        .map_err(|problem| format(format!("array `{EXACT}`{problem}")))?;
+    let mut pairs = |name: &str| -> Result<Option<Vec<u8>>, ArrayError> {
+        read_pairs(&mut archive, name, most)
+            .map_err(|problem| format(format!("array `{name}`{problem}")))
+    };
+    let exact = pairs(EXACT)?.map(|bytes| convert(&bytes, i128::from_le_bytes));
+    let shards = convert(&pairs(SHARDS)?.unwrap_or_default(), u64::from_le_bytes);
     Ok(MeanCovariance {
         mu: Array1::from(mu),
         sigma: Array2::from_shape_vec((d, d), sigma).expect("the shape was checked above"),
         n,
         exact,
+        shards: shards.as_chunks().0.to_vec(),
     })
 }
 
@@ -132,16 +143,17 @@ fn read_array(
     Ok(Some((header.shape, values)))
 }
 
-/// Reads the integers of exact sums: rows of the lower and the upper 64 bits of each.
-fn read_exact(
+/// Reads rows of two whole numbers of 64 bits: exact sums (the lower and the upper bits of each) and shards.
+fn read_pairs(
     archive: &mut ZipArchive<impl Read + Seek>,
+    name: &str,
     most_bytes: u64,
-) -> Result<Option<Vec<i128>>, String> {
-    let Some((header, bytes)) = read_bytes(archive, EXACT, most_bytes)? else { return Ok(None) };
+) -> Result<Option<Vec<u8>>, String> {
+    let Some((header, bytes)) = read_bytes(archive, name, most_bytes)? else { return Ok(None) };
     if header.number_type() != Some(("u8", true)) || header.shape.get(1..) != Some(&[2]) {
-        return Err(" is none that `fgd moments --exact` wrote".into());
+        return Err(" is none that `fgd moments` wrote".into());
     }
-    Ok(Some(convert(&bytes, i128::from_le_bytes)))
+    Ok(Some(bytes))
 }
 
 /// The header and the bytes of an array of numbers of four or eight bytes; none of those of another type.
@@ -180,12 +192,12 @@ fn convert<const N: usize, T>(bytes: &[u8], read: impl Fn([u8; N]) -> T) -> Vec<
     bytes.as_chunks().0.iter().map(|b| read(*b)).collect()
 }
 
-/// Writes moments so that pytorch-fid and [`read_moments`] read them, as a file without `exact` where there is none.
+/// Writes moments so that pytorch-fid and [`read_moments`] read them, as a file without `exact` and `shards` where there are none.
 ///
 /// # Errors
 /// What `out` refuses.
 pub fn write_moments(out: impl Write + Seek, moments: &MeanCovariance) -> io::Result<()> {
-    let MeanCovariance { mu, sigma, n, exact } = moments;
+    let MeanCovariance { mu, sigma, n, exact, shards } = moments;
     let mut archive = ZipWriter::new(out);
     let floats =
         |values: &mut dyn Iterator<Item = f64>| values.flat_map(f64::to_le_bytes).collect();
@@ -197,6 +209,10 @@ pub fn write_moments(out: impl Write + Seek, moments: &MeanCovariance) -> io::Re
     if let Some(exact) = exact {
         let bytes = exact.iter().flat_map(|value| value.to_le_bytes()).collect();
         put(&mut archive, EXACT, "<u8", &[exact.len(), 2], bytes)?;
+    }
+    if !shards.is_empty() {
+        let bytes = shards.iter().flatten().flat_map(|number| number.to_le_bytes()).collect();
+        put(&mut archive, SHARDS, "<u8", &[shards.len(), 2], bytes)?;
     }
     archive.finish()?;
     Ok(())
@@ -256,9 +272,12 @@ mod tests {
     #[test]
     fn what_is_written_is_read_to_the_bit() {
         let (mu, sigma) = (array![0.1, -2.0], array![[1.0, 0.3], [0.3, 2.0]]);
-        for exact in [None, Some(vec![0, -1, i128::MAX, i128::MIN, 1 << 85, 3])] {
+        for (exact, shards) in [
+            (None, vec![[2, 3], [1, 2]]),
+            (Some(vec![0, -1, i128::MAX, i128::MIN, 1 << 85, 3]), Vec::new()),
+        ] {
             let moments =
-                MeanCovariance { mu: mu.clone(), sigma: sigma.clone(), n: Some(7), exact };
+                MeanCovariance { mu: mu.clone(), sigma: sigma.clone(), n: Some(7), exact, shards };
             let mut bytes = io::Cursor::new(Vec::new());
             write_moments(&mut bytes, &moments).unwrap();
             assert_eq!(read(bytes.get_ref()), Ok(moments));
@@ -313,7 +332,7 @@ mod tests {
         }
         let exact = ("exact", "'<i8'", &[1, 2][..], vec![0; 16]);
         let text = of(&[mu.clone(), sigma("'<f8'", &[1, 1], 1.0), exact]);
-        assert!(text.contains("`exact` is none that `fgd moments --exact` wrote"), "{text}");
+        assert!(text.contains("`exact` is none that `fgd moments` wrote"), "{text}");
         let n = ("n", "'<f8'", &[][..], 1f64.to_le_bytes().to_vec());
         let text = of(&[mu, sigma("'<f8'", &[1, 1], 1.0), n]);
         assert!(text.ends_with("`n` is not a whole number of at least 2"), "{text}");
