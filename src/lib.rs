@@ -27,4 +27,5 @@ pub mod host;
 pub mod jobs;
 pub mod nightly;
 pub mod settings;
+pub mod threads;
 pub mod toml_file;

@@ -41,6 +41,7 @@ impl Fingerprint {
         let identity = embedder.identity();
         let fields = [
             ("weights", identity.sha256),
+            ("tokenizer", identity.tokenizer),
             ("engine", identity.engine),
             ("max_length", identity.max_length.to_string()),
             ("pooling", identity.pooling),

@@ -123,15 +123,19 @@ impl Evaluation {
         Self { values: values.into_iter().map(Into::into).collect(), detail: Detail::None }
     }
 
-    /// The same with the errors that are left where the sample is part of a finite population. Distances of two sets have them from
-    /// [`TwoSamples`](crate::samples::TwoSamples) already.
+    /// The same with the errors of numbers that are made of statistics of the images: those of their units, as far as a finite population
+    /// leaves them to chance, and not below 0. References are taken as given: for CIDEr the document frequencies stay fixed.
     ///
     /// # Errors
-    /// A population that does not fit the sample.
+    /// Clusters or a population that do not fit the sample.
     pub(crate) fn drawn_as(mut self, sample: &Sample) -> Result<Self, MetricError> {
-        let left = sample.left_to_chance()?;
+        let (units, left) = (sample.units()?, sample.left_to_chance()?);
         for value in &mut self.values {
-            value.estimate = value.estimate.map(|estimate| estimate.with_error(left));
+            let Some(statistics) = &value.statistics else { continue };
+            match statistics.estimate(units.of(0)) {
+                Ok(found) => value.estimate = Some(found.with_error(left).cut_at_0()),
+                Err(unavailable) => value.reason = Some(unavailable),
+            }
         }
         Ok(self)
     }

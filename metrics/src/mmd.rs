@@ -130,9 +130,9 @@ pub fn mmd2_all(
     let pairs_yy: Vec<f64> = in_y.iter().map(|&i| (y.len() - per_y[i]) as f64).collect();
     let pairs_xy: Vec<f64> = in_x.iter().map(|&i| (y.len() - per_y[i]) as f64).collect();
     let pairs_yx: Vec<f64> = in_y.iter().map(|&i| (x.len() - per_x[i]) as f64).collect();
-    if [&pairs_yy, &pairs_xy].iter().any(|pairs| pairs.iter().sum::<f64>() == 0.0) {
+    if [&pairs_xx, &pairs_yy, &pairs_xy].iter().any(|pairs| pairs.iter().sum::<f64>() == 0.0) {
         return Err(MetricError::TooFew {
-            what: "images with captions on both sides",
+            what: "images or clusters with captions on both sides",
             n: 1,
             needed: 2,
         });

@@ -65,7 +65,7 @@ pub struct PairScore {
     pub references: u64,
     /// Mean over the images of the mean of ‖g − p‖² over their references.
     pub paired: f64,
-    /// The same with its uncertainty.
+    /// The same with its uncertainty; the interval is not cut at 0 yet.
     pub estimate: Estimate,
     /// Mean cosine of the pairs, with its uncertainty: of unit vectors it is 1 less half of the distance.
     pub mean_cosine: Estimate,
@@ -181,7 +181,7 @@ impl PairSums {
             n,
             references: total.iter().map(|class| class.references as u64 * class.joint.n()).sum(),
             paired,
-            estimate: Estimate::student(paired, se, n as usize - 1).cut_at_0(),
+            estimate: Estimate::student(paired, se, n as usize - 1),
             mean_cosine: Estimate::student(cosines.upper / count, se / 2.0, n as usize - 1),
             set,
         })

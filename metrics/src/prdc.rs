@@ -58,8 +58,7 @@ impl Metric for NearestNeighbours {
 
     fn evaluate(&self, sample: &Sample) -> Result<Evaluation, MetricError> {
         let found = prdc(&sample.two_samples()?, NEIGHBOURS)?;
-        Evaluation::of([found.precision, found.recall, found.density, found.coverage])
-            .drawn_as(sample)
+        Ok(Evaluation::of([found.precision, found.recall, found.density, found.coverage]))
     }
 }
 
@@ -106,26 +105,27 @@ pub fn prdc(samples: &TwoSamples<'_>, k: usize) -> Result<Prdc, MetricError> {
     let radii_y = Radii::new(&y, &in_y, k)?;
     let hits = Hits::count(&x, &y, &in_x, &in_y, &radii_x, &radii_y);
 
+    let drawn = |found: Estimate, largest: f64| {
+        found.with_error(samples.left_to_chance()).within([0.0, largest])
+    };
     let balls = |row: usize, case: usize| f64::from(hits.balls_around(row, case));
     let bit = |masks: &[u32], row: usize, case: usize| f64::from(masks[row] >> case & 1);
     Ok(Prdc {
-        precision: mean(&in_x, 1.0, |row, case| balls(row, case).min(1.0)),
-        recall: mean(&in_y, 1.0, |row, case| bit(&hits.recalled, row, case)),
-        density: mean(&in_x, f64::INFINITY, |row, case| balls(row, case) / k as f64),
-        coverage: mean(&in_y, 1.0, |row, case| bit(&hits.covered, row, case)),
+        precision: drawn(mean(&in_x, |row, case| balls(row, case).min(1.0)), 1.0),
+        recall: drawn(mean(&in_y, |row, case| bit(&hits.recalled, row, case)), 1.0),
+        density: drawn(mean(&in_x, |row, case| balls(row, case) / k as f64), f64::INFINITY),
+        coverage: drawn(mean(&in_y, |row, case| bit(&hits.covered, row, case)), 1.0),
     })
 }
 
-/// Mean over rows of a value in `0..=largest`, which depends on the case: the whole, or the whole less a group.
-fn mean(group_of: &[usize], largest: f64, value: impl Fn(usize, usize) -> f64) -> Estimate {
-    let mut estimate = jackknife(|left_out| {
+/// Mean over rows of a value, which depends on the case: the whole, or the whole less a group.
+fn mean(group_of: &[usize], value: impl Fn(usize, usize) -> f64) -> Estimate {
+    jackknife(|left_out| {
         let case = left_out.map_or(0, |group| group + 1);
         let kept = (0..group_of.len()).filter(|&row| Some(group_of[row]) != left_out);
         let (n, sum) = kept.fold((0, 0.0), |(n, sum), row| (n + 1, sum + value(row, case)));
         sum / f64::from(n)
-    });
-    estimate.ci95 = estimate.ci95.map(|bound| bound.clamp(0.0, largest));
-    estimate
+    })
 }
 
 /// A group for every image, of equal sizes up to one and in no order that the file could have.

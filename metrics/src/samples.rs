@@ -222,6 +222,11 @@ impl<'a> TwoSamples<'a> {
         self.references
     }
 
+    /// See [`Sample::left_to_chance`].
+    pub(crate) fn left_to_chance(&self) -> f64 {
+        self.left
+    }
+
     /// Which rows were drawn together.
     pub(crate) fn units(&self) -> &Units {
         &self.units

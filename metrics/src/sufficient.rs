@@ -6,6 +6,8 @@
 
 use rayon::prelude::*;
 
+use crate::estimate::{Estimate, Unavailable};
+
 /// One row of additive statistics per image, and the metric as a function of their sum.
 #[derive(Debug, Clone)]
 pub struct Statistics {
@@ -92,6 +94,22 @@ impl Statistics {
             |sums| sums[0] / sums[1]
         });
         Self { columns, pooled: Some(pooled) }
+    }
+
+    /// The metric with the jackknife's standard error over units, which hold rows that were drawn together, and Student's interval; units with
+    /// nothing to say are none. `unit_of[image]` counts from 0.
+    ///
+    /// # Errors
+    /// Fewer than two units.
+    pub fn estimate(&self, unit_of: &[usize]) -> Result<Estimate, Unavailable> {
+        let units = self.by_cluster(unit_of);
+        let says = |unit: &usize| units.columns.iter().any(|column| column[*unit] != 0.0);
+        let units = units.subset(&(0..units.images()).filter(says).collect::<Vec<_>>());
+        let n = units.images();
+        match units.standard_error() {
+            Some(se) => Ok(Estimate::student(self.value(), se, n - 1)),
+            None => Err(Unavailable::TooFew { n, needed: 2 }),
+        }
     }
 
     /// The same statistics as those of `images` among `total` images, of which the others have nothing to say.

@@ -11,7 +11,7 @@ use rayon::prelude::*;
 use crate::MetricError;
 use crate::estimate::Estimate;
 use crate::linalg::{SymmetricEigen, default_solver};
-use crate::metric::{Definition, Evaluation, Group, Metric};
+use crate::metric::{Definition, Evaluation, Group, Metric, Value};
 use crate::samples::Sample;
 
 /// Rows whose products are summed at a time.
@@ -32,7 +32,14 @@ impl Metric for Vendi {
     }
 
     fn evaluate(&self, sample: &Sample) -> Result<Evaluation, MetricError> {
-        Evaluation::of([vendi_score(sample.candidates)?]).drawn_as(sample)
+        let (score, influence) = score(sample.candidates)?;
+        let entropy = Estimate::of_clustered_mean(&influence, sample.units()?.of(0));
+        let found = entropy.map(|entropy| of_entropy(score, entropy));
+        let found = match found {
+            Ok(found) => Value::from(found.with_error(sample.left_to_chance()?)),
+            Err(few) => Value { reason: Some(few), ..Value::exact(score) },
+        };
+        Ok(Evaluation::of([found]))
     }
 }
 
@@ -44,6 +51,20 @@ impl Metric for Vendi {
 /// # Errors
 /// Fewer than two rows, a component that is not finite, or a row of zeros.
 pub fn vendi_score(embeddings: ArrayView2<'_, f32>) -> Result<Estimate, MetricError> {
+    let (score, influence) = score(embeddings)?;
+    let entropy = Estimate::of_mean(&influence);
+    let few = |_| MetricError::TooFew { what: "embeddings", n: influence.len(), needed: 2 };
+    Ok(of_entropy(score, entropy.map_err(few)?))
+}
+
+/// The score with the error of its entropy, to first order.
+fn of_entropy(score: f64, entropy: Estimate) -> Estimate {
+    let ci95 = entropy.ci95.map(|bound| score + score * (bound - entropy.value));
+    Estimate { value: score, se: score * entropy.se, ci95 }
+}
+
+/// The score, and how far each caption moves its logarithm.
+fn score(embeddings: ArrayView2<'_, f32>) -> Result<(f64, Vec<f64>), MetricError> {
     let unit = unit_rows(embeddings)?;
     let (n, d) = unit.dim();
     let blocks: Vec<Array2<f64>> = (0..n)
@@ -67,8 +88,7 @@ pub fn vendi_score(embeddings: ArrayView2<'_, f32>) -> Result<Estimate, MetricEr
     let coordinates = unit.dot(&vectors);
     let influence = (coordinates.outer_iter())
         .map(|row| -row.iter().zip(&logs).map(|(c, log)| c * c * log).sum::<f64>() - entropy);
-    let variance = influence.map(|v| v * v).sum::<f64>() / (n as f64 - 1.0);
-    Ok(Estimate::normal(score, score * (variance / n as f64).sqrt()))
+    Ok((score, influence.collect()))
 }
 
 fn unit_rows(embeddings: ArrayView2<'_, f32>) -> Result<Array2<f64>, MetricError> {

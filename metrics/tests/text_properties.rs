@@ -47,8 +47,9 @@ proptest! {
             for value in scores.per_caption.iter().chain([&scores.corpus]) {
                 prop_assert!((0.0..=top + 1e-9).contains(value), "{} {}", name, value);
             }
-            prop_assert_eq!(scores.se.is_some(), images.len() > 1);
-            prop_assert!(scores.se.is_none_or(|se| se.is_finite() && se >= 0.0), "{} {:?}", name, scores.se);
+            let se = scores.statistics.standard_error();
+            prop_assert_eq!(se.is_some(), images.len() > 1);
+            prop_assert!(se.is_none_or(|se| se.is_finite() && se >= 0.0), "{} {:?}", name, se);
         }
     }
 

@@ -3,12 +3,10 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
+use fgd::threads;
 use pyo3::PyResult;
 use pyo3::exceptions::PyRuntimeError;
-use rayon::{ThreadPool, ThreadPoolBuilder};
-
-/// As much as a main thread has, which jobs run on elsewhere.
-const STACK: usize = 8 << 20;
+use rayon::ThreadPool;
 
 struct Current {
     process: u32,
@@ -20,11 +18,11 @@ struct Current {
 static CURRENT: Mutex<Option<Current>> = Mutex::new(None);
 
 /// The pool of this process with so many threads; 0 is one for each core.
-pub fn pool(threads: usize) -> PyResult<Arc<ThreadPool>> {
+pub fn pool(count: usize) -> PyResult<Arc<ThreadPool>> {
     let mut current = CURRENT.lock().unwrap_or_else(PoisonError::into_inner);
     let process = std::process::id();
     match current.take() {
-        Some(known) if known.process == process && known.threads == threads => {
+        Some(known) if known.process == process && known.threads == count => {
             let pool = known.pool.clone();
             *current = Some(known);
             return Ok(pool);
@@ -33,8 +31,12 @@ pub fn pool(threads: usize) -> PyResult<Arc<ThreadPool>> {
         Some(foreign) if foreign.process != process => std::mem::forget(foreign),
         _ => {}
     }
-    let pool = ThreadPoolBuilder::new().num_threads(threads).stack_size(STACK).build();
-    let pool = Arc::new(pool.map_err(|error| PyRuntimeError::new_err(error.to_string()))?);
-    *current = Some(Current { process, threads, pool: pool.clone() });
+    if count > threads::MOST {
+        let message = format!("threads = {count}: give {} at most", threads::MOST);
+        return Err(PyRuntimeError::new_err(message));
+    }
+    let pool =
+        Arc::new(threads::pool(count).map_err(|error| PyRuntimeError::new_err(error.to_string()))?);
+    *current = Some(Current { process, threads: count, pool: pool.clone() });
     Ok(pool)
 }

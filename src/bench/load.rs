@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use super::queries::Limits;
 use super::sweep::Grid;
+use crate::threads;
 
 /// How a target is asked, and for how long. What is `None` is decided by scenario and target.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -80,8 +81,7 @@ pub struct Subject<'a> {
     pub has_ceilings: bool,
 }
 
-/// More than any machine has, or answers: a typing error, which would take all of its memory.
-const MOST_THREADS: usize = 4_096;
+/// More than any machine answers: a typing error, which would take all of its memory.
 const MOST_ARRIVALS: f64 = 1e7;
 
 impl Load {
@@ -138,8 +138,8 @@ impl Load {
         if let Some(rate) = self.rate.filter(|rate| *rate > MOST_ARRIVALS) {
             return Err(format!("--rate {rate}: give at most {MOST_ARRIVALS} a second"));
         }
-        if let Some(threads) = self.thread_counts.iter().find(|&&threads| threads > MOST_THREADS) {
-            return Err(format!("--thread-counts {threads}: give at most {MOST_THREADS}"));
+        if let Some(threads) = self.thread_counts.iter().find(|&&threads| threads > threads::MOST) {
+            return Err(format!("--thread-counts {threads}: give at most {}", threads::MOST));
         }
         refuse(self.thread_counts.contains(&0), "--thread-counts: 0 threads do nothing")
     }

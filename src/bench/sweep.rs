@@ -7,6 +7,7 @@ use super::queries::{Harness, single};
 use super::rates::per_second;
 use super::samples::Samples;
 use super::target::Target;
+use crate::threads;
 
 /// What a sweep goes through.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,10 +36,7 @@ pub fn sweep(
     let mut together = Samples::default();
     for &threads in &grid.threads {
         target.use_threads(threads);
-        let pool = rayon::ThreadPoolBuilder::new()
-            .num_threads(threads)
-            .build()
-            .map_err(|source| SweepError { threads, source })?;
+        let pool = threads::pool(threads).map_err(|source| SweepError { threads, source })?;
         for &batch in &grid.batches {
             let done = cells.len() as f64;
             let all = (grid.batches.len() * grid.threads.len()) as f64;

@@ -52,6 +52,7 @@ use fgd_store::terminal::visible;
 
 use crate::jobs::{JobError, Session};
 use crate::settings::{Program, Settings};
+use crate::threads;
 use exit::Exit;
 use output::{Color, Output};
 
@@ -64,9 +65,6 @@ pub struct Cli {
     #[command(subcommand)]
     command: Command,
 }
-
-/// More are a slip of the finger, which would keep a machine busy with switching.
-const MOST_THREADS: usize = 1024;
 
 /// What every subcommand understands.
 #[derive(Debug, clap::Args)]
@@ -224,14 +222,12 @@ fn run(cli: Cli, output: &Output, program: Program) -> anyhow::Result<Exit> {
     match cli.global.threads {
         None => start(cli.command, output, program),
         Some(0) => Err(exit::usage("--threads 0: give at least one thread")),
-        Some(threads) if threads > MOST_THREADS => Err(exit::usage(format!(
-            "--threads {threads}: give {MOST_THREADS} at most; more than one for each processor brings nothing"
+        Some(threads) if threads > threads::MOST => Err(exit::usage(format!(
+            "--threads {threads}: give {} at most; more than one for each processor brings nothing",
+            threads::MOST
         ))),
         // A pool of its own: the process may be somebody else's, and its pool too.
-        Some(threads) => rayon::ThreadPoolBuilder::new()
-            .num_threads(threads)
-            .build()?
-            .install(|| start(cli.command, output, program)),
+        Some(threads) => threads::pool(threads)?.install(|| start(cli.command, output, program)),
     }
 }
 

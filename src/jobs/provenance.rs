@@ -7,8 +7,9 @@ use fgd_record::{
     CheckpointInfo, Comparability, Deviation, EncoderInfo, Finding, Host, Input, Record, Results,
     SCHEMA_VERSION, Tool,
 };
+use fgd_store::digest::Digest;
 use serde_json::Value;
-use sha2::{Digest, Sha256};
+use sha2::{Digest as _, Sha256};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
@@ -65,21 +66,18 @@ pub fn captions_sha256<'a>(captions: impl Iterator<Item = (&'a str, &'a str)>) -
 
 /// [`captions_sha256`] of captions that come in the order of their ids and texts.
 #[derive(Default)]
-pub struct CaptionsHash(Sha256);
+pub struct CaptionsHash(Digest);
 
 impl CaptionsHash {
     /// The next one.
     pub fn push(&mut self, id: &str, text: &str) {
-        for part in [id, text] {
-            // Lengths keep ("a", "bc") apart from ("ab", "c").
-            self.0.update((part.len() as u64).to_le_bytes());
-            self.0.update(part);
-        }
+        self.0.push(id);
+        self.0.push(text);
     }
 
     /// The hash of all of them, in hexadecimal.
     pub fn finish(self) -> String {
-        format!("{:x}", self.0.finalize())
+        self.0.finish()
     }
 }
 

@@ -22,22 +22,27 @@ use sha2::{Digest as _, Sha256};
 /// assert_ne!(key("hello"), key("hullo"));
 /// assert_ne!(key("hello"), Digest::new("greeting", 2).field("text", "hello").finish());
 /// ```
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Digest(Sha256);
 
 impl Digest {
     /// A digest of the kind `name`, whose fields are those of `version`.
     pub fn new(name: &str, version: u32) -> Self {
-        Self(Sha256::new()).field(name, version.to_le_bytes())
+        Self::default().field(name, version.to_le_bytes())
     }
 
     /// Adds a field. Order matters, and a field may come several times, as the elements of a list do.
     pub fn field(mut self, name: &str, value: impl AsRef<[u8]>) -> Self {
-        for part in [name.as_bytes(), value.as_ref()] {
-            self.0.update((part.len() as u64).to_le_bytes());
-            self.0.update(part);
-        }
+        self.push(name);
+        self.push(value);
         self
+    }
+
+    /// Adds a part without a name. Its length keeps ("a", "bc") apart from ("ab", "c").
+    pub fn push(&mut self, part: impl AsRef<[u8]>) {
+        let part = part.as_ref();
+        self.0.update((part.len() as u64).to_le_bytes());
+        self.0.update(part);
     }
 
     /// The digest in lower-case hexadecimal, 64 characters.

@@ -239,10 +239,13 @@ pub(super) fn sweep(folder: &Path) {
     for entry in entries.flatten().filter(|entry| is_temporary(&entry.file_name())) {
         let Ok(kind) = entry.file_type() else { continue };
         let path = entry.path();
-        let is_left = || File::open(&path).is_ok_and(|file| file.try_lock().is_ok());
-        if kind.is_file() && is_left() {
+        // Held until it is gone: who made it just now asks for the lock, then whether it is still there.
+        let Some(_held) = File::open(&path).ok().filter(|file| file.try_lock().is_ok()) else {
+            continue;
+        };
+        if kind.is_file() {
             let _ = std::fs::remove_file(&path);
-        } else if kind.is_dir() && is_left() {
+        } else if kind.is_dir() {
             let _ = std::fs::remove_dir_all(&path);
         }
     }

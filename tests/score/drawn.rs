@@ -69,10 +69,18 @@ fn captions_that_were_drawn_together_are_one_draw() {
     let (good, references) = (captions("good.csv"), captions("references.csv"));
     let doubled = twice("good.csv", "image_id,caption", "");
     let of_twice = twice("references.csv", "image_id,caption,film", ",film ID");
-    let once = place.record(&good, &references, &[]);
-    let naive = place.record(&doubled, &of_twice, &[]);
-    let clustered = place.record(&doubled, &of_twice, &["--cluster", "film"]);
-    for number_of in ["/fgd_paired/se", "/fgd_set/se"] {
+    let more = ["--metrics", "bleu,rouge,cider,ocr,vendi"];
+    let once = place.record(&good, &references, &more);
+    let naive = place.record(&doubled, &of_twice, &more);
+    let clustered =
+        place.record(&doubled, &of_twice, &[&more[..], &["--cluster", "film"]].concat());
+    let with_errors = (once["results"]["metrics"].as_object().unwrap().iter())
+        .filter(|(_, measure)| measure["se"].is_number())
+        .map(|(name, _)| format!("/metrics/{name}/se"));
+    let with_errors: Vec<String> = with_errors.collect();
+    assert!(with_errors.len() > 6, "{with_errors:?}");
+    let set = ["/fgd_paired/se", "/fgd_set/se"].map(str::to_owned);
+    for number_of in set.iter().chain(&with_errors) {
         let of = |record: &Value| number(record, number_of);
         assert_close(of(&clustered) / of(&once), 1.0, 0.1, number_of);
         assert!(of(&naive) < 0.8 * of(&once), "{number_of}");

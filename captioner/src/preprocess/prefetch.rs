@@ -52,10 +52,13 @@ impl Prefetch {
                 let (one_large, pool) = (one_large.clone(), pool.clone());
                 thread::spawn(move || {
                     for index in (lane..paths.len()).step_by(threads) {
-                        // The receiver is gone when the run has ended early.
-                        let decode = || decode(index, &paths[index], &preprocessor, &one_large);
+                        let on_pool = |work: &(dyn Fn() -> Square + Sync)| match &pool {
+                            Some(pool) => pool.install(work),
+                            None => work(),
+                        };
                         let decoded =
-                            pool.as_ref().map_or_else(decode, |pool| pool.install(decode));
+                            decode(index, &paths[index], &preprocessor, &one_large, on_pool);
+                        // The receiver is gone when the run has ended early.
                         if send.send(decoded).is_err() {
                             return;
                         }
@@ -68,18 +71,22 @@ impl Prefetch {
     }
 }
 
+/// Pixels [3, size, size], or why there are none.
+type Square = Result<Vec<f32>, String>;
+
 fn decode(
     index: usize,
     path: &Path,
     preprocessor: &Preprocessor,
     one_large: &Mutex<()>,
+    on_pool: impl Fn(&(dyn Fn() -> Square + Sync)) -> Square,
 ) -> DecodedImage {
     let decoded = |bytes: &[u8]| {
-        let decoder = open(bytes)?;
-        let is_large = pixels(&*decoder) > LARGE;
-        // A lock of nothing cannot be left in disorder by a thread that panicked.
+        let is_large = pixels(&*open(bytes)?) > LARGE;
+        // Taken outside of the pool, whose threads do other work while they wait: one could come back to a lock that it holds. A lock of
+        // nothing cannot be left in disorder by a thread that panicked.
         let _alone = is_large.then(|| one_large.lock().unwrap_or_else(PoisonError::into_inner));
-        preprocessor.square(finish(decoder)?)
+        on_pool(&|| preprocessor.square(finish(open(bytes)?)?))
     };
     match file::read(path) {
         Err(reason) => DecodedImage { index, file: None, pixels: Err(reason) },

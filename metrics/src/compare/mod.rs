@@ -30,6 +30,7 @@ pub use additive::{Outcomes, outcomes, paired_difference};
 pub use many::{PairDifference, all_differences, all_pairs, mean_difference};
 pub use multiple::holm;
 pub use power::{detectable_difference, images_needed};
+pub use resample::quantile;
 pub(crate) use resample::standard_deviation;
 pub use set::exchange_test;
 
@@ -72,7 +73,7 @@ pub struct Difference {
     pub observed: f64,
     /// The difference with the standard error and interval of the paired bootstrap; of Student's t below 30 images.
     pub bootstrap: Estimate,
-    /// The same by the delta method: a normal interval from the influence of each image.
+    /// The same by the delta method: Student's interval from the influence of each image.
     pub influence: Estimate,
     /// Two-sided p-value of the hypothesis that the systems are interchangeable; in `(0, 1]`.
     pub p_value: f64,

@@ -122,8 +122,8 @@ pub(crate) fn standard_deviation(values: &[f64]) -> f64 {
     (values.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / (n - 1.0)).sqrt()
 }
 
-/// Quantile of sorted values, interpolated as numpy does.
-fn quantile(sorted: &[f64], p: f64) -> f64 {
+/// Quantile of sorted values, of which there is at least one, interpolated as numpy does.
+pub fn quantile(sorted: &[f64], p: f64) -> f64 {
     let place = p * (sorted.len() - 1) as f64;
     let below = place.floor() as usize;
     let above = (below + 1).min(sorted.len() - 1);

@@ -12,10 +12,11 @@ use fgd_record::{
     BenchResults, CheckpointInfo, Comparability, EncoderInfo, Host, Input, Record, Results,
     Scenario, Server,
 };
+use fgd_store::digest::Digest;
 use fgd_store::file;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use sha2::{Digest, Sha256};
+use sha2::{Digest as _, Sha256};
 
 use super::provenance::{self, Origin};
 use super::scoring::system::stem;
@@ -254,12 +255,9 @@ fn comparability(
 
 /// Hash of items, in their order.
 fn items_sha256<'a>(items: impl Iterator<Item = &'a [u8]>) -> String {
-    let mut hasher = Sha256::new();
-    for item in items {
-        hasher.update((item.len() as u64).to_le_bytes());
-        hasher.update(item);
-    }
-    format!("{:x}", hasher.finalize())
+    let mut digest = Digest::default();
+    items.for_each(|item| digest.push(item));
+    digest.finish()
 }
 
 /// A file or folder as it stands in the record.

@@ -1,6 +1,7 @@
 //! A captioner's run in numbers, as a record has them.
 
 use fgd_captioner::run::{Outcome, Summary};
+use fgd_metrics::compare::quantile;
 use fgd_record::{CaptionFailure, CaptionMilliseconds, CaptionResults, CaptionStages, Measure};
 
 use crate::host;
@@ -47,18 +48,12 @@ pub fn results(outcomes: &[Outcome], summary: &Summary, load_seconds: f64) -> Ca
 fn milliseconds(mut times: Vec<f64>) -> Option<CaptionMilliseconds> {
     times.sort_by(f64::total_cmp);
     let max = *times.last()?;
-    // Interpolated between the two nearest, as numpy does.
-    let quantile = |share: f64| {
-        let place = share * (times.len() - 1) as f64;
-        let below = times[place.floor() as usize];
-        below + (times[place.ceil() as usize] - below) * place.fract()
-    };
     Some(CaptionMilliseconds {
         captions: times.len() as u64,
         mean: times.iter().sum::<f64>() / times.len() as f64,
-        p50: quantile(0.5),
-        p90: quantile(0.9),
-        p99: (times.len() >= ENOUGH_FOR_P99).then(|| quantile(0.99)),
+        p50: quantile(&times, 0.5),
+        p90: quantile(&times, 0.9),
+        p99: (times.len() >= ENOUGH_FOR_P99).then(|| quantile(&times, 0.99)),
         max,
     })
 }

@@ -199,7 +199,11 @@ fn part(entries: &[Entry], parts: &Parts, drawn: &Drawn, public: bool) -> Part {
         let values = values(entry);
         means.push(mean(&values));
         part.measures.push(match Estimate::of_clustered_mean(&values, &clusters) {
-            Ok(estimate) => Measure::estimated(estimate.value, estimate.se, estimate.ci95),
+            Ok(estimate) => {
+                let Estimate { value, se, ci95 } =
+                    estimate.with_error(drawn.left_out.sqrt()).cut_at_0();
+                Measure::estimated(value, se, ci95)
+            }
             Err(unavailable) => {
                 Measure { reason: Some(unavailable.to_string()), ..Measure::exact(mean(&values)) }
             }

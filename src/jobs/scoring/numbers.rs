@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use fgd_metrics::MetricError;
+use fgd_metrics::compare::quantile;
 use fgd_metrics::decomposition;
 use fgd_metrics::estimate::Unavailable;
 use fgd_metrics::inference::SetInference;
@@ -265,15 +266,10 @@ fn distribution(values: &[f64]) -> Distribution {
         let bin = ((value - low) / width) as usize;
         counts[bin.min(BINS - 1)] += 1;
     }
-    let quantile = |share: f64| {
-        let place = share * (sorted.len() - 1) as f64;
-        let (below, above) = (sorted[place.floor() as usize], sorted[place.ceil() as usize]);
-        below + (above - below) * place.fract()
-    };
     Distribution {
         edges: (0..=BINS).map(|bin| low + width * bin as f64).collect(),
         counts,
-        quantiles: [0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 1.0].map(quantile),
+        quantiles: [0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 1.0].map(|share| quantile(&sorted, share)),
     }
 }
 

@@ -17,6 +17,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Request;
 use crate::jobs::caption::Checkpoint;
+use crate::jobs::captions_csv::captions_csv;
 use crate::jobs::embedding::Embedding;
 use crate::jobs::options::{Encoding, Measuring, References};
 use crate::jobs::scoring::system::System;
@@ -207,9 +208,7 @@ impl<'a> Judge<'a> {
             max_new_tokens: self.judging.max_new_tokens,
             ..GenerationConfig::default()
         };
-        let failed = |error: csv::Error| JobError::because(path.display(), error);
-        let mut writer = csv::Writer::from_writer(Vec::new());
-        writer.write_record(["image_id", "caption"]).map_err(failed)?;
+        let mut rows = Vec::with_capacity(data.images.len());
         for images in data.images.chunks(IMAGES) {
             let queries = images.iter().map(|image| batches.queries(image));
             let queries: Vec<_> = queries.collect::<Result<_, _>>()?;
@@ -218,11 +217,11 @@ impl<'a> Judge<'a> {
             let prompts = vec![self.prompt.clone(); images.len()];
             let seeds = vec![0; images.len()];
             let captions = captioner.caption(&queries, &prompts, &seeds, &generation)?;
-            for (image, caption) in images.iter().zip(captions) {
-                writer.write_record([&image.id, &caption.text]).map_err(failed)?;
-            }
+            let ids = images.iter().map(|image| image.id.as_str());
+            rows.extend(ids.zip(captions.into_iter().map(|caption| caption.text)));
         }
-        let bytes = writer.into_inner().map_err(|error| failed(error.into_error().into()))?;
+        let bytes = captions_csv(rows.iter().map(|(id, text)| (*id, text.as_str())));
+        let bytes = bytes.map_err(|error| JobError::because(path.display(), error))?;
         Ok(file::write(path, &bytes)?)
     }
 }

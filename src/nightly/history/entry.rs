@@ -4,7 +4,6 @@ use fgd_metrics::series::Standing;
 use fgd_record::{Host, NightlyVerdict};
 use fgd_store::digest::Digest;
 use serde::{Deserialize, Serialize};
-use sha2::Sha256;
 
 /// One run of a suite.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -137,16 +136,10 @@ impl Series {
 
 /// A number that stands for some texts: the first eight bytes of their SHA-256.
 pub fn hash<'a>(parts: impl IntoIterator<Item = &'a str>) -> i64 {
-    use sha2::Digest as _;
-    let mut hasher = Sha256::new();
-    for part in parts {
-        hasher.update((part.len() as u64).to_le_bytes());
-        hasher.update(part);
-    }
-    let digest = hasher.finalize();
-    let mut first = [0; 8];
-    first.copy_from_slice(&digest[..8]);
-    i64::from_be_bytes(first)
+    let mut digest = Digest::default();
+    parts.into_iter().for_each(|part| digest.push(part));
+    // The pattern of bits, of which half are negative numbers.
+    u64::from_str_radix(&digest.finish()[..16], 16).expect("hexadecimal digits") as i64
 }
 
 /// What of a machine decides its speed, in twelve digits: processor, cores and their limit, memory, SIMD level, GPU.
