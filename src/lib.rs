@@ -29,3 +29,4 @@ pub mod nightly;
 pub mod settings;
 pub mod threads;
 pub mod toml_file;
+mod variables;

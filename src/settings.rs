@@ -9,8 +9,7 @@ use std::process::Command;
 use fgd_encoder::cache;
 use fgd_store::hub;
 
-/// Variables that processes of jobs keep. The others are flags of this process, and a request says all that a job is told.
-const KEPT: [&str; 3] = ["FGD_CACHE_DIR", "FGD_SIMD", "FGD_LOG"];
+use crate::variables::without_flags;
 
 /// What starts `fgd` from outside: the binary, or what runs it inside another program, such as `python -m pyfgd`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,12 +54,7 @@ impl Settings {
     pub fn job(&self, request: &Path) -> Command {
         let mut command = Command::new(&self.program.path);
         command.args(&self.program.arguments);
-        for (name, _) in std::env::vars_os() {
-            let text = name.to_string_lossy();
-            if text.starts_with("FGD_") && !KEPT.contains(&&*text) {
-                command.env_remove(&name);
-            }
-        }
+        without_flags(&mut command);
         command.arg("job").arg(request);
         command
     }

@@ -21,7 +21,7 @@ mod score;
 mod storage;
 mod summing;
 mod tls;
-#[path = "../../src/cli/variables.rs"]
+#[path = "../../src/variables.rs"]
 mod variables;
 
 use std::process::ExitCode;

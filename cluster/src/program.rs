@@ -7,8 +7,7 @@ use std::process::{Command, ExitCode};
 use anyhow::{Context, bail};
 use serde_json::Value;
 
-/// Variables that are no flags.
-const KEPT: [&str; 3] = ["FGD_CACHE_DIR", "FGD_SIMD", "FGD_LOG"];
+use crate::variables::without_flags;
 
 /// Where `fgd` is.
 #[derive(Debug, Clone, clap::Args)]
@@ -27,12 +26,7 @@ impl Program {
         };
         let path = self.fgd.clone().or_else(beside).unwrap_or_else(|| "fgd".into());
         let mut command = Command::new(path);
-        for (name, _) in std::env::vars_os() {
-            let text = name.to_string_lossy();
-            if text.starts_with("FGD_") && !KEPT.contains(&&*text) {
-                command.env_remove(&name);
-            }
-        }
+        without_flags(&mut command);
         command
     }
 

@@ -41,7 +41,6 @@ mod select;
 mod sweep;
 mod train;
 mod validate;
-mod variables;
 
 use std::ffi::OsString;
 use std::sync::Arc;
@@ -164,7 +163,7 @@ impl Command {
 pub fn run_from(program: Program, arguments: impl IntoIterator<Item = OsString>) -> Exit {
     let arguments: Vec<OsString> = arguments.into_iter().collect();
     let parsed =
-        variables::without_empty_variables(Cli::command()).try_get_matches_from(&arguments);
+        crate::variables::without_empty_variables(Cli::command()).try_get_matches_from(&arguments);
     let cli = match parsed.and_then(|matches| Cli::from_arg_matches(&matches)) {
         Ok(cli) => cli,
         Err(error) => {

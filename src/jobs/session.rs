@@ -71,15 +71,11 @@ impl Session {
     /// # Errors
     /// An encoder that cannot be found, downloaded or understood; no place for a cache.
     pub fn embedder(&mut self, encoding: &Encoding) -> Result<&mut Embedder, JobError> {
-        let is_open = matches!(&self.embedder, Some((known, _)) if known == encoding);
-        if !is_open {
-            let opened = self.open(encoding)?;
-            self.embedder = Some((encoding.clone(), opened));
-        }
-        match &mut self.embedder {
-            Some((_, embedder)) => Ok(embedder),
-            None => unreachable!("an embedder was just put there"),
-        }
+        let found = match self.embedder.take().filter(|(known, _)| known == encoding) {
+            Some(found) => found,
+            None => (encoding.clone(), self.open(encoding)?),
+        };
+        Ok(&mut self.embedder.insert(found).1)
     }
 
     /// The encoder with no cache at all: what is measured must be computed.
