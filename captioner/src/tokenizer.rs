@@ -48,6 +48,11 @@ impl PromptTokenizer {
         Ok(ids)
     }
 
+    /// The id that stands for what the vocabulary does not have, if there is one.
+    pub fn unknown(&self) -> Option<u32> {
+        self.tokenizer.token_to_id("<unk>")
+    }
+
     /// Text of generated ids, without special tokens and surrounding blanks.
     ///
     /// # Errors

@@ -104,6 +104,8 @@ pub enum FindingKind {
     ControlCharacter,
     /// Every caption is one of the references of its image.
     EqualsReferences,
+    /// Characters that a vocabulary has nothing for.
+    UnknownToken,
 }
 
 impl FindingKind {
@@ -153,6 +155,7 @@ impl FindingKind {
             Self::ReplacementCharacter => "replacement-character",
             Self::ControlCharacter => "control-character",
             Self::EqualsReferences => "equals-references",
+            Self::UnknownToken => "unknown-token",
         }
     }
 }

@@ -23,8 +23,8 @@ use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 
 use crate::MetricError;
-use crate::estimate::Estimate;
-use crate::metric::{Definition, Evaluation, Group, Metric};
+use crate::estimate::{Estimate, Unavailable};
+use crate::metric::{Definition, Evaluation, Group, Metric, Value};
 use crate::pairwise::Rows;
 use crate::samples::{Sample, TwoSamples};
 use balls::{Hits, Radii};
@@ -58,7 +58,15 @@ impl Metric for NearestNeighbours {
 
     fn evaluate(&self, sample: &Sample) -> Result<Evaluation, MetricError> {
         let found = prdc(&sample.two_samples()?, NEIGHBOURS)?;
-        Ok(Evaluation::of([found.precision, found.recall, found.density, found.coverage]))
+        let found = [found.precision, found.recall, found.density, found.coverage];
+        Ok(Evaluation::of(found.map(|found| match found.se {
+            // None of so many, or all, is no certainty of others.
+            0.0 => Value {
+                reason: Some(Unavailable::NoInterval("no group of images moves it")),
+                ..Value::exact(found.value)
+            },
+            _ => Value::from(found),
+        })))
     }
 }
 

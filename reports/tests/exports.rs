@@ -108,4 +108,9 @@ fn a_trained_adapter_has_a_whole_card() {
         assert!(card.contains(part), "{part}: {card}");
     }
     assert_eq!(card.lines().filter(|line| line.starts_with("# ")).count(), 1);
+    let mut other = record.clone();
+    other.encoder.as_mut().unwrap().is_gte_small = false;
+    let card = adapter_card(&other, results, None);
+    assert!(card.contains("fgd_paired (NOT FGD: encoder thenlper/gte-small) 0.1661"), "{card}");
+    assert!(card.contains("**Warning.** NOT FGD"), "{card}");
 }

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::queries::Limits;
+use super::server;
 use super::sweep::Grid;
 use crate::threads;
 
@@ -176,6 +177,10 @@ impl Load {
     /// How much is measured.
     pub fn limits(&self, subject: &Subject) -> Limits {
         let (duration, queries) = match self.scenario {
+            // A rate is found by upper bounds of its percentile, which fewer queries do not give.
+            Scenario::Server if self.rate.is_none() => {
+                (10.0, subject.min_queries.max(server::FEWEST_QUERIES))
+            }
             Scenario::Single | Scenario::Server => (10.0, subject.min_queries),
             Scenario::Offline => (10.0, 5),
             Scenario::Sweep => (1.0, 3),

@@ -4,7 +4,7 @@ use fgd_record::{Measure, ServerOutcome, ServerPoint};
 
 use super::queries::{Harness, Order, warm_up};
 use super::samples::Samples;
-use super::server::{ServerRun, Service, judge, serve};
+use super::server::{FEWEST_QUERIES, ServerRun, Service, judge, serve};
 use super::target::Target;
 
 /// A search ends when the lowest rate that failed is this much above the highest that did not.
@@ -53,11 +53,17 @@ impl Search<'_> {
             if (self.harness.stop)() {
                 return Measure::missing("the search was interrupted");
             }
+            if let Some(why) = self.too_few() {
+                return why;
+            }
         }
         // A whole run at the rate found; what a trial showed may not hold for it.
         while let Some(rate) = kept.filter(|rate| *rate >= capacity * LOWEST) {
             if self.keeps(rate, self.harness) {
                 return Measure { low: Some(rate), high: failed, ..Measure::exact(rate) };
+            }
+            if let Some(why) = self.too_few() {
+                return why;
             }
             failed = Some(rate);
             kept = Some(rate / PRECISION);
@@ -66,6 +72,18 @@ impl Search<'_> {
         Measure::missing(format!(
             "not even {lowest:.3} queries per second were shown to keep the bound"
         ))
+    }
+
+    /// That the last queries were too few to say of any rate that it keeps the bound: as many at a lower one would say no more.
+    fn too_few(&self) -> Option<Measure> {
+        let last = self.points.last()?;
+        let is_blind = last.outcome == ServerOutcome::Undecided && last.queries < FEWEST_QUERIES;
+        is_blind.then(|| {
+            Measure::missing(format!(
+                "{} queries at {:.3} per second give no upper bound of their 99th percentile, {FEWEST_QUERIES} may",
+                last.queries, last.rate
+            ))
+        })
     }
 
     /// Whether a rate is shown to keep the bound. Where the queries do not decide it, three times as many may.
@@ -156,6 +174,17 @@ mod tests {
         let found = search(&mut target, &ALONE, &harness(&clock, limits));
         assert!(found.points.is_empty());
         assert!(found.highest_rate.unwrap().reason.unwrap().contains("600 s"));
+    }
+
+    #[test]
+    fn queries_that_are_too_few_for_any_rate_end_the_search() {
+        let clock = SimulatedClock::default();
+        let mut target = SimulatedTarget::new(&clock, |_| 0.010);
+        let wide = Service { bound: 1e6, batch: 1 };
+        let found = search(&mut target, &wide, &harness(&clock, limits(0.1, 20)));
+        assert_eq!(found.points.len(), 2);
+        let reason = found.highest_rate.unwrap().reason.unwrap();
+        assert!(reason.contains("60 queries"), "{reason}");
     }
 
     #[test]

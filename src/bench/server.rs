@@ -18,6 +18,10 @@ use super::target::Target;
 /// The percentile that has a bound.
 const PERCENTILE: f64 = 0.99;
 
+/// So many queries have an upper bound of it, if they are independent
+/// ([`needed_for_upper_bound`](super::percentiles::needed_for_upper_bound)).
+pub const FEWEST_QUERIES: u64 = 528;
+
 /// A rate is given up when somebody has waited this many times the bound.
 const PATIENCE: f64 = 10.0;
 

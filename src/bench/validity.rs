@@ -97,7 +97,7 @@ fn bound(results: &BenchResults) -> Option<Remark> {
     if let Some(reason) = missing.and_then(|highest| highest.reason.as_ref()) {
         return remark(
             reason.clone(),
-            "raise --latency-bound, change --min-queries or --max-duration, or use more threads",
+            "raise --min-queries, --max-duration or --latency-bound, or use more threads",
         );
     }
     let last = server.points.last()?;

@@ -20,6 +20,7 @@ fn what_can_not_be_trained_is_refused_before_the_work() {
         (&["--learning-rate=-1"], "learning rate"),
         (&["--batch-size", "0"], "batch size"),
         (&["--epochs", "0"], "epochs"),
+        (&["--max-steps", "0"], "max steps"),
         (&["--save-every", "0"], "at least 1"),
         (&["--dtype", "bf16"], "--dtype"),
         (&["--device", "tpu"], "give cpu or cuda:N"),
@@ -52,6 +53,29 @@ fn what_can_not_be_trained_is_refused_before_the_work() {
     assert!(said.contains("row 25") && said.contains("--lenient"), "{said}");
     let mut lenient = train(&place, "run", &["--lenient", "--max-steps", "1"]);
     assert!(lenient.output().unwrap().status.success());
+    let record = std::fs::read_to_string(place.path("run/record.json")).unwrap();
+    assert!(!record.contains("unknown-token"), "{record}");
+    let config = std::fs::read(place.path("run/last/adapter_config.json")).unwrap();
+    let config: serde_json::Value = serde_json::from_slice(&config).unwrap();
+    let base = Path::new(config["base_model_name_or_path"].as_str().unwrap());
+    assert!(base.is_absolute() && base.join("config.json").exists(), "{}", base.display());
+    // What is given beside --resume would not count.
+    let resumed = |more: &[&str]| {
+        let mut resumed = place.fgd();
+        resumed.arg("train").arg("--resume").arg(place.path("run")).args(more);
+        resumed
+    };
+    let said = resumed(&["--rank", "99", "--epochs", "7"]).assert().failure().code(2);
+    assert!(stderr(said.get_output()).contains("(r, epochs)"), "{}", stderr(said.get_output()));
+    resumed(&["--max-steps", "1"]).assert().success();
+    // What the vocabulary lacks would be learned as <unk>.
+    write("train.csv", &format!("{again}5,a \u{2603} in the park\n"));
+    let mut unknown = train(&place, "unknown", &["--max-steps", "1"]);
+    let output = unknown.output().unwrap();
+    let said = stderr(&output);
+    assert!(said.contains("row 25: 1 of 25 captions have characters"), "{said}");
+    let record = std::fs::read_to_string(place.path("unknown/record.json")).unwrap();
+    assert!(record.contains("unknown-token"), "{record}");
     let mut nothing = place.fgd();
     nothing.arg("train").arg("--resume").arg(place.path("nowhere"));
     let said = stderr(nothing.assert().failure().code(2).get_output());

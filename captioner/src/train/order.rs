@@ -65,6 +65,9 @@ impl<'a> Order<'a> {
         if !(config.epochs > 0.0 && config.epochs < 1e6) {
             return refuse("epochs: give a number above 0");
         }
+        if config.max_steps == Some(0) {
+            return refuse("max steps: give at least one");
+        }
         if images.is_empty() {
             return refuse("there is no caption to train on");
         }

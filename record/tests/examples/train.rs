@@ -61,7 +61,6 @@ pub fn train() -> Record {
         peak_memory_bytes: Some(9_663_676_416),
     };
     let mut record = record(Results::Train(Box::new(results)), "");
-    record.encoder = None;
     record.checkpoint =
         Some(CheckpointInfo { adapter: None, device: "cpu".into(), ..caption::checkpoint() });
     record.inputs = vec![input("captions", "train", 21_367), input("validation", "val", 3771)];

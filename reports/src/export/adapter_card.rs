@@ -33,8 +33,13 @@ pub fn adapter_card(record: &Record, results: &TrainResults, dataset: Option<&st
     );
     if let Some(best) = results.validation.iter().find(|v| Some(v.step) == results.best_step) {
         let loss = format!("a loss of {:.4}", best.loss);
-        let fgd =
-            best.fgd_paired.as_ref().and_then(said).map(|fgd| format!(" and fgd_paired {fgd}"));
+        let of_encoder = match &record.encoder {
+            Some(encoder) if encoder.is_gte_small => String::new(),
+            Some(encoder) => format!(" (NOT FGD: encoder {})", encoder.id),
+            None => " (encoder unknown)".to_owned(),
+        };
+        let fgd = best.fgd_paired.as_ref().and_then(said);
+        let fgd = fgd.map(|fgd| format!(" and fgd_paired{of_encoder} {fgd}"));
         let captions = results.validation_captions.unwrap_or_default();
         let _ = write!(
             card,

@@ -44,6 +44,9 @@ impl Kind for TrainResults {
             }
             false => "per token, natural logarithm",
         };
+        if best(self).is_some_and(|best| best.fgd_paired.is_some()) {
+            provenance::encoder_notices(&mut document, record);
+        }
         document.table(figures(self, loss));
         document.table(validations(self));
         document.table(examples(self));
@@ -58,17 +61,20 @@ impl Kind for TrainResults {
     fn numbers(&self, record: &Record) -> Tidy {
         let mut rows = Numbers::new();
         let system = record.system_name();
-        let mut push = |metric: &str, measure: &fgd_record::Measure| {
-            rows.push(Number::of(&system).n(self.captions).measure(metric, measure));
+        let (learnt, judged) = (Some(self.captions), self.validation_captions);
+        let mut of = |metric: &str, n: Option<u64>, measure: &fgd_record::Measure| {
+            rows.push(Number::of(&system).n(n).measure(metric, measure));
         };
+        of("train_loss", learnt, &plain(self.curve.last().map(|point| point.loss)));
+        of("eval_loss", judged, &plain(best(self).map(|best| best.loss)));
+        if let Some(fgd) = best(self).and_then(|best| best.fgd_paired.as_ref()) {
+            // One caption of each image is judged by its captions; how many images these are of is not kept.
+            of("fgd_paired", None, fgd);
+        }
+        let mut push = |metric: &str, measure: &fgd_record::Measure| of(metric, None, measure);
         push("steps", &plain(self.steps as f64));
         push("epochs", &plain(self.epochs));
         push("parameters", &plain(self.parameters as f64));
-        push("train_loss", &plain(self.curve.last().map(|point| point.loss)));
-        push("eval_loss", &plain(best(self).map(|best| best.loss)));
-        if let Some(fgd) = best(self).and_then(|best| best.fgd_paired.as_ref()) {
-            push("fgd_paired", fgd);
-        }
         push("seconds", &plain(self.seconds));
         push("seconds_per_step", &self.seconds_per_step);
         push("tokens_per_second", &self.tokens_per_second);
@@ -179,7 +185,10 @@ fn validations(results: &TrainResults) -> Table {
             point.p_value.map_or_else(String::new, |p| p_value(Some(p)))
         })
         .optional()
-        .number("broken", |point| Cell::significant(point.broken_captions.map(|n| n as f64)))
+        .number("broken", |point| match point.broken_captions {
+            Some(broken) => Cell::new(count(broken), Some(broken as f64)),
+            None => MISSING.into(),
+        })
         .optional()
         .into()
 }

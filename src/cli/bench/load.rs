@@ -30,7 +30,7 @@ pub struct LoadArgs {
     /// Seconds to measure at least; of a sweep, per cell. 10 by default, 1 per cell of a sweep.
     #[arg(long, value_name = "S", env = "FGD_DURATION")]
     duration: Option<f64>,
-    /// Queries to measure at least; of offline, passes; of a sweep, per cell.
+    /// Queries to measure at least; of offline, passes; of a sweep, per cell; of a search for the rate, per rate, 528 by default.
     #[arg(long, value_name = "N", env = "FGD_MIN_QUERIES")]
     min_queries: Option<u64>,
     /// Seconds after which a run ends whatever is missing; it is then INVALID. Of a sweep, per cell; of a search for the rate, per rate.

@@ -57,7 +57,7 @@ pub struct OptimizerArgs {
     /// Times that every caption is seen [default: 4].
     #[arg(long, value_name = "X", env = "FGD_EPOCHS")]
     epochs: Option<f64>,
-    /// End after so many steps; the rate falls to 0 there.
+    /// End after so many steps, if the epochs have as many; the rate falls to 0 there.
     #[arg(long, value_name = "N", env = "FGD_MAX_STEPS")]
     max_steps: Option<usize>,
     /// Keep captions of one image together, so that they share its encoder pass: cheaper, but a batch has

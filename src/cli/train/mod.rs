@@ -99,13 +99,26 @@ enum Command {
 impl Args {
     fn request(self) -> anyhow::Result<Request> {
         if let Some(dir) = &self.resume {
-            return Ok(Request::of_run(dir)?);
+            let run = Request::of_run(dir)?;
+            let asked = self.apply(run.clone());
+            return match run.differing(&asked)?.as_slice() {
+                [] => Ok(run),
+                names => Err(usage(format!(
+                    "--resume goes on as the run was asked for, and what is given beside it differs ({}): leave that out, or begin another run with -o",
+                    names.join(", ")
+                ))),
+            };
         }
-        let mut request = match &self.config {
+        let presets = match &self.config {
             Some(path) => presets(path)?,
             None if self.objective.objective == Some(Objective::Scst) => Request::self_critical(),
             None => Request::default(),
         };
+        Ok(self.apply(presets))
+    }
+
+    /// The request with the flags that are given.
+    fn apply(self, mut request: Request) -> Request {
         set(&mut request.checkpoint, self.checkpoint);
         set(&mut request.adapter, self.adapter.map(Some));
         set(&mut request.features, self.features);
@@ -129,7 +142,7 @@ impl Args {
         self.optimizing.apply(&mut request);
         self.watching.apply(&mut request.watching, encoding);
         self.tracking.apply(&mut request.tracking);
-        Ok(request)
+        request
     }
 }
 

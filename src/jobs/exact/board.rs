@@ -25,7 +25,7 @@ use crate::jobs::leaderboard::{self, check_ranked};
 use crate::jobs::options::{Encoding, Measuring};
 use crate::jobs::provenance::{self, Origin};
 use crate::jobs::scoring::findings::counted;
-use crate::jobs::{JobError, Session, score};
+use crate::jobs::{JobError, Session, Silent, score};
 
 /// What is asked about sums of several submissions that `fgd-cluster` made.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -145,7 +145,7 @@ pub fn of(request: &leaderboard::Request, session: &mut Session) -> Result<Recor
         match TextPairs::beside(&request, &references) {
             Ok((pairs, sources)) => {
                 let mut own = Distances::default();
-                let sums = super::sums_of(&pairs, &mut embedding, Some(&mut own))?;
+                let sums = super::sums_of(&pairs, &mut embedding, Some(&mut own), &Silent)?;
                 let summed = results(&sums, &sources.slice, request.measuring.population)?;
                 contestants.push(Contestant { name, sources, summed });
                 distances.push(own);

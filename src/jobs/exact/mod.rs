@@ -24,7 +24,7 @@ use ndarray::Axis;
 
 use super::embedding::Embedding;
 use super::score::Request;
-use super::{JobError, Session};
+use super::{Bar, JobError, Session};
 use crate::host;
 use pairs::TextPairs;
 
@@ -41,9 +41,10 @@ pub fn run(request: &Request, session: &mut Session) -> Result<Record, JobError>
     let (pairs, sources) = TextPairs::read(request)?;
     let read = start.elapsed().as_secs_f64();
 
-    let captions = pairs.len() as u64 + pairs.reference_count();
-    let mut embedding = Embedding::new(session, &request.encoding, captions);
-    let sums = sums_of(&pairs, &mut embedding, None)?;
+    let bar = session.progress.begin("summing", "images", pairs.len() as u64);
+    let mut embedding = Embedding::silent(session, &request.encoding);
+    let sums = sums_of(&pairs, &mut embedding, None, &*bar)?;
+    drop(bar);
     let (encoder, embed) = (embedding.encoder(), embedding.seconds());
     drop(embedding);
     sums::record(
@@ -61,11 +62,13 @@ fn sums_of(
     pairs: &TextPairs,
     embedding: &mut Embedding,
     mut distances: Option<&mut Distances>,
+    bar: &dyn Bar,
 ) -> Result<SlicedSums, JobError> {
     let mut sums = None;
     let all: Vec<usize> = (0..pairs.len()).collect();
     for piece in all.chunks(PIECE) {
         add(&mut sums, piece, pairs, embedding, distances.as_deref_mut())?;
+        bar.advance(piece.len() as u64);
     }
     sums.ok_or_else(|| JobError::invalid("no image has a caption"))
 }

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::path::Path;
 
+use fgd_captioner::train::data::Caption;
 use fgd_captioner::train::features::{KeptImage, read_list};
 use fgd_captions::{CaptionFile, Finding, FindingKind, Severity, image_key, lint};
 
@@ -39,6 +40,21 @@ pub fn linted(file: &CaptionFile, lenient: bool) -> Vec<Finding> {
         harmful.for_each(|finding| finding.severity = Severity::Error);
     }
     found
+}
+
+/// A note where captions have what the checkpoint cannot write: it would learn to write `<unk>` there. `labels` are their tokens.
+pub fn unwritable(file: &CaptionFile, labels: &[Caption], unknown: Option<u32>) -> Option<Finding> {
+    let is_unwritable = |(_, caption): &(_, &Caption)| {
+        unknown.is_some_and(|unknown| caption.labels.contains(&unknown))
+    };
+    let mut found = file.captions.iter().zip(labels).filter(is_unwritable);
+    let (first, _) = found.next()?;
+    let message = format!(
+        "{} of {} captions have characters that the checkpoint's vocabulary lacks, which it would learn as <unk>; this is the first",
+        1 + found.count(),
+        labels.len()
+    );
+    Some(Finding::note(FindingKind::UnknownToken, message).at(first.row))
 }
 
 /// Images that have features, by id: as it stands, else without folder, extension and leading zeros.

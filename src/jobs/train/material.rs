@@ -12,7 +12,7 @@ use fgd_record::Input;
 use ndarray::Array2;
 
 use super::distill::Learned;
-use super::learnable::{Kept, REAL, linted, refuse_synthetic, sources};
+use super::learnable::{Kept, REAL, linted, refuse_synthetic, sources, unwritable};
 use super::{Request, self_critical};
 use crate::jobs::embedding::texts;
 use crate::jobs::options::Encoding;
@@ -77,6 +77,14 @@ impl Texts {
             ));
         }
         Ok(Self { train, validation, mixed, findings })
+    }
+
+    /// Notes what the checkpoint has no token for, which `unknown` stands for; `data` are the captions to learn as tokens.
+    pub fn note_unwritable(&mut self, data: &Data, unknown: Option<u32>, session: &Session) {
+        if let Some(note) = unwritable(&self.train, &data.captions, unknown) {
+            session.progress.say(&format!("{}: {note}", self.train.path.display()));
+            self.findings.extend(for_record(&[note], "captions"));
+        }
     }
 
     /// The validation's first caption of this id.

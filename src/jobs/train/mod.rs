@@ -19,6 +19,7 @@ mod self_critical;
 mod tensorboard;
 mod tracking;
 
+use std::path::Path;
 use std::time::Instant;
 
 use fgd_captioner::features::FeaturesCache;
@@ -66,7 +67,7 @@ pub fn run(request: &Request, session: &mut Session) -> Result<Record, JobError>
     let host = host::describe();
     let begin = Instant::now();
     let device = parse_device(&request.device).map_err(JobError::usage)?;
-    let texts = material::Texts::read(request, session)?;
+    let mut texts = material::Texts::read(request, session)?;
     let checkpoint = Checkpoint::resolve(&request.checkpoint, None, session)?;
     if checkpoint.adapter.is_some() {
         let name = &request.checkpoint;
@@ -79,6 +80,7 @@ pub fn run(request: &Request, session: &mut Session) -> Result<Record, JobError>
     let captioner = checkpoint.load(options, session)?.without_eyes();
     let features = FeaturesCache::open(&request.features, captioner.identity())?;
     let material = Material::new(request, &texts, &captioner)?;
+    texts.note_unwritable(&material.train, captioner.tokenizer().unknown(), session);
     let images = material.train.captions.iter().map(|caption| caption.image).collect();
     let seed = request.learning.seed;
     let mut order = Order::new(&request.order, images, seed).map_err(JobError::usage)?;
@@ -94,7 +96,9 @@ pub fn run(request: &Request, session: &mut Session) -> Result<Record, JobError>
         }
         None => String::new(),
     };
-    std::fs::create_dir_all(&request.output)?;
+    std::fs::create_dir_all(&request.output).map_err(|error| {
+        JobError::because(format!("{}: cannot be made a folder", request.output.display()), error)
+    })?;
     let _others_are_refused = fgd_store::lock::hold_folder(&request.output)?;
     let id = identity(request, &captioner, &material, &adapter)?;
     let last = request.output.join(LAST);
@@ -137,11 +141,16 @@ pub fn run(request: &Request, session: &mut Session) -> Result<Record, JobError>
         }
         _ => None,
     };
+    // As PEFT names it: what is found by its id on the Hub, or where it lies.
+    let base = match Path::new(&request.checkpoint).is_dir() {
+        true => std::path::absolute(&request.checkpoint)?.display().to_string(),
+        false => checkpoint.base.id.clone(),
+    };
     let course = Course {
         request,
         self_critical,
         judge,
-        base: &checkpoint.base.id,
+        base: &base,
         id: &id,
         material: &material,
         batches: Batches::new(&captioner, features, &request.prompt)?,

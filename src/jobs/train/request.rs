@@ -1,11 +1,13 @@
 //! What a training is asked: one shape for flags, a file of presets, a JSON job and a suite.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use fgd_captioner::train::{Learning, OrderConfig};
 use fgd_captioner::{DEFAULT_PROMPT, Precision};
 use fgd_captions::ReadOptions;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::distill::Distill;
 use super::judge::Judging;
@@ -150,6 +152,25 @@ impl Request {
         Ok(Self { output: dir.into(), ..request })
     }
 
+    /// The settings in which another request differs.
+    ///
+    /// # Errors
+    /// Settings that are no JSON, such as a rate that is not finite.
+    pub fn differing(&self, other: &Self) -> Result<Vec<String>, JobError> {
+        let failed = |error| JobError::because(REQUEST, error);
+        let flat = |request| -> Result<BTreeMap<String, Value>, JobError> {
+            let mut all = BTreeMap::new();
+            flatten(String::new(), serde_json::to_value(request).map_err(failed)?, &mut all);
+            Ok(all)
+        };
+        let (own, other) = (flat(self)?, flat(other)?);
+        let names: BTreeSet<&String> = own.keys().chain(other.keys()).collect();
+        let differing = names.into_iter().filter(|name| own.get(*name) != other.get(*name));
+        // The innermost name is that of a flag.
+        let flag = |name: &String| name.rsplit('.').next().unwrap_or_default().replace('_', "-");
+        Ok(differing.map(flag).collect())
+    }
+
     /// The adapter that a finished run is for: the best, or without a validation the last.
     pub fn adapter_dir(&self) -> PathBuf {
         self.output.join(if self.validation.is_some() { BEST } else { LAST })
@@ -200,6 +221,20 @@ impl Request {
             return Err(JobError::usage(format!("{what}: give --validation")));
         }
         Ok(())
+    }
+}
+
+/// The values of nested objects by the names of their fields, one after the other.
+fn flatten(name: String, value: Value, into: &mut BTreeMap<String, Value>) {
+    match value {
+        Value::Object(fields) => {
+            fields
+                .into_iter()
+                .for_each(|(field, value)| flatten(format!("{name}.{field}"), value, into));
+        }
+        other => {
+            into.insert(name, other);
+        }
     }
 }
 

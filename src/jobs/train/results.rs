@@ -71,6 +71,7 @@ pub fn record(whole: Whole) -> Record {
         .fold(Digest::new("training's comparability", METRIC_VERSION), |key, (name, value)| {
             key.field(name, value)
         })
+        .field("encoder", outcome.encoder.as_ref().map_or("", |encoder| &encoder.sha256))
         .field("validation", material.validation.as_ref().map_or_else(String::new, |v| v.sha256()))
         .finish();
     let timings = BTreeMap::from([
@@ -83,8 +84,8 @@ pub fn record(whole: Whole) -> Record {
         encoder: outcome.encoder.clone(),
         comparability: Comparability {
             key: key[..16].to_owned(),
-            encoder_sha256: None,
-            tokenizer: None,
+            encoder_sha256: outcome.encoder.as_ref().map(|encoder| encoder.sha256.clone()),
+            tokenizer: outcome.encoder.as_ref().and_then(|encoder| encoder.tokenizer.clone()),
             precision: whole.checkpoint.dtype.clone(),
             pooling: None,
             max_length: None,
@@ -103,7 +104,7 @@ pub fn record(whole: Whole) -> Record {
 fn rate(fresh: usize, value: f64) -> Measure {
     match fresh > 0 && value.is_finite() {
         true => Measure::exact(value),
-        false => Measure::missing("every step was taken by an earlier run"),
+        false => Measure::missing("this run took no step"),
     }
 }
 
