@@ -78,15 +78,13 @@ pub fn run(request: &Request, session: &mut Session) -> Result<Record, JobError>
     let columns = rating_columns(&file, &request.rating)?;
     notes.retain(|note| !file.findings.contains(note));
     captions::settle(&mut file, references, Known::All);
+    if let Some(open) = file.findings.iter().find(|f| f.severity == Severity::Error) {
+        return Err(JobError::usage(format!("{}: {open}", file.path.display())));
+    }
     let alignment = captions::align(&file, references);
     let judged = Judged::of(&file, references, &alignment, &columns, request.keep_references)?;
-    notes.extend(
-        file.findings
-            .iter()
-            .chain(&alignment.findings)
-            .filter(|f| f.severity == Severity::Note)
-            .cloned(),
-    );
+    notes.extend(file.findings.iter().cloned());
+    notes.extend(alignment.findings.iter().filter(|f| f.severity == Severity::Note).cloned());
     let input =
         system.input("references", &stem(&request.references.path), &request.references.path)?;
     let references_sha256 = system.references_sha256(&input);
