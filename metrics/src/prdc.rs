@@ -58,14 +58,15 @@ impl Metric for NearestNeighbours {
 
     fn evaluate(&self, sample: &Sample) -> Result<Evaluation, MetricError> {
         let found = prdc(&sample.two_samples()?, NEIGHBOURS)?;
+        let is_open = sample.left_to_chance()? > 0.0;
         let found = [found.precision, found.recall, found.density, found.coverage];
-        Ok(Evaluation::of(found.map(|found| match found.se {
+        Ok(Evaluation::of(found.map(|found| match is_open && found.se == 0.0 {
             // None of so many, or all, is no certainty of others.
-            0.0 => Value {
+            true => Value {
                 reason: Some(Unavailable::NoInterval("no group of images moves it")),
                 ..Value::exact(found.value)
             },
-            _ => Value::from(found),
+            false => Value::from(found),
         })))
     }
 }
