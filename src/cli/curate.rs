@@ -29,7 +29,13 @@ pub struct Args {
     #[arg(long, value_name = "FILE", env = "FGD_BESIDE")]
     beside: Option<PathBuf>,
     /// Percent of the captions that go then, of real and of synthetic ones apart.
-    #[arg(long, value_name = "P", default_value_t = 5.0, env = "FGD_DROP_PERCENT")]
+    #[arg(
+        long,
+        value_name = "P",
+        default_value_t = 5.0,
+        env = "FGD_DROP_PERCENT",
+        requires = "beside"
+    )]
     drop_percent: f64,
     /// Most synthetic captions per real one of their image.
     #[arg(long, value_name = "X", default_value_t = 1.0, env = "FGD_MAX_SYNTHETIC")]

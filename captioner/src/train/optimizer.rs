@@ -70,7 +70,7 @@ impl OptimizerConfig {
     pub fn rate(&self, step: usize, total: usize) -> f64 {
         let warmup = match self.warmup_steps {
             share if share < 1.0 => (share * total as f64).ceil(),
-            steps => steps,
+            steps => steps.floor(),
         };
         let at = step as f64;
         let factor = if at < warmup {
@@ -158,6 +158,8 @@ mod tests {
         assert!((rates[4] - 1.0).abs() < 1e-12 && rates[5] > 0.0 && rates[6].abs() < 1e-12);
         let share = OptimizerConfig { warmup_steps: 0.2, ..config.clone() };
         assert_eq!(share.rate(3, 20), config.rate(3, 20));
+        let between = OptimizerConfig { warmup_steps: 4.7, ..config.clone() };
+        assert_eq!(between.rate(4, 20), config.rate(4, 20));
         let none = OptimizerConfig { warmup_steps: 0.0, ..config };
         assert_eq!(none.rate(0, 20), 2.0);
         assert_eq!(none.rate(0, 1), 2.0);

@@ -221,7 +221,7 @@ fn map_file(path: &Path) -> Result<Vec<(String, Entry)>> {
     let broken = |e: safetensors::SafeTensorError| {
         Error::checkpoint(
             path,
-            format!("truncated or corrupt safetensors file ({e}); fetch it again"),
+            format!("truncated or corrupt safetensors file ({e}); fetch or write it again"),
         )
     };
     let map = Arc::new(map);
