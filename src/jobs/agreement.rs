@@ -3,7 +3,7 @@
 //! Every judged caption stands for an image of its own, with the references of its image. A caption that is itself a reference is left
 //! out, unless it is asked for: every metric knows it.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::PathBuf;
 use std::time::Instant;
 
@@ -215,6 +215,7 @@ impl Judged {
         let mut image_of: HashMap<&str, usize> = HashMap::new();
         // Judges may have a row each.
         let mut known: HashMap<(&str, &str), usize> = HashMap::new();
+        let mut left_out: HashSet<(&str, &str)> = HashSet::new();
         for (place, caption) in file.captions.iter().enumerate() {
             let row = format!("{}, row {}, image {}", file.path.display(), caption.row, caption.id);
             let own = *by_id.get(caption.id.as_str()).ok_or_else(|| {
@@ -223,7 +224,7 @@ impl Judged {
             let text = caption.text.trim();
             let said = |&at: &usize| references.captions[at].text.trim() == text;
             if !keep_references && own.iter().any(said) {
-                judged.left_out += 1;
+                left_out.insert((&*caption.id, text));
                 continue;
             }
             let new = judged.candidates.len();
@@ -257,6 +258,7 @@ impl Judged {
             judged.references.push(own.clone());
         }
         judged.images = image_of.len();
+        judged.left_out = left_out.len();
         Ok(judged)
     }
 

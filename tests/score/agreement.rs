@@ -91,8 +91,9 @@ fn a_row_for_each_judge_and_ids_of_another_spelling_are_the_same_judgements() {
         writer.flush().unwrap();
     };
     let ratings = |at: usize| [at % 4, (at * 7 + 1) % 3].map(|rating| rating.to_string());
+    let reference = (rows[0][0].to_owned(), rows[0][1].to_owned());
     let (mut wide, mut long) = (Vec::new(), Vec::new());
-    for (at, (id, text)) in texts.iter().enumerate() {
+    for (at, (id, text)) in texts.iter().chain([&reference]).enumerate() {
         let [first, second] = ratings(at);
         for rating in [&first, &second] {
             long.push(vec![format!("folder/{id}.jpg"), text.clone(), rating.clone()]);
@@ -110,7 +111,7 @@ fn a_row_for_each_judge_and_ids_of_another_spelling_are_the_same_judgements() {
     };
     let wide = results("wide.csv", "first, second");
     let long = results("long.csv", "rating");
-    for field in ["images", "captions", "judgements", "metrics"] {
+    for field in ["images", "captions", "judgements", "left_out", "metrics"] {
         assert_eq!(wide["results"][field], long["results"][field], "{field}");
     }
     let kinds = |record: &serde_json::Value| {
