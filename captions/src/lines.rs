@@ -18,15 +18,16 @@ pub(super) fn read(
     }
     let mut offset = skip;
     let mut row = 0;
-    // Blank lines, and those of them that a caption follows: the end of a file may have any number.
-    let (mut blank, mut inner): (Vec<u64>, usize) = (Vec::new(), 0);
+    // Blank lines, the first of them, and how many a caption follows: the end of a file may have any number.
+    let (mut blank, mut first_blank, mut inner) = (0u64, None, 0);
     for (number, bytes) in (1..).zip(content.split(|&byte| byte == b'\n')) {
         let text = String::from_utf8_lossy(bytes);
         let text = text.trim_end_matches('\r');
         if text.trim().is_empty() {
-            blank.push(number);
+            blank += 1;
+            first_blank.get_or_insert(number);
         } else {
-            inner = blank.len();
+            inner = blank;
             row += 1;
             rows.push(row, Some(number), "", text.to_owned());
             if let Err(error) = std::str::from_utf8(bytes) {
@@ -41,9 +42,9 @@ pub(super) fn read(
         }
         offset += bytes.len() + 1;
     }
-    if let (Some(first), 1..) = (blank.first(), inner) {
+    if let (Some(first), 1..) = (first_blank, inner) {
         let message = format!(
-            "{inner} blank lines between captions do not count, the first is line {first}; a caption that is empty can be given in a CSV file"
+            "blank lines between captions do not count ({inner}, the first is line {first}); a caption that is empty can be given in a CSV file"
         );
         rows.find(Finding::note(FindingKind::EmptyCaption, message));
     }

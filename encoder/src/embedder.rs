@@ -3,17 +3,15 @@
 //! The encoder's weights are loaded only when a caption is not in the cache, so that scoring the same
 //! files again touches no model at all.
 
-use std::io::Read;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use fgd_store::digest::{Digest, DigestError, HashMemo};
 use fgd_store::hub::{self, HubError, Kind, Model};
 use ndarray::{Array1, Array2};
-use sha2::{Digest as _, Sha256};
 
 use crate::cache::{CacheError, EmbeddingCache, EncoderKey};
 use crate::distinct::Distinct;
-use crate::spec::Pooling;
+use crate::identity::{Identity, is_gte_small, weights_dtype, weights_sha256};
 use crate::{Encoder, EncoderError, EngineKind, Options, Spec, Tokens};
 
 /// Captions encoded between two writes to the cache: what an interruption loses at most.
@@ -21,12 +19,6 @@ const BATCH: usize = 4096;
 
 /// Captions that an engine that rounds encodes in f32 as well.
 const CALIBRATION: usize = 128;
-
-/// [`Identity::tokenizer`] of the encoder that FGD is named after.
-const GTE_SMALL_TOKENIZER: &str = "1f4877e1f9b01e43";
-
-/// Largest header of a safetensors file that is read.
-const MOST_HEADER: u64 = 100 << 20;
 
 /// Where embeddings are kept between captions, and between runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,33 +43,6 @@ pub enum EmbedError {
     /// A file of the encoder could not be read.
     #[error(transparent)]
     File(#[from] DigestError),
-}
-
-/// Which encoder it is: everything that an embedding depends on, and what it is called.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Identity {
-    /// Hub id, or the name of the local directory.
-    pub id: String,
-    /// Commit of the hub repository, where it is known.
-    pub revision: Option<String>,
-    /// SHA-256 of the weights.
-    pub sha256: String,
-    /// Fingerprint of the tokenizer, by its vocabulary and what it makes of some texts.
-    pub tokenizer: String,
-    /// Number type of the weights on disk.
-    pub dtype: String,
-    /// Engine that runs it, such as `packed/avx2`.
-    pub engine: String,
-    /// Most tokens of a caption that count.
-    pub max_length: usize,
-    /// `mean` or `cls`.
-    pub pooling: String,
-    /// Whether embeddings have unit length.
-    pub normalize: bool,
-    /// Dimensions of an embedding.
-    pub dim: usize,
-    /// Whether this is the encoder that the name FGD stands for.
-    pub is_gte_small: bool,
 }
 
 /// Distances ‖Δ‖ of embeddings from those of the same captions in f32.
@@ -217,9 +182,7 @@ impl Embedder {
             pooling: self.spec.pooling.name().into(),
             normalize: self.spec.normalize,
             dim: self.spec.dim,
-            is_gte_small: self.sha256 == hub::GTE_SMALL_SHA256
-                && self.tokenizer == GTE_SMALL_TOKENIZER
-                && (self.spec.pooling, self.spec.normalize) == (Pooling::Mean, true),
+            is_gte_small: is_gte_small(&self.sha256, &self.tokenizer, &self.spec),
         }
     }
 
@@ -370,35 +333,4 @@ impl Embedder {
         }
         Ok(rows)
     }
-}
-
-/// SHA-256 of one file, or of the hashes of all shards where there are several.
-fn weights_sha256(files: &[PathBuf], hashes: &mut HashMemo) -> Result<String, DigestError> {
-    if let [file] = files {
-        return hashes.sha256(file);
-    }
-    let mut hasher = Sha256::new();
-    for file in files {
-        hasher.update(hashes.sha256(file)?);
-    }
-    Ok(format!("{:x}", hasher.finalize()))
-}
-
-/// Number type of the first tensor of floats in a safetensors file; `unknown` where the file does not
-/// tell, which loading it will explain.
-fn weights_dtype(path: &Path) -> String {
-    let dtype = || -> Option<String> {
-        let mut file = std::fs::File::open(path).ok()?;
-        let mut length = [0; 8];
-        file.read_exact(&mut length).ok()?;
-        let mut header = Vec::new();
-        file.take(u64::from_le_bytes(length).min(MOST_HEADER)).read_to_end(&mut header).ok()?;
-        let header: serde_json::Value = serde_json::from_slice(&header).ok()?;
-        let tensors = header.as_object()?.values();
-        tensors
-            .filter_map(|tensor| tensor.get("dtype")?.as_str())
-            .find(|dtype| dtype.contains('F'))
-            .map(str::to_ascii_lowercase)
-    };
-    dtype().unwrap_or_else(|| "unknown".into())
 }

@@ -179,7 +179,7 @@ impl Load {
         let (duration, queries) = match self.scenario {
             // A rate is found by upper bounds of its percentile, which fewer queries do not give.
             Scenario::Server if self.rate.is_none() => {
-                (10.0, subject.min_queries.max(server::FEWEST_QUERIES))
+                (10.0, subject.min_queries.max(server::fewest_queries()))
             }
             Scenario::Single | Scenario::Server => (10.0, subject.min_queries),
             Scenario::Offline => (10.0, 5),

@@ -4,7 +4,7 @@ use fgd_record::{Measure, ServerOutcome, ServerPoint};
 
 use super::queries::{Harness, Order, warm_up};
 use super::samples::Samples;
-use super::server::{FEWEST_QUERIES, ServerRun, Service, judge, serve};
+use super::server::{ServerRun, Service, fewest_queries, judge, serve};
 use super::target::Target;
 
 /// A search ends when the lowest rate that failed is this much above the highest that did not.
@@ -26,7 +26,7 @@ pub fn search(target: &mut dyn Target, service: &Service, harness: &Harness) -> 
         true => Measure::missing(format!(
             "{queries} queries take more than {longest:.0} s at the {capacity:.3} per second that can be answered, and there are several trials"
         )),
-        false => search.highest(capacity),
+        false => search.highest(capacity).unwrap_or_else(Measure::missing),
     };
     ServerRun { highest_rate: Some(highest_rate), points: search.points, samples: search.samples }
 }
@@ -41,53 +41,32 @@ struct Search<'a> {
 }
 
 impl Search<'_> {
-    fn highest(&mut self, capacity: f64) -> Measure {
+    /// The rate, or why there is none.
+    fn highest(&mut self, capacity: f64) -> Result<Measure, String> {
         let mut trial = *self.harness;
         trial.limits.min_duration /= 2;
         let (mut kept, mut failed) = (None, None);
         while let Some(rate) = next_rate(kept, failed, capacity) {
-            match self.keeps(rate, &trial) {
+            match self.keeps(rate, &trial)? {
                 true => kept = Some(rate),
                 false => failed = Some(rate),
-            }
-            if (self.harness.stop)() {
-                return Measure::missing("the search was interrupted");
-            }
-            if let Some(why) = self.too_few() {
-                return why;
             }
         }
         // A whole run at the rate found; what a trial showed may not hold for it.
         while let Some(rate) = kept.filter(|rate| *rate >= capacity * LOWEST) {
-            if self.keeps(rate, self.harness) {
-                return Measure { low: Some(rate), high: failed, ..Measure::exact(rate) };
-            }
-            if let Some(why) = self.too_few() {
-                return why;
+            if self.keeps(rate, self.harness)? {
+                return Ok(Measure { low: Some(rate), high: failed, ..Measure::exact(rate) });
             }
             failed = Some(rate);
             kept = Some(rate / PRECISION);
         }
         let lowest = failed.unwrap_or(capacity);
-        Measure::missing(format!(
-            "not even {lowest:.3} queries per second were shown to keep the bound"
-        ))
+        Err(format!("not even {lowest:.3} queries per second were shown to keep the bound"))
     }
 
-    /// That the last queries were too few to say of any rate that it keeps the bound: as many at a lower one would say no more.
-    fn too_few(&self) -> Option<Measure> {
-        let last = self.points.last()?;
-        let is_blind = last.outcome == ServerOutcome::Undecided && last.queries < FEWEST_QUERIES;
-        is_blind.then(|| {
-            Measure::missing(format!(
-                "{} queries at {:.3} per second give no upper bound of their 99th percentile, {FEWEST_QUERIES} may",
-                last.queries, last.rate
-            ))
-        })
-    }
-
-    /// Whether a rate is shown to keep the bound. Where the queries do not decide it, three times as many may.
-    fn keeps(&mut self, rate: f64, harness: &Harness) -> bool {
+    /// Whether a rate is shown to keep the bound; where the queries do not decide it, three times as many may. The error is why no
+    /// other rate would do: somebody ended the search, or so few queries say nothing of any rate.
+    fn keeps(&mut self, rate: f64, harness: &Harness) -> Result<bool, String> {
         let mut larger = *harness;
         larger.limits.min_queries *= 3;
         for harness in [harness, &larger] {
@@ -95,11 +74,20 @@ impl Search<'_> {
             let point = judge(rate, &self.samples, self.service.bound);
             let outcome = point.outcome;
             self.points.push(point);
-            if outcome != ServerOutcome::Undecided || self.samples.interrupted {
-                return outcome == ServerOutcome::Kept;
+            if self.samples.interrupted || (self.harness.stop)() {
+                return Err("the search was interrupted".to_owned());
+            }
+            if outcome != ServerOutcome::Undecided {
+                return Ok(outcome == ServerOutcome::Kept);
             }
         }
-        false
+        let (queries, needed) = (self.samples.all.len(), fewest_queries());
+        match (queries as u64) < needed {
+            true => Err(format!(
+                "{queries} queries at {rate:.3} per second give no upper bound of their 99th percentile, {needed} may"
+            )),
+            false => Ok(false),
+        }
     }
 }
 

@@ -10,7 +10,7 @@ use fgd_record::{Measure, ServerOutcome, ServerPoint};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-use super::percentiles::quantile;
+use super::percentiles::{needed_for_upper_bound, quantile};
 use super::queries::{Harness, Order, share_done, warm_up};
 use super::samples::{Sample, Samples};
 use super::target::Target;
@@ -18,9 +18,10 @@ use super::target::Target;
 /// The percentile that has a bound.
 const PERCENTILE: f64 = 0.99;
 
-/// So many queries have an upper bound of it, if they are independent
-/// ([`needed_for_upper_bound`](super::percentiles::needed_for_upper_bound)).
-pub const FEWEST_QUERIES: u64 = 528;
+/// So many queries give an upper bound of it, if they are independent: 528.
+pub fn fewest_queries() -> u64 {
+    needed_for_upper_bound(PERCENTILE) as u64
+}
 
 /// A rate is given up when somebody has waited this many times the bound.
 const PATIENCE: f64 = 10.0;

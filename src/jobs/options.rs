@@ -3,8 +3,7 @@
 //! Each is a table of a suite file, a part of a request in JSON, and a group of flags. Field names are those of the flags
 //! with underscores; what is left out has the flag's default.
 
-use std::collections::BTreeMap;
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::path::PathBuf;
 
 use fgd_captions::{ReadOptions, Role};

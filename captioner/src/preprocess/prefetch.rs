@@ -6,6 +6,8 @@ use std::sync::mpsc::{Receiver, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
+use rayon::ThreadPool;
+
 use super::Preprocessor;
 use super::decode::{finish, open, pixels};
 use super::file::{self, FileState};
@@ -52,12 +54,8 @@ impl Prefetch {
                 let (one_large, pool) = (one_large.clone(), pool.clone());
                 thread::spawn(move || {
                     for index in (lane..paths.len()).step_by(threads) {
-                        let on_pool = |work: &(dyn Fn() -> Square + Sync)| match &pool {
-                            Some(pool) => pool.install(work),
-                            None => work(),
-                        };
-                        let decoded =
-                            decode(index, &paths[index], &preprocessor, &one_large, on_pool);
+                        let pool = pool.as_deref();
+                        let decoded = decode(index, &paths[index], &preprocessor, &one_large, pool);
                         // The receiver is gone when the run has ended early.
                         if send.send(decoded).is_err() {
                             return;
@@ -71,22 +69,20 @@ impl Prefetch {
     }
 }
 
-/// Pixels [3, size, size], or why there are none.
-type Square = Result<Vec<f32>, String>;
-
 fn decode(
     index: usize,
     path: &Path,
     preprocessor: &Preprocessor,
     one_large: &Mutex<()>,
-    on_pool: impl Fn(&(dyn Fn() -> Square + Sync)) -> Square,
+    pool: Option<&ThreadPool>,
 ) -> DecodedImage {
     let decoded = |bytes: &[u8]| {
         let is_large = pixels(&*open(bytes)?) > LARGE;
         // Taken outside of the pool, whose threads do other work while they wait: one could come back to a lock that it holds. A lock of
         // nothing cannot be left in disorder by a thread that panicked.
         let _alone = is_large.then(|| one_large.lock().unwrap_or_else(PoisonError::into_inner));
-        on_pool(&|| preprocessor.square(finish(open(bytes)?)?))
+        let square = || preprocessor.square(finish(open(bytes)?)?);
+        pool.map_or_else(square, |pool| pool.install(square))
     };
     match file::read(path) {
         Err(reason) => DecodedImage { index, file: None, pixels: Err(reason) },

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use fgd_record::{Measure, Record, TrainResults};
 use serde_json::Value;
 
-use super::hub::quoted;
+use super::hub::{quoted, whose};
 use crate::format::{Format, Style, render};
 
 /// A whole card: metadata of the Hub (`modelcard.md` of huggingface/hub-docs), how to use the adapter, what it was trained on and how,
@@ -33,13 +33,8 @@ pub fn adapter_card(record: &Record, results: &TrainResults, dataset: Option<&st
     );
     if let Some(best) = results.validation.iter().find(|v| Some(v.step) == results.best_step) {
         let loss = format!("a loss of {:.4}", best.loss);
-        let of_encoder = match &record.encoder {
-            Some(encoder) if encoder.is_gte_small => String::new(),
-            Some(encoder) => format!(" (NOT FGD: encoder {})", encoder.id),
-            None => " (encoder unknown)".to_owned(),
-        };
         let fgd = best.fgd_paired.as_ref().and_then(said);
-        let fgd = fgd.map(|fgd| format!(" and fgd_paired{of_encoder} {fgd}"));
+        let fgd = fgd.map(|fgd| format!(" and fgd_paired{} {fgd}", whose(record)));
         let captions = results.validation_captions.unwrap_or_default();
         let _ = write!(
             card,

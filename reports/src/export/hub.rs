@@ -103,11 +103,16 @@ fn push_model(
 /// The name of a metric for people; it says so where a distance is not FGD.
 fn label(record: &Record, number: &NamedMeasure<'_>) -> String {
     let is_of_embeddings = number.name.starts_with("fgd_") || number.name == "mean_cosine";
+    let whose = if is_of_embeddings { whose(record) } else { String::new() };
+    format!("{}{whose}", number.label)
+}
+
+/// What stands behind the name of a distance that is not FGD.
+pub(super) fn whose(record: &Record) -> String {
     match &record.encoder {
-        Some(encoder) if encoder.is_gte_small || !is_of_embeddings => number.label.to_string(),
-        Some(encoder) => format!("{} (NOT FGD: encoder {})", number.label, encoder.id),
-        None if !is_of_embeddings => number.label.to_string(),
-        None => format!("{} (encoder unknown)", number.label),
+        Some(encoder) if encoder.is_gte_small => String::new(),
+        Some(encoder) => format!(" (NOT FGD: encoder {})", encoder.id),
+        None => " (encoder unknown)".to_owned(),
     }
 }
 
