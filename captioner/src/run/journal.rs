@@ -8,6 +8,7 @@ use std::fs::{File, OpenOptions};
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
+use fgd_store::file::FileError;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -194,7 +195,7 @@ pub fn check_place(path: &Path) -> Result<()> {
 fn locked(path: &Path) -> Result<File> {
     let mut options = OpenOptions::new();
     let options = options.read(true).write(true).create(true).truncate(false);
-    let file = options.open(path).map_err(Error::io(path))?;
+    let file = options.open(path).map_err(|source| FileError::Io { path: path.into(), source })?;
     Ok(fgd_store::lock::hold(file, path)?)
 }
 

@@ -66,13 +66,17 @@ impl OptimizerConfig {
         }
     }
 
-    /// The rate of step `step` (from 0) of `total`: transformers' `get_cosine_schedule_with_warmup`.
-    pub fn rate(&self, step: usize, total: usize) -> f64 {
-        let warmup = match self.warmup_steps {
+    /// Of `total` steps those in which the rate rises.
+    pub fn warmup(&self, total: usize) -> f64 {
+        match self.warmup_steps {
             share if share < 1.0 => (share * total as f64).ceil(),
             steps => steps.floor(),
-        };
-        let at = step as f64;
+        }
+    }
+
+    /// The rate of step `step` (from 0) of `total`: transformers' `get_cosine_schedule_with_warmup`.
+    pub fn rate(&self, step: usize, total: usize) -> f64 {
+        let (at, warmup) = (step as f64, self.warmup(total));
         let factor = if at < warmup {
             at / warmup.max(1.0)
         } else {

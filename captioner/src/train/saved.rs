@@ -4,7 +4,6 @@
 //! go on to the bit: factors, AdamW's means, and in its metadata the step and what the run is of.
 
 use std::collections::BTreeMap;
-use std::io::Read;
 use std::path::Path;
 
 use fgd_store::file;
@@ -42,25 +41,6 @@ fn write<'a>(
     write_tensors(path, &metadata, &headers, |header, to| {
         put_f32(tensors[&header.name].1, to).map_err(Error::io(path))
     })
-}
-
-/// The metadata of a safetensors file.
-fn read_metadata(path: &Path) -> Result<BTreeMap<String, String>> {
-    let broken = |reason: String| Error::checkpoint(path, reason);
-    let mut file = std::fs::File::open(path).map_err(Error::io(path))?;
-    let size = file.metadata().map_err(Error::io(path))?.len();
-    let mut length = [0; 8];
-    file.read_exact(&mut length).map_err(Error::io(path))?;
-    let length = u64::from_le_bytes(length);
-    if length > size {
-        return Err(broken("truncated or no safetensors file".into()));
-    }
-    let mut header = vec![0; length as usize];
-    file.read_exact(&mut header).map_err(Error::io(path))?;
-    let header: Value = serde_json::from_slice(&header)
-        .map_err(|e| broken(format!("its header is no JSON: {e}")))?;
-    serde_json::from_value(header["__metadata__"].clone())
-        .map_err(|_| broken("it has no metadata: it is not a state of fgd train".into()))
 }
 
 /// Writes the adapter into `dir` and reads it back. `base` is what its configuration names as the checkpoint.
@@ -184,16 +164,15 @@ pub fn write_state(dir: &Path, lora: &Lora, optimizer: &AdamW, run: &str) -> Res
 pub fn read_state(dir: &Path, lora: &mut Lora, optimizer: &mut AdamW, run: &str) -> Result<()> {
     let path = dir.join(STATE);
     let refuse = |reason: String| Error::checkpoint(&path, reason);
-    let metadata = read_metadata(&path)?;
-    if metadata.get("run").map(String::as_str) != Some(run) {
+    let files = TensorFiles::open(std::slice::from_ref(&path))?;
+    if files.metadata("run") != Some(run) {
         return Err(refuse(
             "is of a run with other captions, features, checkpoint or settings; give another directory, or what that run was given"
                 .into(),
         ));
     }
-    let steps = metadata.get("step").and_then(|step| step.parse().ok());
+    let steps = files.metadata("step").and_then(|step| step.parse().ok());
     optimizer.steps = steps.ok_or_else(|| refuse("does not say its step".into()))?;
-    let files = TensorFiles::open(std::slice::from_ref(&path))?;
     let names: Vec<(String, [usize; 2])> = lora.tensors().collect();
     let parts = [
         ("", lora.values_mut()),

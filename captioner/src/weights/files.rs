@@ -1,6 +1,6 @@
 //! Safetensors files, memory-mapped: one file, or shards listed by an index.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -71,6 +71,7 @@ fn all_finite<const N: usize>(bytes: &[u8], bits: impl Fn([u8; N]) -> u32, expon
 /// The tensors of a checkpoint by name, whichever shard holds them.
 pub struct TensorFiles {
     paths: Vec<PathBuf>,
+    metadata: BTreeMap<String, String>,
     entries: BTreeMap<String, Entry>,
 }
 
@@ -135,9 +136,11 @@ impl TensorFiles {
     /// # Errors
     /// A file that cannot be read, is damaged, or has a tensor that another one has.
     pub fn open(paths: &[PathBuf]) -> Result<Self> {
-        let mut entries = BTreeMap::new();
+        let (mut entries, mut metadata) = (BTreeMap::new(), BTreeMap::new());
         for path in paths {
-            for (name, entry) in map_file(path)? {
+            let (tensors, said) = map_file(path)?;
+            metadata.extend(said);
+            for (name, entry) in tensors {
                 if entries.insert(name.clone(), entry).is_some() {
                     return Err(Error::checkpoint(
                         path,
@@ -146,17 +149,22 @@ impl TensorFiles {
                 }
             }
         }
-        Ok(Self { paths: paths.to_vec(), entries })
+        Ok(Self { paths: paths.to_vec(), metadata, entries })
     }
 
     /// No files at all.
     pub fn none() -> Self {
-        Self { paths: Vec::new(), entries: BTreeMap::new() }
+        Self { paths: Vec::new(), metadata: BTreeMap::new(), entries: BTreeMap::new() }
     }
 
     /// The tensor called `name`.
     pub fn get(&self, name: &str) -> Option<&Entry> {
         self.entries.get(name)
+    }
+
+    /// What the files say of themselves under `key`.
+    pub fn metadata(&self, key: &str) -> Option<&str> {
+        self.metadata.get(key).map(String::as_str)
     }
 
     /// All names, sorted.
@@ -213,7 +221,7 @@ impl Digests {
     }
 }
 
-fn map_file(path: &Path) -> Result<Vec<(String, Entry)>> {
+fn map_file(path: &Path) -> Result<(Vec<(String, Entry)>, HashMap<String, String>)> {
     let file = File::open(path).map_err(Error::io(path))?;
     // SAFETY: the map is read-only and private to this process. A checkpoint file that another process truncates while
     // it is mapped would raise SIGBUS; that hazard is inherent to mapping and accepted, as every safetensors reader does.
@@ -221,15 +229,13 @@ fn map_file(path: &Path) -> Result<Vec<(String, Entry)>> {
     let broken = |e: safetensors::SafeTensorError| {
         Error::checkpoint(
             path,
-            format!("truncated or corrupt safetensors file ({e}); fetch or write it again"),
+            format!("truncated or corrupt safetensors file ({e}); put a whole copy in its place"),
         )
     };
     let map = Arc::new(map);
     let (header, metadata) = SafeTensors::read_metadata(&map).map_err(broken)?;
     let data = header + size_of::<u64>();
-    Ok(metadata
-        .tensors()
-        .into_iter()
+    let tensors = (metadata.tensors().into_iter())
         .map(|(name, info)| {
             let (start, end) = info.data_offsets;
             let entry = Entry {
@@ -241,5 +247,6 @@ fn map_file(path: &Path) -> Result<Vec<(String, Entry)>> {
             };
             (name, entry)
         })
-        .collect())
+        .collect();
+    Ok((tensors, metadata.metadata().clone().unwrap_or_default()))
 }

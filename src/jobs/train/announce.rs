@@ -49,6 +49,13 @@ impl Course<'_> {
             short(cost.step_flop * steps as f64 / 1e15),
             short((cost.factors_bytes + cost.rows_bytes) / 1e9),
         ));
+        let (warmup, total) =
+            (self.request.learning.optimizer.warmup(order.steps()), order.steps());
+        if warmup >= total as f64 {
+            session.progress.say(&format!(
+                "warning: the rate rises over {warmup} steps and there are {total}, so it never is what was asked; lower --warmup-steps"
+            ));
+        }
         if let Some(most) = memory(host)
             && cost.factors_bytes + cost.rows_bytes > most as f64
         {

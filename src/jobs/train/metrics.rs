@@ -131,7 +131,7 @@ impl Metrics {
     /// anew nothing is kept, as it may be another's.
     ///
     /// # Errors
-    /// A file that cannot be read or written.
+    /// A file that cannot be read or written, or lacks steps that were taken.
     pub fn open(path: &Path, step: Option<usize>, trackers: Trackers) -> Result<Self, JobError> {
         let text = match std::fs::read_to_string(path) {
             Ok(text) => text,
@@ -143,6 +143,19 @@ impl Metrics {
             .filter_map(|line| serde_json::from_str(line).ok())
             .filter(|line: &Line| Some(line.step) <= step)
             .collect();
+        let (taken, all) =
+            (lines.iter().filter(|line| line.loss.is_some()).count(), step.unwrap_or(0));
+        if taken < all {
+            // The best adapter would be replaced by the next that is validated.
+            return Err(JobError::Failed(
+                format!(
+                    "{}: has {taken} of the {all} steps that were taken, and so does not say which adapter is the best; put a whole \
+                     copy in its place, or begin another run with -o",
+                    path.display()
+                )
+                .into(),
+            ));
+        }
         let kept: Vec<String> = lines.iter().map(json).collect();
         file::write(path, kept.concat().as_bytes())?;
         let file = OpenOptions::new().append(true).open(path)?;
@@ -203,7 +216,8 @@ mod tests {
         let path = dir.path().join("metrics.jsonl");
         let mut metrics = Metrics::open(&path, None, Trackers::default()).unwrap();
         for step in 0..4 {
-            metrics.push(Line { step, eval_loss: Some(step as f64), ..Line::default() }).unwrap();
+            let (loss, eval_loss) = ((step > 0).then_some(1.0), Some(step as f64));
+            metrics.push(Line { step, loss, eval_loss, ..Line::default() }).unwrap();
         }
         let mut text = std::fs::read_to_string(&path).unwrap();
         text.push_str("{\"step\":2,\"ep");
@@ -211,5 +225,9 @@ mod tests {
         let metrics = Metrics::open(&path, Some(2), Trackers::default()).unwrap();
         assert_eq!(metrics.validations().map(|line| line.step).collect::<Vec<_>>(), [0, 1, 2]);
         assert_eq!(std::fs::read_to_string(&path).unwrap().lines().count(), 3);
+
+        std::fs::remove_file(&path).unwrap();
+        let lost = Metrics::open(&path, Some(2), Trackers::default()).err().unwrap().to_string();
+        assert!(lost.contains("has 0 of the 2 steps that were taken"), "{lost}");
     }
 }
