@@ -45,6 +45,7 @@ pub mod samples;
 pub mod series;
 pub mod sliced;
 pub mod statistics;
+pub mod student;
 pub mod sufficient;
 pub mod table;
 pub mod text;

@@ -8,10 +8,11 @@
 //! therefore cut into [`BLOCKS`] blocks; how much more the share of samples at or below the percentile varies between
 //! blocks than it would by chance is the design effect (Kish 1965), and bounds are those of n over design effect samples.
 
+use fgd_metrics::student;
 use fgd_record::{Measure, Percentile, QueryLatency};
 use hdrhistogram::Histogram;
 
-use super::rates::{BLOCKS, T_BLOCKS};
+use super::rates::BLOCKS;
 
 /// The percentiles of a report.
 pub const REPORTED: [f64; 4] = [50.0, 90.0, 99.0, 99.9];
@@ -86,7 +87,7 @@ fn design_effect(samples: &[f64], value: f64, q: f64) -> f64 {
         shares.iter().map(|s| (s - mean).powi(2)).sum::<f64>() / (shares.len() - 1) as f64;
     let by_chance = q * (1.0 - q) / length as f64;
     // The variance is estimated from few blocks, hence Student's t in place of the normal.
-    (variance / by_chance * (T_BLOCKS / Z).powi(2)).max(1.0)
+    (variance / by_chance * (student::critical(0.01, BLOCKS - 1) / Z).powi(2)).max(1.0)
 }
 
 /// The q-quantile of samples in the order in which they were taken, with bounds; also the design effect.

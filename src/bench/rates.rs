@@ -3,21 +3,13 @@
 //! Batch means: the run is cut into blocks of queries in a row; the rates of the blocks vary as the machine does over the
 //! run, and Student's t turns their spread into an interval (Law, *Simulation Modeling and Analysis*, 5th ed., section 9.5).
 
+use fgd_metrics::student;
 use fgd_record::Measure;
 
 use super::samples::Sample;
 
 /// Blocks that a run is cut into: enough for a variance, few enough that neighbours in time fall into the same.
 pub const BLOCKS: usize = 16;
-
-/// The 99.5% quantile of Student's t with [`BLOCKS`] − 1 degrees of freedom.
-pub const T_BLOCKS: f64 = 2.947;
-
-/// The 99.5% quantiles of Student's t with 2, 3, … degrees of freedom.
-const T: [f64; 14] = [
-    9.925, 5.841, 4.604, 4.032, 3.707, 3.499, 3.355, 3.250, 3.169, 3.106, 3.055, 3.012, 2.977,
-    T_BLOCKS,
-];
 
 /// `amount` of all answered queries per second of the whole run, the queries one after the other.
 pub fn per_second(samples: &[Sample], amount: impl Fn(&Sample) -> u64) -> Measure {
@@ -52,7 +44,7 @@ pub fn per_second(samples: &[Sample], amount: impl Fn(&Sample) -> u64) -> Measur
     let mean = rates.iter().sum::<f64>() / blocks as f64;
     let variance =
         rates.iter().map(|rate| (rate - mean).powi(2)).sum::<f64>() / (blocks - 1) as f64;
-    let half = T[blocks - 3] * (variance / blocks as f64).sqrt();
+    let half = student::critical(0.01, blocks - 1) * (variance / blocks as f64).sqrt();
     Measure {
         low: Some((value - half).max(0.0)),
         high: Some(value + half),
@@ -93,8 +85,8 @@ mod tests {
         // Rates 1, 2 and 3 per second: standard deviation 1, t = 9.925 with two degrees of freedom.
         let samples = run(&[2.0, 1.0, 2.0 / 3.0]);
         let rate = per_second(&samples, |s| s.items);
-        let half = 9.925 / 3f64.sqrt();
-        assert!((rate.high.unwrap() - rate.value.unwrap() - half).abs() < 1e-9);
+        let half = 9.924_843_2 / 3f64.sqrt();
+        assert!((rate.high.unwrap() - rate.value.unwrap() - half).abs() < 1e-6);
         assert!(per_second(&run(&[1.0, 1.0]), |s| s.items).low.is_none());
         assert!(per_second(&[], |s| s.items).value.is_none());
     }

@@ -21,7 +21,6 @@ mod normal;
 mod power;
 mod resample;
 mod set;
-mod student;
 
 use crate::MetricError;
 use crate::estimate::Estimate;

@@ -8,13 +8,14 @@
 use ndarray::ArrayView2;
 
 use super::resample::sign_flip_p_value;
-use super::{Resampling, normal, student};
+use super::{Resampling, normal};
 use crate::MetricError;
 use crate::estimate::Estimate;
 use crate::inference::SetDifference;
 use crate::linalg::default_solver;
 use crate::moments::Moments;
 use crate::paired::Pairs;
+use crate::student;
 use crate::transport::Transport;
 
 impl SetDifference {
