@@ -254,6 +254,26 @@ impl Config {
         if let Some((name, size)) = sizes.iter().find(|(_, size)| *size > 1 << 20) {
             return Err(format!("{name} is {size}, beyond anything this model has"));
         }
+        let layers = [
+            ("vision_config.num_hidden_layers", v.num_hidden_layers),
+            ("qformer_config.num_hidden_layers", q.num_hidden_layers),
+            ("text_config.num_layers", t.num_layers),
+            ("text_config.num_decoder_layers", t.num_decoder_layers()),
+        ];
+        if let Some((name, count)) = layers.iter().find(|(_, count)| *count > 1 << 10) {
+            return Err(format!("{name} is {count}, beyond anything this model has"));
+        }
+        let patches = v.image_size / v.patch_size;
+        let products = [
+            ("the vision tower's positions", [patches * patches, v.hidden_size]),
+            ("the queries", [self.num_query_tokens, q.hidden_size]),
+            ("the relative positions", [t.relative_attention_num_buckets, t.num_heads]),
+        ];
+        if let Some((name, [a, b])) =
+            products.iter().find(|(_, [a, b])| a.saturating_mul(*b) > 1 << 26)
+        {
+            return Err(format!("{name} are {a} × {b}, beyond anything this model has"));
+        }
         let whole = |what: &str, a: usize, b: usize| match a % b {
             0 => Ok(()),
             _ => Err(format!("{what}: {a} is not a multiple of {b}")),

@@ -53,8 +53,8 @@ pub(super) fn detect(path: &Path, content: &[u8]) -> Format {
     }
 }
 
-/// Whether the name of the file says what is in it.
-pub(super) fn is_named(path: &Path) -> bool {
+/// Whether the name of a file says that captions are in it, and in which format.
+pub fn is_caption_file(path: &Path) -> bool {
     by_extension(path).is_some()
 }
 

@@ -75,7 +75,7 @@ pub use candidates::{Candidates, candidate_findings, candidates};
 pub use column::Role;
 pub use error::{ReadError, ReadProblem};
 pub use finding::{Finding, FindingGroup, FindingKind, Severity, group_findings, is_valid};
-pub use format::Format;
+pub use format::{Format, is_caption_file};
 pub use image_id::{key as image_key, wide_key as wide_image_key};
 pub use lint::{accept_empty, lint, placeholders, too_long, without_texts};
 pub use pieces::{Piece, Pieces};
@@ -244,7 +244,7 @@ fn parse(
     let format = options.format.unwrap_or_else(|| format::detect(path, content));
     let picker = column::Picker::new(options, wanted);
     let is_text = matches!(format, Format::Csv | Format::Tsv) && options.format.is_none();
-    let format = match is_text && !picker.needs_ids() && !format::is_named(path) {
+    let format = match is_text && !picker.needs_ids() && !is_caption_file(path) {
         true if !delimited::is_table(content, format, &picker) => Format::Lines,
         _ => format,
     };

@@ -80,6 +80,18 @@ pub(super) fn read_groups(
     guarded(content.bytes.len(), max_bytes, |limit| records(content, metadata, limit, picker, rows))
 }
 
+/// The bytes of a file of whatever columns, once none of them decompresses to more than is in proportion to its size.
+pub(super) fn looked_at(bytes: Vec<u8>) -> Result<Buffer<u8>, ReadProblem> {
+    let content = Content { bytes: Buffer::from(bytes), start: 0, rows: 0 };
+    guarded(content.bytes.len(), u64::MAX, |limit| {
+        let metadata = ParquetReader::new(Cursor::new(content.bytes())).get_metadata().cloned();
+        let metadata = metadata.map_err(damaged)?;
+        check_sizes(&metadata, limit)?;
+        pages::check(&content, &metadata, |_| true, limit)
+    })?;
+    Ok(content.bytes)
+}
+
 /// The Parquet reader has assertions about the file's inner offsets, so a damaged file may panic in it.
 fn guarded(
     bytes: usize,

@@ -74,7 +74,7 @@ fn load(path: &Path, max_bytes: u64) -> Result<Source, ReadProblem> {
         return Err(too_large("the file is"));
     }
     let file = File::open(path).map_err(from_io)?;
-    let hashing = Hashing::new(file.take(max_bytes + 1));
+    let hashing = Hashing::new(file.take(max_bytes.saturating_add(1)));
     let mut raw = BufReader::with_capacity(1 << 16, hashing);
 
     let gzipped = is_gzip(raw.fill_buf().map_err(from_io)?);
@@ -82,7 +82,9 @@ fn load(path: &Path, max_bytes: u64) -> Result<Source, ReadProblem> {
     if gzipped {
         let decoder = MultiGzDecoder::new(&mut raw);
         let limit = most_unpacked(metadata.len());
-        if let Err(reason) = decoder.take(max_bytes.min(limit) + 1).read_to_end(&mut bytes) {
+        if let Err(reason) =
+            decoder.take(max_bytes.min(limit).saturating_add(1)).read_to_end(&mut bytes)
+        {
             return Err(ReadProblem::Gzip { bytes: bytes.len(), reason });
         }
         if bytes.len() as u64 > max_bytes {

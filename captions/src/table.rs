@@ -4,6 +4,7 @@
 //! [`defused`](fgd_store::spreadsheet::defused); Parquet and JSON Lines are written as they are.
 
 use std::io::{self, Write};
+use std::panic::AssertUnwindSafe;
 use std::path::{Path, PathBuf};
 
 use fgd_store::file::{FileError, Output};
@@ -13,6 +14,8 @@ use polars::prelude::{
     PolarsResult, SerReader, SerWriter, Series, polars_bail,
 };
 use serde_json::{Map, Value};
+
+use super::parquet;
 
 /// What stands in the cells of a column.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -325,10 +328,13 @@ pub fn read_parquet(path: &Path, columns: &[(&str, Kind)]) -> Result<Table, Tabl
         reason: reason.replace('\n', " "),
     };
     let bytes = std::fs::read(path).map_err(|error| failed(error.to_string()))?;
+    let bytes = parquet::looked_at(bytes).map_err(|error| failed(error.to_string()))?;
     // The Parquet reader has assertions about the file's inner offsets, so a damaged file may panic in it.
-    let frame = std::panic::catch_unwind(|| ParquetReader::new(io::Cursor::new(bytes)).finish())
-        .map_err(|_| failed("its inner structure is damaged".into()))?
-        .map_err(|error| failed(error.to_string()))?;
+    let frame = std::panic::catch_unwind(AssertUnwindSafe(|| {
+        ParquetReader::new(io::Cursor::new(&*bytes)).finish()
+    }))
+    .map_err(|_| failed("its inner structure is damaged".into()))?
+    .map_err(|error| failed(error.to_string()))?;
     let mut table = Table::default();
     for &(name, kind) in columns {
         let cells = match frame.column(name) {

@@ -220,6 +220,11 @@ impl PairSums {
         for _ in 0..count {
             let [group, references] = [take(&mut rest)?, take(&mut rest)?];
             let key = (u32::from_le_bytes(*group), u32::from_le_bytes(*references));
+            let is_one = (0..GROUPS).contains(&(key.0 as usize))
+                && (1..=MOST_REFERENCES).contains(&(key.1 as usize));
+            if !is_one || sums.classes.contains_key(&key) {
+                return None;
+            }
             let class = Class::read(d, key.1, |integers| {
                 let (own, after) = rest.split_at_checked(integers.checked_mul(BYTES)?)?;
                 rest = after;

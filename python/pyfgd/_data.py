@@ -14,6 +14,7 @@ from typing import Any, TypeAlias
 import numpy
 
 from ._errors import FgdError, UsageError
+from . import _native
 from ._native import Moments
 
 #: A path; a pandas, polars or Arrow table; a dict of captions, or of lists of them, by image id; a list of captions, or of lists
@@ -171,21 +172,8 @@ def with_folders(systems: Any, besides: Captions) -> Any:
     """Systems with the submissions of a folder in its place, but not ``besides``, as `fgd leaderboard` has them."""
     if isinstance(systems, Mapping):
         return systems
-    besides = os.path.realpath(besides) if isinstance(besides, (str, os.PathLike)) else None
+    references = os.fspath(besides) if isinstance(besides, (str, os.PathLike)) else ""
     found: list[str] = []
     for path in _paths(systems):
-        inside = [path]
-        if os.path.isdir(path):
-            files = (os.path.join(path, name) for name in sorted(os.listdir(path)) if _is_submission(name.lower()))
-            inside = [file for file in files if os.path.isfile(file) and os.path.realpath(file) != besides]
-            if not inside:
-                raise UsageError(f"{path}: holds no caption file and no .npy; give a folder of submissions, or files")
-        found += inside
+        found += _native.submissions(path, references) if os.path.isdir(path) else [path]
     return found
-
-
-def _is_submission(name: str) -> bool:
-    # src/cli/inputs.rs has these lists too, and a test holds the two together.
-    beside = (".record.json", ".journal.jsonl", ".samples.jsonl", ".done.json")
-    known = (".csv", ".tsv", ".json", ".jsonl", ".ndjson", ".parquet", ".npy")
-    return not name.startswith(".") and not name.endswith(beside) and name.removesuffix(".gz").endswith(known)

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use fgd::jobs::validate as job;
+use fgd::jobs::{leaderboard, validate as job};
 use fgd_record::Record;
 use fgd_reports::{Format, Style, export, site as pages};
 use fgd_store::file;
@@ -50,6 +50,14 @@ pub fn chart(py: Python<'_>, record: &str) -> PyResult<String> {
 #[pyfunction]
 pub fn write(py: Python<'_>, path: PathBuf, text: &str) -> PyResult<()> {
     file::write(&path, text.as_bytes()).map_err(|error| error::exception(py, &error.into()))
+}
+
+/// The submissions of a folder, but the references.
+#[pyfunction]
+pub fn submissions(py: Python<'_>, folder: PathBuf, references: PathBuf) -> PyResult<Vec<String>> {
+    let files = leaderboard::submissions(&folder, &references);
+    let files = files.map_err(|error| error::exception(py, &error))?;
+    Ok(files.iter().map(|file| file.to_string_lossy().into_owned()).collect())
 }
 
 /// Checks a submission: request and answer in JSON.

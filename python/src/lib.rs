@@ -32,6 +32,7 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(documents::site, module)?)?;
     module.add_function(wrap_pyfunction!(documents::chart, module)?)?;
     module.add_function(wrap_pyfunction!(documents::write, module)?)?;
+    module.add_function(wrap_pyfunction!(documents::submissions, module)?)?;
     module.add_function(wrap_pyfunction!(documents::validate, module)?)?;
     Ok(())
 }

@@ -34,11 +34,6 @@ impl EncoderTarget {
         let weights = is_f32_on_cpu.then_some((4 * spec.layers * layer) as f64);
         Ok(Self { encoder, captions, tokens, weights })
     }
-
-    /// The captions, for the record.
-    pub fn captions(&self) -> &[String] {
-        &self.captions
-    }
 }
 
 impl Target for EncoderTarget {

@@ -92,8 +92,8 @@ impl Load {
     /// A sentence that says what is wrong and what would do.
     pub fn check(&self, items: usize) -> Result<(), String> {
         let positive = |flag: &str, value: Option<f64>| match value {
-            Some(value) if !(value > 0.0 && value.is_finite()) => {
-                Err(format!("{flag} {value}: must be above 0"))
+            Some(value) if !(value > 0.0 && value <= 1e9) => {
+                Err(format!("{flag} {value}: must be above 0, and at most 1e9"))
             }
             _ => Ok(()),
         };

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use anyhow::Context;
-use clap::builder::FalseyValueParser;
+use clap::builder::BoolishValueParser;
 use clap::{Args, ValueEnum};
 use fgd_captions::{Format as CaptionFormat, ReadOptions};
 use fgd_record::Record;
@@ -232,7 +232,7 @@ pub struct ReportArgs {
 #[command(next_help_heading = "Output")]
 pub struct KeepingArgs {
     /// Keep every caption with its references and numbers in the record, so that reports made of it list them all.
-    #[arg(long, env = "FGD_CAPTIONS", value_parser = FalseyValueParser::new())]
+    #[arg(long, env = "FGD_CAPTIONS", value_parser = BoolishValueParser::new())]
     captions: bool,
     /// Pictures in the report, of the N images that are looked at first; needs --images. By default as many as leave one page
     /// with all captions below 8 MB.

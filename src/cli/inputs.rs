@@ -3,11 +3,10 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
-use anyhow::Context;
 use clap::Args;
 
-use super::exit::usage;
 use super::files::Fields;
+use crate::jobs::leaderboard::submissions;
 use crate::jobs::options::{Named, References};
 pub use crate::jobs::scoring::system::stem;
 
@@ -64,7 +63,6 @@ pub fn named(arguments: &[String]) -> Vec<Named> {
 /// # Errors
 /// A file that is not there; a folder that cannot be read or holds no such file.
 pub fn with_folders(arguments: &[String], besides: &Path) -> anyhow::Result<Vec<String>> {
-    let besides = besides.canonicalize().ok();
     let mut all = Vec::new();
     for argument in arguments {
         let folder = Path::new(argument);
@@ -77,35 +75,10 @@ pub fn with_folders(arguments: &[String], besides: &Path) -> anyhow::Result<Vec<
             all.push(argument.clone());
             continue;
         }
-        let entries = std::fs::read_dir(folder)
-            .with_context(|| format!("{}: cannot be read", folder.display()))?;
-        let mut files: Vec<PathBuf> = entries
-            .flatten()
-            .map(|entry| entry.path())
-            .filter(|path| is_submission(path) && path.canonicalize().ok() != besides)
-            .collect();
-        if files.is_empty() {
-            return Err(usage(format!(
-                "{}: holds no caption file and no .npy; give a folder of submissions, or files",
-                folder.display()
-            )));
-        }
-        files.sort();
+        let files = submissions(folder, besides)?;
         all.extend(files.iter().map(|path| path.to_string_lossy().into_owned()));
     }
     Ok(all)
-}
-
-/// Whether a file of a folder is one that stands for a system, by its name.
-fn is_submission(path: &Path) -> bool {
-    let name = path.file_name().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
-    let beside = [".record.json", ".journal.jsonl", ".samples.jsonl", ".done.json"];
-    let plain = name.strip_suffix(".gz").unwrap_or(&name);
-    let known = [".csv", ".tsv", ".json", ".jsonl", ".ndjson", ".parquet", ".npy"];
-    path.is_file()
-        && !name.starts_with('.')
-        && !beside.iter().any(|end| name.ends_with(end))
-        && known.iter().any(|end| plain.ends_with(end))
 }
 
 /// A file whose own name has an equals sign is taken as it is.

@@ -13,6 +13,7 @@ use crate::jobs::apart::keep_apart;
 use crate::jobs::moments::{self, Request, Summed, Sums};
 use crate::jobs::shard::{self, Shard};
 use crate::jobs::{JobError, Session};
+use clap::builder::FalseyValueParser;
 
 /// Arguments of `fgd moments`.
 #[derive(Debug, clap::Args)]
@@ -28,7 +29,7 @@ pub struct Args {
     shard: Option<Shard>,
     /// Sum in integers, so that shards merge to the same bits however they were cut and in whatever order they meet; for
     /// embeddings within ±1, such as those of unit length.
-    #[arg(long, env = "FGD_EXACT")]
+    #[arg(long, env = "FGD_EXACT", value_parser = FalseyValueParser::new())]
     exact: bool,
     #[command(flatten)]
     captions: CaptionArgs,

@@ -67,16 +67,6 @@ impl Output {
         !self.quiet && std::io::stderr().is_terminal()
     }
 
-    /// A bar for what does not report to a session yet.
-    pub fn bar(&self, total: u64, what: &'static str) -> ProgressBar {
-        let target = if self.draws_progress() {
-            ProgressDrawTarget::stderr()
-        } else {
-            ProgressDrawTarget::hidden()
-        };
-        ProgressBar::with_draw_target(Some(total), target).with_message(what)
-    }
-
     /// A sentence about the run, to stderr.
     pub fn say(&self, message: impl AsRef<str>) {
         if !self.quiet {

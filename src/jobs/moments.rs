@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::embedding::{Embedding, texts};
 use super::options::Encoding;
-use super::scoring::system::read_moments;
+use super::scoring::system::moments_of;
 use super::shard::{self, Shard};
 use super::validate::read_and_say;
 use super::{JobError, Session};
@@ -122,19 +122,28 @@ impl Summed {
     }
 
     fn read(file: &Path) -> Result<Self, JobError> {
-        let MeanCovariance { exact, shards, .. } = arrays::read_moments(file)?;
-        let (moments, n) = read_moments(file)?;
-        if n.is_none() {
+        let mut read = arrays::read_moments(file)?;
+        let Some(n) = read.n else {
             return Err(JobError::usage(format!(
                 "{}: has no `n`, so its weight in the whole is not known; write it with `fgd moments`",
                 file.display()
             )));
-        }
+        };
+        let (exact, shards) = (read.exact.take(), std::mem::take(&mut read.shards));
+        let moments = moments_of(read, file)?;
         let sums = match exact {
             None => Sums::Rounded(moments),
             Some(integers) => {
                 let sums = ExactSums::from_integers(moments.dim(), integers);
-                Sums::Exact(sums.map_err(|error| JobError::because(file.display(), error))?)
+                let sums = sums.map_err(|error| JobError::because(file.display(), error))?;
+                if sums.n() != n {
+                    return Err(JobError::usage(format!(
+                        "{}: its sums are of {} rows, and `n` is {n}",
+                        file.display(),
+                        sums.n()
+                    )));
+                }
+                Sums::Exact(sums)
             }
         };
         let shards = shards.into_iter().map(|[index, count]| format!("{index}/{count}").parse());

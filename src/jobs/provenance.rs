@@ -7,9 +7,8 @@ use fgd_record::{
     CheckpointInfo, Comparability, Deviation, EncoderInfo, Finding, Host, Input, Record, Results,
     SCHEMA_VERSION, Tool,
 };
-use fgd_store::digest::Digest;
+use fgd_store::digest::{Digest, bytes_sha256};
 use serde_json::Value;
-use sha2::{Digest as _, Sha256};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
@@ -97,8 +96,7 @@ pub fn comparability(encoder: Option<&EncoderInfo>, references_sha256: String) -
         metric_version: METRIC_VERSION,
     };
     let parts = serde_json::to_vec(&comparability).expect("strings and numbers serialise");
-    let digest = format!("{:x}", Sha256::digest(parts));
-    comparability.key = digest[..16].to_owned();
+    comparability.key = bytes_sha256(&parts)[..16].to_owned();
     comparability
 }
 
@@ -121,7 +119,7 @@ fn files(inputs: &[Input]) -> Vec<String> {
     let mut files = Vec::new();
     for (role, hashes) in roles {
         if hashes.len() > NAMED {
-            let all = format!("{:x}", Sha256::digest(hashes.concat()));
+            let all = bytes_sha256(hashes.concat().as_bytes());
             files.push(format!("{role}:{}x{}", hashes.len(), &all[..8]));
         } else {
             files.extend(hashes.iter().map(|hash| format!("{role}:{}", short(hash))));

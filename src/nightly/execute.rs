@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Instant, SystemTime};
 
 use fgd_record::{NightlyStep, Record, StepOutcome};
-use fgd_store::file;
+use fgd_store::{digest, file};
 use serde::{Deserialize, Serialize};
 
 use super::lock::Lock;
@@ -58,6 +58,8 @@ pub struct Executor<'a> {
 #[derive(Debug, Serialize, Deserialize)]
 struct Completion {
     key: String,
+    /// Of the result: one that was edited or cut short is made again.
+    sha256: String,
     seconds: f64,
 }
 
@@ -83,7 +85,7 @@ impl Executor<'_> {
     pub fn kept(&mut self, step: &Step, to: &Path) -> Result<StepResult<PathBuf>, NightlyError> {
         let folder = to.parent().unwrap_or(&self.workspace.state);
         std::fs::create_dir_all(folder).map_err(|source| NightlyError::io(folder, source))?;
-        let result = self.run(step, to, &with_suffix(to, "record.json"))?;
+        let result = self.run(step, to, &file::beside(to, "record.json"))?;
         Ok(result.map(|()| to.to_owned()))
     }
 
@@ -99,8 +101,8 @@ impl Executor<'_> {
         result: &Path,
         record: &Path,
     ) -> Result<StepResult<()>, NightlyError> {
-        let marker = with_suffix(result, "done.json");
-        if let Some(completion) = completion(&marker, &step.key).filter(|_| result.is_file()) {
+        let marker = file::beside(result, "done.json");
+        if let Some(completion) = completion(result, &step.key) {
             // Its age says when it was last of use, see `keep::retain`.
             let used = std::fs::File::options().append(true).open(&marker);
             let _ = used.and_then(|marker| marker.set_modified(SystemTime::now()));
@@ -139,8 +141,8 @@ impl Executor<'_> {
         let seconds = began.elapsed().as_secs_f64();
         match ended {
             Termination::Done => {
-                let key = step.key.clone();
-                let done = serde_json::to_vec(&Completion { key, seconds });
+                let (key, sha256) = (step.key.clone(), digest::file_sha256(result)?);
+                let done = serde_json::to_vec(&Completion { key, sha256, seconds });
                 file::write(&marker, &done.unwrap_or_default())?;
                 self.note(&step.name, StepOutcome::Done, seconds, None, Some(result));
                 Ok(StepResult::Done(()))
@@ -197,18 +199,12 @@ fn read(file: &Path) -> Result<Record, String> {
 
 /// Whether a step of this key has finished with this result.
 pub fn is_done(result: &Path, key: &str) -> bool {
-    result.is_file() && completion(&with_suffix(result, "done.json"), key).is_some()
+    completion(result, key).is_some()
 }
 
-fn completion(marker: &Path, key: &str) -> Option<Completion> {
-    let text = std::fs::read_to_string(marker).ok()?;
+fn completion(result: &Path, key: &str) -> Option<Completion> {
+    let text = std::fs::read_to_string(file::beside(result, "done.json")).ok()?;
     let completion: Completion = serde_json::from_str(&text).ok()?;
-    (completion.key == key).then_some(completion)
-}
-
-fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(".");
-    name.push(suffix);
-    name.into()
+    let is_whole = completion.key == key && digest::file_sha256(result).ok()? == completion.sha256;
+    is_whole.then_some(completion)
 }

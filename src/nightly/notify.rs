@@ -111,7 +111,7 @@ fn pipe(command: &[String], message: &Value, patience: Duration) -> Result<(), S
         // Beside it, for one that does not read. It has been told all the same.
         std::thread::spawn(move || input.write_all(text.as_bytes()));
     }
-    match process::wait(&mut child, Some(Instant::now() + patience)).map_err(told)? {
+    match process::wait(&mut child, Instant::now().checked_add(patience)).map_err(told)? {
         Some(status) if status.success() => Ok(()),
         Some(status) => Err(format!("{program}: {status}")),
         None => Err(format!(

@@ -164,8 +164,8 @@ impl<'a> Planner<'a> {
     }
 
     /// Captions of a checkpoint. The same checkpoint, images and program make the same captions, on any night; they lie
-    /// under the key of the step.
-    pub fn caption(&self, system: &System, inputs: &str) -> Step {
+    /// under the key of the step, in the file that is answered beside it.
+    pub fn caption(&self, system: &System, inputs: &str) -> (Step, PathBuf) {
         let data = self.suite.data_of(system);
         let mut request = caption::Request {
             checkpoint: system.checkpoint.clone().unwrap_or_default(),
@@ -191,7 +191,8 @@ impl<'a> Planner<'a> {
         if let Some((_, train)) = self.train(system, inputs) {
             request.adapter = Some(train.adapter_dir().display().to_string());
         }
-        Step { request: Request::Caption(request), ..step }
+        let captions = request.output.clone();
+        (Step { request: Request::Caption(request), ..step }, captions)
     }
 
     /// The score of a system's captions. It is computed anew every night, without the embedding cache: a score that

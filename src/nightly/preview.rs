@@ -9,7 +9,6 @@ use super::plan::Planner;
 use super::suite::System;
 use crate::jobs::compare::gate::Gate;
 use crate::jobs::provenance;
-use crate::jobs::request::Request;
 use crate::jobs::train;
 use crate::settings::Settings;
 
@@ -103,10 +102,9 @@ fn of_system(
         found.push(prospect("train", outlook(is_done).into(), false));
     }
     if system.checkpoint.is_some() {
-        let step = planner.caption(system, &inputs);
-        let is_done = matches!(&step.request, Request::Caption(request)
-            if is_done(&request.output, &step.key));
-        found.push(prospect("caption", outlook(is_done).into(), false));
+        let (step, captions) = planner.caption(system, &inputs);
+        let outlook = outlook(is_done(&captions, &step.key));
+        found.push(prospect("caption", outlook.into(), false));
     }
     found.push(prospect("score", "would run".into(), false));
     if find_accepted(&workspace.state, name).is_some() {

@@ -162,14 +162,19 @@ fn signal_group(leader: u32, ending: Ending) {
 #[cfg(not(unix))]
 fn signal_group(_leader: u32, _ending: Ending) {}
 
+/// Which start of the system this is; `None` where it does not tell.
+fn boot() -> Option<String> {
+    let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
+    Some(boot.trim().into())
+}
+
 impl Worker {
     /// A running process; `None` where the system does not tell.
     pub fn of(pid: u32) -> Option<Self> {
         let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
         // The name in brackets may hold anything; the 22nd field is the 20th after it.
         let started = stat.rsplit_once(") ")?.1.split(' ').nth(19)?.parse().ok()?;
-        let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
-        Some(Self { pid, started, boot: boot.trim().into() })
+        Some(Self { pid, started, boot: boot()? })
     }
 
     /// Ends the process and what it started if they are still at work, as the step of a killed run may be. Answers whether
@@ -188,9 +193,11 @@ impl Worker {
 
     /// Whether a process of its group lives. A later process of the same number is another one.
     fn is_at_work(&self) -> bool {
-        match Self::of(self.pid) {
-            Some(leader) if leader != *self => return false,
-            _ => {}
+        // Groups of another boot are others, whatever their number.
+        if boot().is_some_and(|boot| boot != self.boot)
+            || Self::of(self.pid).is_some_and(|leader| leader != *self)
+        {
+            return false;
         }
         let entries = std::fs::read_dir("/proc").into_iter().flatten().flatten();
         let stats =

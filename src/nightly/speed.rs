@@ -209,7 +209,7 @@ fn explained(
     night_of: &dyn Fn(usize) -> Option<String>,
 ) -> String {
     let day = |run: usize| {
-        night_of(run).map_or("tonight".into(), |night| night[..night.len().min(10)].to_owned())
+        night_of(run).map_or("tonight".into(), |night| night.get(..10).unwrap_or(&night).to_owned())
     };
     let off = match (judgement.change, judgement.baseline) {
         (Some(change), Some(base)) => format!(

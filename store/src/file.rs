@@ -49,6 +49,14 @@ impl FileError {
     }
 }
 
+/// `captions.csv` → `captions.csv.journal.jsonl`: what belongs to a file stands beside it.
+pub fn beside(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".");
+    name.push(suffix);
+    name.into()
+}
+
 fn advice(source: &io::Error) -> &'static str {
     match source.kind() {
         io::ErrorKind::NotFound => "; make its folder first",

@@ -1,6 +1,6 @@
 //! One process at a time: a lock on a file or folder that ends with the process that holds it.
 
-use std::fs::File;
+use std::fs::{File, TryLockError};
 use std::path::Path;
 
 use crate::file::FileError;
@@ -8,11 +8,12 @@ use crate::file::FileError;
 /// Locks what `file` is open on, `path` by name, until it is dropped.
 ///
 /// # Errors
-/// Another process holds it.
+/// Another process holds it, or the file system has no locks.
 pub fn hold(file: File, path: &Path) -> Result<File, FileError> {
     match file.try_lock() {
         Ok(()) => Ok(file),
-        Err(_) => Err(FileError::Busy(path.into())),
+        Err(TryLockError::WouldBlock) => Err(FileError::Busy(path.into())),
+        Err(TryLockError::Error(source)) => Err(FileError::io(path)(source)),
     }
 }
 

@@ -48,7 +48,7 @@ impl Search for Beams {
         special: &SpecialTokens,
     ) -> Result<Vec<usize>> {
         self.step += 1;
-        let candidates = self.candidates(logits, config, special);
+        let candidates = self.candidates(logits, config, special)?;
         let parents = self.take(&candidates, config, special);
         let ended = self.step == config.max_new_tokens || self.is_settled(config);
         Ok(if ended { Vec::new() } else { parents })
@@ -92,11 +92,11 @@ impl Beams {
         rows: Vec<Vec<f32>>,
         config: &GenerationConfig,
         special: &SpecialTokens,
-    ) -> Vec<Candidate> {
+    ) -> Result<Vec<Candidate>> {
         let count = (1 + special.eos.len()).max(2) * config.num_beams;
         let mut best: Vec<Candidate> = Vec::with_capacity(count + 1);
         for (parent, (beam, mut scores)) in self.running.iter().zip(rows).enumerate() {
-            log_softmax(&mut scores);
+            log_softmax(&mut scores)?;
             let plain = scores.clone();
             penalties::apply(config, &special.eos, &beam.ids, &mut scores);
             for (id, score) in scores.into_iter().enumerate() {
@@ -110,7 +110,7 @@ impl Beams {
                 best.truncate(count);
             }
         }
-        best
+        Ok(best)
     }
 
     /// Takes over the candidates; returns the parent of every new running beam.

@@ -5,7 +5,7 @@ use rayon::prelude::*;
 
 use super::ongoing::Search;
 use super::sample::Sampler;
-use super::{GenerationConfig, Sequence, penalties};
+use super::{GenerationConfig, Sequence, numbers, penalties};
 use crate::error::Result;
 use crate::special_tokens::SpecialTokens;
 
@@ -80,6 +80,7 @@ impl Row {
         special: &SpecialTokens,
     ) -> Result<()> {
         let (plain, normaliser) = (scores.clone(), Level::current().log_sum_exp(&scores));
+        numbers(normaliser)?;
         penalties::apply(config, &special.eos, &self.ids, &mut scores);
         let id = match &mut self.sampler {
             Some(sampler) => sampler.draw(&scores)?,

@@ -244,7 +244,20 @@ pub fn generate(
 }
 
 /// Logits to logarithms of probabilities.
-fn log_softmax(scores: &mut [f32]) {
+fn log_softmax(scores: &mut [f32]) -> Result<()> {
     let normaliser = Level::current().log_sum_exp(scores);
+    numbers(normaliser)?;
     scores.iter_mut().for_each(|s| *s -= normaliser);
+    Ok(())
+}
+
+/// Refuses logits whose `normaliser` says that one is NaN or all are infinite: of such the first token would be taken.
+fn numbers(normaliser: f32) -> Result<()> {
+    if normaliser.is_finite() {
+        return Ok(());
+    }
+    Err(Error::Setting(
+        "the checkpoint computes no numbers (NaN or infinite logits): its weights are damaged, or too large for this precision; try --dtype f32"
+            .into(),
+    ))
 }

@@ -4,9 +4,8 @@ use std::fs::Metadata;
 use std::io::Read;
 use std::path::Path;
 
-use fgd_store::digest::{changed_ns, file_sha256};
+use fgd_store::digest::{bytes_sha256, changed_ns, file_sha256};
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
 use super::format::{HEAD, format};
 
@@ -46,7 +45,7 @@ pub fn read(path: &Path) -> Result<(Vec<u8>, FileState), String> {
     let metadata = checked(path)?;
     let bytes = std::fs::read(path).map_err(|error| error.to_string())?;
     let state = FileState {
-        sha256: format!("{:x}", Sha256::digest(&bytes)),
+        sha256: bytes_sha256(&bytes),
         bytes: bytes.len() as u64,
         changed_ns: changed_ns(&metadata),
     };

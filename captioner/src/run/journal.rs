@@ -92,6 +92,9 @@ struct Batch {
     outcomes: Vec<Outcome>,
 }
 
+/// How every journal begins.
+const BEGIN: &[u8] = b"{\"journal\":";
+
 /// An open journal, locked against other processes.
 pub struct Journal {
     path: PathBuf,
@@ -119,12 +122,14 @@ impl Journal {
         file.read_to_end(&mut text).map_err(Error::io(path))?;
         // Whatever follows the last newline was being written when the process ended.
         let whole = text.iter().rposition(|b| *b == b'\n').map_or(0, |at| at + 1);
-        file.set_len(whole as u64).map_err(Error::io(path))?;
-        file.seek(SeekFrom::End(0)).map_err(Error::io(path))?;
         let mut journal = Self { path: path.into(), file, batches: 0 };
 
         let mut lines = text[..whole].split(|b| *b == b'\n').filter(|line| !line.is_empty());
         let Some(first) = lines.next() else {
+            if !text.starts_with(BEGIN) && !BEGIN.starts_with(&text) {
+                return Err(refuse("is no journal; give another -o or --restart".into()));
+            }
+            journal.cut(0)?;
             journal.append(&Header { journal: VERSION, settings: settings.clone() })?;
             return Ok((journal, Vec::new()));
         };
@@ -157,7 +162,15 @@ impl Journal {
             outcomes.extend(batch.outcomes);
             journal.batches += 1;
         }
+        journal.cut(whole)?;
         Ok((journal, outcomes))
+    }
+
+    /// Goes on behind these bytes.
+    fn cut(&mut self, whole: usize) -> Result<()> {
+        self.file.set_len(whole as u64).map_err(Error::io(&self.path))?;
+        self.file.seek(SeekFrom::End(0)).map_err(Error::io(&self.path))?;
+        Ok(())
     }
 
     /// Batches written so far.

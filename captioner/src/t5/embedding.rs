@@ -31,19 +31,22 @@ impl Embedding {
 
     /// Vectors [ids, d_model].
     pub fn forward(&self, ids: &[u32]) -> Result<Tensor> {
+        let vocabulary = match &self.weight {
+            Table::Host(weight) => weight.rows(),
+            Table::Device(weight) => weight.dim(0)?,
+        };
+        if let Some(id) = ids.iter().find(|id| **id as usize >= vocabulary) {
+            return Err(Error::Setting(format!(
+                "token id {id} is beyond the vocabulary of {vocabulary}; tokenizer.json or generation_config.json does not belong to \
+                 this checkpoint"
+            )));
+        }
         match &self.weight {
             Table::Host(weight) => {
                 let cols = weight.cols();
                 let mut out = vec![0f32; ids.len() * cols];
                 for (id, out) in ids.iter().zip(out.chunks_mut(cols)) {
-                    let row = *id as usize;
-                    if row >= weight.rows() {
-                        return Err(Error::Setting(format!(
-                            "token id {id} is beyond the vocabulary of {}; tokenizer.json does not belong to this checkpoint",
-                            weight.rows()
-                        )));
-                    }
-                    weight.widen(row, 0, out);
+                    weight.widen(*id as usize, 0, out);
                 }
                 Ok(Tensor::from_vec(out, (ids.len(), cols), &Device::Cpu)?)
             }

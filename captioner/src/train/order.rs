@@ -90,7 +90,7 @@ impl<'a> Order<'a> {
         let (per_epoch, count) = (self.steps_per_epoch(), self.images.len());
         let (epoch, within) = (step / per_epoch, step % per_epoch);
         let batch = self.config.batch_size;
-        let examples = batch * self.config.accumulation;
+        let examples = batch.saturating_mul(self.config.accumulation);
         let range = within * examples..((within + 1) * examples).min(count);
         let turns: Vec<Turn> = range
             .clone()

@@ -37,7 +37,7 @@ pub(super) fn read(
             Event::Start(element) => match element.local_name().as_ref() {
                 "row" => {
                     let number = attribute(&element, "r").and_then(|r| r.parse().ok());
-                    (line, column) = (number.unwrap_or(line + 1), 0);
+                    (line, column) = (number.unwrap_or(line.saturating_add(1)), 0);
                     continue;
                 }
                 "c" => element.into_owned(),
@@ -65,7 +65,7 @@ pub(super) fn read(
             // Errors and dates in words stand as they are.
             _ => row.fill(column, &text),
         }
-        column += 1;
+        column = column.saturating_add(1);
     }
     match row.table.width() {
         Some(_) => Ok(()),

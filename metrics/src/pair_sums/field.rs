@@ -225,11 +225,11 @@ impl FieldSums {
             }
             let sums = (0..systems).map(|_| Some(i128::from_le_bytes(*take(rest)?))).collect();
             let mut apart = || {
-                Some(Apart {
-                    squares: i128::from_le_bytes(*take(rest)?),
-                    wins: u64::from_le_bytes(*take(rest)?),
-                    ties: u64::from_le_bytes(*take(rest)?),
-                })
+                let squares = i128::from_le_bytes(*take(rest)?);
+                let [wins, ties] =
+                    [take(rest)?, take(rest)?].map(|&count| u64::from_le_bytes(count));
+                let is_part = wins.checked_add(ties)? <= n;
+                is_part.then_some(Apart { squares, wins, ties })
             };
             let sums: Option<Vec<i128>> = sums;
             Some(Self {

@@ -12,11 +12,10 @@ use fgd_record::{
     BenchResults, CheckpointInfo, Comparability, EncoderInfo, Host, Input, Record, Results,
     Scenario, Server,
 };
-use fgd_store::digest::Digest;
+use fgd_store::digest::{Digest, bytes_sha256};
 use fgd_store::file;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use sha2::{Digest as _, Sha256};
 
 use super::provenance::{self, Origin};
 use super::scoring::system::stem;
@@ -249,7 +248,7 @@ fn comparability(
         description.host.threads,
         load,
     ]);
-    comparability.key = format!("{:x}", Sha256::digest(parts.to_string()))[..16].to_owned();
+    comparability.key = bytes_sha256(parts.to_string().as_bytes())[..16].to_owned();
     comparability
 }
 

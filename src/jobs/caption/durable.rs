@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Instant;
 
 use fgd_captioner::Error;
@@ -91,7 +91,7 @@ pub fn prepare(output: &Path, images: &[ImageFile], on_error: OnError) -> Result
     if output.is_dir() {
         return Err(JobError::usage(FileError::Directory(output.into())));
     }
-    check_place(&beside(output, "journal.jsonl"))?;
+    check_place(&file::beside(output, "journal.jsonl"))?;
     if on_error == OnError::Skip {
         return Ok(());
     }
@@ -157,7 +157,7 @@ impl Run<'_> {
                 false => ControlFlow::Continue(()),
             }
         };
-        let journal = beside(self.output, "journal.jsonl");
+        let journal = file::beside(self.output, "journal.jsonl");
         let (mut outcomes, summary) =
             caption_images(&captioner, &plan, &journal, cache, &mut watch)?;
         drop(bar);
@@ -176,7 +176,7 @@ impl Run<'_> {
             .map_err(|error| JobError::because(self.output.display(), error))?;
         file::write(self.output, &csv)?;
 
-        let record_file = beside(self.output, "record.json");
+        let record_file = file::beside(self.output, "record.json");
         if summary.resumed == summary.images
             && let Some(finished) = finished(&record_file, &settings)
         {
@@ -205,7 +205,7 @@ impl Run<'_> {
         session: &mut Session,
     ) -> Result<BTreeMap<String, Value>, JobError> {
         let all = Pool::of_outcomes(outcomes);
-        let beside = beside(self.output, "samples.jsonl");
+        let beside = file::beside(self.output, "samples.jsonl");
         TableFile::create(self.samples_file.unwrap_or(&beside))?.write(&all.table())?;
         let pool = all.without_empty();
         let mut settings =
@@ -324,12 +324,4 @@ fn show(position: Position, bar: &dyn Bar) {
             bar.say(&format!("skipped image {}: {error}", outcome.id));
         }
     }
-}
-
-/// `captions.csv` → `captions.csv.journal.jsonl`.
-pub(super) fn beside(output: &Path, suffix: &str) -> PathBuf {
-    let mut name = output.as_os_str().to_owned();
-    name.push(".");
-    name.push(suffix);
-    name.into()
 }

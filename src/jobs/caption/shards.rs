@@ -10,7 +10,6 @@ use fgd_store::digest::Digest;
 use fgd_store::file;
 use serde_json::Value;
 
-use super::durable::beside;
 use crate::jobs::JobError;
 use crate::jobs::apart::keep_apart;
 use crate::jobs::captions_csv::captions_csv;
@@ -71,7 +70,7 @@ struct Ended<'a> {
 
 impl<'a> Ended<'a> {
     fn open(file: &'a Path) -> Result<Self, JobError> {
-        let path = beside(file, "record.json");
+        let path = file::beside(file, "record.json");
         let wrong = |what: &str| JobError::usage(format!("{}: {what}", path.display()));
         let text = std::fs::read_to_string(&path).map_err(|error| {
             wrong(&format!(

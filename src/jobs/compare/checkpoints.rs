@@ -2,9 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use fgd_captions::{self as captions, CaptionFile};
+use fgd_captions::{self as captions, CaptionFile, is_caption_file};
 use fgd_record::Finding;
-use sha2::{Digest, Sha256};
+use fgd_store::digest::bytes_sha256;
+use fgd_store::hub;
 
 use super::Request;
 use super::reference_length;
@@ -14,9 +15,6 @@ use crate::jobs::caption::{self, CaptionRun, Checkpoint, Run};
 use crate::jobs::images::Images;
 use crate::jobs::options::Named;
 use crate::jobs::{JobError, Session};
-
-/// Extensions of files that stand for a system; what has none of them may be the id of a model.
-const FILES: [&str; 9] = ["csv", "tsv", "json", "jsonl", "parquet", "gz", "npy", "npz", "txt"];
 
 /// `CHECKPOINT` or `CHECKPOINT+ADAPTER`, each a directory or a hub id, with an optional `@VARIANT` of the decoding.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -62,21 +60,13 @@ fn is_model(text: &str) -> bool {
     Path::new(text).is_dir() || is_hub_id(text)
 }
 
-/// `org/name`, with an optional `@revision`.
+/// `org/name`, with an optional `@revision`, which is not the name of a file of numbers.
 fn is_hub_id(text: &str) -> bool {
     let id = text.split_once('@').map_or(text, |(id, _)| id);
-    let is_file = Path::new(id)
-        .extension()
-        .is_some_and(|extension| FILES.iter().any(|known| extension.eq_ignore_ascii_case(known)));
-    let is_name = |part: &str| {
-        !part.is_empty()
-            && !part.starts_with('.')
-            && part.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.'))
-    };
-    !is_file
-        && id
-            .split_once('/')
-            .is_some_and(|(organisation, name)| is_name(organisation) && is_name(name))
+    let ends = |end: &&str| id.to_ascii_lowercase().ends_with(end);
+    let is_file =
+        is_caption_file(Path::new(id)) || [".npy", ".npz", ".txt", ".gz"].iter().any(ends);
+    !is_file && hub::is_hub_id(id)
 }
 
 /// A file of captions, and how its run went.
@@ -150,7 +140,7 @@ fn file_name(system: &str) -> String {
     }
     let plain: String =
         system.chars().map(|c| if is_plain(c) { c } else { '-' }).take(60).collect();
-    let hash = format!("{:x}", Sha256::digest(system));
+    let hash = bytes_sha256(system.as_bytes());
     format!("{}-{}.csv", plain.trim_start_matches('.'), &hash[..8])
 }
 

@@ -16,6 +16,7 @@ use std::time::Instant;
 use fgd_captions::{CaptionFile, ReadOptions, Role, read};
 use fgd_record::{Comparability, Input, Record, Results};
 use fgd_store::file::Output;
+use ndarray::ArrayView1;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
@@ -213,8 +214,16 @@ fn judge(
     let mut unjudged = 0;
     for (at, row) in heaps.kept.iter_mut().enumerate() {
         let place = place.get(images.of(&row.id));
-        row.similarity = place.map(|place| rows.row(at).dot(&rows.row(own + place)));
+        row.similarity = place.map(|place| cosine(rows.row(at), rows.row(own + place)));
         unjudged += usize::from(place.is_none());
     }
     Ok(unjudged)
+}
+
+/// An encoder need not give unit vectors.
+fn cosine(a: ArrayView1<f32>, b: ArrayView1<f32>) -> f32 {
+    let dot = |a: ArrayView1<f32>, b: ArrayView1<f32>| -> f64 {
+        a.iter().zip(b).map(|(a, b)| f64::from(*a) * f64::from(*b)).sum()
+    };
+    (dot(a, b) / (dot(a, a) * dot(b, b)).sqrt()) as f32
 }

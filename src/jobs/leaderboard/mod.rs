@@ -1,6 +1,7 @@
 //! Many submissions, ranked with what their differences leave open.
 
 pub(super) mod field;
+mod folder;
 mod neighbours;
 mod parts;
 pub mod rank;
@@ -23,6 +24,7 @@ use super::scoring::system::{System, stem};
 use super::{JobError, Progress, Session, exact};
 use crate::host;
 use field::Field;
+pub use folder::submissions;
 use parts::Parts;
 use rank::{Drawn, RankedBy, rank};
 use split::{SplitBy, USAGE};

@@ -63,19 +63,6 @@ impl Grouping {
     }
 }
 
-/// Scores every group of `column`: a column of the reference file, else of the submission, or one of
-/// [`READS_TEXT`] and [`LENGTH`].
-pub fn slice(
-    assembled: &AlignedSet,
-    submission: &CaptionFile,
-    references: &CaptionFile,
-    column: &str,
-    choice: &Choice,
-) -> Result<Slice, SliceError> {
-    let grouping = group(assembled, submission, references, column)?;
-    Ok(score_groups(&assembled.set, &grouping, choice)?)
-}
-
 /// Scores every group of a set.
 pub fn score_groups(
     set: &EvalSet,
@@ -93,7 +80,7 @@ pub fn score_groups(
     Ok(Slice { column: grouping.column.clone(), parts })
 }
 
-/// Groups the images by `column`, which [`slice()`] explains.
+/// Groups the images by `column`: one of the reference file, else of the submission, or one of [`READS_TEXT`] and [`LENGTH`].
 pub fn group(
     assembled: &AlignedSet,
     submission: &CaptionFile,

@@ -237,9 +237,17 @@ pub fn stem(path: &Path) -> String {
 /// # Errors
 /// A file that cannot be read, or whose sigma is no covariance.
 pub fn read_moments(path: &Path) -> Result<(Moments, Option<u64>), ArrayError> {
-    let MeanCovariance { mu, sigma, n, .. } = arrays::read_moments(path)?;
-    let moments = Moments::from_mean_covariance(n.unwrap_or(2), mu, sigma, 1);
-    let moments = moments
-        .map_err(|error| ArrayError::Format { path: path.into(), reason: error.to_string() })?;
-    Ok((moments, n))
+    let read = arrays::read_moments(path)?;
+    let n = read.n;
+    Ok((moments_of(read, path)?, n))
+}
+
+/// The moments that were read of `path`.
+///
+/// # Errors
+/// A sigma that is no covariance.
+pub fn moments_of(read: MeanCovariance, path: &Path) -> Result<Moments, ArrayError> {
+    let MeanCovariance { mu, sigma, n, .. } = read;
+    Moments::from_mean_covariance(n.unwrap_or(2), mu, sigma, 1)
+        .map_err(|error| ArrayError::Format { path: path.into(), reason: error.to_string() })
 }

@@ -52,7 +52,6 @@ impl Learned {
             let (path, reading) = (request.captions.clone(), request.reading.clone());
             return Ok(Self { path, reading, inputs: Vec::new() });
         }
-        std::fs::create_dir_all(&request.output)?;
         let path = request.output.join(MIXED);
         let goes_on = path.exists() && request.output.join(LAST).join(saved::STATE).exists();
         let mixed = if goes_on { request.output.join(AGAIN) } else { path.clone() };

@@ -19,6 +19,7 @@ mod self_critical;
 mod tensorboard;
 mod tracking;
 
+use std::fs::File;
 use std::path::Path;
 use std::time::Instant;
 
@@ -67,6 +68,9 @@ pub fn run(request: &Request, session: &mut Session) -> Result<Record, JobError>
     let host = host::describe();
     let begin = Instant::now();
     let device = parse_device(&request.device).map_err(JobError::usage)?;
+    // A mixture is written there before anything else is known.
+    let is_mixed = request.objective == Objective::Distill;
+    let held = is_mixed.then(|| hold_output(request)).transpose()?;
     let mut texts = material::Texts::read(request, session)?;
     let checkpoint = Checkpoint::resolve(&request.checkpoint, None, session)?;
     if checkpoint.adapter.is_some() {
@@ -96,10 +100,10 @@ pub fn run(request: &Request, session: &mut Session) -> Result<Record, JobError>
         }
         None => String::new(),
     };
-    std::fs::create_dir_all(&request.output).map_err(|error| {
-        JobError::because(format!("{}: cannot be made a folder", request.output.display()), error)
-    })?;
-    let _others_are_refused = fgd_store::lock::hold_folder(&request.output)?;
+    let _others_are_refused = match held {
+        Some(held) => held,
+        None => hold_output(request)?,
+    };
     let id = identity(request, &captioner, &material, &adapter)?;
     let last = request.output.join(LAST);
     let goes_on = last.join(saved::STATE).exists();
@@ -176,6 +180,15 @@ pub fn run(request: &Request, session: &mut Session) -> Result<Record, JobError>
     });
     file::write(&request.output.join(RECORD), record.to_json().as_bytes())?;
     Ok(record)
+}
+
+/// Makes the run's folder and keeps other processes out of it.
+fn hold_output(request: &Request) -> Result<File, JobError> {
+    let output = &request.output;
+    std::fs::create_dir_all(output).map_err(|error| {
+        JobError::because(format!("{}: cannot be made a folder", output.display()), error)
+    })?;
+    Ok(fgd_store::lock::hold_folder(output)?)
 }
 
 /// The record of a run that had ended: it has the speeds that nobody measures any more.

@@ -182,10 +182,12 @@ impl SelfCritical<'_> {
     }
 }
 
-/// −½‖g−p‖² of unit vectors, averaged over g.
+/// −½‖g−p‖², averaged over unit vectors g, of which `reference` is the mean; longer ones only shift it.
 fn reward(reference: ArrayView1<f32>, caption: ArrayView1<f32>) -> f64 {
-    let products = reference.iter().zip(caption).map(|(g, p)| f64::from(*g) * f64::from(*p));
-    products.sum::<f64>() - 1.0
+    let wide = |(a, b): (&f32, &f32)| f64::from(*a) * f64::from(*b);
+    let product: f64 = reference.iter().zip(caption).map(wide).sum();
+    let square: f64 = caption.iter().zip(caption).map(wide).sum();
+    product - 0.5 * (square + 1.0)
 }
 
 /// What each draw has over the mean of the others of its group of `each`, in spreads of the step.

@@ -1,6 +1,6 @@
 //! What stays of a night: accepted captions for later ones, records for as long as the suite says.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use fgd_record::NightlyVerdict;
 
@@ -11,27 +11,27 @@ use crate::nightly::{NightlyError, Workspace};
 
 /// Tonight's captions become the accepted ones where there were none, where they are better, and where nothing that
 /// goes into them has changed, and where the accepted ones are `outgrown` by the references. Those that are merely not shown to be worse do not: many small steps would go unseen.
-pub(super) fn keep_accepted(
+///
+/// Each with the system whose they are: the night puts them there when all else of it stands, since a night that goes on after a kill
+/// compares with what was accepted before.
+pub(super) fn to_accept(
     workspace: &Workspace,
     scores: &[NightScore],
     assessments: &[Assessment],
     outgrown: &[String],
-) -> Result<(), NightlyError> {
-    for score in scores {
+) -> Vec<(String, PathBuf)> {
+    let is_accepted = |score: &&NightScore| {
         let name = &score.system.name;
-        let gated: Vec<&Assessment> = assessments
-            .iter()
-            .filter(|one| one.finding.system == *name && one.finding.gated)
-            .collect();
+        let of_system = |one: &&Assessment| one.finding.system == *name && one.finding.gated;
+        let gated: Vec<&Assessment> = assessments.iter().filter(of_system).collect();
         let has = |verdict| gated.iter().any(|one| one.finding.verdict == verdict);
         let is_first =
             place::find_accepted(&workspace.state, name).is_none() || outgrown.contains(name);
         let is_worse = has(NightlyVerdict::Regressed) || has(NightlyVerdict::Invalid);
-        if is_first || (!is_worse && has(NightlyVerdict::Improved)) {
-            accept_captions(workspace, name, &score.captions)?;
-        }
-    }
-    Ok(())
+        is_first || (!is_worse && has(NightlyVerdict::Improved))
+    };
+    let accepted = scores.iter().filter(is_accepted);
+    accepted.map(|score| (score.system.name.clone(), score.captions.clone())).collect()
 }
 
 /// Puts captions into the place of the accepted ones.

@@ -25,7 +25,7 @@ use crate::jobs::Session;
 use crate::jobs::compare::gate::Gate;
 use crate::jobs::provenance::{self, Origin};
 use begin::{close_abandoned, print_plan, tonight};
-use keep::{keep_accepted, retain};
+use keep::{retain, to_accept};
 use work::{NightRun, NightScore};
 
 pub use keep::accept_captions;
@@ -70,7 +70,7 @@ pub fn run(workspace: &Workspace, fresh: bool, session: &Session) -> Result<Reco
         night: &folder,
         lock: &mut lock,
         copies: Vec::new(),
-        deadline: suite.budget().map(|budget| began + budget),
+        deadline: suite.budget().and_then(|budget| began.checked_add(budget)),
         steps: Vec::new(),
     };
     let nights = history.nights(&suite.name)?;
@@ -101,7 +101,7 @@ pub fn run(workspace: &Workspace, fresh: bool, session: &Session) -> Result<Reco
 
     let entries: Vec<_> = assessments.iter().map(|one| one.entry.clone()).collect();
     history.record(&tonight, &entries)?;
-    keep_accepted(workspace, &scores, &assessments, &outgrown)?;
+    let accepted = to_accept(workspace, &scores, &assessments, &outgrown);
     let nights = history.nights(&suite.name)?;
     let pasts = history.pasts(&suite.name, &nights)?;
     let rule = suite.gates.speed.rule();
@@ -129,6 +129,9 @@ pub fn run(workspace: &Workspace, fresh: bool, session: &Session) -> Result<Reco
     let trends = trend::all(&pasts, &nights, &rule);
     site::write(workspace, &folder, &record, trends, &others)?;
     notify::tell(suite, before.as_ref(), &record, progress);
+    for (system, captions) in accepted {
+        accept_captions(workspace, &system, &captions)?;
+    }
     folder.finish()?;
     retain(&workspace.state, &workspace.site, suite.retention.nights);
     Ok(record)

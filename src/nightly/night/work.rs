@@ -6,7 +6,6 @@ use fgd_record::{Difference, NightlyVerdict, Record, Results};
 use fgd_store::digest::HashMemo;
 
 use crate::jobs::compare::gate::Gate;
-use crate::jobs::request::Request;
 use crate::jobs::train;
 use crate::nightly::assessment::Assessment;
 use crate::nightly::execute::{Executor, StepResult};
@@ -109,11 +108,8 @@ impl<'a> NightRun<'a> {
                         StepResult::NotRun => return Ok(StepResult::NotRun),
                     }
                 }
-                let step = self.planner.caption(system, &inputs);
-                let Request::Caption(request) = &step.request else {
-                    unreachable!("captions are made by a request of captions")
-                };
-                match self.executor.kept(&step, &request.output)? {
+                let (step, captions) = self.planner.caption(system, &inputs);
+                match self.executor.kept(&step, &captions)? {
                     StepResult::Done(file) => file,
                     StepResult::Failed(why) => return Ok(StepResult::Failed(why)),
                     StepResult::NotRun => return Ok(StepResult::NotRun),

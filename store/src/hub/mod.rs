@@ -182,7 +182,8 @@ fn default_revision(id: &str) -> &'static str {
     if id == GTE_SMALL { GTE_SMALL_REVISION } else { "main" }
 }
 
-fn is_hub_id(id: &str) -> bool {
+/// Whether this is `org/name` as the Hub has it, without a revision.
+pub fn is_hub_id(id: &str) -> bool {
     let word = |part: &str| {
         !part.is_empty()
             && !part.starts_with('.')

@@ -1,9 +1,9 @@
 //! Weights & Biases by its own package: its files and its way of uploading are no interface, so a python child is fed lines of JSON.
 
 use std::fs::File;
-use std::io::Write;
+use std::io::{self, Write};
 use std::path::PathBuf;
-use std::process::{Child, ChildStdin, Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::{Map, Value, json};
@@ -22,7 +22,7 @@ const PATIENCE_OF_CTRL_C: Duration = Duration::from_secs(10);
 /// A child that logs.
 pub struct Wandb {
     child: Child,
-    input: Option<ChildStdin>,
+    input: Option<Box<dyn Write + Send>>,
     log: PathBuf,
     interrupt: Interrupt,
 }
@@ -40,14 +40,16 @@ impl Wandb {
         let file = File::create(&log).map_err(|error| format!("{}: {error}", log.display()))?;
         let output = file.try_clone().map_err(|error| error.to_string())?;
         let mut command = Command::new("python3");
-        command.args(["-c", SCRIPT]).stdin(Stdio::piped()).stdout(output).stderr(file);
+        let input = input_of(&mut command).map_err(|error| error.to_string())?;
+        command.args(["-c", SCRIPT]).stdout(output).stderr(file);
         // Ctrl-C is for the run, which then tells the child that it is over.
         #[cfg(unix)]
         std::os::unix::process::CommandExt::process_group(&mut command, 0);
-        let mut child = command.spawn().map_err(|error| format!("python3: {error}"))?;
-        let input = child.stdin.take();
+        let child = command.spawn().map_err(|error| format!("python3: {error}"))?;
+        // The command holds the child's end, which is over only when nobody does.
+        drop(command);
         let interrupt = session.interrupt.clone();
-        let mut wandb = Self { child, input, log, interrupt };
+        let mut wandb = Self { child, input: Some(input), log, interrupt };
         let dir = &request.output;
         wandb.write(&json!({
             "project": project, "name": name, "id": id, "dir": dir, "config": request,
@@ -72,6 +74,23 @@ impl Wandb {
         let last = said.lines().rfind(|line| !line.trim().is_empty()).unwrap_or("it said nothing");
         format!("its python3 has ended: {last} ({})", self.log.display())
     }
+}
+
+/// What is written here is what the child reads. One that reads nothing, as it does while it waits for its server, ends the writing after
+/// a while instead of the run.
+#[cfg(unix)]
+fn input_of(command: &mut Command) -> io::Result<Box<dyn Write + Send>> {
+    let (ours, theirs) = std::os::unix::net::UnixStream::pair()?;
+    ours.set_write_timeout(Some(PATIENCE))?;
+    command.stdin(Stdio::from(std::os::fd::OwnedFd::from(theirs)));
+    Ok(Box::new(ours))
+}
+
+#[cfg(not(unix))]
+fn input_of(command: &mut Command) -> io::Result<Box<dyn Write + Send>> {
+    let (theirs, ours) = io::pipe()?;
+    command.stdin(theirs);
+    Ok(Box::new(ours))
 }
 
 impl Tracker for Wandb {
