@@ -61,7 +61,7 @@ impl NightlyResults {
             named(Regressed, "REGRESSED", &regressed),
             named(Invalid, "FAILED", &failed),
             is_green.then_some(nothing),
-            named(Moved, "MOVED WITHOUT A GATE", &self.titles(Moved)),
+            named(Moved, "MOVED, UNTESTED", &self.titles(Moved)),
             named(NewSeries, "NEW SERIES", &self.titles(NewSeries)),
             named(Improved, "IMPROVED", &self.titles(Improved)),
             named(InsufficientHistory, "allowed to fail", &allowed),
@@ -337,7 +337,7 @@ mod tests {
         assert_eq!(
             headline(vec![finding("cider", Regressed), finding("bleu", Moved)], &[gone]),
             "REGRESSED: base cider. FAILED: score base (base.csv: there is no such file). \
-             MOVED WITHOUT A GATE: base bleu"
+             MOVED, UNTESTED: base bleu"
         );
         let inside = "exit code 1: error: encoder `x/y` is not here (request error: io: no route)";
         assert_eq!(

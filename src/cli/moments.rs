@@ -11,7 +11,7 @@ use super::files::CaptionArgs;
 use super::output::{Output, Sink};
 use crate::jobs::apart::keep_apart;
 use crate::jobs::moments::{self, Request, Summed, Sums};
-use crate::jobs::shard::{self, Shard};
+use crate::jobs::shard::Shard;
 use crate::jobs::{JobError, Session};
 use clap::builder::FalseyValueParser;
 
@@ -79,10 +79,10 @@ pub fn merge(args: &MergeArgs, output: &Output) -> anyhow::Result<Exit> {
     let (n, _) = write(&total, &args.files, sink)?;
     let exact = if matches!(total.sums, Sums::Exact(_)) { ", summed exactly" } else { "" };
     output.say(format!("moments of {n} embeddings{exact}"));
-    let missing = shard::missing(&total.shards);
+    let missing = moments::missing(&total.parts);
     if !missing.is_empty() {
-        let more = if missing.len() == shard::MOST_NAMED { ", …" } else { "" };
-        let missing: Vec<String> = missing.iter().map(Shard::to_string).collect();
+        let more = if missing.len() == moments::MOST_NAMED { ", …" } else { "" };
+        let missing: Vec<String> = missing.iter().map(|(_, shard)| shard.to_string()).collect();
         output.say(format!("of a part only, missing are the shards {}{more}", missing.join(", ")));
     }
     Ok(Exit::Success)

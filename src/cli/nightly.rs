@@ -48,7 +48,8 @@ enum Command {
         #[command(flatten)]
         result: ResultArgs,
     },
-    /// Show how the suite stands: who runs, what is unfinished, what the last night came to; exits as that night did.
+    /// Show how the suite stands: who runs, what is unfinished, what the last night came to; exits as that night did, or with 0 where
+    /// what stood out has been accepted since.
     Status {
         /// The suite file.
         #[arg(value_name = "SUITE.toml")]
@@ -116,7 +117,8 @@ pub fn run(args: &Args, output: &Output, session: &Session) -> anyhow::Result<Ex
             let workspace = Workspace::look(suite).map_err(JobError::from)?;
             let status = status::status(&workspace).map_err(JobError::from)?;
             print_lines(status.lines(&workspace))?;
-            Ok(status.last.as_ref().map_or(Exit::Success, exit_of))
+            let open = status.last.as_ref().filter(|_| !status.is_settled());
+            Ok(open.map_or(Exit::Success, exit_of))
         }
         Command::Report { suite, result } => {
             keep_apart([&**suite], [result.output.as_deref()])?;
@@ -250,9 +252,14 @@ fn accept(
         ));
     }
     if levels.is_empty() {
-        return Err(usage(
-            "nothing of that name stands as a regression or has moved; `fgd nightly status` shows what does",
-        ));
+        let named = if selection.systems.is_empty() && selection.metrics.is_empty() {
+            ""
+        } else {
+            " of that name"
+        };
+        return Err(usage(format!(
+            "nothing{named} stands as a regression or has moved; `fgd nightly status` shows what does"
+        )));
     }
     Ok(Exit::Success)
 }

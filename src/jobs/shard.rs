@@ -1,16 +1,12 @@
 //! Parts of a whole, for work on several machines: consecutive, disjoint, and nearly equal.
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-/// Shards that [`missing`] names.
-pub const MOST_NAMED: usize = 20;
-
 /// One of several parts of a whole, written `I/N` with I from 1.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Shard {
     index: u64,
@@ -70,6 +66,11 @@ impl Shard {
         self.count
     }
 
+    /// All parts of the same cut.
+    pub fn all(self) -> impl Iterator<Item = Self> {
+        (1..=self.count).map(move |index| Self { index, ..self })
+    }
+
     /// The part's elements, of a slice of so many.
     pub fn indices(self, count: usize) -> std::ops::Range<usize> {
         let range = self.range(count as u64);
@@ -84,41 +85,9 @@ impl Shard {
     }
 }
 
-/// The shards without which these are none of a whole, in order, the first [`MOST_NAMED`]. Several files may be cut into as many.
-pub fn missing(shards: &[Shard]) -> Vec<Shard> {
-    let mut wholes: BTreeMap<u64, BTreeMap<u64, usize>> = BTreeMap::new();
-    for shard in shards {
-        *wholes.entry(shard.count).or_default().entry(shard.index).or_default() += 1;
-    }
-    let of_whole = |(count, known): (u64, BTreeMap<u64, usize>)| {
-        let most = known.values().copied().max().unwrap_or_default();
-        let is_missing = move |index: &u64| known.get(index).is_none_or(|&times| times < most);
-        (1..=count).filter(is_missing).map(move |index| Shard { index, count })
-    };
-    wholes.into_iter().flat_map(of_whole).take(MOST_NAMED).collect()
-}
-
-/// These shards, unless they make up wholes.
-pub fn open(shards: Vec<Shard>) -> Vec<Shard> {
-    if missing(&shards).is_empty() { Vec::new() } else { shards }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn what_a_whole_lacks_is_named() {
-        let missing = |texts: &[&str]| {
-            let shards: Vec<Shard> = texts.iter().map(|text| text.parse().unwrap()).collect();
-            missing(&shards).iter().map(Shard::to_string).collect::<Vec<_>>().join(" ")
-        };
-        assert_eq!(missing(&[]), "");
-        assert_eq!(missing(&["1/1"]), "");
-        assert_eq!(missing(&["2/3", "1/3", "1/2"]), "2/2 3/3");
-        assert_eq!(missing(&["2/2", "1/2", "1/2", "2/2"]), "");
-        assert_eq!(missing(&["2/2", "1/2", "1/2"]), "2/2");
-    }
 
     #[test]
     fn shards_cover_every_row_once() {

@@ -1,8 +1,10 @@
-//! Taking a new level for good: what stands as a regression, or has moved without a gate, is what is held from now on.
+//! Taking a new level for good: what stands as a regression, or has moved untested, is what is held from now on.
+
+use std::collections::HashSet;
 
 use fgd_metrics::series::Standing;
 
-use super::history::Kind;
+use super::history::{Kind, Past, Series};
 use super::lock::Lock;
 use super::place::NightFolder;
 use super::{NightlyError, Workspace, night};
@@ -19,6 +21,13 @@ pub struct Selection {
     pub note: String,
 }
 
+impl Selection {
+    fn names(&self, series: &Series) -> bool {
+        let chosen = |list: &[String], name: &String| list.is_empty() || list.contains(name);
+        chosen(&self.systems, &series.system) && chosen(&self.metrics, &series.metric)
+    }
+}
+
 /// A level that is held from now on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Level {
@@ -30,32 +39,34 @@ pub struct Level {
     pub since: String,
 }
 
-/// Accepts every regression and every move of the last night that the selection names.
+/// Accepts every regression and every move of the last night that the selection names, and with a system's what else its captions changed.
 pub fn accept(workspace: &Workspace, selection: &Selection) -> Result<Vec<Level>, NightlyError> {
     let now = provenance::now();
     let (_lock, _) = Lock::take(&workspace.state, &now)?;
     let mut history = workspace.history()?;
     let nights = history.nights(&workspace.suite.name)?;
     let pasts = history.pasts(&workspace.suite.name, &nights)?;
-    let chosen = |list: &[String], name: &String| list.is_empty() || list.contains(name);
+    let newest = |past: &Past| past.points.iter().rposition(|point| point.value.is_some());
+    // A speed that stood out for one night is not a level yet.
+    let stands_out = |past: &&Past| match newest(past).map(|last| past.points[last].standing) {
+        Some(Standing::Suspicious) => past.series.kind == Kind::Quality,
+        Some(Standing::Regressed) => true,
+        _ => false,
+    };
+    let pasts = pasts.iter().filter(|past| selection.names(&past.series));
+    let mut open: HashSet<&str> =
+        pasts.clone().filter(stands_out).map(|past| past.series.system.as_str()).collect();
+    open.extend(selection.systems.iter().map(String::as_str));
     let mut levels = Vec::new();
-    for past in &pasts {
+    for past in pasts {
         let series = &past.series;
-        let last = past.points.iter().rposition(|point| point.value.is_some());
-        // A speed that stood out for one night is not a level yet.
-        let is_open = |last: &usize| match past.points[*last].standing {
-            Standing::Accepted => false,
-            Standing::Suspicious => series.kind == Kind::Quality,
-            Standing::Regressed => true,
+        // With the captions of a system all its numbers are accepted.
+        let comes_along = |last: &usize| {
+            past.points[*last].standing == Standing::Unproven && open.contains(&*series.system)
         };
-        let Some(last) = last.filter(is_open) else {
+        let Some(last) = newest(past).filter(|last| stands_out(&past) || comes_along(last)) else {
             continue;
         };
-        if !(chosen(&selection.systems, &series.system)
-            && chosen(&selection.metrics, &series.metric))
-        {
-            continue;
-        }
         let begins = match series.kind {
             // A quality is what it was last night; there is no level to estimate.
             Kind::Quality => last,

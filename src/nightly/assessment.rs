@@ -12,6 +12,8 @@ pub struct Assessment {
     pub entry: Entry,
     /// As it stands in the record.
     pub finding: NightlyFinding,
+    /// Whether it is of other inputs than the level that it is held against.
+    pub is_changed: bool,
 }
 
 /// What was measured.
@@ -56,7 +58,7 @@ impl Assessment {
             inputs,
             record: None,
         };
-        Self { entry, finding }
+        Self { entry, finding, is_changed: false }
     }
 
     /// A figure that is missing.

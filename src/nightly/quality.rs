@@ -1,6 +1,9 @@
 //! Verdicts on quality. What nothing has gone into anew must not move: that is gated exactly. What has changed is tested:
 //! tonight's captions against the accepted ones, image by image, Holm's correction over the suite. What has changed and no
-//! test decides is *moved* where it leaves the band of its intervals: shown, and not accepted by itself.
+//! test decides is *moved* where it leaves the band of its intervals, or *regressed* where a gate is on it and it is worse: shown, and
+//! not accepted by itself. The level to hold is that of the accepted captions.
+
+use std::path::PathBuf;
 
 use fgd_metrics::compare::holm;
 use fgd_metrics::metric::FGD_PAIRED;
@@ -141,6 +144,7 @@ fn hold(assessment: &mut Assessment, past: &Past, tolerance: f64) {
         hold_to(assessment, level, allowed(level));
         return assessment.say(Unchanged, "the same inputs, the same value");
     }
+    assessment.is_changed = true;
     // Half the width of the interval of a difference between two that are independent.
     let half = |low: Option<f64>, high: Option<f64>| Some((high? - low?) / 2.0);
     let halves = half(point.low, point.high).zip(half(assessment.entry.low, assessment.entry.high));
@@ -157,7 +161,21 @@ fn hold(assessment: &mut Assessment, past: &Past, tolerance: f64) {
             "what goes into it has changed, and it went from {level:.4} to {value:.4}, beyond its band; {untested}, \
              and {level:.4} stays what is accepted until `fgd nightly accept` says otherwise"
         );
-        assessment.say(Moved, reason);
+        let is_worse = assessment.finding.higher_is_better == Some(value < level);
+        assessment.say(if gated && is_worse { Regressed } else { Moved }, reason);
+    }
+}
+
+/// Keeps figures of captions that were not `accepted` from becoming the level that others are held to, tested or not, better or not: many
+/// small steps would go unseen.
+pub fn settle(all: &mut [Assessment], accepted: &[(String, PathBuf)]) {
+    let quality = |one: &&mut Assessment| one.entry.series.kind == Kind::Quality;
+    for assessment in all.iter_mut().filter(quality) {
+        let is_accepted = accepted.iter().any(|(system, _)| *system == assessment.finding.system);
+        let standing = &mut assessment.entry.standing;
+        if assessment.is_changed && !is_accepted && *standing == Standing::Accepted {
+            *standing = Standing::Unproven;
+        }
     }
 }
 

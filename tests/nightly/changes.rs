@@ -68,7 +68,7 @@ fn a_figure_that_moved_without_a_gate_is_shown_until_it_is_accepted() {
         let moved = finding(&record, "good", "fgd_paired");
         assert_eq!(moved["verdict"], "moved", "night {night}: {moved}");
         assert_eq!(moved["level"].as_f64().unwrap(), level, "{moved}");
-        assert!(stderr.contains("MOVED WITHOUT A GATE: good fgd_paired"), "{stderr}");
+        assert!(stderr.contains("MOVED, UNTESTED: good fgd_paired"), "{stderr}");
     }
     let standing = |row: &&Value| row["metric"] == "fgd_paired" && row["verdict"] == "moved";
     assert!(suite.rows().iter().filter(standing).all(|row| row["standing"] != "accepted"));
@@ -81,11 +81,43 @@ fn a_figure_that_moved_without_a_gate_is_shown_until_it_is_accepted() {
     assert_eq!(code, 0, "{stderr}");
     assert_eq!(verdicts(&record, "moved"), Vec::<(&str, &str)>::new());
 
-    // A little is within the band, and is accepted by itself.
-    let text = std::fs::read_to_string(suite.path("good.csv")).unwrap();
-    std::fs::write(suite.path("good.csv"), text.replacen("a ", "one ", 1)).unwrap();
-    let (_, record, _) = suite.run();
-    assert_eq!(finding(&record, "good", "fgd_paired")["verdict"], "unchanged");
+    // A little is within the band, and many little steps are held against what was accepted.
+    let accepted = finding(&record, "good", "fgd_paired")["value"].as_f64().unwrap();
+    for _ in 0..2 {
+        let text = std::fs::read_to_string(suite.path("good.csv")).unwrap();
+        std::fs::write(suite.path("good.csv"), text.replacen("a ", "one ", 1)).unwrap();
+        let (_, record, _) = suite.run();
+        let stayed = finding(&record, "good", "fgd_paired");
+        assert_eq!(stayed["verdict"], "unchanged");
+        assert_eq!(stayed["level"].as_f64().unwrap(), accepted, "{stayed}");
+    }
+}
+
+#[test]
+fn a_gated_figure_that_no_test_decides_is_held_to_its_band() {
+    // Fewer captions than dimensions: no test of the set distance.
+    let text = small("[gates]\nmetrics = [\"fgd_set\"]\n");
+    let suite = Nightly::new(&text);
+    let (code, _, stderr) = suite.run();
+    assert_eq!(code, 0, "{stderr}");
+    std::fs::copy(captions("poor.csv"), suite.path("good.csv")).unwrap();
+    for _ in 0..2 {
+        let (code, record, stderr) = suite.run();
+        assert_eq!(code, 3, "{stderr}");
+        assert_eq!(finding(&record, "good", "fgd_set")["verdict"], "regressed");
+    }
+    let rejected = |row: &&Value| row["metric"] == "fgd_paired" && row["standing"] == "accepted";
+    assert_eq!(
+        suite.rows().iter().filter(rejected).count(),
+        1,
+        "captions that regressed are no level"
+    );
+    let (code, stdout, _) = suite.nightly(&["status"]);
+    assert!(code == 3 && stdout.contains("good fgd_set, regressed"), "{stdout}");
+    let (code, _, stderr) = suite.nightly(&["accept"]);
+    assert!(code == 0 && stderr.contains("good fgd_paired: accepted"), "{stderr}");
+    let (code, stdout, _) = suite.nightly(&["status"]);
+    assert!(code == 0 && stdout.contains("good fgd_set: accepted since"), "{stdout}");
 }
 
 #[test]

@@ -165,7 +165,23 @@ fn a_shard_counts_once() {
         command.output().unwrap()
     };
     assert_eq!(merge(&[&first, &second]).status.code(), Some(0));
-    let refused = merge(&[&first, &second, &again]);
-    assert_eq!(refused.status.code(), Some(2));
-    assert!(stderr(&refused).contains("a shard counts once"), "{}", stderr(&refused));
+    let half = |files: &[&PathBuf], name: &str| {
+        let merged = merge(files);
+        assert_eq!(merged.status.code(), Some(0), "{}", stderr(&merged));
+        std::fs::copy(place.path("all.npz"), place.path(name)).unwrap();
+        place.path(name)
+    };
+    let whole = half(&[&first, &second], "whole.npz");
+    let thirds = half(&[&part("3.npz", "1/3"), &part("4.npz", "2/3")], "thirds.npz");
+    for (files, why) in [
+        (vec![&first, &second, &again], "a shard counts once"),
+        (vec![&thirds, &place.path("4.npz")], "a shard counts once"),
+        (vec![&whole, &second], "overlap"),
+        (vec![&first, &thirds], "overlap"),
+        (vec![&first, &first], "is named twice"),
+    ] {
+        let refused = merge(&files);
+        assert_eq!(refused.status.code(), Some(2));
+        assert!(stderr(&refused).contains(why), "{}", stderr(&refused));
+    }
 }

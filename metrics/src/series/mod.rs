@@ -60,6 +60,8 @@ pub enum Standing {
     Suspicious,
     /// A regression that nobody has accepted.
     Regressed,
+    /// Of something other than what is accepted, and not shown to differ from it: no level to hold others to.
+    Unproven,
 }
 
 /// A run of the past.

@@ -101,7 +101,7 @@ fn split_line(split: &Split) -> String {
         None => String::new(),
     };
     format!(
-        "public {}, private {}, {source}{shake_up}",
+        "public {}, private {}, {source}: ranks and tests are those of the private images{shake_up}",
         counted(split.public, "image"),
         counted(split.private, "image")
     )

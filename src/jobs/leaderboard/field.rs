@@ -70,7 +70,7 @@ impl Field {
         let embedding = Embedding::silent(session, &request.encoding);
         let (unpaired, measuring) = (request.unpaired, &request.measuring);
         let mut scorer = Scorer::new(embedding, references, unpaired, measuring)?;
-        let public = public.map(Parts::public_images);
+        let public = public.map(|parts| parts.images(true));
         for submission in &request.submissions {
             match field.entry(submission, request, public.as_deref(), &mut scorer) {
                 Ok((entry, public)) => {

@@ -26,7 +26,7 @@ use crate::host;
 use field::Field;
 pub use folder::submissions;
 use parts::Parts;
-use rank::{Drawn, RankedBy, rank};
+use rank::{RankedBy, rank};
 use split::{SplitBy, USAGE};
 
 /// What `fgd leaderboard` is asked.
@@ -111,6 +111,11 @@ pub fn boards(request: &Request, session: &mut Session) -> Result<Boards, JobErr
             "--public-only needs a split: give --split public=SHARE, or --split COLUMN",
         ));
     }
+    if public.is_some_and(|parts| parts.seed == Some(0)) {
+        return Err(JobError::usage(
+            "--public-only with --seed 0, which everybody tries first, hides nothing: give a --seed of your own and keep it",
+        ));
+    }
     let images = Images::open(request.images.as_deref(), request.image_root.as_deref())?;
 
     let progress = session.progress.clone();
@@ -153,13 +158,9 @@ pub fn boards(request: &Request, session: &mut Session) -> Result<Boards, JobErr
         if parts.seed.is_some() {
             origin.settings.remove("seed");
         }
-        origin.findings.retain(|finding| finding.input != "references");
-        // The clusters of the public images alone.
-        let drawn = Drawn {
-            clusters: (field.drawn.clusters.as_ref())
-                .map(|of| parts.public_images().iter().map(|&image| of[image]).collect()),
-            ..field.drawn.clone()
-        };
+        // Notes on the files are of all rows, and show captions.
+        origin.findings.clear();
+        let drawn = field.drawn.on(&parts.images(true));
         let mut results = rank(field.public, ranked_by, None, &drawn, &origin.comparability.key)?;
         results.split = Some(Split { seed: None, rank_correlation: None, ..parts.split() });
         results.rejected = field.rejected.clone();

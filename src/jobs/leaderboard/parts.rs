@@ -19,9 +19,9 @@ pub struct Parts {
 }
 
 impl Parts {
-    /// Indices of the public images, ascending.
-    pub fn public_images(&self) -> Vec<usize> {
-        (0..self.public.len()).filter(|&image| self.public[image]).collect()
+    /// Indices of the public images, or of the private ones, ascending.
+    pub fn images(&self, public: bool) -> Vec<usize> {
+        (0..self.public.len()).filter(|&image| self.public[image] == public).collect()
     }
 
     /// What records of the public part must share in their references: what the references are, and which part it is.
@@ -33,7 +33,7 @@ impl Parts {
 
     /// The split as a record has it, before anything is ranked.
     pub fn split(&self) -> Split {
-        let public = self.public_images().len() as u64;
+        let public = self.images(true).len() as u64;
         Split {
             source: self.source.clone(),
             seed: self.seed,

@@ -1,5 +1,7 @@
 //! Many submissions, ranked: what their distances leave open, and what the hidden part of the images changes.
 //!
+//! Of a split the private images decide, as in a contest: ranks, ranges and tests are theirs.
+//!
 //! A submission is kept as its score and one number per image, so that hundreds need little memory.
 //!
 //! Ranked is by `fgd_paired`, a mean over images, or, where the references are of other images, by `fgd_set` with its bias
@@ -87,6 +89,15 @@ pub struct Drawn {
     pub left_out: f64,
 }
 
+impl Drawn {
+    /// Of some of the images alone.
+    pub fn on(&self, images: &[usize]) -> Self {
+        let clusters = self.clusters.as_ref();
+        let clusters = clusters.map(|of| images.iter().map(|&image| of[image]).collect());
+        Self { clusters, ..self.clone() }
+    }
+}
+
 impl Default for Drawn {
     fn default() -> Self {
         Self { clusters: None, left_out: 1.0 }
@@ -105,9 +116,15 @@ pub fn rank(
     drawn: &Drawn,
     comparability_key: &str,
 ) -> Result<LeaderboardResults, MetricError> {
+    let of_parts =
+        parts.map(|parts| [true, false].map(|public| part(&entries, parts, drawn, public)));
+    let (entries, drawn) = match parts {
+        Some(parts) => decided_on(entries, drawn, &parts.images(false)),
+        None => (entries, drawn.clone()),
+    };
     let means = values(&entries);
     let ranks = ranks(&means);
-    let pairs = neighbours::pairs(&entries, ranked_by, drawn)?;
+    let pairs = neighbours::pairs(&entries, ranked_by, &drawn)?;
     let ranges = match &pairs {
         Some(pairs) => rank_ranges(entries.len(), pairs).into_iter().map(Some).collect(),
         None => vec![None; entries.len()],
@@ -115,11 +132,9 @@ pub fn rank(
     let mut tests = vec![(ranked_by, pairs.unwrap_or_default())];
     if ranked_by == RankedBy::Paired {
         // Sums tell of both distances.
-        let by_set = neighbours::pairs(&entries, RankedBy::Set, drawn)?;
+        let by_set = neighbours::pairs(&entries, RankedBy::Set, &drawn)?;
         tests.extend(by_set.map(|pairs| (RankedBy::Set, pairs)));
     }
-    let of_parts =
-        parts.map(|parts| [true, false].map(|public| part(&entries, parts, drawn, public)));
 
     let mut order: Vec<usize> = (0..entries.len()).collect();
     order.sort_by(|&a, &b| {
@@ -167,6 +182,18 @@ pub fn rank(
     })
 }
 
+/// The same entries on some images alone, and how these were drawn.
+fn decided_on(entries: Vec<Entry>, drawn: &Drawn, images: &[usize]) -> (Vec<Entry>, Drawn) {
+    let within = |entry: Entry| match entry.evidence {
+        Evidence::Paired(all) => {
+            let distances = images.iter().map(|&image| all[image]).collect();
+            Entry { evidence: Evidence::Paired(distances), ..entry }
+        }
+        _ => entry,
+    };
+    (entries.into_iter().map(within).collect(), drawn.on(images))
+}
+
 /// What each entry is ranked by: of set distances the corrected ones, or the raw ones where a correction is missing.
 fn values(entries: &[Entry]) -> Vec<f64> {
     let corrected = |entry: &Entry| match &entry.evidence {
@@ -186,8 +213,7 @@ struct Part {
 }
 
 fn part(entries: &[Entry], parts: &Parts, drawn: &Drawn, public: bool) -> Part {
-    let images: Vec<usize> =
-        (0..parts.public.len()).filter(|&image| parts.public[image] == public).collect();
+    let images = parts.images(public);
     let cluster = |&image: &usize| drawn.clusters.as_ref().map_or(image, |of| of[image]);
     let clusters: Vec<usize> = images.iter().map(cluster).collect();
     let values = |entry: &Entry| -> Vec<f64> {
@@ -277,6 +303,7 @@ mod tests {
         assert_eq!(found.split.unwrap().private, 40);
         let turns = found.standings.iter().find(|s| s.name == "turns").unwrap();
         assert_eq!((turns.public_rank, turns.private_rank), (Some(1), Some(2)));
+        assert_eq!((turns.rank, turns.rank_range), (2, Some([2, 2])), "the private part decides");
     }
 
     #[test]

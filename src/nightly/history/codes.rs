@@ -8,10 +8,11 @@ use rusqlite::types::Type;
 use super::{Kind, Outcome, Series};
 
 /// The standings in the order of their numbers.
-pub(super) const STANDINGS: [(&str, Standing); 3] = [
+pub(super) const STANDINGS: [(&str, Standing); 4] = [
     ("accepted", Standing::Accepted),
     ("suspicious", Standing::Suspicious),
     ("regressed", Standing::Regressed),
+    ("unproven", Standing::Unproven),
 ];
 
 /// The outcomes in the order of their numbers.

@@ -96,12 +96,13 @@ pub fn run(workspace: &Workspace, fresh: bool, session: &Session) -> Result<Reco
     run.assessments.extend(gone);
     let gates = check_gates(workspace, &scores, &differences);
     run.hashes.save();
-    let NightRun { assessments, leaderboards, benches, executor, outgrown, .. } = run;
+    let NightRun { mut assessments, leaderboards, benches, executor, outgrown, .. } = run;
     let steps = executor.steps;
+    let accepted = to_accept(workspace, &scores, &assessments, &outgrown);
+    quality::settle(&mut assessments, &accepted);
 
     let entries: Vec<_> = assessments.iter().map(|one| one.entry.clone()).collect();
     history.record(&tonight, &entries)?;
-    let accepted = to_accept(workspace, &scores, &assessments, &outgrown);
     let nights = history.nights(&suite.name)?;
     let pasts = history.pasts(&suite.name, &nights)?;
     let rule = suite.gates.speed.rule();

@@ -41,8 +41,8 @@ pub struct MeanCovariance {
     pub n: Option<u64>,
     /// The sums that they were made of, as integers, where the file has them; see `fgd_metrics::moments::ExactSums`.
     pub exact: Option<Vec<i128>>,
-    /// The parts of a whole that they are of, each as which of how many, from 1; none where they are of the whole.
-    pub shards: Vec<[u64; 2]>,
+    /// The parts that they are of, where that is known: which of how many, from 1, a hash of the whole, and one of the encoder.
+    pub shards: Vec<[u64; 4]>,
 }
 
 /// Reads moments: all numbers are finite, and mu and sigma belong together.
@@ -80,12 +80,12 @@ pub fn read_moments(path: &Path) -> Result<MeanCovariance, ArrayError> {
             _ => return Err(format("`n` is not a whole number of at least 2".into())),
         },
     };
-    let mut pairs = |name: &str| -> Result<Option<Vec<u8>>, ArrayError> {
-        read_pairs(&mut archive, name, most)
+    let mut whole = |name: &str, width: u64| -> Result<Option<Vec<u8>>, ArrayError> {
+        read_whole(&mut archive, name, width, most)
             .map_err(|problem| format(format!("array `{name}`{problem}")))
     };
-    let exact = pairs(EXACT)?.map(|bytes| convert(&bytes, i128::from_le_bytes));
-    let shards = convert(&pairs(SHARDS)?.unwrap_or_default(), u64::from_le_bytes);
+    let exact = whole(EXACT, 2)?.map(|bytes| convert(&bytes, i128::from_le_bytes));
+    let shards = convert(&whole(SHARDS, 4)?.unwrap_or_default(), u64::from_le_bytes);
     Ok(MeanCovariance {
         mu: Array1::from(mu),
         sigma: Array2::from_shape_vec((d, d), sigma).expect("the shape was checked above"),
@@ -143,14 +143,15 @@ fn read_array(
     Ok(Some((header.shape, values)))
 }
 
-/// Reads rows of two whole numbers of 64 bits: exact sums (the lower and the upper bits of each) and shards.
-fn read_pairs(
+/// Reads rows of so many whole numbers of 64 bits: exact sums (the lower and the upper bits of each) and shards.
+fn read_whole(
     archive: &mut ZipArchive<impl Read + Seek>,
     name: &str,
+    width: u64,
     most_bytes: u64,
 ) -> Result<Option<Vec<u8>>, String> {
     let Some((header, bytes)) = read_bytes(archive, name, most_bytes)? else { return Ok(None) };
-    if header.number_type() != Some(("u8", true)) || header.shape.get(1..) != Some(&[2]) {
+    if header.number_type() != Some(("u8", true)) || header.shape.get(1..) != Some(&[width]) {
         return Err(" is none that `fgd moments` wrote".into());
     }
     Ok(Some(bytes))
@@ -212,7 +213,7 @@ pub fn write_moments(out: impl Write + Seek, moments: &MeanCovariance) -> io::Re
     }
     if !shards.is_empty() {
         let bytes = shards.iter().flatten().flat_map(|number| number.to_le_bytes()).collect();
-        put(&mut archive, SHARDS, "<u8", &[shards.len(), 2], bytes)?;
+        put(&mut archive, SHARDS, "<u8", &[shards.len(), 4], bytes)?;
     }
     archive.finish()?;
     Ok(())
@@ -273,7 +274,7 @@ mod tests {
     fn what_is_written_is_read_to_the_bit() {
         let (mu, sigma) = (array![0.1, -2.0], array![[1.0, 0.3], [0.3, 2.0]]);
         for (exact, shards) in [
-            (None, vec![[2, 3], [1, 2]]),
+            (None, vec![[2, 3, 7, 0], [1, 2, u64::MAX, 9]]),
             (Some(vec![0, -1, i128::MAX, i128::MIN, 1 << 85, 3]), Vec::new()),
         ] {
             let moments =

@@ -1,20 +1,26 @@
 //! Mean and covariance of captions or embeddings, in memory that does not grow, and the whole from its shards.
 
+mod part;
+
 use std::path::{Path, PathBuf};
 
 use fgd_captions::{ReadOptions, Role};
 use fgd_metrics::MetricError;
 use fgd_metrics::moments::{Embedded, ExactSums, Moments, Stream};
 use fgd_store::arrays::{self, EmbeddingRows, MeanCovariance};
+use fgd_store::digest::Digest;
 use ndarray::{Array1, s};
 use serde::{Deserialize, Serialize};
 
 use super::embedding::{Embedding, texts};
 use super::options::Encoding;
+use super::provenance;
 use super::scoring::system::moments_of;
-use super::shard::{self, Shard};
+use super::shard::Shard;
 use super::validate::read_and_say;
 use super::{JobError, Session};
+use part::Parts;
+pub use part::{MOST_NAMED, Part, missing};
 
 /// Captions embedded at a time, so that only one piece of embeddings is in memory.
 const PIECE: usize = 16_384;
@@ -44,8 +50,8 @@ pub struct Request {
 pub struct Summed {
     /// The sums.
     pub sums: Sums,
-    /// The parts that they are of; none where they are of the whole.
-    pub shards: Vec<Shard>,
+    /// The parts that they are of, where that is known.
+    pub parts: Vec<Part>,
 }
 
 /// Sums of embeddings.
@@ -117,7 +123,7 @@ impl Summed {
                 Sums::Exact(sums) => Some(sums.integers().to_vec()),
                 Sums::Rounded(_) => None,
             },
-            shards: self.shards.iter().map(|shard| [shard.index(), shard.count()]).collect(),
+            shards: self.parts.iter().map(|part| part.row()).collect(),
         })
     }
 
@@ -146,11 +152,11 @@ impl Summed {
                 Sums::Exact(sums)
             }
         };
-        let shards = shards.into_iter().map(|[index, count]| format!("{index}/{count}").parse());
-        let shards = shards.collect::<Result<_, String>>().map_err(|wrong| {
+        let parts = shards.into_iter().map(Part::of_row).collect::<Result<_, String>>();
+        let parts = parts.map_err(|wrong| {
             JobError::usage(format!("{}: array `shards`: {wrong}", file.display()))
         })?;
-        Ok(Self { sums, shards })
+        Ok(Self { sums, parts })
     }
 }
 
@@ -161,27 +167,37 @@ impl Summed {
 /// exactly where they should.
 pub fn run(request: &Request, session: &mut Session) -> Result<Summed, JobError> {
     request.encoding.check()?;
-    let mut total: Option<Sums> = None;
+    let (mut total, mut encoder) = (None, 0);
+    let mut whole = Digest::new("whole", 1);
     for file in &request.files {
-        let part = if file.extension().is_some_and(|extension| extension == "npy") {
+        let is_embeddings = file.extension().is_some_and(|end| end.eq_ignore_ascii_case("npy"));
+        let sums = if is_embeddings {
+            whole = whole.field("embeddings", part::identity(file)?);
             of_embeddings(file, request, session)?
         } else {
-            of_captions(file, request, session)?
+            let (sums, sha256, by) = of_captions(file, request, session)?;
+            whole = whole.field("captions", sha256);
+            encoder = by;
+            sums
         };
-        add(&mut total, part, file)?;
+        add(&mut total, sums, file)?;
     }
     let sums = total.ok_or_else(|| JobError::usage("no file given"))?;
-    Ok(Summed { sums, shards: shard::open(vec![request.shard]) })
+    let whole = part::number(&whole.finish());
+    Ok(Summed { sums, parts: vec![Part { whole, shard: request.shard, encoder }] })
 }
 
 /// The moments of the whole from those of its shards: exact, where those of all shards are.
 ///
 /// # Errors
-/// Files that cannot be read, do not say how much they weigh, or are of different dimensions.
+/// Files that cannot be read, do not say how much they weigh, are of different dimensions or encoders, or overlap.
 pub fn merge(files: &[PathBuf]) -> Result<Summed, JobError> {
-    let (mut total, mut shards) = (None, Vec::new());
+    let (mut total, mut parts) = (None, Parts::default());
     let mut seen: Vec<(&Path, u64, Array1<f64>)> = Vec::new();
     for file in files {
+        if seen.iter().any(|(earlier, ..)| earlier == file) {
+            return Err(JobError::usage(format!("{}: is named twice", file.display())));
+        }
         let part = Summed::read(file)?;
         let moments = part.sums.moments();
         let same = |(_, n, mean): &&(_, u64, Array1<f64>)| {
@@ -195,11 +211,11 @@ pub fn merge(files: &[PathBuf]) -> Result<Summed, JobError> {
             )));
         }
         seen.push((file, moments.n(), moments.mean().to_owned()));
+        parts.add(part.parts, file)?;
         add(&mut total, part.sums, file)?;
-        shards.extend(part.shards);
     }
     let sums = total.ok_or_else(|| JobError::usage("no file given"))?;
-    Ok(Summed { sums, shards: shard::open(shards) })
+    Ok(Summed { sums, parts: parts.joined() })
 }
 
 fn add(total: &mut Option<Sums>, part: Sums, file: &Path) -> Result<(), JobError> {
@@ -248,7 +264,12 @@ fn of_embeddings(file: &Path, request: &Request, session: &Session) -> Result<Su
     Ok(sums.sums())
 }
 
-fn of_captions(file: &Path, request: &Request, session: &mut Session) -> Result<Sums, JobError> {
+/// Sums of a file's captions, its hash, and that of the encoder.
+fn of_captions(
+    file: &Path,
+    request: &Request,
+    session: &mut Session,
+) -> Result<(Sums, String, u64), JobError> {
     // What others are judged by is what moments are kept of.
     let reading =
         ReadOptions { without_ids: true, role: Role::References, ..request.reading.clone() };
@@ -263,5 +284,6 @@ fn of_captions(file: &Path, request: &Request, session: &mut Session) -> Result<
             Growing::Rounded(stream) => stream.push_rows(rows.view())?,
         }
     }
-    Ok(sums.sums())
+    let encoder = provenance::comparability(embedding.encoder().as_ref(), String::new());
+    Ok((sums.sums(), captions.sha256.clone(), part::number(&encoder.key)))
 }
