@@ -28,6 +28,12 @@ pub fn align(submission: &CaptionFile, references: &CaptionFile) -> Alignment {
     let grouped = group(references);
     let matching = match_ids(submission, &grouped.ids);
     let mut alignment = Alignment { findings: matching.findings, ..Alignment::default() };
+    let ignored: HashSet<String> =
+        references.ignored.iter().map(|id| image_id::wide_key(id)).collect();
+    alignment.findings.retain(|finding| {
+        let id = finding.id.as_ref().filter(|_| finding.kind == FindingKind::ExtraId);
+        !id.is_some_and(|id| ignored.contains(&image_id::wide_key(id)))
+    });
     for ((id, captions), candidate) in
         grouped.ids.into_iter().zip(grouped.captions).zip(matching.candidates)
     {

@@ -106,6 +106,8 @@ pub enum FindingKind {
     EqualsReferences,
     /// Characters that a vocabulary has nothing for.
     UnknownToken,
+    /// Rows of references that a column `Usage` says are ignored.
+    IgnoredImages,
 }
 
 impl FindingKind {
@@ -156,6 +158,7 @@ impl FindingKind {
             Self::ControlCharacter => "control-character",
             Self::EqualsReferences => "equals-references",
             Self::UnknownToken => "unknown-token",
+            Self::IgnoredImages => "ignored-images",
         }
     }
 }

@@ -40,6 +40,7 @@ mod error;
 mod finding;
 mod foreign;
 mod format;
+mod ignored;
 mod image_id;
 mod json;
 mod lines;
@@ -160,6 +161,8 @@ pub struct CaptionFile {
     id_is_asked: bool,
     /// The captions in file order.
     pub captions: Vec<Caption>,
+    /// Ids of images that references say are ignored: submissions may have them, and nothing comes of it.
+    ignored: Vec<String>,
     /// The number of the last row, which may have given no caption.
     last_row: u64,
     /// What was found while reading.
@@ -197,6 +200,7 @@ impl CaptionFile {
             columns: DataFrame::new(captions.len(), columns.collect()).unwrap_or_default(),
             captions,
             findings: Vec::new(),
+            ignored: self.ignored.clone(),
             path: self.path.clone(),
             sha256: self.sha256.clone(),
             id_column: self.id_column.clone(),
@@ -288,7 +292,7 @@ impl CaptionFile {
         (sha256, bytes): (String, u64),
     ) -> Result<Self, ReadProblem> {
         let rows = rows.finish()?;
-        Ok(Self {
+        let mut file = Self {
             path: path.to_owned(),
             sha256,
             bytes,
@@ -299,9 +303,14 @@ impl CaptionFile {
             ids_are_text: rows.ids_are_text,
             id_is_asked: options.id_column.is_some(),
             captions: rows.captions,
+            ignored: Vec::new(),
             last_row: rows.last_row,
             findings: rows.findings,
             columns: rows.columns,
-        })
+        };
+        if options.role == Role::References {
+            file.set_ignored_aside();
+        }
+        Ok(file)
     }
 }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Subcommand;
 use fgd_record::Results;
-use fgd_reports::export::{self, Dataset};
+use fgd_reports::export::{self, Dataset, ExportError};
 use fgd_store::hub;
 
 use super::exit::{Exit, usage};
@@ -176,7 +176,10 @@ fn hub(target: &Target, output: &Output, settings: &Settings) -> anyhow::Result<
     let (record, dataset) = (report::read(path)?, dataset.dataset()?);
     let made = |existing: Option<&str>, place: &str| {
         let card = export::card(&record, &dataset, existing);
-        card.map_err(|error| usage(format!("{place}: {error}")))
+        card.map_err(|error| match error {
+            ExportError::Kind { .. } => usage(format!("{}: {error}", path.display())),
+            _ => usage(format!("{place}: {error}")),
+        })
     };
     let Some(repository) = push else {
         keep_apart([&**path], [Some(&**file)])?;

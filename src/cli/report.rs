@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
-use fgd_record::Record;
+use fgd_record::{Record, Results};
 
 use super::exit::{Exit, usage};
 use super::files::{ReportArgs, ResultArgs, ResultFormat};
@@ -55,7 +55,12 @@ pub fn run(args: &Args, output: &Output) -> anyhow::Result<Exit> {
 pub fn read(path: &Path) -> anyhow::Result<Record> {
     let text = std::fs::read_to_string(path)
         .with_context(|| format!("{}: cannot be read", path.display()))?;
-    Record::from_json(&text).map_err(|error| {
+    let mut record = Record::from_json(&text).map_err(|error| {
         usage(format!("{}: {error}; records are what --format json writes", path.display()))
-    })
+    })?;
+    if let Results::Nightly(results) = &mut record.results {
+        // They lie beside the night's own site.
+        results.steps.iter_mut().for_each(|step| step.record = None);
+    }
+    Ok(record)
 }

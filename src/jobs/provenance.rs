@@ -203,6 +203,10 @@ fn signature(tool: &Tool, origin: &Origin, results: &Results) -> String {
         }
         parts.push(format!("{}|{}", checkpoint.dtype, checkpoint.device));
     }
+    // The correction of sums is another estimate.
+    if origin.settings.get("exact") == Some(&true.into()) {
+        parts.push("exact".to_owned());
+    }
     if let Results::Bench(bench) = results {
         parts.push(format!("{}|{}", bench.target.name(), bench.scenario.name()));
         parts.push(format!("threads:{}|{}", origin.host.threads, origin.host.cpu));

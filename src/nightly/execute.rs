@@ -128,9 +128,9 @@ impl Executor<'_> {
             // cron may leave no HOME to find one in.
             command.env("FGD_CACHE_DIR", self.workspace.state.join("cache"));
         }
-        if let Some(threads) = self.workspace.suite.threads {
-            command.args(["--threads", &threads.to_string()]);
-        }
+        // Those that the night itself was told, where the suite does not say.
+        let threads = self.workspace.suite.threads.unwrap_or_else(rayon::current_num_threads);
+        command.args(["--threads", &threads.to_string()]);
         command.current_dir(&self.workspace.folder);
         let lock = &mut *self.lock;
         let log = self.night.file(&step.name, "log");

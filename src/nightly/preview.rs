@@ -1,5 +1,6 @@
 //! What a night would do, without doing it: nothing is written, downloaded or run.
 
+use fgd_captions::{self as captions, CaptionFile, Severity};
 use fgd_store::digest::HashMemo;
 
 use super::Workspace;
@@ -9,6 +10,9 @@ use super::plan::Planner;
 use super::suite::System;
 use crate::jobs::compare::gate::Gate;
 use crate::jobs::provenance;
+use crate::jobs::scoring::findings::{counted, errors};
+use crate::jobs::scoring::slices::{LENGTH, READS_TEXT};
+use crate::jobs::scoring::system::System as Opened;
 use crate::jobs::train;
 use crate::settings::Settings;
 
@@ -63,12 +67,49 @@ pub fn unfinished(workspace: &Workspace) -> Option<NightFolder> {
 
 /// A step whose model is not here.
 fn without_model(step: String, why: &str, settings: &Settings) -> Prospect {
-    let fails = settings.hub.offline;
+    // What is no id of the hub is not to be had there.
+    let fails = settings.hub.offline || why.contains("not a hub id");
     let outlook = match fails {
         true => format!("would fail: {why}"),
         false => "would download a model that is not here yet, and run".to_owned(),
     };
     Prospect { step, outlook, fails }
+}
+
+/// What keeps a submission from being scored, as far as its file and the references tell.
+fn wrong_captions(workspace: &Workspace, planner: &Planner, system: &System) -> Option<String> {
+    let submission = planner.path(system.submission.as_ref()?);
+    let data = workspace.suite.data_of(system);
+    let mut references = planner.references(data);
+    references.path = planner.path(&references.path);
+    let opened = Opened::open_references(&references, &data.reading);
+    let opened = match opened {
+        Ok(opened) => opened,
+        Err(error) => return Some(error.to_string()),
+    };
+    let mut system = match Opened::open(&submission, &data.reading) {
+        Ok(system) => system,
+        Err(error) => return Some(error.to_string()),
+    };
+    system.settle(&opened);
+    let (Opened::Captions(file), Opened::Captions(references)) = (&system, &opened) else {
+        return None;
+    };
+    if let Some(column) =
+        (data.slice.iter()).find(|name| !is_column(name.as_str(), file, references))
+    {
+        return Some(format!("slice = {column:?}: neither file has such a column"));
+    }
+    let aligned = captions::align(file, references).findings;
+    let found = [file.findings.clone(), captions::lint(file), aligned].concat();
+    let first = found.iter().find(|finding| finding.severity == Severity::Error)?;
+    let errors = counted(errors(&found));
+    Some(format!("{}: {errors}; the first: {first}", submission.display()))
+}
+
+fn is_column(name: &str, submission: &CaptionFile, references: &CaptionFile) -> bool {
+    let has = |file: &CaptionFile| file.column_names().any(|known| known == name);
+    [READS_TEXT, LENGTH].contains(&name) || has(references) || has(submission)
 }
 
 fn of_system(
@@ -85,6 +126,9 @@ fn of_system(
         fails,
     };
     if let Err(why) = planner.check_files(system, hashes) {
+        return vec![prospect("score", format!("would fail: {why}"), true)];
+    }
+    if let Some(why) = wrong_captions(workspace, planner, system) {
         return vec![prospect("score", format!("would fail: {why}"), true)];
     }
     let inputs = match planner.inputs(system, hashes) {

@@ -94,8 +94,13 @@ fn a_usage_column_splits_by_itself() {
     writer.write_record(["image_id", "caption", "Usage"]).unwrap();
     for (row, record) in reader.records().enumerate() {
         let record = record.unwrap();
-        let usage = if row < 100 { "Public" } else { "Private" };
-        writer.write_record([&record[0], &record[1], usage]).unwrap();
+        // What is ignored may have no caption, and submissions may have its images.
+        let (usage, caption) = match row {
+            0..100 => ("Public", &record[1]),
+            100..300 => ("Private", &record[1]),
+            _ => ("Ignored", ""),
+        };
+        writer.write_record([&record[0], caption, usage]).unwrap();
     }
     writer.flush().unwrap();
     let references = path.to_str().unwrap();
@@ -105,6 +110,7 @@ fn a_usage_column_splits_by_itself() {
     let found = record(&fixed);
     let split = &found["results"]["split"];
     assert_eq!((&split["source"], &split["public"]), (&"Usage".into(), &100.into()));
+    assert_eq!((&split["private"], &found["results"]["n"]), (&200.into(), &300.into()));
     assert_eq!(split["seed"], Value::Null);
     for wrong in ["public=2", "no_such_column", "caption=1"] {
         let (code, _, stderr) = run(&[&fixed[..], &["--split", wrong]].concat());

@@ -22,7 +22,7 @@ pub use hub::{Dataset, eval_results, model_card};
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ExportError {
     /// The format describes one kind of thing and the record holds another.
-    #[error("{format} can not hold a record of `fgd {kind}`: give {instead}")]
+    #[error("{format} cannot hold a record of `fgd {kind}`: give {instead}")]
     Kind {
         /// The format.
         format: &'static str,

@@ -72,6 +72,12 @@ impl<'a> Ended<'a> {
     fn open(file: &'a Path) -> Result<Self, JobError> {
         let path = file::beside(file, "record.json");
         let wrong = |what: &str| JobError::usage(format!("{}: {what}", path.display()));
+        if !file.is_file() {
+            return Err(JobError::usage(format!(
+                "{}: there is no such file; check the path",
+                file.display()
+            )));
+        }
         let text = std::fs::read_to_string(&path).map_err(|error| {
             wrong(&format!(
                 "cannot be read ({error}); `fgd caption --shard` writes it when the shard has ended: run it again, it goes on"

@@ -26,13 +26,15 @@ pub enum SplitError {
     /// There is no such column.
     #[error("--split {0}: the references have no such column")]
     Column(String),
-    /// A cell is neither Public nor Private.
-    #[error("row {row}: {column} is `{value}`; it must be Public or Private")]
+    /// A cell is none of Public, Private and Ignored.
+    #[error("row {row}, id {id}: {column} is `{value}`; it must be Public, Private or Ignored")]
     Value {
         /// The column.
         column: String,
         /// The data row.
         row: u64,
+        /// The image.
+        id: String,
         /// What stands there.
         value: String,
     },
@@ -112,6 +114,7 @@ pub fn by_column(
                 _ => Err(SplitError::Value {
                     column: column.to_owned(),
                     row: references.captions[row].row,
+                    id: references.captions[row].id.clone(),
                     value: value.to_owned(),
                 }),
             }
