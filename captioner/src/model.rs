@@ -106,7 +106,7 @@ impl Files {
             return Err(Error::Setting("--dtype q8 runs on a CPU only; use bf16 on a GPU".into()));
         }
         let config = Config::read(checkpoint)?;
-        let special = SpecialTokens::read(checkpoint, &config)?;
+        let special = SpecialTokens::of(&config);
         let tokenizer = PromptTokenizer::read(checkpoint, config.image_token_index)?;
         let preprocessor = Preprocessor::read(checkpoint, config.vision_config.image_size)?;
         let tensors = TensorFiles::open_dir(checkpoint)?;

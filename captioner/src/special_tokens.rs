@@ -1,14 +1,11 @@
 //! The tokens that begin, end and fill sequences.
 
-use std::path::Path;
-
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use super::config::Config;
-use super::error::Result;
-use super::json::{OneOrMany, read_json};
+use super::json::OneOrMany;
 
-/// Special tokens of decoding, from `generation_config.json`, else `config.json`, else T5's.
+/// Special tokens of decoding, from `config.json`, else T5's.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct SpecialTokens {
     /// First token of every decoder sequence.
@@ -19,35 +16,15 @@ pub struct SpecialTokens {
     pub pad: u32,
 }
 
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct GenerationFile {
-    decoder_start_token_id: Option<u32>,
-    eos_token_id: Option<OneOrMany>,
-    pad_token_id: Option<u32>,
-}
-
 impl SpecialTokens {
-    /// Reads them from the checkpoint in `dir`.
-    ///
-    /// # Errors
-    /// A `generation_config.json` that cannot be read.
-    pub fn read(dir: &Path, config: &Config) -> Result<Self> {
-        let path = dir.join("generation_config.json");
-        let file: GenerationFile =
-            if path.exists() { read_json(&path)? } else { GenerationFile::default() };
+    /// Those of the language model's own configuration: `generation_config.json` beside it is not what transformers decodes by.
+    pub fn of(config: &Config) -> Self {
         let text = &config.text_config;
-        let pad = file.pad_token_id.or(text.pad_token_id).unwrap_or(0);
-        Ok(Self {
-            decoder_start: file
-                .decoder_start_token_id
-                .or(text.decoder_start_token_id)
-                .unwrap_or(pad),
-            eos: file
-                .eos_token_id
-                .or(text.eos_token_id.clone())
-                .map_or(vec![1], OneOrMany::into_vec),
+        let pad = text.pad_token_id.unwrap_or(0);
+        Self {
+            decoder_start: text.decoder_start_token_id.unwrap_or(pad),
+            eos: text.eos_token_id.clone().map_or(vec![1], OneOrMany::into_vec),
             pad,
-        })
+        }
     }
 }

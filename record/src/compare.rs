@@ -25,6 +25,34 @@ pub struct CompareResults {
     pub gates: Vec<Gate>,
 }
 
+/// The setting that says of a comparison that it chooses among settings of one captioner.
+pub const GRID: &str = "grid";
+
+/// A difference at this level is none of chance.
+const LEVEL: f64 = 0.05;
+
+impl CompareResults {
+    /// Which system to take: the best of those whose `fgd_paired` is lower than the first one's beyond chance, else the first.
+    pub fn choice(&self) -> String {
+        let first = self.systems.first().map_or("the first", |system| system.name.as_str());
+        let beats = self.differences.iter().filter(|difference| {
+            difference.metric == "fgd_paired"
+                && difference.p_holm.is_some_and(|p| p < LEVEL)
+                && difference.estimate.value.is_some_and(|value| value < 0.0)
+        });
+        let value = |difference: &&Difference| difference.estimate.value.unwrap_or_default();
+        match beats.min_by(|a, b| value(a).total_cmp(&value(b))) {
+            Some(best) => format!(
+                "take {}: fgd_paired {:+.4} against {first}, p {:.4} after Holm's correction; score it on other images",
+                best.system,
+                value(&best),
+                best.p_holm.unwrap_or_default()
+            ),
+            None => format!("keep {first}: no other setting is better beyond chance"),
+        }
+    }
+}
+
 /// One system of a comparison.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct System {

@@ -60,7 +60,7 @@ pub use bench::{
 pub use caption::{CaptionFailure, CaptionMilliseconds, CaptionResults, CaptionStages};
 pub use captions::{CaptionNumbers, CaptionTable, PRIVATE, PUBLIC, SPLIT, SystemCaptions};
 pub use compare::{
-    CompareResults, Contrast, ContrastCaption, Difference, DifferenceSlice, Gate, System,
+    CompareResults, Contrast, ContrastCaption, Difference, DifferenceSlice, GRID, Gate, System,
 };
 pub use curate::{CurateExample, CurateResults, CurateRule, CurateSource};
 pub use leaderboard::{LeaderboardResults, Rejected, Split, Standing};

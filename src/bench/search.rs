@@ -1,5 +1,7 @@
 //! The highest rate of arrivals that keeps the bound of the scenario `server`: found by serving at one rate after the other.
 
+use std::time::Duration;
+
 use fgd_record::{Measure, ServerOutcome, ServerPoint};
 
 use super::queries::{Harness, Order, warm_up};
@@ -13,13 +15,17 @@ const PRECISION: f64 = 1.05;
 /// A search gives up below this share of the capacity.
 const LOWEST: f64 = 1.0 / 64.0;
 
+/// So many rates in a row of which nothing could be said end a search: queries are too much alike for others to say more.
+const BLIND: usize = 2;
+
 /// Searches for the highest rate at which the bound is shown to be kept: from below the capacity upwards or downwards until
 /// one rate is kept and one is not, then by halving the (logarithmic) distance. Trials take half of the duration; the rate
 /// found must stand a whole run, or gives way to a lower one.
 pub fn search(target: &mut dyn Target, service: &Service, harness: &Harness) -> ServerRun {
     let capacity = capacity(target, service, harness);
+    let until = harness.clock.now() + harness.limits.max_duration;
     let mut search =
-        Search { target, service, harness, points: Vec::new(), samples: Samples::default() };
+        Search { target, service, harness, until, points: Vec::new(), samples: Samples::default() };
     let (queries, longest) =
         (harness.limits.min_queries as f64, harness.limits.max_duration.as_secs_f64());
     let highest_rate = match queries / capacity > longest {
@@ -36,6 +42,8 @@ struct Search<'a> {
     target: &'a mut dyn Target,
     service: &'a Service,
     harness: &'a Harness<'a>,
+    /// When no further rate is tried.
+    until: Duration,
     points: Vec<ServerPoint>,
     samples: Samples,
 }
@@ -70,6 +78,12 @@ impl Search<'_> {
         let mut larger = *harness;
         larger.limits.min_queries *= 3;
         for harness in [harness, &larger] {
+            if self.harness.clock.now() > self.until {
+                return Err(format!(
+                    "its time was over before a rate was settled{}; raise --max-duration",
+                    self.bracket()
+                ));
+            }
             self.samples = serve(self.target, rate, self.service, harness);
             let point = judge(rate, &self.samples, self.service.bound);
             let outcome = point.outcome;
@@ -82,12 +96,41 @@ impl Search<'_> {
             }
         }
         let (queries, needed) = (self.samples.all.len(), fewest_queries());
+        let unseen = |point: &&ServerPoint| {
+            point.outcome == ServerOutcome::Undecided && point.p99_seconds.high.is_none()
+        };
+        // Two points of each rate.
+        if self.points.iter().rev().take_while(unseen).count() >= 2 * BLIND
+            && queries as u64 >= needed
+        {
+            return Err(format!(
+                "queries in a row are so alike that {queries} of them give no upper bound of their 99th percentile{}; end other programs, \
+                 or raise --min-queries",
+                self.bracket()
+            ));
+        }
         match (queries as u64) < needed {
             true => Err(format!(
                 "{queries} queries at {rate:.3} per second give no upper bound of their 99th percentile, {needed} may"
             )),
             false => Ok(false),
         }
+    }
+}
+
+impl Search<'_> {
+    /// What is known of the rate so far.
+    fn bracket(&self) -> String {
+        let of = |outcomes: &[ServerOutcome]| {
+            let rates = self.points.iter().filter(|point| outcomes.contains(&point.outcome));
+            rates.map(|point| point.rate).collect::<Vec<f64>>()
+        };
+        let kept = of(&[ServerOutcome::Kept]).into_iter().reduce(f64::max);
+        let failed =
+            of(&[ServerOutcome::Missed, ServerOutcome::Overloaded]).into_iter().reduce(f64::min);
+        let kept = kept.map(|rate| format!(", {rate:.3} per second kept the bound"));
+        let failed = failed.map(|rate| format!(", {rate:.3} did not"));
+        [kept, failed].into_iter().flatten().collect()
     }
 }
 
@@ -120,8 +163,6 @@ fn capacity(target: &mut dyn Target, service: &Service, harness: &Harness) -> f6
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
     use crate::bench::simulation::{ALONE, SimulatedClock, SimulatedTarget, harness, limits};
 
@@ -173,6 +214,17 @@ mod tests {
         assert_eq!(found.points.len(), 2);
         let reason = found.highest_rate.unwrap().reason.unwrap();
         assert!(reason.contains("60 queries"), "{reason}");
+    }
+
+    #[test]
+    fn a_search_ends_with_its_time_and_says_what_it_knows() {
+        let clock = SimulatedClock::default();
+        let mut target = SimulatedTarget::new(&clock, |_| 0.010);
+        let mut limits = limits(10.0, 2000);
+        limits.max_duration = Duration::from_secs(60);
+        let found = search(&mut target, &ALONE, &harness(&clock, limits));
+        let reason = found.highest_rate.unwrap().reason.unwrap();
+        assert!(reason.contains("time was over") && reason.contains("per second kept"), "{reason}");
     }
 
     #[test]

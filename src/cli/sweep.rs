@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use fgd_record::{Record, Results};
+use fgd_record::{GRID, Results};
 
 use super::captioning::CaptioningArgs;
 use super::encoder::EncoderArgs;
@@ -18,11 +18,6 @@ use crate::jobs::apart::keep_apart;
 use crate::jobs::compare::{self, Request};
 use crate::jobs::options::Named;
 use crate::jobs::select::Choosing;
-
-/// Settings that a sweep takes at most: each captions all images.
-const MOST: usize = 100;
-/// The level of the test after Holm's correction.
-const LEVEL: f64 = 0.05;
 
 /// Arguments of `fgd sweep`.
 #[derive(Debug, clap::Args)]
@@ -98,12 +93,15 @@ pub fn run(args: Args, output: &Output, session: &mut Session) -> anyhow::Result
         measuring: args.metrics.measuring(),
         ..Request::default()
     };
-    let record = compare::run(&request, session)?;
+    let mut record = compare::run(&request, session)?;
+    record.settings.insert(GRID.to_owned(), args.grid.into());
     args.result.write(sink, &record, output)?;
     args.report.write(std::slice::from_ref(&record), output)?;
     findings::print_of(&record, args.result.is_on_screen(), output);
-    if let Some(verdict) = verdict(&record) {
-        output.say(verdict);
+    if let Results::Compare(results) = &record.results
+        && !args.result.is_on_screen()
+    {
+        output.say(results.choice());
     }
     Ok(Exit::Success)
 }
@@ -119,6 +117,12 @@ fn combinations(grid: &[String]) -> anyhow::Result<Vec<String>> {
                 "--grid {line}: give KEY=VALUE,VALUE,... such as num_beams=1,5"
             )));
         };
+        if all[0].split(',').any(|pair| pair.split_once('=').is_some_and(|(known, _)| known == key))
+        {
+            return Err(usage(format!(
+                "--grid {line}: {key} is there already; give all its values at once"
+            )));
+        }
         let extended = all.iter().flat_map(|before| {
             let comma = if before.is_empty() { "" } else { "," };
             values.split(',').map(move |value| format!("{before}{comma}{key}={value}"))
@@ -136,32 +140,6 @@ fn combinations(grid: &[String]) -> anyhow::Result<Vec<String>> {
         Some(twice) => Err(usage(format!("--grid: {twice} is there twice"))),
         None => Ok(all),
     }
-}
-
-/// Which setting to take: the best of those that beat the baseline beyond chance, else the baseline.
-fn verdict(record: &Record) -> Option<String> {
-    let Results::Compare(results) = &record.results else {
-        return None;
-    };
-    let baseline = &results.systems.first()?.name;
-    let beats = results.differences.iter().filter(|difference| {
-        difference.metric == "fgd_paired"
-            && difference.p_holm.is_some_and(|p| p < LEVEL)
-            && difference.estimate.value.is_some_and(|value| value < 0.0)
-    });
-    let least = |a: &&fgd_record::Difference, b: &&fgd_record::Difference| {
-        let value = |d: &fgd_record::Difference| d.estimate.value.unwrap_or(0.0);
-        value(a).total_cmp(&value(b))
-    };
-    Some(match beats.min_by(least) {
-        Some(best) => format!(
-            "take {}: fgd_paired {:+.4} against {baseline}, p {:.4} after Holm's correction; score it on other images",
-            best.system,
-            best.estimate.value.unwrap_or_default(),
-            best.p_holm.unwrap_or_default()
-        ),
-        None => format!("keep {baseline}: no other setting is better beyond chance"),
-    })
 }
 
 #[cfg(test)]
@@ -183,6 +161,8 @@ mod tests {
         for wrong in ["num_beams", "=1", "num_beams=", "num_beams=1,1"] {
             assert!(combinations(&[wrong.to_owned()]).is_err(), "{wrong}");
         }
+        let twice = ["num_beams=1", "num_beams=5"].map(str::to_owned);
+        assert!(combinations(&twice).is_err());
         let many = (0..101).map(|i| i.to_string()).collect::<Vec<_>>().join(",");
         assert!(combinations(&[format!("seed={many}")]).is_err());
     }

@@ -4,6 +4,7 @@
 //! write and synced, so that a killed process leaves whole lines and at most one torn one, which is cut off on resuming. An
 //! image whose file was replaced, or that could not be read, comes again in a later line; nothing is ever taken out.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{File, OpenOptions};
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
@@ -144,7 +145,7 @@ impl Journal {
         }
         if let Some(difference) = difference(&header.settings, settings) {
             return Err(refuse(format!(
-                "was begun with other settings ({difference}); give the same, another -o, or --restart to begin anew"
+                "was begun with other settings ({difference}); give the same, another place, or --restart to begin anew"
             )));
         }
         let mut outcomes = Vec::new();
@@ -212,18 +213,32 @@ fn locked(path: &Path) -> Result<File> {
     Ok(fgd_store::lock::hold(file, path)?)
 }
 
+/// Settings by name, those within others with a dot.
+fn flat(settings: &Map<String, Value>) -> BTreeMap<String, &Value> {
+    let mut all = BTreeMap::new();
+    for (key, value) in settings {
+        match value {
+            Value::Object(inner) if !inner.is_empty() => {
+                let inner = flat(inner).into_iter();
+                all.extend(inner.map(|(name, value)| (format!("{key}.{name}"), value)));
+            }
+            _ => drop(all.insert(key.clone(), value)),
+        }
+    }
+    all
+}
+
 /// The settings that differ, then and now.
 fn difference(then: &Map<String, Value>, now: &Map<String, Value>) -> Option<String> {
-    let mut keys: Vec<&String> = then.keys().chain(now.keys()).collect();
-    keys.sort();
-    keys.dedup();
-    let shown = |map: &Map<String, Value>, key: &str| {
-        map.get(key).map_or("absent".into(), Value::to_string)
+    let (then, now) = (flat(then), flat(now));
+    let keys: BTreeSet<&String> = then.keys().chain(now.keys()).collect();
+    let shown = |map: &BTreeMap<String, &Value>, key: &str| {
+        map.get(key).map_or("absent".into(), |value| value.to_string())
     };
     let different: Vec<String> = keys
         .into_iter()
         .filter(|key| then.get(*key) != now.get(*key))
-        .map(|key| format!("{key}: {} then, {} now", shown(then, key), shown(now, key)))
+        .map(|key| format!("{key}: {} then, {} now", shown(&then, key), shown(&now, key)))
         .collect();
     (!different.is_empty()).then(|| different.join(", "))
 }

@@ -9,9 +9,8 @@ use rand_chacha::rand_core::SeedableRng;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use super::targets::Targets;
 use crate::error::{Error, Result};
-use crate::weights::{Adapter, TensorFiles};
+use crate::weights::{Adapter, Targets, TensorFiles};
 
 /// What an adapter is to be: the names and defaults of PEFT's `LoraConfig`, the values of the published fine-tuned
 /// checkpoint.
@@ -114,18 +113,24 @@ impl Lora {
             let change = adapter.get(name).ok_or_else(|| refuse(format!("has no {name}")))?;
             let factors = change.factors()?;
             let (a, b, scale) =
-                factors.ok_or_else(|| refuse(format!("{name}: is a weight of its own")))?;
+                factors.ok_or_else(|| {
+                    refuse(format!("{name}: is a weight of its own, as PEFT saves an output layer, and only factors are trained on"))
+                })?;
             let place = [2 * at, 2 * at + 1];
             if a.len() != self.values[place[0]].len() || b.len() != self.values[place[1]].len() {
                 let rank = a.len() * self.rank / self.values[place[0]].len().max(1);
                 return Err(refuse(format!(
-                    "{name}: has another rank than {}; give --rank {rank}, that of the adapter",
+                    "{name}: has rank {rank}, not {}; give the rank of the adapter with --rank (one whose layers have several, by rank_pattern, \
+                     is no beginning)",
                     self.rank
                 )));
             }
             if (scale - f64::from(self.scale)).abs() > 1e-6 * scale.abs() {
                 let own = self.scale;
-                return Err(refuse(format!("{name}: counts {scale} times, here it is {own}")));
+                return Err(refuse(format!(
+                    "{name}: counts {scale} times (alpha / rank), here it is {own}; give the adapter's --alpha (one whose layers have several, \
+                     by alpha_pattern, is no beginning)"
+                )));
             }
             self.values[place[0]] = a;
             self.values[place[1]] = b;

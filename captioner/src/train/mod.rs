@@ -27,9 +27,9 @@ pub mod order;
 mod packed_attention;
 pub mod saved;
 mod stack;
-mod targets;
 mod trainer;
 
+pub use crate::weights::Targets;
 pub use batch::{Batch, Example};
 pub use data::{Batches, Data};
 pub use dropout::Dropout;
@@ -38,5 +38,4 @@ pub use lora::{Gradients, Lora, LoraConfig, Module};
 pub use model::Model;
 pub use optimizer::{AdamW, OptimizerConfig};
 pub use order::{Order, OrderConfig, Turn};
-pub use targets::Targets;
 pub use trainer::{Learning, LossMean, Micro, Step, Trainer};

@@ -53,7 +53,7 @@ impl OptimizerConfig {
             ("beta2", self.beta2, 0.0..=0.999_999_9),
             ("epsilon", self.epsilon, 1e-30..=1.0),
             ("weight decay", self.weight_decay, 0.0..=10.0),
-            ("max grad norm", self.max_grad_norm, 0.0..=f64::MAX),
+            ("max grad norm", self.max_grad_norm, 0.0..=1e9),
             ("warm-up steps", self.warmup_steps, 0.0..=1e12),
         ];
         match bounds.iter().find(|(_, value, range)| !range.contains(value)) {

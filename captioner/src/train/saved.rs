@@ -12,9 +12,8 @@ use serde_json::{Value, json};
 
 use super::lora::{Lora, LoraConfig};
 use super::optimizer::AdamW;
-use super::targets::Targets;
 use crate::error::{Error, Result};
-use crate::weights::{Adapter, Header, HostMatrix, TensorFiles, put_f32, write_tensors};
+use crate::weights::{Adapter, Header, HostMatrix, Targets, TensorFiles, put_f32, write_tensors};
 
 const CONFIG: &str = "adapter_config.json";
 const TENSORS: &str = "adapter_model.safetensors";

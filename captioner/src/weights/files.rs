@@ -15,6 +15,8 @@ use crate::error::{Error, Result};
 use crate::json::read_json;
 
 const SINGLE: &str = "model.safetensors";
+/// How a file begins that Git LFS has not fetched.
+const LFS_POINTER: &[u8] = b"version https://git-lfs";
 const INDEX: &str = "model.safetensors.index.json";
 
 /// Where one tensor lies.
@@ -226,6 +228,10 @@ fn map_file(path: &Path) -> Result<(Vec<(String, Entry)>, HashMap<String, String
     // SAFETY: the map is read-only and private to this process. A checkpoint file that another process truncates while
     // it is mapped would raise SIGBUS; that hazard is inherent to mapping and accepted, as every safetensors reader does.
     let map = unsafe { Mmap::map(&file) }.map_err(Error::io(path))?;
+    if map.starts_with(LFS_POINTER) {
+        let reason = "is a pointer of Git LFS, not the file that it stands for: run `git lfs pull` where it was cloned";
+        return Err(Error::checkpoint(path, reason));
+    }
     let broken = |e: safetensors::SafeTensorError| {
         Error::checkpoint(
             path,

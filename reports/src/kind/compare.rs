@@ -1,17 +1,20 @@
 //! What a compare record says: systems side by side, and which differences hold.
 
-use fgd_record::{CompareResults, Contrast, Record, ScoreResults};
+use fgd_record::{CompareResults, Contrast, GRID, Record, ScoreResults};
 
 use super::{
     IndexEntry, Kind, Listing, Subject, caption, captions, differences, figures, gates, numbers,
     provenance, set, verdict,
 };
 use crate::document::number::{MISSING, counted, counted_if_known, value};
-use crate::document::{Cell, Document, Entry, Table, Tidy, grouped};
+use crate::document::{Cell, Document, Entry, Table, Tidy, Tone, grouped};
 
 impl Kind for CompareResults {
     fn document(&self, record: &Record) -> Document {
         let mut document = Document::new(&title(self));
+        if record.settings.contains_key(GRID) {
+            document.verdict(Tone::Strong, self.choice());
+        }
         verdict::compare(&mut document, self);
         verdict::warnings(&mut document, record);
         document.line(format!(

@@ -33,7 +33,7 @@ pub struct LoadArgs {
     /// Queries to measure at least; of offline, passes; of a sweep, per cell; of a search for the rate, per rate, 528 by default.
     #[arg(long, value_name = "N", env = "FGD_MIN_QUERIES")]
     min_queries: Option<u64>,
-    /// Seconds after which a run ends whatever is missing; it is then INVALID. Of a sweep, per cell; of a search for the rate, per rate.
+    /// Seconds after which a run ends whatever is missing; it is then INVALID. Of a sweep, per cell; of a search for the rate, for all rates.
     #[arg(long, value_name = "S", default_value_t = 600.0, env = "FGD_MAX_DURATION")]
     max_duration: f64,
     /// Seconds of queries before the measurement; a tenth of the duration by default.

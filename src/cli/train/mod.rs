@@ -100,6 +100,12 @@ impl Args {
     fn request(self) -> anyhow::Result<Request> {
         if let Some(dir) = &self.resume {
             let run = Request::of_run(dir)?;
+            if run.captions.is_relative() && !run.captions.exists() {
+                return Err(usage(format!(
+                    "{}: there is no such file here; a run's paths go from the folder where it was begun: go there",
+                    run.captions.display()
+                )));
+            }
             let asked = self.apply(run.clone());
             return match run.differing(&asked)?.as_slice() {
                 [] => Ok(run),

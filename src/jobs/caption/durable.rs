@@ -91,6 +91,11 @@ pub fn prepare(output: &Path, images: &[ImageFile], on_error: OnError) -> Result
     if output.is_dir() {
         return Err(JobError::usage(FileError::Directory(output.into())));
     }
+    if output == Path::new("-") {
+        return Err(JobError::usage(
+            "-o -: captions go into a file, beside which their journal lies: name one",
+        ));
+    }
     check_place(&file::beside(output, "journal.jsonl"))?;
     if on_error == OnError::Skip {
         return Ok(());
@@ -120,6 +125,7 @@ impl Run<'_> {
     pub fn caption(&self, session: &mut Session) -> Result<CaptionRun, JobError> {
         let host = host::describe();
         let options = self.captioning.check(self.device)?;
+        self.choosing.check()?;
         if self.captioning.draws_several() && self.choosing.embeds() {
             // Whoever chooses is looked for before hours of captioning.
             session.embedder(self.encoding)?;

@@ -38,7 +38,10 @@ pub fn results(outcomes: &[Outcome], summary: &Summary, load_seconds: f64) -> Ca
             vision: summary.stages.vision,
             language: summary.stages.language,
         },
-        images_per_second: rate(fresh),
+        // A file that could not be read is no image captioned.
+        images_per_second: rate(
+            fresh.saturating_sub(outcomes.iter().filter(|o| o.error.is_some()).count()),
+        ),
         tokens_per_second: rate(summary.tokens),
         caption_ms: milliseconds(outcomes.iter().filter_map(|o| o.milliseconds).collect()),
         peak_memory_bytes: host::peak_memory_bytes(),

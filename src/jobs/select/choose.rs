@@ -70,6 +70,25 @@ impl Choosing {
         self.by != By::Logprob
     }
 
+    /// Refuses what would be found out only when there is something to choose from.
+    ///
+    /// # Errors
+    /// A medoid by a metric that has no value per caption.
+    pub fn check(&self) -> Result<(), JobError> {
+        let mut known = choice::medoid_metrics();
+        match self.by == By::Medoid && !known.any(|name| name == self.metric) {
+            true => {
+                let known: Vec<&str> = choice::medoid_metrics().collect();
+                Err(JobError::usage(format!(
+                    "--medoid-metric {}: has no value per caption; there are {}",
+                    self.metric,
+                    known.join(", ")
+                )))
+            }
+            false => Ok(()),
+        }
+    }
+
     /// Chooses a caption for each image of `pool`, whose texts have these embeddings; `references` run along its images.
     ///
     /// # Errors

@@ -7,6 +7,8 @@ use regex::Regex;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
+use super::Change;
+use super::targets::{self, Targets};
 use crate::error::{Error, Result};
 use crate::json::read_json;
 
@@ -22,6 +24,7 @@ pub struct AdapterConfig {
     use_rslora: bool,
     ranks: Vec<(Regex, f64)>,
     alphas: Vec<(Regex, f64)>,
+    targets: Option<Targets>,
 }
 
 impl AdapterConfig {
@@ -33,6 +36,10 @@ impl AdapterConfig {
             return Err(Error::checkpoint(&path, reason));
         }
         Ok(Self {
+            targets: file.rest.get("target_modules").and_then(|targets| {
+                let targets: Targets = serde_json::from_value(targets.clone()).ok()?;
+                Some(targets).filter(|targets| targets.to_string() != targets::ALL_LINEAR)
+            }),
             ranks: patterns(&file.rank_pattern, &path)?,
             alphas: patterns(&file.alpha_pattern, &path)?,
             base: file.base_model_name_or_path,
@@ -40,6 +47,23 @@ impl AdapterConfig {
             alpha: file.lora_alpha,
             use_rslora: file.use_rslora,
         })
+    }
+
+    /// Refuses products of modules that `target_modules` does not name: PEFT leaves these out.
+    pub fn holds_targets(&self, changes: &BTreeMap<String, Change>, tensors: &Path) -> Result<()> {
+        let Some(targets) = &self.targets else { return Ok(()) };
+        let is_target = targets.rule()?;
+        let mut products = changes.iter().filter(|(_, change)| change.product.is_some());
+        match products.find(|(module, _)| !is_target(module)) {
+            None => Ok(()),
+            Some((module, _)) => Err(Error::checkpoint(
+                tensors,
+                format!(
+                    "changes {module}, which is not among the target_modules of {CONFIG} ({targets}): PEFT would leave it out; mend the one \
+                     or the other"
+                ),
+            )),
+        }
     }
 
     /// Rank of a module's factors and the factor of their product: alpha / rank, or alpha / √rank with rslora

@@ -6,6 +6,7 @@
 
 mod config;
 mod names;
+mod targets;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -19,6 +20,7 @@ use super::matrix::HostMatrix;
 use crate::error::{Error, Result};
 use config::{AdapterConfig, CONFIG};
 use names::{Part, split_name};
+pub use targets::Targets;
 
 const TENSORS: &str = "adapter_model.safetensors";
 
@@ -70,6 +72,7 @@ impl Adapter {
         }
         let files = TensorFiles::open(std::slice::from_ref(&tensors_path))?;
         let changes = read_changes(&files, &config, &tensors_path)?;
+        config.holds_targets(&changes, &tensors_path)?;
         let is_there = |part: &str, module: &str| {
             let name = format!("{part}{module}");
             name == HEAD || checkpoint.get(&format!("{name}.weight")).is_some()

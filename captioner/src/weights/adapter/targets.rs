@@ -11,7 +11,7 @@ use crate::error::{Error, Result};
 pub enum Targets {
     /// Names that equal an entry or end in one behind a dot.
     Names(Vec<String>),
-    /// A regular expression that matches whole names; `all-linear` is every linear layer but the output layer.
+    /// A regular expression that matches whole names.
     Pattern(String),
 }
 
@@ -25,11 +25,14 @@ impl Default for Targets {
 impl Targets {
     /// From a flag: names with commas between them, or, where there is anything else in it, a regular expression.
     pub fn parse(text: &str) -> Self {
+        if text.trim() == ALL_LINEAR {
+            return Self::Names(LINEAR.map(str::to_owned).into());
+        }
         let plain = |c: char| c.is_ascii_alphanumeric() || "_.".contains(c);
         let names: Vec<String> = text.split(',').map(|name| name.trim().to_owned()).collect();
         let is_list = names.iter().all(|name| !name.is_empty() && name.chars().all(plain));
         let is_pattern = names.len() == 1 && names[0].contains(".*");
-        match is_list && !is_pattern && text.trim() != ALL_LINEAR {
+        match is_list && !is_pattern {
             true => Self::Names(names),
             false => Self::Pattern(text.trim().to_owned()),
         }
@@ -42,7 +45,6 @@ impl Targets {
     pub fn rule(&self) -> Result<impl Fn(&str) -> bool + use<>> {
         let pattern = match self {
             Self::Names(_) => None,
-            Self::Pattern(text) if text == ALL_LINEAR => Some(Regex::new(r"^.*(?<!lm_head)$")),
             Self::Pattern(text) => Some(Regex::new(&format!("^(?:{text})$"))),
         };
         let pattern = pattern.transpose().map_err(|error| {
@@ -63,8 +65,11 @@ impl Targets {
     }
 }
 
-/// PEFT's word for every linear layer but the output layer.
-const ALL_LINEAR: &str = "all-linear";
+/// PEFT's word for every linear layer but the output layer. Of those only the language model's are trained here.
+pub(super) const ALL_LINEAR: &str = "all-linear";
+
+/// What T5 calls its linear layers, the feed-forward ones gated or not.
+const LINEAR: [&str; 8] = ["q", "k", "v", "o", "wi", "wi_0", "wi_1", "wo"];
 
 impl std::fmt::Display for Targets {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -96,7 +101,11 @@ mod tests {
         let rule = Targets::parse(r"(?!.*decoder).*SelfAttention\.[qkv]").rule().unwrap();
         assert!(rule(Q) && !rule("language_model.decoder.block.0.layer.0.SelfAttention.q"));
         let all = Targets::parse("all-linear").rule().unwrap();
-        assert!(all(Q) && !all("language_model.lm_head"));
+        assert!(
+            all(Q)
+                && !all("language_model.lm_head")
+                && !all("vision_model.encoder.layers.0.mlp.fc1")
+        );
         let error = Targets::parse("(").rule().err().unwrap().to_string();
         assert!(error.contains("targets (") && !error.contains('\n'), "{error}");
     }
