@@ -19,6 +19,9 @@ use crate::jobs::compare::{self, Request};
 use crate::jobs::options::Named;
 use crate::jobs::select::Choosing;
 
+/// Settings that a sweep takes at most: each captions all images.
+const MOST: usize = 100;
+
 /// Arguments of `fgd sweep`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\

@@ -89,6 +89,13 @@ fn what_an_adapter_needs_beyond_lora_is_refused_by_name() {
 }
 
 #[test]
+fn what_the_target_modules_do_not_name_is_refused() {
+    let dir = adapter(|config| config["target_modules"] = serde_json::json!(["wo"]), |_| {});
+    let message = refusal(&tiny("base"), Some(dir.path()));
+    assert!(message.contains("is not among the target_modules"), "{message}");
+}
+
+#[test]
 fn adapters_that_do_not_fit_list_every_problem() {
     let dir = adapter(
         |_| {},
@@ -96,11 +103,11 @@ fn adapters_that_do_not_fit_list_every_problem() {
             let factor =
                 |rows, cols| Tensor::zeros((rows, cols), DType::F32, &Device::Cpu).unwrap();
             all.insert(
-                "base_model.model.language_model.nowhere.lora_A.weight".into(),
+                "base_model.model.language_model.nowhere.q.lora_A.weight".into(),
                 factor(8, 40),
             );
             all.insert(
-                "base_model.model.language_model.nowhere.lora_B.weight".into(),
+                "base_model.model.language_model.nowhere.q.lora_B.weight".into(),
                 factor(48, 8),
             );
             let module = "base_model.model.language_model.encoder.block.0.layer.0.SelfAttention.q";
@@ -108,7 +115,7 @@ fn adapters_that_do_not_fit_list_every_problem() {
         },
     );
     let message = refusal(&tiny("base"), Some(dir.path()));
-    assert!(message.contains("language_model.nowhere, which is no matrix"), "{message}");
+    assert!(message.contains("language_model.nowhere.q, which is no matrix"), "{message}");
     assert!(
         message.contains("SelfAttention.q: B·A is [48, 41], the weight is [48, 40]"),
         "{message}"
