@@ -55,11 +55,11 @@ fn accepted_since(
         let of_figure = pasts.iter().filter(|past| {
             past.series.system == finding.system && past.series.metric == finding.metric
         });
-        let of_night = of_figure.flat_map(|past| &past.points).filter(|point| {
+        let mut of_night = of_figure.flat_map(|past| &past.points).filter(|point| {
             nights.get(point.night).is_some_and(|night| night.started == results.night)
         });
         OPEN.contains(&finding.verdict)
-            && of_night.last().is_some_and(|point| point.standing == Standing::Accepted)
+            && of_night.next_back().is_some_and(|point| point.standing == Standing::Accepted)
     };
     let accepted = results.findings.iter().filter(is_accepted);
     Ok(accepted.map(|finding| [finding.system.clone(), finding.metric.clone()]).collect())

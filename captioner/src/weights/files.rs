@@ -1,6 +1,6 @@
 //! Safetensors files, memory-mapped: one file, or shards listed by an index.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -140,9 +140,7 @@ impl TensorFiles {
     pub fn open(paths: &[PathBuf]) -> Result<Self> {
         let (mut entries, mut metadata) = (BTreeMap::new(), BTreeMap::new());
         for path in paths {
-            let (tensors, said) = map_file(path)?;
-            metadata.extend(said);
-            for (name, entry) in tensors {
+            for (name, entry) in map_file(path, &mut metadata)? {
                 if entries.insert(name.clone(), entry).is_some() {
                     return Err(Error::checkpoint(
                         path,
@@ -223,7 +221,8 @@ impl Digests {
     }
 }
 
-fn map_file(path: &Path) -> Result<(Vec<(String, Entry)>, HashMap<String, String>)> {
+/// The tensors of a file; what it says of itself goes to `said`.
+fn map_file(path: &Path, said: &mut BTreeMap<String, String>) -> Result<Vec<(String, Entry)>> {
     let file = File::open(path).map_err(Error::io(path))?;
     // SAFETY: the map is read-only and private to this process. A checkpoint file that another process truncates while
     // it is mapped would raise SIGBUS; that hazard is inherent to mapping and accepted, as every safetensors reader does.
@@ -240,8 +239,10 @@ fn map_file(path: &Path) -> Result<(Vec<(String, Entry)>, HashMap<String, String
     };
     let map = Arc::new(map);
     let (header, metadata) = SafeTensors::read_metadata(&map).map_err(broken)?;
+    said.extend(metadata.metadata().clone().unwrap_or_default());
     let data = header + size_of::<u64>();
-    let tensors = (metadata.tensors().into_iter())
+    let tensors = metadata.tensors().into_iter();
+    Ok(tensors
         .map(|(name, info)| {
             let (start, end) = info.data_offsets;
             let entry = Entry {
@@ -253,6 +254,5 @@ fn map_file(path: &Path) -> Result<(Vec<(String, Entry)>, HashMap<String, String
             };
             (name, entry)
         })
-        .collect();
-    Ok((tensors, metadata.metadata().clone().unwrap_or_default()))
+        .collect())
 }
