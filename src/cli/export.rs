@@ -40,18 +40,7 @@ enum Target {
     },
     /// A model card with `model-index` and the results for people, into a README.md or straight to the Hub. A card that is
     /// there keeps all that fgd did not write.
-    Hub {
-        #[command(flatten)]
-        dataset: DatasetArgs,
-        /// The record, as it was saved with --format json.
-        record: PathBuf,
-        /// The card to write, or to write into.
-        #[arg(short, long, value_name = "FILE", default_value = "README.md", env = "FGD_OUTPUT")]
-        output: PathBuf,
-        /// Commit the card to this repository of models instead; needs HF_TOKEN with the right to write.
-        #[arg(long, value_name = "ORG/NAME", env = "FGD_PUSH")]
-        push: Option<String>,
-    },
+    Hub(HubArgs),
     /// A badge as SVG: the distance with its interval, or the verdict of a night or of gates.
     Badge {
         #[command(flatten)]
@@ -75,6 +64,21 @@ enum Target {
         #[command(flatten)]
         files: Files,
     },
+}
+
+/// Which card is written where.
+#[derive(Debug, clap::Args)]
+struct HubArgs {
+    #[command(flatten)]
+    dataset: DatasetArgs,
+    /// The record, as it was saved with --format json.
+    record: PathBuf,
+    /// The card to write, or to write into.
+    #[arg(short, long, value_name = "FILE", default_value = "README.md", env = "FGD_OUTPUT")]
+    output: PathBuf,
+    /// Commit the card to this repository of models instead; needs HF_TOKEN with the right to write.
+    #[arg(long, value_name = "ORG/NAME", env = "FGD_PUSH")]
+    push: Option<String>,
 }
 
 /// From which file to which.
@@ -124,14 +128,14 @@ impl DatasetArgs {
 
 /// Runs `fgd export`.
 pub fn run(args: &Args, output: &Output, settings: &Settings) -> anyhow::Result<Exit> {
-    let (Target::ModelCard { files, .. }
-    | Target::EvalResults { files, .. }
-    | Target::Badge { files }
-    | Target::Chart { files }
-    | Target::Comment { files, .. }
-    | Target::Bmf { files }) = &args.target
-    else {
-        return hub(&args.target, output, settings);
+    let files = match &args.target {
+        Target::Hub(args) => return hub(args, output, settings),
+        Target::ModelCard { files, .. }
+        | Target::EvalResults { files, .. }
+        | Target::Badge { files }
+        | Target::Chart { files }
+        | Target::Comment { files, .. }
+        | Target::Bmf { files } => files,
     };
     keep_apart([&*files.record], [files.output.as_deref()])?;
     if let Some(file) = &files.output {
@@ -169,10 +173,8 @@ pub fn run(args: &Args, output: &Output, settings: &Settings) -> anyhow::Result<
 }
 
 /// Writes a model card into a file, or commits it to the Hub.
-fn hub(target: &Target, output: &Output, settings: &Settings) -> anyhow::Result<Exit> {
-    let Target::Hub { dataset, record: path, output: file, push } = target else {
-        unreachable!("the others write a text");
-    };
+fn hub(args: &HubArgs, output: &Output, settings: &Settings) -> anyhow::Result<Exit> {
+    let HubArgs { dataset, record: path, output: file, push } = args;
     let (record, dataset) = (report::read(path)?, dataset.dataset()?);
     let made = |existing: Option<&str>, place: &str| {
         let card = export::card(&record, &dataset, existing);

@@ -151,8 +151,11 @@ pub fn run(args: &Args, output: &Output, session: &Session) -> anyhow::Result<Ex
         Command::Import { suite, file } => {
             exchange::format_to_import(file).map_err(|error| usage(error.to_string()))?;
             let workspace = open(suite)?;
-            let rows = exchange::import(&mut workspace.history()?, file)?;
-            output.say(format!("{rows} figures read from {}", file.display()));
+            let read = exchange::import(&mut workspace.history()?, file)?;
+            output.say(format!("{} figures read from {}", read.figures, file.display()));
+            if read.replaced > 0 {
+                output.say(format!("{} of them took the place of other values", read.replaced));
+            }
             Ok(Exit::Success)
         }
     }

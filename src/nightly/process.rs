@@ -227,13 +227,17 @@ fn killed(_status: &std::process::ExitStatus) -> String {
     "ended without an exit code".into()
 }
 
-/// The end of what a step said, in one line.
+/// The end of what a step said, in one line, after the first error in a file where there are many.
 fn tail(log: &Path) -> String {
     let bytes = std::fs::read(log).unwrap_or_default();
     let text = String::from_utf8_lossy(&bytes);
     let lines: Vec<&str> = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
     let from = lines.len().saturating_sub(3);
-    let last = lines[from..].join("; ");
+    let first = lines[..from].iter().find(|line| line.contains(": error["));
+    let last = match (first, lines.last()) {
+        (Some(first), Some(last)) => format!("{first}; …; {last}"),
+        _ => lines[from..].join("; "),
+    };
     let skip = last.chars().count().saturating_sub(TAIL);
     last.chars().skip(skip).collect()
 }
@@ -291,6 +295,10 @@ mod tests {
         let log = folder.path().join("log");
         std::fs::write(&log, "one\n\ntwo\n three\nerror: four\n").unwrap();
         assert_eq!(tail(&log), "two; three; error: four");
+        let found = (1..9).map(|row| format!("a.csv: error[empty-caption]: row {row}: empty\n"));
+        std::fs::write(&log, found.collect::<String>() + "error: 8 errors\n").unwrap();
+        let said = "a.csv: error[empty-caption]: row 1: empty; …; error: 8 errors";
+        assert_eq!(tail(&log), said);
         assert_eq!(with_tail(&folder.path().join("none"), "exit code 1"), "exit code 1");
     }
 }

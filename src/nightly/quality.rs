@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use fgd_metrics::compare::holm;
 use fgd_metrics::metric::FGD_PAIRED;
 use fgd_metrics::series::Standing;
-use fgd_record::{Difference, NightlyVerdict, Record, Results, ScoreResults};
+use fgd_record::{Comparability, Difference, NightlyVerdict, Record, Results, ScoreResults};
 
 use super::assessment::{Assessment, Figure};
 use super::history::{Kind, Outcome, Past, Point, Series};
@@ -95,17 +95,23 @@ pub fn judge(
 
 /// What keeps a record from being compared with the one of the night before, with the file or the encoder by name.
 fn what_changed(before: &Record, tonight: &Record) -> Option<String> {
-    let difference = unlike(&tonight.comparability, &before.comparability)?;
-    let is_of_references =
-        before.comparability.references_sha256 != tonight.comparability.references_sha256;
+    let (now, then) = (&tonight.comparability, &before.comparability);
     let references = tonight.inputs.iter().find(|input| input.role == "references");
-    let name = match (is_of_references, references, &tonight.encoder) {
-        (true, Some(input), _) => format!(" in {}", input.path),
-        (false, _, Some(encoder)) => format!(", now {}", encoder.id),
-        _ => String::new(),
-    };
+    let of_references =
+        Comparability { references_sha256: then.references_sha256.clone(), ..now.clone() };
+    let of_references = unlike(now, &of_references).map(|difference| match references {
+        Some(input) => format!("{difference} in {}", input.path),
+        None => difference,
+    });
+    let of_encoder =
+        Comparability { references_sha256: now.references_sha256.clone(), ..then.clone() };
+    let of_encoder = unlike(now, &of_encoder).map(|difference| match &tonight.encoder {
+        Some(encoder) => format!("{difference}, now {}", encoder.id),
+        None => difference,
+    });
+    let differences: Vec<String> = [of_references, of_encoder].into_iter().flatten().collect();
     let day = before.created.get(..10).unwrap_or(&before.created);
-    Some(format!("{difference}{name} (not as on {day})"))
+    (!differences.is_empty()).then(|| format!("{} (not as on {day})", differences.join(", and ")))
 }
 
 /// Holds a metric against what was accepted: exactly where its inputs are those of an earlier night, by its band where

@@ -43,7 +43,7 @@ pub fn draw(series: &[Series], x: &Axis, y: &Axis) -> Option<Canvas> {
     let y_axis = Y_AXIS.max(Y_NAME + longest(&y_ticks));
     // Every second or third tick where there is no room for all.
     let wanted = x_ticks.len() as u32 * (longest(&x_ticks) + LETTER);
-    let every = wanted.div_ceil(WIDTH - SIDE - y_axis).max(1) as usize;
+    let every = wanted.div_ceil((WIDTH - SIDE).saturating_sub(y_axis).max(1)).max(1) as usize;
     Canvas::draw(HEIGHT, |area, marks| {
         let mut chart = ChartBuilder::on(area)
             .margin_top(16)

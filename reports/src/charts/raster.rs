@@ -29,7 +29,8 @@ impl Pixels {
     /// Draws the shapes one over the other.
     pub fn of(shapes: &[Shape], (width, height): (u32, u32)) -> Self {
         let (width, height) = (SCALE * width, SCALE * height);
-        let mut pixels = Self { width, height, rgb: vec![255; (3 * width * height) as usize] };
+        let mut pixels =
+            Self { width, height, rgb: vec![255; 3 * width as usize * height as usize] };
         for shape in shapes {
             pixels.draw(shape);
         }

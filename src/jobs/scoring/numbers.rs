@@ -315,6 +315,9 @@ struct Thresholds {
     influence: f64,
 }
 
+/// Below this distance two captions mean the same, or are.
+const ALIKE: f64 = 1e-6;
+
 /// Where the upper tenth of the values begins.
 fn upper_tenth(values: Option<&Vec<f64>>) -> f64 {
     values.map_or(f64::INFINITY, |values| {
@@ -326,6 +329,9 @@ fn upper_tenth(values: Option<&Vec<f64>>) -> f64 {
 
 impl Thresholds {
     fn explain(&self, distance: Option<f64>, influence: Option<f64>) -> &'static str {
+        if distance.is_some_and(|value| value < ALIKE) {
+            return "says what its reference says";
+        }
         let far = distance.is_some_and(|value| value >= self.distance);
         let unlike = influence.is_some_and(|value| value >= self.influence);
         match (far, unlike) {

@@ -88,11 +88,20 @@ pub fn export(
     Ok((bytes, count))
 }
 
-/// Reads a file of rows and writes them to the history: all of them or none. Answers how many there were.
+/// What came of a file of rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Imported {
+    /// How many figures it has.
+    pub figures: usize,
+    /// In whose place another value stood.
+    pub replaced: usize,
+}
+
+/// Reads a file of rows and writes them to the history: all of them or none.
 ///
 /// # Errors
 /// A file that cannot be read; a row that nobody could have exported, by its number.
-pub fn import(history: &mut History, path: &Path) -> Result<usize, HistoryError> {
+pub fn import(history: &mut History, path: &Path) -> Result<Imported, HistoryError> {
     let rows = match format_to_import(path)? {
         TableFormat::JsonLines => read_lines(path)?,
         _ => {
@@ -104,8 +113,8 @@ pub fn import(history: &mut History, path: &Path) -> Result<usize, HistoryError>
                 .collect::<Result<Vec<Row>, _>>()?
         }
     };
-    history.import(&rows)?;
-    Ok(rows.len())
+    let replaced = history.import(&rows)?;
+    Ok(Imported { figures: rows.len(), replaced })
 }
 
 fn read_lines(path: &Path) -> Result<Vec<Row>, HistoryError> {

@@ -47,6 +47,14 @@ pub(super) fn put_series(database: &Connection, series: &Series) -> Result<usize
         ])
 }
 
+/// Whether another value stands where this figure goes.
+pub(super) fn is_other(database: &Connection, night: i64, entry: &Entry) -> Result<bool> {
+    let sql =
+        "SELECT EXISTS (SELECT 1 FROM points WHERE series = ?1 AND night = ?2 AND value IS NOT ?3)";
+    let mut statement = database.prepare_cached(sql)?;
+    statement.query_row(params![entry.series.id(), night, entry.value], |row| row.get(0))
+}
+
 pub(super) fn put_point(database: &Connection, night: i64, entry: &Entry) -> Result<usize> {
     let standings = STANDINGS.map(|(_, standing)| standing);
     database

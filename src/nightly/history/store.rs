@@ -8,7 +8,7 @@ use rusqlite::{Connection, Transaction, params};
 
 use super::codes::{outcome, series, standing};
 use super::sqlite::open;
-use super::statements::{put_level, put_night, put_point, put_series};
+use super::statements::{is_other, put_level, put_night, put_point, put_series};
 use super::{Entry, HistoryError, Night, Outcome, Row, Series};
 
 /// What each version of the tables adds to the one before it. Never changed, only added to.
@@ -263,10 +263,10 @@ impl History {
     ///
     /// # Errors
     /// A row that nobody could have exported; the file cannot be written.
-    pub fn import(&mut self, rows: &[Row]) -> Result<(), HistoryError> {
+    pub fn import(&mut self, rows: &[Row]) -> Result<usize, HistoryError> {
         let parts: Vec<_> = rows.iter().map(Row::parts).collect::<Result<_, _>>()?;
         self.transaction(|database| {
-            let (mut nights, mut known) = (HashSet::new(), HashSet::new());
+            let (mut nights, mut known, mut replaced) = (HashSet::new(), HashSet::new(), 0);
             for ((night, entry), row) in parts.iter().zip(rows) {
                 let (night_id, id) = (night.id(), entry.series.id());
                 if nights.insert(night_id) {
@@ -275,13 +275,14 @@ impl History {
                 if known.insert(id) {
                     put_series(database, &entry.series)?;
                 }
+                replaced += usize::from(is_other(database, night_id, entry)?);
                 put_point(database, night_id, entry)?;
                 if let Some(accepted) = &row.accepted {
                     let note = row.note.as_deref().unwrap_or_default();
                     put_level(database, id, night_id, accepted, note)?;
                 }
             }
-            Ok(())
+            Ok(replaced)
         })
     }
 }

@@ -107,12 +107,17 @@ fn exported_rows_come_back_in_both_forms() {
         std::fs::write(&path, bytes).unwrap();
         let copy = folder.path().join(format!("{name}.sqlite"));
         let mut other = History::open_file(&copy).unwrap();
-        assert_eq!(exchange::import(&mut other, &path).unwrap(), count);
+        let read = exchange::import(&mut other, &path).unwrap();
+        assert_eq!((read.figures, read.replaced), (count, 0));
         assert_eq!(rows(&other), before, "{name}");
         // Twice is as good as once.
-        exchange::import(&mut other, &path).unwrap();
+        assert_eq!(exchange::import(&mut other, &path).unwrap().replaced, 0);
         assert_eq!(rows(&other), before, "{name}");
     }
+    let text = std::fs::read_to_string(folder.path().join("history.jsonl")).unwrap();
+    let path = folder.path().join("other.jsonl");
+    std::fs::write(&path, text.replacen("\"value\":", "\"value\":1", 1)).unwrap();
+    assert_eq!(exchange::import(&mut history, &path).unwrap().replaced, 1);
 }
 
 #[test]
