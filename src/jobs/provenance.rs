@@ -95,9 +95,23 @@ pub fn comparability(encoder: Option<&EncoderInfo>, references_sha256: String) -
         references_sha256: Some(references_sha256),
         metric_version: METRIC_VERSION,
     };
-    let parts = serde_json::to_vec(&comparability).expect("strings and numbers serialise");
-    comparability.key = bytes_sha256(&parts)[..16].to_owned();
+    let of = |text: &Option<String>| text.clone().unwrap_or_default();
+    let most = comparability.max_length.map_or(String::new(), |most| most.to_string());
+    let digest = Digest::new("comparability", 1)
+        .field("encoder", of(&comparability.encoder_sha256))
+        .field("tokenizer", of(&comparability.tokenizer))
+        .field("precision", &comparability.precision)
+        .field("pooling", of(&comparability.pooling))
+        .field("max_length", most)
+        .field("references", of(&comparability.references_sha256))
+        .field("metrics", comparability.metric_version.to_string());
+    comparability.key = key(digest);
     comparability
+}
+
+/// A digest as short as people compare it.
+pub fn key(digest: Digest) -> String {
+    digest.finish()[..16].to_owned()
 }
 
 /// Engines that compute in f32 agree to 1e-6 and may be compared; a quantised one stands alone.

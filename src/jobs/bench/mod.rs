@@ -12,7 +12,7 @@ use fgd_record::{
     BenchResults, CheckpointInfo, Comparability, EncoderInfo, Host, Input, Record, Results,
     Scenario, Server,
 };
-use fgd_store::digest::{Digest, bytes_sha256};
+use fgd_store::digest::Digest;
 use fgd_store::file;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -237,18 +237,23 @@ fn comparability(
     let mut comparability = provenance::comparability(encoder, description.items_sha256.clone());
     comparability.metric_version = DEFINITION_VERSION;
     let length = ["duration", "min-queries", "warm-up"];
-    let load: Vec<_> =
-        (settings.iter()).filter(|(flag, _)| !length.contains(&flag.as_str())).collect();
-    let parts = serde_json::json!([
-        results.target,
-        DEFINITION_VERSION,
-        encoder,
-        description.checkpoint,
-        description.items_sha256,
-        description.host.threads,
-        load,
-    ]);
-    comparability.key = bytes_sha256(parts.to_string().as_bytes())[..16].to_owned();
+    let mut digest = Digest::new("speed", 1)
+        .field("target", results.target.name())
+        .field("definition", DEFINITION_VERSION.to_string())
+        .field("encoder and items", &comparability.key)
+        .field("engine", encoder.map_or("", |encoder| &encoder.engine))
+        .field("threads", description.host.threads.to_string());
+    if let Some(checkpoint) = &description.checkpoint {
+        let adapter = checkpoint.adapter.as_ref().map_or("", |(_, sha256)| sha256);
+        digest = digest
+            .field("checkpoint", &checkpoint.sha256)
+            .field("adapter", adapter)
+            .field("dtype", &checkpoint.dtype)
+            .field("device", &checkpoint.device);
+    }
+    let load = settings.iter().filter(|(flag, _)| !length.contains(&flag.as_str()));
+    let digest = load.fold(digest, |all, (flag, value)| all.field(flag, value.to_string()));
+    comparability.key = provenance::key(digest);
     comparability
 }
 

@@ -295,10 +295,9 @@ fn comparability(settings: &BTreeMap<String, Value>, dtype: &str) -> Comparabili
     let key = shared
         .fold(Digest::new("captions' comparability", METRIC_VERSION), |key, (name, value)| {
             key.field(name, value.to_string())
-        })
-        .finish();
+        });
     Comparability {
-        key: key[..16].to_owned(),
+        key: provenance::key(key),
         encoder_sha256: None,
         tokenizer: None,
         precision: dtype.to_owned(),

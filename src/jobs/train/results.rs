@@ -72,8 +72,7 @@ pub fn record(whole: Whole) -> Record {
             key.field(name, value)
         })
         .field("encoder", outcome.encoder.as_ref().map_or("", |encoder| &encoder.sha256))
-        .field("validation", material.validation.as_ref().map_or_else(String::new, |v| v.sha256()))
-        .finish();
+        .field("validation", material.validation.as_ref().map_or_else(String::new, |v| v.sha256()));
     let timings = BTreeMap::from([
         ("load".to_owned(), results.load_seconds),
         ("train".to_owned(), outcome.train_seconds),
@@ -83,7 +82,7 @@ pub fn record(whole: Whole) -> Record {
         host: whole.host.clone(),
         encoder: outcome.encoder.clone(),
         comparability: Comparability {
-            key: key[..16].to_owned(),
+            key: provenance::key(key),
             encoder_sha256: outcome.encoder.as_ref().map(|encoder| encoder.sha256.clone()),
             tokenizer: outcome.encoder.as_ref().and_then(|encoder| encoder.tokenizer.clone()),
             precision: whole.checkpoint.dtype.clone(),
