@@ -15,7 +15,7 @@ const PRECISION: f64 = 1.05;
 /// A search gives up below this share of the capacity.
 const LOWEST: f64 = 1.0 / 64.0;
 
-/// So many rates in a row of which nothing could be said end a search: queries are too much alike for others to say more.
+/// So many rates of which nothing can be said end a search that knows nothing yet: queries are too much alike for others to say more.
 const BLIND: usize = 2;
 
 /// Searches for the highest rate at which the bound is shown to be kept: from below the capacity upwards or downwards until
@@ -96,17 +96,15 @@ impl Search<'_> {
             }
         }
         let (queries, needed) = (self.samples.all.len(), fewest_queries());
-        let unseen = |point: &&ServerPoint| {
+        let unseen = |point: &ServerPoint| {
             point.outcome == ServerOutcome::Undecided && point.p99_seconds.high.is_none()
         };
-        // Two points of each rate.
-        if self.points.iter().rev().take_while(unseen).count() >= 2 * BLIND
-            && queries as u64 >= needed
-        {
+        // Two points of each rate. Where one was kept, those above it may be of any kind.
+        let is_blind = self.points.len() >= 2 * BLIND && self.points.iter().all(unseen);
+        if is_blind && queries as u64 >= needed {
             return Err(format!(
-                "queries in a row are so alike that {queries} of them give no upper bound of their 99th percentile{}; end other programs, \
-                 or raise --min-queries",
-                self.bracket()
+                "queries in a row are so alike that {queries} of them give no upper bound of their 99th percentile; end other programs, or \
+                 raise --min-queries"
             ));
         }
         match (queries as u64) < needed {
@@ -220,8 +218,8 @@ mod tests {
     fn a_search_ends_with_its_time_and_says_what_it_knows() {
         let clock = SimulatedClock::default();
         let mut target = SimulatedTarget::new(&clock, |_| 0.010);
-        let mut limits = limits(10.0, 2000);
-        limits.max_duration = Duration::from_secs(60);
+        let mut limits = limits(10.0, 20_000);
+        limits.max_duration = Duration::from_secs(700);
         let found = search(&mut target, &ALONE, &harness(&clock, limits));
         let reason = found.highest_rate.unwrap().reason.unwrap();
         assert!(reason.contains("time was over") && reason.contains("per second kept"), "{reason}");
