@@ -4,7 +4,7 @@ use fgd_metrics::series::{Rule, baseline, change_points, median};
 use fgd_record::{Trend, TrendChange, TrendPoint};
 use rayon::prelude::*;
 
-use super::history::{Kind, Night, Outcome, Past, Point, Series};
+use super::history::{Kind, Night, Outcome, Past, Point};
 use super::speed::{Runs, is_regressed, value};
 
 /// Points of a trend, at most.
@@ -12,10 +12,18 @@ const POINTS: usize = 180;
 /// A change of level in a chart of years is looked for with more care than one in a verdict.
 const CHART_STATISTIC: f64 = 4.5;
 
-/// The trends of all series that have something to show.
+/// The trends of all series that have something to show: of one figure under several keys the newest first.
 pub fn all(pasts: &[Past], nights: &[Night], rule: &Rule) -> Vec<Trend> {
-    let shown = pasts.par_iter().filter(|past| past.points.iter().any(|p| p.value.is_some()));
-    shown.map(|past| trend(past, nights, rule)).collect()
+    let mut shown: Vec<&Past> = pasts.iter().filter(|past| newest(past).is_some()).collect();
+    shown.sort_by_key(|past| {
+        (&past.series.system, &past.series.metric, std::cmp::Reverse(newest(past)))
+    });
+    shown.par_iter().map(|past| trend(past, nights, rule)).collect()
+}
+
+/// The last night with a value.
+fn newest(past: &Past) -> Option<usize> {
+    past.points.iter().rfind(|point| point.value.is_some()).map(|point| point.night)
 }
 
 /// The trend of a series.
@@ -36,16 +44,23 @@ pub fn trend(past: &Past, nights: &[Night], rule: &Rule) -> Trend {
         metric: series.metric.clone(),
         unit: series.unit.clone(),
         higher_is_better: series.higher_is_better,
-        setting: setting(series),
+        setting: setting(past, nights),
         nights: past.points.len() as u64,
         points,
         changes: changes.into_iter().map(|(_, change)| change).collect(),
     }
 }
 
-fn setting(series: &Series) -> String {
+/// What the figures have in common; a key says nothing to people, so of a quality it says when it was in use.
+fn setting(past: &Past, nights: &[Night]) -> String {
+    let series = &past.series;
     if series.kind == Kind::Quality {
-        return format!("key {}", series.definition);
+        let day = |point: Option<&Point>| {
+            point.and_then(|point| nights.get(point.night)?.started.get(..10)).unwrap_or_default()
+        };
+        let measured = || past.points.iter().filter(|point| point.value.is_some());
+        let (first, last) = (day(measured().next()), day(measured().next_back()));
+        return format!("{first} to {last} · key {}", series.definition);
     }
     let words = [&series.definition, &series.engine, &series.dtype];
     let mut words: Vec<String> = words.into_iter().filter(|w| !w.is_empty()).cloned().collect();
