@@ -78,13 +78,16 @@ impl Search<'_> {
         let mut larger = *harness;
         larger.limits.min_queries *= 3;
         for harness in [harness, &larger] {
-            if self.harness.clock.now() > self.until {
+            let left = self.until.saturating_sub(self.harness.clock.now());
+            if left.is_zero() {
                 return Err(format!(
                     "its time was over before a rate was settled{}; raise --max-duration",
                     self.bracket()
                 ));
             }
-            self.samples = serve(self.target, rate, self.service, harness);
+            let mut harness = *harness;
+            harness.limits.max_duration = left;
+            self.samples = serve(self.target, rate, self.service, &harness);
             let point = judge(rate, &self.samples, self.service.bound);
             let outcome = point.outcome;
             self.points.push(point);
@@ -219,7 +222,7 @@ mod tests {
         let clock = SimulatedClock::default();
         let mut target = SimulatedTarget::new(&clock, |_| 0.010);
         let mut limits = limits(10.0, 20_000);
-        limits.max_duration = Duration::from_secs(700);
+        limits.max_duration = Duration::from_secs(1600);
         let found = search(&mut target, &ALONE, &harness(&clock, limits));
         let reason = found.highest_rate.unwrap().reason.unwrap();
         assert!(reason.contains("time was over") && reason.contains("per second kept"), "{reason}");
