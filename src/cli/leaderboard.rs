@@ -33,8 +33,9 @@ pub struct Args {
     /// compared in fgd_set too.
     #[arg(long, env = "FGD_EXACT", value_parser = FalseyValueParser::new())]
     exact: bool,
-    /// Split the images in a public and a private part: public=SHARE draws them by --seed, COLUMN names a
-    /// column of the references that says Public or Private. A column `Usage` is used by itself.
+    /// Split the images in a public and a private part, by which ranks go: public=SHARE draws them by --seed, COLUMN names a
+    /// column of the references that says Public or Private. A column `Usage` is used by itself; rows that it says are Ignored
+    /// are left out.
     #[arg(long, value_name = "public=SHARE|COLUMN", env = "FGD_SPLIT")]
     split: Option<String>,
     /// Show the public part of the split only, in everything that is written: ranks, numbers and pages are those of the

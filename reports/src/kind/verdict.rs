@@ -108,15 +108,20 @@ fn sentence(difference: &Difference, n: u64) -> (Tone, String) {
 /// Who is ahead, and of whom that can not be said.
 pub fn leaderboard(document: &mut Document, results: &LeaderboardResults) {
     let Some((first, others)) = results.standings.split_first() else { return };
+    // Of a split the private images decide.
+    let paired = |standing: &'_ Standing| {
+        standing.private.clone().unwrap_or(standing.scores.fgd_paired.clone())
+    };
+    let part = first.private.as_ref().map_or("", |_| " on the private images");
     let number = match results.ranked_by.as_str() {
         "fgd_set" => set::cell(&first.scores.fgd_set).text,
-        _ => with_interval(&first.scores.fgd_paired).unwrap_or_default(),
+        _ => with_interval(&paired(first)).unwrap_or_default() + part,
     };
     let open: Vec<&Standing> =
         others.iter().filter(|s| s.rank_range.is_some_and(|[best, _]| best == 1)).collect();
     let distance = |standing: &Standing| match results.ranked_by.as_str() {
         "fgd_set" => standing.scores.fgd_set.without_bias().value,
-        _ => standing.scores.fgd_paired.value,
+        _ => paired(standing).value,
     };
     let level = others.iter().take_while(|other| distance(other) == distance(first)).count();
     let rest = match open.as_slice() {
