@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use fgd_captions::CaptionFile;
 use fgd_encoder::Embedder;
 use fgd_record::{
     CheckpointInfo, Comparability, Deviation, EncoderInfo, Finding, Host, Input, Record, Results,
@@ -77,6 +78,17 @@ impl CaptionsHash {
     /// The hash of all of them, in hexadecimal.
     pub fn finish(self) -> String {
         self.0.finish()
+    }
+}
+
+/// A caption file as a record has it.
+pub fn captions_input(role: &str, name: String, file: &CaptionFile) -> Input {
+    Input {
+        role: role.into(),
+        name,
+        path: file.path.display().to_string(),
+        sha256: file.sha256.clone(),
+        rows: file.captions.len() as u64,
     }
 }
 

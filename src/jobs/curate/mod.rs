@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use fgd_captions::{CaptionFile, ReadOptions, Role, read};
-use fgd_record::{Comparability, Input, Record, Results};
+use fgd_record::{Comparability, Record, Results};
 use fgd_store::file::Output;
 use ndarray::ArrayView1;
 use serde::{Deserialize, Serialize};
@@ -23,7 +23,7 @@ use serde_json::json;
 use super::apart::keep_apart;
 use super::embedding::Embedding;
 use super::options::Encoding;
-use super::provenance::{self, Origin};
+use super::provenance::{self, Origin, captions_input};
 use super::scoring::system::stem;
 use super::train::learnable::{REAL, refuse_synthetic};
 use super::validate::unreadable;
@@ -105,7 +105,7 @@ pub fn run(request: &Request, session: &mut Session) -> Result<Record, JobError>
     let mut inputs = Vec::new();
     let mut open = |path: &Path, role: &str, reading: &ReadOptions| {
         let file = read(path, reading).map_err(unreadable)?;
-        inputs.push(input(&file, role));
+        inputs.push(captions_input(role, stem(&file.path), &file));
         Ok::<_, JobError>(file)
     };
     let several = ReadOptions { role: Role::References, ..request.reading.clone() };
@@ -159,16 +159,6 @@ pub fn run(request: &Request, session: &mut Session) -> Result<Record, JobError>
         timings: BTreeMap::from([("curate".to_owned(), begin.elapsed().as_secs_f64())]),
     };
     Ok(provenance::record(origin, Results::Curate(Box::new(results))))
-}
-
-fn input(file: &CaptionFile, role: &str) -> Input {
-    Input {
-        role: role.into(),
-        name: stem(&file.path),
-        path: file.path.display().to_string(),
-        sha256: file.sha256.clone(),
-        rows: file.captions.len() as u64,
-    }
 }
 
 fn write(

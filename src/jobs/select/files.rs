@@ -8,6 +8,7 @@ use super::pool::{self, Candidate, Pool};
 use super::{Chosen, Request};
 use crate::jobs::JobError;
 use crate::jobs::options::Named;
+use crate::jobs::provenance::captions_input;
 use crate::jobs::scoring::findings::{errors, for_record};
 use crate::jobs::scoring::system::System;
 
@@ -119,13 +120,7 @@ impl Files {
     pub fn inputs(&self, request: &Request) -> Result<Vec<fgd_record::Input>, JobError> {
         let files = self.files.iter().zip(&request.systems);
         Ok(files
-            .map(|(file, system)| fgd_record::Input {
-                role: "submission".into(),
-                name: system.name.clone(),
-                path: system.path.display().to_string(),
-                sha256: file.sha256.clone(),
-                rows: file.captions.len() as u64,
-            })
+            .map(|(file, system)| captions_input("submission", system.name.clone(), file))
             .collect())
     }
 }

@@ -16,6 +16,7 @@ use super::learnable::{Kept, REAL, linted, refuse_synthetic, sources, unwritable
 use super::{Request, self_critical};
 use crate::jobs::embedding::texts;
 use crate::jobs::options::Encoding;
+use crate::jobs::provenance::captions_input;
 use crate::jobs::scoring::findings::{counted, errors, for_record};
 use crate::jobs::scoring::system::stem;
 use crate::jobs::validate::unreadable;
@@ -121,13 +122,7 @@ impl Texts {
             [Some(("captions", &self.train)), self.validation.as_ref().map(|v| ("validation", v))];
         let files = files.into_iter().flatten();
         files
-            .map(|(role, file)| Input {
-                role: role.into(),
-                name: stem(&file.path),
-                path: file.path.display().to_string(),
-                sha256: file.sha256.clone(),
-                rows: file.captions.len() as u64,
-            })
+            .map(|(role, file)| captions_input(role, stem(&file.path), file))
             .chain(self.mixed.iter().cloned())
             .collect()
     }
