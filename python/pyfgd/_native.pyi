@@ -22,6 +22,7 @@ __all__ = [
     "render",
     "set_distance",
     "site",
+    "submissions",
     "validate",
     "write",
 ]
