@@ -5,7 +5,7 @@ use crate::MetricError;
 use crate::estimate::Estimate;
 
 /// A variance that fewer units than this make is that of too few draws: coverage falls to 86–93% (docs/statistics.md).
-const FEW: f64 = 30.0;
+const FEW: f64 = 40.0;
 
 /// A systematic error of this part of the other one makes intervals that may not hold: where it was 0.4 to 0.5, 84% of 127 did
 /// (docs/statistics.md).
