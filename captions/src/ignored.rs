@@ -7,7 +7,8 @@ use polars::prelude::{BooleanChunked, NamedFrom};
 use super::CaptionFile;
 use super::finding::{Finding, FindingKind};
 
-const USAGE: &str = "Usage";
+/// The column by which contests say what an image is for: `Public`, `Private` or `Ignored`.
+pub const USAGE: &str = "Usage";
 const IGNORED: &str = "ignored";
 
 impl CaptionFile {

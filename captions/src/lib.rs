@@ -77,6 +77,7 @@ pub use column::Role;
 pub use error::{ReadError, ReadProblem};
 pub use finding::{Finding, FindingGroup, FindingKind, Severity, group_findings, is_valid};
 pub use format::{Format, is_caption_file};
+pub use ignored::USAGE;
 pub use image_id::{key as image_key, wide_key as wide_image_key};
 pub use lint::{accept_empty, lint, placeholders, too_long, without_texts};
 pub use pieces::{Piece, Pieces};

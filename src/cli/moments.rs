@@ -3,6 +3,7 @@
 use std::io::Cursor;
 use std::path::PathBuf;
 
+use clap::builder::FalseyValueParser;
 use fgd_store::arrays;
 
 use super::encoder::EncoderArgs;
@@ -13,7 +14,6 @@ use crate::jobs::apart::keep_apart;
 use crate::jobs::moments::{self, Request, Summed, Sums};
 use crate::jobs::shard::Shard;
 use crate::jobs::{JobError, Session};
-use clap::builder::FalseyValueParser;
 
 /// Arguments of `fgd moments`.
 #[derive(Debug, clap::Args)]

@@ -40,9 +40,10 @@ pub fn run(args: &Args, output: &Output) -> anyhow::Result<Exit> {
     let only_report = args.report.place().is_some() && args.result.output.is_none();
     let sink = args.result.open()?;
     args.report.prepare()?;
-    args.report.write_with(&records, args.pictures.place(), output)?;
+    let pages: Vec<Record> = records.iter().cloned().map(without_links).collect();
+    args.report.write_with(&pages, args.pictures.place(), output)?;
     if args.result.is_page() {
-        sink.write(fgd_reports::site::page(&records)?.as_bytes())?;
+        sink.write(fgd_reports::site::page(&pages)?.as_bytes())?;
     } else if !only_report {
         let texts: Vec<String> =
             records.iter().map(|record| args.result.render(record, output)).collect();
@@ -55,12 +56,15 @@ pub fn run(args: &Args, output: &Output) -> anyhow::Result<Exit> {
 pub fn read(path: &Path) -> anyhow::Result<Record> {
     let text = std::fs::read_to_string(path)
         .with_context(|| format!("{}: cannot be read", path.display()))?;
-    let mut record = Record::from_json(&text).map_err(|error| {
+    Record::from_json(&text).map_err(|error| {
         usage(format!("{}: {error}; records are what --format json writes", path.display()))
-    })?;
+    })
+}
+
+/// The record for pages that stand elsewhere than the night's own site, beside which the records of its steps lie.
+fn without_links(mut record: Record) -> Record {
     if let Results::Nightly(results) = &mut record.results {
-        // They lie beside the night's own site.
         results.steps.iter_mut().for_each(|step| step.record = None);
     }
-    Ok(record)
+    record
 }

@@ -107,18 +107,22 @@ pub fn comparability(encoder: Option<&EncoderInfo>, references_sha256: String) -
         references_sha256: Some(references_sha256),
         metric_version: METRIC_VERSION,
     };
+    comparability.key = key(digest(&comparability));
+    comparability
+}
+
+/// All that a key is over but what a job adds to it.
+pub fn digest(comparability: &Comparability) -> Digest {
     let of = |text: &Option<String>| text.clone().unwrap_or_default();
     let most = comparability.max_length.map_or(String::new(), |most| most.to_string());
-    let digest = Digest::new("comparability", 1)
+    Digest::new("comparability", 1)
         .field("encoder", of(&comparability.encoder_sha256))
         .field("tokenizer", of(&comparability.tokenizer))
         .field("precision", &comparability.precision)
         .field("pooling", of(&comparability.pooling))
         .field("max_length", most)
         .field("references", of(&comparability.references_sha256))
-        .field("metrics", comparability.metric_version.to_string());
-    comparability.key = key(digest);
-    comparability
+        .field("definitions", comparability.metric_version.to_string())
 }
 
 /// A digest as short as people compare it.

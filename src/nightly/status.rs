@@ -98,10 +98,9 @@ impl Status {
         match self.last.as_ref().map(|record| &record.results) {
             Some(Results::Nightly(results)) => {
                 let is_crossed = results.gates.iter().any(|gate| gate.passed == Some(false));
-                let regressed = |f: &&NightlyFinding| f.verdict == NightlyVerdict::Regressed;
-                !is_crossed
-                    && !results.has_failed()
-                    && !self.findings(results).any(|f| regressed(&f))
+                let mut open = self.findings(results);
+                let is_regressed = open.any(|finding| finding.verdict == NightlyVerdict::Regressed);
+                !is_crossed && !is_regressed && !results.has_failed()
             }
             _ => true,
         }

@@ -253,3 +253,16 @@ fn a_full_disk_is_said_and_the_next_run_goes_on() {
     assert_eq!(code, 0, "{said}");
     assert_eq!(record["results"]["steps"][0]["outcome"], "done");
 }
+
+#[test]
+fn a_dry_run_sees_captions_that_cannot_be_scored() {
+    let suite = Nightly::new(&small(""));
+    let (code, stdout, stderr) = suite.nightly(&["run", "--dry-run"]);
+    assert_eq!(code, 0, "{stdout}{stderr}");
+    let text = std::fs::read_to_string(suite.path("good.csv")).unwrap();
+    let lines: Vec<&str> = text.lines().collect();
+    std::fs::write(suite.path("good.csv"), lines[..lines.len() - 1].join("\n")).unwrap();
+    let (code, stdout, stderr) = suite.nightly(&["run", "--dry-run"]);
+    assert!(code == 5 && stdout.contains("would fail"), "{stdout}{stderr}");
+    assert!(stdout.contains("1 error; the first: id "), "{stdout}");
+}

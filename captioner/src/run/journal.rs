@@ -214,7 +214,7 @@ fn locked(path: &Path) -> Result<File> {
 }
 
 /// Settings by name, those within others with a dot.
-fn flat(settings: &Map<String, Value>) -> BTreeMap<String, &Value> {
+pub fn flat(settings: &Map<String, Value>) -> BTreeMap<String, &Value> {
     let mut all = BTreeMap::new();
     for (key, value) in settings {
         match value {

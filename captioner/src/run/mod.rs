@@ -23,7 +23,7 @@ use super::preprocess::Prefetch;
 use flow::Flow;
 
 pub(crate) use images::{Readable, features};
-pub use journal::{Journal, Outcome, Sample, check_place};
+pub use journal::{Journal, Outcome, Sample, check_place, flat};
 pub use list::{ImageFile, ImageList, list_images, unreadable};
 pub use width::{BatchSize, Width};
 

@@ -37,7 +37,7 @@ impl Embedding {
         };
         if let Some(id) = ids.iter().find(|id| **id as usize >= vocabulary) {
             return Err(Error::Setting(format!(
-                "token id {id} is beyond the vocabulary of {vocabulary}; tokenizer.json or generation_config.json does not belong to \
+                "token id {id} is beyond the vocabulary of {vocabulary}; tokenizer.json or config.json does not belong to \
                  this checkpoint"
             )));
         }

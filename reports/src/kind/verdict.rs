@@ -109,13 +109,13 @@ fn sentence(difference: &Difference, n: u64) -> (Tone, String) {
 pub fn leaderboard(document: &mut Document, results: &LeaderboardResults) {
     let Some((first, others)) = results.standings.split_first() else { return };
     // Of a split the private images decide.
-    let paired = |standing: &'_ Standing| {
-        standing.private.clone().unwrap_or(standing.scores.fgd_paired.clone())
-    };
+    fn paired(standing: &Standing) -> &Measure {
+        standing.private.as_ref().unwrap_or(&standing.scores.fgd_paired)
+    }
     let part = first.private.as_ref().map_or("", |_| " on the private images");
     let number = match results.ranked_by.as_str() {
         "fgd_set" => set::cell(&first.scores.fgd_set).text,
-        _ => with_interval(&paired(first)).unwrap_or_default() + part,
+        _ => with_interval(paired(first)).unwrap_or_default() + part,
     };
     let open: Vec<&Standing> =
         others.iter().filter(|s| s.rank_range.is_some_and(|[best, _]| best == 1)).collect();

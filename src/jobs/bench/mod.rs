@@ -237,10 +237,8 @@ fn comparability(
     let mut comparability = provenance::comparability(encoder, description.items_sha256.clone());
     comparability.metric_version = DEFINITION_VERSION;
     let length = ["duration", "min-queries", "warm-up"];
-    let mut digest = Digest::new("speed", 1)
+    let mut digest = provenance::digest(&comparability)
         .field("target", results.target.name())
-        .field("definition", DEFINITION_VERSION.to_string())
-        .field("encoder and items", &comparability.key)
         .field("engine", encoder.map_or("", |encoder| &encoder.engine))
         .field("threads", description.host.threads.to_string());
     if let Some(checkpoint) = &description.checkpoint {

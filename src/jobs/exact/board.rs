@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
+use fgd_captions::USAGE;
 use fgd_metrics::pair_sums::{Distances, FieldSums};
 use fgd_record::{EncoderInfo, Finding, Host, Input, Record, Rejected, Results, Severity};
 use serde::{Deserialize, Serialize};
@@ -20,7 +21,6 @@ use crate::host;
 use crate::jobs::embedding::Embedding;
 use crate::jobs::leaderboard::field::{FINDINGS_KEPT, first_errors};
 use crate::jobs::leaderboard::rank::{Drawn, Entry, Evidence, RankedBy, rank};
-use crate::jobs::leaderboard::split::USAGE;
 use crate::jobs::leaderboard::{self, check_ranked};
 use crate::jobs::options::{Encoding, Measuring};
 use crate::jobs::provenance::{self, Origin};

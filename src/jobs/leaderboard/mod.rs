@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Instant;
 
-use fgd_captions::{self as captions, ReadOptions};
+use fgd_captions::{self as captions, ReadOptions, USAGE};
 use fgd_record::{Record, Rejected, Results, Split};
 use serde::{Deserialize, Serialize};
 
@@ -27,7 +27,7 @@ use field::Field;
 pub use folder::submissions;
 use parts::Parts;
 use rank::{RankedBy, rank};
-use split::{SplitBy, USAGE};
+use split::SplitBy;
 
 /// What `fgd leaderboard` is asked.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]

@@ -1,10 +1,7 @@
 //! Which images a leaderboard shows while a competition runs (public), and which decide it (private).
 
-use fgd_captions::{CaptionFile, References};
+use fgd_captions::{CaptionFile, References, USAGE};
 use sha2::{Digest, Sha256};
-
-/// The column that competitions use to say which part an image belongs to.
-pub const USAGE: &str = "Usage";
 
 /// How the split was asked for.
 #[derive(Debug, Clone, PartialEq)]

@@ -1,13 +1,14 @@
 //! What a training is asked: one shape for flags, a file of presets, a JSON job and a suite.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
+use fgd_captioner::run::flat;
 use fgd_captioner::train::{Learning, OrderConfig};
 use fgd_captioner::{DEFAULT_PROMPT, Precision};
 use fgd_captions::ReadOptions;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::distill::Distill;
 use super::judge::Judging;
@@ -157,13 +158,12 @@ impl Request {
     /// # Errors
     /// Settings that are no JSON, such as a rate that is not finite.
     pub fn differing(&self, other: &Self) -> Result<Vec<String>, JobError> {
-        let failed = |error| JobError::because(REQUEST, error);
-        let flat = |request| -> Result<BTreeMap<String, Value>, JobError> {
-            let mut all = BTreeMap::new();
-            flatten(String::new(), serde_json::to_value(request).map_err(failed)?, &mut all);
-            Ok(all)
+        let fields = |request| -> Result<Map<String, Value>, JobError> {
+            let value = serde_json::to_value(request).and_then(serde_json::from_value);
+            value.map_err(|error| JobError::because(REQUEST, error))
         };
-        let (own, other) = (flat(self)?, flat(other)?);
+        let (own, other) = (fields(self)?, fields(other)?);
+        let (own, other) = (flat(&own), flat(&other));
         let names: BTreeSet<&String> = own.keys().chain(other.keys()).collect();
         let differing = names.into_iter().filter(|name| own.get(*name) != other.get(*name));
         // The innermost name is that of a flag.
@@ -221,20 +221,6 @@ impl Request {
             return Err(JobError::usage(format!("{what}: give --validation")));
         }
         Ok(())
-    }
-}
-
-/// The values of nested objects by the names of their fields, one after the other.
-fn flatten(name: String, value: Value, into: &mut BTreeMap<String, Value>) {
-    match value {
-        Value::Object(fields) => {
-            fields
-                .into_iter()
-                .for_each(|(field, value)| flatten(format!("{name}.{field}"), value, into));
-        }
-        other => {
-            into.insert(name, other);
-        }
     }
 }
 
