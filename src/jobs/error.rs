@@ -1,7 +1,7 @@
 //! Why a job ended without a result, by what its caller can do about it.
 
 use std::error::Error;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use fgd_encoder::{EmbedError, EncoderError};
 use fgd_metrics::MetricError;
@@ -40,6 +40,11 @@ impl JobError {
     /// A failure with what was being done in front of its own message.
     pub fn because(what: impl std::fmt::Display, error: impl Error) -> Self {
         Self::Failed(format!("{what}: {error}").into())
+    }
+
+    /// What a file or folder could not be used for, with its name in front.
+    pub fn at<E: Error>(path: &Path) -> impl Fn(E) -> Self + '_ {
+        move |error| Self::because(path.display(), error)
     }
 }
 
@@ -92,7 +97,6 @@ macro_rules! failures {
 }
 
 failures!(
-    std::io::Error,
     serde_json::Error,
     fgd_captions::ReadError,
     fgd_captions::TableError,

@@ -130,6 +130,15 @@ impl Output {
         &self.path
     }
 
+    /// Writes the last of it, then [`commit`](Output::commit)s.
+    ///
+    /// # Errors
+    /// As [`Output::commit`].
+    pub fn commit_with(mut self, bytes: &[u8]) -> Result<(), FileError> {
+        self.write_all(bytes).map_err(FileError::io(&self.path))?;
+        self.commit()
+    }
+
     /// Brings everything to the disk and puts the file into its place.
     ///
     /// # Errors
@@ -171,9 +180,7 @@ impl Write for Output {
 /// # Errors
 /// As [`Output::create`] and [`Output::commit`].
 pub fn write(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
-    let mut output = Output::create(path)?;
-    output.write_all(bytes).map_err(FileError::io(path))?;
-    output.commit()
+    Output::create(path)?.commit_with(bytes)
 }
 
 /// Where `path` leads when its last part is a symbolic link, whether or not something is there.

@@ -149,10 +149,10 @@ fn bytes_per_weight(dir: &Path, captioner: &Captioner) -> Result<f64, JobError> 
         return Ok(2.0);
     }
     let mut bytes = 0;
-    for entry in std::fs::read_dir(dir)? {
-        let path = entry?.path();
+    for entry in std::fs::read_dir(dir).map_err(JobError::at(dir))? {
+        let path = entry.map_err(JobError::at(dir))?.path();
         if path.extension().is_some_and(|extension| extension == "safetensors") {
-            bytes += path.metadata()?.len();
+            bytes += path.metadata().map_err(JobError::at(&path))?.len();
         }
     }
     let shapes = tensors_of(captioner.config())?;

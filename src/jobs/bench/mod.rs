@@ -184,7 +184,7 @@ fn put_under_load(
         false => None,
     };
     if let Some(mut file) = samples_file {
-        samples.write(&mut file)?;
+        samples.write(&mut file).map_err(JobError::at(&file.path().to_owned()))?;
         file.commit()?;
     }
     Ok(results(Run {

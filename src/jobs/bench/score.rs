@@ -44,11 +44,11 @@ pub fn run(request: &ScoreRequest, session: &Session) -> Result<Record, JobError
     // A job of its own holds its own files.
     drop((submission, references));
 
-    let folder = tempfile::tempdir()?;
+    let folder = tempfile::tempdir().map_err(JobError::at(&std::env::temp_dir()))?;
     let file = folder.path().join("request.json");
     let mut json = serde_json::to_value(job).map_err(|error| JobError::Failed(error.into()))?;
     json["job"] = "score".into();
-    std::fs::write(&file, json.to_string())?;
+    std::fs::write(&file, json.to_string()).map_err(JobError::at(&file))?;
     let mut target = ScoreTarget::new(&session.settings, file, rayon::current_num_threads());
     let peak = target.peak_memory();
     let subject = Subject {

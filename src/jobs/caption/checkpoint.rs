@@ -46,9 +46,10 @@ impl Checkpoint {
         if !Adapter::is_in(&base.dir) {
             return Ok(Self { base, adapter: given });
         }
-        let own = base.dir.canonicalize()?;
+        let canonical = |dir: &Path| dir.canonicalize().map_err(JobError::at(dir));
+        let own = canonical(&base.dir)?;
         match given {
-            Some(given) if given.dir.canonicalize()? != own => Err(JobError::usage(format!(
+            Some(given) if canonical(&given.dir)? != own => Err(JobError::usage(format!(
                 "{}: has an adapter of its own beside its weights, and a second one ({}) cannot be merged; \
                  give one of them, or move adapter_config.json away",
                 base.id, given.id

@@ -179,7 +179,7 @@ impl Run<'_> {
         let captioned = |outcome: &'_ Outcome| Some((outcome.id.clone(), outcome.caption.clone()?));
         let rows: Vec<(String, String)> = outcomes.iter().filter_map(captioned).collect();
         let csv = captions_csv(rows.iter().map(|(id, caption)| (id.as_str(), caption.as_str())))
-            .map_err(|error| JobError::because(self.output.display(), error))?;
+            .map_err(JobError::at(self.output))?;
         file::write(self.output, &csv)?;
 
         let record_file = file::beside(self.output, "record.json");

@@ -142,7 +142,7 @@ pub fn merge(files: &[PathBuf], output: &Path) -> Result<Merged, JobError> {
         }
     }
     let csv = captions_csv(rows.iter().map(|(id, caption)| (id.as_str(), caption.as_str())))
-        .map_err(|error| JobError::because(output.display(), error))?;
+        .map_err(JobError::at(output))?;
     file::write(output, &csv)?;
     Ok(Merged { captions: rows.len(), listed })
 }

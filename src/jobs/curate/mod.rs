@@ -9,7 +9,6 @@ mod results;
 mod rules;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -161,13 +160,8 @@ pub fn run(request: &Request, session: &mut Session) -> Result<Record, JobError>
     Ok(provenance::record(origin, Results::Curate(Box::new(results))))
 }
 
-fn write(
-    mut output: Output,
-    bytes: Result<Vec<u8>, csv::Error>,
-    path: &Path,
-) -> Result<(), JobError> {
-    output.write_all(&bytes.map_err(|error| JobError::because(path.display(), error))?)?;
-    Ok(output.commit()?)
+fn write(output: Output, bytes: Result<Vec<u8>, csv::Error>, path: &Path) -> Result<(), JobError> {
+    Ok(output.commit_with(&bytes.map_err(JobError::at(path))?)?)
 }
 
 fn check_validation(file: &CaptionFile, heaps: &Heaps, images: &Images) -> Result<(), JobError> {

@@ -61,9 +61,8 @@ pub fn run(request: &Request, session: &mut Session) -> Result<Record, JobError>
     let manifest = Manifest::read(&request.buckets)?;
     let pairs = manifest.pairs;
     let sources: Vec<Sources> = [manifest.sources].into_iter().chain(manifest.others).collect();
-    let field = std::fs::read(&request.field)?;
-    let field = FieldSums::from_bytes(&field)
-        .map_err(|error| JobError::because(request.field.display(), error))?;
+    let field = std::fs::read(&request.field).map_err(JobError::at(&request.field))?;
+    let field = FieldSums::from_bytes(&field).map_err(JobError::at(&request.field))?;
     let counts = [sources.len(), request.sums.len(), field.systems()];
     if counts != [sources.len(); 3] || field.n() != pairs {
         return Err(JobError::usage(format!(

@@ -125,9 +125,9 @@ pub fn run(request: &Request, session: &Session) -> Result<Manifest, JobError> {
     super::refuse(&request.score)?;
     // Who listens for the interrupt does so from here on.
     interrupted(&session.interrupt)?;
-    std::fs::create_dir_all(output)?;
+    std::fs::create_dir_all(output).map_err(JobError::at(output))?;
     // On the same disk, and gone with the work.
-    let work = tempfile::tempdir_in(output)?;
+    let work = tempfile::tempdir_in(output).map_err(JobError::at(output))?;
     let asked = request.buckets.map(|count| count / GROUPS);
     let dealt = asked.map_or(DEALT, |of| of * DEALT.div_ceil(of));
     let sides = Sides::deal(&request.score, &request.others, work.path(), dealt, session)?;
@@ -163,7 +163,8 @@ pub fn run(request: &Request, session: &Session) -> Result<Manifest, JobError> {
     let references = references.then_some(buckets.captions);
     let counts = buckets.counts;
     for bucket in (0..counts.len()).filter(|&bucket| counts[bucket] > 0).map(bucket_name) {
-        std::fs::rename(made.join(&bucket), output.join(&bucket))?;
+        let place = output.join(&bucket);
+        std::fs::rename(made.join(&bucket), &place).map_err(JobError::at(&place))?;
     }
     let manifest = Manifest {
         version: Manifest::VERSION,
@@ -251,7 +252,7 @@ impl Buckets {
         groups.try_for_each(|(group, (held, count))| {
             let folder = self.folder.join(bucket_name(self.part * GROUPS + group));
             while held.first().is_some_and(|ids| ids.len() >= fewest) {
-                std::fs::create_dir_all(&folder)?;
+                std::fs::create_dir_all(&folder).map_err(JobError::at(&folder))?;
                 let name = format!("{:05}.parquet", *count / ROWS as u64);
                 let rows = held[0].len().min(ROWS);
                 let file = TableFile::create(&folder.join(name)).map_err(JobError::usage)?;

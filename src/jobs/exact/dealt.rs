@@ -36,10 +36,10 @@ pub fn files_of(path: &Path) -> Result<Vec<PathBuf>, JobError> {
         return Ok(vec![path.to_owned()]);
     }
     let mut files = Vec::new();
-    for entry in std::fs::read_dir(path)? {
-        let entry = entry?;
+    for entry in std::fs::read_dir(path).map_err(JobError::at(path))? {
+        let entry = entry.map_err(JobError::at(path))?;
         let is_hidden = entry.file_name().to_string_lossy().starts_with(['.', '_']);
-        if entry.file_type()?.is_file() && !is_hidden {
+        if entry.file_type().map_err(JobError::at(path))?.is_file() && !is_hidden {
             files.push(entry.path());
         }
     }
@@ -111,13 +111,14 @@ impl Side {
         folder: PathBuf,
         parts: usize,
         columns: &[String],
-    ) -> io::Result<Self> {
-        fs::create_dir(&folder)?;
+    ) -> Result<Self, JobError> {
+        fs::create_dir(&folder).map_err(JobError::at(&folder))?;
         let open = (0..parts).map(|part| Ok(Mutex::new(File::create(at(&folder, part))?)));
+        let open = open.collect::<io::Result<_>>().map_err(JobError::at(&folder))?;
         Ok(Self {
             role,
             parts,
-            open: open.collect::<io::Result<_>>()?,
+            open,
             folder,
             columns: BTreeSet::from_iter(columns).into_iter().map(|n| (n.clone(), false)).collect(),
             shell: None,
@@ -145,7 +146,7 @@ impl Side {
         }
         self.found[file].add(&captions.findings, linted);
         self.inputs[file].rows += captions.captions.len() as u64;
-        Ok(self.deal(file as u32, &captions)?)
+        self.deal(file as u32, &captions).map_err(JobError::at(&self.folder))
     }
 
     fn deal(&mut self, number: u32, file: &CaptionFile) -> io::Result<()> {
@@ -204,10 +205,11 @@ impl Side {
     /// Files that cannot be read any more.
     pub fn part(&self, part: usize, of: usize) -> Result<Part, JobError> {
         let files = (part..self.parts).step_by(of).map(|part| fs::read(at(&self.folder, part)));
-        let files = files.collect::<io::Result<Vec<_>>>()?;
+        let failed = JobError::at(&self.folder);
+        let files = files.collect::<io::Result<Vec<_>>>().map_err(&failed)?;
         let mut rows = Vec::new();
         for mut bytes in files.iter().map(|bytes| &**bytes) {
-            while let Some(row) = Row::read(&mut bytes, self.columns.len())? {
+            while let Some(row) = Row::read(&mut bytes, self.columns.len()).map_err(&failed)? {
                 rows.push(row);
             }
         }
@@ -285,7 +287,7 @@ impl Part {
     ///
     /// # Errors
     /// A disk that is full.
-    pub fn write_sorted(&self, path: &Path) -> Result<(), JobError> {
+    pub fn write_sorted(&self, path: &Path) -> io::Result<()> {
         let captions = self.file.captions.iter();
         let mut lines: Vec<_> = captions.map(|caption| (&caption.id, &caption.text)).collect();
         lines.sort_unstable();
@@ -297,7 +299,7 @@ impl Part {
             write_text(text, &mut bytes);
             file.write_all(&bytes)?;
         }
-        Ok(file.flush()?)
+        file.flush()
     }
 }
 

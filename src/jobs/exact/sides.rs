@@ -161,7 +161,7 @@ impl Sides {
         if !self.submissions.iter().all(Submission::is_valid) {
             return Err(invalid(self.submissions));
         }
-        let sha256 = hash_of(&runs)?;
+        let sha256 = hash_of(&runs).map_err(JobError::at(work))?;
         let sources = self.submissions.into_iter().map(|submission| {
             let (inputs, mut findings) = submission.finish();
             findings.extend(self.notes.iter().cloned());
@@ -183,7 +183,7 @@ impl Sides {
     ) -> Result<(PathBuf, Vec<Aligned>), JobError> {
         let references = self.references.part(portion, portions)?;
         let run = work.join(format!("references-{portion}"));
-        references.write_sorted(&run)?;
+        references.write_sorted(&run).map_err(JobError::at(&run))?;
         let references = Arc::new(references.file);
         let align =
             |submission: &Submission| submission.align(portion, portions, &references, request);

@@ -100,9 +100,9 @@ pub(super) fn checked_sums(
     pairs: u64,
     dim: usize,
 ) -> Result<SlicedSums, JobError> {
-    let bytes = std::fs::read(path).map_err(|error| JobError::because(path.display(), error))?;
+    let bytes = std::fs::read(path).map_err(JobError::at(path))?;
     let sums = SlicedSums::from_bytes(&bytes);
-    let sums = sums.map_err(|error| JobError::because(path.display(), error))?;
+    let sums = sums.map_err(JobError::at(path))?;
     if (sums.whole.n(), sums.whole.dim()) == (pairs, dim) {
         return Ok(sums);
     }

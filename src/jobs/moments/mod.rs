@@ -141,7 +141,7 @@ impl Summed {
             None => Sums::Rounded(moments),
             Some(integers) => {
                 let sums = ExactSums::from_integers(moments.dim(), integers);
-                let sums = sums.map_err(|error| JobError::because(file.display(), error))?;
+                let sums = sums.map_err(JobError::at(file))?;
                 if sums.n() != n {
                     return Err(JobError::usage(format!(
                         "{}: its sums are of {} rows, and `n` is {n}",

@@ -127,7 +127,7 @@ pub fn identity(file: &Path) -> Result<String, JobError> {
         let digest = Digest::new("embeddings", 1).field("bytes", bytes.to_string());
         Ok(digest.field("ends", ends).finish())
     };
-    read().map_err(|error| JobError::because(file.display(), error))
+    read().map_err(JobError::at(file))
 }
 
 #[cfg(test)]

@@ -9,7 +9,6 @@ mod pool;
 mod quality;
 
 use std::collections::BTreeMap;
-use std::io::Write;
 use std::path::PathBuf;
 use std::time::Instant;
 
@@ -95,7 +94,7 @@ pub fn run(request: &Request, session: &mut Session) -> Result<Record, JobError>
     let references = request.references.as_ref().map(|given| &*given.path);
     let inputs = request.systems.iter().map(|system| &*system.path).chain(references);
     keep_apart(inputs, [Some(&*request.output)])?;
-    let mut output = Output::create(&request.output).map_err(JobError::usage)?;
+    let output = Output::create(&request.output).map_err(JobError::usage)?;
     let files = Files::open(request)?;
     let pool = &files.pool;
 
@@ -115,9 +114,8 @@ pub fn run(request: &Request, session: &mut Session) -> Result<Record, JobError>
 
     let rows = pool.ids.iter().zip(&chosen.rows);
     let rows = rows.map(|(id, row)| (id.as_str(), pool.captions[*row].text.as_str()));
-    let csv = captions_csv(rows).map_err(|e| JobError::because(request.output.display(), e))?;
-    output.write_all(&csv)?;
-    output.commit()?;
+    let csv = captions_csv(rows).map_err(JobError::at(&request.output))?;
+    output.commit_with(&csv)?;
     let chose = start.elapsed().as_secs_f64();
 
     let mut results = SelectResults {

@@ -1,7 +1,7 @@
 //! Captions chosen by meaning, learned beside real ones (<https://arxiv.org/abs/2309.10966>). The rules of `fgd curate` mix them into a
 //! file of the run, and cross-entropy learns that.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use fgd_captioner::train::saved;
 use fgd_captions::ReadOptions;
@@ -70,8 +70,9 @@ impl Learned {
             session,
         )?;
         if goes_on {
-            let same = std::fs::read(&mixed)? == std::fs::read(&path)?;
-            std::fs::remove_file(&mixed)?;
+            let read = |path: &Path| std::fs::read(path).map_err(JobError::at(path));
+            let same = read(&mixed)? == read(&path)?;
+            std::fs::remove_file(&mixed).map_err(JobError::at(&mixed))?;
             if !same {
                 return Err(JobError::usage(format!(
                     "{}: was mixed from other captions than are given now; give another directory, or what that run was given",

@@ -103,7 +103,7 @@ impl<'a> Judge<'a> {
         let references = References { path, ..References::default() };
         session.embedder(&judging.encoding)?;
         let dir = request.output.join("captions");
-        std::fs::create_dir_all(&dir)?;
+        std::fs::create_dir_all(&dir).map_err(JobError::at(&dir))?;
         Ok(Self {
             judging,
             checkpoint,
@@ -221,7 +221,7 @@ impl<'a> Judge<'a> {
             rows.extend(ids.zip(captions.into_iter().map(|caption| caption.text)));
         }
         let bytes = captions_csv(rows.iter().map(|(id, text)| (*id, text.as_str())));
-        let bytes = bytes.map_err(|error| JobError::because(path.display(), error))?;
+        let bytes = bytes.map_err(JobError::at(&path))?;
         Ok(file::write(path, &bytes)?)
     }
 }

@@ -136,7 +136,7 @@ impl Metrics {
         let text = match std::fs::read_to_string(path) {
             Ok(text) => text,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
-            Err(error) => return Err(JobError::because(path.display(), error)),
+            Err(error) => return Err(JobError::at(path)(error)),
         };
         let lines: Vec<Line> = text
             .lines()
@@ -158,9 +158,10 @@ impl Metrics {
         }
         let kept: Vec<String> = lines.iter().map(json).collect();
         file::write(path, kept.concat().as_bytes())?;
-        let file = OpenOptions::new().append(true).open(path)?;
-        let events =
-            Events::create(&path.with_file_name(TENSORBOARD), lines.iter().map(Line::event))?;
+        let file = OpenOptions::new().append(true).open(path).map_err(JobError::at(path))?;
+        let board = path.with_file_name(TENSORBOARD);
+        let events = Events::create(&board, lines.iter().map(Line::event));
+        let events = events.map_err(JobError::at(&board))?;
         Ok(Self { path: path.into(), file, lines, events, trackers })
     }
 
@@ -180,7 +181,7 @@ impl Metrics {
         self.file
             .write_all(json(&line).as_bytes())
             .and_then(|()| self.events.push(&event))
-            .map_err(|error| JobError::because(self.path.display(), error))?;
+            .map_err(JobError::at(&self.path))?;
         self.trackers.tell(&event);
         self.lines.push(line);
         Ok(())

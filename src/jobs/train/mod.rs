@@ -146,8 +146,9 @@ pub fn run(request: &Request, session: &mut Session) -> Result<Record, JobError>
         _ => None,
     };
     // As PEFT names it: what is found by its id on the Hub, or where it lies.
-    let base = match Path::new(&request.checkpoint).is_dir() {
-        true => std::path::absolute(&request.checkpoint)?.display().to_string(),
+    let given = Path::new(&request.checkpoint);
+    let base = match given.is_dir() {
+        true => std::path::absolute(given).map_err(JobError::at(given))?.display().to_string(),
         false => checkpoint.base.id.clone(),
     };
     let course = Course {
