@@ -61,9 +61,27 @@ pub fn nearest<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> Option<&
         .map(|(_, candidate)| candidate)
 }
 
+/// serde calls what it expected by the names of Rust's types.
+pub fn in_words(message: &str) -> String {
+    let Some((found, expected)) = message.rsplit_once(", expected ") else {
+        return message.to_owned();
+    };
+    let expected = match expected {
+        "usize" | "u8" | "u16" | "u32" | "u64" => "a whole number that is not negative",
+        "isize" | "i8" | "i16" | "i32" | "i64" => "a whole number",
+        "a nonzero usize" | "a nonzero u32" | "a nonzero u64" => "a whole number from 1 on",
+        "f32" | "f64" => "a number",
+        "a boolean" => "true or false",
+        "a sequence" => "a list, in [ ]",
+        "a map" => "a table",
+        own => own,
+    };
+    format!("{found}, expected {expected}")
+}
+
 /// serde lists what it expected in backticks; the nearest of these is said first.
 fn with_nearest(message: &str, retired: fn(&str, &[&str]) -> Option<String>) -> String {
-    let message = message.trim().replace('\n', " ");
+    let message = in_words(&message.trim().replace('\n', " "));
     let is_key = message.starts_with("unknown field");
     let known =
         message.strip_prefix("unknown field").or_else(|| message.strip_prefix("unknown variant"));
@@ -79,5 +97,36 @@ fn with_nearest(message: &str, retired: fn(&str, &[&str]) -> Option<String>) -> 
     match nearest(found, words.iter().copied()) {
         Some(word) => format!("unknown {what} `{found}`: did you mean `{word}`?"),
         None => format!("unknown {what} `{found}`: there are {}", words.join(", ")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde::Deserialize;
+
+    use super::*;
+
+    #[derive(Debug, Deserialize)]
+    #[allow(dead_code, reason = "only what goes wrong is read")]
+    struct Items {
+        items: usize,
+        rate: Option<f64>,
+        names: Option<Vec<String>>,
+    }
+
+    #[test]
+    fn types_are_said_in_words() {
+        for (text, said) in [
+            ("items = -64", "`-64`, expected a whole number that is not negative"),
+            ("items = \"many\"", "expected a whole number that is not negative"),
+            (
+                "items = 1\nrate = \"fast\"",
+                "suite.toml:2:8: invalid type: string \"fast\", expected a number",
+            ),
+            ("items = 1\nnames = 3", "expected a list, in [ ]"),
+        ] {
+            let error = parse::<Items>(text, Path::new("suite.toml")).unwrap_err().to_string();
+            assert!(error.contains(said), "{error}");
+        }
     }
 }

@@ -38,14 +38,22 @@ impl JobError {
     }
 
     /// A failure with what was being done in front of its own message.
-    pub fn because(what: impl std::fmt::Display, error: impl Error) -> Self {
-        Self::Failed(format!("{what}: {error}").into())
+    pub fn because(what: impl ToString, error: impl Error + Send + Sync + 'static) -> Self {
+        Self::Failed(Box::new(Because { what: what.to_string(), source: Box::new(error) }))
     }
 
     /// What a file or folder could not be used for, with its name in front.
-    pub fn at<E: Error>(path: &Path) -> impl Fn(E) -> Self + '_ {
+    pub fn at<E: Error + Send + Sync + 'static>(path: &Path) -> impl Fn(E) -> Self + '_ {
         move |error| Self::because(path.display(), error)
     }
+}
+
+/// An error, and before it what it stopped.
+#[derive(Debug, thiserror::Error)]
+#[error("{what}: {source}")]
+struct Because {
+    what: String,
+    source: Box<dyn Error + Send + Sync>,
 }
 
 /// A setting without a meaning, whichever crate finds it, is the caller's mistake.

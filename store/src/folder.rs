@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
 use crate::file::{self, FileError};
+use crate::lock;
 
 /// The list of the files that stand in a folder together.
 pub const LIST: &str = "pages.txt";
@@ -87,6 +88,8 @@ impl Together {
     /// # Errors
     /// A file that cannot be put into its place, or somebody else's that stands there.
     pub fn commit(mut self) -> Result<(), FileError> {
+        // Another's files must not come between; it has its own in a moment. A file system without locks does without.
+        let _others_wait = lock::wait_for_folder(&self.folder);
         let list = self.folder.join(LIST);
         let before = std::fs::read_to_string(&list).unwrap_or_default();
         let now: BTreeSet<String> = self.names.iter().cloned().collect();
@@ -161,6 +164,25 @@ mod tests {
         assert!(site.join("old.html").exists() && !site.join("new.html").exists());
         second.commit().unwrap();
         assert_eq!(names(&site), ["README", "index.html", "new.html", LIST]);
+    }
+
+    #[test]
+    fn of_two_that_write_at_once_one_is_there_in_the_end() {
+        let place = tempfile::tempdir().unwrap();
+        let pages = |letter: &str| (0..20).map(|i| format!("{letter}{i}.html")).collect::<Vec<_>>();
+        for _ in 0..20 {
+            std::thread::scope(|scope| {
+                for letter in ["a", "b"] {
+                    let pages = pages(letter);
+                    let pages: Vec<&str> = pages.iter().map(String::as_str).collect();
+                    let together = write(place.path(), &pages);
+                    scope.spawn(move || together.commit().unwrap());
+                }
+            });
+            let found = names(place.path());
+            let is_whole = |letter: &str| pages(letter).iter().all(|page| found.contains(page));
+            assert!(found.len() == 21 && (is_whole("a") || is_whole("b")), "{found:?}");
+        }
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use serde_json::Value;
 
-use crate::program::{Place, assert_close, captions, number, stderr};
+use crate::program::{Place, assert_close, captions, fixture, number, stderr};
 
 /// A CSV of the place.
 fn write(place: &Place, name: &str, header: &str, rows: impl Iterator<Item = String>) -> PathBuf {
@@ -124,9 +124,14 @@ fn a_finite_population_leaves_less_to_chance() {
     assert_close(ratio, 0.5, 1e-6, "half of the bias");
     let ratio = of(&half, "/fgd_paired/se") / of(&open, "/fgd_paired/se");
     assert_close(ratio, 0.5_f64.sqrt(), 1e-6, "the error of a half");
-    let output = place.score(&good, &references).args(["--population", "100"]).output().unwrap();
-    assert_eq!(output.status.code(), Some(2));
-    assert!(stderr(&output).contains("already has 329"), "{}", stderr(&output));
+    let mut board = place.fgd();
+    board.arg("leaderboard").args([&good, &captions("poor.csv")]).arg("-r").arg(&references);
+    board.arg("--encoder").arg(fixture("encoder/tiny-mean"));
+    for mut command in [place.score(&good, &references), board] {
+        let output = command.args(["--population", "100"]).output().unwrap();
+        assert_eq!(output.status.code(), Some(2));
+        assert!(stderr(&output).contains("already has 329"), "{}", stderr(&output));
+    }
 }
 
 #[test]

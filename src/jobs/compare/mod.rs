@@ -257,7 +257,10 @@ impl Scores {
 
 fn refused(error: ScoreError, system: &systems::Participant) -> JobError {
     match error {
-        ScoreError::Mismatch(message) => JobError::Usage(format!("{}: {message}", system.name)),
+        ScoreError::Mismatch(message)
+        | ScoreError::Metric(MetricError::InvalidSetting(message)) => {
+            JobError::Usage(format!("{}: {message}", system.name))
+        }
         ScoreError::Job(error) => error,
         error @ (ScoreError::Invalid(_) | ScoreError::Metric(MetricError::NotACovariance(_))) => {
             JobError::invalid(format!("{}: {error}", system.name))

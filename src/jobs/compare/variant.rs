@@ -5,6 +5,7 @@ use serde_json::{Map, Value, json};
 
 use crate::jobs::JobError;
 use crate::jobs::caption::Captioning;
+use crate::toml_file::in_words;
 
 /// How a system's captions are decoded, where that differs from the others.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,8 +31,9 @@ impl Variant {
         } else {
             let settings = serde_json::to_value(&*generation)?;
             let merged = self.merged(settings, seed)?;
-            *generation = serde_json::from_value(merged)
-                .map_err(|error| JobError::usage(format!("@{}: {error}", self.0)))?;
+            *generation = serde_json::from_value(merged).map_err(|error| {
+                JobError::usage(format!("@{}: {}", self.0, in_words(&error.to_string())))
+            })?;
         }
         if generation.num_return_sequences > 1 && generation.num_beams == 1 {
             generation.sampling.get_or_insert_with(|| Sampling::for_choice(seed));

@@ -1,6 +1,7 @@
 //! The submissions, scored one after the other: only numbers are kept of each, so that hundreds need the memory of one.
 
 use fgd_captions::ReadOptions;
+use fgd_metrics::MetricError;
 use fgd_record::{EncoderInfo, Finding, Input, Rejected, Severity};
 
 use super::Request;
@@ -110,6 +111,10 @@ impl Field {
                 findings: first_errors(for_record(&found, name)),
             }),
             ScoreError::Mismatch(message) => rejected(message),
+            // On the same images a setting that one submission cannot have is one that none can.
+            ScoreError::Metric(error @ MetricError::InvalidSetting(_)) if !request.unpaired => {
+                Out::Failed(error.into())
+            }
             ScoreError::Metric(error) => rejected(error.to_string()),
             ScoreError::Job(error) => Out::Failed(error),
         })?;

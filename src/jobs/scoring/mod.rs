@@ -124,12 +124,7 @@ impl<'a> Scorer<'a> {
             return Ok(SystemScore { results, findings, images: None });
         }
         let assembled = assemble(system, self.references, self.dependence, &mut self.embedding)?;
-        let scored = numbers::score(&assembled.set, &self.choice).map_err(|error| match error {
-            // A population that the files do not fit.
-            MetricError::InvalidSetting(message) => ScoreError::Mismatch(message),
-            error => error.into(),
-        })?;
-        let SetScore { mut results, per_caption } = scored;
+        let SetScore { mut results, per_caption } = numbers::score(&assembled.set, &self.choice)?;
         let groupings = match shared {
             Some(groupings) => groupings.to_vec(),
             None => self.groupings(system, &assembled)?,
