@@ -66,5 +66,5 @@ fn variable(name: &str) -> Option<OsString> {
 
 /// A secret by the name of its variable, such as a webhook's address; `None` where it is not set.
 pub fn secret(name: &str) -> Option<String> {
-    std::env::var(name).ok()
+    variable(name)?.into_string().ok()
 }

@@ -14,7 +14,7 @@ use super::metrics::known_groups;
 use super::output::Output;
 use crate::jobs::Session;
 use crate::jobs::agreement::{self, Request};
-use crate::jobs::apart::keep_apart;
+use crate::jobs::apart::Apart;
 use crate::jobs::options::Measuring;
 
 /// Arguments of `fgd agreement`.
@@ -65,10 +65,6 @@ pub struct Args {
 
 /// Runs `fgd agreement`.
 pub fn run(args: Args, output: &Output, session: &mut Session) -> anyhow::Result<Exit> {
-    let inputs = [&*args.judgements, &*args.references];
-    keep_apart(inputs, [args.result.output.as_deref(), args.report.place()])?;
-    let sink = args.result.open()?;
-    args.report.prepare()?;
     let request = Request {
         judgements: args.judgements,
         references: args.columns.of(args.references),
@@ -83,6 +79,9 @@ pub fn run(args: Args, output: &Output, session: &mut Session) -> anyhow::Result
             ..Measuring::default()
         },
     };
+    request.keep_apart([args.result.output.as_deref(), args.report.place()])?;
+    let sink = args.result.open()?;
+    args.report.prepare()?;
     let record = agreement::run(&request, session)?;
     args.result.write(sink, &record, output)?;
     args.report.write(std::slice::from_ref(&record), output)?;

@@ -12,10 +12,11 @@ use super::files::{CaptionArgs, KeepingArgs, ReportArgs, ResultArgs};
 use super::findings;
 use super::images::PictureArgs;
 use super::inputs::{ReferenceColumns, named};
+use super::job::exit_of;
 use super::metrics::SampleArgs;
 use super::output::{Output, complain};
 use crate::jobs::Session;
-use crate::jobs::apart::keep_apart;
+use crate::jobs::apart::Apart;
 use crate::jobs::compare::{self, Request};
 use crate::jobs::select::Choosing;
 
@@ -89,10 +90,7 @@ pub fn run(args: Args, output: &Output, session: &mut Session) -> anyhow::Result
         measuring: args.metrics.measuring(),
         keeping: args.keeping.keeping(args.report.place().is_some() || args.result.is_page()),
     };
-    let systems = request.systems.iter().map(|system| &*system.path);
-    let beside = [request.references.as_ref().map(|given| &*given.path), request.images.as_deref()];
-    let inputs = systems.chain(beside.into_iter().flatten());
-    keep_apart(inputs, [args.result.output.as_deref(), args.report.place()])?;
+    request.keep_apart([args.result.output.as_deref(), args.report.place()])?;
     let sink = args.result.open()?;
     args.report.prepare()?;
     let record = compare::run(&request, session)?;
@@ -102,13 +100,10 @@ pub fn run(args: Args, output: &Output, session: &mut Session) -> anyhow::Result
     let Results::Compare(results) = &record.results else {
         return Ok(Exit::Failure);
     };
-    let crossed = results.gates.iter().filter(|gate| gate.passed != Some(true));
-    let mut exit = Exit::Success;
-    for gate in crossed {
+    for gate in results.gates.iter().filter(|gate| gate.passed != Some(true)) {
         complain(format!("gate crossed: {}: {}", gate.condition, gate.explanation));
-        exit = Exit::Regression;
     }
-    Ok(exit)
+    Ok(exit_of(&record))
 }
 
 /// Beside the report, so that the same command goes on after an interruption.

@@ -53,7 +53,7 @@ pub fn told(error: &anyhow::Error) -> String {
     text
 }
 
-/// The code of an error. A reader that closed the pipe got what it wanted.
+/// The code of an error.
 pub fn of(error: &anyhow::Error) -> Exit {
     if let Some(FileError::Directory(_)) = error.downcast_ref() {
         return Exit::Usage;
@@ -63,12 +63,7 @@ pub fn of(error: &anyhow::Error) -> Exit {
         Some(JobError::Invalid { .. }) => return Exit::InvalidSubmission,
         Some(JobError::Failed(_)) | None => {}
     }
-    let broken_pipe = error.chain().any(|cause| {
-        cause
-            .downcast_ref::<std::io::Error>()
-            .is_some_and(|io| io.kind() == std::io::ErrorKind::BrokenPipe)
-    });
-    if broken_pipe { Exit::Success } else { Exit::Failure }
+    Exit::Failure
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use fgd_record::{NightlyVerdict, Record, Results};
 use super::exit::{Exit, usage};
 use super::output::Sink;
 use crate::jobs::Session;
-use crate::jobs::apart::keep_apart;
+use crate::jobs::apart::{Apart, keep_apart};
 use crate::jobs::request::Request;
 use crate::nightly::process;
 
@@ -43,7 +43,11 @@ pub fn run(args: &Args, session: &mut Session) -> anyhow::Result<Exit> {
     let text = std::fs::read(&args.request).with_context(|| format!("{path}: cannot be read"))?;
     let request: Request = serde_json::from_slice(&text)
         .map_err(|error| usage(format!("{path}: is no request: {error}; see fgd job --help")))?;
-    keep_apart([&*args.request], [args.output.as_deref()])?;
+    keep_apart(
+        [&*args.request],
+        request.outputs().into_iter().chain(args.output.as_deref()).map(Some),
+    )?;
+    request.keep_apart([args.output.as_deref()])?;
     let sink = Sink::open(args.output.as_deref())?;
     let record = request.run(session)?;
     sink.write(record.to_json().as_bytes())?;

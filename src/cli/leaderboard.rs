@@ -12,7 +12,7 @@ use super::inputs::{ReferenceColumns, named, with_folders};
 use super::metrics::SampleArgs;
 use super::output::{Output, Sink};
 use crate::jobs::Session;
-use crate::jobs::apart::keep_apart;
+use crate::jobs::apart::Apart;
 use crate::jobs::leaderboard::{self, Boards, Request};
 
 /// Arguments of `fgd leaderboard`.
@@ -79,10 +79,8 @@ pub fn run(args: Args, output: &Output, session: &mut Session) -> anyhow::Result
         images: args.pictures.images.clone(),
         image_root: args.pictures.image_root.clone(),
     };
-    let submissions = request.submissions.iter().map(|submission| &*submission.path);
-    let inputs = submissions.chain([&*request.references.path]).chain(request.images.as_deref());
     let private = args.private_record.as_deref();
-    keep_apart(inputs, [args.result.output.as_deref(), args.report.place(), private])?;
+    request.keep_apart([args.result.output.as_deref(), args.report.place(), private])?;
     let sink = args.result.open()?;
     args.report.prepare()?;
     let private = private.map(|path| Sink::open(Some(path))).transpose()?;

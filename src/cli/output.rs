@@ -1,7 +1,7 @@
 //! The output policy: data to stdout or a file, everything else to stderr, bars only on a terminal.
 
 use std::fmt;
-use std::io::{IsTerminal, Write};
+use std::io::{ErrorKind, IsTerminal, Write};
 use std::path::Path;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -297,13 +297,13 @@ impl Sink {
         match self {
             Self::Stdout => {
                 let mut stdout = std::io::stdout().lock();
-                stdout.write_all(data)?;
-                stdout.flush()?;
+                match stdout.write_all(data).and_then(|()| stdout.flush()) {
+                    // Who closed the pipe got what it wanted.
+                    Err(error) if error.kind() == ErrorKind::BrokenPipe => {}
+                    written => written?,
+                }
             }
-            Self::File(mut file) => {
-                file.write_all(data)?;
-                file.commit()?;
-            }
+            Self::File(file) => file.commit_with(data)?,
         }
         Ok(())
     }

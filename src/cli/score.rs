@@ -12,7 +12,7 @@ use super::metrics::SampleArgs;
 use super::output::Output;
 use super::pair::PairArgs;
 use crate::jobs::Session;
-use crate::jobs::apart::keep_apart;
+use crate::jobs::apart::Apart;
 use crate::jobs::score::{self, Request};
 
 /// Arguments of `fgd score`.
@@ -53,13 +53,13 @@ pub fn run(args: Args, output: &Output, session: &mut Session) -> anyhow::Result
         worst: args.worst,
         hide_references: args.hide_references,
         measuring: args.metrics.measuring(),
-        keeping: args.keeping.keeping(args.report.place().is_some() || args.result.is_page()),
+        keeping: (args.keeping)
+            .keeping(!args.exact && (args.report.place().is_some() || args.result.is_page())),
         images: args.pictures.images.clone(),
         image_root: args.pictures.image_root.clone(),
         ..args.pair.request()
     };
-    let written = [args.result.output.as_deref(), args.report.place()];
-    keep_apart(request.inputs(), [request.per_caption.as_deref()].into_iter().chain(written))?;
+    request.keep_apart([args.result.output.as_deref(), args.report.place()])?;
     let sink = args.result.open()?;
     args.report.prepare()?;
     let record = score::run(&request, session)?;

@@ -14,7 +14,7 @@ use super::inputs::ReferenceColumns;
 use super::metrics::SampleArgs;
 use super::output::Output;
 use crate::jobs::Session;
-use crate::jobs::apart::keep_apart;
+use crate::jobs::apart::Apart;
 use crate::jobs::compare::{self, Request};
 use crate::jobs::options::Named;
 use crate::jobs::select::Choosing;
@@ -73,10 +73,6 @@ pub struct Args {
 
 /// Runs `fgd sweep`.
 pub fn run(args: Args, output: &Output, session: &mut Session) -> anyhow::Result<Exit> {
-    let inputs = [&*args.references, &*args.images.images];
-    keep_apart(inputs, [args.result.output.as_deref(), args.report.place()])?;
-    let sink = args.result.open()?;
-    args.report.prepare()?;
     let systems = combinations(&args.grid)?
         .into_iter()
         .map(|name| Named { path: format!("{}@{name}", args.checkpoint).into(), name });
@@ -96,6 +92,9 @@ pub fn run(args: Args, output: &Output, session: &mut Session) -> anyhow::Result
         measuring: args.metrics.measuring(),
         ..Request::default()
     };
+    request.keep_apart([args.result.output.as_deref(), args.report.place()])?;
+    let sink = args.result.open()?;
+    args.report.prepare()?;
     let mut record = compare::run(&request, session)?;
     record.settings.insert(GRID.to_owned(), args.grid.into());
     args.result.write(sink, &record, output)?;

@@ -4,7 +4,7 @@
 //! out, unless it is asked for: every metric knows it.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use fgd_captions::{self as captions, Alignment, CaptionFile, Known, ReadOptions, Severity};
@@ -15,6 +15,7 @@ use fgd_record::{AgreementResults, Measure, MetricAgreement, Record, Results};
 use ndarray::{Array2, Axis};
 use serde::{Deserialize, Serialize};
 
+use super::apart::Apart;
 use super::embedding::Embedding;
 use super::options::{Encoding, Measuring, References};
 use super::provenance::{self, Origin};
@@ -55,6 +56,12 @@ pub struct Request {
     /// Which metrics.
     #[serde(default)]
     pub measuring: Measuring,
+}
+
+impl Apart for Request {
+    fn inputs(&self) -> Vec<&Path> {
+        vec![&self.judgements, &self.references.path]
+    }
 }
 
 fn replicates() -> usize {

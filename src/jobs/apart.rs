@@ -6,6 +6,28 @@ use fgd_store::file::folder_of;
 
 use super::JobError;
 
+/// The files of a job.
+pub trait Apart {
+    /// Those that it reads.
+    fn inputs(&self) -> Vec<&Path>;
+
+    /// Those that it writes itself, beside the record.
+    fn outputs(&self) -> Vec<&Path> {
+        Vec::new()
+    }
+
+    /// [`keep_apart`], with what else the command writes.
+    ///
+    /// # Errors
+    /// Those of [`keep_apart`].
+    fn keep_apart<const N: usize>(&self, written: [Option<&Path>; N]) -> Result<(), JobError>
+    where
+        Self: Sized,
+    {
+        keep_apart(self.inputs(), self.outputs().into_iter().map(Some).chain(written))
+    }
+}
+
 /// Refuses outputs that are inputs of the same command, or one another, by whatever path or link. To be asked before anything is
 /// opened for writing.
 ///

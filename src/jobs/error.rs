@@ -3,9 +3,11 @@
 use std::error::Error;
 use std::path::{Path, PathBuf};
 
+use fgd_captions::TableError;
 use fgd_encoder::{EmbedError, EncoderError};
 use fgd_metrics::MetricError;
 use fgd_record::Finding;
+use fgd_store::file::FileError;
 
 /// Why a job failed.
 #[derive(Debug, thiserror::Error)]
@@ -93,6 +95,25 @@ impl From<EmbedError> for JobError {
     }
 }
 
+impl From<FileError> for JobError {
+    fn from(error: FileError) -> Self {
+        match error {
+            FileError::Directory(_) => Self::usage(error),
+            error => Self::Failed(Box::new(error)),
+        }
+    }
+}
+
+impl From<TableError> for JobError {
+    fn from(error: TableError) -> Self {
+        match error {
+            TableError::Extension(_) => Self::usage(error),
+            TableError::File(error) => error.into(),
+            error => Self::Failed(Box::new(error)),
+        }
+    }
+}
+
 /// Other errors of the crates below: none of them is the caller's mistake by itself.
 macro_rules! failures {
     ($($error:ty),* $(,)?) => {
@@ -107,10 +128,8 @@ macro_rules! failures {
 failures!(
     serde_json::Error,
     fgd_captions::ReadError,
-    fgd_captions::TableError,
     fgd_encoder::cache::CacheError,
     fgd_store::arrays::ArrayError,
     fgd_store::digest::DigestError,
-    fgd_store::file::FileError,
     fgd_store::hub::HubError,
 );

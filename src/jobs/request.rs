@@ -3,9 +3,12 @@
 //! `{"job": "score", "submission": "a.csv", "references": {"path": "references.csv"}}`: the field `job` says which job,
 //! the other fields are those of its request. What is left out has the default of the command's flag.
 
+use std::path::Path;
+
 use fgd_record::Record;
 use serde::{Deserialize, Serialize};
 
+use super::apart::Apart;
 use super::{
     JobError, Session, agreement, bench, caption, compare, curate, exact, leaderboard, score,
     select, train,
@@ -40,6 +43,22 @@ pub enum Request {
 }
 
 impl Request {
+    fn files(&self) -> &dyn Apart {
+        match self {
+            Self::Score(request) => request,
+            Self::Sums(request) => request,
+            Self::Board(request) => request,
+            Self::Compare(request) => request,
+            Self::Leaderboard(request) => request,
+            Self::Agreement(request) => request,
+            Self::Caption(request) => request,
+            Self::Select(request) => request,
+            Self::Bench(request) => request,
+            Self::Curate(request) => request,
+            Self::Train(request) => &**request,
+        }
+    }
+
     /// Does the job. Relative paths begin in the working directory.
     ///
     /// # Errors
@@ -58,5 +77,15 @@ impl Request {
             Self::Curate(request) => curate::run(request, session),
             Self::Train(request) => train::run(request, session),
         }
+    }
+}
+
+impl Apart for Request {
+    fn inputs(&self) -> Vec<&Path> {
+        self.files().inputs()
+    }
+
+    fn outputs(&self) -> Vec<&Path> {
+        self.files().outputs()
     }
 }

@@ -9,7 +9,7 @@ use fgd_metrics::MetricError;
 use fgd_record::{Record, Results};
 use serde::{Deserialize, Serialize};
 
-use super::apart::keep_apart;
+use super::apart::Apart;
 use super::embedding::Embedding;
 use super::images::Images;
 use super::options::{Encoding, Keeping, Measuring, References};
@@ -65,10 +65,14 @@ pub struct Request {
     pub image_root: Option<PathBuf>,
 }
 
-impl Request {
-    /// The files that are read.
-    pub fn inputs(&self) -> impl Iterator<Item = &Path> {
-        [&*self.submission, &*self.references.path].into_iter().chain(self.images.as_deref())
+impl Apart for Request {
+    fn inputs(&self) -> Vec<&Path> {
+        let pair = [&*self.submission, &*self.references.path];
+        pair.into_iter().chain(self.images.as_deref()).collect()
+    }
+
+    fn outputs(&self) -> Vec<&Path> {
+        self.per_caption.as_deref().into_iter().collect()
     }
 }
 
@@ -78,14 +82,13 @@ impl Request {
 /// Files that cannot be read, a submission with errors, sides that do not go together, an encoder that cannot be had.
 pub fn run(request: &Request, session: &mut Session) -> Result<Record, JobError> {
     request.encoding.check()?;
-    keep_apart(request.inputs(), [request.per_caption.as_deref()])?;
+    request.keep_apart([])?;
     if request.exact {
         return exact::run(request, session);
     }
     let start = Instant::now();
     let host = host::describe();
-    let table_file = request.per_caption.as_deref().map(TableFile::create);
-    let table_file = table_file.transpose().map_err(JobError::usage)?;
+    let table_file = request.per_caption.as_deref().map(TableFile::create).transpose()?;
     let images = Images::open(request.images.as_deref(), request.image_root.as_deref())?;
     let Pair { submission, references } = Pair::open(request)?;
     check_rows(request, &submission, &references)?;

@@ -71,7 +71,7 @@ impl Executor<'_> {
             StepResult::Done(()) => match read(&file) {
                 Ok(record) => StepResult::Done(record),
                 Err(error) => {
-                    let why = format!("its record cannot be read: {error}");
+                    let why = format!("its record {} cannot be read: {error}", file.display());
                     self.note_failed(&step.name, &why);
                     StepResult::Failed(why)
                 }

@@ -83,6 +83,10 @@ fn invalid_submissions_are_listed_and_not_ranked() {
         run(&["leaderboard", &missing, "--references", &references, "--encoder", &encoder]);
     assert_eq!(code, 4, "{stderr}");
     assert!(stderr.contains("not one of the submissions"), "{stderr}");
+
+    // What is not there is no submission's fault.
+    let (code, _, stderr) = run(&[&fixed[..], &["nowhere.csv"]].concat());
+    assert!(code == 1 && stderr.contains("nowhere.csv"), "{stderr}");
 }
 
 #[test]

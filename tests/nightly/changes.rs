@@ -158,4 +158,12 @@ fn the_history_is_a_table_too() {
     assert_eq!(text.lines().count(), 1 + suite.rows().len());
     let (code, _, stderr) = suite.nightly(&["import", file.to_str().unwrap()]);
     assert!(code == 2 && stderr.contains(".jsonl or .parquet"), "{stderr}");
+
+    let file = suite.path("edited.jsonl");
+    let mut rows = suite.rows();
+    rows[1]["standing"] = "splendid".into();
+    let lines: Vec<String> = rows.iter().map(|row| format!("{row}\n")).collect();
+    std::fs::write(&file, lines.concat()).unwrap();
+    let (code, _, stderr) = suite.nightly(&["import", file.to_str().unwrap()]);
+    assert!(code != 0 && stderr.contains("edited.jsonl: row 2: unknown standing"), "{stderr}");
 }

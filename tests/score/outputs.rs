@@ -189,6 +189,9 @@ fn results_replace_neither_inputs_nor_each_other() {
     std::os::unix::fs::symlink("a.csv", place.path("link.csv")).unwrap();
     let request = r#"{"job": "score", "submission": "a.csv", "references": {"path": "r.csv"}, "per_caption": "r.csv"}"#;
     std::fs::write(place.path("job.json"), request).unwrap();
+    let request = r#"{"job": "leaderboard", "references": {"path": "r.csv"},
+        "submissions": [{"name": "a", "path": "a.csv"}, {"name": "b", "path": "b.csv"}]}"#;
+    std::fs::write(place.path("board.json"), request).unwrap();
     for (line, said) in [
         ("score a.csv -r r.csv -o a.csv", "input"),
         ("score a.csv -r r.csv -o ./link.csv", "input"),
@@ -209,6 +212,9 @@ fn results_replace_neither_inputs_nor_each_other() {
         ("report job.json -o job.json", "input"),
         ("export badge job.json -o job.json", "input"),
         ("job job.json", "input"),
+        ("job board.json -o b.csv", "input"),
+        ("bench encoder --captions a.csv --samples a.csv", "input"),
+        ("bench captioner --checkpoint none --images a.csv -o a.csv", "input"),
     ] {
         let refused = place.fgd().current_dir(place.path("")).args(line.split(' ')).assert();
         refused.code(2).stderr(predicate::str::contains(said));

@@ -10,7 +10,7 @@ use super::files::{ReportArgs, ResultArgs};
 use super::job::exit_of;
 use super::output::Output;
 use crate::jobs::Session;
-use crate::jobs::apart::keep_apart;
+use crate::jobs::apart::Apart;
 use crate::jobs::bench;
 
 /// Arguments of `fgd bench`.
@@ -47,7 +47,7 @@ pub fn run(args: Args, output: &Output, session: &mut Session) -> anyhow::Result
         Target::Captioner(args) => args.split(),
         Target::Score(args) => args.split(),
     };
-    keep_apart(request.inputs(), [to.result.output.as_deref(), to.report.place()])?;
+    request.keep_apart([to.result.output.as_deref(), to.report.place()])?;
     let sink = to.result.open()?;
     to.report.prepare()?;
     let record = bench::run(&request, session)?;

@@ -26,6 +26,7 @@ use crate::bench::search::search;
 use crate::bench::server::{self, Service};
 use crate::bench::sweep::sweep;
 use crate::bench::{DEFINITION_VERSION, Harness, Samples, Target, WallClock, ceilings, queries};
+use crate::jobs::apart::Apart;
 
 pub use captioner::CaptionerRequest;
 pub use encoder::EncoderRequest;
@@ -47,16 +48,26 @@ pub enum Request {
     Score(ScoreRequest),
 }
 
-impl Request {
-    /// The caption files that are read.
-    pub fn inputs(&self) -> Vec<&Path> {
+impl Apart for Request {
+    fn inputs(&self) -> Vec<&Path> {
         match self {
             Self::Encoder(request) => request.captions.as_deref().into_iter().collect(),
-            Self::Captioner(_) => Vec::new(),
-            Self::Score(request) => request.score.inputs().collect(),
+            Self::Captioner(request) => request.images.as_deref().into_iter().collect(),
+            Self::Score(request) => request.score.inputs(),
         }
     }
 
+    fn outputs(&self) -> Vec<&Path> {
+        let (load, own) = match self {
+            Self::Encoder(request) => (&request.load, Vec::new()),
+            Self::Captioner(request) => (&request.load, Vec::new()),
+            Self::Score(request) => (&request.load, request.score.outputs()),
+        };
+        own.into_iter().chain(load.samples.as_deref()).collect()
+    }
+}
+
+impl Request {
     /// What can be wrong with a request is found before anything is read.
     ///
     /// # Errors
@@ -81,6 +92,7 @@ impl Request {
 /// A request that makes no sense; a target that cannot be opened.
 pub fn run(request: &Request, session: &mut Session) -> Result<Record, JobError> {
     request.check().map_err(JobError::Usage)?;
+    request.keep_apart([])?;
     match request {
         Request::Encoder(request) => encoder::run(request, session),
         Request::Captioner(request) => captioner::run(request, session),

@@ -8,14 +8,14 @@ mod durable;
 mod results;
 mod shards;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use fgd_captioner::run::{BatchSize, OnError, list_images};
 use fgd_captioner::{DEFAULT_PROMPT, GenerationConfig, LoadOptions, Precision, parse_device};
 use fgd_record::Record;
 use serde::{Deserialize, Serialize};
 
-use super::apart::keep_apart;
+use super::apart::Apart;
 use super::options::Encoding;
 use super::select::{By, Choosing};
 use super::shard::Shard;
@@ -114,6 +114,16 @@ pub struct Request {
     pub samples_file: Option<PathBuf>,
 }
 
+impl Apart for Request {
+    fn inputs(&self) -> Vec<&Path> {
+        vec![&self.images]
+    }
+
+    fn outputs(&self) -> Vec<&Path> {
+        [&*self.output].into_iter().chain(self.samples_file.as_deref()).collect()
+    }
+}
+
 fn cpu() -> String {
     "cpu".into()
 }
@@ -130,8 +140,7 @@ pub fn run(request: &Request, session: &mut Session) -> Result<Record, JobError>
             "--select oracle looks at references: caption first, then `fgd select` on the samples",
         ));
     }
-    let written = [Some(&*request.output), request.samples_file.as_deref()];
-    keep_apart([&*request.images], written)?;
+    request.keep_apart([])?;
     let list = list_images(&request.images, request.image_root.as_deref())?;
     list.notes().iter().for_each(|note| session.progress.say(note));
     let own = &list.images[request.shard.indices(list.images.len())];

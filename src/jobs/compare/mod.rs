@@ -14,7 +14,7 @@ mod systems;
 mod variant;
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use fgd_captions::ReadOptions;
@@ -38,6 +38,7 @@ use super::scoring::{ImageScores, ScoreError, Scorer};
 use super::select::Choosing;
 use super::{JobError, Session};
 use crate::host;
+use crate::jobs::apart::Apart;
 use contrasts::contrasts;
 use differences::{Contender, NoRows, PerImage, all_pairs, differences};
 use gate::Gate;
@@ -83,6 +84,14 @@ pub struct Request {
     pub measuring: Measuring,
     /// What the record keeps of the captions.
     pub keeping: Keeping,
+}
+
+impl Apart for Request {
+    fn inputs(&self) -> Vec<&Path> {
+        let systems = self.systems.iter().map(|system| &*system.path);
+        let references = self.references.as_ref().map(|given| &*given.path);
+        systems.chain(references).chain(self.images.as_deref()).collect()
+    }
 }
 
 impl Default for Request {

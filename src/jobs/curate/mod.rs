@@ -19,7 +19,7 @@ use ndarray::ArrayView1;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::apart::keep_apart;
+use super::apart::Apart;
 use super::embedding::Embedding;
 use super::options::Encoding;
 use super::provenance::{self, Origin, captions_input};
@@ -62,6 +62,17 @@ pub struct Request {
     pub encoding: Encoding,
 }
 
+impl Apart for Request {
+    fn inputs(&self) -> Vec<&Path> {
+        let others = self.synthetic.iter().chain(&self.validation).chain(&self.beside);
+        [&self.captions].into_iter().chain(others).map(|path| &**path).collect()
+    }
+
+    fn outputs(&self) -> Vec<&Path> {
+        [&*self.output].into_iter().chain(self.dropped.as_deref()).collect()
+    }
+}
+
 impl Default for Request {
     fn default() -> Self {
         Self {
@@ -93,12 +104,9 @@ pub fn run(request: &Request, session: &mut Session) -> Result<Record, JobError>
             "--drop-percent: give 0 to below 100; --max-synthetic: a number that is not negative";
         return Err(JobError::usage(what));
     }
-    let others = [&request.validation, &request.beside].into_iter().flatten();
-    let inputs = [&request.captions].into_iter().chain(&request.synthetic).chain(others);
-    keep_apart(inputs.map(|path| &**path), [Some(&*request.output), request.dropped.as_deref()])?;
-    let create = |path: &PathBuf| Output::create(path).map_err(JobError::usage);
-    let output = create(&request.output)?;
-    let list = request.dropped.as_ref().map(create).transpose()?;
+    request.keep_apart([])?;
+    let output = Output::create(&request.output)?;
+    let list = request.dropped.as_deref().map(Output::create).transpose()?;
 
     let images = Images::open(request.features.as_deref())?;
     let mut inputs = Vec::new();

@@ -18,6 +18,7 @@ use super::pairs::{ExactReferences, TextPairs};
 use super::results::{Summed, results};
 use super::sums::{Sources, checked_sums};
 use crate::host;
+use crate::jobs::apart::Apart;
 use crate::jobs::embedding::Embedding;
 use crate::jobs::leaderboard::field::{FINDINGS_KEPT, first_errors};
 use crate::jobs::leaderboard::rank::{Drawn, Entry, Evidence, RankedBy, rank};
@@ -43,6 +44,12 @@ pub struct Request {
     /// Images of the finite set that the scores are to speak for.
     #[serde(default)]
     pub population: Option<u64>,
+}
+
+impl Apart for Request {
+    fn inputs(&self) -> Vec<&Path> {
+        self.sums.iter().chain([&self.field]).map(|path| &**path).collect()
+    }
 }
 
 /// A submission and its numbers.
@@ -114,17 +121,14 @@ pub fn of(request: &leaderboard::Request, session: &mut Session) -> Result<Recor
         references: request.references.clone(),
         unpaired: request.unpaired,
         images: request.images.clone(),
+        keeping: request.keeping.clone(),
         reading: request.reading.clone(),
         measuring: request.measuring.clone(),
         ..score::Request::default()
     };
     let shared = of(PathBuf::new());
     super::refuse(&shared)?;
-    let asked = [
-        (request.split.is_some(), "--split"),
-        (request.public_only, "--public-only"),
-        (request.keeping.captions, "--captions"),
-    ];
+    let asked = [(request.split.is_some(), "--split"), (request.public_only, "--public-only")];
     if let Some((_, flag)) = asked.iter().find(|(is_asked, _)| *is_asked) {
         return Err(JobError::usage(format!(
             "{flag} goes by single images, and --exact keeps sums only; leave one of them out"

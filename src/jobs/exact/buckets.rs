@@ -255,7 +255,7 @@ impl Buckets {
                 std::fs::create_dir_all(&folder).map_err(JobError::at(&folder))?;
                 let name = format!("{:05}.parquet", *count / ROWS as u64);
                 let rows = held[0].len().min(ROWS);
-                let file = TableFile::create(&folder.join(name)).map_err(JobError::usage)?;
+                let file = TableFile::create(&folder.join(name))?;
                 file.write(&table(&self.names, held, rows))?;
                 *count += rows as u64;
             }

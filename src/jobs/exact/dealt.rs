@@ -39,8 +39,10 @@ pub fn files_of(path: &Path) -> Result<Vec<PathBuf>, JobError> {
     for entry in std::fs::read_dir(path).map_err(JobError::at(path))? {
         let entry = entry.map_err(JobError::at(path))?;
         let is_hidden = entry.file_name().to_string_lossy().starts_with(['.', '_']);
-        if entry.file_type().map_err(JobError::at(path))?.is_file() && !is_hidden {
-            files.push(entry.path());
+        // By way of links, which is how the Hub's client keeps its files.
+        let file = entry.path();
+        if !is_hidden && file.metadata().map_err(JobError::at(&file))?.is_file() {
+            files.push(file);
         }
     }
     files.sort();
@@ -334,4 +336,25 @@ pub fn hash_of(files: &[PathBuf]) -> io::Result<String> {
 
 fn at(folder: &Path, part: usize) -> PathBuf {
     folder.join(format!("{part:05}"))
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_of_links_holds_files() {
+        let place = tempfile::tempdir().unwrap();
+        let (blobs, folder) = (place.path().join("blobs"), place.path().join("snapshot"));
+        [&blobs, &folder].map(|folder| fs::create_dir(folder).unwrap());
+        fs::write(blobs.join("8f3a"), "").unwrap();
+        std::os::unix::fs::symlink(blobs.join("8f3a"), folder.join("a.parquet")).unwrap();
+        fs::write(folder.join("b.parquet"), "").unwrap();
+        fs::write(folder.join("_SUCCESS"), "").unwrap();
+        let found = files_of(&folder).unwrap();
+        assert_eq!(found, [folder.join("a.parquet"), folder.join("b.parquet")]);
+        std::os::unix::fs::symlink("nowhere", folder.join("c.parquet")).unwrap();
+        let refused = files_of(&folder).unwrap_err().to_string();
+        assert!(refused.contains("c.parquet"), "{refused}");
+    }
 }

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::buckets::Manifest;
 use super::results::results;
 use crate::host;
+use crate::jobs::apart::Apart;
 use crate::jobs::options::{Encoding, Measuring};
 use crate::jobs::provenance::{self, Origin};
 use crate::jobs::{JobError, Session, score};
@@ -61,6 +62,12 @@ pub struct Request {
     /// Images of the finite set that the score is to speak for.
     #[serde(default)]
     pub population: Option<u64>,
+}
+
+impl Apart for Request {
+    fn inputs(&self) -> Vec<&Path> {
+        vec![&self.sums]
+    }
 }
 
 /// Makes the record of sums.

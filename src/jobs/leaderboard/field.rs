@@ -99,8 +99,11 @@ impl Field {
             Out::Rejected(Rejected { name: name.clone(), reason, findings: Vec::new() })
         };
         let reading = ReadOptions { without_ids: request.unpaired, ..request.reading.clone() };
-        let mut system = System::open(&submission.path, &reading)
-            .map_err(|error| rejected(error.to_string()))?;
+        let mut system =
+            System::open_submission(&submission.path, &reading).map_err(|error| match error {
+                JobError::Invalid { message, .. } => rejected(message),
+                error => Out::Failed(error),
+            })?;
         if !request.unpaired {
             system.settle(scorer.references);
         }

@@ -15,12 +15,13 @@ const BESIDE: [&str; 4] = [".record.json", ".journal.jsonl", ".samples.jsonl", "
 /// A folder that cannot be read or holds no such file.
 pub fn submissions(folder: &Path, references: &Path) -> Result<Vec<PathBuf>, JobError> {
     let references = references.canonicalize().ok();
-    let entries = std::fs::read_dir(folder).map_err(|error| {
-        JobError::because(format!("{}: cannot be read", folder.display()), error)
-    })?;
-    let mut files: Vec<PathBuf> = (entries.flatten().map(|entry| entry.path()))
-        .filter(|path| is_submission(path) && path.canonicalize().ok() != references)
-        .collect();
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(folder).map_err(JobError::at(folder))? {
+        let file = entry.map_err(JobError::at(folder))?.path();
+        if is_submission(&file) && file.canonicalize().ok() != references {
+            files.push(file);
+        }
+    }
     if files.is_empty() {
         return Err(JobError::usage(format!(
             "{}: holds no caption file and no .npy; give a folder of submissions, or files",

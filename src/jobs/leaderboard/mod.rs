@@ -9,7 +9,8 @@ mod ranks;
 pub mod split;
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::fs::File;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use fgd_captions::{self as captions, ReadOptions, USAGE};
@@ -23,6 +24,7 @@ use super::scoring::findings::notes_on;
 use super::scoring::system::{System, stem};
 use super::{JobError, Progress, Session, exact};
 use crate::host;
+use crate::jobs::apart::Apart;
 use field::Field;
 pub use folder::submissions;
 use parts::Parts;
@@ -69,6 +71,13 @@ pub struct Request {
     pub image_root: Option<PathBuf>,
 }
 
+impl Apart for Request {
+    fn inputs(&self) -> Vec<&Path> {
+        let submissions = self.submissions.iter().map(|submission| &*submission.path);
+        submissions.chain([&*self.references.path]).chain(self.images.as_deref()).collect()
+    }
+}
+
 /// The two faces of a contest.
 #[derive(Debug)]
 pub struct Boards {
@@ -97,6 +106,10 @@ pub fn boards(request: &Request, session: &mut Session) -> Result<Boards, JobErr
     let host = host::describe();
     request.encoding.check()?;
     Named::check_all(&request.submissions)?;
+    // What the system refuses is nobody's submission: it ends the board, and so before the work.
+    for Named { path, .. } in &request.submissions {
+        File::open(path).map_err(JobError::at(path))?;
+    }
     if request.exact {
         return Ok(Boards { whole: exact::board::of(request, session)?, public: None });
     }

@@ -23,8 +23,10 @@ pub enum SplitError {
     /// There is no such column.
     #[error("--split {0}: the references have no such column")]
     Column(String),
-    /// A cell is none of Public, Private and Ignored.
-    #[error("row {row}, id {id}: {column} is `{value}`; it must be Public, Private or Ignored")]
+    /// A cell is neither Public nor Private.
+    #[error(
+        "row {row}, id {id}: {column} is `{value}`; it must be Public or Private (rows may be Ignored in a column Usage)"
+    )]
     Value {
         /// The column.
         column: String,

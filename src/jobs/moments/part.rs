@@ -1,6 +1,6 @@
 //! Which part of what a file of moments is, so that nothing is counted twice.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
@@ -86,10 +86,10 @@ impl Parts {
     pub fn joined(self) -> Vec<Part> {
         let mut parts: Vec<Part> = self.0.into_iter().map(|(part, _)| part).collect();
         parts.sort_unstable();
-        let open = missing(&parts);
-        let is_open = |part: &Part| open.iter().any(|(whole, _)| *whole == part.whole);
-        for part in parts.iter_mut().filter(|part| !is_open(part)) {
-            part.shard = Shard::default();
+        for part in parts.chunk_by_mut(|a, b| a.whole == b.whole) {
+            if part.len() as u64 == part[0].shard.count() {
+                part.iter_mut().for_each(|part| part.shard = Shard::default());
+            }
         }
         parts.dedup();
         parts
@@ -98,11 +98,14 @@ impl Parts {
 
 /// The shards without which these are none of a whole, each with that whole, in order, the first [`MOST_NAMED`].
 pub fn missing(parts: &[Part]) -> Vec<(u64, Shard)> {
-    let mut wholes: BTreeMap<u64, Vec<Shard>> = BTreeMap::new();
-    parts.iter().for_each(|part| wholes.entry(part.whole).or_default().push(part.shard));
-    let of_whole = |(whole, known): (u64, Vec<Shard>)| {
-        let all = known.first().map_or(Vec::new(), |shard| shard.all().collect());
-        all.into_iter().filter(move |shard| !known.contains(shard)).map(move |shard| (whole, shard))
+    let mut wholes: BTreeMap<u64, BTreeSet<Shard>> = BTreeMap::new();
+    for part in parts {
+        wholes.entry(part.whole).or_default().insert(part.shard);
+    }
+    // A file may say that there are more than anybody could count.
+    let of_whole = |(whole, known): (u64, BTreeSet<Shard>)| {
+        let all = known.first().copied().into_iter().flat_map(Shard::all);
+        all.filter(move |shard| !known.contains(shard)).map(move |shard| (whole, shard))
     };
     wholes.into_iter().flat_map(of_whole).take(MOST_NAMED).collect()
 }
@@ -153,6 +156,20 @@ mod tests {
         assert_eq!(found, [part("1/3"), part("3/3")]);
         assert_eq!(missing(&found), [(7, "2/3".parse().unwrap())]);
         assert!(missing(&[part("1/1")]).is_empty());
+        let much = missing(&[part("1/18446744073709551615")]);
+        assert_eq!((much.len(), much[0].1.index()), (MOST_NAMED, 2));
+    }
+
+    #[test]
+    fn each_whole_is_whole_or_not_by_itself() {
+        let mut parts = Parts::default();
+        for (whole, shard) in [(1, "1/100"), (2, "1/2"), (3, "2/2"), (3, "1/2")] {
+            let part = Part { whole, ..part(shard) };
+            parts.add(vec![part], Path::new(shard)).unwrap();
+        }
+        let shards: Vec<String> =
+            parts.joined().iter().map(|part| format!("{} of {}", part.shard, part.whole)).collect();
+        assert_eq!(shards, ["1/100 of 1", "1/2 of 2", "1/1 of 3"]);
     }
 
     #[test]

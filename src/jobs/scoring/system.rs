@@ -78,6 +78,7 @@ impl System {
     pub fn open_submission(path: &Path, options: &ReadOptions) -> Result<Self, JobError> {
         Self::open(path, options).map_err(|error| match error {
             SystemError::Captions(error) => unreadable(error),
+            SystemError::Array(error @ ArrayError::Io { .. }) => error.into(),
             SystemError::Array(error) => JobError::invalid(error),
         })
     }

@@ -9,7 +9,7 @@ mod pool;
 mod quality;
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use fgd_captions::ReadOptions;
@@ -21,7 +21,7 @@ use fgd_store::file::Output;
 use ndarray::{Array2, Axis};
 use serde::{Deserialize, Serialize};
 
-use super::apart::keep_apart;
+use super::apart::Apart;
 use super::captions_csv::captions_csv;
 use super::embedding::Embedding;
 use super::options::{Encoding, Measuring, Named, References};
@@ -63,6 +63,17 @@ pub struct Request {
     pub measuring: Measuring,
 }
 
+impl Apart for Request {
+    fn inputs(&self) -> Vec<&Path> {
+        let references = self.references.as_ref().map(|given| &*given.path);
+        self.systems.iter().map(|system| &*system.path).chain(references).collect()
+    }
+
+    fn outputs(&self) -> Vec<&Path> {
+        vec![&self.output]
+    }
+}
+
 impl Default for Request {
     fn default() -> Self {
         Self {
@@ -91,10 +102,8 @@ pub fn run(request: &Request, session: &mut Session) -> Result<Record, JobError>
     let host = host::describe();
     request.encoding.check()?;
     check(request)?;
-    let references = request.references.as_ref().map(|given| &*given.path);
-    let inputs = request.systems.iter().map(|system| &*system.path).chain(references);
-    keep_apart(inputs, [Some(&*request.output)])?;
-    let output = Output::create(&request.output).map_err(JobError::usage)?;
+    request.keep_apart([])?;
+    let output = Output::create(&request.output)?;
     let files = Files::open(request)?;
     let pool = &files.pool;
 

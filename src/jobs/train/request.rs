@@ -16,6 +16,7 @@ use super::self_critical::Scst;
 use super::tracking::Tracking;
 use super::{BEST, LAST, REQUEST};
 use crate::jobs::JobError;
+use crate::jobs::apart::Apart;
 
 /// Presets with every setting there is, commented: what `fgd train init` writes, and the documentation of every key.
 pub const EXAMPLE: &str = include_str!("example.toml");
@@ -101,6 +102,13 @@ pub struct Request {
     pub watching: Watching,
     /// Who else is told.
     pub tracking: Tracking,
+}
+
+impl Apart for Request {
+    fn inputs(&self) -> Vec<&Path> {
+        let validation = self.validation.as_deref();
+        [&*self.captions].into_iter().chain(validation).collect()
+    }
 }
 
 impl Default for Request {

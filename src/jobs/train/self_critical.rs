@@ -172,7 +172,7 @@ impl SelfCritical<'_> {
             ..GenerationConfig::default()
         };
         let seed = |turn: &Turn| {
-            let first = turn.name.wrapping_mul(each as u64).wrapping_add(self.seed << 40);
+            let first = turn.name.wrapping_mul(each as u64).wrapping_add(self.seed.rotate_left(40));
             (0..each as u64).map(move |draw| first.wrapping_add(draw))
         };
         let seeds: Vec<u64> = turns.iter().flat_map(seed).collect();

@@ -113,6 +113,9 @@ pub fn import(history: &mut History, path: &Path) -> Result<Imported, HistoryErr
                 .collect::<Result<Vec<Row>, _>>()?
         }
     };
+    for (index, row) in rows.iter().enumerate() {
+        row.parts().map_err(|error| at(path, index, error))?;
+    }
     let replaced = history.import(&rows)?;
     Ok(Imported { figures: rows.len(), replaced })
 }

@@ -4,7 +4,7 @@ use fgd_record::NightlyVerdict;
 use serde::{Deserialize, Serialize};
 
 use super::codes::{STANDINGS, outcome, series, standing, verdict};
-use super::{Entry, HistoryError, Kind, Night, Outcome, Series};
+use super::{Entry, Kind, Night, Outcome, Series};
 
 /// A figure with everything that the history knows of it, as it is exported.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -79,8 +79,8 @@ impl Row {
         })
     }
 
-    /// The night and the entry; a row that nobody could have exported is refused.
-    pub(super) fn parts(&self) -> Result<(Night, Entry), HistoryError> {
+    /// The night and the entry, or what is wrong with a row that nobody could have exported.
+    pub(super) fn parts(&self) -> Result<(Night, Entry), String> {
         let night = Night {
             suite: self.suite.clone(),
             started: self.started.clone(),
@@ -102,16 +102,15 @@ impl Row {
             unit: self.unit.clone(),
             higher_is_better: self.higher_is_better,
         };
-        let row_error = |problem: String| HistoryError::Row { problem };
         let standing = (STANDINGS.iter().find(|(name, _)| *name == self.standing))
             .map(|(_, standing)| *standing)
-            .ok_or_else(|| row_error(format!("unknown standing `{}`", self.standing)))?;
+            .ok_or_else(|| format!("unknown standing `{}`", self.standing))?;
         let finite = |value: Option<f64>| value.is_none_or(f64::is_finite);
         if ![self.value, self.low, self.high, self.first].into_iter().all(finite) {
-            return Err(row_error("a figure is not finite".into()));
+            return Err("a figure is not finite".into());
         }
         let inputs = u64::from_str_radix(&self.inputs, 16)
-            .map_err(|_| row_error(format!("`{}` is no hash of inputs", self.inputs)))?;
+            .map_err(|_| format!("`{}` is no hash of inputs", self.inputs))?;
         let entry = Entry {
             series,
             outcome: self.outcome,

@@ -264,7 +264,8 @@ impl History {
     /// # Errors
     /// A row that nobody could have exported; the file cannot be written.
     pub fn import(&mut self, rows: &[Row]) -> Result<usize, HistoryError> {
-        let parts: Vec<_> = rows.iter().map(Row::parts).collect::<Result<_, _>>()?;
+        let parts = rows.iter().map(Row::parts).collect::<Result<Vec<_>, _>>();
+        let parts = parts.map_err(|problem| HistoryError::Row { problem })?;
         self.transaction(|database| {
             let (mut nights, mut known, mut replaced) = (HashSet::new(), HashSet::new(), 0);
             for ((night, entry), row) in parts.iter().zip(rows) {

@@ -104,8 +104,8 @@ impl Tracker for Mlflow {
 impl Server {
     /// The id of an experiment, which is made if there is none of that name.
     fn experiment(&self, name: &str) -> Result<String, String> {
-        let search =
-            json!({"max_results": 1, "filter": format!("name = '{}'", name.replace('\'', ""))});
+        let quote = if name.contains('\'') { '"' } else { '\'' };
+        let search = json!({"max_results": 1, "filter": format!("name = {quote}{name}{quote}")});
         let found = self.post("experiments/search", &search)?;
         if let Ok(id) = text(&found, "/experiments/0/experiment_id") {
             return Ok(id);
