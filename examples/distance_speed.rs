@@ -11,10 +11,10 @@ use std::path::Path;
 use std::time::Instant;
 
 use anyhow::Context;
-use fgd::jobs::scoring::system::read_moments;
+use fgd::jobs::scoring::system::moments_of;
 use fgd_metrics::frechet::from_moments;
 use fgd_metrics::moments::Moments;
-use fgd_store::arrays::read_embeddings;
+use fgd_store::arrays::{read_embeddings, read_moments};
 
 fn main() -> anyhow::Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -27,7 +27,10 @@ fn main() -> anyhow::Result<()> {
             fastest(repeats, || Ok(Moments::from_rows(rows.view()).mean()[0]))?
         }
         [a, b] => {
-            let (a, b) = (read_moments(Path::new(a))?.0, read_moments(Path::new(b))?.0);
+            let [a, b] = [a, b].map(|path| {
+                read_moments(Path::new(path)).and_then(|read| moments_of(read, Path::new(path)))
+            });
+            let (a, b) = (a?, b?);
             fastest(repeats, || Ok(from_moments(&a, &b)?.value))?
         }
         _ => anyhow::bail!("give two .npz files of moments, or one .npy file of embeddings"),

@@ -46,8 +46,8 @@ pub fn align(submission: &CaptionFile, references: &CaptionFile) -> Alignment {
     alignment
 }
 
-/// The captions of a submission whose ids were given before: one caption per image is scored. A file in which most images have
-/// several captions is one of references, which is noted instead.
+/// The captions of a submission whose ids were given before: one caption per image is scored. Of a file in which most images have
+/// several captions, as references do, that is said once.
 pub fn duplicates(submission: &CaptionFile) -> Vec<Finding> {
     let mut findings = Vec::new();
     let images = first_of_each_id(submission, &mut findings).len();
@@ -57,10 +57,10 @@ pub fn duplicates(submission: &CaptionFile) -> Vec<Finding> {
         return findings;
     }
     let message = format!(
-        "{} of {images} images have several captions, as references do; a submission has one per image",
+        "{} of {images} images have several captions, as references do (--role references); a submission has one per image",
         again.len()
     );
-    vec![Finding::note(FindingKind::DuplicateId, message)]
+    vec![Finding::error(FindingKind::DuplicateId, message)]
 }
 
 /// What became of the ids that are wanted.

@@ -30,6 +30,8 @@ pub enum FindingKind {
     Bom,
     /// Embeddings, in place of captions, that are not of unit length.
     NotUnitLength,
+    /// Moments that say themselves that some of their whole is missing.
+    PartOnly,
     /// Bytes that are not UTF-8.
     NotUtf8,
     /// A quote that is opened and never closed, or closed too early.
@@ -120,6 +122,7 @@ impl FindingKind {
             Self::FormatMismatch => "format-mismatch",
             Self::Bom => "bom",
             Self::NotUnitLength => "not-unit-length",
+            Self::PartOnly => "part-only",
             Self::NotUtf8 => "not-utf8",
             Self::BrokenQuote => "broken-quote",
             Self::RaggedRow => "ragged-row",

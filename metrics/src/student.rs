@@ -3,19 +3,19 @@
 /// Terms of the continued fraction; it settles in some √degrees.
 const TERMS: usize = 10_000;
 
-/// The value in standard errors that is exceeded with probability `alpha`, in (0, 0.3], on both sides together, of Student's t with these
+/// The value in standard errors that is exceeded with probability `alpha`, in (0, 0.5], on both sides together, of Student's t with these
 /// degrees of freedom, at least 1: half an interval's width.
 pub fn critical(alpha: f64, degrees: usize) -> f64 {
     let nu = degrees as f64;
     let ln_gammas = libm::lgamma((nu + 1.0) / 2.0) - libm::lgamma(nu / 2.0);
     let scale = ln_gammas.exp() / (nu * std::f64::consts::PI).sqrt();
     let density = |t: f64| scale * (-(nu + 1.0) / 2.0 * (t * t / nu).ln_1p()).exp();
-    // The tails are convex, so Newton's steps from below come from below.
+    // The tails are convex, so Newton's steps come from below, but for the first one.
     let mut t = 1.0;
     for _ in 0..100 {
         let step = (two_sided(t, 1.0, degrees) - alpha) / (2.0 * density(t));
         t += step;
-        if step < 1e-13 * t {
+        if step.abs() < 1e-13 * t {
             break;
         }
     }
@@ -93,6 +93,8 @@ mod tests {
             (0.05, 10_000_000, 1.959_964_221_767_205_5),
             (0.01, 2, 9.924_843_200_918_29),
             (0.01, 15, 2.946_712_883_475_238_5),
+            (0.4, 4, 0.940_964_577_235_181_1),
+            (0.4, 200, 0.843_422_131_535_418_1),
         ] {
             let found = critical(alpha, degrees);
             assert!((found / t - 1.0).abs() < 1e-9, "{alpha} {degrees}: {found}");

@@ -100,7 +100,8 @@ pub struct Difference {
     pub ties: Option<u64>,
     /// Images on which `versus` is better.
     pub losses: Option<u64>,
-    /// Smallest true difference that this many images show with 80% power at the 5% level.
+    /// Smallest true difference that this many images or clusters show with 80% power at the 5% level; `None` where the test would find
+    /// none, however large.
     pub minimum_detectable: Option<f64>,
     /// Images needed to show the estimated difference with that power.
     pub n_needed: Option<u64>,

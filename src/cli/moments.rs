@@ -79,11 +79,8 @@ pub fn merge(args: &MergeArgs, output: &Output) -> anyhow::Result<Exit> {
     let (n, _) = write(&total, &args.files, sink)?;
     let exact = if matches!(total.sums, Sums::Exact(_)) { ", summed exactly" } else { "" };
     output.say(format!("moments of {n} embeddings{exact}"));
-    let missing = moments::missing(&total.parts);
-    if !missing.is_empty() {
-        let more = if missing.len() == moments::MOST_NAMED { ", …" } else { "" };
-        let missing: Vec<String> = missing.iter().map(|(_, shard)| shard.to_string()).collect();
-        output.say(format!("of a part only, missing are the shards {}{more}", missing.join(", ")));
+    if let Some(missing) = moments::missing_in_words(&total.parts) {
+        output.say(missing);
     }
     Ok(Exit::Success)
 }

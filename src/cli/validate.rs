@@ -1,6 +1,6 @@
 //! `fgd validate`: is this submission fit to be scored?
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
 use clap::builder::FalseyValueParser;
@@ -10,9 +10,10 @@ use fgd_store::terminal::visible;
 use super::exit::Exit;
 use super::files::CaptionArgs;
 use super::findings;
-use super::output::Sink;
+use super::output::{Sink, written_as};
+use crate::jobs::JobError;
 use crate::jobs::apart::keep_apart;
-use crate::jobs::validate::{self, Request};
+use crate::jobs::validate::{self, Request, Validation};
 
 /// Arguments of `fgd validate`.
 #[derive(Debug, clap::Args)]
@@ -25,9 +26,9 @@ pub struct Args {
     /// List every note; otherwise a few of each kind.
     #[arg(long, env = "FGD_ALL", value_parser = FalseyValueParser::new())]
     all: bool,
-    /// Form of the list.
-    #[arg(long, value_enum, default_value_t = ListFormat::Text, env = "FGD_FORMAT")]
-    format: ListFormat,
+    /// Form of the list; of a file the one of its extension, else text.
+    #[arg(long, value_enum, env = "FGD_FORMAT")]
+    format: Option<ListFormat>,
     /// Write the list to a file instead of the terminal.
     #[arg(short, long, value_name = "FILE", env = "FGD_OUTPUT")]
     output: Option<PathBuf>,
@@ -51,6 +52,9 @@ enum ListFormat {
 pub fn run(args: Args) -> anyhow::Result<Exit> {
     let inputs = [Some(&args.submission), args.template.as_ref()];
     keep_apart(inputs.into_iter().flatten().map(|path| &**path), [args.output.as_deref()])?;
+    if let Some(output) = &args.output {
+        written_as(output, "a list of findings is", &["txt", "log", "json"])?;
+    }
     let sink = Sink::open(args.output.as_deref())?;
     let request = Request {
         submission: args.submission,
@@ -58,8 +62,20 @@ pub fn run(args: Args) -> anyhow::Result<Exit> {
         reading: args.captions.options(),
         role: args.role,
     };
-    let found = validate::run(&request)?;
-    match args.format {
+    let is_json =
+        |path: &Path| path.extension().is_some_and(|end| end.eq_ignore_ascii_case("json"));
+    let by_name = match args.output.as_deref().is_some_and(is_json) {
+        true => ListFormat::Json,
+        false => ListFormat::Text,
+    };
+    let format = args.format.unwrap_or(by_name);
+    let found = match validate::run(&request) {
+        Err(JobError::Invalid { message, .. }) if format == ListFormat::Json => {
+            Validation::unreadable(&request, message)
+        }
+        found => found?,
+    };
+    match format {
         ListFormat::Text => {
             let (errors, notes) = findings::lines(&found.findings, &request.submission, args.all);
             let plural = |count: usize, one: &'static str, more: &'static str| {

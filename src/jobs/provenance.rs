@@ -237,6 +237,13 @@ fn signature(tool: &Tool, origin: &Origin, results: &Results) -> String {
     if origin.settings.get("exact") == Some(&true.into()) {
         parts.push("exact".to_owned());
     }
+    // Errors go by these, values do not.
+    if let Some(column) = origin.settings.get("cluster").and_then(Value::as_str) {
+        parts.push(format!("cluster:{column}"));
+    }
+    if let Some(images) = origin.settings.get("population").and_then(Value::as_u64) {
+        parts.push(format!("population:{images}"));
+    }
     if let Results::Bench(bench) = results {
         parts.push(format!("{}|{}", bench.target.name(), bench.scenario.name()));
         parts.push(format!("threads:{}|{}", origin.host.threads, origin.host.cpu));

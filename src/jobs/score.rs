@@ -113,7 +113,7 @@ pub fn run(request: &Request, session: &mut Session) -> Result<Record, JobError>
     drop(scorer);
     if encoder.is_some() {
         let found = total - (encoded as u64).min(total);
-        progress.say(&format!("{encoded} captions encoded, {found} found in the cache"));
+        progress.say(&format!("{encoded} captions encoded, {found} cached or like another"));
     }
     let mut results = score.results;
     let mut captions = Gathered::default();

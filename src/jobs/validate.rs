@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use fgd_captions::{
     self as captions, CaptionFile, Known, ReadError, ReadOptions, ReadProblem, Role,
 };
-use fgd_record::Finding;
+use fgd_record::{Finding, Severity};
 use serde::{Deserialize, Serialize};
 
 use super::scoring::findings::{counted, errors, for_record, kinds};
@@ -47,6 +47,30 @@ pub struct Validation {
     pub notes: usize,
     /// All of them.
     pub findings: Vec<Finding>,
+}
+
+impl Validation {
+    /// Of a file out of which nothing can be read, for a reader that is a program.
+    pub fn unreadable(request: &Request, message: String) -> Self {
+        Self {
+            submission: request.submission.display().to_string(),
+            sha256: String::new(),
+            format: String::new(),
+            captions: 0,
+            valid: false,
+            errors: 1,
+            notes: 0,
+            findings: vec![Finding {
+                severity: Severity::Error,
+                kind: "unreadable".into(),
+                input: "submission".into(),
+                row: None,
+                id: None,
+                message,
+                more: 0,
+            }],
+        }
+    }
 }
 
 /// Checks a submission.

@@ -84,6 +84,9 @@ fn invalid_submissions_are_listed_and_not_ranked() {
     assert_eq!(code, 4, "{stderr}");
     assert!(stderr.contains("not one of the submissions"), "{stderr}");
 
+    let (_, table, _) = run(&[&fixed[..], &["--metrics", "cider"]].concat());
+    assert!(table.contains("CIDEr"), "{table}");
+
     // What is not there is no submission's fault.
     let (code, _, stderr) = run(&[&fixed[..], &["nowhere.csv"]].concat());
     assert!(code == 1 && stderr.contains("nowhere.csv"), "{stderr}");

@@ -170,8 +170,13 @@ fn shards_merge_to_the_whole() {
     merge(&[shards[2].clone(), shards[0].clone()], &part).stderr(said);
     let said = predicate::str::contains("missing").not();
     merge(&[part, shards[1].clone()], &place.path("at-last.npz")).stderr(said);
-    let (whole, n) = fgd::jobs::scoring::system::read_moments(&whole).unwrap();
-    let (merged, merged_n) = fgd::jobs::scoring::system::read_moments(&merged).unwrap();
+    let read = |path: &Path| {
+        let read = fgd_store::arrays::read_moments(path).unwrap();
+        let n = read.n;
+        (fgd::jobs::scoring::system::moments_of(read, path).unwrap(), n)
+    };
+    let (whole, n) = read(&whole);
+    let (merged, merged_n) = read(&merged);
     assert_eq!(n, merged_n);
     let (a, b) = (whole.covariance(1).unwrap(), merged.covariance(1).unwrap());
     let apart = |a: &f64, b: &f64| (a - b).abs();
@@ -197,7 +202,10 @@ fn exact_shards_merge_to_the_same_bytes_in_any_order() {
         place.fgd().arg("merge").args(&shards).arg("-o").arg(&merged).assert().success();
         assert!(std::fs::read(&merged).unwrap() == std::fs::read(&whole).unwrap(), "{order:?}");
     }
-    let read = |path| fgd::jobs::scoring::system::read_moments(path).unwrap().0;
+    let read = |path: &Path| {
+        let read = fgd_store::arrays::read_moments(path).unwrap();
+        fgd::jobs::scoring::system::moments_of(read, path).unwrap()
+    };
     let (whole, plain) = (read(&whole), read(&plain));
     let apart = |(a, b): (&f64, &f64)| (a - b).abs();
     assert!(whole.mean().iter().zip(&plain.mean()).map(apart).all(|apart| apart < 1e-15));

@@ -3,7 +3,7 @@
 use rayon::prelude::*;
 
 use super::resample::{bca, draw_counts, exchange_p_value, sign_flip_p_value};
-use super::{Difference, Resampling, detectable_difference};
+use super::{Difference, Resampling};
 use crate::MetricError;
 use crate::estimate::Estimate;
 use crate::sufficient::Statistics;
@@ -120,14 +120,7 @@ fn resampled(
         true => by_influence,
         false => bca(observed, replicates, influence),
     };
-    Difference {
-        observed,
-        bootstrap,
-        influence: by_influence,
-        p_value,
-        detectable: detectable_difference(by_influence.se),
-        images,
-    }
+    Difference { observed, bootstrap, influence: by_influence, p_value, images }
 }
 
 fn minus(a: &[f64], b: &[f64]) -> Vec<f64> {

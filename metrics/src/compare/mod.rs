@@ -7,7 +7,7 @@
 //!   each image (delta method); they should agree, and a user who sees them differ should trust neither;
 //! - could it be nothing: a p-value by randomisation, in which each image's two captions trade places
 //!   (Riezler & Maxwell 2005, W05-0908), and [`holm`] where many systems are compared;
-//! - could we have seen it: the [`detectable_difference`] of the sample and the images [`images_needed`] to see one.
+//! - could we have seen it: the difference that the sample can show, and the images that it takes to show one ([`Power`]).
 //!
 //! [`paired_difference`] takes any metric that is made of sums over images, means and corpus metrics alike; the set distance,
 //! which is not, has a test of its own ([`SetInference::difference`](crate::inference::SetInference::difference)) and an
@@ -24,11 +24,12 @@ mod set;
 
 use crate::MetricError;
 use crate::estimate::Estimate;
+use crate::student;
 
 pub use additive::{Outcomes, outcomes, paired_difference};
-pub use many::{PairDifference, all_differences, all_pairs, mean_difference};
+pub use many::{MeanDifference, PairDifference, all_differences, all_pairs, mean_difference};
 pub use multiple::holm;
-pub use power::{detectable_difference, images_needed};
+pub use power::{Power, Test};
 pub use resample::quantile;
 pub(crate) use resample::standard_deviation;
 pub use set::exchange_test;
@@ -76,14 +77,22 @@ pub struct Difference {
     pub influence: Estimate,
     /// Two-sided p-value of the hypothesis that the systems are interchangeable; in `(0, 1]`.
     pub p_value: f64,
-    /// The smallest true difference that this comparison would find four times in five ([`detectable_difference`]).
-    pub detectable: f64,
     /// Number of images.
     pub images: usize,
 }
 
+impl Difference {
+    /// The same of images that are drawn without replacement from finitely many, of which this part is left out. Only these are left to
+    /// chance, which neither an exchange nor a bootstrap knows: interval and p-value are Student's, of the influences.
+    pub fn of_finite_population(&self, left_out: f64) -> Self {
+        let influence = self.influence.with_error(left_out.sqrt());
+        let p_value = student::two_sided(influence.value, influence.se, self.images - 1);
+        Self { bootstrap: influence, influence, p_value, ..*self }
+    }
+}
+
 /// Two-sided normal p-value of the hypothesis that the value is 0.
-pub fn p_value(estimate: Estimate) -> f64 {
+pub(crate) fn p_value(estimate: Estimate) -> f64 {
     normal::two_sided(estimate.value, estimate.se)
 }
 

@@ -52,7 +52,6 @@ fn bootstrap_of_a_mean_agrees_with_its_influence() {
     for (boot, normal) in found.bootstrap.ci95.iter().zip(found.influence.ci95) {
         assert!((boot - normal).abs() < 0.2 * found.influence.se);
     }
-    assert!((found.detectable - 2.8016 * found.influence.se).abs() < 1e-4 * found.influence.se);
 }
 
 /// Skewed data: BCa moves the interval towards the long tail, where a percentile interval falls short.
@@ -83,11 +82,15 @@ fn holm_adjusts_step_down() {
 }
 
 #[test]
-fn images_needed_inverts_the_detectable_difference() {
-    let se = 0.003;
-    assert_eq!(images_needed(detectable_difference(se), se, 1131), Some(1131));
-    assert_eq!(images_needed(-detectable_difference(se) / 2.0, se, 1131), Some(4 * 1131));
-    assert_eq!(images_needed(0.0, se, 1131), None);
+fn of_a_population_that_is_known_whole_nothing_is_left_to_chance() {
+    let [a, b] = [[0.1, 0.2, 0.4, 0.3], [0.1, 0.1, 0.1, 0.2]];
+    let found = paired_difference(&a, &b, &Resampling::default()).unwrap();
+    let half = found.of_finite_population(0.5);
+    assert!((half.bootstrap.se / found.influence.se - 0.5_f64.sqrt()).abs() < 1e-12);
+    let t = half.bootstrap.value / half.bootstrap.se;
+    assert_eq!(half.p_value, crate::student::two_sided(t, 1.0, 3));
+    let whole = found.of_finite_population(0.0);
+    assert_eq!((whole.bootstrap.ci95, whole.p_value), ([found.observed; 2], 0.0));
 }
 
 #[test]

@@ -10,7 +10,7 @@ use rayon::prelude::*;
 
 use super::{SCALE, image, place, take};
 use crate::MetricError;
-use crate::compare::Outcomes;
+use crate::compare::{MeanDifference, Outcomes};
 use crate::estimate::Estimate;
 use crate::moments::{Pair, units};
 use crate::paired::Pairs;
@@ -161,11 +161,11 @@ impl FieldSums {
         SCALE * Pair::of(self.sums[system]).upper / self.n as f64
     }
 
-    /// Mean distance of the first less that of the second of two different systems, with a normal interval.
+    /// Mean distance of the first less that of the second of two different systems, with the interval of Student's t.
     ///
     /// # Errors
     /// Fewer than two images.
-    pub fn difference(&self, first: usize, second: usize) -> Result<Estimate, MetricError> {
+    pub fn difference(&self, first: usize, second: usize) -> Result<MeanDifference, MetricError> {
         if self.n < 2 {
             return Err(MetricError::TooFew { what: "images", n: self.n as usize, needed: 2 });
         }
@@ -173,7 +173,12 @@ impl FieldSums {
         let sum = Pair::of(self.sums[first] - self.sums[second]);
         let squares = Pair::of(self.apart(first, second).0.squares);
         let variance = SCALE * SCALE * squares.less_quotient(&sum, &sum, n) / (n - 1.0);
-        Ok(Estimate::normal(SCALE * sum.upper / n, (variance.max(0.0) / n).sqrt()))
+        let (value, se) = (SCALE * sum.upper / n, (variance.max(0.0) / n).sqrt());
+        let observations = self.n as usize;
+        Ok(MeanDifference {
+            estimate: Estimate::student(value, se, observations - 1),
+            observations,
+        })
     }
 
     /// On how many images the first of two different systems is nearer, as near, and farther.

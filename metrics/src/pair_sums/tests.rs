@@ -336,6 +336,8 @@ fn a_field_has_the_tests_of_the_differences_image_by_image() {
         let [a, b] = [i, j].map(|system| paired(systems[system]));
         let plain = crate::compare::mean_difference(&a, &b, None).unwrap();
         let found = whole.difference(i, j).unwrap();
+        assert_eq!(found.observations, plain.observations);
+        let (found, plain) = (found.estimate, plain.estimate);
         assert!(
             (found.value - plain.value).abs() < 1e-13 && (found.se / plain.se - 1.0).abs() < 1e-12
         );
@@ -343,7 +345,7 @@ fn a_field_has_the_tests_of_the_differences_image_by_image() {
         let mean = a.iter().sum::<f64>() / 300.0;
         assert!((whole.mean(i) - mean).abs() < 1e-14);
     }
-    let same = whole.difference(0, 3).unwrap();
+    let same = whole.difference(0, 3).unwrap().estimate;
     assert_eq!((same.value, same.se, whole.outcomes(0, 3).ties), (0.0, 0.0, 300));
 
     let all = systems.map(|system| distances(system, &image_of));

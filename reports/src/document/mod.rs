@@ -17,6 +17,7 @@ pub(crate) use fgd_store::terminal::visible;
 use serde::Serialize;
 
 pub use figure::{Axis, Figure, Interval, Plot, Series};
+pub(crate) use table::Columns;
 pub use table::{Cell, Column, Remark, Table};
 pub use tidy::{Tidy, Value};
 
@@ -133,7 +134,9 @@ impl Document {
 
     pub(crate) fn line(&mut self, text: impl AsRef<str>) {
         let text = visible(text.as_ref());
-        self.blocks.push(Block::Line { text });
+        if !text.is_empty() {
+            self.blocks.push(Block::Line { text });
+        }
     }
 
     pub(crate) fn verdict(&mut self, tone: Tone, text: impl AsRef<str>) {

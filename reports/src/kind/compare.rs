@@ -1,13 +1,13 @@
 //! What a compare record says: systems side by side, and which differences hold.
 
-use fgd_record::{CompareResults, Contrast, GRID, Record, ScoreResults};
+use fgd_record::{CompareResults, Contrast, GRID, Record};
 
 use super::{
-    IndexEntry, Kind, Listing, Subject, caption, captions, differences, figures, gates, numbers,
-    provenance, set, verdict,
+    IndexEntry, Kind, Listing, Subject, caption, captions, columns, differences, figures, gates,
+    numbers, provenance, set, verdict,
 };
-use crate::document::number::{MISSING, counted, counted_if_known, value};
-use crate::document::{Cell, Document, Entry, Table, Tidy, Tone, grouped};
+use crate::document::number::{counted, counted_if_known, value};
+use crate::document::{Cell, Document, Entry, Table, Tidy, Tone};
 
 impl Kind for CompareResults {
     fn document(&self, record: &Record) -> Document {
@@ -24,6 +24,7 @@ impl Kind for CompareResults {
             counted_if_known(self.references, "reference"),
             provenance::encoder_name(record)
         ));
+        document.line(provenance::drawn(record));
         provenance::encoder_notices(&mut document, record);
         document.table(gates::table(&self.gates, ["condition", "holds", "because"]));
         document.table(systems(self));
@@ -38,7 +39,8 @@ impl Kind for CompareResults {
         document.table(caption::speeds(
             ran.filter_map(|s| Some((s.name.as_str(), s.captioning.as_ref()?))),
         ));
-        slices(&mut document, self);
+        let scores = self.systems.iter().map(|s| (s.name.as_str(), &s.scores));
+        columns::slices(&mut document, &scores.collect::<Vec<_>>());
         document.table(differences::by_group(&self.differences));
         document.entries(
             "Images on which the systems differ most (with the distance of each caption)",
@@ -85,48 +87,20 @@ fn title(results: &CompareResults) -> String {
 
 /// All metrics of all systems, one row per system.
 pub(super) fn systems(results: &CompareResults) -> Table {
-    let metrics = results.systems.iter().flat_map(|s| &s.scores.metrics);
-    let further = grouped(metrics.map(|(name, metric)| (name, &metric.label)));
     let mut table = Table::of("Systems", &results.systems)
         .text("system", |s| Cell::subject(&s.name))
         .number("fgd_paired", |s| Cell::with_interval(&s.scores.fgd_paired).strong())
         .number("fgd_set", |s| set::cell(&s.scores.fgd_set));
+    table = columns::metrics(table, results.systems.iter().map(|s| &s.scores), |s| &s.scores);
     for part in &set::PARTS {
         table = table.number(part.name, |s| part.cell(&s.scores)).optional();
     }
-    table = table.number("mean_cosine", |s| Cell::with_interval(&s.scores.mean_cosine)).optional();
-    for (name, labels) in &further {
-        let cell = |scores: &ScoreResults| match scores.metrics.get(*name) {
-            Some(metric) => Cell::with_interval(&metric.measure),
-            None => MISSING.into(),
-        };
-        table = table.number(labels[0], |s| cell(&s.scores)).optional();
-    }
     table
+        .number("mean_cosine", |s| Cell::with_interval(&s.scores.mean_cosine))
+        .optional()
         .remark("fgd_paired and fgd_set: lower is better; fgd_set with its bias removed, or raw where it says so. ± is half of the 95% interval.")
         .sortable()
         .into()
-}
-
-/// One table per way of grouping: a row per group, a column per system.
-fn slices(document: &mut Document, results: &CompareResults) {
-    let slices = results.systems.iter().flat_map(|s| &s.scores.slices);
-    let parts = slices.flat_map(|s| s.parts.iter().map(|part| (&s.column, part)));
-    for (column, parts) in grouped(parts) {
-        let groups = grouped(parts.into_iter().map(|part| (&part.value, part.results.n)));
-        let groups = groups.iter().map(|(value, n)| (*value, n[0]));
-        let mut table = Table::of(&format!("fgd_paired by {column}"), groups)
-            .text(column, |(value, _)| value)
-            .number("images", |(_, n)| Cell::count(n));
-        for system in &results.systems {
-            let slice = system.scores.slices.iter().find(|s| s.column == *column);
-            table = table.number(&system.name, |(value, _)| {
-                let part = slice.and_then(|s| s.parts.iter().find(|p| p.value == *value));
-                part.map_or(MISSING.into(), |part| Cell::with_interval(&part.results.fgd_paired))
-            });
-        }
-        document.table(table);
-    }
 }
 
 fn contrast(contrast: &Contrast) -> Entry {

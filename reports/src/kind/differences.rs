@@ -9,6 +9,14 @@ use crate::document::{Cell, Document, Table, Tone, grouped};
 /// The level below which a corrected p-value counts as a difference.
 const LEVEL: f64 = 0.05;
 
+/// The verdict of a test that no difference would pass.
+const TOO_FEW: &str = "too few to tell";
+
+/// Whether the test would find any difference: the exchange of five images or clusters finds none.
+pub fn can_tell(difference: &Difference) -> bool {
+    difference.minimum_detectable.is_some() || difference.estimate.value == Some(0.0)
+}
+
 /// What a difference says: better, worse, or nothing at this number of images.
 pub fn verdict(difference: &Difference) -> Cell {
     let p = difference.p_holm.or(difference.p_value);
@@ -16,7 +24,7 @@ pub fn verdict(difference: &Difference) -> Cell {
         return "not tested".into();
     };
     if p >= LEVEL || estimate == 0.0 {
-        return "not separable".into();
+        return if can_tell(difference) { "not separable" } else { TOO_FEW }.into();
     }
     match difference.higher_is_better {
         None => Cell::from("different").strong(),
@@ -64,7 +72,7 @@ pub fn table(document: &mut Document, differences: &[Difference]) {
         )
         .explain(
             "detectable",
-            "detectable: the smallest true difference that this many images show with 80% power.",
+            "detectable: the smallest true difference that this many images or clusters show with 80% power.",
         )
         .explain("N needed", "N needed: images that would show the estimated difference.")
         .remark(tests)

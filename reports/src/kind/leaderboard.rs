@@ -2,7 +2,9 @@
 
 use fgd_record::{LeaderboardResults, Measure, Record, Rejected, Split, Standing};
 
-use super::{Kind, Subject, captions, differences, figures, numbers, provenance, set, verdict};
+use super::{
+    Kind, Subject, captions, columns, differences, figures, numbers, provenance, set, verdict,
+};
 use crate::document::number::{MISSING, counted};
 use crate::document::{Cell, Document, Table, Tidy, Tone, plain};
 
@@ -20,6 +22,7 @@ impl Kind for LeaderboardResults {
             self.ranked_by,
             provenance::encoder_name(record)
         ));
+        document.line(provenance::drawn(record));
         provenance::encoder_notices(&mut document, record);
         if let Some(split) = &self.split {
             let both = self.standings.iter().any(|standing| standing.private.is_some());
@@ -34,6 +37,8 @@ impl Kind for LeaderboardResults {
         );
         document.captions(record, None);
         differences::table(&mut document, &self.differences);
+        let scores = self.standings.iter().map(|s| (s.name.as_str(), &s.scores));
+        columns::slices(&mut document, &scores.collect::<Vec<_>>());
         document.table(rejected(&self.rejected));
         document.table(captions::findings(&record.findings));
         document.signed(record, provenance::tables(record, None))
@@ -146,6 +151,8 @@ fn standings(results: &LeaderboardResults) -> Table {
     // The set distance ranks where references are of other images: nothing else is known then.
     let by_set = results.ranked_by == "fgd_set";
     let part = |measure: &Option<Measure>| measure.as_ref().map_or(MISSING.into(), Cell::measure);
+    let all = || results.standings.iter().map(|s| &s.scores);
+    // Further metrics were asked for: they stand before what every board has.
     Table::of("Ranking", &results.standings)
         .number("rank", |s| Cell::new(s.rank.to_string(), Some(s.rank as f64)))
         .text("system", |s| Cell::subject(&s.name))
@@ -164,8 +171,9 @@ fn standings(results: &LeaderboardResults) -> Table {
                 .text("shake-up", shake_up)
                 .optional()
         })
-        .when(!by_set, |table| {
-            let mut table = table.number("fgd_set", |s| set::cell(&s.scores.fgd_set)).optional();
+        .when(!by_set, |table| table.number("fgd_set", |s| set::cell(&s.scores.fgd_set)).optional())
+        .when(true, |table| columns::metrics(table, all(), |s| &s.scores))
+        .when(!by_set, |mut table| {
             for part in &set::PARTS {
                 table = table.number(part.name, |s| part.cell(&s.scores)).optional();
             }
@@ -180,9 +188,10 @@ fn standings(results: &LeaderboardResults) -> Table {
 
 fn rejected(rejected: &[Rejected]) -> Table {
     let first = |submission: &Rejected| {
-        let findings = submission.findings.iter().take(3).map(|f| match f.row {
-            Some(row) => format!("row {row}: {}", f.message),
-            None => f.message.clone(),
+        let findings = submission.findings.iter().take(3).map(|f| match (f.row, &f.id) {
+            (Some(row), _) => format!("row {row}: {}", f.message),
+            (None, Some(id)) => format!("image {id}: {}", f.message),
+            (None, None) => f.message.clone(),
         });
         findings.collect::<Vec<_>>().join("; ")
     };

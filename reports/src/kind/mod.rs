@@ -8,6 +8,7 @@ mod agreement;
 mod bench;
 mod caption;
 mod captions;
+mod columns;
 mod compare;
 mod curate;
 mod differences;

@@ -151,17 +151,25 @@ impl Numbers {
                 ..estimate.clone()
             };
             let estimate = measure(&difference.estimate, &difference.marks);
-            self.push(whole.n(n).measure(&difference.metric, &estimate));
+            self.push(whole.n(n).measure(row_of(difference, &estimate), &estimate));
             for slice in &difference.slices {
                 let row = row.clone().within(&slice.column, &slice.value).n(slice.n);
                 let estimate = measure(&slice.estimate, &slice.marks);
-                self.push(row.measure(&difference.metric, &estimate));
+                self.push(row.measure(row_of(difference, &estimate), &estimate));
             }
         }
     }
 
     pub fn finish(self) -> Tidy {
         self.0
+    }
+}
+
+/// The row of a system that a difference is of: that of set distances, where they have an error, is of the corrected ones.
+fn row_of<'a>(difference: &'a Difference, estimate: &Measure) -> &'a str {
+    match difference.metric == "fgd_set" && estimate.se.is_some() {
+        true => "fgd_set_corrected",
+        false => &difference.metric,
     }
 }
 

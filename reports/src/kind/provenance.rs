@@ -114,6 +114,21 @@ pub fn encoder_name(record: &Record) -> String {
     }
 }
 
+/// How the images were drawn, where that was said: what errors and tests go by. Empty where images are apart and of captions yet to come.
+pub fn drawn(record: &Record) -> String {
+    let setting = |name: &str| record.settings.get(name).filter(|value| !value.is_null());
+    let column = setting("cluster").and_then(|column| column.as_str());
+    let clusters = column.map(|column| format!("images of one {column} count as one (--cluster)"));
+    let images = setting("population").and_then(|images| images.as_u64());
+    let population = images.map(|n| {
+        format!(
+            "drawn from {}, for which errors and tests speak (--population)",
+            counted(n, "image")
+        )
+    });
+    clusters.into_iter().chain(population).collect::<Vec<_>>().join(" · ")
+}
+
 /// What must be said where the numbers are not those that the name FGD stands for.
 pub fn encoder_notices(document: &mut Document, record: &Record) {
     let Some(encoder) = &record.encoder else {

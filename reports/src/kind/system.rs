@@ -18,6 +18,7 @@ pub fn body(record: &Record, name: &str, results: &ScoreResults) -> Document {
     verdict::score(&mut document, record, results);
     verdict::warnings(&mut document, record);
     document.line(subject(results, record));
+    document.line(provenance::drawn(record));
     provenance::encoder_notices(&mut document, record);
     document.table(scores(results));
     notices(&mut document, results);

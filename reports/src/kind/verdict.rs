@@ -24,7 +24,7 @@ pub fn warnings(document: &mut Document, record: &Record) {
 
 /// The distance that counts, and how to read it.
 pub fn score(document: &mut Document, record: &Record, results: &ScoreResults) {
-    let is_fgd = record.encoder.as_ref().is_none_or(|encoder| encoder.is_gte_small);
+    let is_fgd = record.encoder.as_ref().is_some_and(|encoder| encoder.is_gte_small);
     let scale = match (is_fgd, results.pairing) {
         (true, Pairing::Paired) => {
             "; lower is better, good systems come to 0.12–0.18, unrelated captions to about 0.44"
@@ -96,13 +96,11 @@ fn sentence(difference: &Difference, n: u64) -> (Tone, String) {
         Some(wins) => format!(", better on {} of {}", count(wins), counted(n, "image")),
         None => String::new(),
     };
-    (
-        verdict.tone,
-        format!(
-            "{system} is {} {joint} {versus}: {metric} {number}{range} ({p}{wins})",
-            verdict.text
-        ),
-    )
+    let says = match differences::can_tell(difference) || joint == "than" {
+        true => format!("{system} is {} {joint} {versus}", verdict.text),
+        false => format!("too few images or clusters to tell {system} from {versus}"),
+    };
+    (verdict.tone, format!("{says}: {metric} {number}{range} ({p}{wins})"))
 }
 
 /// Who is ahead, and of whom that can not be said.

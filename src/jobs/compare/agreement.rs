@@ -4,6 +4,7 @@ use fgd_record::Comparability;
 
 use super::Scores;
 use super::systems::{Given, Participant};
+use crate::jobs::options::Measuring;
 use crate::jobs::{JobError, provenance};
 
 /// The key that all systems share; systems of different keys are not compared. `references` is the hash of the
@@ -12,9 +13,9 @@ pub fn agreed(
     scored: &Scores,
     references: Option<String>,
     systems: &[Participant],
-    population: Option<u64>,
+    measuring: &Measuring,
 ) -> Result<Comparability, JobError> {
-    one_question(systems, population)?;
+    one_question(systems, measuring)?;
     let common = match (references, scored.saved.first()) {
         // With records alone, the references only have to be those of the records.
         (Some(hash), Some((_, first))) if scored.saved.len() == scored.contenders.len() => {
@@ -36,25 +37,45 @@ pub fn agreed(
     Ok(common)
 }
 
-/// A finite set of images and captions yet to come are two questions, whose numbers have another bias and another error.
-fn one_question(systems: &[Participant], population: Option<u64>) -> Result<(), JobError> {
-    let of = |system: &Participant| match &system.given {
-        Given::Saved(saved) => saved.population,
-        Given::File(_) => population,
+/// A finite set of images and captions yet to come are two questions, whose numbers have another bias and another error; so have
+/// images apart and clusters of them.
+fn one_question(systems: &[Participant], measuring: &Measuring) -> Result<(), JobError> {
+    let population = |system: &Participant| {
+        let images = match &system.given {
+            Given::Saved(saved) => saved.population,
+            Given::File(_) => measuring.population,
+        };
+        images.map_or("speaks for captions yet to come".to_owned(), |images| {
+            format!("speaks for {images} images (--population)")
+        })
     };
-    let told = |population: Option<u64>| match population {
-        Some(images) => format!("speaks for {images} images (--population)"),
-        None => "speaks for captions yet to come".to_owned(),
+    let cluster = |system: &Participant| {
+        let column = match &system.given {
+            Given::Saved(saved) => saved.cluster.as_ref(),
+            Given::File(_) => measuring.cluster.as_ref(),
+        };
+        column.map_or("takes images as they are".to_owned(), |column| {
+            format!("takes images of one {column} together (--cluster)")
+        })
     };
-    let first = systems.first().and_then(&of);
-    match systems.iter().find(|&system| of(system) != first) {
+    asked_alike(systems, population, "--population")?;
+    asked_alike(systems, cluster, "--cluster")
+}
+
+fn asked_alike(
+    systems: &[Participant],
+    of: impl Fn(&Participant) -> String,
+    flag: &str,
+) -> Result<(), JobError> {
+    let Some((first, others)) = systems.split_first() else { return Ok(()) };
+    match others.iter().find(|other| of(other) != of(first)) {
         None => Ok(()),
         Some(other) => Err(JobError::usage(format!(
-            "{}: {}, where {} {}; score both with the same --population",
+            "{}: {}, where {} {}; score both with the same {flag}",
             other.path.display(),
-            told(of(other)),
-            systems[0].path.display(),
-            told(first),
+            of(other),
+            first.path.display(),
+            of(first),
         ))),
     }
 }

@@ -5,8 +5,7 @@
 
 use fgd_metrics::MetricError;
 use fgd_metrics::compare::{
-    Resampling, detectable_difference, exchange_test, holm, images_needed, outcomes,
-    paired_difference,
+    Power, Resampling, Test, exchange_test, holm, outcomes, paired_difference,
 };
 use fgd_metrics::estimate::Estimate;
 use fgd_metrics::inference::{SetDifference, SetInference};
@@ -142,9 +141,8 @@ fn difference(
             difference.marks = found.marks;
             difference.p_value = Some(found.p_value);
             difference.exchange_p_value = found.exchange_p_value;
-            difference.minimum_detectable = Some(detectable_difference(found.estimate.se));
-            difference.n_needed =
-                images_needed(found.estimate.value, found.estimate.se, found.images);
+            difference.minimum_detectable = found.power.detectable();
+            difference.n_needed = found.power.images_needed(found.estimate.value, found.images);
         }
         Err(reason) => {
             let both = |of: &dyn Fn(&ScoreResults) -> Option<f64>| of(&a.scores).zip(of(&b.scores));
@@ -210,7 +208,8 @@ struct Found {
     marks: Vec<Mark>,
     p_value: f64,
     exchange_p_value: Option<f64>,
-    images: usize,
+    power: Power,
+    images: u64,
 }
 
 /// Compares two systems on `images`, or on all; the inner error is why that cannot be done.
@@ -259,14 +258,25 @@ fn statistics(
         None => paired_difference(a, b, resampling),
         Some(of) => paired_difference(&a.by_cluster(of), &b.by_cluster(of), resampling),
     }?;
-    // Of a finite population only what was not drawn is left to chance.
+    let left_out = set.left_out();
+    let (found, test) = match is_finite(set) {
+        true => (found.of_finite_population(left_out), Test::Student),
+        false => (found, Test::Exchange),
+    };
+    let observations = found.images as u64;
     Ok(Found {
-        estimate: found.bootstrap.with_error(set.left_out().sqrt()),
+        estimate: found.bootstrap,
         marks: Vec::new(),
         p_value: found.p_value,
         exchange_p_value: None,
-        images: set.len(),
+        power: Power { test, se: found.bootstrap.se, observations, left_out },
+        images: set.len() as u64,
     })
+}
+
+/// Whether the images are drawn from finitely many, of which no exchange knows.
+fn is_finite(set: &EvalSet) -> bool {
+    set.population.is_some()
 }
 
 /// Compares set distances; the captions are exchanged where a test is asked for.
@@ -289,12 +299,21 @@ fn sets(
         marks: difference.small_sample.then_some(Mark::SmallSample).into_iter().collect(),
         p_value: difference.p_value(),
         exchange_p_value: exchanges.map(exchange).transpose()?,
-        images: a.len(),
+        power: Power {
+            test: Test::Normal,
+            se: difference.corrected.se,
+            observations: a.len() as u64,
+            left_out: a.left_out(),
+        },
+        images: a.len() as u64,
     })
 }
 
 fn test_of(evidence: &Evidence, resampling: &Resampling) -> String {
     let test = match evidence {
+        Evidence::Statistics(_, _, set) if is_finite(set) => {
+            return "Student's t, of the images drawn from the population".into();
+        }
         Evidence::Statistics(_, _, set) if set.clusters().is_some() => "cluster exchange",
         Evidence::Statistics(a, ..) if a.is_mean() => "sign-flip",
         Evidence::Statistics(..) => "statistics exchange",

@@ -148,12 +148,8 @@ pub fn run(request: &Request, session: &mut Session) -> Result<Record, JobError>
         findings.extend(notes_on(references));
         inputs.push(input);
     }
-    let comparability = agreement::agreed(
-        &scored,
-        references_sha256,
-        &opened.systems,
-        request.measuring.population,
-    )?;
+    let comparability =
+        agreement::agreed(&scored, references_sha256, &opened.systems, &request.measuring)?;
     timings.insert("score".into(), clock.elapsed().as_secs_f64());
 
     let clock = Instant::now();

@@ -10,6 +10,8 @@ use fgd_record::{
 use fgd_store::digest::file_sha256;
 
 use super::{Request, checkpoints};
+use serde_json::Value;
+
 use crate::jobs::caption::CaptionRun;
 use crate::jobs::images::Images;
 use crate::jobs::options::Named;
@@ -48,6 +50,8 @@ pub struct SavedScore {
     pub encoder: Option<EncoderInfo>,
     /// Images of the finite set that they speak for, if they do.
     pub population: Option<u64>,
+    /// The column whose values say which images depend on each other.
+    pub cluster: Option<String>,
     input: Input,
 }
 
@@ -207,7 +211,8 @@ fn open_saved(system: &Named) -> Result<Option<SavedScore>, JobError> {
             rows: scores.n,
         },
         scores: *scores,
-        population: record.settings.get("population").and_then(serde_json::Value::as_u64),
+        population: record.settings.get("population").and_then(Value::as_u64),
+        cluster: (record.settings.get("cluster").and_then(Value::as_str)).map(str::to_owned),
         comparability: record.comparability,
         encoder: record.encoder,
     }))

@@ -186,8 +186,8 @@ fn record(
     host: Host,
     start: Instant,
 ) -> Result<Record, JobError> {
-    let left_out = measuring.population.map_or(1.0, |all| 1.0 - field.n() as f64 / all as f64);
-    let drawn = Drawn { left_out, ..Drawn::default() };
+    let population = measuring.population.map(|images| images as f64);
+    let drawn = Drawn { population, ..Drawn::default() };
     let sha256 = contestants[0].sources.references_sha256.clone();
     let comparability = provenance::comparability(encoder.as_ref(), sha256);
     let inputs = inputs(&contestants);

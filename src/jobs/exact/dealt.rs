@@ -346,7 +346,9 @@ mod tests {
     fn a_folder_of_links_holds_files() {
         let place = tempfile::tempdir().unwrap();
         let (blobs, folder) = (place.path().join("blobs"), place.path().join("snapshot"));
-        [&blobs, &folder].map(|folder| fs::create_dir(folder).unwrap());
+        for folder in [&blobs, &folder] {
+            fs::create_dir(folder).unwrap();
+        }
         fs::write(blobs.join("8f3a"), "").unwrap();
         std::os::unix::fs::symlink(blobs.join("8f3a"), folder.join("a.parquet")).unwrap();
         fs::write(folder.join("b.parquet"), "").unwrap();

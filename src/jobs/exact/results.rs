@@ -7,6 +7,7 @@ use fgd_record::{Measure, Pairing, ScoreResults, Slice, SlicePart};
 
 use crate::jobs::JobError;
 use crate::jobs::scoring::numbers::{SAME, decomposed, set_measure};
+use crate::jobs::scoring::size::Size;
 
 /// What sums say of a system.
 #[derive(Debug, Clone)]
@@ -66,7 +67,8 @@ fn numbers(sums: &PairSums, share: f64) -> Result<Summed, MetricError> {
         0.0 => found,
         share => found.of_finite_population(share),
     });
-    let mut fgd_set = set_measure(set.distance.value, &inference, n as usize);
+    let size = Size { images: n as f64, others: None, left_out: 1.0 - share };
+    let mut fgd_set = set_measure(set.distance.value, &inference, size);
     if paired == 0.0 {
         let known = fgd_set.warning.take();
         fgd_set.warning = Some(known.map_or(SAME.into(), |known| format!("{SAME}; {known}")));

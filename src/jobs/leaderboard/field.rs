@@ -147,7 +147,7 @@ impl Field {
     fn evidence(&mut self, images: ImageScores, unpaired: bool) -> Result<Evidence, String> {
         let ImageScores { set, per_caption, .. } = images;
         self.drawn =
-            Drawn { clusters: set.clusters().map(<[usize]>::to_vec), left_out: set.left_out() };
+            Drawn { clusters: set.clusters().map(<[usize]>::to_vec), population: set.population };
         if !unpaired {
             let distances = per_caption.distance();
             return distances

@@ -141,7 +141,9 @@ pub fn boards(request: &Request, session: &mut Session) -> Result<Boards, JobErr
     };
     let mut findings = field.findings;
     let about = notes_on(&references);
-    about.iter().for_each(|f| progress.say(&format!("{}: note: {}", path.display(), f.message)));
+    about.iter().for_each(|f| {
+        progress.say(&format!("{}: note[{}]: {}", path.display(), f.kind, f.message))
+    });
     findings.extend(about);
     let mut inputs = field.inputs;
     inputs.push(of_references);

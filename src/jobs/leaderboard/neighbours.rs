@@ -2,9 +2,9 @@
 
 use fgd_metrics::MetricError;
 use fgd_metrics::compare::{
-    Outcomes, PairDifference, all_pairs, detectable_difference, images_needed, mean_difference,
-    outcomes, p_value,
+    MeanDifference, Outcomes, PairDifference, Power, Test, all_pairs, mean_difference, outcomes,
 };
+use fgd_metrics::inference::SetInference;
 use fgd_record::{Difference, Mark, Measure};
 
 use super::rank::{Drawn, Entry, Evidence, RankedBy};
@@ -35,17 +35,24 @@ pub fn pairs(
             let difference = a.difference(b)?;
             return Ok((difference.corrected, difference.p_value()));
         }
-        let estimate = match (&a.evidence, &b.evidence) {
-            (Evidence::Paired(a), Evidence::Paired(b)) => {
-                mean_difference(a, b, drawn.clusters.as_deref())
-            }
-            (Evidence::Sums(field, a, _), Evidence::Sums(_, b, _)) => field.difference(*a, *b),
-            _ => Err(mixed()),
-        };
-        let estimate = estimate?.with_error(drawn.left_out.sqrt());
-        Ok((estimate, p_value(estimate)))
+        let found = of_means(a, b, drawn)?;
+        Ok((found.estimate, found.p_value()))
     };
     all_pairs(entries.len(), difference).map(Some)
+}
+
+/// The difference of two means over the images that were drawn.
+fn of_means(a: &Entry, b: &Entry, drawn: &Drawn) -> Result<MeanDifference, MetricError> {
+    let (found, images) = match (&a.evidence, &b.evidence) {
+        (Evidence::Paired(a), Evidence::Paired(b)) => {
+            (mean_difference(a, b, drawn.clusters.as_deref())?, a.len())
+        }
+        (Evidence::Sums(field, a, _), Evidence::Sums(_, b, _)) => {
+            (field.difference(*a, *b)?, field.n() as usize)
+        }
+        _ => return Err(mixed()),
+    };
+    Ok(found.of_finite_population(drawn.left_out(images)))
 }
 
 fn mixed() -> MetricError {
@@ -56,6 +63,7 @@ fn mixed() -> MetricError {
 pub fn difference(
     entries: &[Entry],
     by: RankedBy,
+    drawn: &Drawn,
     pairs: &[PairDifference],
     lower: usize,
     upper: usize,
@@ -75,43 +83,67 @@ pub fn difference(
         estimate: Measure::estimated(estimate.value, estimate.se, estimate.ci95),
         p_value: Some(pair.p_value),
         p_holm: Some(pair.p_holm),
-        minimum_detectable: Some(detectable_difference(estimate.se)),
         ..Difference::default()
     };
-    let of = match by {
-        RankedBy::Paired => "normal, of the mean difference".to_owned(),
-        RankedBy::Set => {
-            let found = match a.set()?.difference(b.set()?) {
-                Ok(found) => found,
-                Err(error) => return Some(Err(error)),
-            };
-            difference.marks =
-                found.small_sample.then_some(Mark::SmallSample).into_iter().collect();
-            let test = match found.degrees {
-                Some(degrees) => format!("Student's t with {degrees} degrees of freedom"),
-                None => "normal".to_owned(),
-            };
-            format!("{test}, of the difference of the corrected fgd_set")
-        }
+    let found = match by {
+        RankedBy::Paired => tell_of_means(&mut difference, a, b, drawn),
+        RankedBy::Set => tell_of_sets(&mut difference, a.set()?, b.set()?),
     };
-    difference.test = match pairs.len() {
-        1 => format!("{of}; corrected over 1 pair"),
-        pairs => format!("{of}; corrected over {pairs} pairs"),
+    let pairs = match pairs.len() {
+        1 => "1 pair".to_owned(),
+        pairs => format!("{pairs} pairs"),
     };
-    if by == RankedBy::Set {
-        return Some(Ok(difference));
-    }
-    let (found, images) = match (&a.evidence, &b.evidence) {
+    difference.test += &format!("; corrected over {pairs}");
+    Some(found.map(|()| difference))
+}
+
+/// The test of two means, what it can show, and on how many images which is nearer.
+fn tell_of_means(
+    difference: &mut Difference,
+    a: &Entry,
+    b: &Entry,
+    drawn: &Drawn,
+) -> Result<(), MetricError> {
+    let MeanDifference { estimate, observations } = of_means(a, b, drawn)?;
+    let (Outcomes { wins, ties, losses }, images) = match (&a.evidence, &b.evidence) {
         (Evidence::Sums(field, a, _), Evidence::Sums(_, b, _)) => {
-            (Ok(field.outcomes(*a, *b)), field.n() as usize)
+            (field.outcomes(*a, *b), field.n() as usize)
         }
-        _ => (outcomes(a.distances(), b.distances(), true), a.distances().len()),
+        _ => (outcomes(a.distances(), b.distances(), true)?, a.distances().len()),
     };
-    difference.n_needed = images_needed(estimate.value, estimate.se, images);
-    Some(found.map(|Outcomes { wins, ties, losses }| {
-        difference.wins = Some(wins as u64);
-        difference.ties = Some(ties as u64);
-        difference.losses = Some(losses as u64);
-        difference
-    }))
+    let power = Power {
+        test: Test::Student,
+        se: estimate.se,
+        observations: observations as u64,
+        left_out: drawn.left_out(images),
+    };
+    difference.test = format!("{}, of the mean difference", student(observations - 1));
+    difference.minimum_detectable = power.detectable();
+    difference.n_needed = power.images_needed(estimate.value, images as u64);
+    [difference.wins, difference.ties, difference.losses] =
+        [wins, ties, losses].map(|images| Some(images as u64));
+    Ok(())
+}
+
+/// The test of two corrected set distances, and what it can show.
+fn tell_of_sets(
+    difference: &mut Difference,
+    a: &SetInference,
+    b: &SetInference,
+) -> Result<(), MetricError> {
+    let found = a.difference(b)?;
+    difference.marks = found.small_sample.then_some(Mark::SmallSample).into_iter().collect();
+    let (test, name) = match found.degrees {
+        Some(degrees) => (Test::Groups(degrees), student(degrees)),
+        None => (Test::Normal, "normal".to_owned()),
+    };
+    difference.test = format!("{name}, of the difference of the corrected fgd_set");
+    let power = Power { test, se: found.corrected.se, observations: 2, left_out: 1.0 };
+    difference.minimum_detectable = power.detectable();
+    Ok(())
+}
+
+fn student(degrees: usize) -> String {
+    let plural = if degrees == 1 { "" } else { "s" };
+    format!("Student's t with {degrees} degree{plural} of freedom")
 }

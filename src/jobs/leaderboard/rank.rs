@@ -81,26 +81,25 @@ impl Entry {
 }
 
 /// How the images were drawn, which is the same for all submissions.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Drawn {
     /// The cluster of each image, where images depend on each other.
     pub clusters: Option<Vec<usize>>,
-    /// Part of the population's images that were not drawn, in [0, 1].
-    pub left_out: f64,
+    /// Images of the population, where that is finite.
+    pub population: Option<f64>,
 }
 
 impl Drawn {
-    /// Of some of the images alone.
+    /// Part of the population's images that so many are not, in [0, 1].
+    pub fn left_out(&self, images: usize) -> f64 {
+        self.population.map_or(1.0, |all| (1.0 - images as f64 / all).max(0.0))
+    }
+
+    /// Of some of the images alone, which are drawn from the same population.
     pub fn on(&self, images: &[usize]) -> Self {
         let clusters = self.clusters.as_ref();
         let clusters = clusters.map(|of| images.iter().map(|&image| of[image]).collect());
         Self { clusters, ..self.clone() }
-    }
-}
-
-impl Default for Drawn {
-    fn default() -> Self {
-        Self { clusters: None, left_out: 1.0 }
     }
 }
 
@@ -143,7 +142,7 @@ pub fn rank(
     let differences = (tests.iter())
         .flat_map(|(by, pairs)| order.windows(2).map(move |two| (*by, pairs, two[1], two[0])))
         .filter_map(|(by, pairs, lower, upper)| {
-            neighbours::difference(&entries, by, pairs, lower, upper)
+            neighbours::difference(&entries, by, &drawn, pairs, lower, upper)
         })
         .collect::<Result<Vec<_>, _>>()?;
     let split = parts.zip(of_parts.as_ref()).map(|(parts, [public, private])| Split {
@@ -227,7 +226,7 @@ fn part(entries: &[Entry], parts: &Parts, drawn: &Drawn, public: bool) -> Part {
         part.measures.push(match Estimate::of_clustered_mean(&values, &clusters) {
             Ok(estimate) => {
                 let Estimate { value, se, ci95 } =
-                    estimate.with_error(drawn.left_out.sqrt()).cut_at_0();
+                    estimate.with_error(drawn.left_out(images.len()).sqrt()).cut_at_0();
                 Measure::estimated(value, se, ci95)
             }
             Err(unavailable) => {
@@ -304,6 +303,24 @@ mod tests {
         let turns = found.standings.iter().find(|s| s.name == "turns").unwrap();
         assert_eq!((turns.public_rank, turns.private_rank), (Some(1), Some(2)));
         assert_eq!((turns.rank, turns.rank_range), (2, Some([2, 2])), "the private part decides");
+    }
+
+    #[test]
+    fn a_part_is_drawn_from_the_population_of_the_whole() {
+        let public: Vec<bool> = (0..60).map(|i| i < 20).collect();
+        let parts = Parts { source: "seed".into(), seed: Some(1), public };
+        let errors = |population: Option<f64>| {
+            let entries = vec![entry("a", around(0.1, 0)), entry("b", around(0.12, 3))];
+            let drawn = Drawn { population, ..Drawn::default() };
+            let found = rank(entries, RankedBy::Paired, Some(&parts), &drawn, "key").unwrap();
+            let part = |of: &Option<Measure>| of.as_ref().unwrap().se.unwrap();
+            let first = &found.standings[0];
+            [found.differences[0].estimate.se.unwrap(), part(&first.private), part(&first.public)]
+        };
+        let left_out = [0.5, 0.5, 0.75_f64];
+        for ((of_all, of_more), left) in errors(Some(80.0)).iter().zip(errors(None)).zip(left_out) {
+            assert!((of_all / of_more - left.sqrt()).abs() < 1e-9);
+        }
     }
 
     #[test]

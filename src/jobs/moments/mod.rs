@@ -20,7 +20,7 @@ use super::shard::Shard;
 use super::validate::read_and_say;
 use super::{JobError, Session};
 use part::Parts;
-pub use part::{MOST_NAMED, Part, missing};
+pub use part::{Part, missing_in_words};
 
 /// Captions embedded at a time, so that only one piece of embeddings is in memory.
 const PIECE: usize = 16_384;

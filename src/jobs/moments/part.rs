@@ -11,7 +11,7 @@ use crate::jobs::JobError;
 use crate::jobs::shard::Shard;
 
 /// Parts that [`missing`] names.
-pub const MOST_NAMED: usize = 20;
+const MOST_NAMED: usize = 20;
 
 /// Bytes of either end of a file of embeddings that tell it from others: a shard does not read the whole.
 const END: u64 = 1 << 20;
@@ -97,7 +97,7 @@ impl Parts {
 }
 
 /// The shards without which these are none of a whole, each with that whole, in order, the first [`MOST_NAMED`].
-pub fn missing(parts: &[Part]) -> Vec<(u64, Shard)> {
+fn missing(parts: &[Part]) -> Vec<(u64, Shard)> {
     let mut wholes: BTreeMap<u64, BTreeSet<Shard>> = BTreeMap::new();
     for part in parts {
         wholes.entry(part.whole).or_default().insert(part.shard);
@@ -108,6 +108,19 @@ pub fn missing(parts: &[Part]) -> Vec<(u64, Shard)> {
         all.filter(move |shard| !known.contains(shard)).map(move |shard| (whole, shard))
     };
     wholes.into_iter().flat_map(of_whole).take(MOST_NAMED).collect()
+}
+
+/// What is missing, in words; `None` where nothing is.
+pub fn missing_in_words(parts: &[Part]) -> Option<String> {
+    let missing = missing(parts);
+    let more = if missing.len() == MOST_NAMED { ", …" } else { "" };
+    let wholes: Vec<String> = (missing.chunk_by(|(a, _), (b, _)| a == b))
+        .map(|shards| {
+            shards.iter().map(|(_, shard)| shard.to_string()).collect::<Vec<_>>().join(", ")
+        })
+        .collect();
+    let missing = wholes.join("; and of other data ");
+    (!missing.is_empty()).then(|| format!("of a part only, missing are the shards {missing}{more}"))
 }
 
 /// The first eight bytes of a hexadecimal digest as a number.

@@ -14,6 +14,7 @@ pub mod moments_only;
 pub mod numbers;
 pub mod per_caption;
 pub mod set;
+pub mod size;
 pub mod slices;
 pub mod system;
 
@@ -140,12 +141,13 @@ impl<'a> Scorer<'a> {
         })
     }
 
-    /// The score on some images of a set that was scored (indices of candidates, ascending), as if there were no others.
+    /// The score on some images of a set that was scored (indices of candidates, ascending), as if no others had been drawn of its
+    /// population.
     ///
     /// # Errors
     /// Images that have no distance.
     pub fn part(&self, of: &ImageScores, images: &[usize]) -> Result<SetScore, MetricError> {
-        let set = of.set.subset(images);
+        let set = EvalSet { population: of.set.population, ..of.set.subset(images) };
         let mut score = numbers::score(&set, &self.choice)?;
         for grouping in &of.groupings {
             let slice = score_groups(&set, &grouping.within(images), &self.choice)?;

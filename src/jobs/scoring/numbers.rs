@@ -18,12 +18,10 @@ use fgd_record::{
 
 use super::metrics::{Choice, put};
 use super::set::EvalSet;
+use super::size::Size;
 
 /// Bins of the histogram of distances.
 const BINS: usize = 40;
-
-/// More of the corrected value than this from finite samples alone makes the raw value a poor number to quote.
-const TOLERATED_SHARE: f64 = 0.1;
 
 /// A score with what it says of every single caption.
 #[derive(Debug, Clone)]
@@ -75,7 +73,7 @@ pub fn score(set: &EvalSet, choice: &Choice) -> Result<SetScore, MetricError> {
     };
     for metric in choice.metrics() {
         match metric.evaluate(&sample) {
-            Ok(found) => scored.add(metric.definitions(), found),
+            Ok(found) => scored.add(metric.definitions(), found, Size::of(set)),
             Err(error) if is_out_of_reach(metric, &error) => {
                 for definition in metric.definitions() {
                     let missing = Measure::missing(error.to_string());
@@ -155,7 +153,7 @@ fn is_out_of_reach(metric: &dyn Metric, error: &MetricError) -> bool {
 }
 
 impl SetScore {
-    fn add(&mut self, definitions: &[Definition], found: Evaluation) {
+    fn add(&mut self, definitions: &[Definition], found: Evaluation, size: Size) {
         for (definition, value) in definitions.iter().zip(found.values) {
             put(&mut self.results, definition.name, measure(&value));
             let statistics = value.statistics.map(|found| (definition.name, found));
@@ -164,9 +162,8 @@ impl SetScore {
         match found.detail {
             Detail::None => {}
             Detail::Set(statistics) => {
-                let images = statistics.influence.candidates.len();
                 let SetStatistics { distance, inference, .. } = &*statistics;
-                self.results.fgd_set = set_measure(distance.value, inference, images);
+                self.results.fgd_set = set_measure(distance.value, inference, size);
                 self.results.decomposition = statistics.decomposition.map(decomposed);
                 self.results.influences = Some(distribution(&statistics.influence.candidates));
                 self.per_caption.inference = statistics.inference.ok();
@@ -202,11 +199,11 @@ fn measure(found: &Value) -> Measure {
     Measure { reason: exact.reason.or(found.reason.as_ref().map(ToString::to_string)), ..exact }
 }
 
-/// The set distance of so many images as it stands in a record.
+/// The set distance of a sample of this size as it stands in a record.
 pub(in crate::jobs) fn set_measure(
     distance: f64,
     inference: &Result<SetInference, Unavailable>,
-    images: usize,
+    size: Size,
 ) -> SetMeasure {
     let raw = SetMeasure { value: Some(distance), ..SetMeasure::default() };
     match inference {
@@ -216,7 +213,7 @@ pub(in crate::jobs) fn set_measure(
             se: Some(found.corrected.se),
             ci95: Some(found.corrected.ci95),
             marks: marks(found),
-            warning: size_advice(found, images),
+            warning: size.advice(found),
             ..raw
         },
         Err(unavailable) => SetMeasure { reason: Some(unavailable.to_string()), ..raw },
@@ -227,23 +224,6 @@ pub(in crate::jobs) fn set_measure(
 fn marks(found: &SetInference) -> Vec<Mark> {
     let small = found.small_sample.then_some(Mark::SmallSample);
     small.into_iter().chain(found.nearly_equal.then_some(Mark::NearlyEqual)).collect()
-}
-
-/// Warns where the raw distance says little: what finite samples add is more than a tenth of the corrected distance. `images` is the
-/// number of candidates.
-fn size_advice(found: &SetInference, images: usize) -> Option<String> {
-    if found.nearly_equal {
-        return Some("the two sets cannot be told from equal ones".to_owned());
-    }
-    let share = found.bias() / found.corrected.value;
-    let needed = (images as f64 * share / TOLERATED_SHARE).ceil();
-    (share > TOLERATED_SHARE).then(|| {
-        format!(
-            "finite samples add {:.0}% to the distance: compare the corrected one, not the raw; {needed} captions a side would bring \
-             it to 10%",
-            100.0 * share
-        )
-    })
 }
 
 /// What the paired distance is made of, as it stands in a record.

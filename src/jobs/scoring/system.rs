@@ -13,6 +13,7 @@ use ndarray::Array2;
 
 use super::findings;
 use crate::jobs::JobError;
+use crate::jobs::moments::{Part, missing_in_words};
 use crate::jobs::options::References;
 use crate::jobs::provenance::captions_sha256;
 use crate::jobs::validate::unreadable;
@@ -40,6 +41,8 @@ pub enum System {
         moments: Box<Moments>,
         /// How many embeddings they were made of, where the file says so.
         n: Option<u64>,
+        /// The parts that they say they are of.
+        shards: Vec<[u64; 4]>,
     },
 }
 
@@ -64,8 +67,10 @@ impl System {
                 embeddings: arrays::read_embeddings(path)?,
             }),
             Some("npz") => {
-                let (moments, n) = read_moments(path)?;
-                Ok(Self::Moments { path: path.into(), moments: Box::new(moments), n })
+                let mut read = arrays::read_moments(path)?;
+                let (n, shards) = (read.n, std::mem::take(&mut read.shards));
+                let moments = Box::new(moments_of(read, path)?);
+                Ok(Self::Moments { path: path.into(), moments, n, shards })
             }
             _ => Ok(Self::Captions(captions::read(path, options)?)),
         }
@@ -189,7 +194,11 @@ impl System {
     /// What is to be known of embeddings: that they are not of unit length, as those of captions are. Every distance is then on
     /// another scale.
     pub fn notes(&self) -> Vec<Finding> {
-        let Self::Embeddings { path, embeddings } = self else { return Vec::new() };
+        let (path, embeddings) = match self {
+            Self::Captions(_) => return Vec::new(),
+            Self::Moments { shards, .. } => return part_only(shards).into_iter().collect(),
+            Self::Embeddings { path, embeddings } => (path, embeddings),
+        };
         let lengths = embeddings.outer_iter().map(|row| {
             row.iter().map(|&component| f64::from(component).powi(2)).sum::<f64>().sqrt()
         });
@@ -232,15 +241,10 @@ pub fn stem(path: &Path) -> String {
     name.unwrap_or(path.as_os_str()).to_string_lossy().into_owned()
 }
 
-/// Reads a `.npz` file of moments and how many embeddings they were made of, where the file says so; they carry `n = 2`, the
-/// least for which a covariance exists, where it does not.
-///
-/// # Errors
-/// A file that cannot be read, or whose sigma is no covariance.
-pub fn read_moments(path: &Path) -> Result<(Moments, Option<u64>), ArrayError> {
-    let read = arrays::read_moments(path)?;
-    let n = read.n;
-    Ok((moments_of(read, path)?, n))
+/// That moments are those of a part, where they say so.
+fn part_only(shards: &[[u64; 4]]) -> Option<Finding> {
+    let parts: Vec<Part> = shards.iter().filter_map(|&row| Part::of_row(row).ok()).collect();
+    Some(Finding::note(FindingKind::PartOnly, missing_in_words(&parts)?))
 }
 
 /// The moments that were read of `path`.
