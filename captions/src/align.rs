@@ -6,7 +6,7 @@ use super::finding::{Finding, FindingKind, shown};
 use super::references::group;
 use super::{CaptionFile, image_id};
 
-/// A submission beside its references. The vectors run over the images that are scored, in the order of the references.
+/// A submission beside its references. The vectors run over the images that are scored, in the order of their ids.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Alignment {
     /// The image ids, as the references spell them.
@@ -34,16 +34,24 @@ pub fn align(submission: &CaptionFile, references: &CaptionFile) -> Alignment {
         let id = finding.id.as_ref().filter(|_| finding.kind == FindingKind::ExtraId);
         !id.is_some_and(|id| ignored.contains(&image_id::wide_key(id)))
     });
-    for ((id, captions), candidate) in
-        grouped.ids.into_iter().zip(grouped.captions).zip(matching.candidates)
-    {
-        if let Some(candidate) = candidate {
-            alignment.ids.push(id);
-            alignment.candidate.push(candidate);
-            alignment.references.push(captions);
-        }
+    let found = grouped.ids.into_iter().zip(grouped.captions).zip(matching.candidates);
+    let mut images: Vec<(String, Vec<usize>, usize)> =
+        found.filter_map(|((id, captions), candidate)| Some((id, captions, candidate?))).collect();
+    in_order(&mut images);
+    for (id, captions, candidate) in images {
+        alignment.ids.push(id);
+        alignment.candidate.push(candidate);
+        alignment.references.push(captions);
     }
     alignment
+}
+
+/// Sorts images by their ids, as numbers where all are, so that the order of rows decides nothing, not even how a sum is rounded.
+fn in_order(images: &mut [(String, Vec<usize>, usize)]) {
+    let number = |id: &str| id.parse::<u64>().ok();
+    let are_numbers = images.iter().all(|(id, ..)| number(id).is_some());
+    let by_number = |id: &str| number(id).filter(|_| are_numbers);
+    images.sort_by(|(a, ..), (b, ..)| by_number(a).cmp(&by_number(b)).then_with(|| a.cmp(b)));
 }
 
 /// The captions of a submission whose ids were given before: one caption per image is scored. Of a file in which most images have

@@ -26,6 +26,7 @@ use super::scoring::system::{System, stem};
 use super::validate::read_valid;
 use super::{JobError, Session};
 use crate::host;
+use crate::jobs::scoring::numbers::measured;
 
 /// Groups of metrics that say something of a single caption.
 const OF_CAPTIONS: [&str; 4] = ["bleu", "rouge", "meteor", "cider"];
@@ -333,7 +334,7 @@ fn scores(
 fn entry(definition: &Definition, found: &Agreement) -> MetricAgreement {
     let measure = |found: Estimate| match found.value.is_nan() {
         true => Measure::missing("the metric says the same of every caption"),
-        false => Measure::estimated(found.value, found.se, found.ci95),
+        false => measured(found),
     };
     MetricAgreement {
         metric: definition.name.to_owned(),

@@ -1,7 +1,7 @@
 //! Verdicts on speed: the rule of [`fgd_metrics::series`] on the runs of one key, and a second measurement before a slow
 //! figure counts.
 
-use fgd_metrics::series::{Finding, Judgement, Reason, Rule, Run, Standing, is_suspicious, judge};
+use fgd_metrics::series::{Finding, Judgement, Reason, Rule, Run, is_suspicious, judge};
 use fgd_record::{BenchResults, Headline, NightlyVerdict, Record, Results};
 use fgd_store::digest::Digest;
 
@@ -73,7 +73,7 @@ pub fn is_suspicious_run(
     })
 }
 
-/// The figures of a benchmark, assessment. With a second measurement the better of the two counts: what slows a machine for
+/// The figures of a benchmark, each with what is to be said of it. With a second measurement the better of the two counts: what slows a machine for
 /// a while only ever makes a figure worse (Chen & Revels 2016, arXiv:1608.04295).
 pub fn judge_run(
     timeline: &Timeline,
@@ -282,9 +282,4 @@ fn series(
         unit: headline.unit.clone(),
         higher_is_better: Some(headline.higher_is_better),
     }
-}
-
-/// How a past run stands in words, for charts.
-pub fn is_regressed(standing: Standing) -> bool {
-    standing == Standing::Regressed
 }

@@ -1,11 +1,11 @@
 //! Series over time, small enough to draw: many nights become few points, and the changes of level are marked.
 
-use fgd_metrics::series::{Rule, baseline, change_points, median};
+use fgd_metrics::series::{Rule, Standing, baseline, change_points, median};
 use fgd_record::{Trend, TrendChange, TrendPoint};
 use rayon::prelude::*;
 
 use super::history::{Kind, Night, Outcome, Past, Point};
-use super::speed::{Runs, is_regressed, value};
+use super::speed::{Runs, value};
 
 /// Points of a trend, at most.
 const POINTS: usize = 180;
@@ -86,7 +86,7 @@ fn point(bucket: &[Point], nights: &[Night]) -> TrendPoint {
         value: median(&values),
         range: range.filter(|_| bucket.len() > 1).map(|(low, high)| [low, high]),
         band: end(|point| point.low).zip(end(|point| point.high)).map(|(low, high)| [low, high]),
-        regressed: bucket.iter().any(|point| is_regressed(point.standing)),
+        regressed: bucket.iter().any(|point| point.standing == Standing::Regressed),
         failed: bucket.iter().filter(|point| point.outcome != Outcome::Measured).count() as u64,
     }
 }
@@ -138,7 +138,7 @@ fn bands(
     let Runs { mut runs, points: places, .. } = Runs::of(past);
     // A band describes what was, whether it was accepted or not.
     for run in &mut runs {
-        run.standing = fgd_metrics::series::Standing::Accepted;
+        run.standing = Standing::Accepted;
     }
     let higher = past.series.higher_is_better;
     for point in points.iter_mut() {

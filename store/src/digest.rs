@@ -179,6 +179,11 @@ impl HashMemo {
     }
 }
 
+/// The first eight bytes of a hexadecimal digest as a number; 0 of what is none.
+pub fn number(digest: &str) -> u64 {
+    digest.get(..16).and_then(|first| u64::from_str_radix(first, 16).ok()).unwrap_or_default()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,7 +1,8 @@
 //! Where things are kept, for every crate that reads or writes files.
 //!
 //! [`hub`] turns model names into directories; [`arrays`] reads and writes `.npy` and `.npz`; [`mod@file`] writes whatever must appear
-//! whole or not at all, [`folder`] files that change together, [`spreadsheet`] what people open in one, [`terminal`] what is shown of foreign files; [`digest`] names what was made of what, so that it is found again.
+//! whole or not at all, [`folder`] files that change together, [`spreadsheet`] what people open in one, [`terminal`] what is shown of foreign files; [`digest`] names what was made of what, so that it is found again;
+//! [`lock`] keeps two processes from one place.
 //!
 //! ```
 //! use fgd_store::digest::{Digest, HashMemo};

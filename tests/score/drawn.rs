@@ -111,6 +111,28 @@ fn captions_that_were_drawn_together_are_one_draw() {
 }
 
 #[test]
+fn the_order_of_rows_decides_nothing() {
+    let place = Place::new();
+    let file = |name: &str, turned: bool| {
+        let mut rows = rows(name);
+        if turned {
+            rows.reverse();
+        }
+        let rows =
+            rows.into_iter().map(|(id, text)| format!("{id},\"{}\"", text.replace('"', "\"\"")));
+        write(&place, &format!("{turned}-{name}"), "image_id,caption", rows)
+    };
+    let numbers = |turned: bool| {
+        let [submission, references] =
+            ["good.csv", "references.csv"].map(|name| file(name, turned));
+        let record = place.record(&submission, &references, &["--metrics", "prdc,mmd,cider"]);
+        let parts = ["fgd_paired", "fgd_set", "metrics", "decomposition"];
+        parts.map(|part| record["results"][part].clone())
+    };
+    assert_eq!(numbers(false), numbers(true));
+}
+
+#[test]
 fn a_finite_population_leaves_less_to_chance() {
     let place = Place::new();
     let (good, references) = (captions("good.csv"), captions("references.csv"));

@@ -14,7 +14,7 @@ use fgd_metrics::sufficient::Statistics;
 use fgd_record::{Difference, DifferenceSlice, Mark, Measure, ScoreResults};
 
 use crate::jobs::scoring::metrics::{higher_is_better, value};
-use crate::jobs::scoring::numbers::{PerCaption, inference};
+use crate::jobs::scoring::numbers::{PerCaption, inference, measured};
 use crate::jobs::scoring::set::EvalSet;
 use crate::jobs::scoring::slices::Grouping;
 
@@ -137,7 +137,7 @@ fn difference(
     };
     match found(&evidence, None, resampling)? {
         Ok(found) => {
-            difference.estimate = measure(found.estimate);
+            difference.estimate = measured(found.estimate);
             difference.marks = found.marks;
             difference.p_value = Some(found.p_value);
             difference.exchange_p_value = found.exchange_p_value;
@@ -173,7 +173,7 @@ fn difference(
         for (group, images) in &grouping.groups {
             let found = found(&evidence, Some(images), &estimates_only)?;
             let (estimate, marks) = match found {
-                Ok(found) => (measure(found.estimate), found.marks),
+                Ok(found) => (measured(found.estimate), found.marks),
                 Err(reason) => (Measure::missing(reason), Vec::new()),
             };
             difference.slices.push(DifferenceSlice {
@@ -321,10 +321,6 @@ fn test_of(evidence: &Evidence, resampling: &Resampling) -> String {
         Evidence::Untested(_) => return "none".into(),
     };
     format!("{test}, {} draws", resampling.randomisations)
-}
-
-fn measure(estimate: Estimate) -> Measure {
-    Measure::estimated(estimate.value, estimate.se, estimate.ci95)
 }
 
 /// Holm's correction over everything that was tested.

@@ -105,8 +105,8 @@ impl Manifest {
 /// Writes the pairs of a score. Either side may be a folder of files.
 ///
 /// # Errors
-/// As [`TextPairs::read`]; a folder that is in use or cannot be written; a number of buckets that divides a group; an interrupt. Nothing
-/// is left in the folder then.
+/// As [`TextPairs::read`]; a folder that is in use or cannot be written; a number of buckets that divides a group; an interrupt. The
+/// folder is left empty then, unless its disk fails at the very end.
 pub fn run(request: &Request, session: &Session) -> Result<Manifest, JobError> {
     let output = &request.output;
     if std::fs::read_dir(output).is_ok_and(|mut entries| entries.next().is_some()) {

@@ -1,12 +1,13 @@
 //! What sums of pairs are worth.
 
 use fgd_metrics::MetricError;
+use fgd_metrics::estimate::Estimate;
 use fgd_metrics::inference::SetInference;
 use fgd_metrics::pair_sums::{PairScore, PairSums, SlicedSums};
 use fgd_record::{Measure, Pairing, ScoreResults, Slice, SlicePart};
 
 use crate::jobs::JobError;
-use crate::jobs::scoring::numbers::{SAME, decomposed, set_measure};
+use crate::jobs::scoring::numbers::{SAME, decomposed, measured, set_measure};
 use crate::jobs::scoring::size::Size;
 
 /// What sums say of a system.
@@ -74,10 +75,10 @@ fn numbers(sums: &PairSums, share: f64) -> Result<Summed, MetricError> {
         fgd_set.warning = Some(known.map_or(SAME.into(), |known| format!("{SAME}; {known}")));
     }
     let results = ScoreResults {
-        fgd_paired: Measure::estimated(paired, estimate.se, estimate.ci95),
+        fgd_paired: measured(Estimate { value: paired, ..estimate }),
         fgd_set,
         decomposition: Some(decomposed(set.decomposition)),
-        mean_cosine: Measure::estimated(cosine.value, cosine.se, cosine.ci95),
+        mean_cosine: measured(cosine),
         ..of(n, references)
     };
     Ok(Summed { results, inference: inference.ok() })

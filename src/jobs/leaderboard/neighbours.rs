@@ -5,9 +5,10 @@ use fgd_metrics::compare::{
     MeanDifference, Outcomes, PairDifference, Power, Test, all_pairs, mean_difference, outcomes,
 };
 use fgd_metrics::inference::SetInference;
-use fgd_record::{Difference, Mark, Measure};
+use fgd_record::{Difference, Mark};
 
 use super::rank::{Drawn, Entry, Evidence, RankedBy};
+use crate::jobs::scoring::numbers::measured;
 
 /// All pairs with their tests in a distance; `None` where it has none.
 ///
@@ -80,7 +81,7 @@ pub fn difference(
         higher_is_better: Some(false),
         system: a.name.clone(),
         versus: b.name.clone(),
-        estimate: Measure::estimated(estimate.value, estimate.se, estimate.ci95),
+        estimate: measured(estimate),
         p_value: Some(pair.p_value),
         p_holm: Some(pair.p_holm),
         ..Difference::default()

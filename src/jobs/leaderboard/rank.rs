@@ -20,6 +20,7 @@ use fgd_record::{LeaderboardResults, Measure, ScoreResults, Split, Standing};
 use super::neighbours;
 use super::parts::Parts;
 use super::ranks::{kendall, rank_ranges, ranks};
+use crate::jobs::scoring::numbers::measured;
 
 /// The metric that ranks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -225,9 +226,7 @@ fn part(entries: &[Entry], parts: &Parts, drawn: &Drawn, public: bool) -> Part {
         means.push(mean(&values));
         part.measures.push(match Estimate::of_clustered_mean(&values, &clusters) {
             Ok(estimate) => {
-                let Estimate { value, se, ci95 } =
-                    estimate.with_error(drawn.left_out(images.len()).sqrt()).cut_at_0();
-                Measure::estimated(value, se, ci95)
+                measured(estimate.with_error(drawn.left_out(images.len()).sqrt()).cut_at_0())
             }
             Err(unavailable) => {
                 Measure { reason: Some(unavailable.to_string()), ..Measure::exact(mean(&values)) }

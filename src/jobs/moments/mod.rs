@@ -8,7 +8,7 @@ use fgd_captions::{ReadOptions, Role};
 use fgd_metrics::MetricError;
 use fgd_metrics::moments::{Embedded, ExactSums, Moments, Stream};
 use fgd_store::arrays::{self, EmbeddingRows, MeanCovariance};
-use fgd_store::digest::Digest;
+use fgd_store::digest::{self, Digest};
 use ndarray::{Array1, s};
 use serde::{Deserialize, Serialize};
 
@@ -183,7 +183,7 @@ pub fn run(request: &Request, session: &mut Session) -> Result<Summed, JobError>
         add(&mut total, sums, file)?;
     }
     let sums = total.ok_or_else(|| JobError::usage("no file given"))?;
-    let whole = part::number(&whole.finish());
+    let whole = digest::number(&whole.finish());
     Ok(Summed { sums, parts: vec![Part { whole, shard: request.shard, encoder }] })
 }
 
@@ -285,5 +285,5 @@ fn of_captions(
         }
     }
     let encoder = provenance::comparability(embedding.encoder().as_ref(), String::new());
-    Ok((sums.sums(), captions.sha256.clone(), part::number(&encoder.key)))
+    Ok((sums.sums(), captions.sha256.clone(), digest::number(&encoder.key)))
 }

@@ -123,11 +123,6 @@ pub fn missing_in_words(parts: &[Part]) -> Option<String> {
     (!missing.is_empty()).then(|| format!("of a part only, missing are the shards {missing}{more}"))
 }
 
-/// The first eight bytes of a hexadecimal digest as a number.
-pub fn number(digest: &str) -> u64 {
-    digest.get(..16).and_then(|first| u64::from_str_radix(first, 16).ok()).unwrap_or_default()
-}
-
 /// What tells a file of embeddings from others.
 ///
 /// # Errors

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use fgd_metrics::MetricError;
 use fgd_metrics::compare::quantile;
 use fgd_metrics::decomposition;
-use fgd_metrics::estimate::Unavailable;
+use fgd_metrics::estimate::{Estimate, Unavailable};
 use fgd_metrics::inference::SetInference;
 use fgd_metrics::metric::{Definition, Detail, Evaluation, FGD_PAIRED, Metric, Value};
 use fgd_metrics::samples::{Captions, Sample};
@@ -197,6 +197,11 @@ fn measure(found: &Value) -> Measure {
     }
     let exact = Measure::exact(found.value);
     Measure { reason: exact.reason.or(found.reason.as_ref().map(ToString::to_string)), ..exact }
+}
+
+/// An estimate as it stands in a record.
+pub(in crate::jobs) fn measured(estimate: Estimate) -> Measure {
+    Measure::estimated(estimate.value, estimate.se, estimate.ci95)
 }
 
 /// The set distance of a sample of this size as it stands in a record.

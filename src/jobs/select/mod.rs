@@ -29,6 +29,7 @@ use super::provenance::{self, Origin};
 use super::scoring::system::stem;
 use super::{JobError, Session};
 use crate::host;
+use crate::jobs::scoring::numbers::measured;
 use files::Files;
 use quality::Quality;
 
@@ -255,7 +256,7 @@ fn oracle(candidates: &Grouped, references: &Grouped) -> Measure {
 
 fn measure(values: &[f64], reason: &str) -> Measure {
     match (Estimate::of_mean(values), values) {
-        (Ok(found), _) => Measure::estimated(found.value, found.se, found.ci95),
+        (Ok(found), _) => measured(found),
         (Err(_), [one]) => Measure::exact(*one),
         (Err(_), _) => Measure::missing(reason),
     }

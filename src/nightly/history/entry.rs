@@ -2,7 +2,7 @@
 
 use fgd_metrics::series::Standing;
 use fgd_record::{Host, NightlyVerdict};
-use fgd_store::digest::Digest;
+use fgd_store::digest::{Digest, number};
 use serde::{Deserialize, Serialize};
 
 /// One run of a suite.
@@ -139,7 +139,7 @@ pub fn hash<'a>(parts: impl IntoIterator<Item = &'a str>) -> i64 {
     let mut digest = Digest::default();
     parts.into_iter().for_each(|part| digest.push(part));
     // The pattern of bits, of which half are negative numbers.
-    u64::from_str_radix(&digest.finish()[..16], 16).expect("hexadecimal digits") as i64
+    number(&digest.finish()) as i64
 }
 
 /// What of a machine decides its speed, in twelve digits: processor, cores and their limit, memory, SIMD level, GPU.
