@@ -79,9 +79,9 @@ impl Power {
         }
         let of_one = self.se * self.se * observations / self.left_out;
         let in_population = (1.0 - self.left_out) / observations;
-        let errors = |n: u64| difference.abs() / (of_one * (1.0 / n as f64 - in_population)).sqrt();
-        // NaN of a negative root is a number of observations that the population does not have: it knows all.
-        let is_found = |n: u64| !(errors(n) < self.test.errors_needed(n));
+        // Not below 0: a number of observations that the population does not have knows all of it.
+        let variance = |n: u64| (of_one * (1.0 / n as f64 - in_population)).max(0.0);
+        let is_found = |n: u64| difference.abs() >= self.test.errors_needed(n) * variance(n).sqrt();
         let normal = Test::Normal.errors_needed(0);
         let limit = 1.0 / (difference * difference / (normal * normal * of_one) + in_population);
         if difference == 0.0 || !limit.is_finite() {

@@ -196,7 +196,7 @@ fn put_under_load(
         false => None,
     };
     if let Some(mut file) = samples_file {
-        samples.write(&mut file).map_err(JobError::at(&file.path().to_owned()))?;
+        samples.write(&mut file).map_err(JobError::at(file.path()))?;
         file.commit()?;
     }
     Ok(results(Run {

@@ -221,7 +221,7 @@ impl<'a> Judge<'a> {
             rows.extend(ids.zip(captions.into_iter().map(|caption| caption.text)));
         }
         let bytes = captions_csv(rows.iter().map(|(id, text)| (*id, text.as_str())));
-        let bytes = bytes.map_err(JobError::at(&path))?;
+        let bytes = bytes.map_err(JobError::at(path))?;
         Ok(file::write(path, &bytes)?)
     }
 }
