@@ -67,18 +67,14 @@ def select(
     references of the same images ``mbr-weighted``. With references the record says what the choice is worth.
     """
     call = Call(options, ["encoding", "reading", "measuring"])
-    # The request has this default only as long as nothing else is measured.
-    call.request.setdefault("measuring", {}).setdefault("metrics", ["cider"])
     with Files() as files:
-        named = files.named(systems)
-        learns = len(named) > 1 and references is not None and not unpaired
         return call.run(
             "select",
             files,
-            systems=named,
+            systems=files.named(systems),
             output=output,
             references=reference_file(files, references, reference_id_column, reference_caption_column),
-            choosing={"by": "mbr-weighted" if learns else "mbr", **(choosing or {})},
+            choosing=dict(choosing) if choosing else None,
             unpaired=unpaired,
             judge=judge,
             replicates=replicates,

@@ -73,16 +73,10 @@ pub fn ensemble(args: Args, output: &Output, session: &mut Session) -> anyhow::R
 pub fn run(args: Args, output: &Output, session: &mut Session) -> anyhow::Result<Exit> {
     written_as(&args.output, "captions are", &["csv"])?;
     args.report.prepare()?;
-    let learns = args.systems.len() > 1 && args.references.is_some() && !args.unpaired;
-    let by = args.by.unwrap_or(if learns { By::MbrWeighted } else { By::Mbr });
-    let mut measuring = args.metrics.measuring();
-    if !measuring.metrics.iter().any(|group| group == "cider" || group == "all") {
-        measuring.metrics.push("cider".into());
-    }
     let request = Request {
         systems: named(&args.systems),
         output: args.output,
-        choosing: Choosing { by, metric: args.medoid_metric },
+        choosing: args.by.map(|by| Choosing { by, metric: args.medoid_metric }),
         yes_this_is_an_oracle: args.yes_this_is_an_oracle,
         references: args.references.map(|path| args.columns.of(path)),
         unpaired: args.unpaired,
@@ -90,7 +84,7 @@ pub fn run(args: Args, output: &Output, session: &mut Session) -> anyhow::Result
         replicates: args.replicates,
         reading: args.captions.options(),
         encoding: args.encoder.encoding(),
-        measuring,
+        measuring: args.metrics.measuring(),
     };
     let record = select::run(&request, session)?;
     let text = args.result.render(&record, output.color(), output);

@@ -28,7 +28,7 @@ use crate::jobs::apart::Apart;
 use field::Field;
 pub use folder::submissions;
 use parts::Parts;
-use rank::{RankedBy, rank};
+use rank::{Entry, RankedBy, rank};
 use split::SplitBy;
 
 /// What `fgd leaderboard` is asked.
@@ -132,20 +132,20 @@ pub fn boards(request: &Request, session: &mut Session) -> Result<Boards, JobErr
     let images = Images::open(request.images.as_deref(), request.image_root.as_deref())?;
 
     let progress = session.progress.clone();
-    let field = Field::score(request, &references, public, session)?;
+    let mut field = Field::score(request, &references, public, session)?;
     check_ranked(field.entries.len(), &field.rejected, &*progress)?;
     let sha256 = references.references_sha256(&of_references);
     let ranked_by = match request.unpaired {
         true => RankedBy::Set,
         false => RankedBy::Paired,
     };
-    let mut findings = field.findings;
+    let mut findings = std::mem::take(&mut field.findings);
     let about = notes_on(&references);
     about.iter().for_each(|f| {
         progress.say(&format!("{}: note[{}]: {}", path.display(), f.kind, f.message))
     });
     findings.extend(about);
-    let mut inputs = field.inputs;
+    let mut inputs = std::mem::take(&mut field.inputs);
     inputs.push(of_references);
     let mut settings = request.measuring.settings();
     settings.insert("unpaired".to_owned(), request.unpaired.into());
@@ -153,7 +153,7 @@ pub fn boards(request: &Request, session: &mut Session) -> Result<Boards, JobErr
     let origin = Origin {
         host,
         comparability: provenance::comparability(field.encoder.as_ref(), sha256.clone()),
-        encoder: field.encoder,
+        encoder: field.encoder.take(),
         checkpoint: None,
         inputs,
         settings,
@@ -161,29 +161,13 @@ pub fn boards(request: &Request, session: &mut Session) -> Result<Boards, JobErr
         timings: BTreeMap::from([("total".to_owned(), start.elapsed().as_secs_f64())]),
     };
 
-    let public = public.map(|parts| -> Result<Record, JobError> {
-        let mut origin = Origin {
-            comparability: provenance::comparability(
-                origin.encoder.as_ref(),
-                parts.public_sha256(&sha256),
-            ),
-            ..origin.clone()
-        };
-        // The seed would tell which images are public.
-        if parts.seed.is_some() {
-            origin.settings.remove("seed");
+    let public = match public {
+        Some(parts) => {
+            let entries = std::mem::take(&mut field.public);
+            Some(public_board(entries, parts, &field, &sha256, origin.clone())?)
         }
-        // Notes on the files are of all rows, and show captions.
-        origin.findings.clear();
-        let drawn = field.drawn.on(&parts.images(true));
-        let mut results = rank(field.public, ranked_by, None, &drawn, &origin.comparability.key)?;
-        results.split = Some(Split { seed: None, rank_correlation: None, ..parts.split() });
-        results.rejected = field.rejected.clone();
-        let mut record = provenance::record(origin, Results::Leaderboard(Box::new(results)));
-        record.hide_references();
-        Ok(record)
-    });
-    let public = public.transpose()?;
+        None => None,
+    };
     let key = &origin.comparability.key;
     let mut results = rank(field.entries, ranked_by, parts.as_ref(), &field.drawn, key)?;
     results.rejected = field.rejected;
@@ -196,6 +180,32 @@ pub fn boards(request: &Request, session: &mut Session) -> Result<Boards, JobErr
     // The public board has none: which images are listed would tell which are public.
     whole.captions = captions.finish(images.as_ref(), request.keeping.thumbnails);
     Ok(Boards { whole, public })
+}
+
+/// The board of the public part alone, which says nothing of the rest; `whole` is the origin of the whole one.
+fn public_board(
+    entries: Vec<Entry>,
+    parts: &Parts,
+    field: &Field,
+    references_sha256: &str,
+    whole: Origin,
+) -> Result<Record, JobError> {
+    let hash = parts.public_sha256(references_sha256);
+    let comparability = provenance::comparability(whole.encoder.as_ref(), hash);
+    // Notes on the files are of all rows, and show captions.
+    let mut origin = Origin { comparability, findings: Vec::new(), ..whole };
+    // The seed would tell which images are public.
+    if parts.seed.is_some() {
+        origin.settings.remove("seed");
+    }
+    let drawn = field.drawn.on(&parts.images(true));
+    let key = &origin.comparability.key;
+    let mut results = rank(entries, RankedBy::Paired, None, &drawn, key)?;
+    results.split = Some(Split { seed: None, rank_correlation: None, ..parts.split() });
+    results.rejected = field.rejected.clone();
+    let mut record = provenance::record(origin, Results::Leaderboard(Box::new(results)));
+    record.hide_references();
+    Ok(record)
 }
 
 /// Says how many submissions are left out.

@@ -45,7 +45,7 @@ pub struct Request {
     /// Where the chosen captions go.
     pub output: PathBuf,
     /// How they are chosen.
-    pub choosing: Choosing,
+    pub choosing: Option<Choosing>,
     /// Whether the oracle's captions may be written.
     pub yes_this_is_an_oracle: bool,
     /// References of all or some of the images, or with `unpaired` of others.
@@ -80,7 +80,7 @@ impl Default for Request {
         Self {
             systems: Vec::new(),
             output: "chosen.csv".into(),
-            choosing: Choosing::default(),
+            choosing: None,
             yes_this_is_an_oracle: false,
             references: None,
             unpaired: false,
@@ -88,8 +88,26 @@ impl Default for Request {
             replicates: 1000,
             reading: ReadOptions::default(),
             encoding: Encoding::default(),
-            measuring: Measuring { metrics: vec!["cider".into()], ..Measuring::default() },
+            measuring: Measuring::default(),
         }
+    }
+}
+
+impl Request {
+    /// How a caption is chosen: where nothing is said by agreement, of several files with weights that the references teach.
+    fn rule(&self) -> Choosing {
+        let learns = self.systems.len() > 1 && self.references.is_some() && !self.unpaired;
+        let by = if learns { By::MbrWeighted } else { By::Mbr };
+        self.choosing.clone().unwrap_or_else(|| Choosing { by, ..Choosing::default() })
+    }
+
+    /// The numbers that tell what the choice is worth, CIDEr always among them: no encoder has a part in it.
+    fn measured(&self) -> Measuring {
+        let mut measuring = self.measuring.clone();
+        if !measuring.metrics.iter().any(|group| group == "cider" || group == "all") {
+            measuring.metrics.push("cider".into());
+        }
+        measuring
     }
 }
 
@@ -120,7 +138,8 @@ pub fn run(request: &Request, session: &mut Session) -> Result<Record, JobError>
         true => None,
         false => files.references.grouped(of_references)?,
     };
-    let chosen = request.choosing.choose(pool, of_pool, references.as_ref())?;
+    let choosing = request.rule();
+    let chosen = choosing.choose(pool, of_pool, references.as_ref())?;
 
     let rows = pool.ids.iter().zip(&chosen.rows);
     let rows = rows.map(|(id, row)| (id.as_str(), pool.captions[*row].text.as_str()));
@@ -129,8 +148,8 @@ pub fn run(request: &Request, session: &mut Session) -> Result<Record, JobError>
     let chose = start.elapsed().as_secs_f64();
 
     let mut results = SelectResults {
-        by: request.choosing.by.name().into(),
-        metric: (request.choosing.by == By::Medoid).then(|| request.choosing.metric.clone()),
+        by: choosing.by.name().into(),
+        metric: (choosing.by == By::Medoid).then(|| choosing.metric.clone()),
         images: pool.ids.len() as u64,
         candidates: pool.captions.len() as u64,
         sources: files.sources(request, &chosen),
@@ -163,9 +182,9 @@ pub fn run(request: &Request, session: &mut Session) -> Result<Record, JobError>
         }
         _ => Comparability { references_sha256: None, ..comparability },
     };
-    let mut settings = request.measuring.settings();
-    settings.insert("by".into(), request.choosing.by.name().into());
-    settings.insert("metric".into(), request.choosing.metric.clone().into());
+    let mut settings = request.measured().settings();
+    settings.insert("by".into(), choosing.by.name().into());
+    settings.insert("metric".into(), choosing.metric.into());
     settings.insert("unpaired".into(), request.unpaired.into());
     settings.insert("replicates".into(), request.replicates.into());
     Ok(provenance::record(
@@ -199,7 +218,7 @@ fn check(request: &Request) -> Result<(), JobError> {
         &["cluster", "population"],
         "what a choice is worth counts images by what they share, and speaks for images yet to come",
     )?;
-    let by = request.choosing.by;
+    let by = request.rule().by;
     if by == By::Oracle && !request.yes_this_is_an_oracle {
         return Err(JobError::usage(
             "--by oracle looks at the references: its captions are an upper bound and no submission; to write them all \
@@ -227,13 +246,14 @@ fn check(request: &Request) -> Result<(), JobError> {
 
 /// Choosing by the measure that judges flatters the choice (arXiv:2411.03524).
 fn optimistic(request: &Request) -> Option<String> {
-    if request.choosing.by == By::Oracle {
+    let choosing = request.rule();
+    if choosing.by == By::Oracle {
         return Some(
             "the oracle looks at the references: its numbers are an upper bound and no result"
                 .into(),
         );
     }
-    request.choosing.embeds().then(|| {
+    choosing.embeds().then(|| {
         let more = match request.judge {
             Some(_) => "believe the judge's numbers before these",
             None => "give --judge ENCODER for one that had no part in the choice",

@@ -53,7 +53,7 @@ impl Quality<'_> {
                 common.images.len()
             )
         });
-        let choice = self.request.measuring.choice()?;
+        let choice = self.request.measured().choice()?;
         let groupings = self.groupings(&common, embeddings)?;
         let mut contenders = Vec::new();
         for (source, rows) in common.rows.iter().enumerate() {

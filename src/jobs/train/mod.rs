@@ -29,7 +29,7 @@ use fgd_captioner::weights::{Adapter, TensorFiles};
 use fgd_captioner::{LoadOptions, parse_device};
 use fgd_record::{Record, Results};
 use fgd_store::digest::Digest;
-use fgd_store::file;
+use fgd_store::{file, hub};
 
 use super::caption::Checkpoint;
 use super::{JobError, Session};
@@ -72,15 +72,8 @@ pub fn run(request: &Request, session: &mut Session) -> Result<Record, JobError>
     let is_mixed = request.objective == Objective::Distill;
     let held = is_mixed.then(|| hold_output(request)).transpose()?;
     let mut texts = material::Texts::read(request, session)?;
-    let checkpoint = Checkpoint::resolve(&request.checkpoint, None, session)?;
-    if checkpoint.adapter.is_some() {
-        let name = &request.checkpoint;
-        return Err(JobError::usage(format!(
-            "{name}: is an adapter; give its base as --checkpoint and this as --adapter"
-        )));
-    }
     let options = LoadOptions { precision: request.dtype, device };
-    checkpoint.check(&options)?;
+    let checkpoint = base_checkpoint(request, &options, session)?;
     let captioner = checkpoint.load(options, session)?.without_eyes();
     let features = FeaturesCache::open(&request.features, captioner.identity())?;
     let material = Material::new(request, &texts, &captioner)?;
@@ -91,15 +84,7 @@ pub fn run(request: &Request, session: &mut Session) -> Result<Record, JobError>
     let mut trainer = Trainer::new(&captioner, request.learning.clone(), order.steps())
         .map_err(JobError::usage)?;
     trainer.keep(announce::room(&host));
-    let adapter = match &request.adapter {
-        Some(name) => {
-            let settings = &session.settings.hub;
-            let found = fgd_store::hub::resolve(name, fgd_store::hub::Kind::Adapter, settings)?;
-            trainer.lora_mut().adopt(&found.dir)?;
-            Adapter::read(&found.dir, &TensorFiles::none())?.sha256(|_| true)
-        }
-        None => String::new(),
-    };
+    let adapter = adopted(request, &mut trainer, session)?;
     let _others_are_refused = match held {
         Some(held) => held,
         None => hold_output(request)?,
@@ -130,32 +115,23 @@ pub fn run(request: &Request, session: &mut Session) -> Result<Record, JobError>
         None => None,
     };
     let self_critical = match (request.objective, &request.watching.judging) {
-        (Objective::Scst, Some(judging)) => {
-            let encoding = &judging.encoding;
-            Some(SelfCritical {
-                scst: &request.scst,
-                checkpoint: &checkpoint,
-                options: captioner.options().clone(),
-                encoding,
-                prompt: captioner.tokenizer().encode(&request.prompt)?,
-                seed,
-                adapter: request.output.join(DRAWING),
-                references: texts.mean_embeddings(&material.train, encoding, session)?,
-            })
-        }
+        (Objective::Scst, Some(Judging { encoding, .. })) => Some(SelfCritical {
+            scst: &request.scst,
+            checkpoint: &checkpoint,
+            options: captioner.options().clone(),
+            encoding,
+            prompt: captioner.tokenizer().encode(&request.prompt)?,
+            seed,
+            adapter: request.output.join(DRAWING),
+            references: texts.mean_embeddings(&material.train, encoding, session)?,
+        }),
         _ => None,
-    };
-    // As PEFT names it: what is found by its id on the Hub, or where it lies.
-    let given = Path::new(&request.checkpoint);
-    let base = match given.is_dir() {
-        true => std::path::absolute(given).map_err(JobError::at(given))?.display().to_string(),
-        false => checkpoint.base.id.clone(),
     };
     let course = Course {
         request,
         self_critical,
         judge,
-        base: &base,
+        base: &base_name(request, &checkpoint)?,
         id: &id,
         material: &material,
         batches: Batches::new(&captioner, features, &request.prompt)?,
@@ -181,6 +157,44 @@ pub fn run(request: &Request, session: &mut Session) -> Result<Record, JobError>
     });
     file::write(&request.output.join(RECORD), record.to_json().as_bytes())?;
     Ok(record)
+}
+
+/// The checkpoint that an adapter is trained for.
+fn base_checkpoint(
+    request: &Request,
+    options: &LoadOptions,
+    session: &Session,
+) -> Result<Checkpoint, JobError> {
+    let checkpoint = Checkpoint::resolve(&request.checkpoint, None, session)?;
+    if checkpoint.adapter.is_some() {
+        let name = &request.checkpoint;
+        return Err(JobError::usage(format!(
+            "{name}: is an adapter; give its base as --checkpoint and this as --adapter"
+        )));
+    }
+    checkpoint.check(options)?;
+    Ok(checkpoint)
+}
+
+/// Begins with the adapter that was given; its hash, or nothing where there is none.
+fn adopted(
+    request: &Request,
+    trainer: &mut Trainer,
+    session: &Session,
+) -> Result<String, JobError> {
+    let Some(name) = &request.adapter else { return Ok(String::new()) };
+    let found = hub::resolve(name, hub::Kind::Adapter, &session.settings.hub)?;
+    trainer.lora_mut().adopt(&found.dir)?;
+    Ok(Adapter::read(&found.dir, &TensorFiles::none())?.sha256(|_| true))
+}
+
+/// What the adapter calls its base, as PEFT does: by its id what is found on the Hub, or where it lies.
+fn base_name(request: &Request, checkpoint: &Checkpoint) -> Result<String, JobError> {
+    let given = Path::new(&request.checkpoint);
+    match given.is_dir() {
+        true => Ok(std::path::absolute(given).map_err(JobError::at(given))?.display().to_string()),
+        false => Ok(checkpoint.base.id.clone()),
+    }
 }
 
 /// Makes the run's folder and keeps other processes out of it.

@@ -15,15 +15,15 @@ use fgd_store::digest::{Digest, HashMemo, file_sha256};
 use fgd_store::file;
 
 use super::execute::Executor;
-use super::lock::Lock;
+use super::lock::{Holder, Lock};
 use super::place::NightFolder;
 use super::plan::{Planner, json};
 use super::timeline::Timeline;
 use super::{NightlyError, Workspace, notify, quality, site, trend};
 use crate::host;
-use crate::jobs::Session;
 use crate::jobs::compare::gate::Gate;
 use crate::jobs::provenance::{self, Origin};
+use crate::jobs::{Progress, Session};
 use begin::{close_abandoned, print_plan, tonight};
 use keep::{retain, to_accept};
 use work::{NightRun, NightScore};
@@ -41,19 +41,7 @@ pub fn run(workspace: &Workspace, fresh: bool, session: &Session) -> Result<Reco
     let (suite, progress) = (&workspace.suite, &*session.progress);
     let (mut lock, dead) = Lock::take(&workspace.state, &now)?;
     if let Some(dead) = dead {
-        progress.say(&format!(
-            "the run of process {} since {} died; its lock is taken over",
-            dead.pid, dead.started
-        ));
-        if let Some(worker) = dead.worker {
-            if !worker.end() {
-                let pid = worker.pid;
-                return Err(NightlyError::Nothing(format!(
-                    "process {pid} of that run is still at work and cannot be ended: end it, and run again"
-                )));
-            }
-            lock.set_worker(None)?;
-        }
+        take_over(&mut lock, dead, progress)?;
     }
     let mut history = workspace.history()?;
     close_abandoned(workspace, &mut history, &now, fresh, progress)?;
@@ -136,6 +124,20 @@ pub fn run(workspace: &Workspace, fresh: bool, session: &Session) -> Result<Reco
     folder.finish()?;
     retain(&workspace.state, &workspace.site, suite.retention.nights);
     Ok(record)
+}
+
+/// Ends what a run that died has left at work.
+fn take_over(lock: &mut Lock, dead: Holder, progress: &dyn Progress) -> Result<(), NightlyError> {
+    let Holder { pid, started, worker, .. } = dead;
+    progress.say(&format!("the run of process {pid} since {started} died; its lock is taken over"));
+    let Some(worker) = worker else { return Ok(()) };
+    if !worker.end() {
+        let pid = worker.pid;
+        return Err(NightlyError::Nothing(format!(
+            "process {pid} of that run is still at work and cannot be ended: end it, and run again"
+        )));
+    }
+    Ok(lock.set_worker(None)?)
 }
 
 /// The suite's conditions, each with whether a system that failed is why it is undecided: then the failure is told.
