@@ -236,6 +236,12 @@ fn samples_are_drawn_kept_and_chosen_from_and_a_killed_run_chooses_the_same() {
         rows[..6].iter().map(|row| row["caption"].as_str().unwrap()).collect();
     assert!(texts.len() > 1, "six draws of one image are one caption");
 
+    // Where its samples cannot go is found out before a caption is drawn.
+    let nowhere = place.path("nowhere/samples.jsonl");
+    let (late, more) = (place.path("late.csv"), ["--samples-file", nowhere.to_str().unwrap()]);
+    caption(&place, &late, &[&draws[..], &more].concat()).assert().code(1);
+    assert!(!place.path("late.csv.journal.jsonl").exists());
+
     // Killed wherever it is, loading, drawing, embedding or writing, it goes on to the same samples and the same choice.
     let kills = killed(&caption(&place, &place.path("again.csv"), &draws));
     assert!(kills > 0, "it ended before it could be killed");

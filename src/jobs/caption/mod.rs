@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 
 use fgd_captioner::run::{BatchSize, OnError, list_images};
 use fgd_captioner::{DEFAULT_PROMPT, GenerationConfig, LoadOptions, Precision, parse_device};
+use fgd_captions::TableFile;
 use fgd_record::Record;
 use serde::{Deserialize, Serialize};
 
@@ -141,6 +142,10 @@ pub fn run(request: &Request, session: &mut Session) -> Result<Record, JobError>
         ));
     }
     request.keep_apart([])?;
+    if let Some(samples) = &request.samples_file {
+        // Let go at once: an unwritable place is found out before the work.
+        TableFile::create(samples)?;
+    }
     let list = list_images(&request.images, request.image_root.as_deref())?;
     list.notes().iter().for_each(|note| session.progress.say(note));
     let own = &list.images[request.shard.indices(list.images.len())];
