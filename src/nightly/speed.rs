@@ -73,8 +73,8 @@ pub fn is_suspicious_run(
     })
 }
 
-/// The figures of a benchmark, each with what is to be said of it. With a second measurement the better of the two counts: what slows a machine for
-/// a while only ever makes a figure worse (Chen & Revels 2016, arXiv:1608.04295).
+/// The figures of a benchmark, each with what is to be said of it. With a second measurement the better of the two counts: what slows
+/// a machine for a while only ever makes a figure worse (Chen & Revels 2016, arXiv:1608.04295).
 pub fn judge_run(
     timeline: &Timeline,
     suite: &Suite,

@@ -2,8 +2,7 @@
 
 use fgd_record::ScoreResults;
 
-use crate::document::number::{MISSING, count};
-
+use crate::document::number::MISSING;
 use crate::document::{Cell, Columns, Document, Table, grouped};
 
 /// A column for each further metric that one of the systems has.
@@ -32,7 +31,7 @@ pub fn slices(document: &mut Document, systems: &[(&str, &ScoreResults)]) {
         let groups = groups.iter().map(|(value, n)| (*value, n[0]));
         let mut table = Table::of(&format!("fgd_paired by {column}"), groups)
             .text(column, |(value, _)| value)
-            .number("images", |(_, n)| Cell::new(count(n), Some(n as f64)));
+            .number("images", |(_, n)| Cell::count(n));
         for (name, scores) in systems {
             let slice = scores.slices.iter().find(|s| s.column == *column);
             table = table.number(name, |(value, _)| {

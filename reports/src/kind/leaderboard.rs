@@ -151,9 +151,7 @@ fn standings(results: &LeaderboardResults) -> Table {
     // The set distance ranks where references are of other images: nothing else is known then.
     let by_set = results.ranked_by == "fgd_set";
     let part = |measure: &Option<Measure>| measure.as_ref().map_or(MISSING.into(), Cell::measure);
-    let all = || results.standings.iter().map(|s| &s.scores);
-    // Further metrics were asked for: they stand before what every board has.
-    Table::of("Ranking", &results.standings)
+    let table = Table::of("Ranking", &results.standings)
         .number("rank", |s| Cell::new(s.rank.to_string(), Some(s.rank as f64)))
         .text("system", |s| Cell::subject(&s.name))
         .number(if by_set { "fgd_set" } else { "fgd_paired" }, |s| {
@@ -171,8 +169,11 @@ fn standings(results: &LeaderboardResults) -> Table {
                 .text("shake-up", shake_up)
                 .optional()
         })
-        .when(!by_set, |table| table.number("fgd_set", |s| set::cell(&s.scores.fgd_set)).optional())
-        .when(true, |table| columns::metrics(table, all(), |s| &s.scores))
+        .when(!by_set, |table| {
+            table.number("fgd_set", |s| set::cell(&s.scores.fgd_set)).optional()
+        });
+    // Further metrics were asked for: they stand before what every board has.
+    columns::metrics(table, results.standings.iter().map(|s| &s.scores), |s| &s.scores)
         .when(!by_set, |mut table| {
             for part in &set::PARTS {
                 table = table.number(part.name, |s| part.cell(&s.scores)).optional();

@@ -113,10 +113,10 @@ pub fn import(history: &mut History, path: &Path) -> Result<Imported, HistoryErr
                 .collect::<Result<Vec<Row>, _>>()?
         }
     };
-    for (index, row) in rows.iter().enumerate() {
-        row.parts().map_err(|error| at(path, index, error))?;
-    }
-    let replaced = history.import(&rows)?;
+    let replaced = history.import(&rows).map_err(|error| match error {
+        HistoryError::Row { problem } => wrong(path, &problem),
+        error => error,
+    })?;
     Ok(Imported { figures: rows.len(), replaced })
 }
 

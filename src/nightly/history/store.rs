@@ -264,8 +264,11 @@ impl History {
     /// # Errors
     /// A row that nobody could have exported; the file cannot be written.
     pub fn import(&mut self, rows: &[Row]) -> Result<usize, HistoryError> {
-        let parts = rows.iter().map(Row::parts).collect::<Result<Vec<_>, _>>();
-        let parts = parts.map_err(|problem| HistoryError::Row { problem })?;
+        let parts = (1..).zip(rows).map(|(number, row)| {
+            let wrong = |problem| HistoryError::Row { problem: format!("row {number}: {problem}") };
+            row.parts().map_err(wrong)
+        });
+        let parts = parts.collect::<Result<Vec<_>, _>>()?;
         self.transaction(|database| {
             let (mut nights, mut known, mut replaced) = (HashSet::new(), HashSet::new(), 0);
             for ((night, entry), row) in parts.iter().zip(rows) {
