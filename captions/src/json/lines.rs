@@ -2,8 +2,9 @@
 
 use serde_json::Value;
 
-use super::HALF_CHARACTER;
-use super::record::{Records, kind};
+use super::document::HALF_CHARACTER;
+use super::record::Records;
+use super::value::kind;
 use super::repair::{self, Parsed};
 use crate::Format;
 use crate::builder::Builder;
