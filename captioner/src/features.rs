@@ -59,6 +59,11 @@ impl FeaturesCache {
         self.dir.join(&image[..image.len().min(2)]).join(format!("{image}.safetensors"))
     }
 
+    /// Whether there is a file for the image with this hash.
+    pub fn has(&self, image: &str) -> bool {
+        self.path(image).is_file()
+    }
+
     /// Query outputs [1, queries, hidden] of the image with this hash. A damaged file counts as absent.
     pub fn get(&mut self, image: &str) -> Option<Tensor> {
         let found = std::fs::read(self.path(image)).ok().and_then(|bytes| parse(&bytes));

@@ -25,7 +25,7 @@ pub struct Alignment {
 /// without case, Unicode form, invisible characters, URL and COCO's prefix. Each is noted; where two ids of one file come together
 /// that way, only exact matches count. The findings show ids of the references, which belong to the task, and never a caption.
 pub fn align(submission: &CaptionFile, references: &CaptionFile) -> Alignment {
-    let grouped = group(references);
+    let grouped = group(references).in_order_of_ids();
     let matching = match_ids(submission, &grouped.ids);
     let mut alignment = Alignment { findings: matching.findings, ..Alignment::default() };
     let ignored: HashSet<String> =
@@ -34,24 +34,14 @@ pub fn align(submission: &CaptionFile, references: &CaptionFile) -> Alignment {
         let id = finding.id.as_ref().filter(|_| finding.kind == FindingKind::ExtraId);
         !id.is_some_and(|id| ignored.contains(&image_id::wide_key(id)))
     });
-    let found = grouped.ids.into_iter().zip(grouped.captions).zip(matching.candidates);
-    let mut images: Vec<(String, Vec<usize>, usize)> =
-        found.filter_map(|((id, captions), candidate)| Some((id, captions, candidate?))).collect();
-    in_order(&mut images);
-    for (id, captions, candidate) in images {
+    let images = grouped.ids.into_iter().zip(grouped.captions).zip(matching.candidates);
+    for ((id, captions), candidate) in images {
+        let Some(candidate) = candidate else { continue };
         alignment.ids.push(id);
         alignment.candidate.push(candidate);
         alignment.references.push(captions);
     }
     alignment
-}
-
-/// Sorts images by their ids, as numbers where all are, so that the order of rows decides nothing, not even how a sum is rounded.
-fn in_order(images: &mut [(String, Vec<usize>, usize)]) {
-    let number = |id: &str| id.parse::<u64>().ok();
-    let are_numbers = images.iter().all(|(id, ..)| number(id).is_some());
-    let by_number = |id: &str| number(id).filter(|_| are_numbers);
-    images.sort_by(|(a, ..), (b, ..)| by_number(a).cmp(&by_number(b)).then_with(|| a.cmp(b)));
 }
 
 /// The captions of a submission whose ids were given before: one caption per image is scored. Of a file in which most images have

@@ -1,35 +1,33 @@
 //! The images that captions belong to, where they are at hand: found by id, and small enough to be shown.
 
-use std::collections::HashMap;
 use std::path::Path;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use fgd_captioner::preprocess;
 use fgd_captioner::run::{ImageFile, list_images};
-use fgd_captions::image_key;
 use image::codecs::jpeg::JpegEncoder;
 use rayon::prelude::*;
 
 use super::JobError;
+use super::image_index::ImageIndex;
 
 /// Longest side in pixels and quality, of 100, of a thumbnail's JPEG: sharp at the width of a report's column on a dense screen.
 const SMALL: (u32, u8) = (224, 75);
 /// The same of a picture to look at.
 const LARGE: (u32, u8) = (768, 82);
 
-/// Images by id. Ids match like those of captions: as they stand, else without folder, extension and leading zeros.
+/// Images by id.
 #[derive(Debug)]
 pub struct Images {
     files: Vec<ImageFile>,
-    by_id: HashMap<String, usize>,
-    by_key: HashMap<String, usize>,
+    index: ImageIndex,
 }
 
 /// Images that are asked for and not there.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "{missing} of {wanted} images of the references are not among the images; the first is {first:?}"
+    "{missing} of {wanted} images of the references are not among the images, or several could be meant; the first is {first:?}"
 )]
 pub struct MissingImages {
     /// How many are missing.
@@ -51,22 +49,12 @@ impl Images {
 
     /// Indexes a list of images.
     pub fn new(files: Vec<ImageFile>) -> Self {
-        let index = |name: fn(&str) -> &str| {
-            let names = files.iter().map(|file| name(&file.id).to_owned());
-            // Of two images with one name the first counts.
-            let mut index = HashMap::new();
-            for (at, name) in names.enumerate() {
-                index.entry(name).or_insert(at);
-            }
-            index
-        };
-        Self { by_id: index(|id| id), by_key: index(image_key), files }
+        Self { index: ImageIndex::new(files.iter().map(|file| file.id.as_str())), files }
     }
 
     /// The file of an image.
     pub fn find(&self, id: &str) -> Option<&Path> {
-        let at = self.by_id.get(id).or_else(|| self.by_key.get(image_key(id)))?;
-        Some(&self.files[*at].path)
+        Some(&self.files[self.index.find(id)?].path)
     }
 
     /// The images of these ids, in their order and by these names.

@@ -4,10 +4,10 @@ use std::collections::HashSet;
 
 use fgd_metrics::series::Standing;
 
-use super::history::{Kind, Past, Series};
+use super::history::{Kind, Night, Past, Series};
 use super::lock::Lock;
 use super::place::NightFolder;
-use super::{NightlyError, Workspace, night};
+use super::{NightlyError, Workspace};
 use crate::jobs::provenance;
 
 /// What to accept.
@@ -53,11 +53,18 @@ pub fn accept(workspace: &Workspace, selection: &Selection) -> Result<Vec<Level>
         Some(Standing::Regressed) => true,
         _ => false,
     };
-    let pasts = pasts.iter().filter(|past| selection.names(&past.series));
+    // Of a figure that is measured anew, with another encoder, say, what was before it is no level to hold.
+    let ends = |past: &Past| past.points.last().map(|point| point.night);
+    let is_latest = |past: &&Past| {
+        let mut same = pasts.iter().filter(|other| other.series.is_of_name(&past.series));
+        same.all(|other| ends(other) <= ends(past))
+    };
+    let named = |past: &&Past| selection.names(&past.series);
+    let pasts = pasts.iter().filter(is_latest).filter(named);
     let mut open: HashSet<&str> =
         pasts.clone().filter(stands_out).map(|past| past.series.system.as_str()).collect();
     open.extend(selection.systems.iter().map(String::as_str));
-    let mut levels = Vec::new();
+    let mut accepted = Vec::new();
     for past in pasts {
         let series = &past.series;
         // With the captions of a system all its numbers are accepted.
@@ -78,6 +85,16 @@ pub fn accept(workspace: &Workspace, selection: &Selection) -> Result<Vec<Level>
         let Some(night) = nights.get(past.points[begins].night) else {
             continue;
         };
+        accepted.push((series, night));
+    }
+    // The captions first: a level without them could not be accepted again.
+    for (series, night) in &accepted {
+        if series.kind == Kind::Quality {
+            keep_captions(workspace, &series.system, night)?;
+        }
+    }
+    let mut levels = Vec::new();
+    for (series, night) in accepted {
         history.accept(series, night, &now, &selection.note)?;
         levels.push(Level {
             system: series.system.clone(),
@@ -85,25 +102,19 @@ pub fn accept(workspace: &Workspace, selection: &Selection) -> Result<Vec<Level>
             since: night.started.clone(),
         });
     }
-    keep_captions(workspace, &levels)?;
     Ok(levels)
 }
 
-/// The last night's captions of accepted systems are what later ones are compared with.
-fn keep_captions(workspace: &Workspace, levels: &[Level]) -> Result<(), NightlyError> {
-    let Some(last) = NightFolder::all(&workspace.state).into_iter().rfind(NightFolder::is_finished)
-    else {
-        return Ok(());
-    };
-    for system in &workspace.suite.systems {
-        if !levels.iter().any(|level| level.system == system.name) {
-            continue;
-        }
-        let like = system.submission.clone().unwrap_or_else(|| "captions.csv".into());
-        let captions = last.captions(&system.name, &like);
-        if captions.is_file() {
-            night::accept_captions(workspace, &system.name, &captions)?;
-        }
+/// The captions of the night whose numbers are accepted are what later ones are compared with.
+fn keep_captions(workspace: &Workspace, name: &str, night: &Night) -> Result<(), NightlyError> {
+    let mut folders = NightFolder::all(&workspace.state).into_iter();
+    let folder = folders.find(|folder| folder.night().as_ref() == Some(night));
+    let system = workspace.suite.systems.iter().find(|system| system.name == name);
+    let (Some(folder), Some(system)) = (folder, system) else { return Ok(()) };
+    let like = system.submission.clone().unwrap_or_else(|| "captions.csv".into());
+    let captions = folder.captions(name, &like);
+    match captions.is_file() {
+        true => super::night::accept_captions(workspace, name, &captions),
+        false => Ok(()),
     }
-    Ok(())
 }

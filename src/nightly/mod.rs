@@ -11,6 +11,7 @@ pub mod assessment;
 mod error;
 pub mod execute;
 pub mod history;
+mod inputs;
 pub mod lock;
 pub mod night;
 pub mod notify;

@@ -171,7 +171,7 @@ pub fn slug(name: &str) -> String {
         .map(|(at, c)| match c {
             ' ' => "~".to_owned(),
             c if plain(at, c) => c.to_string(),
-            c => format!("%{:x}", c as u32),
+            c => format!("%{:x}%", c as u32),
         })
         .collect()
 }
@@ -184,8 +184,9 @@ mod tests {
     fn different_names_have_different_files() {
         assert_eq!(slug("base v2"), "base~v2");
         assert_ne!(slug("base v2"), slug("base-v2"));
-        assert_eq!(slug("naïve"), "na%efve");
-        assert_eq!((slug("v1.5"), slug("..")), ("v1.5".into(), "%2e.".into()));
+        assert_eq!(slug("naïve"), "na%ef%ve");
+        assert_ne!(slug("x@1"), slug("xЁ"));
+        assert_eq!((slug("v1.5"), slug("..")), ("v1.5".into(), "%2e%.".into()));
     }
 
     #[test]

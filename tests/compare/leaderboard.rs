@@ -127,6 +127,40 @@ fn a_usage_column_splits_by_itself() {
 }
 
 #[test]
+fn parts_are_of_images_whatever_the_order_of_the_references() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut reader = csv::Reader::from_path(captions("references.csv")).unwrap();
+    let rows: Vec<csv::StringRecord> = reader.records().map(Result::unwrap).collect();
+    let written = |name: &str, rows: &mut dyn Iterator<Item = (usize, &csv::StringRecord)>| {
+        let path = folder.path().join(name);
+        let mut writer = csv::Writer::from_path(&path).unwrap();
+        writer.write_record(["image_id", "caption", "Usage"]).unwrap();
+        for (at, row) in rows {
+            let usage = if at % 3 == 0 { "Public" } else { "Private" };
+            writer.write_record([&row[0], &row[1], usage]).unwrap();
+        }
+        writer.flush().unwrap();
+        path.display().to_string()
+    };
+    let in_order = written("in-order.csv", &mut rows.iter().enumerate());
+    let reversed = written("reversed.csv", &mut rows.iter().enumerate().rev());
+    let (good, poor, encoder) = (captions("good.csv"), captions("poor.csv"), encoder());
+    for split in ["public=0.3", "Usage"] {
+        let board = |references: &str, more: &[&str]| {
+            let fixed = ["leaderboard", &good, &poor, "--references", references];
+            let options = ["--encoder", &encoder, "--split", split, "--seed", "3"];
+            record(&[&fixed[..], &options, more].concat())["results"]["standings"].clone()
+        };
+        for more in [&[][..], &["--public-only"]] {
+            let found = board(&reversed, more);
+            assert_eq!(found, board(&in_order, more), "{split} {more:?}");
+            // Which a wrong part would not be.
+            assert!(found[0]["scores"]["fgd_paired"]["value"].is_number(), "{found}");
+        }
+    }
+}
+
+#[test]
 fn the_same_submissions_make_the_same_leaderboard_and_site() {
     let folder = tempfile::tempdir().unwrap();
     let [good, poor, references] =

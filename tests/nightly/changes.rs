@@ -94,6 +94,41 @@ fn a_figure_that_moved_without_a_gate_is_shown_until_it_is_accepted() {
 }
 
 #[test]
+fn an_acceptance_that_broke_off_is_made_again() {
+    let suite = Nightly::new(&small(""));
+    suite.run();
+    std::fs::copy(captions("poor.csv"), suite.path("good.csv")).unwrap();
+    assert_eq!(suite.run().0, 3);
+    let [accepted, aside] = ["nightly/accepted/good", "aside"].map(|name| suite.path(name));
+    std::fs::rename(&accepted, &aside).unwrap();
+    std::fs::write(&accepted, "in the way").unwrap();
+    let (code, _, stderr) = suite.nightly(&["accept"]);
+    assert_ne!(code, 0, "{stderr}");
+    std::fs::remove_file(&accepted).unwrap();
+    std::fs::rename(&aside, &accepted).unwrap();
+    let (code, _, stderr) = suite.nightly(&["accept"]);
+    assert!(code == 0 && stderr.contains("good fgd_paired: accepted"), "{stderr}");
+    let kept = std::fs::read(accepted.join("captions.csv")).unwrap();
+    assert_eq!(kept, std::fs::read(captions("poor.csv")).unwrap());
+}
+
+#[test]
+fn what_was_before_a_new_series_is_not_accepted() {
+    let suite = Nightly::new(&small(""));
+    suite.run();
+    std::fs::copy(captions("poor.csv"), suite.path("good.csv")).unwrap();
+    assert_eq!(suite.run().0, 3);
+    let text = small("").replace("encoder =", "max_length = 9\nencoder =");
+    std::fs::write(suite.suite(), text).unwrap();
+    std::fs::copy(captions("good.csv"), suite.path("good.csv")).unwrap();
+    let (code, record, stderr) = suite.run();
+    assert_eq!(code, 0, "{stderr}");
+    assert_eq!(finding(&record, "good", "fgd_paired")["verdict"], "new_series", "{stderr}");
+    let (_, _, stderr) = suite.nightly(&["accept"]);
+    assert!(!stderr.contains("fgd_paired: accepted"), "{stderr}");
+}
+
+#[test]
 fn a_gated_figure_that_no_test_decides_is_held_to_its_band() {
     // Fewer captions than dimensions: no test of the set distance.
     let text = small("[gates]\nmetrics = [\"fgd_set\"]\n");

@@ -266,3 +266,41 @@ fn a_dry_run_sees_captions_that_cannot_be_scored() {
     assert!(code == 5 && stdout.contains("would fail"), "{stdout}{stderr}");
     assert!(stdout.contains("1 error; the first: id "), "{stdout}");
 }
+
+#[test]
+fn a_night_without_a_site_keeps_what_it_measured() {
+    let suite = Nightly::new(&small(""));
+    let foreign = suite.path("nightly/site/index.html");
+    std::fs::create_dir_all(foreign.parent().unwrap()).unwrap();
+    std::fs::write(&foreign, "somebody's own").unwrap();
+    let (code, _, stderr) = suite.nightly(&["run"]);
+    assert!(code == 1 && stderr.contains("index.html"), "{code} {stderr}");
+    std::fs::remove_file(&foreign).unwrap();
+    let (code, _, stderr) = suite.nightly(&["run", "--fresh"]);
+    assert_eq!(code, 0, "{stderr}");
+    let rows = suite.rows();
+    let values: Vec<&serde_json::Value> =
+        rows.iter().filter(|row| row["metric"] == "fgd_paired").map(|row| &row["value"]).collect();
+    assert!(values.len() == 2 && values.iter().all(|value| value.is_number()), "{values:?}");
+}
+
+#[test]
+fn a_night_that_goes_on_scores_with_the_references_that_are_there() {
+    let suite = Nightly::new(&small(""));
+    suite.run();
+    let nights = || std::fs::read_dir(suite.path("nightly/nights")).unwrap().map(Result::unwrap);
+    let night = nights().next().unwrap().path();
+    std::fs::remove_file(night.join("finished")).unwrap();
+    let score = || std::fs::read_to_string(night.join("score~good.json")).unwrap();
+    let before = score();
+    let text = std::fs::read_to_string(suite.path("references.csv")).unwrap();
+    std::fs::write(suite.path("references.csv"), text.replacen(" a ", " one ", 1)).unwrap();
+    let (_, _, stderr) = suite.nightly(&["run"]);
+    assert_eq!(nights().count(), 1, "{stderr}");
+    let hash = |record: &str| {
+        let record: serde_json::Value = serde_json::from_str(record).unwrap();
+        let inputs = record["inputs"].as_array().unwrap().clone();
+        inputs.into_iter().find(|input| input["role"] == "references").unwrap()["sha256"].clone()
+    };
+    assert_ne!(hash(&before), hash(&score()), "{stderr}");
+}

@@ -57,6 +57,14 @@ impl Data {
     }
 }
 
+fn without_features(image: &KeptImage) -> Error {
+    Error::Setting(format!(
+        "image {}: the features folder has none of this checkpoint's and dtype's for it; run fgd features with the same \
+         --checkpoint and --dtype",
+        image.id
+    ))
+}
+
 /// Makes batches: the features of their images, projected, with the prompt behind them.
 pub struct Batches<'a> {
     captioner: &'a Captioner,
@@ -73,18 +81,22 @@ impl<'a> Batches<'a> {
         Ok(Self { captioner, features, prompt: captioner.tokenizer().encode(prompt)? })
     }
 
+    /// Whether all images of these captions have features.
+    ///
+    /// # Errors
+    /// The first that has none, before hours are spent on others.
+    pub fn check(&self, data: &Data) -> Result<()> {
+        let missing = data.images.iter().find(|image| !self.features.has(&image.sha256));
+        missing.map_or(Ok(()), |image| Err(without_features(image)))
+    }
+
     /// Query outputs [1, queries, hidden] of an image.
     ///
     /// # Errors
     /// Features that are missing, or of another shape.
     pub fn queries(&mut self, image: &KeptImage) -> Result<candle_core::Tensor> {
-        let queries = self.features.get(&image.sha256).ok_or_else(|| {
-            Error::Setting(format!(
-                "image {}: the features folder has none of this checkpoint's and dtype's for it; run fgd features with the \
-                 same --checkpoint and --dtype",
-                image.id
-            ))
-        })?;
+        let queries =
+            self.features.get(&image.sha256).ok_or_else(|| without_features(image))?;
         self.captioner.adopt_queries(queries)
     }
 

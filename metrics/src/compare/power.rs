@@ -9,6 +9,8 @@ use crate::student;
 
 const ALPHA: f64 = 0.05;
 const POWER: f64 = 0.8;
+/// More observations than this are not counted: a difference that takes as many is rounding.
+const MOST: f64 = 9e15;
 /// From so many observations on Student's t is the normal distribution.
 const MANY: u64 = 1_000_000;
 
@@ -69,8 +71,8 @@ impl Power {
         is_enough.then(|| self.test.errors_needed(self.observations) * self.se)
     }
 
-    /// Observations it would take to find a true difference of `difference` with that power; `None` if that is 0 or a number is not
-    /// finite.
+    /// Observations it would take to find a true difference of `difference` with that power; `None` where they are without end, as of
+    /// a difference of 0 or of rounding.
     pub fn needed(&self, difference: f64) -> Option<u64> {
         let observations = self.observations as f64;
         if self.left_out <= 0.0 {
@@ -84,7 +86,8 @@ impl Power {
         let is_found = |n: u64| difference.abs() >= self.test.errors_needed(n) * variance(n).sqrt();
         let normal = Test::Normal.errors_needed(0);
         let limit = 1.0 / (difference * difference / (normal * normal * of_one) + in_population);
-        if difference == 0.0 || !limit.is_finite() {
+        let is_counted = limit < MOST;
+        if difference == 0.0 || !is_counted {
             return None;
         }
         let mut high = (limit.ceil() as u64).max(self.test.fewest());
@@ -128,6 +131,9 @@ mod tests {
         let half = of(Test::Normal, 1131).needed(0.5 * 2.801_585_2 * 0.003).unwrap();
         assert!(half.abs_diff(4 * 1131) <= 1, "{half}");
         assert_eq!(of(Test::Student, 9).needed(0.0), None);
+        // 0.3 − 0.1 − 0.1 − 0.1
+        assert_eq!(of(Test::Exchange, 10).needed(-2.8e-17), None);
+        assert_eq!(of(Test::Student, 9).needed(f64::NAN), None);
         // scipy.stats.t.isf(0.025, 4) + scipy.stats.t.isf(0.2, 4)
         let few = of(Test::Student, 5).detectable().unwrap() / 0.003;
         assert!((few - 3.717_409_682_4).abs() < 1e-8, "{few}");

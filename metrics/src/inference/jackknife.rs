@@ -10,7 +10,12 @@ use crate::transport::SPAN;
 
 /// Units for each direction at which a sample begins to tell its bias: with fewer, orders that both jackknives leave make up to one and
 /// a half standard errors, and the two need not be apart (docs/statistics.md).
-const ENOUGH: f64 = 2.0;
+const ENOUGH: usize = 2;
+
+/// Whether so many units a side tell the bias of a sample in so many directions.
+pub(super) fn are_enough(units: usize, rank: usize) -> bool {
+    units > ENOUGH * rank
+}
 
 /// The two jackknives over groups of units.
 pub(super) struct Jackknives {
@@ -42,7 +47,7 @@ impl Jackknives {
         };
         let plain = pseudo(0.0);
         let pseudo = [plain.clone(), if gaussian { pseudo(sharing) } else { plain }];
-        let enough = gaussian && total.fewest_units() > ENOUGH * rank as f64;
+        let enough = gaussian && are_enough(total.fewest_units() as usize, rank);
         Ok(Self { raw: whole.distance, pseudo, enough })
     }
 }

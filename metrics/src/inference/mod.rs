@@ -13,7 +13,8 @@
 //! The standard error comes from first-order influences (Rippl, Munk & Sturm 2016, arXiv:1507.04090) with one correction: the
 //! influence is the derivative at the sample and holds twice what its own unit adds to the second order. The corrected value has
 //! no such term, and where few units are very unlike the rest it would be most of the sum: it is taken out. The sum of squares of
-//! what is left counts every interaction of two units twice; with V what is left of it (`interactions`), se² = V + Δ².
+//! what is left counts every interaction of two units twice, of which one is taken off where they can be measured (`interactions`); with V
+//! what is left, se² = V + Δ².
 //! Coverage on embeddings of real captions: docs/statistics.md.
 
 mod expansion;
@@ -36,7 +37,7 @@ use crate::units::{Presence, Units};
 use expansion::Expansion;
 pub use image_moments::ImageMoments;
 use interactions::interactions;
-use jackknife::Jackknives;
+use jackknife::{Jackknives, are_enough};
 pub use of_sums::{PairInference, infer_pairs};
 pub use result::{SetDifference, SetInference};
 use second_order::SecondOrder;
@@ -108,7 +109,8 @@ pub(crate) fn infer(
     }
     let expansion = Expansion::of(&transport, rows, units)?;
     let orders = SecondOrder::of(&expansion, rows.map(|rows| rows.nrows()));
-    let interactions = interactions(&expansion);
+    // Of fewer units the whitening is little but their own, and squares of pairs came out twice what they are.
+    let interactions = if are_enough(fewest, rank) { interactions(&expansion) } else { Vec::new() };
     drop(expansion);
     let sharing = sharing(&transport, &orders, units);
     let jackknives = Jackknives::of(&sums.total, &sums.groups, rank, sharing)?;

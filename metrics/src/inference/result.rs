@@ -31,7 +31,7 @@ pub struct SetInference {
     pseudo: [Vec<f64>; 2],
     /// What each unit contributes, or each group of them.
     contributions: Vec<f64>,
-    /// What pairs of units add to that, whose squares the contributions' squares hold twice.
+    /// What pairs of units add to that, whose squares the contributions' squares hold twice; none where it could not be measured.
     interactions: Vec<f64>,
     /// Whether the second jackknife could be had, and there are units enough.
     enough: bool,

@@ -49,6 +49,12 @@ impl Variant {
             let Some((key, value)) = setting.split_once('=') else {
                 return Err(JobError::usage(format!("@{}: {setting:?} is no KEY=VALUE", self.0)));
             };
+            if key == "sampling" {
+                return Err(JobError::usage(format!(
+                    "@{}: sampling is no setting of its own; give temperature, top_k or top_p",
+                    self.0
+                )));
+            }
             let key = if key == "samples" { "num_return_sequences" } else { key };
             // What is no JSON is a word.
             let value: Value = serde_json::from_str(value).unwrap_or_else(|_| value.into());
@@ -113,6 +119,7 @@ mod tests {
             "base@num_beams=0",
             "base@x=1,y",
             "base@mbr0",
+            "base@sampling=3,temperature=0.5",
         ] {
             assert!(applied(text).is_err(), "{text}");
         }

@@ -250,17 +250,18 @@ fn parts(request: &Request, references: &System) -> Result<Option<Parts>, JobErr
         (None, _) => return Ok(None),
     };
     let seed = request.measuring.seed;
+    // Parts are of images as they are scored, whatever the order of the file.
+    let images = |file| captions::group(file).in_order_of_ids();
     let public = match (&by, references) {
         (SplitBy::Share(share), System::Captions(file)) => {
-            let images = captions::group(file);
-            split::by_seed(images.ids.iter().map(String::as_str), *share, seed)
+            split::by_seed(images(file).ids.iter().map(String::as_str), *share, seed)
         }
         (SplitBy::Share(share), System::Embeddings { embeddings, .. }) => {
             let rows: Vec<String> = (0..embeddings.nrows()).map(|row| row.to_string()).collect();
             split::by_seed(rows.iter().map(String::as_str), *share, seed)
         }
         (SplitBy::Column(column), System::Captions(file)) => {
-            split::by_column(file, &captions::group(file), column)
+            split::by_column(file, &images(file), column)
         }
         _ => {
             return Err(JobError::usage("--split COLUMN needs references that are captions"));

@@ -1,13 +1,13 @@
 //! Which captions a model should learn: what the linter finds harmful, where captions come from, and which image an id means.
 
-use std::collections::HashMap;
 use std::path::Path;
 
 use fgd_captioner::train::data::Caption;
 use fgd_captioner::train::features::{KeptImage, read_list};
-use fgd_captions::{CaptionFile, Finding, FindingKind, Severity, image_key, lint};
+use fgd_captions::{CaptionFile, Finding, FindingKind, Severity, lint};
 
 use crate::jobs::JobError;
+use crate::jobs::image_index::ImageIndex;
 
 /// The column that says where a caption comes from, and what stands there for one that people wrote.
 pub const SOURCE: &str = "source";
@@ -57,11 +57,10 @@ pub fn unwritable(file: &CaptionFile, labels: &[Caption], unknown: Option<u32>) 
     Some(Finding::note(FindingKind::UnknownToken, message).at(first.row))
 }
 
-/// Images that have features, by id: as it stands, else without folder, extension and leading zeros.
+/// Images that have features, by id.
 pub struct Kept {
     images: Vec<KeptImage>,
-    by_id: HashMap<String, usize>,
-    by_key: HashMap<String, usize>,
+    index: ImageIndex,
 }
 
 impl Kept {
@@ -71,16 +70,12 @@ impl Kept {
     /// A folder without a list.
     pub fn open(dir: &Path) -> Result<Self, JobError> {
         let images = read_list(dir)?;
-        let index = |name: fn(&str) -> &str| {
-            let names = images.iter().enumerate().rev();
-            names.map(|(at, image)| (name(&image.id).to_owned(), at)).collect()
-        };
-        Ok(Self { by_id: index(|id| id), by_key: index(image_key), images })
+        Ok(Self { index: ImageIndex::new(images.iter().map(|image| image.id.as_str())), images })
     }
 
     /// The place of an image.
     pub fn find(&self, id: &str) -> Option<usize> {
-        self.by_id.get(id).or_else(|| self.by_key.get(image_key(id))).copied()
+        self.index.find(id)
     }
 
     /// SHA-256 of the file of the image at a place.

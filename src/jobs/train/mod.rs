@@ -77,6 +77,10 @@ pub fn run(request: &Request, session: &mut Session) -> Result<Record, JobError>
     let captioner = checkpoint.load(options, session)?.without_eyes();
     let features = FeaturesCache::open(&request.features, captioner.identity())?;
     let material = Material::new(request, &texts, &captioner)?;
+    let batches = Batches::new(&captioner, features, &request.prompt)?;
+    for data in [Some(&material.train), material.validation.as_ref()].into_iter().flatten() {
+        batches.check(data)?;
+    }
     texts.note_unwritable(&material.train, captioner.tokenizer().unknown(), session);
     let images = material.train.captions.iter().map(|caption| caption.image).collect();
     let seed = request.learning.seed;
@@ -134,7 +138,7 @@ pub fn run(request: &Request, session: &mut Session) -> Result<Record, JobError>
         base: &base_name(request, &checkpoint)?,
         id: &id,
         material: &material,
-        batches: Batches::new(&captioner, features, &request.prompt)?,
+        batches,
         metrics,
         encoder: None,
         begin: Instant::now(),

@@ -43,7 +43,8 @@ pub(super) fn tonight(
     Ok((NightFolder::begin(&workspace.state, &night)?, night))
 }
 
-/// A night that nobody goes on with stands in the history as one that did not finish, never as a gap.
+/// A night that nobody goes on with stands in the history as one that did not finish, never as a gap. What one measured that ended
+/// later, when its site could not be written, say, stays.
 pub(super) fn close_abandoned(
     workspace: &Workspace,
     history: &mut History,
@@ -54,12 +55,16 @@ pub(super) fn close_abandoned(
     let left = NightFolder::all(&workspace.state).into_iter().filter(|night| !night.is_finished());
     for folder in left.filter(|night| fresh || !night.is_resumable(now)) {
         if let Some(night) = folder.night() {
+            let nights = history.nights(&workspace.suite.name)?;
+            if nights.iter().any(|known| known.id() == night.id()) {
+                folder.finish()?;
+                continue;
+            }
+            let pasts = history.pasts(&workspace.suite.name, &nights)?;
             progress.say(&format!(
                 "the night of {} was never finished; it stands as not run",
                 night.started
             ));
-            let nights = history.nights(&workspace.suite.name)?;
-            let pasts = history.pasts(&workspace.suite.name, &nights)?;
             let timeline = Timeline { nights: &nights, pasts: &pasts, tonight: &night };
             let why = "the night was killed and not gone on with";
             let (suite, outcome) = (&workspace.suite, Outcome::NotRun);

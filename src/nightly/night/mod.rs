@@ -118,10 +118,12 @@ pub fn run(workspace: &Workspace, fresh: bool, session: &Session) -> Result<Reco
     let trends = trend::all(&pasts, &nights, &rule);
     site::write(workspace, &folder, &record, trends, &others)?;
     notify::tell(suite, before.as_ref(), &record, progress);
+    // A night is over before its captions are what others are held to: one that went on after it had accepted would be compared
+    // with itself. What is not accepted for an error is improved the next night again.
+    folder.finish()?;
     for (system, captions) in accepted {
         accept_captions(workspace, &system, &captions)?;
     }
-    folder.finish()?;
     retain(&workspace.state, &workspace.site, suite.retention.nights);
     Ok(record)
 }

@@ -22,15 +22,21 @@ const OVER: &str = "the time budget was over before it";
 /// The score of a system in a night.
 pub(super) struct NightScore<'a> {
     pub system: &'a System,
-    pub inputs: i64,
+    /// Digest over what goes into captions and score.
+    pub inputs: String,
     pub captions: PathBuf,
     pub sha256: String,
     pub record: Record,
 }
 
 impl NightScore<'_> {
+    /// What the history knows its inputs by.
+    fn inputs_hash(&self) -> i64 {
+        hash([self.inputs.as_str()])
+    }
+
     fn captions<'a>(&'a self, name: &'a str) -> Captions<'a> {
-        Captions { name, path: &self.captions, sha256: &self.sha256 }
+        Captions { name, path: &self.captions, sha256: &self.sha256, inputs: &self.inputs }
     }
 }
 
@@ -60,7 +66,7 @@ impl<'a> NightRun<'a> {
             };
             let assessments = match self.score(system)? {
                 StepResult::Done(score) => {
-                    let (record, inputs) = (&score.record, score.inputs);
+                    let (record, inputs) = (&score.record, score.inputs_hash());
                     let before = self.record_before(&score);
                     let (timeline, gates) = (&self.timeline, &suite.gates);
                     let found =
@@ -124,11 +130,12 @@ impl<'a> NightRun<'a> {
             Ok(sha256) => sha256,
             Err(error) => return Ok(StepResult::Failed(error.to_string())),
         };
-        let file = Captions { name: &system.name, path: &captions, sha256: &sha256 };
+        let file =
+            Captions { name: &system.name, path: &captions, sha256: &sha256, inputs: &inputs };
         let step = self.planner.score(system, file);
         Ok(self.executor.record(&step)?.map(|record| NightScore {
             system,
-            inputs: hash([inputs.as_str()]),
+            inputs,
             captions,
             sha256,
             record,
@@ -148,7 +155,7 @@ impl<'a> NightRun<'a> {
                 &score.record,
                 &suite.name,
                 name,
-                score.inputs,
+                score.inputs_hash(),
                 &suite.gates,
             );
             let accepted = place::find_accepted(&self.workspace.state, name);
@@ -162,8 +169,9 @@ impl<'a> NightRun<'a> {
                 self.begin_anew(name);
                 continue;
             }
-            let accepted = Captions { name: "accepted", path: &accepted, sha256: &sha256 };
             let tonight = score.captions("tonight");
+            let accepted =
+                Captions { name: "accepted", path: &accepted, sha256: &sha256, ..tonight };
             let step = self.planner.compare(score.system, accepted, tonight);
             let why = match self.executor.record(&step)? {
                 StepResult::Done(record) => {
