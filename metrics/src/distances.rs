@@ -7,7 +7,7 @@ use crate::metric::{
     Definition, Detail, Evaluation, FGD_INFINITY, FGD_PAIRED, FGD_SET, Group, MEAN_COSINE, Metric,
     Value,
 };
-use crate::paired::fgd_paired;
+use crate::paired::{COSINES, fgd_paired};
 use crate::samples::Sample;
 use crate::statistics::set_statistics;
 use crate::sufficient::Statistics;
@@ -38,7 +38,8 @@ impl Metric for FgdPaired {
         paired.estimate = paired.estimate.map(Estimate::cut_at_0);
         paired.statistics = Some(Statistics::mean(distance.per_image));
         // Of unit vectors the cosine says what the distance says: systems are compared in that.
-        let cosine = mean(distance.mean_cosine, &distance.cosines, sample)?;
+        let mut cosine = mean(distance.mean_cosine, &distance.cosines, sample)?;
+        cosine.estimate = cosine.estimate.map(|found| found.within(COSINES));
         Ok(Evaluation::of([paired, cosine]))
     }
 }

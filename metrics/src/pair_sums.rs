@@ -20,7 +20,7 @@ use crate::MetricError;
 use crate::estimate::Estimate;
 use crate::inference::{ImageMoments, PairInference, infer_pairs};
 use crate::moments::{Pair, units};
-use crate::paired::Pairs;
+use crate::paired::{COSINES, Pairs};
 use class::Class;
 
 pub use field::{Distances, FieldSums};
@@ -182,7 +182,8 @@ impl PairSums {
             references: total.iter().map(|class| class.references as u64 * class.joint.n()).sum(),
             paired,
             estimate: Estimate::student(paired, se, n as usize - 1),
-            mean_cosine: Estimate::student(cosines.upper / count, se / 2.0, n as usize - 1),
+            mean_cosine: Estimate::student(cosines.upper / count, se / 2.0, n as usize - 1)
+                .within(COSINES),
             set,
         })
     }

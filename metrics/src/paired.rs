@@ -12,6 +12,9 @@ use crate::MetricError;
 use crate::estimate::{Estimate, Unavailable};
 use crate::frechet::same_dimension;
 
+/// Where cosines lie, and their intervals with them.
+pub(crate) const COSINES: [f64; 2] = [-1.0, 1.0];
+
 /// Candidates with the references that belong to them, one or several per image.
 #[derive(Debug, Clone, Copy)]
 pub struct Pairs<'a> {

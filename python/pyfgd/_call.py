@@ -2,7 +2,7 @@
 
 import difflib
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeAlias, TypedDict
 
 from . import _native
@@ -55,9 +55,9 @@ class Measuring(TypedDict, total=False):
     """Which numbers, and what the record keeps."""
 
     #: Groups of further metrics by name, such as `cider`.
-    metrics: Sequence[str]
+    metrics: Iterable[str]
     #: Columns to report every number by, or `ocr` or `length`.
-    slice: Sequence[str]
+    slice: Iterable[str]
     #: Column whose values say which images depend on each other.
     cluster: str | None
     #: Images of the finite set that these were drawn from.
@@ -89,15 +89,20 @@ _GROUPS = {
 }
 
 
+def check_options(options: Mapping[str, Any], groups: Sequence[str], more: Sequence[str] = ()) -> None:
+    """Refuses options that a job with these groups does not have."""
+    known = [*more, *(name for group in groups for name in _GROUPS[group])]
+    for name in options:
+        if name not in known:
+            close = difflib.get_close_matches(name, known, 1)
+            raise UsageError(f"{name} is no option of this job" + (f", but {close[0]} is" if close else ""))
+
+
 class Call:
     """One call of a job: its options in the groups of the request, and who runs it."""
 
     def __init__(self, options: Mapping[str, Any], groups: Sequence[str]) -> None:
-        known = ["threads", "progress", *(name for group in groups for name in _GROUPS[group])]
-        for name in options:
-            if name not in known:
-                close = difflib.get_close_matches(name, known, 1)
-                raise UsageError(f"{name} is no option of this job" + (f", but {close[0]} is" if close else ""))
+        check_options(options, groups, ["threads", "progress"])
         options = dict(options)
         encoder = options.get("encoder")
         self.request: dict[str, Any] = {}
@@ -118,6 +123,8 @@ class Call:
                 self.request[group] = values
 
     def run(self, name: str, files: Files, **fields: Any) -> Record:
+        if files.in_memory and "format" in self.request.get("reading", {}):
+            raise UsageError("format says how files are read, and some captions are in none: write them to one, or leave format out")
         given = {field: value for field, value in fields.items() if value is not None}
         request = to_json({"job": name, **self.request, **given})
         return Record(files.shown(self.session.run(request, self.listener)))

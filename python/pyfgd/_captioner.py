@@ -71,7 +71,7 @@ def select(
         return call.run(
             "select",
             files,
-            systems=files.named(systems),
+            systems=files.systems(systems),
             output=output,
             references=reference_file(files, references, reference_id_column, reference_caption_column),
             choosing=dict(choosing) if choosing else None,

@@ -30,6 +30,8 @@ class Files:
     def __init__(self) -> None:
         self._folder: tempfile.TemporaryDirectory[str] | None = None
         self._count = 0
+        #: Whether captions came that were in no file.
+        self.in_memory = False
 
     def __enter__(self) -> "Files":
         return self
@@ -52,6 +54,7 @@ class Files:
             data = (data.float() if narrow else data).numpy(force=True)
         if isinstance(data, numpy.ndarray) and (data.dtype.kind not in "OUT" or numpy.ma.isMaskedArray(data)):
             return self._embeddings(data, name)
+        self.in_memory = True
         place = self.place(f"{name}.jsonl")
         # Half of a character is written as JSON does, and the reader says which row has it.
         with place.open("w", encoding="utf-8", errors="backslashreplace") as file:
@@ -62,6 +65,12 @@ class Files:
                 except TypeError as error:  # columns whose names are tuples
                     raise UsageError(f"{name}: {error}") from None
         return str(place)
+
+    def systems(self, systems: Any) -> list[dict[str, str]]:
+        """`named`, and at least one."""
+        if named := self.named(systems):
+            return named
+        raise UsageError("no systems are given")
 
     def named(self, systems: Any) -> list[dict[str, str]]:
         """Systems by name, in order: a dict of them, or a list of paths, which are called as the command calls them."""
@@ -95,8 +104,8 @@ class Files:
         return re.sub(re.escape(self._folder.name + os.sep) + r"\d+" + re.escape(os.sep), "", text)
 
     def _embeddings(self, data: Any, name: str) -> str:
-        if numpy.ma.isMaskedArray(data):
-            raise UsageError(f"{name}: a masked array says of some numbers that they are none: fill it, or leave out these rows")
+        if refused := masked(data, name):
+            raise refused
         if data.dtype.kind != "f" or data.ndim != 2:
             raise UsageError(
                 f"{name}: an array of {data.dtype} and shape {data.shape} is neither captions nor embeddings, floats of shape [n, d]"
@@ -119,7 +128,11 @@ def rows(data: Captions) -> Iterator[Mapping[str, Any]]:
     if hasattr(data, "to_dicts"):  # polars
         return iter(data.to_dicts())
     if hasattr(data, "iterrows"):  # pandas
-        return iter(data.to_dict("records"))
+        # Ids often are the index.
+        named = [name for name in data.index.names if name is not None and name not in data.columns]
+        return iter(data.reset_index(level=named).to_dict("records") if named else data.to_dict("records"))
+    if hasattr(data, "to_frame") and hasattr(data, "index") and not _is_counted(data.index):  # a column of pandas with ids
+        return _by_id(data.items())
     # Arrow, and columns; those of pandas and polars are streams too, but no tables.
     listed = next((name for name in ("to_pylist", "to_list", "tolist") if hasattr(data, name)), None)
     if listed:
@@ -133,6 +146,27 @@ def rows(data: Captions) -> Iterator[Mapping[str, Any]]:
             return iter(data)
         return _by_id(enumerate(data))
     raise UsageError(f"{type(data).__name__} is nothing that holds captions: give a path, a table, a dict or a list")
+
+
+def _is_counted(index: Any) -> bool:
+    """Whether an index of pandas only counts the rows."""
+    return len(index.names) == 1 and index.name is None and list(index) == list(range(len(index)))
+
+
+def masked(data: Any, name: str) -> UsageError | None:
+    """Why an array of numpy with a mask is refused."""
+    if not numpy.ma.isMaskedArray(data):
+        return None
+    return UsageError(f"{name}: a masked array says of some numbers that they are none: fill it, or leave out these rows")
+
+
+def texts(data: Any, name: str) -> list[Any]:
+    """Captions in the order of their images, where a list is asked for."""
+    if isinstance(data, str):
+        return [data]
+    if isinstance(data, (Mapping, Set)) or any(hasattr(data, table) for table in ("iterrows", "to_dicts", "column_names")):
+        raise UsageError(f"{name}: {type(data).__name__} is no list of captions: give its captions, row by row")
+    return list(data)
 
 
 def _by_id(items: Iterable[tuple[Any, Any]]) -> Iterator[Mapping[str, Any]]:

@@ -4,7 +4,7 @@ import html
 import io
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, KeysView
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +13,10 @@ from ._errors import UsageError
 
 if TYPE_CHECKING:
     import pandas
+
+
+#: Columns of tables that hold names and words.
+_TEXTS = {"system", "versus", "slice", "group", "metric", "unit", "reason"}
 
 
 class Document:
@@ -31,6 +35,16 @@ class Document:
 
     def __getitem__(self, name: str) -> Any:
         return _inside(self._data[name])
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._data)
+
+    def __len__(self) -> int:
+        return len(self._data)
+
+    def keys(self) -> KeysView[str]:
+        """The names of the fields."""
+        return self._data.keys()
 
     def __contains__(self, name: object) -> bool:
         return name in self._data
@@ -100,7 +114,14 @@ class Record(Document):
         """A data frame with one row for each number."""
         import pandas
 
-        return pandas.read_csv(io.StringIO(_native.render(self._text, "csv")))
+        table = pandas.read_csv(io.StringIO(_native.render(self._text, "csv")), dtype=str, keep_default_na=False)
+        for name in table.columns:
+            if name in _TEXTS:
+                # In a file an apostrophe keeps spreadsheets from calculating a name.
+                table[name] = table[name].str.replace(r"^'(?=[=+\-@\t\r])", "", regex=True)
+            elif (numbers := pandas.to_numeric(table[name], errors="coerce")).notna().eq(table[name] != "").all():
+                table[name] = numbers
+        return table.mask(table == "")
 
     def chart(self) -> str:
         """The chart, as SVG.
@@ -131,7 +152,10 @@ class Record(Document):
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> "Record":
         """A record that was saved as ``.json``, by this package or the command."""
-        return cls(Path(path).read_text(encoding="utf-8"))
+        try:
+            return cls(Path(path).read_text(encoding="utf-8"))
+        except UnicodeDecodeError as error:
+            raise UsageError(f"{os.fspath(path)}: is no record: {error}") from None
 
     def _repr_html_(self) -> str:
         # A frame of its own, so that neither the notebook's sheet nor the page's reaches into the other.
@@ -145,9 +169,9 @@ class Record(Document):
         return self.to_markdown()
 
 
-def report(records: Iterable[Record], path: str | os.PathLike[str]) -> Path:
-    """Writes a report of several records: one page (``.html``), or a site in a folder. Answers what to open."""
-    texts = [record.to_json() for record in records]
+def report(records: Record | Iterable[Record], path: str | os.PathLike[str]) -> Path:
+    """Writes a report of records: one page (``.html``), or a site in a folder. Answers what to open."""
+    texts = [record.to_json() for record in ([records] if isinstance(records, Record) else records)]
     place = Path(path)
     if place.suffix.lower() in (".html", ".htm") and not place.is_dir():
         _native.write(place, _native.page(texts))

@@ -2,13 +2,14 @@
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable
 from typing import Any
 
 import numpy
 from numpy.typing import NDArray
 
 from . import _native
+from ._data import texts
 from ._documents import Document
 from ._errors import UsageError
 from ._progress import listener
@@ -47,7 +48,7 @@ class Encoder:
 
     def encode(
         self,
-        sentences: str | Sequence[str],
+        sentences: str | Iterable[str],
         *,
         show_progress_bar: bool | None = None,
         out: NDArray[numpy.float32] | None = None,
@@ -55,13 +56,18 @@ class Encoder:
         """Unit vectors ``[sentences, dim]`` in float32, or ``[dim]`` of a single sentence; written into ``out``, if given.
 
         :raises FgdError: the encoder can not be had.
-        :raises UsageError: ``out`` has another shape, or a sentence holds half of a character.
+        :raises UsageError: ``out`` has another shape or type, or a sentence is no text or holds half of a character.
         """
         single = isinstance(sentences, str)
-        texts = [sentences] if isinstance(sentences, str) else list(sentences)
-        place = out[None] if single and out is not None else out
+        captions = texts(sentences, "sentences")
+        for at, caption in enumerate(captions):
+            if not isinstance(caption, str):
+                raise UsageError(f"sentence {at}: {caption!r} is no text")
+        place = out[None] if single and isinstance(out, numpy.ndarray) else out
+        if place is not None and not _is_place(place):
+            raise UsageError("out is no array [sentences, dim] of float32 that can be written to")
         try:
-            rows = self._session.embed(to_json(self._encoding), texts, place, listener(show_progress_bar))
+            rows = self._session.embed(to_json(self._encoding), captions, place, listener(show_progress_bar))
         except UnicodeEncodeError as error:
             raise UsageError(f"{error.object!r} holds half of a character, such as a cut emoji: write it without") from None
         if rows is None:
@@ -93,3 +99,7 @@ class Encoder:
         self._encoding = state["encoding"]
         self._threads = state["threads"]
         self._session = _native.Session(self._threads)
+
+
+def _is_place(out: object) -> bool:
+    return isinstance(out, numpy.ndarray) and out.dtype == numpy.float32 and out.ndim == 2 and out.flags.writeable

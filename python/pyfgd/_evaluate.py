@@ -48,14 +48,21 @@ class Evaluation:
         ids: Sequence[Any] | None = None,
     ) -> dict[str, float | None]:
         """The distances of what was added, and of what is given here; then it begins anew."""
+        before = len(self._gathered)
         if predictions is not None:
             self._gathered.update(predictions, [] if references is None else references, ids)
         try:
-            return numbers(self._gathered.compute().results)
-        finally:
-            self._gathered.reset()
+            found = numbers(self._gathered.compute().results)
+        except BaseException:
+            # What was added before is not lost.
+            self._gathered.forget(before)
+            raise
+        self._gathered.reset()
+        return found
 
 
-def load(encoder: str | os.PathLike[str] | Encoder | None = None, **options: Unpack[Measuring]) -> Evaluation:
+def load(
+    encoder: str | os.PathLike[str] | Encoder | None = None, *, unpaired: bool = False, **options: Unpack[Measuring]
+) -> Evaluation:
     """``pyfgd.load().compute(predictions=…, references=…)``, as ``evaluate.load`` is used."""
-    return Evaluation(FGD(encoder, **options))
+    return Evaluation(FGD(encoder, unpaired=unpaired, **options))

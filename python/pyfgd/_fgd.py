@@ -2,10 +2,11 @@
 
 import json
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any, Unpack
 
-from ._call import Measuring
+from ._call import Measuring, check_options
+from ._data import texts as listed
 from ._documents import Record
 from ._encoder import GTE_SMALL, Encoder
 from ._errors import UsageError
@@ -32,21 +33,25 @@ class FGD:
     ) -> None:
         self.encoder = encoder if isinstance(encoder, Encoder) else Encoder(encoder or GTE_SMALL)
         self.unpaired = unpaired
+        # Before anything is gathered that a slip would cost.
+        check_options(options, ["measuring", "keeping"])
         self._options = options
         self._rows: list[Row] = []
 
     def update(
         self,
-        predictions: str | Sequence[str],
-        references: str | Sequence[str] | Sequence[Sequence[str]],
-        ids: Sequence[Any] | None = None,
+        predictions: str | Iterable[str],
+        references: str | Iterable[str] | Iterable[Iterable[str]],
+        ids: Iterable[Any] | None = None,
     ) -> None:
         """Adds captions with the references of their images, one or several of each, and embeds both.
 
         :raises UsageError: lists of different lengths, what is no text, or an id that is missing. Nothing is added then.
         """
-        predictions = [predictions] if isinstance(predictions, str) else list(predictions)
-        references = [references] if isinstance(references, str) else list(references)
+        indexes: list[Any] = [getattr(side, "index", None) for side in (predictions, references) if hasattr(side, "to_frame")]
+        if len(indexes) == 2 and not indexes[0].equals(indexes[1]):
+            raise UsageError("predictions and references have other indexes: bring them into one order, and drop them (reset_index)")
+        predictions, references = listed(predictions, "predictions"), listed(references, "references")
         names = [None] * len(predictions) if ids is None else [_name(at, name) for at, name in enumerate(ids)]
         if not len(predictions) == len(references) == len(names):
             raise UsageError(f"{len(predictions)} predictions, {len(references)} references and {len(names)} ids")
@@ -95,6 +100,10 @@ class FGD:
     def reset(self) -> None:
         """Forgets what was gathered."""
         self._rows = []
+
+    def forget(self, after: int) -> None:
+        """Forgets what was gathered after so many captions."""
+        self._rows = self._rows[:after]
 
     def merge_state(self, others: "FGD | bytes | Iterable[FGD | bytes]") -> "FGD":
         """Adds what others have gathered: objects, or their bytes. Answers itself."""

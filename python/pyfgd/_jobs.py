@@ -64,7 +64,7 @@ def score(
 
 
 def compare(
-    systems: Mapping[str, Captions] | Sequence[StrPath],
+    systems: Mapping[str, Captions] | StrPath | Sequence[StrPath],
     references: Captions | None = None,
     *,
     images: Images | None = None,
@@ -91,7 +91,7 @@ def compare(
         return call.run(
             "compare",
             files,
-            systems=files.named(systems),
+            systems=files.systems(systems),
             references=reference_file(files, references, reference_id_column, reference_caption_column),
             images=images,
             image_root=image_root,
@@ -107,7 +107,7 @@ def compare(
 
 
 def leaderboard(
-    submissions: Mapping[str, Captions] | Sequence[StrPath],
+    submissions: Mapping[str, Captions] | StrPath | Sequence[StrPath],
     references: Captions,
     *,
     unpaired: bool = False,
@@ -131,7 +131,7 @@ def leaderboard(
         return call.run(
             "leaderboard",
             files,
-            submissions=files.named(with_folders(submissions, references)),
+            submissions=files.systems(with_folders(submissions, references)),
             references=reference_file(files, references, reference_id_column, reference_caption_column),
             unpaired=unpaired,
             exact=exact,

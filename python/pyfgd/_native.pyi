@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any, final
 
 import numpy
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from ._progress import Listener
 
@@ -48,8 +48,11 @@ class Moments:
     """
 
     def __new__(cls, dim: int) -> Moments: ...
-    def update(self, /, rows: NDArray[numpy.float32] | NDArray[numpy.float64]) -> None:
-        """Adds the rows of an array ``[n, dim]``, which is looked at where it lies."""
+    def update(self, /, rows: ArrayLike) -> None:
+        """Adds the rows of an array ``[n, dim]``; one of float32 or float64 is looked at where it lies.
+
+        :raises UsageError: another shape, what is no number or not finite, a masked array. Nothing is added then.
+        """
 
     def merge(self, /, other: Moments) -> None:
         """Adds the set that ``other`` describes."""

@@ -1,18 +1,19 @@
 """Distances of arrays."""
 
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy
 from numpy.typing import ArrayLike, NDArray
 
 from . import _native
+from ._data import masked
 from ._errors import UsageError
 
 T = TypeVar("T", bound=numpy.generic)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class PairedDistance:
     """The paired distance with its uncertainty and its parts."""
 
@@ -47,15 +48,26 @@ def frechet_distance(mu1: ArrayLike, sigma1: ArrayLike, mu2: ArrayLike, sigma2: 
 def set_distance(a: ArrayLike, b: ArrayLike) -> float:
     """``fgd_set``: the Fréchet distance of the rows of two arrays ``[n, d]`` and ``[m, d]`` (ddof 1).
 
+    Arrays of float64 stay so.
+
     :raises UsageError: fewer than two rows a side, other dimensions, numbers that are not finite.
     """
-    return _native.set_distance(_rows(a), _rows(b))
+    rows = [floats(values) for values in (a, b)]
+    if all(values.dtype == numpy.float32 for values in rows):
+        return _native.set_distance(*rows)
+    sides = []
+    for values in rows:
+        moments = _native.Moments(values.shape[1])
+        moments.update(values.astype(numpy.float64))
+        sides.append(moments)
+    return sides[0].distance(sides[1])
 
 
 def paired_distance(candidates: ArrayLike, references: ArrayLike, image_of: ArrayLike | None = None) -> PairedDistance:
     """``fgd_paired``: the mean over images of ‖g − p‖² of candidates ``[n, d]`` and references ``[m, d]``.
 
-    ``image_of`` ``[m]`` says for each reference the row of its candidate; row by row where it is not given.
+    ``image_of`` ``[m]`` says for each reference the row of its candidate; row by row where it is not given. Numbers count in float32, as
+    those of embeddings do.
 
     >>> paired_distance([[1.0, 0.0], [0.0, 1.0]], [[1.0, 0.0], [1.0, 0.0]]).value
     1.0
@@ -74,7 +86,24 @@ def _wide(values: ArrayLike, dimensions: int) -> NDArray[numpy.float64]:
 
 
 def _rows(values: ArrayLike) -> NDArray[numpy.float32]:
-    return _checked(numpy.asarray(values, dtype=numpy.float32), 2)
+    return floats(values).astype(numpy.float32, copy=False)
+
+
+def floats(values: ArrayLike) -> NDArray[Any]:
+    """Rows ``[n, d]`` as float32 or float64, native and finite; integers and half precision count as what holds them."""
+    if refused := masked(values, "the array"):
+        raise refused
+    try:
+        array = numpy.asarray(values)
+        kind = numpy.float32 if array.dtype.kind == "f" and array.itemsize <= 4 else numpy.float64
+        if array.dtype.kind not in "fiub":
+            raise TypeError
+        array = _checked(array.astype(kind, copy=False), 2)
+    except (TypeError, ValueError) as error:
+        raise error if isinstance(error, UsageError) else UsageError("numbers of shape [n, d] are needed") from None
+    if not numpy.isfinite(array).all():
+        raise UsageError("the array holds NaN or infinite values")
+    return array
 
 
 def _checked(array: NDArray[T], dimensions: int) -> NDArray[T]:

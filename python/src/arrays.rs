@@ -73,6 +73,6 @@ pub fn compute<T: Send>(
     py: Python<'_>,
     work: impl FnOnce() -> Result<T, MetricError> + Send,
 ) -> PyResult<T> {
-    let pool = pool::pool(0)?;
+    let pool = pool::pool(py, 0)?;
     py.detach(|| pool.install(work)).map_err(|error| error::of_metric(py, &error))
 }

@@ -56,7 +56,7 @@ pub fn write(py: Python<'_>, path: PathBuf, text: &str) -> PyResult<()> {
 #[pyfunction]
 pub fn submissions(py: Python<'_>, folder: PathBuf, references: PathBuf) -> PyResult<Vec<String>> {
     let files = leaderboard::submissions(&folder, &references);
-    let files = files.map_err(|error| error::exception(py, &error))?;
+    let (files, _) = files.map_err(|error| error::exception(py, &error))?;
     Ok(files.iter().map(|file| file.to_string_lossy().into_owned()).collect())
 }
 

@@ -1,9 +1,13 @@
 //! Moments from Python: any stream of arrays, in memory that does not grow.
 
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
 use fgd_metrics::moments::{self, BLOCK_ROWS, Embedded, Stream};
+use fgd_store::arrays::MOST_DIMENSIONS;
 use ndarray::{Array1, Array2, ArrayView2, Axis};
 use numpy::{IntoPyArray, PyArray1, PyArray2, PyReadonlyArray2};
 use pyo3::prelude::*;
+use pyo3::sync::MutexExt;
 use pyo3::types::{PyBytes, PyType};
 
 use crate::arrays::compute;
@@ -21,10 +25,13 @@ pub enum Rows<'py> {
     Double(PyReadonlyArray2<'py, f64>),
 }
 
-/// Count, mean and co-moment of a set of embeddings.
-#[pyclass(module = "pyfgd", skip_from_py_object)]
+/// Count, mean and co-moment of a set of embeddings. Threads wait for each other.
+#[pyclass(frozen, module = "pyfgd")]
+pub struct Moments(Mutex<Gathered>);
+
+/// What was gathered.
 #[derive(Clone)]
-pub struct Moments {
+struct Gathered {
     /// What was merged, or came as bytes.
     merged: moments::Moments,
     /// What came as rows since, of one type at a time.
@@ -42,44 +49,45 @@ enum Coming {
 impl Moments {
     /// Of no rows in `dim` dimensions.
     #[new]
-    fn new(dim: usize) -> Self {
-        moments::Moments::new(dim).into()
+    fn new(py: Python<'_>, dim: usize) -> PyResult<Self> {
+        if dim > MOST_DIMENSIONS {
+            let message = format!("{dim} dimensions: there are {MOST_DIMENSIONS} at most");
+            return Err(error::usage(py, message));
+        }
+        Ok(moments::Moments::new(dim).into())
     }
 
     /// Adds the rows of an array `[n, dim]`.
-    fn update(&mut self, py: Python<'_>, rows: Rows<'_>) -> PyResult<()> {
-        match rows {
-            Rows::Single(rows) => self.push(py, rows.as_array()),
-            Rows::Double(rows) => self.push(py, rows.as_array()),
+    fn update(&self, py: Python<'_>, rows: &Bound<'_, PyAny>) -> PyResult<()> {
+        let rows = py.import("pyfgd._numbers")?.call_method1("floats", (rows,))?;
+        let mut gathered = self.lock(py);
+        match rows.extract()? {
+            Rows::Single(rows) => gathered.push(py, rows.as_array()),
+            Rows::Double(rows) => gathered.push(py, rows.as_array()),
         }
     }
 
     /// Adds the set that `other` describes.
-    fn merge(slf: &Bound<'_, Self>, other: &Bound<'_, Self>) -> PyResult<()> {
-        let py = slf.py();
+    fn merge(&self, py: Python<'_>, other: PyRef<'_, Self>) -> PyResult<()> {
         // Read before it is written: both may be the same.
-        let other = other.borrow().whole(py)?;
-        let mut merged = slf.borrow().whole(py)?;
+        let other = other.whole(py)?;
+        let mut gathered = self.lock(py);
+        let mut merged = gathered.whole(py)?;
         merged.merge(&other).map_err(|error| error::of_metric(py, &error))?;
-        *slf.borrow_mut() = merged.into();
+        *gathered = merged.into();
         Ok(())
     }
 
     /// Number of rows.
     #[getter]
-    fn n(&self) -> u64 {
-        let coming = match &self.rows {
-            Coming::Nothing => 0,
-            Coming::Single(rows) => rows.n(),
-            Coming::Double(rows) => rows.n(),
-        };
-        self.merged.n() + coming
+    fn n(&self, py: Python<'_>) -> u64 {
+        self.lock(py).n()
     }
 
     /// Dimensions of a row.
     #[getter]
-    fn dim(&self) -> usize {
-        self.merged.dim()
+    fn dim(&self, py: Python<'_>) -> usize {
+        self.lock(py).merged.dim()
     }
 
     /// Mean of the rows, `[dim]`.
@@ -119,27 +127,53 @@ impl Moments {
     }
 
     fn __reduce__<'py>(slf: &Bound<'py, Self>) -> PyResult<Reduced<'py>> {
-        let (py, this) = (slf.py(), slf.borrow());
-        Ok((slf.get_type(), (this.dim(),), this.to_bytes(py)?))
+        let (py, this) = (slf.py(), slf.get());
+        Ok((slf.get_type(), (this.dim(py),), this.to_bytes(py)?))
     }
 
-    fn __setstate__(&mut self, py: Python<'_>, data: &[u8]) -> PyResult<()> {
-        *self = Self::from_bytes(py, data)?;
+    fn __setstate__(&self, py: Python<'_>, data: &[u8]) -> PyResult<()> {
+        *self.lock(py) = Self::from_bytes(py, data)?.lock(py).clone();
         Ok(())
     }
 
-    fn __repr__(&self) -> String {
-        format!("Moments(n={}, dim={})", self.n(), self.dim())
+    fn __repr__(&self, py: Python<'_>) -> String {
+        format!("Moments(n={}, dim={})", self.n(py), self.dim(py))
     }
 }
 
 impl From<moments::Moments> for Moments {
+    fn from(merged: moments::Moments) -> Self {
+        Self(Mutex::new(merged.into()))
+    }
+}
+
+impl From<moments::Moments> for Gathered {
     fn from(merged: moments::Moments) -> Self {
         Self { merged, rows: Coming::Nothing }
     }
 }
 
 impl Moments {
+    /// Without the GIL while another thread has it.
+    fn lock(&self, py: Python<'_>) -> MutexGuard<'_, Gathered> {
+        self.0.lock_py_attached(py).unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn whole(&self, py: Python<'_>) -> PyResult<moments::Moments> {
+        self.lock(py).whole(py)
+    }
+}
+
+impl Gathered {
+    fn n(&self) -> u64 {
+        let coming = match &self.rows {
+            Coming::Nothing => 0,
+            Coming::Single(rows) => rows.n(),
+            Coming::Double(rows) => rows.n(),
+        };
+        self.merged.n() + coming
+    }
+
     fn whole(&self, py: Python<'_>) -> PyResult<moments::Moments> {
         compute(py, || {
             let mut whole = self.merged.clone();
@@ -153,10 +187,10 @@ impl Moments {
     }
 
     fn push<T: Kept>(&mut self, py: Python<'_>, rows: ArrayView2<'_, T>) -> PyResult<()> {
-        let threads = pool::pool(0)?.current_num_threads();
+        let threads = pool::pool(py, 0)?.current_num_threads();
         if T::stream(&mut self.rows).is_none() {
             self.merged = self.whole(py)?;
-            self.rows = T::coming(Stream::new(self.dim(), threads));
+            self.rows = T::coming(Stream::new(self.merged.dim(), threads));
         }
         let Some(stream) = T::stream(&mut self.rows) else { unreachable!("it was just made") };
         if stream.has_room_for(rows.nrows()) {

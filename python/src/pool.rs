@@ -4,9 +4,11 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use fgd::threads;
-use pyo3::PyResult;
 use pyo3::exceptions::PyRuntimeError;
+use pyo3::{PyResult, Python};
 use rayon::ThreadPool;
+
+use crate::error;
 
 struct Current {
     process: u32,
@@ -18,7 +20,7 @@ struct Current {
 static CURRENT: Mutex<Option<Current>> = Mutex::new(None);
 
 /// The pool of this process with so many threads; 0 is one for each core.
-pub fn pool(count: usize) -> PyResult<Arc<ThreadPool>> {
+pub fn pool(py: Python<'_>, count: usize) -> PyResult<Arc<ThreadPool>> {
     let mut current = CURRENT.lock().unwrap_or_else(PoisonError::into_inner);
     let process = std::process::id();
     match current.take() {
@@ -33,7 +35,7 @@ pub fn pool(count: usize) -> PyResult<Arc<ThreadPool>> {
     }
     if count > threads::MOST {
         let message = format!("threads = {count}: give {} at most", threads::MOST);
-        return Err(PyRuntimeError::new_err(message));
+        return Err(error::usage(py, message));
     }
     let pool =
         Arc::new(threads::pool(count).map_err(|error| PyRuntimeError::new_err(error.to_string()))?);

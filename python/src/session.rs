@@ -35,13 +35,15 @@ impl Session {
     /// `threads`: how many are worked on; one for each core where it is not said.
     #[new]
     #[pyo3(signature = (threads=None))]
-    fn new(py: Python<'_>, threads: Option<usize>) -> PyResult<Self> {
-        if threads == Some(0) {
-            return Err(error::usage(py, "threads=0: give at least one thread"));
-        }
+    fn new(py: Python<'_>, threads: Option<i64>) -> PyResult<Self> {
+        let threads = match threads.map(usize::try_from) {
+            None => 0,
+            Some(Ok(count)) if count > 0 => count,
+            _ => return Err(error::usage(py, "threads: give at least one thread")),
+        };
         let settings = Settings::from_env(command::program(py)?, false);
         let held = Mutex::new(Held::new(&settings));
-        Ok(Self { threads: threads.unwrap_or(0), settings, held })
+        Ok(Self { threads, settings, held })
     }
 
     /// Does a job, in JSON as `fgd job` takes it, and answers its record.
@@ -115,7 +117,7 @@ impl Session {
         listener: Option<&Bound<'_, PyAny>>,
         job: impl FnOnce(&mut jobs::Session) -> Result<T, JobError> + Send + 'static,
     ) -> PyResult<T> {
-        let pool = pool::pool(self.threads)?;
+        let pool = pool::pool(py, self.threads)?;
         let session = self.session();
         let done = run(py, listener, move |link: Link| {
             // Before the pool is entered: a thread of the pool that waited here could be one that the holder waits for.

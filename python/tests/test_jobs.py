@@ -259,3 +259,63 @@ def test_the_command_has_its_manual_and_completions(command, place):
     # Threads of two calls in one process: no pool of the whole process is taken.
     twice = "from pyfgd._native import main\nfor _ in range(2): assert main(['fgd', '--threads', '1', 'doctor', '--help']) == 0"
     subprocess.run([sys.executable, "-c", twice], check=True, stdout=subprocess.DEVNULL)
+
+
+def test_ids_in_the_index_of_a_frame_count(encoder):
+    pandas = pytest.importorskip("pandas")
+    said = pandas.DataFrame({"image_id": [7, 8, 9], "caption": ["a red bus", "two dogs", "the sea"]})
+    wanted = pyfgd.score(said.iloc[::-1], said, encoder=encoder)
+    by_index, reversed_rows = said.set_index("image_id"), said.iloc[::-1].set_index("image_id")
+    assert wanted.fgd_paired.value == 0.0
+    for submission, references in ((reversed_rows, by_index), (reversed_rows.caption, by_index.caption)):
+        assert pyfgd.score(submission, references, encoder=encoder).fgd_paired.value == 0.0
+    gathered = pyfgd.FGD(encoder)
+    with pytest.raises(pyfgd.UsageError, match="other indexes"):
+        gathered.update(said.caption, said.caption.iloc[::-1])
+    gathered.update(said.caption, said.caption)
+    for table in (said, dict(enumerate(said.caption))):
+        with pytest.raises(pyfgd.UsageError, match="no list of captions"):
+            gathered.update(table, table)
+        with pytest.raises(pyfgd.UsageError, match="no list of captions"):
+            gathered.encoder.encode(table)
+    assert len(gathered) == 3
+
+
+def test_what_was_added_outlives_a_computation_that_fails(encoder):
+    evaluation = pyfgd.load(encoder)
+    evaluation.add_batch(predictions=["a dog", "a cat"], references=["a dog", "a cat"])
+    with pytest.raises(pyfgd.InvalidSubmission):
+        evaluation.compute(predictions=[""], references=["a bus"])
+    assert evaluation.compute()["fgd_paired"] == 0.0
+    for make in (lambda: pyfgd.load(encoder, metric="cider"), lambda: pyfgd.FGD(encoder, metric="cider")):
+        with pytest.raises(pyfgd.UsageError, match="metrics is"):
+            make()
+
+
+def test_tables_keep_names_as_they_are(encoder, tmp_path):
+    pytest.importorskip("pandas")
+    names = ["001", "NA", "=a"]
+    record = pyfgd.compare({name: ["a dog", "a cat", "a bus"] for name in names}, ["a dog", "a cat", "a car"], encoder=encoder)
+    table = record.to_pandas()
+    assert set(table.system) == set(names) and table.value.dtype == float
+    assert len(list(record.results)) == len(dict(record.results)) > 0
+    pyfgd.report(record, tmp_path / "one.html")
+    with pytest.raises(pyfgd.UsageError, match="no systems"):
+        pyfgd.compare({}, ["a dog"], encoder=encoder)
+    with pytest.raises(pyfgd.UsageError, match="format says"):
+        pyfgd.score(["a dog"], ["a dog"], encoder=encoder, format="csv")
+
+
+def test_a_place_that_cannot_be_written_is_a_usage_error(encoder):
+    model = pyfgd.Encoder(encoder)
+    out = numpy.zeros((1, model.dim), numpy.float32)
+    frozen = out.copy()
+    frozen.flags.writeable = False
+    for wrong in (frozen, out.astype(float), out[0]):
+        with pytest.raises(pyfgd.UsageError, match="out"):
+            model.encode(["a dog"], out=wrong)
+    with pytest.raises(pyfgd.UsageError, match="no text"):
+        model.encode(["a dog", None])
+    for threads in (-1, 10**6):
+        with pytest.raises(pyfgd.UsageError, match="threads"):
+            pyfgd.Encoder(encoder, threads=threads).encode("a dog")

@@ -130,8 +130,12 @@ impl Load {
                 && self.batch_size.is_some(),
             "--batch-size belongs to --scenario single and server",
         )?;
+        refuse(
+            self.batch_sizes.iter().chain(&self.batch_size).any(|size| *size == 0),
+            "a query of 0 items: give at least 1",
+        )?;
         let mut sizes = self.batch_sizes.iter().chain(&self.batch_size);
-        if let Some(size) = sizes.find(|size| **size == 0 || (!is_server && **size > items)) {
+        if let Some(size) = sizes.find(|size| !is_server && **size > items) {
             return Err(format!(
                 "a query of {size} items: there are {items}, and each is in a query once at most"
             ));

@@ -39,10 +39,16 @@ pub struct Args {
     #[arg(long, value_name = "N", default_value_t = 0, env = "FGD_SEED")]
     seed: u64,
     /// How one of several captions of an image is chosen (--samples).
-    #[arg(long, value_enum, value_name = "BY", default_value_t = By::Mbr, env = "FGD_SELECT")]
+    #[arg(long, value_enum, value_name = "BY", default_value_t = By::Mbr, env = "FGD_SELECT", requires = "samples")]
     select: By,
     /// The metric of a medoid: any with a value per caption.
-    #[arg(long, value_name = "METRIC", default_value = "cider_d", env = "FGD_MEDOID_METRIC")]
+    #[arg(
+        long,
+        value_name = "METRIC",
+        default_value = "cider_d",
+        env = "FGD_MEDOID_METRIC",
+        requires = "samples"
+    )]
     medoid_metric: String,
     /// Where all captions go with their log-probabilities: .jsonl, .csv or .parquet. FILE.samples.jsonl by default.
     #[arg(long, value_name = "FILE", env = "FGD_SAMPLES_FILE", requires = "samples")]

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 
 use super::files::Fields;
+use super::output::Output;
 use crate::jobs::leaderboard::submissions;
 use crate::jobs::options::{Named, References};
 pub use crate::jobs::scoring::system::stem;
@@ -58,11 +59,15 @@ pub fn named(arguments: &[String]) -> Vec<Named> {
 }
 
 /// Puts the caption files and embeddings of a folder, in the order of their names, in the place of the folder. `besides` and what
-/// `fgd caption` writes beside its captions are left out.
+/// `fgd caption` writes beside its captions are left out, and of all else that is, the names are said.
 ///
 /// # Errors
 /// A file that is not there; a folder that cannot be read or holds no such file.
-pub fn with_folders(arguments: &[String], besides: &Path) -> anyhow::Result<Vec<String>> {
+pub fn with_folders(
+    arguments: &[String],
+    besides: &Path,
+    output: &Output,
+) -> anyhow::Result<Vec<String>> {
     let mut all = Vec::new();
     for argument in arguments {
         let folder = Path::new(argument);
@@ -75,7 +80,17 @@ pub fn with_folders(arguments: &[String], besides: &Path) -> anyhow::Result<Vec<
             all.push(argument.clone());
             continue;
         }
-        let files = submissions(folder, besides)?;
+        let (files, others) = submissions(folder, besides)?;
+        if !others.is_empty() {
+            let names: Vec<_> = others
+                .iter()
+                .filter_map(|path| Some(path.file_name()?.to_string_lossy()))
+                .collect();
+            output.say(format!(
+                "{argument}: left out, as no caption file and no .npy: {}",
+                names.join(", ")
+            ));
+        }
         all.extend(files.iter().map(|path| path.to_string_lossy().into_owned()));
     }
     Ok(all)

@@ -65,7 +65,7 @@ pub struct Args {
 /// Runs `fgd leaderboard`.
 pub fn run(args: Args, output: &Output, session: &mut Session) -> anyhow::Result<Exit> {
     let request = Request {
-        submissions: named(&with_folders(&args.submissions, &args.references)?),
+        submissions: named(&with_folders(&args.submissions, &args.references, output)?),
         references: args.columns.of(args.references),
         unpaired: args.unpaired,
         exact: args.exact,

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use fgd_metrics::series::Standing;
 
-use super::history::{Kind, Night, Past, Series};
+use super::history::{Kind, Night, Past, Point, Series};
 use super::lock::Lock;
 use super::place::NightFolder;
 use super::{NightlyError, Workspace};
@@ -39,54 +39,15 @@ pub struct Level {
     pub since: String,
 }
 
-/// Accepts every regression and every move of the last night that the selection names, and with a system's what else its captions changed.
+/// Accepts every regression and every move of the last night that the selection names, and of a system all other numbers of its captions.
 pub fn accept(workspace: &Workspace, selection: &Selection) -> Result<Vec<Level>, NightlyError> {
     let now = provenance::now();
     let (_lock, _) = Lock::take(&workspace.state, &now)?;
     let mut history = workspace.history()?;
     let nights = history.nights(&workspace.suite.name)?;
     let pasts = history.pasts(&workspace.suite.name, &nights)?;
-    let newest = |past: &Past| past.points.iter().rposition(|point| point.value.is_some());
-    // A speed that stood out for one night is not a level yet.
-    let stands_out = |past: &&Past| match newest(past).map(|last| past.points[last].standing) {
-        Some(Standing::Suspicious) => past.series.kind == Kind::Quality,
-        Some(Standing::Regressed) => true,
-        _ => false,
-    };
-    // Of a figure that is measured anew, with another encoder, say, what was before it is no level to hold.
-    let ends = |past: &Past| past.points.last().map(|point| point.night);
-    let is_latest = |past: &&Past| {
-        let mut same = pasts.iter().filter(|other| other.series.is_of_name(&past.series));
-        same.all(|other| ends(other) <= ends(past))
-    };
-    let named = |past: &&Past| selection.names(&past.series);
-    let pasts = pasts.iter().filter(is_latest).filter(named);
-    let mut open: HashSet<&str> =
-        pasts.clone().filter(stands_out).map(|past| past.series.system.as_str()).collect();
-    open.extend(selection.systems.iter().map(String::as_str));
-    let mut accepted = Vec::new();
-    for past in pasts {
-        let series = &past.series;
-        // With the captions of a system all its numbers are accepted.
-        let comes_along = |last: &usize| {
-            past.points[*last].standing == Standing::Unproven && open.contains(&*series.system)
-        };
-        let Some(last) = newest(past).filter(|last| stands_out(&past) || comes_along(last)) else {
-            continue;
-        };
-        let begins = match series.kind {
-            // A quality is what it was last night; there is no level to estimate.
-            Kind::Quality => last,
-            Kind::Speed => past.points[..last]
-                .iter()
-                .rposition(|p| p.value.is_some() && p.standing == Standing::Accepted)
-                .map_or(0, |ordinary| ordinary + 1),
-        };
-        let Some(night) = nights.get(past.points[begins].night) else {
-            continue;
-        };
-        accepted.push((series, night));
-    }
+    let last = NightFolder::last_finished(&workspace.state).and_then(|folder| folder.night());
+    let accepted = chosen(&pasts, &nights, last.as_ref(), selection);
     // The captions first: a level without them could not be accepted again.
     for (series, night) in &accepted {
         if series.kind == Kind::Quality {
@@ -103,6 +64,59 @@ pub fn accept(workspace: &Workspace, selection: &Selection) -> Result<Vec<Level>
         });
     }
     Ok(levels)
+}
+
+/// What is accepted, each with the night that its level begins with.
+fn chosen<'a>(
+    pasts: &'a [Past],
+    nights: &'a [Night],
+    last: Option<&Night>,
+    selection: &Selection,
+) -> Vec<(&'a Series, &'a Night)> {
+    // Other machines, and clocks that were ahead, leave nights that come after it.
+    let until = |point: &Point| last.is_none_or(|last| nights[point.night].started <= last.started);
+    let newest =
+        |past: &Past| past.points.iter().rposition(|point| point.value.is_some() && until(point));
+    // A speed that stood out for one night is not a level yet.
+    let stands_out = |past: &&Past| match newest(past).map(|last| past.points[last].standing) {
+        Some(Standing::Suspicious) => past.series.kind == Kind::Quality,
+        Some(Standing::Regressed) => true,
+        _ => false,
+    };
+    // Of a figure that is measured anew, with another encoder, say, what was before it is no level to hold.
+    let ends =
+        |past: &Past| past.points.iter().rfind(|point| until(point)).map(|point| point.night);
+    let is_latest = |past: &&Past| {
+        let mut same = pasts.iter().filter(|other| other.series.is_of_name(&past.series));
+        same.all(|other| ends(other) <= ends(past))
+    };
+    let latest: Vec<&Past> = pasts.iter().filter(is_latest).collect();
+    let is_named = |past: &&&Past| selection.names(&past.series);
+    let open = latest.iter().filter(is_named).filter(|past| stands_out(past));
+    let mut open: HashSet<&str> = open.map(|past| past.series.system.as_str()).collect();
+    open.extend(selection.systems.iter().map(String::as_str));
+    // With the captions of a system all its numbers are accepted.
+    let is_accepted = |past: &&&Past, last: usize| match past.series.kind {
+        Kind::Quality => {
+            open.contains(&*past.series.system) && past.points[last].standing != Standing::Accepted
+        }
+        Kind::Speed => selection.names(&past.series) && stands_out(past),
+    };
+    let mut accepted = Vec::new();
+    for past in &latest {
+        let series = &past.series;
+        let Some(last) = newest(past).filter(|last| is_accepted(&past, *last)) else { continue };
+        let begins = match series.kind {
+            // A quality is what it was last night; there is no level to estimate.
+            Kind::Quality => last,
+            Kind::Speed => past.points[..last]
+                .iter()
+                .rposition(|p| p.value.is_some() && p.standing == Standing::Accepted)
+                .map_or(0, |ordinary| ordinary + 1),
+        };
+        accepted.push((series, &nights[past.points[begins].night]));
+    }
+    accepted
 }
 
 /// The captions of the night whose numbers are accepted are what later ones are compared with.

@@ -40,6 +40,17 @@ pub enum NightlyError {
     /// The site.
     #[error(transparent)]
     Site(#[from] SiteError),
+    /// Nights of one suite in the state folder of another.
+    #[error(
+        "{} holds nights of the suite `{suite}`: give this one a folder of its own (state = \"…\" in its file)",
+        state.display()
+    )]
+    OtherSuite {
+        /// The state folder.
+        state: PathBuf,
+        /// Whose nights they are.
+        suite: String,
+    },
     /// There is nothing to work on.
     #[error("{0}")]
     Nothing(String),
@@ -57,6 +68,7 @@ impl From<NightlyError> for JobError {
     fn from(error: NightlyError) -> Self {
         match error {
             NightlyError::Suite(error @ SuiteError::Place(_)) => Self::usage(error),
+            error @ NightlyError::OtherSuite { .. } => Self::usage(error),
             error => Self::Failed(Box::new(error)),
         }
     }

@@ -35,6 +35,11 @@ pub fn preview(workspace: &Workspace, settings: &Settings) -> Vec<Prospect> {
     let mut hashes = HashMemo::open(&workspace.state.join("hashes.json"));
     let planner = Planner::new(workspace, &local, &provenance::now(), &mut hashes);
     let mut all = Vec::new();
+    all.extend(workspace.unwritable().map(|error| Prospect {
+        step: "the night".into(),
+        outlook: format!("would fail: {error}"),
+        fails: true,
+    }));
     for system in &suite.systems {
         all.extend(of_system(workspace, settings, &planner, &mut hashes, system));
     }

@@ -172,15 +172,21 @@ fn hold(assessment: &mut Assessment, past: &Past, tolerance: f64) {
     }
 }
 
-/// Keeps figures of captions that were not `accepted` from becoming the level that others are held to, tested or not, better or not: many
-/// small steps would go unseen.
+/// The level that others are held to is that of the `accepted` captions: all their figures are, moved ones too, and none of others is, tested
+/// or not, better or not: many small steps would go unseen.
 pub fn settle(all: &mut [Assessment], accepted: &[(String, PathBuf)]) {
     let quality = |one: &&mut Assessment| one.entry.series.kind == Kind::Quality;
     for assessment in all.iter_mut().filter(quality) {
         let is_accepted = accepted.iter().any(|(system, _)| *system == assessment.finding.system);
         let standing = &mut assessment.entry.standing;
-        if assessment.is_changed && !is_accepted && *standing == Standing::Accepted {
-            *standing = Standing::Unproven;
+        match (*standing, is_accepted) {
+            (Standing::Accepted, false) if assessment.is_changed => *standing = Standing::Unproven,
+            (Standing::Suspicious, true) => {
+                *standing = Standing::Accepted;
+                let reason = "; the level from now on, as better captions are accepted with all their numbers";
+                assessment.finding.reason.push_str(reason);
+            }
+            _ => {}
         }
     }
 }

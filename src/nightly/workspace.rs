@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use fgd_store::file::{FileError, folder_of};
 
 use super::NightlyError;
-use super::history::History;
+use super::history::{History, Night};
+use super::place::NightFolder;
 use super::suite::{self, Suite};
 
 /// A suite with the places that it names.
@@ -28,7 +29,7 @@ impl Workspace {
     /// Reads a suite file and makes its folders.
     ///
     /// # Errors
-    /// A suite that makes no sense; a folder that cannot be written to.
+    /// As [`Self::look`]; a folder that cannot be written to.
     pub fn open(path: &Path) -> Result<Self, NightlyError> {
         let workspace = Self::look(path)?;
         make_writable(&workspace.state)?;
@@ -39,13 +40,25 @@ impl Workspace {
     /// Reads a suite file and makes nothing.
     ///
     /// # Errors
-    /// A suite that makes no sense.
+    /// A suite that makes no sense; a state folder of another suite.
     pub fn look(path: &Path) -> Result<Self, NightlyError> {
         let suite = suite::read(path)?;
         let folder = folder_of(path);
         let folder = (folder.canonicalize()).map_err(|source| NightlyError::io(folder, source))?;
         let (state, site) = (folder.join(&suite.state), folder.join(suite.site()));
+        let last = NightFolder::all(&state).iter().rev().find_map(NightFolder::night);
+        if let Some(Night { suite: other, .. }) = last.filter(|night| night.suite != suite.name) {
+            return Err(NightlyError::OtherSuite { state, suite: other });
+        }
         Ok(Self { suite, file: path.into(), folder, state, site })
+    }
+
+    /// Why a night could not be written here; nothing is made.
+    pub fn unwritable(&self) -> Option<FileError> {
+        [&self.state, &self.site].into_iter().find_map(|folder| {
+            let there = folder.ancestors().find(|folder| folder.exists())?;
+            probe(there).err()
+        })
     }
 
     /// Opens the history of the suite.
@@ -60,12 +73,18 @@ impl Workspace {
 
 /// Makes a folder and finds out whether something can be written there.
 fn make_writable(folder: &Path) -> Result<(), FileError> {
-    let probe = || {
-        std::fs::create_dir_all(folder)?;
+    std::fs::create_dir_all(folder)
+        .map_err(|source| FileError::Io { path: folder.into(), source })?;
+    probe(folder)
+}
+
+/// Writes to a file that is nowhere and goes at once.
+fn probe(folder: &Path) -> Result<(), FileError> {
+    let written = || {
         let mut file = tempfile::tempfile_in(folder)?;
         // More than a file system keeps back within its own tables.
         file.write_all(&[0; 1 << 16])?;
         file.sync_all()
     };
-    probe().map_err(|source| FileError::Io { path: folder.into(), source })
+    written().map_err(|source| FileError::Io { path: folder.into(), source })
 }

@@ -144,6 +144,11 @@ fn files_may_lack_images_and_what_makes_no_sense_is_refused() {
     // Of two equally near captions the first file's is kept, and an empty one is none.
     assert_eq!(found["1.jpg"], "a red bus");
 
+    let blank = write("blank.csv", "image_id,caption\n1,a dog\n3,\n");
+    let record = json(&mut fgd(&place, "select", &[&blank], &[]));
+    let findings = record["findings"].to_string();
+    assert!(findings.contains("an empty choice, for 1 of 2 images"), "{findings}");
+
     let refuses = |files: &[&Path], more: &[&str], says: &str| {
         let text = refused(fgd(&place, "select", files, more));
         assert!(text.contains(says), "{text}");

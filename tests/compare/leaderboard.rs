@@ -127,6 +127,23 @@ fn a_usage_column_splits_by_itself() {
 }
 
 #[test]
+fn groups_are_of_the_same_images_for_all_submissions() {
+    let (good, poor, references) =
+        (captions("good.csv"), captions("poor.csv"), captions("references.csv"));
+    let encoder = encoder();
+    let fixed = ["leaderboard", &good, &poor, "-r", &references, "--encoder", &encoder];
+    let found = record(&[&fixed[..], &["--slice", "length"]].concat());
+    let standings = found["results"]["standings"].as_array().unwrap();
+    let groups: Vec<Vec<_>> = (standings.iter())
+        .map(|standing| {
+            let parts = standing["scores"]["slices"][0]["parts"].as_array().unwrap();
+            parts.iter().map(|part| (&part["value"], &part["results"]["n"])).collect()
+        })
+        .collect();
+    assert!(groups.len() == 2 && groups[0] == groups[1], "{groups:?}");
+}
+
+#[test]
 fn parts_are_of_images_whatever_the_order_of_the_references() {
     let folder = tempfile::tempdir().unwrap();
     let mut reader = csv::Reader::from_path(captions("references.csv")).unwrap();

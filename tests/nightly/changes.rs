@@ -94,6 +94,63 @@ fn a_figure_that_moved_without_a_gate_is_shown_until_it_is_accepted() {
 }
 
 #[test]
+fn a_level_without_captions_is_held_all_the_same() {
+    let suite = Nightly::new(&small(""));
+    let (_, record, _) = suite.run();
+    let level = finding(&record, "good", "fgd_paired")["value"].clone();
+    // As in a state folder that was begun anew with the history of the old one.
+    std::fs::remove_dir_all(suite.path("nightly/accepted")).unwrap();
+    std::fs::copy(captions("poor.csv"), suite.path("good.csv")).unwrap();
+    for night in 0..2 {
+        let (code, record, stderr) = suite.run();
+        assert_eq!(code, 3, "night {night}: {stderr}");
+        assert_eq!(finding(&record, "good", "fgd_paired")["level"], level, "{stderr}");
+    }
+}
+
+#[test]
+fn better_captions_bring_the_level_of_all_their_numbers() {
+    let suite = Nightly::new(&small(""));
+    std::fs::copy(captions("poor.csv"), suite.path("good.csv")).unwrap();
+    suite.run();
+    std::fs::copy(captions("good.csv"), suite.path("good.csv")).unwrap();
+    let (_, record, stderr) = suite.run();
+    assert_eq!(finding(&record, "good", "fgd_paired")["verdict"], "improved", "{stderr}");
+    let (code, record, stderr) = suite.run();
+    assert_eq!(code, 0, "{stderr}");
+    for metric in ["fgd_paired", "fgd_set", "mean_cosine"] {
+        let found = finding(&record, "good", metric);
+        assert_eq!(found["level"], found["value"], "{found}");
+    }
+}
+
+#[test]
+fn nights_of_a_clock_that_was_ahead_keep_nothing_from_being_accepted() {
+    let suite = Nightly::new(&small(""));
+    suite.run();
+    let mut rows = suite.rows();
+    rows.iter_mut().for_each(|row| row["started"] = "2099-01-01T00:00:00Z".into());
+    suite.import(&rows);
+    std::fs::copy(captions("poor.csv"), suite.path("good.csv")).unwrap();
+    let (code, _, stderr) = suite.run();
+    assert_eq!(code, 3, "{stderr}");
+    let (code, _, stderr) = suite.nightly(&["accept"]);
+    assert!(code == 0 && stderr.contains("good fgd_paired: accepted"), "{stderr}");
+}
+
+#[test]
+fn two_suites_do_not_share_a_state_folder() {
+    let suite = Nightly::new(&small(""));
+    suite.run();
+    let text = small("").replace("\"small\"", "\"second\"");
+    std::fs::write(suite.suite(), text).unwrap();
+    for command in [&["run"][..], &["run", "--dry-run"], &["status"], &["accept"]] {
+        let (code, _, stderr) = suite.nightly(command);
+        assert!(code == 2 && stderr.contains("suite `small`"), "{command:?}: {code} {stderr}");
+    }
+}
+
+#[test]
 fn an_acceptance_that_broke_off_is_made_again() {
     let suite = Nightly::new(&small(""));
     suite.run();

@@ -35,6 +35,19 @@ fn losses_are_told_by_where_captions_come_from() {
 }
 
 #[test]
+fn features_that_are_missing_end_a_training_before_it_begins() {
+    let place = Place::new();
+    pictures(&place, "train.csv", 0, 4);
+    pictures(&place, "validation.csv", 4, 6);
+    features(&place).assert().success();
+    // The list of images is that of all features; these are of another precision.
+    let output = train(&place, "run", &["--max-steps=2", "--dtype=bf16"]).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(!output.status.success() && said.contains("same --checkpoint and --dtype"), "{said}");
+    assert!(!place.path("run/metrics.jsonl").exists(), "{said}");
+}
+
+#[test]
 fn what_is_left_out_of_the_captions_has_a_reason() {
     let place = Place::new();
     let write = |name: &str, text: &str| std::fs::write(place.path(name), text).unwrap();

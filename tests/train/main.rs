@@ -223,6 +223,11 @@ fn a_run_that_is_killed_again_and_again_ends_as_one_that_was_not() {
 
     let said = fail(train(&place, "killed", &["--weight-decay", "0.1"]));
     assert!(said.contains("is of a run with other captions"), "{said}");
+    // Nor would captions judged by another encoder, or of another length.
+    let encoder = fixture("encoder/tiny-mean").display().to_string();
+    let judged = ["--select-by", "fgd_paired", "--encoder", &encoder];
+    let said = fail(train(&place, "killed", &judged));
+    assert!(said.contains("is of a run with other captions"), "{said}");
     let held = std::fs::File::open(&killed).unwrap();
     held.try_lock().unwrap();
     let said = fail(train(&place, "killed", &[]));

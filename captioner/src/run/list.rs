@@ -74,12 +74,16 @@ pub fn list_images(source: &Path, root: Option<&Path>) -> Result<ImageList> {
     let mut seen: HashMap<&str, &Path> = HashMap::new();
     for image in &list.images {
         if let Some(other) = seen.insert(&image.id, &image.path) {
-            return Err(refuse(format!(
-                "id {:?} is there twice ({} and {}); keep one, or give a list with the columns image_id and path",
-                image.id,
-                other.display(),
-                image.path.display()
-            )));
+            let (id, path) = (&image.id, image.path.display());
+            return Err(refuse(match *other == image.path {
+                true => format!(
+                    "id {id:?} is there twice, with one image ({path}); keep one row of each"
+                ),
+                false => format!(
+                    "id {id:?} is there twice ({} and {path}); keep one, or give a list with the columns image_id and path",
+                    other.display()
+                ),
+            }));
         }
     }
     if list.images.is_empty() {
@@ -163,7 +167,8 @@ fn table(path: &Path, root: &Path) -> Result<Vec<ImageFile>> {
         names.iter().find_map(|name| header.iter().position(|field| field.trim() == *name))
     };
     let (id_column, path_column) = (column(&ID_COLUMNS), column(&PATH_COLUMNS));
-    let is_bare = id_column.is_none() && header.len() == 1 && is_image_name(Path::new(&header[0]));
+    let first = std::str::from_utf8(first_line).unwrap_or_default().trim();
+    let is_bare = id_column.is_none() && path_column.is_none() && is_image_name(Path::new(first));
     if id_column.is_none() && path_column.is_none() && !is_bare {
         let header: Vec<&str> = header.iter().take(20).collect();
         return Err(refuse(format!(
@@ -172,11 +177,12 @@ fn table(path: &Path, root: &Path) -> Result<Vec<ImageFile>> {
             PATH_COLUMNS.join(", ")
         )));
     }
-    let rows = is_bare.then(|| Ok(header.clone())).into_iter().chain(records);
-    let path_column = path_column.or(is_bare.then_some(0));
+    if is_bare {
+        return paths(bytes, root).map_err(refuse);
+    }
     let by_stem = if path_column.is_none() { stems(root)? } else { HashMap::new() };
     let mut images = Vec::new();
-    for (row, record) in rows.enumerate() {
+    for (row, record) in records.enumerate() {
         let record = record?;
         let field = |column: usize| record.get(column).unwrap_or_default().trim().to_owned();
         let given = path_column.map(|column| root.join(field(column)));
@@ -186,7 +192,16 @@ fn table(path: &Path, root: &Path) -> Result<Vec<ImageFile>> {
             // An absent image is reported like a broken one, with its id, when its turn comes.
             (id, None) => {
                 let id = id.unwrap_or_default();
-                let path = by_stem.get(&id).cloned().unwrap_or_else(|| root.join(&id));
+                let path = match by_stem.get(&id).map(Vec::as_slice) {
+                    Some([only]) => only.clone(),
+                    None | Some([]) => root.join(&id),
+                    Some([one, other, ..]) => {
+                        let [one, other] = [one, other].map(|path| path.display());
+                        return Err(refuse(format!(
+                            "id {id:?} could be {one} or {other}: give the path in a column path"
+                        )));
+                    }
+                };
                 ImageFile { id, path }
             }
         };
@@ -198,6 +213,21 @@ fn table(path: &Path, root: &Path) -> Result<Vec<ImageFile>> {
     Ok(images)
 }
 
-fn stems(root: &Path) -> Result<HashMap<String, PathBuf>> {
-    Ok(directory(root)?.images.into_iter().map(|image| (image.id, image.path)).collect())
+/// The lines of a list of paths; a path may have commas.
+fn paths(bytes: &[u8], root: &Path) -> std::result::Result<Vec<ImageFile>, String> {
+    let text = std::str::from_utf8(bytes).map_err(|error| {
+        let line = 1 + bytes[..error.valid_up_to()].iter().filter(|&&byte| byte == b'\n').count();
+        format!("line {line} is not UTF-8")
+    })?;
+    let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+    Ok(lines.map(|line| named_after_file(root.join(line))).collect())
+}
+
+/// The images of a folder by their names without extension.
+fn stems(root: &Path) -> Result<HashMap<String, Vec<PathBuf>>> {
+    let mut stems: HashMap<String, Vec<PathBuf>> = HashMap::new();
+    for image in directory(root)?.images {
+        stems.entry(image.id).or_default().push(image.path);
+    }
+    Ok(stems)
 }

@@ -95,8 +95,7 @@ impl<'a> Batches<'a> {
     /// # Errors
     /// Features that are missing, or of another shape.
     pub fn queries(&mut self, image: &KeptImage) -> Result<candle_core::Tensor> {
-        let queries =
-            self.features.get(&image.sha256).ok_or_else(|| without_features(image))?;
+        let queries = self.features.get(&image.sha256).ok_or_else(|| without_features(image))?;
         self.captioner.adopt_queries(queries)
     }
 

@@ -63,7 +63,7 @@ impl<'a> Order<'a> {
             return refuse("batch size and accumulation must be at least 1");
         }
         if !(config.epochs > 0.0 && config.epochs < 1e6) {
-            return refuse("epochs: give a number above 0");
+            return refuse("epochs: give a number above 0 and below a million");
         }
         if config.max_steps == Some(0) {
             return refuse("max steps: give at least one");

@@ -166,7 +166,7 @@ pub fn read_state(dir: &Path, lora: &mut Lora, optimizer: &mut AdamW, run: &str)
     let files = TensorFiles::open(std::slice::from_ref(&path))?;
     if files.metadata("run") != Some(run) {
         return Err(refuse(
-            "is of a run with other captions, features, checkpoint or settings; give another directory, or what that run was given"
+            "is of a run with other captions, features, checkpoint or settings, those of its validation included; give another directory, or what that run was given"
                 .into(),
         ));
     }

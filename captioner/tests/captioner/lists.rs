@@ -98,6 +98,7 @@ fn lists_come_with_ids_paths_or_both() {
         "\u{feff}file_name\n7.png\n8.png\n",
         "image_path\ttext\n7.png\ta dog, barking\n8.png\t\n",
         "7.png\n8.png\n",
+        "7.png \r\n 8.png\r\n\r\n",
     ];
     for text in lists {
         let path = dir.path().join("list.csv");
@@ -106,6 +107,20 @@ fn lists_come_with_ids_paths_or_both() {
         assert_eq!(ids(&list), ["7", "8"], "{text:?}");
         assert!(unreadable(&list.images).is_empty(), "{text:?}");
     }
+}
+
+#[test]
+fn a_path_with_a_comma_is_one_path_and_an_id_of_two_images_is_refused() {
+    let dir = directory(&["a, b.png", "7.png", "7.jpg", "8.png"]);
+    let list = dir.path().join("list.txt");
+    std::fs::write(&list, "a, b.png\n8.png\n").unwrap();
+    assert_eq!(ids(&list_images(&list, None).unwrap()), ["a, b", "8"]);
+    std::fs::write(&list, "image_id\n8\n7\n").unwrap();
+    let message = refused(&list);
+    assert!(message.contains("could be") && message.contains("7.jpg"), "{message}");
+    std::fs::write(&list, "image_id,caption\n8,a dog\n8,a cat\n").unwrap();
+    let message = refused(&list);
+    assert!(message.contains("one row of each"), "{message}");
 }
 
 #[test]

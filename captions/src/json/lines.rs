@@ -4,8 +4,8 @@ use serde_json::Value;
 
 use super::document::HALF_CHARACTER;
 use super::record::Records;
-use super::value::kind;
 use super::repair::{self, Parsed};
+use super::value::kind;
 use crate::Format;
 use crate::builder::Builder;
 use crate::column::Picker;

@@ -48,7 +48,7 @@ pub fn draw(
             let (x1, y1) = chart.backend_coord(&(bin[1], *share));
             let bar = [(x0, y1), ((x1 - 1).max(x0 + 1), y0)];
             area.draw(&Rectangle::new(bar, SERIES[0].filled()))?;
-            let ends = [bin[0], bin[1]].map(|edge| tick(edge, high - low));
+            let ends = [bin[0], bin[1]].map(|edge| tick(edge, bin[1] - bin[0]));
             let text = format!("{} to {}: {:.1}% of the captions", ends[0], ends[1], 100.0 * share);
             marks.within((x0, top), (x1, y0), text);
         }

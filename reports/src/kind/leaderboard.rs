@@ -50,7 +50,7 @@ impl Kind for LeaderboardResults {
             ranks(&mut rows, self, standing);
             rows.scores(&standing.name, &standing.scores);
         }
-        rows.differences(&self.differences, self.n);
+        rows.differences(&self.differences, deciding(self));
         for rejected in &self.rejected {
             let reason = Measure::missing(&rejected.reason);
             rows.push(numbers::Number::of(&rejected.name).measure("rank", &reason));
@@ -70,12 +70,19 @@ impl Kind for LeaderboardResults {
     }
 }
 
+/// The images that ranks and differences are of: those of the private part, where there is one.
+fn deciding(results: &LeaderboardResults) -> u64 {
+    let is_split = results.standings.iter().any(|standing| standing.private.is_some());
+    let private = results.split.as_ref().filter(|_| is_split).map(|split| split.private);
+    private.unwrap_or(results.n)
+}
+
 /// The ranks of a submission, over all images and over the parts of the split.
 fn ranks(rows: &mut numbers::Numbers, results: &LeaderboardResults, standing: &Standing) {
     let [low, high] = [0, 1].map(|end| standing.rank_range.map(|range| range[end] as f64));
     let rank = Measure { low, high, ..plain(standing.rank as f64) };
     let row = || numbers::Number::of(&standing.name);
-    rows.push(row().n(results.n).measure("rank", &rank));
+    rows.push(row().n(deciding(results)).measure("rank", &rank));
     let split = results.split.as_ref();
     for (group, n, rank, measure) in [
         ("public", split.map(|s| s.public), standing.public_rank, &standing.public),

@@ -20,6 +20,7 @@ use rayon::prelude::*;
 use super::reading::Captions;
 use super::rows::{Row, next_text, write_text};
 use crate::jobs::JobError;
+use crate::jobs::leaderboard::folder::is_beside;
 use crate::jobs::provenance::CaptionsHash;
 use crate::jobs::scoring::findings::for_record;
 use crate::jobs::scoring::system::stem;
@@ -27,7 +28,7 @@ use crate::jobs::scoring::system::stem;
 /// Captions that a thread deals at a time.
 const HAND: usize = 1 << 16;
 
-/// What a path names: itself, or the files of a folder by their names.
+/// What a path names: itself, or the files of a folder by their names, but what stands beside captions.
 ///
 /// # Errors
 /// A folder that cannot be read or holds no file.
@@ -38,10 +39,14 @@ pub fn files_of(path: &Path) -> Result<Vec<PathBuf>, JobError> {
     let mut files = Vec::new();
     for entry in std::fs::read_dir(path).map_err(JobError::at(path))? {
         let entry = entry.map_err(JobError::at(path))?;
-        let is_hidden = entry.file_name().to_string_lossy().starts_with(['.', '_']);
+        // Spark marks what is no part of a table by an underscore.
+        let is_marked = entry.file_name().to_string_lossy().starts_with('_');
         // By way of links, which is how the Hub's client keeps its files.
         let file = entry.path();
-        if !is_hidden && file.metadata().map_err(JobError::at(&file))?.is_file() {
+        if !is_marked
+            && !is_beside(&file)
+            && file.metadata().map_err(JobError::at(&file))?.is_file()
+        {
             files.push(file);
         }
     }
@@ -352,7 +357,9 @@ mod tests {
         fs::write(blobs.join("8f3a"), "").unwrap();
         std::os::unix::fs::symlink(blobs.join("8f3a"), folder.join("a.parquet")).unwrap();
         fs::write(folder.join("b.parquet"), "").unwrap();
-        fs::write(folder.join("_SUCCESS"), "").unwrap();
+        for beside in ["_SUCCESS", "a.csv.record.json"] {
+            fs::write(folder.join(beside), "").unwrap();
+        }
         let found = files_of(&folder).unwrap();
         assert_eq!(found, [folder.join("a.parquet"), folder.join("b.parquet")]);
         std::os::unix::fs::symlink("nowhere", folder.join("c.parquet")).unwrap();

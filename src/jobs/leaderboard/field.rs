@@ -12,6 +12,7 @@ use crate::jobs::options::Named;
 use crate::jobs::scoring::captions::Gathered;
 use crate::jobs::scoring::findings::{counted, errors, for_record};
 use crate::jobs::scoring::set::EvalSet;
+use crate::jobs::scoring::slices::Grouping;
 use crate::jobs::scoring::system::System;
 use crate::jobs::scoring::{ImageScores, ScoreError, Scorer};
 use crate::jobs::{JobError, Session};
@@ -38,6 +39,8 @@ pub struct Field {
     images: Option<Vec<String>>,
     /// Every caption, where the record keeps them.
     pub captions: Gathered,
+    /// Its groups of images, which are those of all.
+    groupings: Option<Vec<Grouping>>,
     /// The units of its captions, in that order, and of the references.
     units: Option<[Vec<usize>; 2]>,
     /// How the images were drawn.
@@ -107,23 +110,26 @@ impl Field {
         if !request.unpaired {
             system.settle(scorer.references);
         }
-        let score = scorer.score(&system, None).map_err(|error| match error {
-            ScoreError::Invalid(found) => Out::Rejected(Rejected {
-                name: name.clone(),
-                reason: format!("{} in the file", counted(errors(&found))),
-                findings: first_errors(for_record(&found, name)),
-            }),
-            ScoreError::Mismatch(message) => rejected(message),
-            // On the same images a setting that one submission cannot have is one that none can.
-            ScoreError::Metric(error @ MetricError::InvalidSetting(_)) if !request.unpaired => {
-                Out::Failed(error.into())
-            }
-            ScoreError::Metric(error) => rejected(error.to_string()),
-            ScoreError::Job(error) => Out::Failed(error),
-        })?;
+        let score =
+            scorer.score(&system, self.groupings.as_deref()).map_err(|error| match error {
+                ScoreError::Invalid(found) => Out::Rejected(Rejected {
+                    name: name.clone(),
+                    reason: format!("{} in the file", counted(errors(&found))),
+                    findings: first_errors(for_record(&found, name)),
+                }),
+                ScoreError::Mismatch(message) => rejected(message),
+                // On the same images a setting that one submission cannot have is one that none can.
+                ScoreError::Metric(error @ MetricError::InvalidSetting(_)) if !request.unpaired => {
+                    Out::Failed(error.into())
+                }
+                ScoreError::Metric(error) => rejected(error.to_string()),
+                ScoreError::Job(error) => Out::Failed(error),
+            })?;
         let Some(images) = score.images else {
             return Err(rejected("moments have no rows: they are compared as they are".into()));
         };
+        // Groups are of the same images for all: a column of its own would let each choose them.
+        self.groupings.get_or_insert_with(|| images.groupings.clone());
         let public = public.map(|public| -> Result<Entry, Out> {
             let part = scorer.part(&images, public).map_err(|error| rejected(error.to_string()))?;
             let distances = part.per_caption.distance();

@@ -1,7 +1,7 @@
 //! Many submissions, ranked with what their differences leave open.
 
 pub(super) mod field;
-mod folder;
+pub(crate) mod folder;
 mod neighbours;
 mod parts;
 pub mod rank;

@@ -1,6 +1,6 @@
 //! What a choice is made from: the files of captions, gathered by image, and the references beside them.
 
-use fgd_captions::{self as captions, CaptionFile};
+use fgd_captions::{self as captions, CaptionFile, FindingKind};
 use fgd_metrics::choice::Grouped;
 use fgd_record::{Finding, SelectSource};
 
@@ -89,6 +89,7 @@ impl Files {
             None => None,
         };
         let (pool, references) = gather(&files, own, request.unpaired)?;
+        findings.extend(for_record(&nothing_written(&pool), "submission"));
         if pool.ids.is_empty() {
             return Err(JobError::invalid("there is no caption to choose"));
         }
@@ -123,6 +124,20 @@ impl Files {
             .map(|(file, system)| captions_input("submission", system.name.clone(), file))
             .collect())
     }
+}
+
+/// A note on images of which no caption has a word: what is chosen for them is empty, and no valid submission.
+fn nothing_written(pool: &Pool) -> Vec<captions::Finding> {
+    let is_empty = |captions: &[Candidate]| captions.iter().all(|c| c.text.trim().is_empty());
+    let empty = pool.ids.iter().zip(pool.images()).filter(|(_, (_, captions))| is_empty(captions));
+    let ids: Vec<&String> = empty.map(|(id, _)| id).collect();
+    let Some(first) = ids.first() else { return Vec::new() };
+    let message = format!(
+        "empty captions only, and so an empty choice, for {} of {} images; the first is {first}",
+        ids.len(),
+        pool.ids.len()
+    );
+    vec![captions::Finding::note(FindingKind::EmptyCaption, message)]
 }
 
 /// The captions of all files by image, and the references beside them.

@@ -27,6 +27,7 @@ use fgd_captioner::features::FeaturesCache;
 use fgd_captioner::train::{Batches, Order, Trainer, saved};
 use fgd_captioner::weights::{Adapter, TensorFiles};
 use fgd_captioner::{LoadOptions, parse_device};
+use fgd_encoder::EngineKind;
 use fgd_record::{Record, Results};
 use fgd_store::digest::Digest;
 use fgd_store::{file, hub};
@@ -221,10 +222,15 @@ fn finished(request: &Request, steps: usize) -> Option<Record> {
     (is_whole && record.settings == results::settings(request)).then_some(record)
 }
 
-/// What decides beside the captions: who rewards draws, and how.
-fn objective_of(request: &Request) -> Option<(&Scst, &Option<Judging>)> {
-    let is_drawn = request.objective == Objective::Scst;
-    is_drawn.then_some((&request.scst, &request.watching.judging))
+/// What decides the numbers of a validation's captions.
+fn judged_by(judging: &Judging) -> (&str, EngineKind, Option<usize>, usize) {
+    let Judging { encoding, max_new_tokens } = judging;
+    (&encoding.encoder, encoding.engine, encoding.max_length, *max_new_tokens)
+}
+
+/// How draws are rewarded, where they are.
+fn rewards(request: &Request) -> Option<&Scst> {
+    (request.objective == Objective::Scst).then_some(&request.scst)
 }
 
 /// All that decides the numbers: a state is read back for no other run.
@@ -251,9 +257,8 @@ fn identity(
         )
         .field("learning", json(serde_json::to_string(&request.learning))?)
         .field("order", json(serde_json::to_string(&request.order))?)
-        .field(
-            "objective",
-            json(serde_json::to_string(&(request.objective, objective_of(request))))?,
-        )
+        .field("objective", json(serde_json::to_string(&(request.objective, rewards(request))))?)
+        // Validations of one run are of one encoder, one length of captions and one figure.
+        .field("judging", json(serde_json::to_string(&request.watching.judging.as_ref().map(judged_by)))?)
         .finish())
 }

@@ -9,8 +9,9 @@ use crate::nightly::assessment::Assessment;
 use crate::nightly::place::{self, NightFolder};
 use crate::nightly::{NightlyError, Workspace};
 
-/// Tonight's captions become the accepted ones where there were none, where they are better, and where nothing that
-/// goes into them has changed, and where the accepted ones are `outgrown` by the references. Those that are merely not shown to be worse do not: many small steps would go unseen.
+/// Tonight's captions become the accepted ones where they are better, and where there were none, or ones `outgrown` by the references, unless
+/// they regressed from a level that is known all the same. Those that are merely not shown to be worse do not: many small steps would go
+/// unseen.
 ///
 /// Each with the system whose they are: the night puts them there when all else of it stands, since a night that goes on after a kill
 /// compares with what was accepted before.
@@ -28,7 +29,10 @@ pub(super) fn to_accept(
         let is_first =
             place::find_accepted(&workspace.state, name).is_none() || outgrown.contains(name);
         let is_worse = has(NightlyVerdict::Regressed) || has(NightlyVerdict::Invalid);
-        is_first || (!is_worse && has(NightlyVerdict::Improved))
+        match is_first {
+            true => !has(NightlyVerdict::Regressed),
+            false => !is_worse && has(NightlyVerdict::Improved),
+        }
     };
     let accepted = scores.iter().filter(is_accepted);
     accepted.map(|score| (score.system.name.clone(), score.captions.clone())).collect()

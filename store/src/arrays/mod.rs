@@ -15,7 +15,7 @@ pub use npz::{MeanCovariance, read_moments, write_moments};
 
 /// Most dimensions of an embedding. The largest encoders have half as many, and a covariance of these takes half a gigabyte:
 /// whoever computes one may do so without asking the file again.
-const MOST_DIMENSIONS: usize = 8_192;
+pub const MOST_DIMENSIONS: usize = 8_192;
 
 /// Why a file of arrays could not be read or written.
 #[derive(Debug, thiserror::Error)]
