@@ -55,7 +55,7 @@ class Evaluation:
             found = numbers(self._gathered.compute().results)
         except BaseException:
             # What was added before is not lost.
-            self._gathered.forget(before)
+            self._gathered._forget(before)
             raise
         self._gathered.reset()
         return found

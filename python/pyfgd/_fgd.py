@@ -101,7 +101,7 @@ class FGD:
         """Forgets what was gathered."""
         self._rows = []
 
-    def forget(self, after: int) -> None:
+    def _forget(self, after: int) -> None:
         """Forgets what was gathered after so many captions."""
         self._rows = self._rows[:after]
 
