@@ -159,6 +159,21 @@ fn a_run_that_is_killed_again_and_again_ends_as_one_that_was_not() {
     );
     assert!(place.path("judged/captions/step-0.csv").exists());
     assert_eq!(record["results"]["examples"].as_array().unwrap().len(), 6);
+    // As if it had been killed behind its last validation: the record is of the same encoder, and of an adapter that is there.
+    let again = || {
+        std::fs::remove_file(place.path("judged/record.json")).unwrap();
+        let mut judged = train(&place, "judged", &["--select-by", "fgd_paired", "--encoder"]);
+        judged.arg(&encoder).env("FGD_CACHE_DIR", place.path("cache"));
+        judged
+    };
+    assert!(again().output().unwrap().status.success());
+    let read = std::fs::read(place.path("judged/record.json")).unwrap();
+    let repeated: Value = serde_json::from_slice(&read).unwrap();
+    assert_eq!(repeated["encoder"], record["encoder"]);
+    assert_eq!(repeated["comparability"], record["comparability"]);
+    std::fs::remove_dir_all(place.path("judged/best")).unwrap();
+    let said = fail(again());
+    assert!(said.contains("is gone"), "{said}");
 
     // Killed at moments that fall before, within and behind steps, with another number of threads.
     let mut kills = 0;

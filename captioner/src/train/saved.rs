@@ -16,7 +16,8 @@ use crate::error::{Error, Result};
 use crate::weights::{Adapter, Header, HostMatrix, Targets, TensorFiles, put_f32, write_tensors};
 
 const CONFIG: &str = "adapter_config.json";
-const TENSORS: &str = "adapter_model.safetensors";
+/// The file of an adapter's weights, as PEFT calls it.
+pub const TENSORS: &str = "adapter_model.safetensors";
 /// The file of a state.
 pub const STATE: &str = "state.safetensors";
 

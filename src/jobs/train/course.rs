@@ -38,8 +38,6 @@ pub struct Course<'a> {
     pub self_critical: Option<SelfCritical<'a>>,
     /// Where captions decide.
     pub judge: Option<Judge<'a>>,
-    /// The encoder that judged.
-    pub encoder: Option<EncoderInfo>,
     pub begin: Instant,
 }
 
@@ -57,7 +55,7 @@ pub struct Outcome {
     pub seconds: f64,
     /// Captions of a few images before and with the best adapter, where captions were made.
     pub examples: Vec<(String, [String; 2])>,
-    /// The encoder that judged, where one did in this process.
+    /// The encoder that judges captions.
     pub encoder: Option<EncoderInfo>,
 }
 
@@ -148,7 +146,7 @@ impl Course<'_> {
             tokens,
             train_seconds,
             seconds: self.begin.elapsed().as_secs_f64(),
-            encoder: self.encoder,
+            encoder: self.judge.map(|judge| judge.encoder),
         })
     }
 

@@ -20,6 +20,7 @@ use crate::jobs::caption::Checkpoint;
 use crate::jobs::captions_csv::captions_csv;
 use crate::jobs::embedding::Embedding;
 use crate::jobs::options::{Encoding, Measuring, References};
+use crate::jobs::provenance::encoder_info;
 use crate::jobs::scoring::system::System;
 use crate::jobs::scoring::{ScoreError, Scorer, SystemScore};
 use crate::jobs::{JobError, Session};
@@ -65,6 +66,8 @@ pub struct Judge<'a> {
     dir: PathBuf,
     prompt: Vec<u32>,
     options: LoadOptions,
+    /// Its encoder.
+    pub encoder: EncoderInfo,
 }
 
 /// What came of it.
@@ -84,7 +87,6 @@ pub struct Judgement {
     /// Whether CIDEr-D is lower than that of the step that is held to, image by image and not by luck, or words are fewer than
     /// nine of ten.
     pub is_poorer: Option<bool>,
-    pub encoder: Option<EncoderInfo>,
 }
 
 impl<'a> Judge<'a> {
@@ -101,7 +103,7 @@ impl<'a> Judge<'a> {
     ) -> Result<Self, JobError> {
         let path = request.validation.clone().unwrap_or_default();
         let references = References { path, ..References::default() };
-        session.embedder(&judging.encoding)?;
+        let encoder = encoder_info(session.embedder(&judging.encoding)?);
         let dir = request.output.join("captions");
         std::fs::create_dir_all(&dir).map_err(JobError::at(&dir))?;
         Ok(Self {
@@ -111,6 +113,7 @@ impl<'a> Judge<'a> {
             dir,
             prompt: captioner.tokenizer().encode(&request.prompt)?,
             options: captioner.options().clone(),
+            encoder,
         })
     }
 
@@ -190,7 +193,6 @@ impl<'a> Judge<'a> {
             broken,
             distinct_words,
             is_poorer,
-            encoder: scorer.embedding.encoder(),
         })
     }
 

@@ -103,6 +103,11 @@ pub fn run(request: &Request, session: &mut Session) -> Result<Record, JobError>
     }
     let first = trainer.step_count();
     if goes_on && let Some(record) = finished(request, first) {
+        if let Results::Train(results) = &record.results
+            && let Some(step) = results.best_step
+        {
+            adapter_is_there(&request.output.join(BEST), step as usize)?;
+        }
         session.progress.say(&format!("nothing is left to do after step {first}"));
         return Ok(record);
     }
@@ -111,6 +116,9 @@ pub fn run(request: &Request, session: &mut Session) -> Result<Record, JobError>
     file::write(&request.output.join(REQUEST), text.as_bytes())?;
     let trackers = Trackers::begin(request, session)?;
     let metrics = Metrics::open(&request.output.join(METRICS), goes_on.then_some(first), trackers)?;
+    if let Some(best) = metrics.best() {
+        adapter_is_there(&request.output.join(BEST), best.step)?;
+    }
     if goes_on {
         session.progress.say(&format!("going on after step {first} of {}", order.steps()));
     }
@@ -141,7 +149,6 @@ pub fn run(request: &Request, session: &mut Session) -> Result<Record, JobError>
         material: &material,
         batches,
         metrics,
-        encoder: None,
         begin: Instant::now(),
     };
     let cost = course.announce(&trainer, &order, &captioner, &host, session)?;
@@ -209,6 +216,17 @@ fn hold_output(request: &Request) -> Result<File, JobError> {
         JobError::because(format!("{}: cannot be made a folder", output.display()), error)
     })?;
     Ok(fgd_store::lock::hold_folder(output)?)
+}
+
+/// The best adapter was written before what says that it is the best.
+fn adapter_is_there(best: &Path, step: usize) -> Result<(), JobError> {
+    if best.join(saved::TENSORS).is_file() {
+        return Ok(());
+    }
+    let best = best.display();
+    Err(JobError::usage(format!(
+        "{best}: the adapter of step {step}, the best of this run, is gone: put it back, or train into another folder"
+    )))
 }
 
 /// The record of a run that had ended: it has the speeds that nobody measures any more.

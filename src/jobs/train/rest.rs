@@ -76,7 +76,6 @@ impl Course<'_> {
                 is_poorer: judged.is_poorer,
                 ..line
             };
-            self.encoder = judged.encoder.or(self.encoder.take());
         }
         if line.is_poorer == Some(true) {
             said += ": ended, since CIDEr-D or the number of words has fallen";
