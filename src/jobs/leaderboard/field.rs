@@ -110,21 +110,21 @@ impl Field {
         if !request.unpaired {
             system.settle(scorer.references);
         }
-        let score =
-            scorer.score(&system, self.groupings.as_deref()).map_err(|error| match error {
-                ScoreError::Invalid(found) => Out::Rejected(Rejected {
-                    name: name.clone(),
-                    reason: format!("{} in the file", counted(errors(&found))),
-                    findings: first_errors(for_record(&found, name)),
-                }),
-                ScoreError::Mismatch(message) => rejected(message),
-                // On the same images a setting that one submission cannot have is one that none can.
-                ScoreError::Metric(error @ MetricError::InvalidSetting(_)) if !request.unpaired => {
-                    Out::Failed(error.into())
-                }
-                ScoreError::Metric(error) => rejected(error.to_string()),
-                ScoreError::Job(error) => Out::Failed(error),
-            })?;
+        let scored = scorer.score(&system, self.groupings.as_deref());
+        let score = scored.map_err(|error| match error {
+            ScoreError::Invalid(found) => Out::Rejected(Rejected {
+                name: name.clone(),
+                reason: format!("{} in the file", counted(errors(&found))),
+                findings: first_errors(for_record(&found, name)),
+            }),
+            ScoreError::Mismatch(message) => rejected(message),
+            // On the same images a setting that one submission cannot have is one that none can.
+            ScoreError::Metric(error @ MetricError::InvalidSetting(_)) if !request.unpaired => {
+                Out::Failed(error.into())
+            }
+            ScoreError::Metric(error) => rejected(error.to_string()),
+            ScoreError::Job(error) => Out::Failed(error),
+        })?;
         let Some(images) = score.images else {
             return Err(rejected("moments have no rows: they are compared as they are".into()));
         };

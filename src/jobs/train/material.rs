@@ -182,7 +182,8 @@ fn data(kept: &Kept, file: &CaptionFile, captioner: &Captioner) -> Result<Data, 
     };
     if let Some(first) = missing.first() {
         return Err(JobError::usage(format!(
-            "{name}: {} of {} captions are of images without features; the first is {first:?}. Make them with fgd features",
+            "{name}: {} of {} captions are of images without features, or of several that could be meant; the first is {first:?}. Make them with fgd features, \
+             and spell ids as its list does",
             missing.len(),
             file.captions.len()
         )));
