@@ -82,12 +82,7 @@ impl Statistics {
     /// # Panics
     /// If there are fewer entries than [`Statistics::images`].
     pub fn by_cluster(&self, cluster_of: &[usize]) -> Self {
-        let clusters = cluster_of.iter().max().map_or(0, |last| last + 1);
-        let added = |column: &[f64]| {
-            let mut sums = vec![0.0; clusters];
-            column.iter().zip(cluster_of).for_each(|(value, &cluster)| sums[cluster] += value);
-            sums
-        };
+        let added = |column: &[f64]| sums(column, cluster_of);
         let mut columns: Vec<Vec<f64>> = self.columns.iter().map(|column| added(column)).collect();
         let pooled = self.pooled.unwrap_or_else(|| {
             columns.push(added(&vec![1.0; self.images()]));
@@ -167,6 +162,13 @@ impl Statistics {
     fn row(&self, image: usize) -> Vec<f64> {
         self.columns.iter().map(|column| column[image]).collect()
     }
+}
+
+/// The sum of the values of each cluster, counted from 0.
+pub(crate) fn sums(values: &[f64], cluster_of: &[usize]) -> Vec<f64> {
+    let mut sums = vec![0.0; cluster_of.iter().max().map_or(0, |last| last + 1)];
+    values.iter().zip(cluster_of).for_each(|(value, &cluster)| sums[cluster] += value);
+    sums
 }
 
 #[cfg(test)]

@@ -45,7 +45,7 @@ fn assert_brute_force(a: &Scores, b: &Scores, values: [f64; 2], p: f64, se: f64)
     let found = difference(a, b);
     assert!((a.corpus - values[0]).abs() < 1e-12 && (b.corpus - values[1]).abs() < 1e-12);
     assert!((found.observed - (values[0] - values[1])).abs() < 1e-12);
-    assert_eq!(found.p_value, p);
+    assert_eq!(found.exchange.p_value, p);
     assert!((found.influence.se - se).abs() < 1e-9, "{found:?}");
     assert_eq!(found.bootstrap, found.influence);
     // The 97.5% point of Student's t with 5 degrees of freedom.
@@ -83,7 +83,7 @@ fn pooled_statistics_of_a_mean_are_its_sign_flips() {
     let resampling = Resampling { replicates: 400, ..RESAMPLING };
     let pooled = paired_difference(&quotient(&a), &quotient(&b), &resampling).unwrap();
     let mean = paired_difference(&Statistics::mean(a), &Statistics::mean(b), &resampling).unwrap();
-    assert_eq!(pooled.p_value, mean.p_value);
+    assert_eq!(pooled.exchange.p_value, mean.exchange.p_value);
     for (pooled, mean) in [
         (pooled.observed, mean.observed),
         (pooled.influence.se, mean.influence.se),

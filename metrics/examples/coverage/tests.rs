@@ -161,8 +161,9 @@ fn tested(
         fgd_paired(&Pairs { candidates, references, image_of: &image_of }).map(|d| d.per_image)
     };
     let paired = all_differences(&[&distances(a)?, &distances(b)?])?;
-    let exchanged = || exchange_test(a.view(), b.view(), references.view(), &image_of, &EXCHANGES);
-    let exchange = exchanges && exchanged()? <= LEVEL;
+    let exchanged =
+        || exchange_test(a.view(), b.view(), references.view(), &image_of, None, &EXCHANGES);
+    let exchange = exchanges && exchanged()?.p_value <= LEVEL;
     let rejected = [difference.p_value() < LEVEL, paired[0].p_value < LEVEL, exchange];
     Ok((difference.corrected, rejected))
 }

@@ -2,7 +2,7 @@
 
 use rayon::prelude::*;
 
-use super::resample::{bca, draw_counts, exchange_p_value, sign_flip_p_value};
+use super::resample::{Exchange, bca, draw_counts, exchange, sign_flips};
 use super::{Difference, Resampling};
 use crate::MetricError;
 use crate::estimate::Estimate;
@@ -28,7 +28,7 @@ const FEW: usize = 30;
 /// let found = paired_difference(&a, &b, &Resampling::default())?;
 /// assert!((found.observed - 0.2).abs() < 1e-12);
 /// // Of the 8 exchanges only none and all are so far apart.
-/// assert_eq!(found.p_value, 0.25);
+/// assert_eq!(found.exchange.p_value, 0.25);
 /// # Ok::<(), fgd_metrics::MetricError>(())
 /// ```
 ///
@@ -67,8 +67,7 @@ fn of_means(a: &Statistics, b: &Statistics, resampling: &Resampling) -> Differen
     let observed = differences.iter().sum::<f64>() / images;
     let centred: Vec<f64> = differences.iter().map(|d| d - observed).collect();
     let redrawn = |counts: &[u32]| observed + weighted(&centred, counts) / images;
-    let p_value = sign_flip_p_value(&differences, resampling);
-    resampled(observed, &centred, redrawn, p_value, resampling)
+    resampled(observed, &centred, redrawn, sign_flips(&differences, resampling), resampling)
 }
 
 fn of_sums(a: &Statistics, b: &Statistics, resampling: &Resampling) -> Difference {
@@ -94,11 +93,11 @@ fn of_sums(a: &Statistics, b: &Statistics, resampling: &Resampling) -> Differenc
     let columns: Vec<Vec<f64>> = columns.map(|(a, b)| minus(a, b)).collect();
     let columns: Vec<&[f64]> = columns.iter().map(Vec::as_slice).collect();
     let magnitude = value_a.abs() + value_b.abs();
-    let p_value = exchange_p_value(&columns, magnitude, exchanged, resampling);
+    let exchange = exchange(&columns, magnitude, exchanged, resampling);
     let without = minus(&a.leave_one_out(), &b.leave_one_out());
     let mean = without.iter().sum::<f64>() / images;
     let influence: Vec<f64> = without.iter().map(|v| (images - 1.0) * (mean - v)).collect();
-    resampled(value_a - value_b, &influence, redrawn, p_value, resampling)
+    resampled(value_a - value_b, &influence, redrawn, exchange, resampling)
 }
 
 /// What both kinds have in common: intervals from the influence of each image and from redrawn images.
@@ -106,7 +105,7 @@ fn resampled(
     observed: f64,
     influence: &[f64],
     redrawn: impl Fn(&[u32]) -> f64 + Sync,
-    p_value: f64,
+    exchange: Exchange,
     resampling: &Resampling,
 ) -> Difference {
     let images = influence.len();
@@ -116,11 +115,11 @@ fn resampled(
         .collect();
     let by_influence = Estimate::student(observed, influence_error(influence), images - 1);
     // Redrawing few images says little of others: Student's t does better there.
-    let bootstrap = match images < FEW {
+    let bootstrap = match images < FEW || !exchange.can_tell() {
         true => by_influence,
         false => bca(observed, replicates, influence),
     };
-    Difference { observed, bootstrap, influence: by_influence, p_value, images }
+    Difference { observed, bootstrap, influence: by_influence, exchange, images }
 }
 
 fn minus(a: &[f64], b: &[f64]) -> Vec<f64> {

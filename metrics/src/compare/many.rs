@@ -140,7 +140,7 @@ mod tests {
         let found = paired_difference(&a, &b, &Resampling::default()).unwrap();
         assert!((pairs[0].estimate.value - found.observed).abs() < 1e-12);
         assert!((pairs[0].estimate.se - found.influence.se).abs() < 1e-12);
-        assert!((pairs[0].p_value - found.p_value).abs() < 0.02);
+        assert!((pairs[0].p_value - found.exchange.p_value).abs() < 0.02);
         assert!(pairs[1].p_holm < 1e-50 && pairs[2].p_holm < 1e-50);
         assert!(pairs[0].p_holm >= pairs[0].p_value);
     }

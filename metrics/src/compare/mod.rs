@@ -30,8 +30,8 @@ pub use additive::{Outcomes, outcomes, paired_difference};
 pub use many::{MeanDifference, PairDifference, all_differences, all_pairs, mean_difference};
 pub use multiple::holm;
 pub use power::{Power, Test};
-pub use resample::quantile;
 pub(crate) use resample::standard_deviation;
+pub use resample::{Exchange, quantile};
 pub use set::exchange_test;
 
 /// With fewer replicates the bounds of a 95% interval are hardly more than the extremes.
@@ -71,23 +71,24 @@ impl Resampling {
 pub struct Difference {
     /// Difference of the two values as they are printed.
     pub observed: f64,
-    /// The difference with the standard error and interval of the paired bootstrap; of Student's t below 30 images.
+    /// The difference with the standard error and interval of the paired bootstrap; of Student's t below 30 images, or where too few
+    /// differ.
     pub bootstrap: Estimate,
     /// The same by the delta method: Student's interval from the influence of each image.
     pub influence: Estimate,
-    /// Two-sided p-value of the hypothesis that the systems are interchangeable; in `(0, 1]`.
-    pub p_value: f64,
+    /// The test that the systems are interchangeable.
+    pub exchange: Exchange,
     /// Number of images.
     pub images: usize,
 }
 
 impl Difference {
-    /// The same of images that are drawn without replacement from finitely many, of which this part is left out. Only these are left to
-    /// chance, which neither an exchange nor a bootstrap knows: interval and p-value are Student's, of the influences.
-    pub fn of_finite_population(&self, left_out: f64) -> Self {
+    /// The estimate, and the two-sided p-value of equal values in `[0, 1]`, of images that are drawn without replacement from finitely
+    /// many, of which this part is left out. Only these are left to chance, which neither an exchange nor a bootstrap knows: interval and
+    /// p-value are Student's, of the influences.
+    pub fn of_finite_population(&self, left_out: f64) -> (Estimate, f64) {
         let influence = self.influence.with_error(left_out.sqrt());
-        let p_value = student::two_sided(influence.value, influence.se, self.images - 1);
-        Self { bootstrap: influence, influence, p_value, ..*self }
+        (influence, student::two_sided(influence.value, influence.se, self.images - 1))
     }
 }
 

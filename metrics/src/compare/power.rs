@@ -5,6 +5,7 @@
 //! the population, is without end unless it is given.
 
 use super::normal;
+use super::resample::FEWEST_EXCHANGES;
 use crate::student;
 
 const ALPHA: f64 = 0.05;
@@ -24,14 +25,19 @@ pub enum Test {
     /// Student's t with these degrees of freedom, whatever the observations.
     Groups(usize),
     /// Exchange of the two systems, observation by observation.
-    Exchange,
+    Exchange {
+        /// Observations on which the two differ.
+        differing: u64,
+    },
 }
 
 impl Test {
-    /// Observations with which it can reject at all: of fewer than six exchanges one in twenty is none.
-    fn fewest(self) -> u64 {
+    /// Observations with which it can reject at all, where of so many some differ.
+    fn fewest(self, observations: u64) -> u64 {
         match self {
-            Self::Exchange => 6,
+            Self::Exchange { differing } => {
+                (FEWEST_EXCHANGES as u64 * observations).div_ceil(differing.max(1))
+            }
             _ => 2,
         }
     }
@@ -43,7 +49,7 @@ impl Test {
         };
         match self {
             Self::Groups(degrees) => student(degrees),
-            Self::Student | Self::Exchange if observations < MANY => {
+            Self::Student | Self::Exchange { .. } if observations < MANY => {
                 student(observations as usize - 1)
             }
             _ => normal::quantile(1.0 - ALPHA / 2.0) + normal::quantile(POWER),
@@ -67,8 +73,12 @@ pub struct Power {
 impl Power {
     /// The smallest true difference that the comparison finds with power 0.8 at α = 0.05; `None` where it finds none.
     pub fn detectable(&self) -> Option<f64> {
-        let is_enough = self.observations >= self.test.fewest();
+        let is_enough = self.observations >= self.fewest();
         is_enough.then(|| self.test.errors_needed(self.observations) * self.se)
+    }
+
+    fn fewest(&self) -> u64 {
+        self.test.fewest(self.observations)
     }
 
     /// Observations it would take to find a true difference of `difference` with that power; `None` where they are without end, as of
@@ -90,11 +100,11 @@ impl Power {
         if difference == 0.0 || !is_counted {
             return None;
         }
-        let mut high = (limit.ceil() as u64).max(self.test.fewest());
+        let mut high = (limit.ceil() as u64).max(self.fewest());
         while !is_found(high) {
             high *= 2;
         }
-        let mut low = self.test.fewest() - 1;
+        let mut low = self.fewest() - 1;
         while high - low > 1 {
             let middle = low + (high - low) / 2;
             if is_found(middle) { high = middle } else { low = middle }
@@ -119,8 +129,10 @@ mod tests {
 
     #[test]
     fn what_is_needed_is_what_detects() {
-        for test in [Test::Normal, Test::Student, Test::Exchange] {
+        let exchange = |observations| Test::Exchange { differing: observations };
+        for test in [|_| Test::Normal, |_| Test::Student, exchange] {
             for observations in [6, 20, 1131, 2_000_000] {
+                let test = test(observations);
                 let power = of(test, observations);
                 let detectable = power.detectable().unwrap();
                 let needed = power.needed(1.000_000_001 * detectable).unwrap();
@@ -132,7 +144,7 @@ mod tests {
         assert!(half.abs_diff(4 * 1131) <= 1, "{half}");
         assert_eq!(of(Test::Student, 9).needed(0.0), None);
         // 0.3 − 0.1 − 0.1 − 0.1
-        assert_eq!(of(Test::Exchange, 10).needed(-2.8e-17), None);
+        assert_eq!(of(Test::Exchange { differing: 9 }, 10).needed(-2.8e-17), None);
         assert_eq!(of(Test::Student, 9).needed(f64::NAN), None);
         // scipy.stats.t.isf(0.025, 4) + scipy.stats.t.isf(0.2, 4)
         let few = of(Test::Student, 5).detectable().unwrap() / 0.003;
@@ -141,8 +153,9 @@ mod tests {
 
     #[test]
     fn an_exchange_of_five_finds_nothing() {
-        assert_eq!(of(Test::Exchange, 5).detectable(), None);
-        assert_eq!(of(Test::Exchange, 5).needed(1.0), Some(6));
+        let of_all = Test::Exchange { differing: 5 };
+        assert_eq!(of(of_all, 5).detectable(), None);
+        assert_eq!(of(of_all, 5).needed(1.0), Some(6));
         assert_eq!(of(Test::Student, 5).needed(1.0), Some(2));
     }
 

@@ -9,8 +9,28 @@ use crate::estimate::Estimate;
 
 /// Up to this many images that differ, all exchanges are enumerated instead of drawn.
 const ENUMERATED: usize = 16;
+/// Of fewer images that differ, no outcome of an exchange is as rare as one in twenty.
+pub(super) const FEWEST_EXCHANGES: usize = 6;
 /// Sums that differ by less than this share of the sum of magnitudes are the same sum in another order.
 const ROUNDING: f64 = 1e-12;
+
+/// What exchanges of two systems, image by image, say of them.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Exchange {
+    /// Two-sided p-value of the hypothesis that the systems are interchangeable; in `(0, 1]`.
+    pub p_value: f64,
+    /// Images, or clusters of them, on which the systems differ: an exchange of others changes nothing.
+    pub differing: usize,
+    /// How many exchanges were drawn at random; `None` where all were made.
+    pub drawn: Option<usize>,
+}
+
+impl Exchange {
+    /// Whether any outcome could have been rare enough to tell the systems apart.
+    pub fn can_tell(&self) -> bool {
+        self.differing >= FEWEST_EXCHANGES
+    }
+}
 
 /// Which use of the seed a stream belongs to: no two share random numbers.
 #[derive(Clone, Copy)]
@@ -36,10 +56,10 @@ pub(super) fn draw_counts(images: usize, seed: u64, replicate: usize) -> Vec<u32
 }
 
 /// Probability, under exchanges of the two systems image by image, of a sum of `differences` at least as far from
-/// 0 as the observed one: the [`exchange_p_value`] of a mean.
-pub(super) fn sign_flip_p_value(differences: &[f64], resampling: &Resampling) -> f64 {
+/// 0 as the observed one: the [`exchange`] of a mean.
+pub(super) fn sign_flips(differences: &[f64], resampling: &Resampling) -> Exchange {
     let magnitude = differences.iter().map(|d| d.abs()).sum();
-    exchange_p_value(&[differences], magnitude, |sums| sums[0], resampling)
+    exchange(&[differences], magnitude, |sums| sums[0], resampling)
 }
 
 /// Probability, under exchanges of the two systems image by image, of a difference of the systems at least as far from 0 as the
@@ -49,12 +69,12 @@ pub(super) fn sign_flip_p_value(differences: &[f64], resampling: &Resampling) ->
 /// differences, and `difference` says how the systems differ given the sums of the columns; differences that are equal to rounding
 /// at the given `magnitude` are ties. Exact where at most 16 images differ; otherwise (r + 1)/(R + 1) for r of R random exchanges,
 /// which is a valid p-value for any R.
-pub(super) fn exchange_p_value(
+pub(super) fn exchange(
     columns: &[&[f64]],
     magnitude: f64,
     difference: impl Fn(&[f64]) -> f64 + Sync,
     resampling: &Resampling,
-) -> f64 {
+) -> Exchange {
     let differing: Vec<usize> = (0..columns[0].len())
         .filter(|&image| columns.iter().any(|column| column[image] != 0.0))
         .collect();
@@ -70,9 +90,11 @@ pub(super) fn exchange_p_value(
     if differing.len() <= ENUMERATED {
         let exchanges = 1u64 << differing.len();
         let extreme = (0..exchanges).filter(|&signs| is_extreme(&[signs])).count();
-        return extreme as f64 / exchanges as f64;
+        let p_value = extreme as f64 / exchanges as f64;
+        return Exchange { p_value, differing: differing.len(), drawn: None };
     }
-    let extreme = (0..resampling.randomisations)
+    let drawn = resampling.randomisations;
+    let extreme = (0..drawn)
         .into_par_iter()
         .filter(|&replicate| {
             let mut rng = stream(resampling.seed, Use::Exchange, replicate);
@@ -81,7 +103,8 @@ pub(super) fn exchange_p_value(
             is_extreme(&signs)
         })
         .count();
-    (extreme + 1) as f64 / (resampling.randomisations + 1) as f64
+    let p_value = (extreme + 1) as f64 / (drawn + 1) as f64;
+    Exchange { p_value, differing: differing.len(), drawn: Some(drawn) }
 }
 
 /// The sum with a sign for every term, 64 signs to a word.
@@ -110,7 +133,8 @@ pub(super) fn bca(value: f64, mut replicates: Vec<f64>, influence: &[f64]) -> Es
     let acceleration = if squares > 0.0 { cubes / (6.0 * squares.powf(1.5)) } else { 0.0 };
     let bound = |p: f64| {
         let z = correction + normal::quantile(p);
-        quantile(&replicates, normal::cdf(correction + z / (1.0 - acceleration * z)))
+        // Where one image decides, the acceleration could turn a far bound round.
+        quantile(&replicates, normal::cdf(correction + z / (1.0 - acceleration * z).max(0.0)))
     };
     Estimate { value, se, ci95: [bound(0.025), bound(0.975)] }
 }

@@ -20,11 +20,11 @@ fn few_images_are_enumerated() {
     let found =
         paired_difference(&[1.0, 2.0, 4.0, 3.0], &[0.0, 0.0, 0.0, 3.0], &Resampling::default())
             .unwrap();
-    assert_eq!(found.p_value, 0.25);
+    assert_eq!(found.exchange, Exchange { p_value: 0.25, differing: 3, drawn: None });
     // 2 − 1 + 0.5 = 1.5 is reached by sums of ±2 ±1 ±0.5: 3.5, 2.5, 1.5 and their opposites.
     let found =
         paired_difference(&[2.0, 0.0, 0.5], &[0.0, 1.0, 0.0], &Resampling::default()).unwrap();
-    assert_eq!(found.p_value, 0.75);
+    assert_eq!(found.exchange.p_value, 0.75);
 }
 
 /// Drawn exchanges agree with the tail of the normal that the sum of many signed terms follows.
@@ -37,7 +37,8 @@ fn drawn_exchanges_estimate_the_tail() {
         &Resampling { randomisations: 20_000, ..Default::default() },
     );
     // 220 of 400 signs: P(|X − 200| ≥ 20) for X ~ Binomial(400, ½) = 0.0510.
-    let p_value = found.unwrap().p_value;
+    let Exchange { p_value, drawn, .. } = found.unwrap().exchange;
+    assert_eq!(drawn, Some(20_000));
     assert!((p_value - 0.0510).abs() < 0.006, "{p_value}");
 }
 
@@ -65,6 +66,24 @@ fn bca_leans_towards_the_long_tail() {
     assert!(high - found.observed > 1.2 * (found.observed - low), "{low} {high}");
 }
 
+/// Images on which nobody differs are exchanged for nothing, and a bootstrap that hardly draws the others knows nothing of them.
+#[test]
+fn a_few_that_differ_are_few_however_many_there_are() {
+    let a: Vec<f64> =
+        (0..120).map(|i| if i < 4 { 0.1 + 0.2 * f64::from(i) } else { 0.0 }).collect();
+    let found = paired_difference(&a, &[0.0; 120], &Resampling::default()).unwrap();
+    assert_eq!(found.exchange, Exchange { p_value: 0.125, differing: 4, drawn: None });
+    assert_eq!(found.bootstrap, found.influence);
+    let of = |differing| Power {
+        test: Test::Exchange { differing },
+        se: found.influence.se,
+        observations: 120,
+        left_out: 1.0,
+    };
+    assert_eq!((of(4).detectable(), of(4).needed(1.0)), (None, Some(180)));
+    assert!(of(6).detectable().is_some());
+}
+
 #[test]
 fn outcomes_follow_the_direction_of_the_metric() {
     let (a, b) = ([0.1, 0.5, 0.3, 0.2], [0.2, 0.5, 0.1, 0.4]);
@@ -85,12 +104,11 @@ fn holm_adjusts_step_down() {
 fn of_a_population_that_is_known_whole_nothing_is_left_to_chance() {
     let [a, b] = [[0.1, 0.2, 0.4, 0.3], [0.1, 0.1, 0.1, 0.2]];
     let found = paired_difference(&a, &b, &Resampling::default()).unwrap();
-    let half = found.of_finite_population(0.5);
-    assert!((half.bootstrap.se / found.influence.se - 0.5_f64.sqrt()).abs() < 1e-12);
-    let t = half.bootstrap.value / half.bootstrap.se;
-    assert_eq!(half.p_value, crate::student::two_sided(t, 1.0, 3));
-    let whole = found.of_finite_population(0.0);
-    assert_eq!((whole.bootstrap.ci95, whole.p_value), ([found.observed; 2], 0.0));
+    let (half, p_value) = found.of_finite_population(0.5);
+    assert!((half.se / found.influence.se - 0.5_f64.sqrt()).abs() < 1e-12);
+    assert_eq!(p_value, student::two_sided(half.value / half.se, 1.0, 3));
+    let (whole, p_value) = found.of_finite_population(0.0);
+    assert_eq!((whole.ci95, p_value), ([found.observed; 2], 0.0));
 }
 
 #[test]

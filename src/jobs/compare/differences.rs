@@ -5,7 +5,7 @@
 
 use fgd_metrics::MetricError;
 use fgd_metrics::compare::{
-    Power, Resampling, Test, exchange_test, holm, outcomes, paired_difference,
+    Exchange, Power, Resampling, Test, exchange_test, holm, outcomes, paired_difference,
 };
 use fgd_metrics::estimate::Estimate;
 use fgd_metrics::inference::{SetDifference, SetInference};
@@ -132,19 +132,20 @@ fn difference(
         higher_is_better: higher_is_better(metric, &a.scores),
         system: a.name.clone(),
         versus: b.name.clone(),
-        test: test_of(&evidence, resampling),
         ..Difference::default()
     };
     match found(&evidence, None, resampling)? {
         Ok(found) => {
             difference.estimate = measured(found.estimate);
             difference.marks = found.marks;
+            difference.test = found.test;
             difference.p_value = Some(found.p_value);
             difference.exchange_p_value = found.exchange_p_value;
             difference.minimum_detectable = found.power.detectable();
             difference.n_needed = found.power.images_needed(found.estimate.value, found.images);
         }
         Err(reason) => {
+            difference.test = "none".to_owned();
             let both = |of: &dyn Fn(&ScoreResults) -> Option<f64>| of(&a.scores).zip(of(&b.scores));
             let corrected = |scores: &ScoreResults| scores.fgd_set.corrected;
             let values = match metric == FGD_SET {
@@ -206,6 +207,7 @@ fn evidence<'a>(metric: &str, a: &'a Contender, b: &'a Contender) -> Evidence<'a
 struct Found {
     estimate: Estimate,
     marks: Vec<Mark>,
+    test: String,
     p_value: f64,
     exchange_p_value: Option<f64>,
     power: Power,
@@ -259,17 +261,33 @@ fn statistics(
         Some(of) => paired_difference(&a.by_cluster(of), &b.by_cluster(of), resampling),
     }?;
     let left_out = set.left_out();
-    let (found, test) = match is_finite(set) {
-        true => (found.of_finite_population(left_out), Test::Student),
-        false => (found, Test::Exchange),
+    let (estimate, p_value, test, name) = match is_finite(set) {
+        true => {
+            let (estimate, p_value) = found.of_finite_population(left_out);
+            let name = "Student's t, of the images drawn from the population".to_owned();
+            (estimate, p_value, Test::Student, name)
+        }
+        false => {
+            let Exchange { p_value, differing, drawn } = found.exchange;
+            let kind = match set.clusters() {
+                Some(_) => "cluster exchange",
+                None if a.is_mean() => "sign-flip",
+                None => "statistics exchange",
+            };
+            let name = match drawn {
+                Some(draws) => format!("{kind}, {draws} draws"),
+                None => format!("{kind}, all 2^{differing} of the {differing} that differ"),
+            };
+            (found.bootstrap, p_value, Test::Exchange { differing: differing as u64 }, name)
+        }
     };
-    let observations = found.images as u64;
     Ok(Found {
-        estimate: found.bootstrap,
+        estimate,
         marks: Vec::new(),
-        p_value: found.p_value,
+        test: name,
+        p_value,
         exchange_p_value: None,
-        power: Power { test, se: found.bootstrap.se, observations, left_out },
+        power: Power { test, se: estimate.se, observations: found.images as u64, left_out },
         images: set.len() as u64,
     })
 }
@@ -292,13 +310,15 @@ fn sets(
         let image_of = a.image_of.as_deref().unwrap_or_default();
         let [x, y, references] =
             [&a.candidates, &b.candidates, &a.references].map(|rows| rows.view());
-        exchange_test(x, y, references, image_of, resampling)
+        exchange_test(x, y, references, image_of, a.clusters(), resampling)
     };
+    let exchange = exchanges.filter(|_| !is_finite(a)).map(exchange).transpose()?;
     Ok(Found {
         estimate: difference.corrected,
         marks: difference.small_sample.then_some(Mark::SmallSample).into_iter().collect(),
+        test: "normal, of equal corrected fgd_set".to_owned(),
         p_value: difference.p_value(),
-        exchange_p_value: exchanges.map(exchange).transpose()?,
+        exchange_p_value: exchange.map(|exchange| exchange.p_value),
         power: Power {
             test: Test::Normal,
             se: difference.corrected.se,
@@ -307,20 +327,6 @@ fn sets(
         },
         images: a.len() as u64,
     })
-}
-
-fn test_of(evidence: &Evidence, resampling: &Resampling) -> String {
-    let test = match evidence {
-        Evidence::Statistics(_, _, set) if is_finite(set) => {
-            return "Student's t, of the images drawn from the population".into();
-        }
-        Evidence::Statistics(_, _, set) if set.clusters().is_some() => "cluster exchange",
-        Evidence::Statistics(a, ..) if a.is_mean() => "sign-flip",
-        Evidence::Statistics(..) => "statistics exchange",
-        Evidence::Set(..) => return "normal, of equal corrected fgd_set".into(),
-        Evidence::Untested(_) => return "none".into(),
-    };
-    format!("{test}, {} draws", resampling.randomisations)
 }
 
 /// Holm's correction over everything that was tested.

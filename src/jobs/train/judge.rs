@@ -162,7 +162,7 @@ impl<'a> Judge<'a> {
             match before.as_ref().map(|before| (values(&now), values(&before.score))) {
                 Some((Some(now), Some(before))) => {
                     let difference = paired_difference(&now, &before, &Resampling::default())?;
-                    let p = difference.p_value;
+                    let p = difference.exchange.p_value;
                     (Some(p), difference.observed < 0.0 && p < SIGNIFICANT)
                 }
                 Some(_) => (None, false),
@@ -173,7 +173,7 @@ impl<'a> Judge<'a> {
                 let fell = match (of(&now, CIDER), of(&held.score, CIDER)) {
                     (Some(now), Some(before)) => {
                         let difference = paired_difference(&now, &before, &Resampling::default())?;
-                        difference.observed < 0.0 && difference.p_value < SIGNIFICANT
+                        difference.observed < 0.0 && difference.exchange.p_value < SIGNIFICANT
                     }
                     _ => false,
                 };
