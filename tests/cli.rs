@@ -2,6 +2,10 @@
 
 mod program;
 
+use std::any::TypeId;
+use std::collections::HashMap;
+use std::path::PathBuf;
+
 use clap::CommandFactory;
 use predicates::prelude::*;
 
@@ -42,6 +46,24 @@ fn every_flag_has_a_twin_in_the_environment() {
             let twin = format!("FGD_{}", long.replace('-', "_").to_uppercase());
             let env = arg.get_env().and_then(|name| name.to_str());
             assert_eq!(env, Some(twin.as_str()), "{path:?} --{long}");
+        }
+    }
+}
+
+#[test]
+fn a_variable_means_the_same_in_every_subcommand() {
+    let mut kinds: HashMap<String, (String, Vec<String>)> = HashMap::new();
+    for (path, command) in subcommands(&fgd::cli::Cli::command(), &[]) {
+        for arg in command.get_arguments() {
+            let Some(env) = arg.get_env().and_then(|name| name.to_str()) else { continue };
+            let is_path = arg.get_value_parser().type_id() == TypeId::of::<PathBuf>();
+            let kind = match arg.get_action().takes_values() {
+                false => "a switch",
+                true if is_path => "a file",
+                true => "a value",
+            };
+            let known = kinds.entry(env.into()).or_insert_with(|| (kind.into(), path.clone()));
+            assert_eq!(known.0, kind, "{env} of {path:?} and of {:?}", known.1);
         }
     }
 }

@@ -3,6 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use super::finding::{Finding, FindingKind, shown};
+use super::image_index::ImageIndex;
 use super::references::group;
 use super::{CaptionFile, image_id};
 
@@ -21,8 +22,7 @@ pub struct Alignment {
 
 /// Aligns a submission with references by image id.
 ///
-/// Ids that are not found as they stand are matched without folder, image extension, leading zeros and the `.0` of a float, and then
-/// without case, Unicode form, invisible characters, URL and COCO's prefix. Each is noted; where two ids of one file come together
+/// Ids that are not found as they stand are matched as [`ImageIndex`] does. Each is noted; where two ids of one file come together
 /// that way, only exact matches count. The findings show ids of the references, which belong to the task, and never a caption.
 pub fn align(submission: &CaptionFile, references: &CaptionFile) -> Alignment {
     let grouped = group(references).in_order_of_ids();
@@ -74,7 +74,7 @@ pub(super) fn match_ids(submission: &CaptionFile, wanted: &[String]) -> Matching
     let given = first_of_each_id(submission, &mut findings);
     let ids: Vec<&str> =
         given.iter().map(|&index| submission.captions[index].id.as_str()).collect();
-    let names = Names::new(&ids, wanted);
+    let names = ImageIndex::of_file(ids.iter().copied(), wanted.iter().map(String::as_str));
     let mut candidates = vec![None; wanted.len()];
     let mut extra = Vec::new();
     for &index in &given {
@@ -156,53 +156,4 @@ fn spelt_differently(given: &str, wanted: &str) -> Finding {
     let message =
         format!("the id was matched with `{}` although it differs by {what}", shown(wanted));
     Finding::note(kind, message).of(given)
-}
-
-/// What ids are looked up by where they are not found as they stand, the closer likeness first.
-const KEYS: [fn(&str) -> String; 2] = [|id| image_id::key(id).to_owned(), image_id::wide_key];
-
-/// Looks wanted ids up, as they stand or by their keys.
-pub(super) struct Names<'a> {
-    exact: HashMap<&'a str, usize>,
-    /// For each of [`KEYS`] the only wanted id of a key; `None` where either side has several ids of it. Empty where every given
-    /// id is wanted as it stands.
-    by_key: Vec<HashMap<String, Option<usize>>>,
-}
-
-impl<'a> Names<'a> {
-    /// Gets ready to look up `given` among `wanted` ids; both are all different.
-    pub(super) fn new(given: &[&str], wanted: &'a [String]) -> Self {
-        let exact: HashMap<&str, usize> =
-            wanted.iter().enumerate().map(|(position, id)| (id.as_str(), position)).collect();
-        if given.iter().all(|id| exact.contains_key(id)) {
-            return Self { exact, by_key: Vec::new() };
-        }
-        let by_key = KEYS.map(|key| {
-            let mut positions: HashMap<String, Option<usize>> = HashMap::new();
-            for (position, id) in wanted.iter().enumerate() {
-                let entry = positions.entry(key(id));
-                entry.and_modify(|known| *known = None).or_insert(Some(position));
-            }
-            let mut seen = HashSet::new();
-            for id in given {
-                let key = key(id);
-                if seen.contains(&key) {
-                    positions.insert(key, None);
-                } else {
-                    seen.insert(key);
-                }
-            }
-            positions
-        });
-        Self { exact, by_key: by_key.into() }
-    }
-
-    /// The position of the wanted id that this one names.
-    pub(super) fn find(&self, id: &str) -> Option<usize> {
-        let exact = self.exact.get(id).copied();
-        exact.or_else(|| {
-            let found = KEYS.iter().zip(&self.by_key).find_map(|(key, by)| by.get(&key(id)));
-            found.copied().flatten()
-        })
-    }
 }

@@ -1,6 +1,6 @@
 //! Captions of the same images out of several files, of which one per image is to be chosen.
 
-use super::align::Names;
+use super::image_index::ImageIndex;
 use super::references::group;
 use super::{CaptionFile, Finding};
 
@@ -19,8 +19,8 @@ pub fn candidates(files: &[&CaptionFile]) -> Candidates {
     let mut all = Candidates::default();
     for (number, file) in files.iter().enumerate() {
         let grouped = group(file);
-        let given: Vec<&str> = grouped.ids.iter().map(String::as_str).collect();
-        let names = Names::new(&given, &all.ids);
+        let [given, known] = [&grouped.ids, &all.ids].map(|ids| ids.iter().map(String::as_str));
+        let names = ImageIndex::of_file(given, known);
         let known: Vec<Option<usize>> = grouped.ids.iter().map(|id| names.find(id)).collect();
         for ((id, captions), known) in grouped.ids.iter().zip(&grouped.captions).zip(known) {
             let image = known.unwrap_or_else(|| {

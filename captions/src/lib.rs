@@ -42,6 +42,7 @@ mod foreign;
 mod format;
 mod ignored;
 mod image_id;
+mod image_index;
 mod json;
 mod lines;
 mod lint;
@@ -79,6 +80,7 @@ pub use finding::{Finding, FindingGroup, FindingKind, Severity, group_findings, 
 pub use format::{Format, is_caption_file};
 pub use ignored::USAGE;
 pub use image_id::{key as image_key, wide_key as wide_image_key};
+pub use image_index::{ImageIndex, shared_keys};
 pub use lint::{accept_empty, lint, placeholders, too_long, without_texts};
 pub use pieces::{Piece, Pieces};
 pub use references::{References, group};

@@ -5,9 +5,9 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::align::Names;
 use super::column::IDS;
 use super::finding::{Finding, FindingKind, shown};
+use super::image_index::ImageIndex;
 use super::names::{is_id_name, names_images, says_image};
 use super::references::group;
 use super::{Alignment, CaptionFile};
@@ -194,9 +194,8 @@ fn ids(file: &CaptionFile) -> Vec<String> {
 
 /// For each caption whose id is wanted, the position of that id.
 fn positions(ids: &[String], wanted: &[String]) -> HashMap<usize, usize> {
-    let mut seen = HashSet::new();
-    let given: Vec<&str> = ids.iter().map(|id| id.trim()).filter(|id| seen.insert(*id)).collect();
-    let names = Names::new(&given, wanted);
+    let given = ids.iter().map(|id| id.trim());
+    let names = ImageIndex::of_file(given, wanted.iter().map(String::as_str));
     let found = ids.iter().enumerate().filter_map(|(at, id)| Some((at, names.find(id.trim())?)));
     found.collect()
 }

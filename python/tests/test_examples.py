@@ -24,7 +24,7 @@ def test_the_notebook_runs(encoder, place, monkeypatch):
     pytest.importorskip("ipykernel")
     pytest.importorskip("pandas")
     monkeypatch.setenv("FGD_ENCODER", str(encoder))
-    monkeypatch.setenv("FGD_CAPTIONS", str(FIXTURES / "captions"))
+    monkeypatch.setenv("CAPTIONS", str(FIXTURES / "captions"))
     notebook = nbformat.read(EXAMPLES / "captions.ipynb", as_version=4)
     nbclient.NotebookClient(notebook, timeout=300, resources={"metadata": {"path": str(place)}}).execute()
     shown = [output for cell in notebook.cells for output in cell.get("outputs", []) if "data" in output]

@@ -94,6 +94,12 @@ pub struct TrainValidation {
     /// Captions that are empty or repeat themselves without end.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub broken_captions: Option<u64>,
+    /// Different words in its captions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub distinct_words: Option<u64>,
+    /// Whether CIDEr-D or the number of words has fallen since before the first step, which ends a run that learns drawn captions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub is_poorer: Option<bool>,
 }
 
 /// An image's captions before training and with the best adapter.

@@ -99,6 +99,18 @@ fn numbers_of_another_encoder_are_labelled_in_every_format_for_people() {
 }
 
 #[test]
+fn a_training_says_what_ended_it() {
+    let mut record = examples::train();
+    let text = render(&record, Format::Text, &Style::default());
+    assert!(text.contains("ended after step 600 of 1,336: the validation got no better"), "{text}");
+    let Results::Train(results) = &mut record.results else { panic!("another kind") };
+    results.validation[3].is_poorer = Some(true);
+    let text = render(&record, Format::Text, &Style::default());
+    let said = "ended after step 600 of 1,336: CIDEr-D or the number of different words has fallen";
+    assert!(text.contains(said), "{text}");
+}
+
+#[test]
 fn people_agree_with_a_metric_only_where_its_interval_says_so() {
     let examples = examples::all();
     let (_, record) = examples.iter().find(|(name, _)| *name == "agreement").unwrap();

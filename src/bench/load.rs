@@ -40,7 +40,7 @@ pub struct Load {
     /// Seed of made-up items, of their order and of the arrivals.
     pub seed: u64,
     /// Write every query with its times to this CSV file.
-    pub samples: Option<PathBuf>,
+    pub queries: Option<PathBuf>,
 }
 
 impl Default for Load {
@@ -57,7 +57,7 @@ impl Default for Load {
             batch_sizes: Vec::new(),
             thread_counts: Vec::new(),
             seed: 0,
-            samples: None,
+            queries: None,
         }
     }
 }

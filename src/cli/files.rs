@@ -232,8 +232,8 @@ pub struct ReportArgs {
 #[command(next_help_heading = "Output")]
 pub struct KeepingArgs {
     /// Keep every caption with its references and numbers in the record, so that reports made of it list them all.
-    #[arg(long, env = "FGD_CAPTIONS", value_parser = BoolishValueParser::new())]
-    captions: bool,
+    #[arg(long, env = "FGD_KEEP_CAPTIONS", value_parser = BoolishValueParser::new())]
+    keep_captions: bool,
     /// Pictures in the report, of the N images that are looked at first; needs --images. By default as many as leave one page
     /// with all captions below 8 MB.
     #[arg(long, value_name = "N", env = "FGD_THUMBNAILS")]
@@ -243,7 +243,7 @@ pub struct KeepingArgs {
 impl KeepingArgs {
     /// What is kept; every caption where that was asked for, or where `listed` in the report.
     pub fn keeping(&self, listed: bool) -> Keeping {
-        Keeping { captions: self.captions || listed, thumbnails: self.thumbnails }
+        Keeping { captions: self.keep_captions || listed, thumbnails: self.thumbnails }
     }
 }
 

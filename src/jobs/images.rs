@@ -6,11 +6,11 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use fgd_captioner::preprocess;
 use fgd_captioner::run::{ImageFile, list_images};
+use fgd_captions::ImageIndex;
 use image::codecs::jpeg::JpegEncoder;
 use rayon::prelude::*;
 
 use super::JobError;
-use super::image_index::ImageIndex;
 
 /// Longest side in pixels and quality, of 100, of a thumbnail's JPEG: sharp at the width of a report's column on a dense screen.
 const SMALL: (u32, u8) = (224, 75);
@@ -62,11 +62,16 @@ impl Images {
     /// # Errors
     /// Ids without an image.
     pub fn select(&self, ids: &[String]) -> Result<Vec<ImageFile>, MissingImages> {
-        let found: Vec<ImageFile> = ids
-            .iter()
-            .filter_map(|id| Some(ImageFile { id: id.clone(), path: self.find(id)?.into() }))
-            .collect();
-        match ids.iter().find(|id| self.find(id).is_none()) {
+        let index = ImageIndex::of_file(
+            ids.iter().map(String::as_str),
+            self.files.iter().map(|file| file.id.as_str()),
+        );
+        let image = |id: &String| {
+            let path = self.files[index.find(id)?].path.clone();
+            Some(ImageFile { id: id.clone(), path })
+        };
+        let found: Vec<ImageFile> = ids.iter().filter_map(image).collect();
+        match ids.iter().find(|id| index.find(id).is_none()) {
             None => Ok(found),
             Some(first) => Err(MissingImages {
                 missing: ids.len() - found.len(),

@@ -16,7 +16,6 @@ pub mod embedding;
 mod error;
 pub mod exact;
 pub mod features;
-pub mod image_index;
 pub mod images;
 pub mod leaderboard;
 pub mod moments;

@@ -82,7 +82,7 @@ fn single_queries_give_latencies_with_bounds() {
     let place = Place::new();
     let file = place.path("samples.csv");
     let record = json(
-        encoder(&place, &["--min-queries", "700", "--format", "json", "--samples"]).arg(&file),
+        encoder(&place, &["--min-queries", "700", "--format", "json", "--queries"]).arg(&file),
     );
     schema::assert_holds(&record);
     let results = &record["results"];

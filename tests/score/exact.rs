@@ -168,7 +168,7 @@ fn what_sums_do_not_tell_is_refused_by_name() {
     refused("references.csv", &["--worst", "3"], "--worst needs every caption");
     refused("references.csv", &["--metrics", "mmd"], "--metrics needs every caption");
     refused("references.csv", &["--unpaired"], "--unpaired needs every caption");
-    refused("references.csv", &["--captions"], "--captions needs every caption");
+    refused("references.csv", &["--keep-captions"], "--keep-captions needs every caption");
 }
 
 /// References of which every image has one to three, in the order of their file and turned round.

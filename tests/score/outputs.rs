@@ -213,7 +213,7 @@ fn results_replace_neither_inputs_nor_each_other() {
         ("export badge job.json -o job.json", "input"),
         ("job job.json", "input"),
         ("job board.json -o b.csv", "input"),
-        ("bench encoder --captions a.csv --samples a.csv", "input"),
+        ("bench encoder --captions a.csv --queries a.csv", "input"),
         ("bench captioner --checkpoint none --images a.csv -o a.csv", "input"),
     ] {
         let refused = place.fgd().current_dir(place.path("")).args(line.split(' ')).assert();

@@ -53,8 +53,8 @@ fn a_record_keeps_captions_only_where_that_was_asked_for() {
     let place = Place::new();
     let files = [captions("good.csv"), captions("references.csv")];
     assert_eq!(place.record(&files[0], &files[1], &[])["captions"], Value::Null);
-    assert!(place.record(&files[0], &files[1], &["--captions"])["captions"].is_object());
-    let unpaired = place.record(&files[0], &files[1], &["--captions", "--unpaired"]);
+    assert!(place.record(&files[0], &files[1], &["--keep-captions"])["captions"].is_object());
+    let unpaired = place.record(&files[0], &files[1], &["--keep-captions", "--unpaired"]);
     assert_eq!(unpaired["captions"]["references"], Value::Null);
     assert_eq!(unpaired["captions"]["systems"][0]["numbers"][0]["name"], "influence");
 }
@@ -64,7 +64,8 @@ fn small_pictures_of_the_first_images_come_along() {
     let place = Place::new();
     let folder = place.path("images");
     std::fs::create_dir(&folder).unwrap();
-    let record = place.record(&captions("good.csv"), &captions("references.csv"), &["--captions"]);
+    let record =
+        place.record(&captions("good.csv"), &captions("references.csv"), &["--keep-captions"]);
     let ids = record["captions"]["ids"].as_array().unwrap();
     for id in ids.iter().take(5) {
         let name = id.as_str().unwrap().trim_end_matches(".jpg");
@@ -72,7 +73,7 @@ fn small_pictures_of_the_first_images_come_along() {
     }
     let images = folder.to_str().unwrap();
     let with = |thumbnails: &str| {
-        let more = ["--captions", "--images", images, "--thumbnails", thumbnails];
+        let more = ["--keep-captions", "--images", images, "--thumbnails", thumbnails];
         let record = place.record(&captions("good.csv"), &captions("references.csv"), &more);
         record["captions"]["thumbnails"].as_object().map_or(0, |found| found.len())
     };
@@ -128,7 +129,7 @@ fn a_leaderboard_shows_captions_and_references_only_where_that_was_asked_for() {
     for page in html(&[]) {
         assert!(!page.contains(PACKED) && !page.contains(reference));
     }
-    for page in html(&["--captions"]) {
+    for page in html(&["--keep-captions"]) {
         assert!(page.contains(PACKED));
     }
 }

@@ -205,9 +205,14 @@ fn a_run_that_is_killed_again_and_again_ends_as_one_that_was_not() {
         let read = |run: &Path| std::fs::read(run.join(file)).unwrap();
         assert!(read(&killed) == read(&whole), "{file} differs after {kills} kills");
     }
-    // Nothing is left to do, and that is said again.
-    train(&place, "killed", &[]).output().unwrap();
-    assert_eq!(metrics(&killed), metrics(&whole));
+    // Nothing is left to do, and that is said again; nor by other settings that decide no number.
+    let before = std::fs::read_to_string(killed.join("record.json")).unwrap();
+    for more in [&[][..], &["--save-every=5", "--keep-every=4", "--patience=9"]] {
+        let said = String::from_utf8(train(&place, "killed", more).output().unwrap().stderr);
+        assert!(said.unwrap().contains("nothing is left to do after step 18"));
+        assert_eq!(metrics(&killed), metrics(&whole));
+        assert_eq!(std::fs::read_to_string(killed.join("record.json")).unwrap(), before);
+    }
 
     // The adapter is one that captioning takes.
     let adapter = whole.join("best");

@@ -35,6 +35,17 @@ fn drawn_captions_are_learned_by_their_meaning_the_same_way_every_time() {
     let judged: Vec<&Value> =
         lines.iter().filter(|line| line["eval/is_poorer"].is_boolean()).collect();
     assert!(!judged.is_empty() && judged.iter().all(|line| line["eval/distinct_words"].is_u64()));
+    // The record has what the end goes by.
+    let record = std::fs::read(place.path("drawn/record.json")).unwrap();
+    let record: Value = serde_json::from_slice(&record).unwrap();
+    schema::assert_holds(&record);
+    let kept = record["results"]["validation"].as_array().unwrap();
+    let kept: Vec<_> = kept.iter().filter(|point| point["is_poorer"].is_boolean()).collect();
+    assert_eq!(kept.len(), judged.len());
+    for (kept, judged) in kept.iter().zip(&judged) {
+        assert_eq!(kept["is_poorer"], judged["eval/is_poorer"]);
+        assert_eq!(kept["distinct_words"], judged["eval/distinct_words"]);
+    }
     let read =
         |run: &str| std::fs::read(place.path(run).join("last/adapter_model.safetensors")).unwrap();
     assert!(read("drawn") == read("again") && read("drawn") != read("ce"));

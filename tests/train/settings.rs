@@ -46,9 +46,13 @@ fn what_can_not_be_trained_is_refused_before_the_work() {
     write("train.csv", &format!("{again}77777,a dog\n"));
     let said = fail(train(&place, "run", &[]));
     assert!(said.contains("1 of 25") && said.contains("77777"), "{said}");
-    write("train.csv", &format!("{again}5,\n"));
+    // Two spellings are two images to a score, and so they are here.
+    write("train.csv", &format!("{again}5,a dog\n"));
+    let said = fail(train(&place, "run", &[]));
+    assert!(said.contains("3 of 25") && said.contains("two ways"), "{said}");
+    write("train.csv", &format!("{again}5.jpg,\n"));
     assert!(fail(train(&place, "run", &[])).contains("row 25"));
-    write("train.csv", &format!("{again}5,a dog a dog a dog a dog a dog a dog\n"));
+    write("train.csv", &format!("{again}5.jpg,a dog a dog a dog a dog a dog a dog\n"));
     let said = fail(train(&place, "run", &[]));
     assert!(said.contains("row 25") && said.contains("--lenient"), "{said}");
     let mut lenient = train(&place, "run", &["--lenient", "--max-steps", "1"]);
@@ -69,7 +73,7 @@ fn what_can_not_be_trained_is_refused_before_the_work() {
     assert!(stderr(said.get_output()).contains("(r, epochs)"), "{}", stderr(said.get_output()));
     resumed(&["--max-steps", "1"]).assert().success();
     // What the vocabulary lacks would be learned as <unk>.
-    write("train.csv", &format!("{again}5,a \u{2603} in the park\n"));
+    write("train.csv", &format!("{again}5.jpg,a \u{2603} in the park\n"));
     let mut unknown = train(&place, "unknown", &["--max-steps", "1"]);
     let output = unknown.output().unwrap();
     let said = stderr(&output);

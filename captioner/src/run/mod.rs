@@ -125,6 +125,8 @@ pub struct Summary {
     pub broken: Vec<(String, String)>,
     /// Images about which this run found nothing new: the journal already had what became of them.
     pub resumed: usize,
+    /// Images captioned in this run.
+    pub captioned: usize,
     /// Tokens generated in this run.
     pub tokens: usize,
     /// Seconds this run took, loading excluded.
@@ -179,7 +181,7 @@ pub fn caption_images(
     );
     let mut flow = Flow::new(captioner, plan, cache)?;
     let mut waiting = todo.into_iter();
-    let (mut fresh, mut tokens, mut failure) = (0, 0, None);
+    let (mut fresh, mut captioned, mut tokens, mut failure) = (0, 0, 0, None);
     loop {
         let room = if stop || failure.is_some() { 0 } else { flow.room() };
         let places: Vec<usize> = waiting.by_ref().take(room).collect();
@@ -209,6 +211,7 @@ pub fn caption_images(
             journal.push(&news)?;
         }
         fresh += news.len();
+        captioned += news.iter().filter(|outcome| outcome.caption.is_some()).count();
         tokens += news.iter().map(Outcome::generated).sum::<usize>();
         done += newest.len();
         stop |= watch(Position { done, total, replaced, newest: &newest }).is_break();
@@ -231,6 +234,7 @@ pub fn caption_images(
         captions: outcomes.iter().filter(|o| o.caption.is_some()).count(),
         broken: outcomes.iter().filter_map(broken).collect(),
         resumed: total - fresh,
+        captioned,
         tokens,
         seconds,
         cached_features: flow.cached(),

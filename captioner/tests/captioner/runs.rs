@@ -206,6 +206,7 @@ fn an_image_that_was_skipped_is_tried_again() {
     std::fs::rename(dir.path().join("away"), &images[2].path).unwrap();
     let (outcomes, summary) = strict.go(&journal).unwrap();
     assert_eq!((summary.captions, summary.resumed), (3, 1));
+    assert_eq!(summary.captioned, 2);
     assert!(outcomes.iter().all(|outcome| outcome.error.is_none()));
     // An image that is out of reach for once does not lose its caption.
     std::fs::rename(&images[2].path, dir.path().join("away")).unwrap();

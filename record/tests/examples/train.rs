@@ -26,6 +26,8 @@ pub fn train() -> Record {
         cider_d: Some(1.4 - 3.0 * fgd),
         p_value,
         broken_captions: Some(u64::from(step == 0)),
+        distinct_words: Some(1214 - step / 2),
+        is_poorer: None,
     };
     let results = TrainResults {
         steps: 600,

@@ -29,11 +29,12 @@ impl Kind for TrainResults {
                 .line(format!("captions by source: {}", sources.collect::<Vec<_>>().join(", ")));
         }
         if self.steps < self.planned_steps {
-            let text = format!(
-                "ended after step {} of {}: the validation got no better",
-                count(self.steps),
-                count(self.planned_steps)
-            );
+            let why = match self.validation.iter().any(|point| point.is_poorer == Some(true)) {
+                true => "CIDEr-D or the number of different words has fallen",
+                false => "the validation got no better",
+            };
+            let (steps, planned) = (count(self.steps), count(self.planned_steps));
+            let text = format!("ended after step {steps} of {planned}: {why}");
             document.notice(Tone::Warning, text);
         }
         let is_drawn =
@@ -180,6 +181,11 @@ fn validations(results: &TrainResults) -> Table {
         })
         .optional()
         .number("CIDEr-D", |point| Cell::significant(point.cider_d))
+        .optional()
+        .number("words", |point| match point.distinct_words {
+            Some(words) => Cell::new(count(words), Some(words as f64)),
+            None => MISSING.into(),
+        })
         .optional()
         .text("p beside the best", |point| {
             point.p_value.map_or_else(String::new, |p| p_value(Some(p)))

@@ -58,8 +58,8 @@ pub struct LoadArgs {
     #[arg(long, value_name = "N", default_value_t = 0, env = "FGD_SEED")]
     seed: u64,
     /// Write every query with its times to this CSV file.
-    #[arg(long, value_name = "FILE", env = "FGD_SAMPLES")]
-    samples: Option<PathBuf>,
+    #[arg(long, value_name = "FILE", env = "FGD_QUERIES")]
+    queries: Option<PathBuf>,
 }
 
 impl LoadArgs {
@@ -82,7 +82,7 @@ impl LoadArgs {
             batch_sizes: self.batch_sizes,
             thread_counts: self.thread_counts,
             seed: self.seed,
-            samples: self.samples,
+            queries: self.queries,
         }
     }
 }

@@ -63,7 +63,7 @@ impl Apart for Request {
             Self::Captioner(request) => (&request.load, Vec::new()),
             Self::Score(request) => (&request.load, request.score.outputs()),
         };
-        own.into_iter().chain(load.samples.as_deref()).collect()
+        own.into_iter().chain(load.queries.as_deref()).collect()
     }
 }
 
@@ -157,7 +157,7 @@ fn put_under_load(
     session: &Session,
 ) -> Result<BenchResults, JobError> {
     let items = target.items();
-    let samples_file = load.samples.as_deref().map(file::Output::create).transpose()?;
+    let samples_file = load.queries.as_deref().map(file::Output::create).transpose()?;
     let limits = load.limits(subject);
     let clock = WallClock::new();
     let overhead = queries::overhead(&clock);

@@ -11,8 +11,7 @@ const ENOUGH_FOR_P99: usize = 100;
 
 /// The numbers of a run. Peak memory is that of the process so far.
 pub fn results(outcomes: &[Outcome], summary: &Summary, load_seconds: f64) -> CaptionResults {
-    let fresh = summary.images.saturating_sub(summary.resumed);
-    let rate = |count: usize| match fresh > 0 && summary.seconds > 0.0 {
+    let rate = |count: usize| match summary.captioned > 0 && summary.seconds > 0.0 {
         true => Measure::exact(count as f64 / summary.seconds),
         false => Measure::missing("every caption was taken over from an earlier run"),
     };
@@ -38,10 +37,8 @@ pub fn results(outcomes: &[Outcome], summary: &Summary, load_seconds: f64) -> Ca
             vision: summary.stages.vision,
             language: summary.stages.language,
         },
-        // A file that could not be read is no image captioned.
-        images_per_second: rate(
-            fresh.saturating_sub(outcomes.iter().filter(|o| o.error.is_some()).count()),
-        ),
+        // A file that could not be read is no image captioned, now or by an earlier run.
+        images_per_second: rate(summary.captioned),
         tokens_per_second: rate(summary.tokens),
         caption_ms: milliseconds(outcomes.iter().filter_map(|o| o.milliseconds).collect()),
         peak_memory_bytes: host::peak_memory_bytes(),
@@ -85,6 +82,7 @@ mod tests {
             captions: images,
             broken: Vec::new(),
             resumed,
+            captioned: images - resumed,
             tokens: 3 * (images - resumed),
             seconds: 2.0,
             cached_features: 0,
@@ -95,7 +93,15 @@ mod tests {
 
     #[test]
     fn rates_are_of_this_run_and_times_of_all() {
-        let outcomes: Vec<Outcome> = (0..101).map(|i| outcome(i, f64::from(i))).collect();
+        let mut outcomes: Vec<Outcome> = (0..101).map(|i| outcome(i, f64::from(i))).collect();
+        // What an earlier run could not read, nor this one, takes nothing off what this one made.
+        outcomes.push(Outcome {
+            caption: None,
+            tokens: Vec::new(),
+            milliseconds: None,
+            error: Some("broken".into()),
+            ..outcome(101, 0.0)
+        });
         let found = results(&outcomes, &summary(101, 91), 0.5);
         assert_eq!(found.images_per_second.value, Some(5.0));
         assert_eq!(found.tokens_per_second.value, Some(15.0));

@@ -108,10 +108,11 @@ pub fn run(request: &Request, session: &mut Session) -> Result<Record, JobError>
     let output = Output::create(&request.output)?;
     let list = request.dropped.as_deref().map(Output::create).transpose()?;
 
-    let images = Images::open(request.features.as_deref())?;
+    let mut images = Images::open(request.features.as_deref())?;
     let mut inputs = Vec::new();
     let mut open = |path: &Path, role: &str, reading: &ReadOptions| {
         let file = read(path, reading).map_err(unreadable)?;
+        images.see(&file);
         inputs.push(captions_input(role, stem(&file.path), &file));
         Ok::<_, JobError>(file)
     };
@@ -121,19 +122,20 @@ pub fn run(request: &Request, session: &mut Session) -> Result<Record, JobError>
     for path in &request.synthetic {
         heaps.read(open(path, SYNTHETIC, &several)?, SYNTHETIC)?;
     }
-    if let Some(path) = &request.validation {
-        check_validation(&open(path, "validation", &several)?, &heaps, &images)?;
-    }
+    let validation = request.validation.as_ref();
+    let validation = validation.map(|path| open(path, "validation", &several)).transpose()?;
+    let beside = request.beside.as_ref();
+    let beside = beside.map(|path| open(path, "beside", &request.reading)).transpose()?;
+    validation.map_or(Ok(()), |file| check_validation(&file, &heaps, &images))?;
     heaps.drop_repeated(&images);
     let (mut unjudged, mut encoder) = (0, None);
-    if let Some(path) = &request.beside {
-        let said = open(path, "beside", &request.reading)?;
+    if let Some(said) = &beside {
         let mut embedding = Embedding::new(
             session,
             &request.encoding,
             (heaps.kept.len() + said.captions.len()) as u64,
         );
-        unjudged = judge(&mut heaps, &said, &images, &mut embedding)?;
+        unjudged = judge(&mut heaps, said, &images, &mut embedding)?;
         encoder = embedding.encoder();
         heaps.drop_unlike(*drop_percent);
     }
@@ -174,9 +176,9 @@ fn write(output: Output, bytes: Result<Vec<u8>, csv::Error>, path: &Path) -> Res
 
 fn check_validation(file: &CaptionFile, heaps: &Heaps, images: &Images) -> Result<(), JobError> {
     refuse_synthetic(file)?;
-    let learned: HashSet<&str> = heaps.kept.iter().map(|row| images.of(&row.id)).collect();
+    let learned: HashSet<String> = heaps.kept.iter().map(|row| images.of(&row.id)).collect();
     let ids = file.captions.iter().map(|caption| caption.id.as_str());
-    let shared: Vec<&str> = ids.filter(|id| learned.contains(images.of(id))).collect();
+    let shared: Vec<&str> = ids.filter(|id| learned.contains(&images.of(id))).collect();
     match shared.first() {
         Some(first) => Err(JobError::usage(format!(
             "{}: {} captions are of images that are to be learned too; the first is {first}. Take them out of one of the two",
@@ -194,7 +196,7 @@ fn judge(
     images: &Images,
     embedding: &mut Embedding,
 ) -> Result<usize, JobError> {
-    let place: HashMap<&str, usize> = {
+    let place: HashMap<String, usize> = {
         let ids = said.captions.iter().enumerate().rev();
         ids.map(|(at, caption)| (images.of(&caption.id), at)).collect()
     };
@@ -205,7 +207,7 @@ fn judge(
     drop(texts);
     let mut unjudged = 0;
     for (at, row) in heaps.kept.iter_mut().enumerate() {
-        let place = place.get(images.of(&row.id));
+        let place = place.get(&images.of(&row.id));
         row.similarity = place.map(|place| cosine(rows.row(at), rows.row(own + place)));
         unjudged += usize::from(place.is_none());
     }

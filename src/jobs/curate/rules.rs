@@ -130,7 +130,7 @@ impl Heaps {
         let mut ids: HashMap<String, String> = HashMap::new();
         let mut seen: HashMap<(String, String), (PathBuf, u64)> = HashMap::new();
         self.drop_where(Rule::Repeated, |_, row| {
-            let image = images.of(&row.id).to_owned();
+            let image = images.of(&row.id);
             row.id = ids.entry(image).or_insert_with(|| row.id.clone()).clone();
             let words: Vec<String> = row.text.split_whitespace().map(str::to_lowercase).collect();
             match seen.entry((row.id.clone(), words.join(" "))) {
@@ -170,8 +170,8 @@ impl Heaps {
 
     /// Of an image's synthetic captions stay those most like what the model says, else the first ones; at most `most` for each real one.
     pub fn drop_surplus(&mut self, most: f64, images: &Images) {
-        let mut real: HashMap<&str, f64> = HashMap::new();
-        let mut synthetic: HashMap<&str, Vec<(f32, usize)>> = HashMap::new();
+        let mut real: HashMap<String, f64> = HashMap::new();
+        let mut synthetic: HashMap<String, Vec<(f32, usize)>> = HashMap::new();
         for (at, row) in self.kept.iter().enumerate() {
             let image = images.of(&row.id);
             match row.is_real() {
@@ -183,7 +183,7 @@ impl Heaps {
         }
         let mut surplus = HashSet::new();
         for (image, mut rows) in synthetic {
-            let bearable = (most * real.get(image).copied().unwrap_or(0.0)).floor() as usize;
+            let bearable = (most * real.get(&image).copied().unwrap_or(0.0)).floor() as usize;
             rows.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
             surplus.extend(rows.iter().skip(bearable).map(|(_, at)| *at));
         }

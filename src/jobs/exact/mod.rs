@@ -121,7 +121,7 @@ fn refuse(request: &Request) -> Result<(), JobError> {
         (!request.measuring.metrics.is_empty(), "--metrics"),
         (request.measuring.cluster.is_some(), "--cluster"),
         (request.images.is_some(), "--images"),
-        (request.keeping.captions, "--captions"),
+        (request.keeping.captions, "--keep-captions"),
         (request.keeping.thumbnails.is_some(), "--thumbnails"),
     ];
     match asked.iter().find(|(is_asked, _)| *is_asked) {

@@ -1,13 +1,9 @@
-//! Which captions a model should learn: what the linter finds harmful, where captions come from, and which image an id means.
-
-use std::path::Path;
+//! Which captions a model should learn: what the linter finds harmful, and where captions come from.
 
 use fgd_captioner::train::data::Caption;
-use fgd_captioner::train::features::{KeptImage, read_list};
 use fgd_captions::{CaptionFile, Finding, FindingKind, Severity, lint};
 
 use crate::jobs::JobError;
-use crate::jobs::image_index::ImageIndex;
 
 /// The column that says where a caption comes from, and what stands there for one that people wrote.
 pub const SOURCE: &str = "source";
@@ -55,33 +51,6 @@ pub fn unwritable(file: &CaptionFile, labels: &[Caption], unknown: Option<u32>) 
         labels.len()
     );
     Some(Finding::note(FindingKind::UnknownToken, message).at(first.row))
-}
-
-/// Images that have features, by id.
-pub struct Kept {
-    images: Vec<KeptImage>,
-    index: ImageIndex,
-}
-
-impl Kept {
-    /// Those in the folder that `fgd features` filled.
-    ///
-    /// # Errors
-    /// A folder without a list.
-    pub fn open(dir: &Path) -> Result<Self, JobError> {
-        let images = read_list(dir)?;
-        Ok(Self { index: ImageIndex::new(images.iter().map(|image| image.id.as_str())), images })
-    }
-
-    /// The place of an image.
-    pub fn find(&self, id: &str) -> Option<usize> {
-        self.index.find(id)
-    }
-
-    /// SHA-256 of the file of the image at a place.
-    pub fn sha256(&self, place: usize) -> &str {
-        &self.images[place].sha256
-    }
 }
 
 /// Synthetic captions judge nothing.

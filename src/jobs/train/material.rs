@@ -6,13 +6,13 @@ use std::path::Path;
 use fgd_captioner::Captioner;
 use fgd_captioner::train::Data;
 use fgd_captioner::train::data::{Caption, LONGEST};
-use fgd_captioner::train::features::KeptImage;
-use fgd_captions::{CaptionFile, ReadOptions, Role, read};
+use fgd_captioner::train::features::{KeptImage, read_list};
+use fgd_captions::{CaptionFile, ImageIndex, ReadOptions, Role, read};
 use fgd_record::Input;
 use ndarray::Array2;
 
 use super::distill::Learned;
-use super::learnable::{Kept, REAL, linted, refuse_synthetic, sources, unwritable};
+use super::learnable::{REAL, linted, refuse_synthetic, sources, unwritable};
 use super::{Request, self_critical};
 use crate::jobs::embedding::texts;
 use crate::jobs::options::Encoding;
@@ -146,7 +146,7 @@ impl Material {
     /// # Errors
     /// Images without features, captions that cannot be learned, an image on both sides.
     pub fn new(request: &Request, texts: &Texts, captioner: &Captioner) -> Result<Self, JobError> {
-        let kept = Kept::open(&request.features)?;
+        let kept = read_list(&request.features)?;
         let train = data(&kept, &texts.train, captioner)?;
         let validation = match &texts.validation {
             Some(file) => Some(data(&kept, file, captioner)?),
@@ -174,16 +174,15 @@ impl Material {
 }
 
 /// The captions of a file with their images.
-fn data(kept: &Kept, file: &CaptionFile, captioner: &Captioner) -> Result<Data, JobError> {
+fn data(kept: &[KeptImage], file: &CaptionFile, captioner: &Captioner) -> Result<Data, JobError> {
     let name = file.path.display();
-    let missing: Vec<&str> = {
-        let ids = file.captions.iter().map(|caption| caption.id.as_str());
-        ids.filter(|id| kept.find(id).is_none()).collect()
-    };
+    let ids = file.captions.iter().map(|caption| caption.id.as_str());
+    let index = ImageIndex::of_file(ids.clone(), kept.iter().map(|image| image.id.as_str()));
+    let missing: Vec<&str> = ids.filter(|id| index.find(id).is_none()).collect();
     if let Some(first) = missing.first() {
         return Err(JobError::usage(format!(
-            "{name}: {} of {} captions are of images without features, or of several that could be meant; the first is {first:?}. Make them with fgd features, \
-             and spell ids as its list does",
+            "{name}: {} of {} captions are of images without features, or of several that could be meant, or spell an image in two ways; the first \
+             is {first:?}. Make them with fgd features, and spell ids as its list does",
             missing.len(),
             file.captions.len()
         )));
@@ -192,9 +191,9 @@ fn data(kept: &Kept, file: &CaptionFile, captioner: &Captioner) -> Result<Data, 
     let sources = sources(file);
     let mut places: HashMap<usize, usize> = HashMap::new();
     for (caption, source) in file.captions.iter().zip(sources) {
-        let Some(place) = kept.find(&caption.id) else { continue };
+        let Some(place) = index.find(&caption.id) else { continue };
         let image = *places.entry(place).or_insert_with(|| {
-            let sha256 = kept.sha256(place).to_owned();
+            let sha256 = kept[place].sha256.clone();
             // By the id that the captions have, which messages and captions of the validation go by.
             data.images.push(KeptImage { id: caption.id.clone(), sha256 });
             data.images.len() - 1

@@ -193,7 +193,7 @@ impl Metrics {
     }
 
     /// The lines of validations.
-    pub fn validations(&self) -> impl DoubleEndedIterator<Item = &Line> {
+    pub fn validations(&self) -> impl DoubleEndedIterator<Item = &Line> + Clone {
         self.lines.iter().filter(|line| line.eval_loss.is_some())
     }
 

@@ -102,11 +102,12 @@ pub fn run(request: &Request, session: &mut Session) -> Result<Record, JobError>
         saved::read_state(&last, lora, optimizer, &id)?;
     }
     let first = trainer.step_count();
-    if goes_on && let Some(record) = finished(request, first) {
-        if let Results::Train(results) = &record.results
-            && let Some(step) = results.best_step
-        {
-            adapter_is_there(&request.output.join(BEST), step as usize)?;
+    if !goes_on {
+        // What ended here before was another run.
+        forget(&request.output.join(RECORD))?;
+    } else if let Some((record, best)) = finished(request, first) {
+        if let Some(step) = best {
+            adapter_is_there(&request.output.join(BEST), step)?;
         }
         session.progress.say(&format!("nothing is left to do after step {first}"));
         return Ok(record);
@@ -229,15 +230,27 @@ fn adapter_is_there(best: &Path, step: usize) -> Result<(), JobError> {
     )))
 }
 
-/// The record of a run that had ended: it has the speeds that nobody measures any more.
-fn finished(request: &Request, steps: usize) -> Option<Record> {
+/// Takes a file away, where it is.
+fn forget(path: &Path) -> Result<(), JobError> {
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(JobError::at(path)(error))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The record of the run, whose state is that of `steps` steps, and its best step, if nothing is left to do: it has the speeds that
+/// nobody measures any more. Other settings that decide no number, as how often it saves, make no other run of it.
+fn finished(request: &Request, steps: usize) -> Option<(Record, Option<usize>)> {
     let text = std::fs::read_to_string(request.output.join(RECORD)).ok()?;
     let record = Record::from_json(&text).ok()?;
-    let is_whole = match &record.results {
-        Results::Train(results) => results.steps == steps as u64,
-        _ => false,
-    };
-    (is_whole && record.settings == results::settings(request)).then_some(record)
+    let Results::Train(results) = &record.results else { return None };
+    let validations = results.validation.iter().map(|point| (point.step, point.is_poorer));
+    let has_ended = results.steps == results.planned_steps
+        || rest::gives_up(request.watching.patience, results.best_step, validations);
+    let best = results.best_step.map(|step| step as usize);
+    (results.steps == steps as u64 && has_ended).then_some((record, best))
 }
 
 /// What decides the numbers of a validation's captions.

@@ -78,7 +78,7 @@ impl Course<'_> {
             };
         }
         if line.is_poorer == Some(true) {
-            said += ": ended, since CIDEr-D or the number of words has fallen";
+            said += ": ended, since CIDEr-D or the number of different words has fallen";
         }
         if line.is_best == Some(true) {
             self.write_adapter(trainer, BEST)?;
@@ -101,15 +101,48 @@ impl Course<'_> {
         Ok(sum / data.tokens() as f64)
     }
 
-    /// Whether captions got poorer, or no better for as long as patience lasts.
+    /// As [`gives_up`], of the run so far.
     pub fn has_given_up(&self) -> bool {
-        if self.metrics.validations().any(|line| line.is_poorer == Some(true)) {
-            return true;
+        let validations = self.metrics.validations();
+        let validations = validations.map(|line| (line.step as u64, line.is_poorer));
+        let best = self.metrics.best().map(|line| line.step as u64);
+        gives_up(self.request.watching.patience, best, validations)
+    }
+}
+
+/// Whether captions got poorer, or no better than those of the step `best` for as long as patience lasts. `validations` are steps,
+/// each with whether its captions were poorer.
+pub fn gives_up(
+    patience: Option<usize>,
+    best: Option<u64>,
+    mut validations: impl Iterator<Item = (u64, Option<bool>)> + Clone,
+) -> bool {
+    let is_out_of_patience = match (patience, best) {
+        (Some(patience), Some(best)) => {
+            validations.clone().filter(|(step, _)| *step > best).count() >= patience
         }
-        let (Some(patience), Some(best)) = (self.request.watching.patience, self.metrics.best())
-        else {
-            return false;
-        };
-        self.metrics.validations().filter(|line| line.step > best.step).count() >= patience
+        _ => false,
+    };
+    is_out_of_patience || validations.any(|(_, is_poorer)| is_poorer == Some(true))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn poorer_captions_end_a_run_and_so_does_patience() {
+        let plain = [(0, None), (2, Some(false)), (4, Some(false))];
+        let poorer = [(0, None), (2, Some(true))];
+        for (patience, best, validations, ends) in [
+            (None, Some(0), &plain[..], false),
+            (Some(2), Some(0), &plain, true),
+            (Some(3), Some(0), &plain, false),
+            (Some(2), Some(2), &plain, false),
+            (Some(1), None, &plain, false),
+            (None, Some(0), &poorer, true),
+        ] {
+            assert_eq!(gives_up(patience, best, validations.iter().copied()), ends);
+        }
     }
 }

@@ -108,7 +108,7 @@ fn rate(fresh: usize, value: f64) -> Measure {
 }
 
 /// The settings, by the names of the request.
-pub fn settings(request: &Request) -> BTreeMap<String, Value> {
+fn settings(request: &Request) -> BTreeMap<String, Value> {
     let all = json!({
         "prompt": request.prompt,
         "learning": request.learning,
@@ -142,6 +142,8 @@ fn validation(line: &Line) -> Option<TrainValidation> {
         cider_d: line.cider_d,
         p_value: line.p_value,
         broken_captions: line.broken.map(|count| count as u64),
+        distinct_words: line.distinct_words.map(|count| count as u64),
+        is_poorer: line.is_poorer,
     })
 }
 
