@@ -48,7 +48,7 @@ fn accepted_since(
     workspace: &Workspace,
     results: &NightlyResults,
 ) -> Result<Vec<[String; 2]>, NightlyError> {
-    let history = workspace.history()?;
+    let history = workspace.read_history()?;
     let nights = history.nights(&workspace.suite.name)?;
     let pasts = history.pasts(&workspace.suite.name, &nights)?;
     let is_accepted = |finding: &&NightlyFinding| {

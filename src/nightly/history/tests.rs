@@ -175,6 +175,33 @@ fn files_of_others_and_damaged_ones_are_refused_and_left_alone() {
 }
 
 #[test]
+fn reading_sees_what_is_in_the_log_and_touches_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("history.sqlite");
+    assert!(History::read_file(&path).unwrap().nights("s").unwrap().is_empty());
+    let mut writer = History::open_file(&path).unwrap();
+    filled(&mut writer);
+    // As a killed night leaves it, and as an artifact has it: the log, and not what SQLite keeps beside it.
+    let artifact = tempfile::tempdir().unwrap();
+    for name in ["history.sqlite", "history.sqlite-wal"] {
+        std::fs::copy(folder.path().join(name), artifact.path().join(name)).unwrap();
+    }
+    let files = || {
+        let entries = std::fs::read_dir(artifact.path()).unwrap().map(Result::unwrap);
+        let of = |entry: std::fs::DirEntry| {
+            (entry.file_name(), entry.metadata().unwrap().modified().unwrap())
+        };
+        entries.map(of).collect::<std::collections::BTreeMap<_, _>>()
+    };
+    let before = files();
+    let mut history = History::read_file(&artifact.path().join("history.sqlite")).unwrap();
+    assert_eq!(rows(&history), rows(&writer));
+    assert!(history.record(&night(5), &[entry("p50", Some(1.0))]).is_err());
+    drop(history);
+    assert_eq!(files(), before);
+}
+
+#[test]
 fn a_history_of_a_later_program_is_not_opened() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("history.sqlite");
