@@ -179,6 +179,8 @@ fn set_distances_of_systems_are_held_to_their_test() {
     let steps = record["results"]["steps"].as_array().unwrap();
     let tested = steps.iter().filter(|step| step["name"] == "condition good.fgd_set<=base");
     assert_eq!(tested.count(), 1, "{steps:?}");
+    let plan = "score base · condition good.fgd_set<=base · condition base.fgd_set<=good · leaderboard captions ·";
+    assert!(stderr.contains(plan), "{stderr}");
 }
 
 #[test]

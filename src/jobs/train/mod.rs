@@ -231,8 +231,7 @@ fn adapter_is_there(best: &Path, step: usize) -> Result<(), JobError> {
 
 /// The record of a run that had ended: it has the speeds that nobody measures any more.
 fn finished(request: &Request, steps: usize) -> Option<Record> {
-    let text = std::fs::read_to_string(request.output.join(RECORD)).ok()?;
-    let record = Record::from_json(&text).ok()?;
+    let record = super::saved::read(&request.output.join(RECORD)).ok()?;
     let is_whole = match &record.results {
         Results::Train(results) => results.steps == steps as u64,
         _ => false,

@@ -23,7 +23,7 @@ use super::{NightlyError, Workspace, notify, quality, site, trend};
 use crate::host;
 use crate::jobs::compare::gate::Gate;
 use crate::jobs::provenance::{self, Origin};
-use crate::jobs::{Progress, Session};
+use crate::jobs::{Progress, Session, saved};
 use begin::{close_abandoned, print_plan, tonight};
 use keep::{retain, to_accept};
 use work::{NightRun, NightScore};
@@ -46,7 +46,7 @@ pub fn run(workspace: &Workspace, fresh: bool, session: &Session) -> Result<Reco
     let mut history = workspace.history()?;
     close_abandoned(workspace, &mut history, &now, fresh, progress)?;
     let before = NightFolder::last_finished(&workspace.state);
-    let before = before.and_then(|night| site::read_record(&night.record()).ok());
+    let before = before.and_then(|night| saved::read(&night.record()).ok());
     let (folder, tonight) = tonight(workspace, &now, fresh, progress)?;
     let mut hashes = HashMemo::open(&workspace.state.join("hashes.json"));
     let planner = Planner::new(workspace, &session.settings, &tonight.started, &mut hashes);
