@@ -128,6 +128,14 @@ fn a_condition_that_cannot_be_decided_fails_the_night() {
     assert_eq!(code, 5, "{stderr}");
     assert_eq!(record["results"]["gates"][0]["passed"], Value::Null);
     assert!(stderr.contains("FAILED: condition good.fgd_set_corrected<=1"), "{stderr}");
+
+    // A system that may fail explains no condition on others, though its name be a part of theirs.
+    let text = std::fs::read_to_string(suite.suite()).unwrap();
+    let gone = "allow_failed = [\"set\"]\n[[system]]\nname = \"set\"\nsubmission = \"gone.csv\"\n";
+    std::fs::write(suite.suite(), text + gone).unwrap();
+    let (code, _, stderr) = suite.run();
+    assert_eq!(code, 5, "{stderr}");
+    assert!(stderr.contains("condition good.fgd_set_corrected<=1"), "{stderr}");
 }
 
 #[test]

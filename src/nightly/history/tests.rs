@@ -134,6 +134,10 @@ fn a_bad_row_imports_nothing_and_is_named() {
     let error = exchange::import(&mut other, &path).unwrap_err().to_string();
     assert!(error.contains("perhaps"), "{error}");
     assert!(other.nights("s").unwrap().is_empty());
+    // The order of nights is that of their texts, which other zones would break.
+    std::fs::write(&path, good[0].replace("02:00:00Z", "02:00:00+02:00")).unwrap();
+    let error = exchange::import(&mut other, &path).unwrap_err().to_string();
+    assert!(error.contains("row 1: `2026-01-01T02:00:00+02:00` is no time such as"), "{error}");
     std::fs::write(&path, "{\"suite\": 3}\n").unwrap();
     let error = exchange::import(&mut other, &path).unwrap_err().to_string();
     assert!(error.contains("bad.jsonl: row 1"), "{error}");

@@ -157,20 +157,20 @@ fn check_gates(
             _ => None,
         }
     };
-    let found: Vec<(&str, Option<&ScoreResults>)> =
-        names.iter().map(|name| (name.as_str(), score_of(name))).collect();
+    let found: Vec<Option<&ScoreResults>> = names.iter().map(|name| score_of(name)).collect();
     let none = ScoreResults::default();
-    let numbers: Vec<(&str, &ScoreResults)> =
-        found.iter().map(|(name, scores)| (*name, scores.unwrap_or(&none))).collect();
+    let numbers: Vec<(&str, &ScoreResults)> = (names.iter().zip(&found))
+        .map(|(name, scores)| (name.as_str(), scores.unwrap_or(&none)))
+        .collect();
     let check = |condition: &String| {
-        let checked =
-            Gate::parse(condition, &names).and_then(|gate| gate.check(&numbers, differences));
+        let parsed = Gate::parse(condition, &names);
+        let is_explained = parsed.as_ref().is_ok_and(|gate| gate.lacks_systems_only(&found));
+        let checked = parsed.and_then(|gate| gate.check(&numbers, differences));
         let gate = checked.unwrap_or_else(|error| record::Gate {
             condition: condition.clone(),
             passed: None,
             explanation: error.to_string(),
         });
-        let is_explained = failures::is_explained(&gate, &found);
         (gate, is_explained)
     };
     workspace.suite.gates.conditions.iter().map(check).collect()
