@@ -9,9 +9,8 @@ use fgd_store::hub;
 
 use super::exit::{Exit, usage};
 use super::output::{Output, Sink, written_as};
-use super::report;
-use crate::jobs::JobError;
 use crate::jobs::apart::keep_apart;
+use crate::jobs::{JobError, saved};
 use crate::settings::Settings;
 
 /// Arguments of `fgd export`.
@@ -146,7 +145,7 @@ pub fn run(args: &Args, output: &Output, settings: &Settings) -> anyhow::Result<
         }
     }
     let sink = Sink::open(files.output.as_deref())?;
-    let record = report::read(&files.record)?;
+    let record = saved::read(&files.record).map_err(JobError::from)?;
     let is_png = files.output.as_ref().is_some_and(|file| {
         file.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("png"))
     });
@@ -175,7 +174,7 @@ pub fn run(args: &Args, output: &Output, settings: &Settings) -> anyhow::Result<
 /// Writes a model card into a file, or commits it to the Hub.
 fn hub(args: &HubArgs, output: &Output, settings: &Settings) -> anyhow::Result<Exit> {
     let HubArgs { dataset, record: path, output: file, push } = args;
-    let (record, dataset) = (report::read(path)?, dataset.dataset()?);
+    let (record, dataset) = (saved::read(path).map_err(JobError::from)?, dataset.dataset()?);
     let made = |existing: Option<&str>, place: &str| {
         let card = export::card(&record, &dataset, existing);
         card.map_err(|error| match error {

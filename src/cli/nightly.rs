@@ -114,7 +114,7 @@ pub fn run(args: &Args, output: &Output, session: &Session) -> anyhow::Result<Ex
             Ok(exit)
         }
         Command::Status { suite } => {
-            let workspace = Workspace::look(suite).map_err(JobError::from)?;
+            let workspace = look(suite)?;
             let status = status::status(&workspace).map_err(JobError::from)?;
             print_lines(status.lines(&workspace))?;
             let open = status.last.as_ref().filter(|_| !status.is_settled());
@@ -123,8 +123,7 @@ pub fn run(args: &Args, output: &Output, session: &Session) -> anyhow::Result<Ex
         Command::Report { suite, result } => {
             keep_apart([&**suite], [result.output.as_deref()])?;
             let sink = result.open()?;
-            let workspace = open(suite)?;
-            let (record, index) = report(&workspace)?;
+            let (record, index) = report(&look(suite)?)?;
             output.say(format!("the report is in {}", index.display()));
             result.write(sink, &record, output)?;
             Ok(Exit::Success)
@@ -139,11 +138,11 @@ pub fn run(args: &Args, output: &Output, session: &Session) -> anyhow::Result<Ex
         }
         Command::Export { suite, output: to } => {
             let format = exchange::format_of(to).map_err(|error| usage(error.to_string()))?;
-            keep_apart([&**suite], [Some(&**to)])?;
+            let workspace = look(suite)?;
+            keep_apart([&**suite, &workspace.history_file()], [Some(&**to)])?;
             let sink = Sink::open(Some(to.as_path()))?;
-            let workspace = open(suite)?;
-            let (bytes, rows) =
-                exchange::export(&workspace.history()?, &workspace.suite.name, format)?;
+            let history = workspace.read_history()?;
+            let (bytes, rows) = exchange::export(&history, &workspace.suite.name, format)?;
             sink.write(&bytes)?;
             output.say(format!("{rows} figures written to {}", to.display()));
             Ok(Exit::Success)
@@ -162,7 +161,7 @@ pub fn run(args: &Args, output: &Output, session: &Session) -> anyhow::Result<Ex
 }
 
 fn dry_run(suite: &Path, session: &Session) -> anyhow::Result<Exit> {
-    let workspace = Workspace::look(suite).map_err(JobError::from)?;
+    let workspace = look(suite)?;
     let steps = preview::preview(&workspace, &session.settings);
     let mut lines = Vec::new();
     if let Some(night) = preview::unfinished(&workspace).and_then(|folder| folder.night()) {
@@ -226,6 +225,10 @@ fn open(path: &Path) -> Result<Workspace, JobError> {
     Ok(Workspace::open(path)?)
 }
 
+fn look(path: &Path) -> Result<Workspace, JobError> {
+    Ok(Workspace::look(path)?)
+}
+
 /// The last finished night with the trends of all nights.
 fn report(workspace: &Workspace) -> Result<(Record, PathBuf), NightlyError> {
     let Some(last) = NightFolder::last_finished(&workspace.state) else {
@@ -234,7 +237,7 @@ fn report(workspace: &Workspace) -> Result<(Record, PathBuf), NightlyError> {
         ));
     };
     let (record, others) = site::read(workspace, &last)?;
-    let history = workspace.history()?;
+    let history = workspace.read_history()?;
     let nights = history.nights(&workspace.suite.name)?;
     let pasts = history.pasts(&workspace.suite.name, &nights)?;
     let trends = trend::all(&pasts, &nights, &workspace.suite.gates.speed.rule());

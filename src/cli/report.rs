@@ -1,8 +1,7 @@
 //! `fgd report`: saved records, rendered again. Nothing is computed.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use anyhow::Context;
 use fgd_record::{Record, Results};
 
 use super::exit::{Exit, usage};
@@ -10,6 +9,7 @@ use super::files::{ReportArgs, ResultArgs, ResultFormat};
 use super::images::PictureArgs;
 use super::output::Output;
 use crate::jobs::apart::keep_apart;
+use crate::jobs::{JobError, saved};
 
 /// Arguments of `fgd report`.
 #[derive(Debug, clap::Args)]
@@ -35,7 +35,12 @@ pub fn run(args: &Args, output: &Output) -> anyhow::Result<Exit> {
     }
     let written = [args.result.output.as_deref(), args.report.place()];
     keep_apart(args.records.iter().map(|record| &**record), written)?;
-    let records = args.records.iter().map(|path| read(path)).collect::<anyhow::Result<Vec<_>>>()?;
+    let records = args
+        .records
+        .iter()
+        .map(|path| saved::read(path))
+        .collect::<Result<Vec<_>, _>>()
+        .map_err(JobError::from)?;
     // A report alone needs no table, unless a place for one was given.
     let only_report = args.report.place().is_some() && args.result.output.is_none();
     let sink = args.result.open()?;
@@ -50,15 +55,6 @@ pub fn run(args: &Args, output: &Output) -> anyhow::Result<Exit> {
         sink.write(texts.join("\n").as_bytes())?;
     }
     Ok(Exit::Success)
-}
-
-/// Reads a saved record.
-pub fn read(path: &Path) -> anyhow::Result<Record> {
-    let text = std::fs::read_to_string(path)
-        .with_context(|| format!("{}: cannot be read", path.display()))?;
-    Record::from_json(&text).map_err(|error| {
-        usage(format!("{}: {error}; records are what --format json writes", path.display()))
-    })
 }
 
 /// The record for pages that stand elsewhere than the night's own site, beside which the records of its steps lie.

@@ -10,6 +10,7 @@ use super::history::HistoryError;
 use super::lock::LockError;
 use super::suite::SuiteError;
 use crate::jobs::JobError;
+use crate::jobs::saved::SavedError;
 
 /// Why a night, or what is done with its history, could not be done.
 #[derive(Debug, thiserror::Error)]
@@ -51,6 +52,9 @@ pub enum NightlyError {
         /// Whose nights they are.
         suite: String,
     },
+    /// A record of a night.
+    #[error(transparent)]
+    Record(#[from] SavedError),
     /// There is nothing to work on.
     #[error("{0}")]
     Nothing(String),

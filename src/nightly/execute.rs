@@ -12,7 +12,7 @@ use super::place::NightFolder;
 use super::plan::Step;
 use super::process::{self, Termination};
 use super::{NightlyError, Workspace};
-use crate::jobs::Session;
+use crate::jobs::{Session, saved};
 
 /// What a step came to.
 #[derive(Debug, Clone, PartialEq)]
@@ -68,10 +68,10 @@ impl Executor<'_> {
     pub fn record(&mut self, step: &Step) -> Result<StepResult<Record>, NightlyError> {
         let file = self.night.file(&step.name, "json");
         Ok(match self.run(step, &file, &file)? {
-            StepResult::Done(()) => match read(&file) {
+            StepResult::Done(()) => match saved::read(&file) {
                 Ok(record) => StepResult::Done(record),
                 Err(error) => {
-                    let why = format!("its record {} cannot be read: {error}", file.display());
+                    let why = format!("its record: {error}");
                     self.note_failed(&step.name, &why);
                     StepResult::Failed(why)
                 }
@@ -190,11 +190,6 @@ impl Executor<'_> {
         self.steps.retain(|known| known.name != step.name);
         self.steps.push(step);
     }
-}
-
-fn read(file: &Path) -> Result<Record, String> {
-    let text = std::fs::read_to_string(file).map_err(|error| error.to_string())?;
-    Record::from_json(&text).map_err(|error| error.to_string())
 }
 
 /// Whether a step of this key has finished with this result.

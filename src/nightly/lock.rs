@@ -71,7 +71,6 @@ impl Lock {
             .write(true)
             .open(&path)
             .map_err(failed)?;
-        let before = noted(state);
         // Whoever only looks whether there is a lock holds it for a moment.
         let mut looks = 3;
         loop {
@@ -82,11 +81,13 @@ impl Lock {
                     std::thread::sleep(LOOK);
                 }
                 Err(TryLockError::WouldBlock) => {
-                    return Err(LockError::Held { state: state.into(), holder: before });
+                    return Err(LockError::Held { state: state.into(), holder: noted(state) });
                 }
                 Err(TryLockError::Error(source)) => return Err(failed(source).into()),
             }
         }
+        // Not before the lock: then they may be of a run that has just ended.
+        let before = noted(state);
         let holder = Holder {
             pid: std::process::id(),
             host: hostname(),
@@ -153,6 +154,20 @@ mod tests {
         assert!(error.contains("since 2026-01-01"), "{error}");
         drop(held);
         assert!(Lock::take(folder.path(), "later").is_ok());
+    }
+
+    #[test]
+    fn who_ended_while_it_was_waited_for_did_not_die() {
+        let folder = tempfile::tempdir().unwrap();
+        let (held, _) = Lock::take(folder.path(), "then").unwrap();
+        let ends = std::thread::spawn(move || {
+            std::thread::sleep(LOOK / 3);
+            drop(held);
+        });
+        let taken = std::iter::repeat_with(|| Lock::take(folder.path(), "now"));
+        let (_lock, before) = taken.flatten().next().unwrap();
+        ends.join().unwrap();
+        assert_eq!(before, None);
     }
 
     #[test]

@@ -7,7 +7,7 @@ use super::Workspace;
 use super::execute::is_done;
 use super::place::{NightFolder, find_accepted};
 use super::plan::Planner;
-use super::suite::System;
+use super::suite::{DataSet, Suite, System};
 use crate::jobs::compare::gate::Gate;
 use crate::jobs::provenance;
 use crate::jobs::scoring::findings::{counted, errors};
@@ -44,17 +44,7 @@ pub fn preview(workspace: &Workspace, settings: &Settings) -> Vec<Prospect> {
         all.extend(of_system(workspace, settings, &planner, &mut hashes, system));
     }
     let runs = |step: String| Prospect { step, outlook: "would run".into(), fails: false };
-    let names: Vec<String> = suite.systems.iter().map(|system| system.name.clone()).collect();
-    let is_tested = |condition: &&String| {
-        Gate::parse(condition, &names).is_ok_and(|gate| gate.tested_systems().len() > 1)
-    };
-    let tested = suite.gates.conditions.iter().filter(is_tested);
-    all.extend(tested.map(|condition| runs(format!("condition {condition}"))));
-    for data in &suite.data {
-        if suite.systems.iter().filter(|s| suite.data_of(s).name == data.name).count() > 1 {
-            all.push(runs(format!("leaderboard {}", data.name)));
-        }
-    }
+    all.extend(of_several(suite).into_iter().map(runs));
     for benchmark in &suite.benchmarks {
         let step = format!("bench {}", benchmark.name);
         all.push(match planner.check_models(benchmark, &mut hashes) {
@@ -63,6 +53,22 @@ pub fn preview(workspace: &Workspace, settings: &Settings) -> Vec<Prospect> {
         });
     }
     all
+}
+
+/// The steps over several systems, in order: the conditions that a test decides, and the data sets that rank.
+pub fn of_several(suite: &Suite) -> Vec<String> {
+    let names: Vec<String> = suite.systems.iter().map(|system| system.name.clone()).collect();
+    let is_tested = |condition: &&String| {
+        Gate::parse(condition, &names).is_ok_and(|gate| gate.tested_systems().len() > 1)
+    };
+    let ranks = |data: &&DataSet| {
+        suite.systems.iter().filter(|system| suite.data_of(system).name == data.name).count() > 1
+    };
+    let tested = suite.gates.conditions.iter().filter(is_tested);
+    let ranked = suite.data.iter().filter(ranks);
+    (tested.map(|condition| format!("condition {condition}")))
+        .chain(ranked.map(|data| format!("leaderboard {}", data.name)))
+        .collect()
 }
 
 /// The night that the next run would go on with.

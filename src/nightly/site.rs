@@ -1,12 +1,13 @@
 //! The site of the suite: tonight beside its history, with the records it was made from.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use fgd_record::{NightlyResults, Record, Results, Trend};
 use fgd_store::file;
 
 use super::place::{NightFolder, copy};
 use super::{NightlyError, Workspace};
+use crate::jobs::saved;
 
 /// Writes the site: the night's record first, then the records behind it.
 pub fn write(
@@ -57,7 +58,7 @@ pub fn read(
     workspace: &Workspace,
     night: &NightFolder,
 ) -> Result<(Record, Vec<Record>), NightlyError> {
-    let record = read_record(&night.record())?;
+    let record = saved::read(&night.record())?;
     let mut others = Vec::new();
     if let Results::Nightly(results) = &record.results {
         for step in &results.steps {
@@ -65,16 +66,9 @@ pub fn read(
             let is_shown =
                 ["leaderboard ", "score ", "bench "].iter().any(|kind| step.name.starts_with(kind));
             if let Some(file) = file.filter(|_| is_shown && !step.name.ends_with(" again")) {
-                others.push(read_record(&file)?);
+                others.push(saved::read(&file)?);
             }
         }
     }
     Ok((record, others))
-}
-
-/// Reads a record of a night.
-pub fn read_record(path: &Path) -> Result<Record, NightlyError> {
-    let text = std::fs::read_to_string(path).map_err(|source| NightlyError::io(path, source))?;
-    Record::from_json(&text)
-        .map_err(|error| NightlyError::Nothing(format!("{}: {error}", path.display())))
 }

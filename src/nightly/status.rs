@@ -5,7 +5,8 @@ use fgd_record::{NightlyFinding, NightlyResults, NightlyVerdict, Record, Results
 
 use super::lock::{Holder, Lock};
 use super::place::NightFolder;
-use super::{NightlyError, Workspace, preview, site};
+use super::{NightlyError, Workspace, preview};
+use crate::jobs::saved;
 
 /// What somebody has to look at.
 const OPEN: [NightlyVerdict; 2] = [NightlyVerdict::Regressed, NightlyVerdict::Moved];
@@ -29,7 +30,7 @@ pub struct Status {
 /// The last night's record, or the history, cannot be read.
 pub fn status(workspace: &Workspace) -> Result<Status, NightlyError> {
     let last = NightFolder::last_finished(&workspace.state);
-    let last = last.map(|night| site::read_record(&night.record())).transpose()?;
+    let last = last.map(|night| saved::read(&night.record())).transpose()?;
     let accepted = match last.as_ref().map(|record| &record.results) {
         Some(Results::Nightly(results)) => accepted_since(workspace, results)?,
         _ => Vec::new(),
@@ -48,7 +49,7 @@ fn accepted_since(
     workspace: &Workspace,
     results: &NightlyResults,
 ) -> Result<Vec<[String; 2]>, NightlyError> {
-    let history = workspace.history()?;
+    let history = workspace.read_history()?;
     let nights = history.nights(&workspace.suite.name)?;
     let pasts = history.pasts(&workspace.suite.name, &nights)?;
     let is_accepted = |finding: &&NightlyFinding| {

@@ -61,13 +61,25 @@ impl Workspace {
         })
     }
 
+    /// The file of the suite's history.
+    pub fn history_file(&self) -> PathBuf {
+        self.folder.join(self.suite.history_file())
+    }
+
     /// Opens the history of the suite.
     ///
     /// # Errors
     /// See [`History::open_file`].
     pub fn history(&self) -> Result<History, NightlyError> {
-        let file = self.folder.join(self.suite.history_file());
-        Ok(History::open_file(&file)?)
+        Ok(History::open_file(&self.history_file())?)
+    }
+
+    /// Opens the history of the suite to read it; nothing is made or written.
+    ///
+    /// # Errors
+    /// See [`History::read_file`].
+    pub fn read_history(&self) -> Result<History, NightlyError> {
+        Ok(History::read_file(&self.history_file())?)
     }
 }
 

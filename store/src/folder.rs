@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
 use crate::file::{self, FileError};
-use crate::lock;
+use crate::{lock, temporary};
 
 /// The list of the files that stand in a folder together.
 pub const LIST: &str = "pages.txt";
@@ -55,12 +55,12 @@ impl Together {
     pub fn begin(folder: &Path) -> Result<Self, FileError> {
         let failed = FileError::io(folder);
         std::fs::create_dir_all(folder).map_err(&failed)?;
-        file::sweep(folder);
+        temporary::sweep(folder);
         loop {
-            let stage = tempfile::Builder::new().prefix(file::PREFIX).tempdir_in(folder);
-            let stage = stage.map_err(file::unplaced).map_err(&failed)?;
+            let stage = tempfile::Builder::new().prefix(temporary::PREFIX).tempdir_in(folder);
+            let stage = stage.map_err(temporary::unplaced).map_err(&failed)?;
             let lock = File::open(stage.path()).map_err(&failed)?;
-            if file::is_ours(&lock, stage.path()) {
+            if temporary::is_ours(&lock, stage.path()) {
                 return Ok(Self { folder: folder.into(), stage, _lock: lock, names: Vec::new() });
             }
         }

@@ -26,4 +26,5 @@ pub mod folder;
 pub mod hub;
 pub mod lock;
 pub mod spreadsheet;
+mod temporary;
 pub mod terminal;

@@ -1,10 +1,15 @@
 //! A night as it is started from outside: the suite of `fgd nightly init` as it stands, and the documented line of cron.
 
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
 use crate::program::{self, Place, captions, fixture};
 use crate::suite::{Nightly, small};
 
 /// A folder of models as the Hub's own client leaves one, with the tiny encoder in the place of the default one.
-fn hub(place: &Place) -> std::path::PathBuf {
+fn hub(place: &Place) -> PathBuf {
     let home = place.path("models");
     let commit = fgd_store::hub::GTE_SMALL_REVISION;
     let snapshots = home.join("hub/models--thenlper--gte-small/snapshots");
@@ -82,4 +87,47 @@ fn the_documented_line_of_cron_mails_trouble_and_nothing_else() {
     assert_eq!(code, 3, "{mail}");
     assert!(mail.starts_with("nightly small: REGRESSED: good fgd_paired"), "{mail}");
     assert_eq!(mail.lines().count(), 1, "{mail}");
+}
+
+/// When each file and folder was written last; a file that came and went leaves its time on the folder.
+fn times(folder: &Path) -> Vec<(PathBuf, SystemTime)> {
+    let mut found = vec![(folder.to_owned(), folder.metadata().unwrap().modified().unwrap())];
+    for entry in std::fs::read_dir(folder).unwrap().map(Result::unwrap) {
+        match entry.file_type().unwrap().is_dir() {
+            true => found.extend(times(&entry.path())),
+            false => found.push((entry.path(), entry.metadata().unwrap().modified().unwrap())),
+        }
+    }
+    found.sort();
+    found
+}
+
+/// Root writes in spite of what a folder allows, so that times are looked at too.
+#[test]
+fn what_only_reads_the_history_writes_nothing_beside_it() {
+    let suite = Nightly::new(&format!("report = \"site\"\n{}", small("")));
+    assert_eq!(suite.run().0, 0);
+    std::fs::remove_dir_all(suite.path("site")).unwrap();
+    let state = suite.path("nightly");
+    let before = times(&state);
+    let allow = |mode: u32| {
+        for (path, _) in before.iter().filter(|(path, _)| path.is_dir()) {
+            std::fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
+        }
+    };
+    allow(0o555);
+    let export = suite.path("export.csv");
+    let commands: [&[&str]; 4] = [
+        &["status"],
+        &["export", "-o", export.to_str().unwrap()],
+        &["report"],
+        &["run", "--dry-run"],
+    ];
+    let ended = commands.map(|arguments| suite.nightly(arguments));
+    allow(0o755);
+    for (code, stdout, stderr) in &ended[..3] {
+        assert_eq!(*code, 0, "{stdout}{stderr}");
+    }
+    assert!(suite.path("site/index.html").is_file());
+    assert_eq!(times(&state), before);
 }

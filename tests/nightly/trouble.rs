@@ -128,6 +128,14 @@ fn a_condition_that_cannot_be_decided_fails_the_night() {
     assert_eq!(code, 5, "{stderr}");
     assert_eq!(record["results"]["gates"][0]["passed"], Value::Null);
     assert!(stderr.contains("FAILED: condition good.fgd_set_corrected<=1"), "{stderr}");
+
+    // A system that may fail explains no condition on others, though its name be a part of theirs.
+    let text = std::fs::read_to_string(suite.suite()).unwrap();
+    let gone = "allow_failed = [\"set\"]\n[[system]]\nname = \"set\"\nsubmission = \"gone.csv\"\n";
+    std::fs::write(suite.suite(), text + gone).unwrap();
+    let (code, _, stderr) = suite.run();
+    assert_eq!(code, 5, "{stderr}");
+    assert!(stderr.contains("condition good.fgd_set_corrected<=1"), "{stderr}");
 }
 
 #[test]
@@ -179,6 +187,8 @@ fn set_distances_of_systems_are_held_to_their_test() {
     let steps = record["results"]["steps"].as_array().unwrap();
     let tested = steps.iter().filter(|step| step["name"] == "condition good.fgd_set<=base");
     assert_eq!(tested.count(), 1, "{steps:?}");
+    let plan = "score base · condition good.fgd_set<=base · condition base.fgd_set<=good · leaderboard captions ·";
+    assert!(stderr.contains(plan), "{stderr}");
 }
 
 #[test]

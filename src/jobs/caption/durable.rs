@@ -30,6 +30,7 @@ use crate::jobs::captions_csv::captions_csv;
 use crate::jobs::embedding::Embedding;
 use crate::jobs::options::Encoding;
 use crate::jobs::provenance::{self, Origin};
+use crate::jobs::saved;
 use crate::jobs::select::{Choosing, Pool};
 use crate::jobs::{Bar, JobError, METRIC_VERSION, Session};
 
@@ -310,8 +311,7 @@ fn comparability(settings: &BTreeMap<String, Value>, dtype: &str) -> Comparabili
 
 /// The earlier run that left nothing to do: its record has the speeds that this one did not measure.
 fn finished(record: &Path, settings: &BTreeMap<String, Value>) -> Option<CaptionRun> {
-    let text = std::fs::read_to_string(record).ok()?;
-    let captioned = CaptionRun::from_record(Record::from_json(&text).ok()?)?;
+    let captioned = CaptionRun::from_record(saved::read(record).ok()?)?;
     (captioned.settings == *settings).then_some(captioned)
 }
 

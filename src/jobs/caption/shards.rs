@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use fgd_captioner::run::ImageFile;
 use fgd_captions::ReadOptions;
-use fgd_record::{Record, Results};
+use fgd_record::Results;
 use fgd_store::digest::Digest;
 use fgd_store::file;
 use serde_json::Value;
@@ -13,6 +13,7 @@ use serde_json::Value;
 use crate::jobs::JobError;
 use crate::jobs::apart::keep_apart;
 use crate::jobs::captions_csv::captions_csv;
+use crate::jobs::saved;
 use crate::jobs::shard::Shard;
 
 /// Settings that tell the shards of one run apart.
@@ -78,12 +79,11 @@ impl<'a> Ended<'a> {
                 file.display()
             )));
         }
-        let text = std::fs::read_to_string(&path).map_err(|error| {
-            wrong(&format!(
-                "cannot be read ({error}); `fgd caption --shard` writes it when the shard has ended: run it again, it goes on"
+        let record = saved::read(&path).map_err(|error| {
+            JobError::usage(format!(
+                "{error}; `fgd caption --shard` writes it when the shard has ended: run it again, it goes on"
             ))
         })?;
-        let record = Record::from_json(&text).map_err(|error| wrong(&error.to_string()))?;
         let Results::Caption(results) = record.results else {
             return Err(wrong("is no record of `fgd caption`"));
         };

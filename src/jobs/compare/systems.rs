@@ -4,9 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use fgd_captions::{self as captions, Finding, ReadOptions};
-use fgd_record::{
-    self as record, Comparability, EncoderInfo, Input, Record, RecordError, Results, ScoreResults,
-};
+use fgd_record::{self as record, Comparability, EncoderInfo, Input, Results, ScoreResults};
 use fgd_store::digest::file_sha256;
 
 use super::{Request, checkpoints};
@@ -15,6 +13,7 @@ use serde_json::Value;
 use crate::jobs::caption::CaptionRun;
 use crate::jobs::images::Images;
 use crate::jobs::options::Named;
+use crate::jobs::saved::{self, SavedError};
 use crate::jobs::scoring::findings::{errors, for_record};
 use crate::jobs::scoring::system::System;
 use crate::jobs::{JobError, Session};
@@ -184,16 +183,11 @@ fn open_saved(system: &Named) -> Result<Option<SavedScore>, JobError> {
     if !is_json {
         return Ok(None);
     }
-    let Ok(text) = std::fs::read_to_string(path) else {
-        // Whatever is wrong with the file, the reader of captions says it better.
-        return Ok(None);
-    };
-    let record = match Record::from_json(&text) {
+    let record = match saved::read(path) {
         Ok(record) => record,
-        Err(RecordError::Shape(_)) => return Ok(None),
-        Err(error @ RecordError::Newer { .. }) => {
-            return Err(JobError::usage(format!("{}: {error}", path.display())));
-        }
+        Err(error @ SavedError::Newer { .. }) => return Err(error.into()),
+        // Whatever is wrong with the file, the reader of captions says it better.
+        Err(_) => return Ok(None),
     };
     let Results::Score(scores) = record.results else {
         return Err(JobError::usage(format!(

@@ -10,7 +10,7 @@ use std::time::Instant;
 
 use fgd_captions::USAGE;
 use fgd_metrics::pair_sums::{Distances, FieldSums};
-use fgd_record::{EncoderInfo, Finding, Host, Input, Record, Rejected, Results, Severity};
+use fgd_record::{EncoderInfo, Finding, Host, Input, Record, Rejected, Results};
 use serde::{Deserialize, Serialize};
 
 use super::buckets::Manifest;
@@ -20,12 +20,11 @@ use super::sums::{Sources, checked_sums};
 use crate::host;
 use crate::jobs::apart::Apart;
 use crate::jobs::embedding::Embedding;
-use crate::jobs::leaderboard::field::{FINDINGS_KEPT, first_errors};
+use crate::jobs::leaderboard::field::{FINDINGS_KEPT, rejected as of_findings};
 use crate::jobs::leaderboard::rank::{Drawn, Entry, Evidence, RankedBy, rank};
 use crate::jobs::leaderboard::{self, check_ranked};
 use crate::jobs::options::{Encoding, Measuring};
 use crate::jobs::provenance::{self, Origin};
-use crate::jobs::scoring::findings::counted;
 use crate::jobs::{JobError, Session, Silent, score};
 
 /// What is asked about sums of several submissions that `fgd-cluster` made.
@@ -155,15 +154,8 @@ pub fn of(request: &leaderboard::Request, session: &mut Session) -> Result<Recor
             }
             Err(JobError::Invalid { message, findings }) => {
                 let found = findings.into_iter().flat_map(|(_, found)| found);
-                let found: Vec<Finding> =
-                    found.map(|found| Finding { input: name.clone(), ..found }).collect();
-                let is_error = |found: &&Finding| found.severity == Severity::Error;
-                let reason = match found.iter().filter(is_error).count() {
-                    0 => message,
-                    errors => format!("{} in the file", counted(errors)),
-                };
-                let findings = first_errors(found);
-                rejected.push(Rejected { name, reason, findings });
+                let found = found.map(|found| Finding { input: name.clone(), ..found }).collect();
+                rejected.push(of_findings(&name, message, found));
             }
             Err(error) => return Err(error),
         }

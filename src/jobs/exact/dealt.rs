@@ -3,11 +3,9 @@
 //! A hundred million captions are no machine's memory: they are read piece by piece, and each caption goes to the part of its image,
 //! whatever the id is spelt like. Submission and references of an image are in the same part, so parts are aligned one by one.
 
-use std::cmp::Reverse;
-use std::collections::binary_heap::PeekMut;
-use std::collections::{BTreeSet, BinaryHeap, HashMap};
+use std::collections::{BTreeSet, HashMap};
 use std::fs::{self, File};
-use std::io::{self, BufReader, BufWriter, Write};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
@@ -18,44 +16,13 @@ use fgd_record::Input;
 use rayon::prelude::*;
 
 use super::reading::Captions;
-use super::rows::{Row, next_text, write_text};
+use super::rows::Row;
 use crate::jobs::JobError;
-use crate::jobs::leaderboard::folder::is_beside;
-use crate::jobs::provenance::CaptionsHash;
 use crate::jobs::scoring::findings::for_record;
 use crate::jobs::scoring::system::stem;
 
 /// Captions that a thread deals at a time.
 const HAND: usize = 1 << 16;
-
-/// What a path names: itself, or the files of a folder by their names, but what stands beside captions.
-///
-/// # Errors
-/// A folder that cannot be read or holds no file.
-pub fn files_of(path: &Path) -> Result<Vec<PathBuf>, JobError> {
-    if !path.is_dir() {
-        return Ok(vec![path.to_owned()]);
-    }
-    let mut files = Vec::new();
-    for entry in std::fs::read_dir(path).map_err(JobError::at(path))? {
-        let entry = entry.map_err(JobError::at(path))?;
-        // Spark marks what is no part of a table by an underscore.
-        let is_marked = entry.file_name().to_string_lossy().starts_with('_');
-        // By way of links, which is how the Hub's client keeps its files.
-        let file = entry.path();
-        if !is_marked
-            && !is_beside(&file)
-            && file.metadata().map_err(JobError::at(&file))?.is_file()
-        {
-            files.push(file);
-        }
-    }
-    files.sort();
-    match files.is_empty() {
-        true => Err(JobError::usage(format!("{}: holds no files", path.display()))),
-        false => Ok(files),
-    }
-}
 
 /// A side.
 pub struct Side {
@@ -289,81 +256,6 @@ impl Side {
     }
 }
 
-impl Part {
-    /// Writes its ids and texts in their order to a file, for [`hash_of`].
-    ///
-    /// # Errors
-    /// A disk that is full.
-    pub fn write_sorted(&self, path: &Path) -> io::Result<()> {
-        let captions = self.file.captions.iter();
-        let mut lines: Vec<_> = captions.map(|caption| (&caption.id, &caption.text)).collect();
-        lines.sort_unstable();
-        let mut file = BufWriter::with_capacity(1 << 18, File::create(path)?);
-        let mut bytes = Vec::new();
-        for (id, text) in lines {
-            bytes.clear();
-            write_text(id, &mut bytes);
-            write_text(text, &mut bytes);
-            file.write_all(&bytes)?;
-        }
-        file.flush()
-    }
-}
-
-/// The hash of all references, of which each file holds some in their order.
-///
-/// # Errors
-/// Files that cannot be read any more.
-pub fn hash_of(files: &[PathBuf]) -> io::Result<String> {
-    let mut runs = files
-        .iter()
-        .map(|path| Ok(BufReader::with_capacity(1 << 16, File::open(path)?)))
-        .collect::<io::Result<Vec<_>>>()?;
-    let next = |run: &mut BufReader<File>| -> io::Result<Option<(String, String)>> {
-        let Some(id) = next_text(run)? else { return Ok(None) };
-        Ok(next_text(run)?.map(|text| (id, text)))
-    };
-    let mut heap = BinaryHeap::new();
-    for (at, run) in runs.iter_mut().enumerate() {
-        heap.extend(next(run)?.map(|caption| Reverse((caption, at))));
-    }
-    let mut hash = CaptionsHash::default();
-    while let Some(mut first) = heap.peek_mut() {
-        let Reverse(((id, text), at)) = &mut *first;
-        hash.push(id, text);
-        match next(&mut runs[*at])? {
-            Some(caption) => (*id, *text) = caption,
-            None => drop(PeekMut::pop(first)),
-        }
-    }
-    Ok(hash.finish())
-}
-
 fn at(folder: &Path, part: usize) -> PathBuf {
     folder.join(format!("{part:05}"))
-}
-
-#[cfg(all(test, unix))]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_folder_of_links_holds_files() {
-        let place = tempfile::tempdir().unwrap();
-        let (blobs, folder) = (place.path().join("blobs"), place.path().join("snapshot"));
-        for folder in [&blobs, &folder] {
-            fs::create_dir(folder).unwrap();
-        }
-        fs::write(blobs.join("8f3a"), "").unwrap();
-        std::os::unix::fs::symlink(blobs.join("8f3a"), folder.join("a.parquet")).unwrap();
-        fs::write(folder.join("b.parquet"), "").unwrap();
-        for beside in ["_SUCCESS", "a.csv.record.json"] {
-            fs::write(folder.join(beside), "").unwrap();
-        }
-        let found = files_of(&folder).unwrap();
-        assert_eq!(found, [folder.join("a.parquet"), folder.join("b.parquet")]);
-        std::os::unix::fs::symlink("nowhere", folder.join("c.parquet")).unwrap();
-        let refused = files_of(&folder).unwrap_err().to_string();
-        assert!(refused.contains("c.parquet"), "{refused}");
-    }
 }

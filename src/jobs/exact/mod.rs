@@ -7,12 +7,14 @@
 pub mod board;
 pub mod buckets;
 mod dealt;
+mod files;
 pub mod pairs;
 mod reading;
 mod results;
 mod rows;
 mod sample;
 mod sides;
+mod sorted;
 pub mod sums;
 
 use std::time::Instant;

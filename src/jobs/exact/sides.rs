@@ -12,10 +12,12 @@ use fgd_record as record;
 use fgd_record::Input;
 use rayon::prelude::*;
 
-use super::dealt::{Side, files_of, hash_of};
+use super::dealt::Side;
+use super::files::files_of;
 use super::pairs::{TextPairs, no_captions};
 use super::reading::{Captions, Reader};
 use super::sample::Sampling;
+use super::sorted::hash_of;
 use super::sums::Sources;
 use crate::jobs::score::{Request, one_input};
 use crate::jobs::scoring::ScoreError;

@@ -10,7 +10,7 @@ use super::rank::{Drawn, Entry, Evidence};
 use crate::jobs::embedding::Embedding;
 use crate::jobs::options::Named;
 use crate::jobs::scoring::captions::Gathered;
-use crate::jobs::scoring::findings::{counted, errors, for_record};
+use crate::jobs::scoring::findings::{counted, for_record};
 use crate::jobs::scoring::set::EvalSet;
 use crate::jobs::scoring::slices::Grouping;
 use crate::jobs::scoring::system::System;
@@ -98,9 +98,7 @@ impl Field {
         scorer: &mut Scorer,
     ) -> Result<(Entry, Option<Entry>), Out> {
         let name = &submission.name;
-        let rejected = |reason: String| {
-            Out::Rejected(Rejected { name: name.clone(), reason, findings: Vec::new() })
-        };
+        let rejected = |reason: String| Out::Rejected(rejected(name, reason, Vec::new()));
         let reading = ReadOptions { without_ids: request.unpaired, ..request.reading.clone() };
         let mut system =
             System::open_submission(&submission.path, &reading).map_err(|error| match error {
@@ -112,11 +110,9 @@ impl Field {
         }
         let scored = scorer.score(&system, self.groupings.as_deref());
         let score = scored.map_err(|error| match error {
-            ScoreError::Invalid(found) => Out::Rejected(Rejected {
-                name: name.clone(),
-                reason: format!("{} in the file", counted(errors(&found))),
-                findings: first_errors(for_record(&found, name)),
-            }),
+            ScoreError::Invalid(found) => {
+                Out::Rejected(self::rejected(name, String::new(), for_record(&found, name)))
+            }
             ScoreError::Mismatch(message) => rejected(message),
             // On the same images a setting that one submission cannot have is one that none can.
             ScoreError::Metric(error @ MetricError::InvalidSetting(_)) if !request.unpaired => {
@@ -191,8 +187,13 @@ impl Field {
     }
 }
 
-/// The first errors of each kind.
-pub fn first_errors(mut findings: Vec<Finding>) -> Vec<Finding> {
+/// What is wrong with a submission: the errors of its file, the first of each kind, or else `reason`.
+pub fn rejected(name: &str, reason: String, mut findings: Vec<Finding>) -> Rejected {
     findings.retain(|finding| finding.severity == Severity::Error);
-    Finding::first_of_each_kind(findings, FINDINGS_KEPT)
+    let reason = match findings.len() {
+        0 => reason,
+        errors => format!("{} in the file", counted(errors)),
+    };
+    let findings = Finding::first_of_each_kind(findings, FINDINGS_KEPT);
+    Rejected { name: name.into(), reason, findings }
 }

@@ -162,13 +162,10 @@ fn unpaired_set(
         units: None,
         population: None,
         texts: match (submission, references) {
-            (System::Captions(submission), System::Captions(references)) => Some(Texts {
-                ids: submission.captions.iter().map(|c| c.id.clone()).collect(),
-                ids_are_text: submission.ids_are_text,
-                rows: submission.captions.iter().map(|c| c.row).collect(),
-                candidates: submission.captions.iter().map(|c| c.text.clone()).collect(),
-                references: references.captions.iter().map(|c| c.text.clone()).collect(),
-            }),
+            (System::Captions(submission), System::Captions(references)) => {
+                let references = references.captions.iter().map(|c| c.text.clone()).collect();
+                Some(Texts::of(submission, submission.captions.iter(), references))
+            }
             _ => None,
         },
     })
@@ -204,13 +201,7 @@ fn paired(
         image_of: Some(image_of),
         units: None,
         population: None,
-        texts: Some(Texts {
-            ids: chosen.iter().map(|caption| caption.id.clone()).collect(),
-            ids_are_text: submission.ids_are_text,
-            rows: chosen.iter().map(|caption| caption.row).collect(),
-            candidates: chosen.iter().map(|caption| caption.text.clone()).collect(),
-            references: reference_texts,
-        }),
+        texts: Some(Texts::of(submission, chosen.iter().copied(), reference_texts)),
     })
 }
 

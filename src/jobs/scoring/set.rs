@@ -1,5 +1,6 @@
 //! The evaluation set: candidates beside their references, as embeddings and, where known, as text.
 
+use fgd_captions::{Caption, CaptionFile};
 use fgd_metrics::paired::Pairs;
 use fgd_metrics::units::Units;
 use ndarray::{Array2, ArrayView2, Axis};
@@ -34,6 +35,23 @@ pub struct Texts {
     pub candidates: Vec<String>,
     /// Reference captions, in the order of the reference embeddings.
     pub references: Vec<String>,
+}
+
+impl Texts {
+    /// The captions of a file that are candidates, with the texts they are held against.
+    pub fn of<'a>(
+        file: &CaptionFile,
+        candidates: impl Iterator<Item = &'a Caption> + Clone,
+        references: Vec<String>,
+    ) -> Self {
+        Self {
+            ids: candidates.clone().map(|caption| caption.id.clone()).collect(),
+            ids_are_text: file.ids_are_text,
+            rows: candidates.clone().map(|caption| caption.row).collect(),
+            candidates: candidates.map(|caption| caption.text.clone()).collect(),
+            references,
+        }
+    }
 }
 
 impl EvalSet {

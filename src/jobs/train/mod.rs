@@ -243,8 +243,7 @@ fn forget(path: &Path) -> Result<(), JobError> {
 /// The record of the run, whose state is that of `steps` steps, and its best step, if nothing is left to do: it has the speeds that
 /// nobody measures any more. Other settings that decide no number, as how often it saves, make no other run of it.
 fn finished(request: &Request, steps: usize) -> Option<(Record, Option<usize>)> {
-    let text = std::fs::read_to_string(request.output.join(RECORD)).ok()?;
-    let record = Record::from_json(&text).ok()?;
+    let record = super::saved::read(&request.output.join(RECORD)).ok()?;
     let Results::Train(results) = &record.results else { return None };
     let validations = results.validation.iter().map(|point| (point.step, point.is_poorer));
     let has_ended = results.steps == results.planned_steps

@@ -34,6 +34,14 @@ pub enum HistoryError {
         /// The newest known version.
         known: usize,
     },
+    /// The file cannot be read.
+    #[error("{}: the history cannot be read: {source}", path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
     /// SQLite refused.
     #[error("{}: {source}", path.display())]
     Sqlite {

@@ -2,6 +2,8 @@
 
 use fgd_record::NightlyVerdict;
 use serde::{Deserialize, Serialize};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
 
 use super::codes::{STANDINGS, outcome, series, standing, verdict};
 use super::{Entry, Kind, Night, Outcome, Series};
@@ -105,6 +107,10 @@ impl Row {
         let standing = (STANDINGS.iter().find(|(name, _)| *name == self.standing))
             .map(|(_, standing)| *standing)
             .ok_or_else(|| format!("unknown standing `{}`", self.standing))?;
+        // Nights are in the order of these texts.
+        if !self.started.ends_with('Z') || OffsetDateTime::parse(&self.started, &Rfc3339).is_err() {
+            return Err(format!("`{}` is no time such as 2026-01-31T02:00:00Z", self.started));
+        }
         let finite = |value: Option<f64>| value.is_none_or(f64::is_finite);
         if ![self.value, self.low, self.high, self.first].into_iter().all(finite) {
             return Err("a figure is not finite".into());

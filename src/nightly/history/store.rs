@@ -7,36 +7,16 @@ use fgd_metrics::series::Standing;
 use rusqlite::{Connection, Transaction, params};
 
 use super::codes::{outcome, series, standing};
-use super::sqlite::open;
+use super::sqlite::{Copied, copy, open};
 use super::statements::{is_other, put_level, put_night, put_point, put_series};
 use super::{Entry, HistoryError, Night, Outcome, Row, Series};
-
-/// What each version of the tables adds to the one before it. Never changed, only added to.
-const MIGRATIONS: [&str; 1] = ["
-    CREATE TABLE nights (
-        id BIGINT PRIMARY KEY, suite TEXT NOT NULL, started TEXT NOT NULL, version TEXT NOT NULL,
-        commit_id TEXT, host TEXT NOT NULL, cpu TEXT NOT NULL);
-    CREATE TABLE series (
-        id BIGINT PRIMARY KEY, suite TEXT NOT NULL, system TEXT NOT NULL, metric TEXT NOT NULL,
-        kind TEXT NOT NULL, definition TEXT NOT NULL, host TEXT NOT NULL, engine TEXT NOT NULL,
-        dtype TEXT NOT NULL, threads BIGINT NOT NULL, unit TEXT NOT NULL, better BIGINT NOT NULL);
-    CREATE TABLE points (
-        series BIGINT NOT NULL REFERENCES series (id), night BIGINT NOT NULL REFERENCES nights (id),
-        outcome BIGINT NOT NULL, value DOUBLE PRECISION, low DOUBLE PRECISION,
-        high DOUBLE PRECISION, first_value DOUBLE PRECISION, standing BIGINT NOT NULL,
-        verdict TEXT NOT NULL, reason TEXT NOT NULL, inputs BIGINT NOT NULL, record TEXT,
-        PRIMARY KEY (series, night));
-    CREATE TABLE levels (
-        series BIGINT NOT NULL REFERENCES series (id), night BIGINT NOT NULL REFERENCES nights (id),
-        accepted TEXT NOT NULL, note TEXT NOT NULL, PRIMARY KEY (series, night));
-    CREATE INDEX series_of_suite ON series (suite);
-    CREATE INDEX nights_of_suite ON nights (suite, started);
-"];
 
 /// An opened history.
 pub struct History {
     connection: Connection,
     path: PathBuf,
+    /// Where the file lies that is read, if that is a copy.
+    _copy: Option<Copied>,
 }
 
 /// A series with its past.
@@ -75,21 +55,18 @@ impl History {
     /// # Errors
     /// A file of another or of a later program, or a damaged one.
     pub fn open_file(path: &Path) -> Result<Self, HistoryError> {
-        let mut history = Self { connection: open(path)?, path: path.into() };
-        let known = MIGRATIONS.len();
-        let found = version(&history.connection).map_err(history.failed())?;
-        if found > known {
-            return Err(HistoryError::Newer { path: history.path, found, known });
-        }
-        if found < known {
-            history.transaction(|database| {
-                // Another process may have been quicker.
-                for migration in MIGRATIONS.iter().skip(version(database)?) {
-                    database.execute_batch(migration)?;
-                }
-                database.pragma_update(None, "user_version", known as i64)
-            })?;
-        }
+        Ok(Self { connection: open(path, path)?, path: path.into(), _copy: None })
+    }
+
+    /// Opens a history file to read it as it is now, from a folder that may be read only; one that is not there is empty.
+    ///
+    /// # Errors
+    /// Those of [`History::open_file`]; a file that cannot be read.
+    pub fn read_file(path: &Path) -> Result<Self, HistoryError> {
+        let copy = copy(path)?;
+        let connection = open(&copy.file, path)?;
+        let history = Self { connection, path: path.into(), _copy: Some(copy) };
+        history.connection.pragma_update(None, "query_only", true).map_err(history.failed())?;
         Ok(history)
     }
 
@@ -289,8 +266,4 @@ impl History {
             Ok(replaced)
         })
     }
-}
-
-fn version(database: &Connection) -> rusqlite::Result<usize> {
-    database.pragma_query_value(None, "user_version", |row| row.get(0))
 }

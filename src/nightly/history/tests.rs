@@ -134,6 +134,10 @@ fn a_bad_row_imports_nothing_and_is_named() {
     let error = exchange::import(&mut other, &path).unwrap_err().to_string();
     assert!(error.contains("perhaps"), "{error}");
     assert!(other.nights("s").unwrap().is_empty());
+    // The order of nights is that of their texts, which other zones would break.
+    std::fs::write(&path, good[0].replace("02:00:00Z", "02:00:00+02:00")).unwrap();
+    let error = exchange::import(&mut other, &path).unwrap_err().to_string();
+    assert!(error.contains("row 1: `2026-01-01T02:00:00+02:00` is no time such as"), "{error}");
     std::fs::write(&path, "{\"suite\": 3}\n").unwrap();
     let error = exchange::import(&mut other, &path).unwrap_err().to_string();
     assert!(error.contains("bad.jsonl: row 1"), "{error}");
@@ -172,6 +176,33 @@ fn files_of_others_and_damaged_ones_are_refused_and_left_alone() {
     bytes[middle..middle + 8192].fill(0x5a);
     std::fs::write(&path, &bytes).unwrap();
     assert!(refused(&path).contains("damaged"));
+}
+
+#[test]
+fn reading_sees_what_is_in_the_log_and_touches_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("history.sqlite");
+    assert!(History::read_file(&path).unwrap().nights("s").unwrap().is_empty());
+    let mut writer = History::open_file(&path).unwrap();
+    filled(&mut writer);
+    // As a killed night leaves it, and as an artifact has it: the log, and not what SQLite keeps beside it.
+    let artifact = tempfile::tempdir().unwrap();
+    for name in ["history.sqlite", "history.sqlite-wal"] {
+        std::fs::copy(folder.path().join(name), artifact.path().join(name)).unwrap();
+    }
+    let files = || {
+        let entries = std::fs::read_dir(artifact.path()).unwrap().map(Result::unwrap);
+        let of = |entry: std::fs::DirEntry| {
+            (entry.file_name(), entry.metadata().unwrap().modified().unwrap())
+        };
+        entries.map(of).collect::<std::collections::BTreeMap<_, _>>()
+    };
+    let before = files();
+    let mut history = History::read_file(&artifact.path().join("history.sqlite")).unwrap();
+    assert_eq!(rows(&history), rows(&writer));
+    assert!(history.record(&night(5), &[entry("p50", Some(1.0))]).is_err());
+    drop(history);
+    assert_eq!(files(), before);
 }
 
 #[test]

@@ -6,7 +6,7 @@ use crate::host;
 use crate::jobs::{Progress, provenance};
 use crate::nightly::history::{History, Night, Outcome, fingerprint};
 use crate::nightly::place::NightFolder;
-use crate::nightly::suite::System;
+use crate::nightly::preview::of_several;
 use crate::nightly::timeline::Timeline;
 use crate::nightly::{NightlyError, Workspace, quality, speed};
 
@@ -97,12 +97,7 @@ pub(super) fn print_plan(workspace: &Workspace, progress: &dyn Progress) {
         }
         steps.push(format!("score {}", system.name));
     }
-    for data in &suite.data {
-        let of_data = |system: &&System| suite.data_of(system).name == data.name;
-        if suite.systems.iter().filter(of_data).count() > 1 {
-            steps.push(format!("leaderboard {}", data.name));
-        }
-    }
+    steps.extend(of_several(suite));
     steps.extend(suite.benchmarks.iter().map(|benchmark| format!("bench {}", benchmark.name)));
     progress.say(&format!(
         "suite {}: {} · changed systems are compared with their accepted captions, slow benchmarks measured again",

@@ -1,9 +1,7 @@
 //! What a night owes: steps that failed or did not run, figures that are missing, conditions that could not be decided.
 //! Each is a failure of the night unless the suite allows it by name.
 
-use fgd_record::{
-    Gate, NightlyFailure, NightlyFinding, NightlyStep, NightlyVerdict, ScoreResults, StepOutcome,
-};
+use fgd_record::{Gate, NightlyFailure, NightlyFinding, NightlyStep, NightlyVerdict, StepOutcome};
 
 use crate::nightly::assessment::Assessment;
 use crate::nightly::history::{Kind, Outcome, Series};
@@ -105,13 +103,6 @@ pub(super) fn verdict(
     let failed = failures.iter().any(|failure| !failure.allowed);
     let failed = failed.then_some(NightlyVerdict::Invalid);
     worst.into_iter().chain(failed).min().unwrap_or_default()
-}
-
-/// Whether a condition is undecided for no other reason than a system without a score, whose failure is told.
-pub(super) fn is_explained(gate: &Gate, numbers: &[(&str, Option<&ScoreResults>)]) -> bool {
-    let mut absent = numbers.iter().filter(|(_, scores)| scores.is_none()).map(|(name, _)| name);
-    numbers.iter().all(|(_, scores)| scores.is_none())
-        || absent.any(|name| gate.condition.contains(name) || gate.explanation.contains(name))
 }
 
 /// Whether the suite allows a system or benchmark to fail, or one figure of it, written `SYSTEM FIGURE`.

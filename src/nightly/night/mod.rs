@@ -23,7 +23,7 @@ use super::{NightlyError, Workspace, notify, quality, site, trend};
 use crate::host;
 use crate::jobs::compare::gate::Gate;
 use crate::jobs::provenance::{self, Origin};
-use crate::jobs::{Progress, Session};
+use crate::jobs::{Progress, Session, saved};
 use begin::{close_abandoned, print_plan, tonight};
 use keep::{retain, to_accept};
 use work::{NightRun, NightScore};
@@ -46,7 +46,7 @@ pub fn run(workspace: &Workspace, fresh: bool, session: &Session) -> Result<Reco
     let mut history = workspace.history()?;
     close_abandoned(workspace, &mut history, &now, fresh, progress)?;
     let before = NightFolder::last_finished(&workspace.state);
-    let before = before.and_then(|night| site::read_record(&night.record()).ok());
+    let before = before.and_then(|night| saved::read(&night.record()).ok());
     let (folder, tonight) = tonight(workspace, &now, fresh, progress)?;
     let mut hashes = HashMemo::open(&workspace.state.join("hashes.json"));
     let planner = Planner::new(workspace, &session.settings, &tonight.started, &mut hashes);
@@ -157,20 +157,20 @@ fn check_gates(
             _ => None,
         }
     };
-    let found: Vec<(&str, Option<&ScoreResults>)> =
-        names.iter().map(|name| (name.as_str(), score_of(name))).collect();
+    let found: Vec<Option<&ScoreResults>> = names.iter().map(|name| score_of(name)).collect();
     let none = ScoreResults::default();
-    let numbers: Vec<(&str, &ScoreResults)> =
-        found.iter().map(|(name, scores)| (*name, scores.unwrap_or(&none))).collect();
+    let numbers: Vec<(&str, &ScoreResults)> = (names.iter().zip(&found))
+        .map(|(name, scores)| (name.as_str(), scores.unwrap_or(&none)))
+        .collect();
     let check = |condition: &String| {
-        let checked =
-            Gate::parse(condition, &names).and_then(|gate| gate.check(&numbers, differences));
+        let parsed = Gate::parse(condition, &names);
+        let is_explained = parsed.as_ref().is_ok_and(|gate| gate.lacks_systems_only(&found));
+        let checked = parsed.and_then(|gate| gate.check(&numbers, differences));
         let gate = checked.unwrap_or_else(|error| record::Gate {
             condition: condition.clone(),
             passed: None,
             explanation: error.to_string(),
         });
-        let is_explained = failures::is_explained(&gate, &found);
         (gate, is_explained)
     };
     workspace.suite.gates.conditions.iter().map(check).collect()

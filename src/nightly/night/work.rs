@@ -6,7 +6,7 @@ use fgd_record::{Difference, NightlyVerdict, Record, Results};
 use fgd_store::digest::HashMemo;
 
 use crate::jobs::compare::gate::Gate;
-use crate::jobs::train;
+use crate::jobs::{saved, train};
 use crate::nightly::assessment::Assessment;
 use crate::nightly::execute::{Executor, StepResult};
 use crate::nightly::history::{Outcome, hash};
@@ -14,7 +14,7 @@ use crate::nightly::place::NightFolder;
 use crate::nightly::plan::{Captions, Planner};
 use crate::nightly::suite::{Benchmark, System};
 use crate::nightly::timeline::Timeline;
-use crate::nightly::{NightlyError, Workspace, place, quality, site, speed};
+use crate::nightly::{NightlyError, Workspace, place, quality, speed};
 
 /// Why a figure is missing that the night ended before.
 const OVER: &str = "the time budget was over before it";
@@ -87,7 +87,7 @@ impl<'a> NightRun<'a> {
         let nights = NightFolder::all(&self.workspace.state);
         let before = nights.iter().rev().filter(|night| night.is_finished());
         let files = before.map(|night| night.file(&format!("score {}", score.system.name), "json"));
-        files.into_iter().find_map(|file| site::read_record(&file).ok())
+        files.into_iter().find_map(|file| saved::read(&file).ok())
     }
 
     fn score(&mut self, system: &'a System) -> Result<StepResult<NightScore<'a>>, NightlyError> {
