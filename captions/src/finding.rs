@@ -213,17 +213,20 @@ impl Finding {
         self.id = (!id.is_empty()).then(|| id.to_owned());
         self
     }
+
+    /// `row 12, id 100011`, as far as they are known, without control characters.
+    pub fn place(&self) -> Option<String> {
+        let row = self.row.map(|row| format!("row {row}"));
+        let id = self.id.as_ref().map(|id| format!("id {}", shown(id)));
+        let known: Vec<String> = row.into_iter().chain(id).collect();
+        (!known.is_empty()).then(|| known.join(", "))
+    }
 }
 
 /// `row 12, id 100011: the caption is empty`, without control characters.
 impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match (self.row, &self.id) {
-            (Some(row), Some(id)) => write!(f, "row {row}, id {}: ", shown(id))?,
-            (Some(row), None) => write!(f, "row {row}: ")?,
-            (None, Some(id)) => write!(f, "id {}: ", shown(id))?,
-            (None, None) => {}
-        }
+        self.place().map_or(Ok(()), |place| write!(f, "{place}: "))?;
         f.write_str(&self.message)
     }
 }

@@ -71,7 +71,7 @@ def test_what_cannot_be_gathered_is_said(encoder):
         fgd.update(["a", "b"], ["c"])
     with pytest.raises(pyfgd.UsageError, match="row 0, id 7"):
         fgd.update(["a"], [[]], [7])
-    for nothing in (None, float("nan"), [None]):
+    for nothing in (None, float("nan"), [None], " "):
         with pytest.raises(pyfgd.UsageError, match="row 0: a text"):
             fgd.update(["a"], [nothing])
         with pytest.raises(pyfgd.UsageError, match="row 0: a text"):

@@ -9,7 +9,7 @@ use super::{Chosen, Request};
 use crate::jobs::JobError;
 use crate::jobs::options::Named;
 use crate::jobs::provenance::captions_input;
-use crate::jobs::scoring::findings::{errors, for_record};
+use crate::jobs::scoring::findings::{counted, errors, for_record};
 use crate::jobs::scoring::system::System;
 
 /// Everything that was read.
@@ -69,9 +69,9 @@ impl Files {
             if !captions::is_valid(&found) {
                 return Err(JobError::Invalid {
                     message: format!(
-                        "{}: {} errors in the captions; mend them and choose again",
+                        "{}: {} in the captions; mend them and choose again",
                         system.path.display(),
-                        errors(&found)
+                        counted(errors(&found))
                     ),
                     findings: vec![(system.path.clone(), found_record)],
                 });
