@@ -12,6 +12,8 @@ from ._errors import UsageError
 
 T = TypeVar("T", bound=numpy.generic)
 
+_PIECE = 1 << 16
+
 
 @dataclass(frozen=True, eq=False)
 class PairedDistance:
@@ -53,12 +55,14 @@ def set_distance(a: ArrayLike, b: ArrayLike) -> float:
     :raises UsageError: fewer than two rows a side, other dimensions, numbers that are not finite.
     """
     rows = [floats(a, "a"), floats(b, "b")]
-    if all(values.dtype == numpy.float32 for values in rows):
+    single = all(values.dtype == numpy.float32 for values in rows)
+    if single and any(len(values) <= values.shape[1] for values in rows):
         return _native.set_distance(*rows)
+    # Of more rows than dimensions it is the same to the bit, and Ctrl-C ends the work too.
     sides = []
     for values in rows:
         moments = _native.Moments(values.shape[1])
-        moments.update(values.astype(numpy.float64))
+        moments.update(values if single else values.astype(numpy.float64, copy=False))
         sides.append(moments)
     return sides[0].distance(sides[1])
 
@@ -109,8 +113,12 @@ def floats(values: ArrayLike, name: str = "rows") -> NDArray[Any]:
 def _checked(array: NDArray[T], name: str, dimensions: int) -> NDArray[T]:
     if array.ndim != dimensions:
         raise UsageError(f"{name}: an array with {dimensions} dimension{'s' * (dimensions > 1)} is needed, and this has shape {array.shape}")
-    finite = numpy.isfinite(array)
-    if not finite.all():
-        first = ", ".join(map(str, numpy.argwhere(~finite)[0]))
-        raise UsageError(f"{name}[{first}] is {array[~finite][0]}, no finite number: make it again, or leave it out")
+    # In pieces, between which Ctrl-C is heard.
+    for start in range(0, len(array), _PIECE):
+        piece = array[start : start + _PIECE]
+        wrong = ~numpy.isfinite(piece)
+        if wrong.any():
+            row, *column = numpy.argwhere(wrong)[0]
+            place = ", ".join(map(str, [start + row, *column]))
+            raise UsageError(f"{name}[{place}] is {piece[wrong][0]}, no finite number: make it again, or leave it out")
     return array
