@@ -203,6 +203,13 @@ impl Finding {
         Self { severity: Severity::Note, ..Self::error(kind, message) }
     }
 
+    pub(super) fn not_utf8(byte: u8, offset: usize, line: u64) -> Self {
+        let message = format!(
+            "byte 0x{byte:02X} at offset {offset} (line {line}) is not UTF-8; save the file as UTF-8"
+        );
+        Self::error(FindingKind::NotUtf8, message)
+    }
+
     /// The same about a row (see [`Caption::row`](super::Caption::row)).
     pub fn at(mut self, row: u64) -> Self {
         self.row = Some(row);

@@ -10,6 +10,7 @@ use std::time::Instant;
 
 use fgd_captions::USAGE;
 use fgd_metrics::pair_sums::{Distances, FieldSums};
+use fgd_record::words::counted;
 use fgd_record::{EncoderInfo, Finding, Host, Input, Record, Rejected, Results, Severity};
 use serde::{Deserialize, Serialize};
 
@@ -25,7 +26,6 @@ use crate::jobs::leaderboard::rank::{Drawn, Entry, Evidence, RankedBy, rank};
 use crate::jobs::leaderboard::{self, check_ranked};
 use crate::jobs::options::{Encoding, Measuring};
 use crate::jobs::provenance::{self, Origin};
-use crate::jobs::scoring::findings::counted;
 use crate::jobs::{JobError, Session, Silent, score};
 
 /// What is asked about sums of several submissions that `fgd-cluster` made.
@@ -160,7 +160,7 @@ pub fn of(request: &leaderboard::Request, session: &mut Session) -> Result<Recor
                 let is_error = |found: &&Finding| found.severity == Severity::Error;
                 let reason = match found.iter().filter(is_error).count() {
                     0 => message,
-                    errors => format!("{} in the file", counted(errors)),
+                    errors => format!("{} in the file", counted(errors as u64, "error")),
                 };
                 let findings = first_errors(found);
                 rejected.push(Rejected { name, reason, findings });

@@ -2,6 +2,7 @@
 
 use fgd_captions::ReadOptions;
 use fgd_metrics::MetricError;
+use fgd_record::words::counted;
 use fgd_record::{EncoderInfo, Finding, Input, Rejected, Severity};
 
 use super::Request;
@@ -10,7 +11,7 @@ use super::rank::{Drawn, Entry, Evidence};
 use crate::jobs::embedding::Embedding;
 use crate::jobs::options::Named;
 use crate::jobs::scoring::captions::Gathered;
-use crate::jobs::scoring::findings::{counted, errors, for_record};
+use crate::jobs::scoring::findings::{errors, for_record};
 use crate::jobs::scoring::set::EvalSet;
 use crate::jobs::scoring::slices::Grouping;
 use crate::jobs::scoring::system::System;
@@ -114,7 +115,7 @@ impl Field {
         let score = scored.map_err(|error| match error {
             ScoreError::Invalid(found) => Out::Rejected(Rejected {
                 name: name.clone(),
-                reason: format!("{} in the file", counted(errors(&found))),
+                reason: format!("{} in the file", counted(errors(&found), "error")),
                 findings: first_errors(for_record(&found, name)),
             }),
             ScoreError::Mismatch(message) => rejected(message),

@@ -6,9 +6,9 @@ use fgd_record as record;
 use super::system::System;
 
 /// How many of them are errors.
-pub fn errors(findings: &[Finding]) -> usize {
+pub fn errors(findings: &[Finding]) -> u64 {
     let errors = findings.iter().filter(|f| f.severity == Severity::Error);
-    errors.count()
+    errors.count() as u64
 }
 
 /// What is to be known of references that is no error: how their file was read, how many captions the linter notes, and that they
@@ -33,11 +33,6 @@ pub fn kinds(findings: &[Finding]) -> String {
         (several, Some(first)) => format!("{} {}, first in {first}", several.len(), group.kind),
     });
     told.collect::<Vec<_>>().join("; ")
-}
-
-/// `1 error`, `3 errors`.
-pub fn counted(errors: usize) -> String {
-    format!("{errors} {}", if errors == 1 { "error" } else { "errors" })
 }
 
 /// The findings as they stand in a record.

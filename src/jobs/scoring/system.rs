@@ -7,6 +7,7 @@ use fgd_captions::{
 };
 use fgd_metrics::moments::Moments;
 use fgd_record::Input;
+use fgd_record::words::counted;
 use fgd_store::arrays::{self, ArrayError, MeanCovariance};
 use fgd_store::digest::file_sha256;
 use ndarray::Array2;
@@ -127,7 +128,7 @@ impl System {
         let message = format!(
             "{}: the references have {} ({}); `fgd validate --role references` lists them",
             path.display(),
-            findings::counted(errors),
+            counted(errors, "error"),
             findings::kinds(found)
         );
         Err(JobError::Failed(message.into()))

@@ -2,6 +2,7 @@
 
 use fgd_captions::{self as captions, CaptionFile, FindingKind};
 use fgd_metrics::choice::Grouped;
+use fgd_record::words::counted;
 use fgd_record::{Finding, SelectSource};
 
 use super::pool::{self, Candidate, Pool};
@@ -9,7 +10,7 @@ use super::{Chosen, Request};
 use crate::jobs::JobError;
 use crate::jobs::options::Named;
 use crate::jobs::provenance::captions_input;
-use crate::jobs::scoring::findings::{counted, errors, for_record};
+use crate::jobs::scoring::findings::{errors, for_record};
 use crate::jobs::scoring::system::System;
 
 /// Everything that was read.
@@ -71,7 +72,7 @@ impl Files {
                     message: format!(
                         "{}: {} in the captions; mend them and choose again",
                         system.path.display(),
-                        counted(errors(&found))
+                        counted(errors(&found), "error")
                     ),
                     findings: vec![(system.path.clone(), found_record)],
                 });
