@@ -180,10 +180,7 @@ impl Reading<'_> {
             let at = start + error.valid_up_to();
             let offset = self.skip + at + self.dropped.partition_point(|&place| place <= at);
             let byte = raw[error.valid_up_to()];
-            let message = format!(
-                "byte 0x{byte:02X} at offset {offset} (line {line}) is not UTF-8; save the file as UTF-8"
-            );
-            self.table.rows.find(at_row(Finding::error(FindingKind::NotUtf8, message)));
+            self.table.rows.find(at_row(Finding::not_utf8(byte, offset, line)));
         }
         let message = match quoting {
             Quoting::Sound => return Ok(()),

@@ -203,6 +203,13 @@ impl Finding {
         Self { severity: Severity::Note, ..Self::error(kind, message) }
     }
 
+    pub(super) fn not_utf8(byte: u8, offset: usize, line: u64) -> Self {
+        let message = format!(
+            "byte 0x{byte:02X} at offset {offset} (line {line}) is not UTF-8; save the file as UTF-8"
+        );
+        Self::error(FindingKind::NotUtf8, message)
+    }
+
     /// The same about a row (see [`Caption::row`](super::Caption::row)).
     pub fn at(mut self, row: u64) -> Self {
         self.row = Some(row);
@@ -213,17 +220,20 @@ impl Finding {
         self.id = (!id.is_empty()).then(|| id.to_owned());
         self
     }
+
+    /// `row 12, id 100011`, as far as they are known, without control characters.
+    pub fn place(&self) -> Option<String> {
+        let row = self.row.map(|row| format!("row {row}"));
+        let id = self.id.as_ref().map(|id| format!("id {}", shown(id)));
+        let known: Vec<String> = row.into_iter().chain(id).collect();
+        (!known.is_empty()).then(|| known.join(", "))
+    }
 }
 
 /// `row 12, id 100011: the caption is empty`, without control characters.
 impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match (self.row, &self.id) {
-            (Some(row), Some(id)) => write!(f, "row {row}, id {}: ", shown(id))?,
-            (Some(row), None) => write!(f, "row {row}: ")?,
-            (None, Some(id)) => write!(f, "id {}: ", shown(id))?,
-            (None, None) => {}
-        }
+        self.place().map_or(Ok(()), |place| write!(f, "{place}: "))?;
         f.write_str(&self.message)
     }
 }

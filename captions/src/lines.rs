@@ -32,12 +32,7 @@ pub(super) fn read(
             rows.push(row, Some(number), "", text.to_owned());
             if let Err(error) = std::str::from_utf8(bytes) {
                 let at = error.valid_up_to();
-                let message = format!(
-                    "byte 0x{:02X} at offset {} (line {number}) is not UTF-8; save the file as UTF-8",
-                    bytes[at],
-                    offset + at
-                );
-                rows.find(Finding::error(FindingKind::NotUtf8, message).at(row));
+                rows.find(Finding::not_utf8(bytes[at], offset + at, number).at(row));
             }
         }
         offset += bytes.len() + 1;

@@ -11,7 +11,7 @@ use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
 
 use crate::MetricError;
-use crate::compare::{FEWEST_REPLICATES, holm};
+use crate::compare::{check_replicates, holm};
 use crate::estimate::Estimate;
 
 /// Judgements of captions: `rating[i]` is what somebody said of caption `caption[i]`, higher is better.
@@ -54,11 +54,7 @@ pub fn agreement(
     if images < 2 {
         return Err(MetricError::TooFew { what: "judged images", n: images, needed: 2 });
     }
-    if replicates < FEWEST_REPLICATES {
-        let message =
-            format!("bootstrap: {replicates} replicates, at least {FEWEST_REPLICATES} needed");
-        return Err(MetricError::InvalidSetting(message));
-    }
+    check_replicates(replicates)?;
     if scores.iter().any(|scores| scores.iter().any(|score| !score.is_finite()))
         || judgements.rating.iter().any(|rating| !rating.is_finite())
     {

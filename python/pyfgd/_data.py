@@ -54,6 +54,8 @@ class Files:
             data = (data.float() if narrow else data).numpy(force=True)
         if isinstance(data, numpy.ndarray) and (data.dtype.kind not in "OUT" or numpy.ma.isMaskedArray(data)):
             return self._embeddings(data, name)
+        if hasattr(data, "__len__") and not len(data) and not isinstance(data, (bytes, Set)):
+            raise UsageError(f"{name}: this {type(data).__name__} is empty: give at least one caption")
         self.in_memory = True
         place = self.place(f"{name}.jsonl")
         # Half of a character is written as JSON does, and the reader says which row has it.
@@ -172,7 +174,9 @@ def texts(data: Any, name: str) -> list[Any]:
 def _by_id(items: Iterable[tuple[Any, Any]]) -> Iterator[Mapping[str, Any]]:
     for name, captions in items:
         if isinstance(captions, Iterable) and not isinstance(captions, (str, Mapping)):
-            for caption in sorted(captions, key=str) if isinstance(captions, Set) else captions:
+            several = sorted(captions, key=str) if isinstance(captions, Set) else list(captions)
+            # Of an empty list the reader says whose it is.
+            for caption in several or [[]]:
                 yield {"image_id": name, "caption": caption}
         else:
             yield {"image_id": name, "caption": captions}

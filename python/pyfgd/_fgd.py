@@ -46,7 +46,7 @@ class FGD:
     ) -> None:
         """Adds captions with the references of their images, one or several of each, and embeds both.
 
-        :raises UsageError: lists of different lengths, what is no text, or an id that is missing. Nothing is added then.
+        :raises UsageError: lists of different lengths, what is no text or an empty one, or an id that is missing. Nothing is added then.
         """
         indexes: list[Any] = [getattr(side, "index", None) for side in (predictions, references) if hasattr(side, "to_frame")]
         if len(indexes) == 2 and not indexes[0].equals(indexes[1]):
@@ -58,7 +58,7 @@ class FGD:
         rows: list[Row] = []
         for at, (name, prediction, of_image) in enumerate(zip(names, predictions, references)):
             captions = tuple(of_image) if isinstance(of_image, Iterable) and not isinstance(of_image, str) else (of_image,)
-            if not captions or not all(isinstance(caption, str) for caption in (prediction, *captions)):
+            if not captions or not all(isinstance(caption, str) and caption.strip() for caption in (prediction, *captions)):
                 raise UsageError(f"row {at}{f', id {name}' if name else ''}: a text and at least one reference are needed")
             rows.append((name, prediction, captions))
         texts = [caption for _, prediction, captions in rows for caption in (prediction, *captions)]

@@ -12,6 +12,8 @@ from ._errors import UsageError
 
 T = TypeVar("T", bound=numpy.generic)
 
+_PIECE = 1 << 16
+
 
 @dataclass(frozen=True, eq=False)
 class PairedDistance:
@@ -42,7 +44,7 @@ def frechet_distance(mu1: ArrayLike, sigma1: ArrayLike, mu2: ArrayLike, sigma2: 
 
     :raises UsageError: shapes that differ, numbers that are not finite, a matrix that is no covariance.
     """
-    return _native.frechet_distance(_wide(mu1, 1), _wide(sigma1, 2), _wide(mu2, 1), _wide(sigma2, 2))
+    return _native.frechet_distance(_wide(mu1, "mu1", 1), _wide(sigma1, "sigma1", 2), _wide(mu2, "mu2", 1), _wide(sigma2, "sigma2", 2))
 
 
 def set_distance(a: ArrayLike, b: ArrayLike) -> float:
@@ -52,13 +54,15 @@ def set_distance(a: ArrayLike, b: ArrayLike) -> float:
 
     :raises UsageError: fewer than two rows a side, other dimensions, numbers that are not finite.
     """
-    rows = [floats(values) for values in (a, b)]
-    if all(values.dtype == numpy.float32 for values in rows):
+    rows = [floats(a, "a"), floats(b, "b")]
+    single = all(values.dtype == numpy.float32 for values in rows)
+    if single and any(len(values) <= values.shape[1] for values in rows):
         return _native.set_distance(*rows)
+    # Of more rows than dimensions it is the same to the bit, and Ctrl-C ends the work too.
     sides = []
     for values in rows:
         moments = _native.Moments(values.shape[1])
-        moments.update(values.astype(numpy.float64))
+        moments.update(values if single else values.astype(numpy.float64, copy=False))
         sides.append(moments)
     return sides[0].distance(sides[1])
 
@@ -74,39 +78,47 @@ def paired_distance(candidates: ArrayLike, references: ArrayLike, image_of: Arra
 
     :raises UsageError: other shapes, an image without references, numbers that are not finite.
     """
-    rows = _rows(references)
+    rows = _rows(references, "references")
     images = numpy.arange(len(rows)) if image_of is None else numpy.asarray(image_of)
     if images.ndim != 1 or images.dtype.kind not in "iu":
         raise UsageError(f"image_of has shape {images.shape} and type {images.dtype}: one index for each reference is needed")
-    return PairedDistance(*_native.paired_distance(_rows(candidates), rows, images.astype(numpy.int64, copy=False)))
+    return PairedDistance(*_native.paired_distance(_rows(candidates, "candidates"), rows, images.astype(numpy.int64, copy=False)))
 
 
-def _wide(values: ArrayLike, dimensions: int) -> NDArray[numpy.float64]:
-    return _checked(numpy.asarray(values, dtype=numpy.float64), dimensions)
+def _wide(values: ArrayLike, name: str, dimensions: int) -> NDArray[numpy.float64]:
+    try:
+        return _checked(numpy.asarray(values, dtype=numpy.float64), name, dimensions)
+    except (TypeError, ValueError) as error:
+        raise error if isinstance(error, UsageError) else UsageError(f"{name}: an array of numbers is needed") from None
 
 
-def _rows(values: ArrayLike) -> NDArray[numpy.float32]:
-    return floats(values).astype(numpy.float32, copy=False)
+def _rows(values: ArrayLike, name: str) -> NDArray[numpy.float32]:
+    return floats(values, name).astype(numpy.float32, copy=False)
 
 
-def floats(values: ArrayLike) -> NDArray[Any]:
+def floats(values: ArrayLike, name: str = "rows") -> NDArray[Any]:
     """Rows ``[n, d]`` as float32 or float64, native and finite; integers and half precision count as what holds them."""
-    if refused := masked(values, "the array"):
+    if refused := masked(values, name):
         raise refused
     try:
         array = numpy.asarray(values)
         kind = numpy.float32 if array.dtype.kind == "f" and array.itemsize <= 4 else numpy.float64
         if array.dtype.kind not in "fiub":
             raise TypeError
-        array = _checked(array.astype(kind, copy=False), 2)
+        return _checked(array.astype(kind, copy=False), name, 2)
     except (TypeError, ValueError) as error:
-        raise error if isinstance(error, UsageError) else UsageError("numbers of shape [n, d] are needed") from None
-    if not numpy.isfinite(array).all():
-        raise UsageError("the array holds NaN or infinite values")
-    return array
+        raise error if isinstance(error, UsageError) else UsageError(f"{name}: numbers of shape [n, d] are needed") from None
 
 
-def _checked(array: NDArray[T], dimensions: int) -> NDArray[T]:
+def _checked(array: NDArray[T], name: str, dimensions: int) -> NDArray[T]:
     if array.ndim != dimensions:
-        raise UsageError(f"an array with {dimensions} dimension{'s' * (dimensions > 1)} is needed, and this has shape {array.shape}")
+        raise UsageError(f"{name}: an array with {dimensions} dimension{'s' * (dimensions > 1)} is needed, and this has shape {array.shape}")
+    # In pieces, between which Ctrl-C is heard.
+    for start in range(0, len(array), _PIECE):
+        piece = array[start : start + _PIECE]
+        wrong = ~numpy.isfinite(piece)
+        if wrong.any():
+            row, *column = numpy.argwhere(wrong)[0]
+            place = ", ".join(map(str, [start + row, *column]))
+            raise UsageError(f"{name}[{place}] is {piece[wrong][0]}, no finite number: make it again, or leave it out")
     return array

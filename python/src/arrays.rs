@@ -5,9 +5,10 @@ use fgd_metrics::frechet::{fgd_set, from_moments};
 use fgd_metrics::moments::Moments;
 use fgd_metrics::paired::{Pairs, fgd_paired};
 use ndarray::ArrayView2;
-use numpy::{PyArray1, PyReadonlyArray1, PyReadonlyArray2};
+use numpy::{Element, PyArray1, PyArray2, PyArrayMethods, PyReadonlyArray1, PyReadonlyArray2};
 use pyo3::prelude::*;
 
+use crate::work::run;
 use crate::{error, pool};
 
 /// Of embeddings without a count: any that has a covariance.
@@ -33,13 +34,8 @@ pub fn frechet_distance(
 
 /// Fréchet distance of the rows of two arrays `[n, d]`, `[m, d]`.
 #[pyfunction]
-pub fn set_distance(
-    py: Python<'_>,
-    a: PyReadonlyArray2<'_, f32>,
-    b: PyReadonlyArray2<'_, f32>,
-) -> PyResult<f64> {
-    let (a, b): (ArrayView2<f32>, ArrayView2<f32>) = (a.as_array(), b.as_array());
-    compute(py, || Ok(fgd_set(a, b)?.value))
+pub fn set_distance(py: Python<'_>, a: Py<PyArray2<f32>>, b: Py<PyArray2<f32>>) -> PyResult<f64> {
+    compute(py, move || where_it_lies(&a, |a| where_it_lies(&b, |b| Ok(fgd_set(a, b)?.value))))
 }
 
 /// Value, standard error, interval, mean cosine and the value of each image.
@@ -49,15 +45,20 @@ type Paired<'py> = (f64, Option<f64>, Option<(f64, f64)>, f64, Bound<'py, PyArra
 #[pyfunction]
 pub fn paired_distance<'py>(
     py: Python<'py>,
-    candidates: PyReadonlyArray2<'py, f32>,
-    references: PyReadonlyArray2<'py, f32>,
+    candidates: Py<PyArray2<f32>>,
+    references: Py<PyArray2<f32>>,
     image_of: PyReadonlyArray1<'py, i64>,
 ) -> PyResult<Paired<'py>> {
-    let (candidates, references) = (candidates.as_array(), references.as_array());
     // A negative index is no image, as one that is too large is none.
     let image_of: Vec<usize> =
         image_of.as_array().iter().map(|&i| usize::try_from(i).unwrap_or(usize::MAX)).collect();
-    let found = compute(py, || fgd_paired(&Pairs { candidates, references, image_of: &image_of }))?;
+    let found = compute(py, move || {
+        where_it_lies(&candidates, |candidates| {
+            where_it_lies(&references, |references| {
+                fgd_paired(&Pairs { candidates, references, image_of: &image_of })
+            })
+        })
+    })?;
     let estimate = found.estimate.ok();
     Ok((
         found.value,
@@ -68,11 +69,23 @@ pub fn paired_distance<'py>(
     ))
 }
 
-/// On the threads of the package, without the GIL.
-pub fn compute<T: Send>(
+/// On the threads of the package, beside Python.
+pub fn compute<T: Send + 'static>(
     py: Python<'_>,
-    work: impl FnOnce() -> Result<T, MetricError> + Send,
+    work: impl FnOnce() -> Result<T, MetricError> + Send + 'static,
 ) -> PyResult<T> {
     let pool = pool::pool(py, 0)?;
-    py.detach(|| pool.install(work)).map_err(|error| error::of_metric(py, &error))
+    run(py, None, move |_| pool.install(work))?.map_err(|error| error::of_metric(py, &error))
+}
+
+/// Work beside Python on an array, which lives as long as the work, even where it is left alone.
+pub fn where_it_lies<T: Element + Sync, R: Send>(
+    array: &Py<PyArray2<T>>,
+    work: impl FnOnce(ArrayView2<'_, T>) -> R + Send,
+) -> R {
+    Python::attach(|py| {
+        let array = array.bind(py).readonly();
+        let rows = array.as_array();
+        py.detach(move || work(rows))
+    })
 }

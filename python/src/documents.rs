@@ -1,5 +1,6 @@
 //! Records to documents, and the job that needs no session.
 
+use std::convert::Infallible;
 use std::path::PathBuf;
 
 use fgd::jobs::{leaderboard, validate as job};
@@ -14,7 +15,7 @@ use crate::work::run;
 /// A record's JSON as this version writes it.
 #[pyfunction]
 pub fn check_record(py: Python<'_>, text: &str) -> PyResult<String> {
-    Ok(read(py, text)?.to_json())
+    of_records(py, vec![text.to_owned()], |records| Ok::<_, Infallible>(records[0].to_json()))
 }
 
 /// A record as `text`, `json`, `csv` or `md`.
@@ -22,28 +23,28 @@ pub fn check_record(py: Python<'_>, text: &str) -> PyResult<String> {
 #[pyo3(signature = (record, format, width=100))]
 pub fn render(py: Python<'_>, record: &str, format: &str, width: usize) -> PyResult<String> {
     let format: Format = format.parse().map_err(|error| error::usage(py, error))?;
-    let record = read(py, record)?;
-    Ok(fgd_reports::render(&record, format, &Style { color: false, width }))
+    of_records(py, vec![record.to_owned()], move |records| {
+        let style = Style { color: false, width };
+        Ok::<_, Infallible>(fgd_reports::render(&records[0], format, &style))
+    })
 }
 
 /// One page of the records that needs no other file.
 #[pyfunction]
 pub fn page(py: Python<'_>, records: Vec<String>) -> PyResult<String> {
-    let records = read_all(py, &records)?;
-    pages::page(&records).map_err(|error| error::usage(py, error))
+    of_records(py, records, pages::page)
 }
 
 /// A site of the records in a folder; answers its first page.
 #[pyfunction]
 pub fn site(py: Python<'_>, records: Vec<String>, folder: PathBuf) -> PyResult<PathBuf> {
-    let records = read_all(py, &records)?;
-    pages::write(&records, &folder).map_err(|error| error::usage(py, error))
+    of_records(py, records, move |records| pages::write(records, &folder))
 }
 
 /// The chart of a record, as SVG.
 #[pyfunction]
 pub fn chart(py: Python<'_>, record: &str) -> PyResult<String> {
-    export::chart(&read(py, record)?).map_err(|error| error::usage(py, error))
+    of_records(py, vec![record.to_owned()], |records| export::chart(&records[0]))
 }
 
 /// Writes a text whole or not at all.
@@ -70,10 +71,16 @@ pub fn validate(py: Python<'_>, request: &str) -> PyResult<String> {
     serde_json::to_string(&found).map_err(|error| error::usage(py, error))
 }
 
-fn read(py: Python<'_>, text: &str) -> PyResult<Record> {
-    Record::from_json(text).map_err(|error| error::usage(py, error))
-}
-
-fn read_all(py: Python<'_>, texts: &[String]) -> PyResult<Vec<Record>> {
-    texts.iter().map(|text| read(py, text)).collect()
+/// What is made of records, beside Python.
+fn of_records<T: Send + 'static, E: ToString>(
+    py: Python<'_>,
+    texts: Vec<String>,
+    make: impl FnOnce(&[Record]) -> Result<T, E> + Send + 'static,
+) -> PyResult<T> {
+    let made = run(py, None, move |_| {
+        let records: Result<Vec<Record>, _> =
+            texts.iter().map(|text| Record::from_json(text)).collect();
+        make(&records.map_err(|error| error.to_string())?).map_err(|error| error.to_string())
+    });
+    made?.map_err(|message| error::usage(py, message))
 }

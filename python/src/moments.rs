@@ -4,13 +4,14 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use fgd_metrics::moments::{self, BLOCK_ROWS, Embedded, Stream};
 use fgd_store::arrays::MOST_DIMENSIONS;
-use ndarray::{Array1, Array2, ArrayView2, Axis};
-use numpy::{IntoPyArray, PyArray1, PyArray2, PyReadonlyArray2};
+use ndarray::{Array1, Array2, Axis};
+use numpy::{Element, IntoPyArray, PyArray1, PyArray2, PyArrayMethods};
 use pyo3::prelude::*;
 use pyo3::sync::MutexExt;
 use pyo3::types::{PyBytes, PyType};
 
-use crate::arrays::compute;
+use crate::arrays::{compute, where_it_lies};
+use crate::work::run;
 use crate::{error, pool};
 
 /// What the bytes of saved moments begin with.
@@ -20,9 +21,9 @@ const MAGIC: &[u8; 8] = b"fgdmom\x00\x01";
 #[derive(FromPyObject)]
 pub enum Rows<'py> {
     #[pyo3(transparent)]
-    Single(PyReadonlyArray2<'py, f32>),
+    Single(Bound<'py, PyArray2<f32>>),
     #[pyo3(transparent)]
-    Double(PyReadonlyArray2<'py, f64>),
+    Double(Bound<'py, PyArray2<f64>>),
 }
 
 /// Count, mean and co-moment of a set of embeddings. Threads wait for each other.
@@ -62,8 +63,8 @@ impl Moments {
         let rows = py.import("pyfgd._numbers")?.call_method1("floats", (rows,))?;
         let mut gathered = self.lock(py);
         match rows.extract()? {
-            Rows::Single(rows) => gathered.push(py, rows.as_array()),
-            Rows::Double(rows) => gathered.push(py, rows.as_array()),
+            Rows::Single(rows) => gathered.push(&rows),
+            Rows::Double(rows) => gathered.push(&rows),
         }
     }
 
@@ -106,7 +107,7 @@ impl Moments {
     /// Fréchet distance from another set.
     fn distance(&self, py: Python<'_>, other: PyRef<'_, Self>) -> PyResult<f64> {
         let (a, b) = (self.whole(py)?, other.whole(py)?);
-        compute(py, || Ok(fgd_metrics::frechet::from_moments(&a, &b)?.value))
+        compute(py, move || Ok(fgd_metrics::frechet::from_moments(&a, &b)?.value))
     }
 
     /// Everything, to the bit.
@@ -175,9 +176,9 @@ impl Gathered {
     }
 
     fn whole(&self, py: Python<'_>) -> PyResult<moments::Moments> {
-        compute(py, || {
-            let mut whole = self.merged.clone();
-            match &self.rows {
+        let Self { merged: mut whole, rows } = self.clone();
+        compute(py, move || {
+            match &rows {
                 Coming::Nothing => {}
                 Coming::Single(rows) => whole.merge(&rows.moments())?,
                 Coming::Double(rows) => whole.merge(&rows.moments())?,
@@ -186,33 +187,38 @@ impl Gathered {
         })
     }
 
-    fn push<T: Kept>(&mut self, py: Python<'_>, rows: ArrayView2<'_, T>) -> PyResult<()> {
-        let threads = pool::pool(py, 0)?.current_num_threads();
+    fn push<T: Kept>(&mut self, rows: &Bound<'_, PyArray2<T>>) -> PyResult<()> {
+        let py = rows.py();
+        let pool = pool::pool(py, 0)?;
+        let threads = pool.current_num_threads();
         if T::stream(&mut self.rows).is_none() {
             self.merged = self.whole(py)?;
             self.rows = T::coming(Stream::new(self.merged.dim(), threads));
         }
         let Some(stream) = T::stream(&mut self.rows) else { unreachable!("it was just made") };
-        if stream.has_room_for(rows.nrows()) {
+        let refused = |error| error::of_metric(py, &error);
+        if stream.has_room_for(rows.dims()[0]) {
             // A copy of some rows is not worth other threads.
-            return stream.push_rows(rows).map_err(|error| error::of_metric(py, &error));
+            return stream.push_rows(rows.readonly().as_array()).map_err(refused);
         }
-        // Ctrl-C is heard between pieces, and takes back the whole update.
-        let piece = BLOCK_ROWS * threads;
-        let before = (rows.nrows() > piece).then(|| stream.clone());
-        for piece in rows.axis_chunks_iter(Axis(0), piece) {
-            let pushed = py.check_signals().and_then(|()| compute(py, || stream.push_rows(piece)));
-            if let Err(error) = pushed {
-                before.into_iter().for_each(|before| *stream = before);
-                return Err(error);
-            }
-        }
+        // Ctrl-C ends it between pieces, and takes back the whole update.
+        let (mut longer, rows) = (stream.clone(), rows.clone().unbind());
+        let pushed = run(py, None, move |link| {
+            let is_interrupted = link.interrupt();
+            where_it_lies(&rows, |rows| {
+                let pieces = rows.axis_chunks_iter(Axis(0), BLOCK_ROWS * threads);
+                let mut wanted = pieces.take_while(|_| !is_interrupted());
+                pool.install(|| wanted.try_for_each(|piece| longer.push_rows(piece)))?;
+                Ok(longer)
+            })
+        })?;
+        *stream = pushed.map_err(refused)?;
         Ok(())
     }
 }
 
 /// A type of numbers that comes as it is.
-trait Kept: Embedded {
+trait Kept: Embedded + Element + 'static {
     fn coming(stream: Stream<Self>) -> Coming;
     fn stream(coming: &mut Coming) -> Option<&mut Stream<Self>>;
 }

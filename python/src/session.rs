@@ -55,8 +55,8 @@ impl Session {
         listener: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<String> {
         let request: Request = parse(py, request)?;
-        let job = move |session: &mut jobs::Session| request.run(session);
-        Ok(self.with(py, listener, job)?.to_json())
+        let job = move |session: &mut jobs::Session| Ok(request.run(session)?.to_json());
+        self.with(py, listener, job)
     }
 
     /// Makes the features that training begins at, the one job that answers no record: request and answer in JSON.

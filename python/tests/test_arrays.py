@@ -89,10 +89,15 @@ def test_what_is_wrong_with_arrays_is_said(random):
     good = random.normal(size=(10, 4))
     broken = good.copy()
     broken[3, 2] = numpy.nan
-    with pytest.raises(pyfgd.UsageError, match="NaN or infinite"):
-        pyfgd.set_distance(good, broken)
-    with pytest.raises(pyfgd.UsageError, match="NaN or infinite"):
-        pyfgd.paired_distance(good, broken)
+    for distance, name in ((pyfgd.set_distance, "b"), (pyfgd.paired_distance, "references")):
+        with pytest.raises(pyfgd.UsageError, match=rf"^{name}\[3, 2\] is nan"):
+            distance(good, broken)
+    with pytest.raises(pyfgd.UsageError, match=r"^rows\[3, 2\] is nan"):
+        pyfgd.Moments(4).update(broken)
+    with pytest.raises(pyfgd.UsageError, match=r"^mu2\[1\] is inf"):
+        pyfgd.frechet_distance([0.0, 0.0], numpy.eye(2), [0.0, numpy.inf], numpy.eye(2))
+    with pytest.raises(pyfgd.UsageError, match="^mu1: an array of numbers"):
+        pyfgd.frechet_distance(["a"], numpy.eye(1), [0.0], numpy.eye(1))
     with pytest.raises(pyfgd.UsageError, match="2 dimensions"):
         pyfgd.set_distance(good[0], good)
     with pytest.raises(pyfgd.UsageError):

@@ -28,6 +28,25 @@ def test_captions_in_memory_are_named_as_the_caller_knows_them(encoder):
     assert [given.path for given in record.inputs] == ["submission.jsonl", "references.jsonl"]
 
 
+@pytest.mark.parametrize("nothing", [None, "", 5, float("nan"), []])
+def test_references_in_memory_are_named_by_row_and_id(encoder, nothing):
+    pandas, good = pytest.importorskip("pandas"), {"a": "a dog", "b": "a cat"}
+    frame = pandas.DataFrame({"image_id": ["a", "b"], "caption": ["a dog", nothing]})
+    for references in ({"a": "a dog", "b": nothing}, frame, frame.set_index("image_id")["caption"], frame.to_dict("records")):
+        with pytest.raises(pyfgd.FgdError, match=r"^references.jsonl: .* in row 2, id b\)"):
+            pyfgd.score(good, references, encoder=encoder)
+    with pytest.raises(pyfgd.FgdError, match=r"row 3, id 1\)"):
+        pyfgd.score(["a dog", "a cat"], [["a dog", "dogs"], nothing], encoder=encoder)
+    assert pyfgd.validate({"a": "a dog", "b": nothing}, role="references").findings[0].row == 2
+
+
+def test_data_without_captions_is_named(encoder):
+    pandas = pytest.importorskip("pandas")
+    for nothing in ([], {}, pandas.DataFrame({"image_id": [], "caption": []})):
+        with pytest.raises(pyfgd.UsageError, match=f"^references: this {type(nothing).__name__} is empty"):
+            pyfgd.score(["a dog"], nothing, encoder=encoder)
+
+
 def test_half_of_a_character_is_found(encoder):
     with pytest.raises(pyfgd.InvalidSubmission, match="half of a character") as caught:
         pyfgd.score(["a dog", "a cat \ud83d"], ["a dog", "a cat"], encoder=encoder)

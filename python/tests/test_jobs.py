@@ -284,8 +284,8 @@ def test_ids_in_the_index_of_a_frame_count(encoder):
 def test_what_was_added_outlives_a_computation_that_fails(encoder):
     evaluation = pyfgd.load(encoder)
     evaluation.add_batch(predictions=["a dog", "a cat"], references=["a dog", "a cat"])
-    with pytest.raises(pyfgd.InvalidSubmission):
-        evaluation.compute(predictions=[""], references=["a bus"])
+    with pytest.raises(pyfgd.UsageError, match="always or never"):
+        evaluation.compute(predictions=["a bus"], references=["a bus"], ids=[7])
     assert evaluation.compute()["fgd_paired"] == 0.0
     for make in (lambda: pyfgd.load(encoder, metric="cider"), lambda: pyfgd.FGD(encoder, metric="cider")):
         with pytest.raises(pyfgd.UsageError, match="metrics is"):

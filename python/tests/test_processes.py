@@ -71,7 +71,7 @@ def test_what_cannot_be_gathered_is_said(encoder):
         fgd.update(["a", "b"], ["c"])
     with pytest.raises(pyfgd.UsageError, match="row 0, id 7"):
         fgd.update(["a"], [[]], [7])
-    for nothing in (None, float("nan"), [None]):
+    for nothing in (None, float("nan"), [None], " "):
         with pytest.raises(pyfgd.UsageError, match="row 0: a text"):
             fgd.update(["a"], [nothing])
         with pytest.raises(pyfgd.UsageError, match="row 0: a text"):
@@ -155,6 +155,52 @@ def test_control_c_ends_jobs(encoder):
     done = subprocess.run([sys.executable, "-c", script, encoder], capture_output=True, text=True, timeout=300)
     lines = [line.split() for line in done.stdout.splitlines()]
     assert [line[0] for line in lines] == ["encode", "moments", "score", "after"], done.stderr
+
+
+LEFT_ALONE = """
+    import os, pathlib, signal, sys, threading, time
+    import numpy, pyfgd
+    def at_work():
+        return [task for task in pathlib.Path("/proc/self/task").iterdir() if (task / "comm").read_text().strip() == "pyfgd"]
+    mean, root = numpy.zeros(3000), numpy.random.default_rng(0).normal(size=(3000, 3000))
+    wide = root[:2500].astype(numpy.float32)
+    covariance = root @ root.T
+    jobs = {
+        "frechet": lambda: pyfgd.frechet_distance(mean, covariance, mean, covariance),
+        "set": lambda: pyfgd.set_distance(wide, wide[::-1]),
+    }
+    def interrupt():
+        while not at_work():
+            time.sleep(0.01)
+        os.kill(os.getpid(), signal.SIGINT)
+    threading.Thread(target=interrupt).start()
+    try:
+        jobs[sys.argv[1]]()
+    except KeyboardInterrupt:
+        # The call has ended before the work, which cannot be stopped here.
+        print(len(at_work()))
+    sys.stdout.flush()
+    os._exit(0)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="threads are looked for in /proc")
+@pytest.mark.parametrize("job", ["frechet", "set"])
+def test_control_c_does_not_wait_for_distances(job):
+    command = [sys.executable, "-c", textwrap.dedent(LEFT_ALONE), job]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    assert done.stdout.strip() == "1", done.stderr
+
+
+def test_an_interrupted_update_adds_nothing():
+    moments, rows = pyfgd.Moments(256), numpy.ones((400_000, 256), numpy.float32)
+    moments.update(rows[:5000])
+    threading.Timer(0.3, os.kill, [os.getpid(), signal.SIGINT]).start()
+    with pytest.raises(KeyboardInterrupt):
+        while True:
+            before = moments.n
+            moments.update(rows)
+    assert moments.n in (before, before + len(rows))
 
 
 def test_control_c_ends_the_command(place, encoder):

@@ -47,6 +47,7 @@ mod score;
 mod secrets;
 mod select;
 mod train;
+pub mod words;
 
 use std::collections::BTreeMap;
 

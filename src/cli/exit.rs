@@ -37,7 +37,7 @@ pub fn usage(message: impl Into<String>) -> anyhow::Error {
 }
 
 /// An error and its causes in one line. Most errors say their cause themselves, and it is not said twice; a file that is not there
-/// comes with what to do where nobody has said it.
+/// or is a directory comes with what to do where nobody has said it.
 pub fn told(error: &anyhow::Error) -> String {
     let mut text = error.to_string();
     for cause in error.chain().skip(1).map(ToString::to_string) {
@@ -46,10 +46,12 @@ pub fn told(error: &anyhow::Error) -> String {
         }
     }
     let kinds = error.chain().filter_map(|cause| cause.downcast_ref::<std::io::Error>());
-    let is_missing = kinds.map(std::io::Error::kind).any(|kind| kind == ErrorKind::NotFound);
-    if is_missing && !text.contains("; ") {
-        text += "; check the path";
-    }
+    let advice = kinds.map(std::io::Error::kind).find_map(|kind| match kind {
+        ErrorKind::NotFound => Some("; check the path"),
+        ErrorKind::IsADirectory => Some("; give a file in it"),
+        _ => None,
+    });
+    text += advice.filter(|_| !text.contains("; ")).unwrap_or_default();
     text
 }
 

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::ValueEnum;
 use clap::builder::FalseyValueParser;
 use fgd_captions::Role;
+use fgd_record::words::counted;
 use fgd_store::terminal::visible;
 
 use super::exit::Exit;
@@ -78,16 +79,13 @@ pub fn run(args: Args) -> anyhow::Result<Exit> {
     match format {
         ListFormat::Text => {
             let (errors, notes) = findings::lines(&found.findings, &request.submission, args.all);
-            let plural = |count: usize, one: &'static str, more: &'static str| {
-                format!("{count} {}", if count == 1 { one } else { more })
-            };
             let summary = format!(
-                "{}: {}, {} captions, {}, {}; read as {}",
+                "{}: {}, {}, {}, {}; read as {}",
                 found.submission,
                 if found.valid { "valid" } else { "INVALID" },
-                found.captions,
-                plural(found.errors, "error", "errors"),
-                plural(found.notes, "note", "notes"),
+                counted(found.captions as u64, "caption"),
+                counted(found.errors, "error"),
+                counted(found.notes, "note"),
                 found.format,
             );
             let lines = errors.into_iter().chain(notes).chain([summary]);

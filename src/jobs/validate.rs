@@ -5,10 +5,11 @@ use std::path::{Path, PathBuf};
 use fgd_captions::{
     self as captions, CaptionFile, Known, ReadError, ReadOptions, ReadProblem, Role,
 };
+use fgd_record::words::counted;
 use fgd_record::{Finding, Severity};
 use serde::{Deserialize, Serialize};
 
-use super::scoring::findings::{counted, errors, for_record, kinds};
+use super::scoring::findings::{errors, for_record, kinds};
 use super::{JobError, Progress};
 
 /// What `fgd validate` is asked.
@@ -42,9 +43,9 @@ pub struct Validation {
     /// Whether it can be scored.
     pub valid: bool,
     /// Findings that keep it from being scored.
-    pub errors: usize,
+    pub errors: u64,
     /// Findings that do not.
-    pub notes: usize,
+    pub notes: u64,
     /// All of them.
     pub findings: Vec<Finding>,
 }
@@ -105,7 +106,7 @@ pub fn run(request: &Request) -> Result<Validation, JobError> {
         captions: file.captions.len(),
         valid: errors == 0,
         errors,
-        notes: found.len() - errors,
+        notes: found.len() as u64 - errors,
         findings: for_record(&found, "submission"),
     })
 }
@@ -126,7 +127,7 @@ pub fn read_valid(
     if captions::is_valid(&found) {
         return Ok((file, found));
     }
-    let (errors, kinds) = (counted(errors(&found)), kinds(&found));
+    let (errors, kinds) = (counted(errors(&found), "error"), kinds(&found));
     Err(JobError::Invalid {
         message: format!("{}: {errors} in the captions ({kinds}); mend them first", path.display()),
         findings: vec![(path.into(), for_record(&found, "submission"))],

@@ -1,6 +1,7 @@
 //! What a night would do, without doing it: nothing is written, downloaded or run.
 
 use fgd_captions::{self as captions, CaptionFile, Severity};
+use fgd_record::words::counted;
 use fgd_store::digest::HashMemo;
 
 use super::Workspace;
@@ -10,7 +11,7 @@ use super::plan::Planner;
 use super::suite::{DataSet, Suite, System};
 use crate::jobs::compare::gate::Gate;
 use crate::jobs::provenance;
-use crate::jobs::scoring::findings::{counted, errors};
+use crate::jobs::scoring::findings::errors;
 use crate::jobs::scoring::slices::{LENGTH, READS_TEXT};
 use crate::jobs::scoring::system::System as Opened;
 use crate::jobs::train;
@@ -114,7 +115,7 @@ fn wrong_captions(workspace: &Workspace, planner: &Planner, system: &System) -> 
     let aligned = captions::align(file, references).findings;
     let found = [file.findings.clone(), captions::lint(file), aligned].concat();
     let first = found.iter().find(|finding| finding.severity == Severity::Error)?;
-    let errors = counted(errors(&found));
+    let errors = counted(errors(&found), "error");
     Some(format!("{}: {errors}; the first: {first}", submission.display()))
 }
 

@@ -201,6 +201,36 @@ fn flags_of_other_programs_are_answered_with_ours() {
 }
 
 #[test]
+fn folders_and_other_files_are_answered_with_what_to_give() {
+    let place = Place::new();
+    let [folder, text] = ["folder", "text"].map(|name| place.path(name).display().to_string());
+    std::fs::create_dir(&folder).unwrap();
+    std::fs::write(&text, "text").unwrap();
+    for name in ["text.npy", "text.npz"] {
+        std::fs::copy(&text, place.path(name)).unwrap();
+    }
+    let [npy, npz] = ["npy", "npz"].map(|end| format!("{text}.{end}"));
+    let (out, references) =
+        (place.path("out.npz").display().to_string(), captions("references.csv"));
+    let references = references.display().to_string();
+    for (arguments, named, write) in [
+        (&["report", &folder][..], &folder, "give a file in it"),
+        (&["export", "badge", &folder], &folder, "give a file in it"),
+        (&["merge", &folder, "-o", &out], &folder, "give a file in it"),
+        (&["merge-captions", &folder, "-o", "out.csv"], &folder, "is a directory; give the files"),
+        (&["nightly", "run", &folder], &folder, "give a suite file"),
+        (&["merge", &text, "-o", &out], &text, "`fgd moments`"),
+        (&["score", &npz, "-r", &references], &npz, "`fgd moments`"),
+        (&["score", &npy, "-r", &references], &npy, "numpy.save"),
+    ] {
+        let output = place.fgd().args(arguments).output().unwrap();
+        let said = stderr(&output);
+        assert!(!output.status.success() && said.starts_with("error: "), "{said}");
+        assert!(said.contains(named.as_str()) && said.contains(write), "{said}");
+    }
+}
+
+#[test]
 fn what_validate_finds_is_data() {
     let place = Place::new();
     let mut command = place.fgd();

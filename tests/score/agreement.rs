@@ -142,3 +142,21 @@ fn settings_that_a_job_does_not_go_by_are_refused_in_requests_too() {
         assert!(stderr(&refused).contains(&format!("--{setting}: ")), "{}", stderr(&refused));
     }
 }
+
+#[test]
+fn judged_references_that_leave_one_image_are_said() {
+    let place = Place::new();
+    std::fs::write(place.path("j.csv"), "image_id,caption,rating\n1,a dog,3\n2,a cat,1\n").unwrap();
+    std::fs::write(place.path("r.csv"), "image_id,caption\n1,two dogs\n2,a cat\n").unwrap();
+    let mut command = place.fgd();
+    command.arg("agreement").arg(place.path("j.csv")).arg("--references").arg(place.path("r.csv"));
+    let refused =
+        command.args(["--rating", "rating", "--encoder"]).arg(fixture("encoder/tiny-mean"));
+    let refused = refused.output().unwrap();
+    let said = stderr(&refused);
+    assert_eq!(refused.status.code(), Some(2), "{said}");
+    assert!(
+        said.contains("here 1 judged, which leaves 1 image") && said.contains("--keep-references"),
+        "{said}"
+    );
+}

@@ -201,3 +201,18 @@ fn what_a_score_refuses_is_not_embedded_either() {
         }
     }
 }
+
+#[test]
+fn references_with_errors_are_named_with_their_places_and_show_no_caption() {
+    let place = crate::program::Place::new();
+    let (submission, references) = (place.path("s.csv"), place.path("r.csv"));
+    std::fs::write(&submission, "image_id,caption\n1,a dog\n2,a cat\n3,a bird\n").unwrap();
+    std::fs::write(&references, "image_id,caption\n1,a secret\n2,\n3,\n").unwrap();
+    for more in [&[][..], &["--exact"]] {
+        let refused = place.score(&submission, &references).args(more).assert().code(1);
+        let said = crate::program::stderr(refused.get_output());
+        assert!(said.contains("r.csv: the references have 2 errors"), "{said}");
+        assert!(said.contains("2 empty-caption, first in row 2, id 2"), "{said}");
+        assert!(!said.contains("secret"), "{said}");
+    }
+}

@@ -57,12 +57,7 @@ pub(crate) fn read(
             }
             if let Err(error) = std::str::from_utf8(bytes) {
                 let at = error.valid_up_to();
-                let message = format!(
-                    "byte 0x{:02X} at offset {} (line {number}) is not UTF-8; save the file as UTF-8",
-                    bytes[at],
-                    offset + at
-                );
-                records.find(Finding::error(FindingKind::NotUtf8, message));
+                records.find(Finding::not_utf8(bytes[at], offset + at, number));
             }
         }
         offset += bytes.len() + 1;

@@ -54,13 +54,8 @@ pub(super) fn read(
 fn decoded<'a>(content: &'a [u8], skip: usize, rows: &mut Builder) -> Cow<'a, str> {
     if let Err(error) = std::str::from_utf8(content) {
         let at = error.valid_up_to();
-        let line = 1 + content[..at].iter().filter(|&&byte| byte == b'\n').count();
-        let message = format!(
-            "byte 0x{:02X} at offset {} (line {line}) is the first that is not UTF-8; save the file as UTF-8",
-            content[at],
-            skip + at
-        );
-        rows.find(Finding::error(FindingKind::NotUtf8, message));
+        let line = 1 + content[..at].iter().filter(|&&byte| byte == b'\n').count() as u64;
+        rows.find(Finding::not_utf8(content[at], skip + at, line));
     }
     String::from_utf8_lossy(content)
 }

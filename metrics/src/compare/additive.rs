@@ -3,7 +3,7 @@
 use rayon::prelude::*;
 
 use super::resample::{Exchange, bca, draw_counts, exchange, sign_flips};
-use super::{Difference, Resampling};
+use super::{Difference, Resampling, check_replicates};
 use crate::MetricError;
 use crate::estimate::Estimate;
 use crate::sufficient::Statistics;
@@ -33,13 +33,13 @@ const FEW: usize = 30;
 /// ```
 ///
 /// # Errors
-/// Different numbers of images or kinds of metrics, fewer than two images, a value that is not finite, or fewer than two replicates.
+/// Different numbers of images or kinds of metrics, fewer than two images, a value that is not finite, or too few replicates.
 pub fn paired_difference(
     a: &Statistics,
     b: &Statistics,
     resampling: &Resampling,
 ) -> Result<Difference, MetricError> {
-    resampling.check()?;
+    check_replicates(resampling.replicates)?;
     if a.columns().len() != b.columns().len() || a.is_mean() != b.is_mean() {
         return Err(MetricError::InvalidPairs(
             "statistics of two different metrics; compare systems in one".into(),

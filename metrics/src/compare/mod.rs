@@ -35,7 +35,20 @@ pub use resample::{Exchange, quantile};
 pub use set::exchange_test;
 
 /// With fewer replicates the bounds of a 95% interval are hardly more than the extremes.
-pub const FEWEST_REPLICATES: usize = 100;
+const FEWEST_REPLICATES: usize = 100;
+
+/// Refuses too few replicates of a bootstrap for an interval.
+///
+/// # Errors
+/// Fewer than 100.
+pub fn check_replicates(replicates: usize) -> Result<(), MetricError> {
+    if replicates < FEWEST_REPLICATES {
+        return Err(MetricError::InvalidSetting(format!(
+            "replicates = {replicates}: an interval needs at least {FEWEST_REPLICATES}, and 1000 are usual"
+        )));
+    }
+    Ok(())
+}
 
 /// How often to resample, and from which seed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,18 +64,6 @@ pub struct Resampling {
 impl Default for Resampling {
     fn default() -> Self {
         Resampling { replicates: 1_000, randomisations: 10_000, seed: 0 }
-    }
-}
-
-impl Resampling {
-    fn check(&self) -> Result<(), MetricError> {
-        if self.replicates < FEWEST_REPLICATES {
-            return Err(MetricError::InvalidSetting(format!(
-                "bootstrap: {} replicates, at least {FEWEST_REPLICATES} needed (1,000 are usual)",
-                self.replicates
-            )));
-        }
-        Ok(())
     }
 }
 

@@ -5,6 +5,7 @@
 //! by its two ends where it is not.
 
 use fgd_record::Measure;
+pub use fgd_record::words::{count, counted, plural};
 
 use super::visible;
 
@@ -77,27 +78,6 @@ pub fn signed(number: Option<f64>, se: Option<f64>) -> String {
     if number.is_some_and(|n| n > 0.0) { format!("+{text}") } else { text }
 }
 
-/// A count with separators: `21,367`.
-pub fn count(n: u64) -> String {
-    let digits = n.to_string();
-    let mut text = String::new();
-    for (i, digit) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
-
-/// A count with its noun: `1 image`, `3,771 images`.
-pub fn counted(n: u64, noun: &str) -> String {
-    match n {
-        1 => format!("1 {noun}"),
-        n => format!("{} {}", count(n), plural(noun)),
-    }
-}
-
 /// A count of which 0 means that it is not known.
 pub fn known(n: u64) -> Option<u64> {
     (n > 0).then_some(n)
@@ -106,15 +86,6 @@ pub fn known(n: u64) -> Option<u64> {
 /// The same with its noun: `3,771 captions`, `an unknown number of captions`.
 pub fn counted_if_known(n: u64, noun: &str) -> String {
     known(n).map_or_else(|| format!("an unknown number of {}", plural(noun)), |n| counted(n, noun))
-}
-
-/// Several of a thing: `images`, `passes`, `queries`.
-pub fn plural(noun: &str) -> String {
-    match noun.strip_suffix('y') {
-        Some(stem) if !stem.ends_with(['a', 'e', 'o', 'u']) => format!("{stem}ies"),
-        _ if noun.ends_with(['s', 'x']) => format!("{noun}es"),
-        _ => format!("{noun}s"),
-    }
 }
 
 /// A measurement to three significant digits: `0.00123`, `45.6`, `1,230`.
@@ -255,16 +226,6 @@ mod tests {
         assert_eq!(duration(0.012_34), "12.3 ms");
         assert_eq!(duration(4.5e-7), "450 ns");
         assert_eq!(bytes(1.5e9), "1.50 GB");
-    }
-
-    #[test]
-    fn counts_have_separators() {
-        assert_eq!(count(1_234_567), "1,234,567");
-        assert_eq!(count(999), "999");
-        assert_eq!(counted(1, "image"), "1 image");
-        assert_eq!(counted(1000, "query"), "1,000 queries");
-        assert_eq!(counted(2, "pass"), "2 passes");
-        assert_eq!(counted(0, "day"), "0 days");
     }
 
     #[test]

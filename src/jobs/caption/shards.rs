@@ -74,10 +74,11 @@ impl<'a> Ended<'a> {
         let path = file::beside(file, "record.json");
         let wrong = |what: &str| JobError::usage(format!("{}: {what}", path.display()));
         if !file.is_file() {
-            return Err(JobError::usage(format!(
-                "{}: there is no such file; check the path",
-                file.display()
-            )));
+            let problem = match file.is_dir() {
+                true => "is a directory; give the files that `fgd caption --shard` wrote",
+                false => "there is no such file; check the path",
+            };
+            return Err(JobError::usage(format!("{}: {problem}", file.display())));
         }
         let record = saved::read(&path).map_err(|error| {
             JobError::usage(format!(

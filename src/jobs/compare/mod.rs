@@ -19,7 +19,7 @@ use std::time::Instant;
 
 use fgd_captions::ReadOptions;
 use fgd_metrics::MetricError;
-use fgd_metrics::compare::{FEWEST_REPLICATES, Resampling};
+use fgd_metrics::compare::{Resampling, check_replicates};
 use fgd_record::{
     self as record, Comparability, CompareResults, EncoderInfo, Finding, Pairing, Record, Results,
     ScoreResults,
@@ -125,11 +125,7 @@ pub fn run(request: &Request, session: &mut Session) -> Result<Record, JobError>
     let start = Instant::now();
     let host = host::describe();
     request.encoding.check()?;
-    if request.replicates < FEWEST_REPLICATES {
-        return Err(JobError::usage(format!(
-            "--replicates: an interval needs at least {FEWEST_REPLICATES}, and 1000 are usual"
-        )));
-    }
+    check_replicates(request.replicates)?;
     Named::check_all(&request.systems)?;
     let names: Vec<String> = request.systems.iter().map(|s| s.name.clone()).collect();
     let gates = (request.gate.iter())

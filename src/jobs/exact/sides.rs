@@ -82,7 +82,7 @@ impl Sides {
         };
         let take = |captions: Captions| {
             let found = [&*captions.captions.findings, &captions.linted].concat();
-            System::check_references(&found)?;
+            System::check_references(&files[captions.file], &found)?;
             if let Some(finding) = captions::placeholders(&captions.captions) {
                 placeholders[captions.file].get_or_insert(finding);
             }

@@ -2,6 +2,7 @@
 
 use fgd_captions::ReadOptions;
 use fgd_metrics::MetricError;
+use fgd_record::words::counted;
 use fgd_record::{EncoderInfo, Finding, Input, Rejected, Severity};
 
 use super::Request;
@@ -10,7 +11,7 @@ use super::rank::{Drawn, Entry, Evidence};
 use crate::jobs::embedding::Embedding;
 use crate::jobs::options::Named;
 use crate::jobs::scoring::captions::Gathered;
-use crate::jobs::scoring::findings::{counted, for_record};
+use crate::jobs::scoring::findings::for_record;
 use crate::jobs::scoring::set::EvalSet;
 use crate::jobs::scoring::slices::Grouping;
 use crate::jobs::scoring::system::System;
@@ -192,7 +193,7 @@ pub fn rejected(name: &str, reason: String, mut findings: Vec<Finding>) -> Rejec
     findings.retain(|finding| finding.severity == Severity::Error);
     let reason = match findings.len() {
         0 => reason,
-        errors => format!("{} in the file", counted(errors)),
+        errors => format!("{} in the file", counted(errors as u64, "error")),
     };
     let findings = Finding::first_of_each_kind(findings, FINDINGS_KEPT);
     Rejected { name: name.into(), reason, findings }

@@ -5,6 +5,7 @@ use fgd_metrics::compare::{
     MeanDifference, Outcomes, PairDifference, Power, Test, all_pairs, mean_difference, outcomes,
 };
 use fgd_metrics::inference::SetInference;
+use fgd_record::words::counted;
 use fgd_record::{Difference, Mark};
 
 use super::rank::{Drawn, Entry, Evidence, RankedBy};
@@ -90,10 +91,7 @@ pub fn difference(
         RankedBy::Paired => tell_of_means(&mut difference, a, b, drawn),
         RankedBy::Set => tell_of_sets(&mut difference, a.set()?, b.set()?),
     };
-    let pairs = match pairs.len() {
-        1 => "1 pair".to_owned(),
-        pairs => format!("{pairs} pairs"),
-    };
+    let pairs = counted(pairs.len() as u64, "pair");
     difference.test += &format!("; corrected over {pairs}");
     Some(found.map(|()| difference))
 }
@@ -145,6 +143,5 @@ fn tell_of_sets(
 }
 
 fn student(degrees: usize) -> String {
-    let plural = if degrees == 1 { "" } else { "s" };
-    format!("Student's t with {degrees} degree{plural} of freedom")
+    format!("Student's t with {} of freedom", counted(degrees as u64, "degree"))
 }

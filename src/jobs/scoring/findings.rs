@@ -6,9 +6,9 @@ use fgd_record as record;
 use super::system::System;
 
 /// How many of them are errors.
-pub fn errors(findings: &[Finding]) -> usize {
+pub fn errors(findings: &[Finding]) -> u64 {
     let errors = findings.iter().filter(|f| f.severity == Severity::Error);
-    errors.count()
+    errors.count() as u64
 }
 
 /// What is to be known of references that is no error: how their file was read, how many captions the linter notes, and that they
@@ -22,20 +22,17 @@ pub fn notes_on(references: &System) -> Vec<record::Finding> {
     for_record(&found, "references")
 }
 
-/// The kinds of the errors and how many there are of each; what is wrong with the whole file in its own words.
+/// The kinds of the errors, how many there are of each and where the first is; what is wrong with the whole file in its own words.
 pub fn kinds(findings: &[Finding]) -> String {
     let groups = captions::group_findings(findings);
     let errors = groups.iter().filter(|group| group.severity == Severity::Error);
-    let told = errors.map(|group| match group.findings.as_slice() {
-        [only] if only.row.is_none() => format!("{}: {}", group.kind, only.message),
-        several => format!("{} {}", several.len(), group.kind),
+    let told = errors.map(|group| match (group.findings.as_slice(), group.findings[0].place()) {
+        ([only], None) => format!("{}: {}", group.kind, only.message),
+        ([_], Some(place)) => format!("{} in {place}", group.kind),
+        (several, None) => format!("{} {}", several.len(), group.kind),
+        (several, Some(first)) => format!("{} {}, first in {first}", several.len(), group.kind),
     });
-    told.collect::<Vec<_>>().join(", ")
-}
-
-/// `1 error`, `3 errors`.
-pub fn counted(errors: usize) -> String {
-    format!("{errors} {}", if errors == 1 { "error" } else { "errors" })
+    told.collect::<Vec<_>>().join("; ")
 }
 
 /// The findings as they stand in a record.

@@ -21,6 +21,7 @@ pub mod system;
 use fgd_captions::Finding;
 use fgd_metrics::MetricError;
 use fgd_record::ScoreResults;
+use fgd_record::words::counted;
 
 use super::JobError;
 use super::embedding::Embedding;
@@ -36,7 +37,7 @@ use system::System;
 #[derive(Debug, thiserror::Error)]
 pub enum ScoreError {
     /// Its captions have errors; they are all in the list, with the notes.
-    #[error("the submission has {}; mend them and score it again", findings::counted(findings::errors(.0)))]
+    #[error("the submission has {}; mend them and score it again", counted(findings::errors(.0), "error"))]
     Invalid(Vec<Finding>),
     /// It and the references do not go together.
     #[error("{0}")]

@@ -7,6 +7,7 @@ use fgd_captions::{
 };
 use fgd_metrics::moments::Moments;
 use fgd_record::Input;
+use fgd_record::words::counted;
 use fgd_store::arrays::{self, ArrayError, MeanCovariance};
 use fgd_store::digest::file_sha256;
 use ndarray::Array2;
@@ -91,8 +92,8 @@ impl System {
     /// Reads the references; those with errors are refused.
     ///
     /// # Errors
-    /// References that cannot be read, or that have errors. What a participant sees must not show anything of the
-    /// references, so only their number is said.
+    /// References that cannot be read, or that have errors. What a participant sees must not show what the references
+    /// say, so only kinds and places are said.
     pub fn open_references(
         references: &References,
         submissions: &ReadOptions,
@@ -109,7 +110,8 @@ impl System {
         };
         let opened = opened.map_err(|error| JobError::because("references", error))?;
         if let Self::Captions(file) = &opened {
-            Self::check_references(&[&*file.findings, &captions::lint(file)].concat())?;
+            let found = [&*file.findings, &captions::lint(file)].concat();
+            Self::check_references(&references.path, &found)?;
         }
         Ok(opened)
     }
@@ -117,15 +119,16 @@ impl System {
     /// Refuses references in which errors were found.
     ///
     /// # Errors
-    /// How many there are, and of what kinds.
-    pub fn check_references(found: &[Finding]) -> Result<(), JobError> {
+    /// How many there are, of what kinds, and where.
+    pub fn check_references(path: &Path, found: &[Finding]) -> Result<(), JobError> {
         let errors = findings::errors(found);
         if errors == 0 {
             return Ok(());
         }
         let message = format!(
-            "the references have {} ({}); `fgd validate --role references` on their file lists them",
-            findings::counted(errors),
+            "{}: the references have {} ({}); `fgd validate --role references` lists them",
+            path.display(),
+            counted(errors, "error"),
             findings::kinds(found)
         );
         Err(JobError::Failed(message.into()))

@@ -2,6 +2,7 @@
 
 use fgd_captions::{self as captions, CaptionFile, FindingKind};
 use fgd_metrics::choice::Grouped;
+use fgd_record::words::counted;
 use fgd_record::{Finding, SelectSource};
 
 use super::pool::{self, Candidate, Pool};
@@ -69,9 +70,9 @@ impl Files {
             if !captions::is_valid(&found) {
                 return Err(JobError::Invalid {
                     message: format!(
-                        "{}: {} errors in the captions; mend them and choose again",
+                        "{}: {} in the captions; mend them and choose again",
                         system.path.display(),
-                        errors(&found)
+                        counted(errors(&found), "error")
                     ),
                     findings: vec![(system.path.clone(), found_record)],
                 });

@@ -14,7 +14,7 @@ use std::time::Instant;
 
 use fgd_captions::ReadOptions;
 use fgd_metrics::choice::{self, Grouped};
-use fgd_metrics::compare::FEWEST_REPLICATES;
+use fgd_metrics::compare::check_replicates;
 use fgd_metrics::estimate::Estimate;
 use fgd_record::{Comparability, Judged, Measure, Record, Results, SelectResults};
 use fgd_store::file::Output;
@@ -209,11 +209,7 @@ fn check(request: &Request) -> Result<(), JobError> {
     if request.systems.is_empty() {
         return Err(JobError::usage("give at least one file of captions to choose from"));
     }
-    if request.replicates < FEWEST_REPLICATES {
-        return Err(JobError::usage(format!(
-            "--replicates: an interval needs at least {FEWEST_REPLICATES}, and 1000 are usual"
-        )));
-    }
+    check_replicates(request.replicates)?;
     request.measuring.refuse(
         &["cluster", "population"],
         "what a choice is worth counts images by what they share, and speaks for images yet to come",

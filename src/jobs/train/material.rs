@@ -9,6 +9,7 @@ use fgd_captioner::train::data::{Caption, LONGEST};
 use fgd_captioner::train::features::{KeptImage, read_list};
 use fgd_captions::{CaptionFile, ImageIndex, ReadOptions, Role, read};
 use fgd_record::Input;
+use fgd_record::words::counted;
 use ndarray::Array2;
 
 use super::distill::Learned;
@@ -17,7 +18,7 @@ use super::{Request, self_critical};
 use crate::jobs::embedding::texts;
 use crate::jobs::options::Encoding;
 use crate::jobs::provenance::captions_input;
-use crate::jobs::scoring::findings::{counted, errors, for_record};
+use crate::jobs::scoring::findings::{errors, for_record};
 use crate::jobs::scoring::system::stem;
 use crate::jobs::validate::unreadable;
 use crate::jobs::{JobError, Session};
@@ -55,7 +56,7 @@ impl Texts {
                 let message = format!(
                     "{}: {} in the captions; mend them{hint}",
                     path.display(),
-                    counted(wrong)
+                    counted(wrong, "error")
                 );
                 return Err(JobError::Invalid {
                     message,
@@ -74,7 +75,7 @@ impl Texts {
         if !findings.is_empty() {
             session.progress.say(&format!(
                 "{} of the captions are in the record",
-                counted_notes(findings.len())
+                counted(findings.len() as u64, "note")
             ));
         }
         Ok(Self { train, validation, mixed, findings })
@@ -126,10 +127,6 @@ impl Texts {
             .chain(self.mixed.iter().cloned())
             .collect()
     }
-}
-
-fn counted_notes(notes: usize) -> String {
-    format!("{notes} {}", if notes == 1 { "note" } else { "notes" })
 }
 
 /// Captions as tokens, with the images that they are of.

@@ -12,7 +12,7 @@ use crate::toml_file::Misplaced;
 #[derive(Debug, thiserror::Error)]
 pub enum SuiteError {
     /// It cannot be read.
-    #[error("{}: {source}; `fgd nightly init` writes one", path.display())]
+    #[error("{}: {source}; give a suite file: `fgd nightly init` writes one", path.display())]
     Io {
         /// The file.
         path: PathBuf,

@@ -181,7 +181,7 @@ fn not_npy(path: &Path, error: &io::Error) -> String {
         (Ok(()), [0x80, 2..=5]) => {
             "is a Python pickle; save the array with numpy.save(FILE, embeddings)".into()
         }
-        _ => format!("not a .npy file ({error})"),
+        _ => format!("not a .npy file ({error}); save the array with numpy.save(FILE, embeddings)"),
     }
 }
 

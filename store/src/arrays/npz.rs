@@ -5,7 +5,7 @@
 //! pass over both.
 
 use std::fs::File;
-use std::io::{self, BufReader, Read, Seek, Write};
+use std::io::{self, BufReader, ErrorKind, Read, Seek, Write};
 use std::path::Path;
 
 use ndarray::{Array1, Array2};
@@ -52,9 +52,16 @@ pub struct MeanCovariance {
 pub fn read_moments(path: &Path) -> Result<MeanCovariance, ArrayError> {
     let (io, format) = (ArrayError::io(path), ArrayError::format(path));
     let file = File::open(path).map_err(&io)?;
-    let most = most_unpacked(file.metadata().map_err(io)?.len());
-    let mut archive = ZipArchive::new(BufReader::new(file))
-        .map_err(|error| format(format!("not a .npz file ({error})")))?;
+    let metadata = file.metadata().map_err(&io)?;
+    if metadata.is_dir() {
+        return Err(io(ErrorKind::IsADirectory.into()));
+    }
+    let most = most_unpacked(metadata.len());
+    let mut archive = ZipArchive::new(BufReader::new(file)).map_err(|error| {
+        format(format!(
+            "not a .npz file ({error}); moments are what `fgd moments` and pytorch-fid write"
+        ))
+    })?;
     let names = names(&archive);
     let mut array = |name: &str| {
         read_array(&mut archive, name, most)
