@@ -54,9 +54,10 @@ impl Cells {
         Self::Count(cells.into_iter().map(Some).collect())
     }
 
-    /// Numbers without nulls.
+    /// Numbers; null where one is not finite.
     pub fn numbers(cells: impl IntoIterator<Item = f64>) -> Self {
-        Self::Number(cells.into_iter().map(Some).collect())
+        let known = |cell: f64| cell.is_finite().then_some(cell);
+        Self::Number(cells.into_iter().map(known).collect())
     }
 
     /// How many there are.

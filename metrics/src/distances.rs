@@ -5,7 +5,7 @@ use crate::estimate::{Estimate, Unavailable};
 use crate::infinity::fgd_infinity;
 use crate::metric::{
     Definition, Detail, Evaluation, FGD_INFINITY, FGD_PAIRED, FGD_SET, Group, MEAN_COSINE, Metric,
-    Value,
+    NOT_NEGATIVE, Value,
 };
 use crate::paired::{COSINES, fgd_paired};
 use crate::samples::Sample;
@@ -26,20 +26,18 @@ impl Metric for FgdPaired {
     fn definitions(&self) -> &'static [Definition] {
         const {
             &[
-                Definition::lower(FGD_PAIRED, FGD_PAIRED).mean(),
-                Definition::higher(MEAN_COSINE, MEAN_COSINE).mean(),
+                Definition::lower(FGD_PAIRED, FGD_PAIRED).mean().within(NOT_NEGATIVE),
+                Definition::higher(MEAN_COSINE, MEAN_COSINE).mean().within(COSINES),
             ]
         }
     }
 
-    fn evaluate(&self, sample: &Sample) -> Result<Evaluation, MetricError> {
+    fn compute(&self, sample: &Sample) -> Result<Evaluation, MetricError> {
         let distance = fgd_paired(&sample.pairs()?)?;
         let mut paired = mean(distance.value, &distance.per_image, sample)?;
-        paired.estimate = paired.estimate.map(Estimate::cut_at_0);
         paired.statistics = Some(Statistics::mean(distance.per_image));
         // Of unit vectors the cosine says what the distance says: systems are compared in that.
-        let mut cosine = mean(distance.mean_cosine, &distance.cosines, sample)?;
-        cosine.estimate = cosine.estimate.map(|found| found.within(COSINES));
+        let cosine = mean(distance.mean_cosine, &distance.cosines, sample)?;
         Ok(Evaluation::of([paired, cosine]))
     }
 }
@@ -61,10 +59,10 @@ impl Metric for FgdSet {
     }
 
     fn definitions(&self) -> &'static [Definition] {
-        const { &[Definition::lower(FGD_SET, FGD_SET)] }
+        const { &[Definition::lower(FGD_SET, FGD_SET).within(NOT_NEGATIVE)] }
     }
 
-    fn evaluate(&self, sample: &Sample) -> Result<Evaluation, MetricError> {
+    fn compute(&self, sample: &Sample) -> Result<Evaluation, MetricError> {
         let found = set_statistics(sample)?;
         let value = Value {
             estimate: found.inference.as_ref().ok().map(|found| found.corrected),
@@ -87,7 +85,7 @@ impl Metric for FgdInfinity {
         const { &[Definition::lower(FGD_INFINITY, FGD_INFINITY)] }
     }
 
-    fn evaluate(&self, sample: &Sample) -> Result<Evaluation, MetricError> {
+    fn compute(&self, sample: &Sample) -> Result<Evaluation, MetricError> {
         let (a, b) = (sample.candidates, sample.references);
         let line = fgd_infinity(a, b, &sample.units()?, sample.seed, POINTS)?;
         let reason = "the points of the line share their captions, so their scatter is not the error of another sample; the corrected \

@@ -43,8 +43,13 @@ impl Direction {
     }
 }
 
+/// Where shares and what is measured like them lie.
+pub(crate) const SHARES: [f64; 2] = [0.0, 1.0];
+/// Where distances lie.
+pub(crate) const NOT_NEGATIVE: [f64; 2] = [0.0, f64::INFINITY];
+
 /// What is known of a number before it is computed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Definition {
     /// Its name in records and gates, such as `cider_d`.
     pub name: &'static str,
@@ -54,11 +59,14 @@ pub struct Definition {
     pub direction: Direction,
     /// Whether it is the mean of one value per image.
     pub is_mean: bool,
+    /// Where it can lie, `[low, high]`: its interval ends there.
+    pub range: [f64; 2],
 }
 
 impl Definition {
     const fn new(name: &'static str, label: &'static str, direction: Direction) -> Self {
-        Self { name, label, direction, is_mean: false }
+        let range = [f64::NEG_INFINITY, f64::INFINITY];
+        Self { name, label, direction, is_mean: false, range }
     }
 
     pub(crate) const fn lower(name: &'static str, label: &'static str) -> Self {
@@ -75,6 +83,10 @@ impl Definition {
 
     pub(crate) const fn mean(self) -> Self {
         Self { is_mean: true, ..self }
+    }
+
+    pub(crate) const fn within(self, range: [f64; 2]) -> Self {
+        Self { range, ..self }
     }
 }
 
@@ -101,11 +113,23 @@ pub trait Metric: Sync {
     /// The numbers that it yields.
     fn definitions(&self) -> &'static [Definition];
 
-    /// Computes them, one value per definition, in their order.
+    /// Computes them, one value per definition, in their order; their intervals need not end where the definitions say.
     ///
     /// # Errors
     /// Why this sample has none of these numbers.
-    fn evaluate(&self, sample: &Sample) -> Result<Evaluation, MetricError>;
+    fn compute(&self, sample: &Sample) -> Result<Evaluation, MetricError>;
+
+    /// Computes them, one value per definition, in their order, with intervals that hold nothing but what the numbers can be.
+    ///
+    /// # Errors
+    /// As [`Metric::compute`].
+    fn evaluate(&self, sample: &Sample) -> Result<Evaluation, MetricError> {
+        let mut found = self.compute(sample)?;
+        for (definition, value) in self.definitions().iter().zip(&mut found.values) {
+            value.estimate = value.estimate.map(|estimate| estimate.within(definition.range));
+        }
+        Ok(found)
+    }
 }
 
 /// The numbers of one computation.
@@ -124,7 +148,7 @@ impl Evaluation {
     }
 
     /// The same with the errors of numbers that are made of statistics of the images: those of their units, as far as a finite population
-    /// leaves them to chance, and not below 0. References are taken as given: for CIDEr the document frequencies stay fixed.
+    /// leaves them to chance. References are taken as given: for CIDEr the document frequencies stay fixed.
     ///
     /// # Errors
     /// Clusters or a population that do not fit the sample.
@@ -133,7 +157,7 @@ impl Evaluation {
         for value in &mut self.values {
             let Some(statistics) = &value.statistics else { continue };
             match statistics.estimate(units.of(0)) {
-                Ok(found) => value.estimate = Some(found.with_error(left).cut_at_0()),
+                Ok(found) => value.estimate = Some(found.with_error(left)),
                 Err(unavailable) => value.reason = Some(unavailable),
             }
         }

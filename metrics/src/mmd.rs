@@ -46,7 +46,7 @@ impl Metric for Mmd {
         }
     }
 
-    fn evaluate(&self, sample: &Sample) -> Result<Evaluation, MetricError> {
+    fn compute(&self, sample: &Sample) -> Result<Evaluation, MetricError> {
         // Of the references alone, so that systems share a kernel.
         let bandwidth = median_distance(sample.references, sample.seed);
         let kernels = [Kernel::Rbf { bandwidth }, Kernel::Cubic { gamma: 1.0 }, Kernel::Distance];

@@ -24,7 +24,7 @@ use rand_chacha::ChaCha8Rng;
 
 use crate::MetricError;
 use crate::estimate::{Estimate, Unavailable};
-use crate::metric::{Definition, Evaluation, Group, Metric, Value};
+use crate::metric::{Definition, Evaluation, Group, Metric, NOT_NEGATIVE, SHARES, Value};
 use crate::pairwise::Rows;
 use crate::samples::{Sample, TwoSamples};
 use balls::{Hits, Radii};
@@ -48,15 +48,15 @@ impl Metric for NearestNeighbours {
     fn definitions(&self) -> &'static [Definition] {
         const {
             &[
-                Definition::higher("precision", "precision"),
-                Definition::higher("recall", "recall"),
-                Definition::higher("density", "density"),
-                Definition::higher("coverage", "coverage"),
+                Definition::higher("precision", "precision").within(SHARES),
+                Definition::higher("recall", "recall").within(SHARES),
+                Definition::higher("density", "density").within(NOT_NEGATIVE),
+                Definition::higher("coverage", "coverage").within(SHARES),
             ]
         }
     }
 
-    fn evaluate(&self, sample: &Sample) -> Result<Evaluation, MetricError> {
+    fn compute(&self, sample: &Sample) -> Result<Evaluation, MetricError> {
         let found = prdc(&sample.two_samples()?, NEIGHBOURS)?;
         let is_open = sample.left_to_chance()? > 0.0;
         let found = [found.precision, found.recall, found.density, found.coverage];

@@ -14,7 +14,7 @@ use rayon::prelude::*;
 
 use crate::MetricError;
 use crate::estimate::Estimate;
-use crate::metric::{Definition, Evaluation, Group, Metric};
+use crate::metric::{Definition, Evaluation, Group, Metric, NOT_NEGATIVE};
 use crate::samples::{Sample, TwoSamples};
 
 /// Directions whose potentials are alive at once, folded in order.
@@ -34,10 +34,10 @@ impl Metric for SlicedWasserstein {
     }
 
     fn definitions(&self) -> &'static [Definition] {
-        const { &[Definition::lower("sliced_w2", "sliced 2-Wasserstein")] }
+        const { &[Definition::lower("sliced_w2", "sliced 2-Wasserstein").within(NOT_NEGATIVE)] }
     }
 
-    fn evaluate(&self, sample: &Sample) -> Result<Evaluation, MetricError> {
+    fn compute(&self, sample: &Sample) -> Result<Evaluation, MetricError> {
         let found = sliced_wasserstein2(&sample.two_samples()?, DIRECTIONS, sample.seed)?;
         Ok(Evaluation::of([found]))
     }

@@ -151,6 +151,34 @@ mod tests {
     }
 
     #[test]
+    fn no_interval_leaves_the_range_of_its_number() {
+        let candidates = ["a red bus on a street", "two dogs", "a sign that says \"stop\""];
+        let candidates = candidates.map(str::to_owned);
+        let references = ["a red bus on the street", "two dogs", "a \"stop\" sign, a \"way\" sign"];
+        let lists = references.iter().map(|text| vec![*text]).collect();
+        let (a, b) = (Array2::eye(3), Array2::eye(3).slice_move(ndarray::s![..;-1, ..]));
+        let sample = Sample {
+            captions: Some(Captions::new(&candidates, lists, |_| false)),
+            ..Sample::of_embeddings(a.view(), b.view(), Some(&[0, 1, 2]))
+        };
+        let mut ends = 0;
+        for metric in METRICS {
+            let Ok(found) = metric.evaluate(&sample) else { continue };
+            for (Definition { name, range: [low, high], .. }, value) in
+                metric.definitions().iter().zip(found.values)
+            {
+                assert!((*low..=high + 1e-9).contains(&value.value), "{name}: {}", value.value);
+                let Some(estimate) = value.estimate else { continue };
+                let inside = estimate.ci95.iter().all(|bound| (low..=high).contains(&bound));
+                assert!(inside, "{name}: {:?}", estimate.ci95);
+                ends +=
+                    usize::from(estimate.ci95[1] == *high) + usize::from(estimate.ci95[0] == *low);
+            }
+        }
+        assert!(ends > 5, "{ends}");
+    }
+
+    #[test]
     fn words_are_not_to_be_had_from_embeddings() {
         let rows = Array2::eye(4);
         let sample = Sample {

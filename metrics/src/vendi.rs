@@ -28,10 +28,13 @@ impl Metric for Vendi {
     }
 
     fn definitions(&self) -> &'static [Definition] {
-        const { &[Definition::neither("vendi", "Vendi score (effective captions)")] }
+        const {
+            &[Definition::neither("vendi", "Vendi score (effective captions)")
+                .within([1.0, f64::INFINITY])]
+        }
     }
 
-    fn evaluate(&self, sample: &Sample) -> Result<Evaluation, MetricError> {
+    fn compute(&self, sample: &Sample) -> Result<Evaluation, MetricError> {
         let (score, influence) = score(sample.candidates)?;
         let entropy = Estimate::of_clustered_mean(&influence, sample.units()?.of(0));
         let found = entropy.map(|entropy| of_entropy(score, entropy));

@@ -57,8 +57,8 @@ pub struct CaptionNumbers {
     pub label: String,
     /// Whether a higher value is better; `None` where neither direction is.
     pub higher_is_better: Option<bool>,
-    /// The values, to six significant digits.
-    pub values: Vec<f64>,
+    /// The values, to six significant digits; `None` where the caption has none.
+    pub values: Vec<Option<f64>>,
 }
 
 impl CaptionTable {
@@ -111,7 +111,7 @@ mod tests {
                 captions: texts(["x", "y", "z"]),
                 numbers: vec![CaptionNumbers {
                     name: "distance".into(),
-                    values: vec![0.1, 0.2, 0.3],
+                    values: vec![Some(0.1), None, Some(0.3)],
                     ..CaptionNumbers::default()
                 }],
                 findings: [("empty".to_owned(), vec![1, 2]), ("long".to_owned(), vec![1])].into(),

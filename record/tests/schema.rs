@@ -43,7 +43,7 @@ fn the_schema_is_strict() {
     refuses("score", "/results/slices/0/parts/0/results", "n", json!(-3));
     refuses("score", "/results/worst/0", "row", json!(0));
     refuses("score", "/captions", "surprise", json!(1));
-    refuses("score", "/captions/systems/0/numbers/0", "values", json!([null]));
+    refuses("score", "/captions/systems/0/numbers/0", "values", json!(["NaN"]));
     refuses("compare", "/captions/thumbnails", "x", json!("\"><script>"));
     refuses("score", "/host", "hostname", json!("secret"));
     refuses("score", "/inputs/0", "sha256", json!("short"));

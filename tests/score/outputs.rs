@@ -141,6 +141,36 @@ fn the_table_per_caption_adds_up_to_the_score() {
 }
 
 #[test]
+fn what_a_caption_has_no_number_of_is_null_everywhere() {
+    let place = Place::new();
+    let recalls = ["csv", "parquet", "jsonl"].map(|extension| {
+        let file = place.path(&format!("captions.{extension}"));
+        let more = ["--metrics", "ocr", "--captions", "--per-caption", file.to_str().unwrap()];
+        let record = place.record(&captions("good.csv"), &captions("references.csv"), &more);
+        crate::schema::assert_holds(&record);
+        let numbers = record["captions"]["systems"][0]["numbers"].as_array().unwrap();
+        let kept = numbers.iter().find(|column| column["name"] == "ocr_recall").unwrap();
+        let kept = kept["values"].as_array().unwrap();
+        let with_text = kept.iter().filter(|value| value.is_number()).count() as f64;
+        assert_eq!(with_text, number(&record, "/metrics/ocr_images/value"));
+        let written: Vec<Value> = match extension {
+            "parquet" => {
+                let columns = [("ocr_recall", Kind::Number)];
+                let table = read_parquet(&file, &columns).unwrap();
+                table.rows().map(|row| row["ocr_recall"].clone()).collect()
+            }
+            _ => rows(&file).into_iter().map(|row| row["ocr_recall"].clone()).collect(),
+        };
+        // A cell of CSV that is empty comes as an empty text.
+        written.iter().map(|cell| cell.as_f64()).collect::<Vec<_>>()
+    });
+    assert!(recalls[0].contains(&None) && recalls[0].iter().any(Option::is_some));
+    assert!(recalls[0] == recalls[1] && recalls[0] == recalls[2]);
+    let csv = std::fs::read_to_string(place.path("captions.csv")).unwrap();
+    assert!(!csv.contains("NaN"), "{csv}");
+}
+
+#[test]
 fn a_table_of_unknown_format_is_a_usage_error() {
     let place = Place::new();
     good(&place)

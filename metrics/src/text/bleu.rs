@@ -6,7 +6,7 @@ use super::corpus::{Corpus, WordId};
 use super::ngrams::{MAX_ORDER, count_of, profile};
 use super::scores::Scores;
 use crate::MetricError;
-use crate::metric::{Definition, Evaluation, Group, Metric};
+use crate::metric::{Definition, Evaluation, Group, Metric, SHARES};
 use crate::samples::Sample;
 use crate::sufficient::Statistics;
 
@@ -29,15 +29,15 @@ impl Metric for Bleu {
     fn definitions(&self) -> &'static [Definition] {
         const {
             &[
-                Definition::higher("bleu_1", "BLEU-1"),
-                Definition::higher("bleu_2", "BLEU-2"),
-                Definition::higher("bleu_3", "BLEU-3"),
-                Definition::higher("bleu_4", "BLEU-4"),
+                Definition::higher("bleu_1", "BLEU-1").within(SHARES),
+                Definition::higher("bleu_2", "BLEU-2").within(SHARES),
+                Definition::higher("bleu_3", "BLEU-3").within(SHARES),
+                Definition::higher("bleu_4", "BLEU-4").within(SHARES),
             ]
         }
     }
 
-    fn evaluate(&self, sample: &Sample) -> Result<Evaluation, MetricError> {
+    fn compute(&self, sample: &Sample) -> Result<Evaluation, MetricError> {
         Evaluation::of(bleu(sample.captions()?.corpus()?)).drawn_as(sample)
     }
 }

@@ -32,13 +32,13 @@ impl Metric for Cider {
     fn definitions(&self) -> &'static [Definition] {
         const {
             &[
-                Definition::higher("cider", "CIDEr").mean(),
-                Definition::higher("cider_d", "CIDEr-D").mean(),
+                Definition::higher("cider", "CIDEr").mean().within([0.0, SCALE]),
+                Definition::higher("cider_d", "CIDEr-D").mean().within([0.0, SCALE]),
             ]
         }
     }
 
-    fn evaluate(&self, sample: &Sample) -> Result<Evaluation, MetricError> {
+    fn compute(&self, sample: &Sample) -> Result<Evaluation, MetricError> {
         let corpus = sample.captions()?.corpus()?;
         Evaluation::of([cider(corpus), cider_d(corpus)]).drawn_as(sample)
     }

@@ -7,7 +7,7 @@ use rayon::prelude::*;
 use super::corpus::{Corpus, WordId};
 use super::ngrams::{Ngram, counts};
 use crate::MetricError;
-use crate::metric::{Definition, Detail, Evaluation, Group, Metric, Value};
+use crate::metric::{Definition, Detail, Evaluation, Group, Metric, SHARES, Value};
 use crate::samples::Sample;
 
 /// Variety of the candidates, in the table of metrics.
@@ -21,17 +21,17 @@ impl Metric for Variety {
     fn definitions(&self) -> &'static [Definition] {
         const {
             &[
-                Definition::higher("distinct_1", "distinct-1"),
-                Definition::higher("distinct_2", "distinct-2"),
+                Definition::higher("distinct_1", "distinct-1").within(SHARES),
+                Definition::higher("distinct_2", "distinct-2").within(SHARES),
                 Definition::neither("vocabulary", "different words"),
                 Definition::neither("words", "mean words per caption"),
                 Definition::neither("reference_words", "mean words per reference"),
-                Definition::lower("runaway", "share with runaway repetition"),
+                Definition::lower("runaway", "share with runaway repetition").within(SHARES),
             ]
         }
     }
 
-    fn evaluate(&self, sample: &Sample) -> Result<Evaluation, MetricError> {
+    fn compute(&self, sample: &Sample) -> Result<Evaluation, MetricError> {
         let captions = sample.captions()?;
         let corpus = captions.corpus()?;
         let own = diversity(corpus, Side::Candidates);

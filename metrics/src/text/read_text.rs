@@ -12,7 +12,7 @@ use super::corpus::{CorpusError, check};
 use super::scores::Scores;
 use super::tokenize::tokenize;
 use crate::MetricError;
-use crate::metric::{Definition, Evaluation, Group, Metric, Value};
+use crate::metric::{Definition, Evaluation, Group, Metric, SHARES, Value};
 use crate::samples::Sample;
 use crate::sufficient::Statistics;
 
@@ -27,13 +27,13 @@ impl Metric for TextRecall {
     fn definitions(&self) -> &'static [Definition] {
         const {
             &[
-                Definition::higher("ocr_recall", "recall of text in the picture"),
+                Definition::higher("ocr_recall", "recall of text in the picture").within(SHARES),
                 Definition::neither("ocr_images", "images with text in a reference"),
             ]
         }
     }
 
-    fn evaluate(&self, sample: &Sample) -> Result<Evaluation, MetricError> {
+    fn compute(&self, sample: &Sample) -> Result<Evaluation, MetricError> {
         let captions = sample.captions()?;
         let read = read_text(captions.candidates, &captions.references)?;
         let recall = read.recall.ok_or(MetricError::NothingToRead)?;

@@ -5,7 +5,7 @@ use rayon::prelude::*;
 use super::corpus::{Corpus, WordId, alignable};
 use super::scores::Scores;
 use crate::MetricError;
-use crate::metric::{Definition, Evaluation, Group, Metric};
+use crate::metric::{Definition, Evaluation, Group, Metric, SHARES};
 use crate::samples::Sample;
 use crate::sufficient::Statistics;
 
@@ -21,10 +21,10 @@ impl Metric for RougeL {
     }
 
     fn definitions(&self) -> &'static [Definition] {
-        const { &[Definition::higher("rouge_l", "ROUGE-L").mean()] }
+        const { &[Definition::higher("rouge_l", "ROUGE-L").mean().within(SHARES)] }
     }
 
-    fn evaluate(&self, sample: &Sample) -> Result<Evaluation, MetricError> {
+    fn compute(&self, sample: &Sample) -> Result<Evaluation, MetricError> {
         Evaluation::of([rouge_l(sample.captions()?.corpus()?)]).drawn_as(sample)
     }
 }

@@ -137,7 +137,7 @@ fn captions(images: &[(&str, &str)], systems: &[(&str, &[(&str, f64)])]) -> Capt
         name: name.into(),
         label: if name == "cider_d" { "CIDEr-D".into() } else { name.into() },
         higher_is_better: Some(higher),
-        values,
+        values: values.into_iter().map(Some).collect(),
     };
     let system = |(name, written): &(&str, &[(&str, f64)])| {
         let distances: Vec<f64> = written.iter().map(|(_, distance)| *distance).collect();

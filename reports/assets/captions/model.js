@@ -49,14 +49,17 @@ class CaptionModel {
     return this.systems[system].numbers.find((column) => column.name === name);
   }
 
-  /** How much better A is than B on an image, in the direction that is better; 0 where nothing is known. */
+  /** How much better A is than B on an image, in the direction that is better; null where one of them has no number. */
   lead(name, a, b) {
     const [x, y] = [this.column(a, name), this.column(b, name)];
     const sign = x.higher_is_better === true ? 1 : -1;
-    return (row) => sign * (x.values[row] - y.values[row]);
+    return (row) => (x.values[row] === null || y.values[row] === null ? null : sign * (x.values[row] - y.values[row]));
   }
 
-  /** All images in an order such as `number:0:distance`, `lead:0:1:distance`, `id`, `row` or `group:label`, kept for the next time. */
+  /**
+   * All images in an order such as `number:0:distance`, `lead:0:1:distance`, `id`, `row` or `group:label`, kept for the next time.
+   * Those without a value are last in either direction.
+   */
   order(key, descending) {
     const name = `${key} ${descending}`;
     if (!this.orders.has(name)) {
@@ -65,7 +68,9 @@ class CaptionModel {
       const rows = Array.from({ length: this.size }, (_, row) => row);
       const words = new Intl.Collator("en", { numeric: true });
       const isText = typeof value(0) === "string";
-      rows.sort((p, q) => sign * (isText ? words.compare(value(p), value(q)) : value(p) - value(q)) || p - q);
+      const compare = isText ? words.compare : (x, y) => x - y;
+      const ordered = (x, y) => (x === null) - (y === null) || sign * compare(x, y);
+      rows.sort((p, q) => ordered(value(p), value(q)) || p - q);
       this.orders.set(name, rows);
     }
     return this.orders.get(name);
@@ -102,12 +107,12 @@ class CaptionModel {
     for (const [bound, keep] of [[state.from, (x, at) => x >= at], [state.to, (x, at) => x <= at]]) {
       if (bound === null) continue;
       const columns = this.systems.map((_, system) => this.column(system, state.measure)?.values).filter(Boolean);
-      tests.push((row) => columns.some((values) => keep(values[row], bound)));
+      tests.push((row) => columns.some((values) => values[row] !== null && keep(values[row], bound)));
     }
     if (state.winner !== "" && this.systems.length > 1) {
       const lead = this.lead(state.measure, state.a, state.b);
       const sign = { a: 1, b: -1, tie: 0 }[state.winner];
-      tests.push((row) => Math.sign(lead(row)) === sign);
+      tests.push((row) => lead(row) !== null && Math.sign(lead(row)) === sign);
     }
     if (state.alike !== "" && this.systems.length > 1) {
       const [a, b] = [state.a, state.b].map((system) => this.systems[system].captions);
@@ -136,6 +141,6 @@ class CaptionModel {
 
 /** A text as a cell, which no spreadsheet takes for a formula. */
 function inCsv(value) {
-  const text = typeof value === "string" && /^[=+\-@\t\r]/.test(value) ? `'${value}` : String(value);
+  const text = typeof value === "string" && /^[=+\-@\t\r]/.test(value) ? `'${value}` : String(value ?? "");
   return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }

@@ -1,6 +1,6 @@
 // The table of all captions: a bounded part of the rows in the document, with search, filters, order, pages, columns and links.
 
-const inShort = (value) => value.toFixed(Math.abs(value) < 10 ? 4 : Math.abs(value) < 1000 ? 1 : 0);
+const inShort = (value) => (value === null ? "–" : value.toFixed(Math.abs(value) < 10 ? 4 : Math.abs(value) < 1000 ? 1 : 0));
 /** The address of an image in this page. */
 const linkTo = (id) => `#id=${encodeURIComponent(id)}`;
 

@@ -89,7 +89,7 @@ fn plain(table: &CaptionTable) -> Vec<Table> {
                 return vec![of_one(table, system, "The first captions", &places)];
             };
             let sign = if column.higher_is_better == Some(true) { -1.0 } else { 1.0 };
-            by(&mut places, |place| -sign * column.values[place]);
+            by(&mut places, |place| Some(-sign * column.values[place]?));
             let worst = of_one(table, system, "The worst", first(&places));
             places.reverse();
             vec![worst, of_one(table, system, "The best", first(&places))]
@@ -100,7 +100,7 @@ fn plain(table: &CaptionTable) -> Vec<Table> {
                 return vec![of_two(table, [one, other], "The first captions", &places)];
             };
             let sign = if a.higher_is_better == Some(true) { -1.0 } else { 1.0 };
-            by(&mut places, |place| -sign * (a.values[place] - b.values[place]));
+            by(&mut places, |place| Some(-sign * (a.values[place]? - b.values[place]?)));
             let title = format!("Where {} beats {} by most", other.name, one.name);
             let ahead = of_two(table, [one, other], &title, first(&places));
             places.reverse();
@@ -110,8 +110,12 @@ fn plain(table: &CaptionTable) -> Vec<Table> {
     }
 }
 
-fn by(places: &mut [usize], key: impl Fn(usize) -> f64) {
-    places.sort_by(|a, b| key(*a).total_cmp(&key(*b)).then(a.cmp(b)));
+/// Orders the places that have a number; the others are left out.
+fn by(places: &mut Vec<usize>, key: impl Fn(usize) -> Option<f64>) {
+    let mut known: Vec<(f64, usize)> =
+        places.iter().filter_map(|place| Some((key(*place)?, *place))).collect();
+    known.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
+    *places = known.into_iter().map(|(_, place)| place).collect();
 }
 
 fn first(places: &[usize]) -> &[usize] {
@@ -119,7 +123,7 @@ fn first(places: &[usize]) -> &[usize] {
 }
 
 fn number(column: Option<&CaptionNumbers>, place: usize) -> Cell {
-    let number = column.map(|column| column.values[place]);
+    let number = column.and_then(|column| column.values[place]);
     Cell::new(value(number, Some(0.01)), number)
 }
 
@@ -173,7 +177,9 @@ mod tests {
                 name: "distance".into(),
                 label: "distance".into(),
                 higher_is_better: Some(false),
-                values: (0..images).map(|image| (image * (system + 1)) as f64 / 1e4).collect(),
+                values: (0..images)
+                    .map(|image| Some((image * (system + 1)) as f64 / 1e4))
+                    .collect(),
             }],
             ..SystemCaptions::default()
         };
@@ -209,6 +215,18 @@ mod tests {
         assert_eq!(ids(&first), ["000299.jpg", "000250.jpg"]);
         assert_eq!(ids(&second)[0], "000000.jpg");
         assert_eq!(plain(&table(3, 1))[0].rows.len(), 3);
+    }
+
+    #[test]
+    fn captions_without_the_number_are_neither_the_worst_nor_the_best() {
+        let mut table = table(3, 2);
+        table.systems[1].numbers[0].values[2] = None;
+        for plain in plain(&table) {
+            let ids = plain.rows.iter().map(|row| row[0].text.as_str());
+            assert!(!ids.clone().any(|id| id == "000002.jpg") && ids.count() == 2);
+        }
+        table.systems.remove(0);
+        assert!(plain(&table).iter().all(|plain| plain.rows.len() == 2));
     }
 
     #[test]

@@ -61,11 +61,10 @@ impl Gathered {
         let Some(order) = order.into_iter().collect::<Option<Vec<usize>>>() else { return };
         let mut numbers = Vec::new();
         let mut push = |name: &str, label: &str, higher_is_better, values: Vec<f64>| {
-            if values.iter().all(|value| value.is_finite()) {
-                let values = order.iter().map(|&own| rounded(values[own])).collect();
-                let (name, label) = (name.to_owned(), label.to_owned());
-                numbers.push(CaptionNumbers { name, label, higher_is_better, values });
-            }
+            let known = |own: &usize| values[*own].is_finite().then(|| rounded(values[*own]));
+            let values = order.iter().map(known).collect();
+            let (name, label) = (name.to_owned(), label.to_owned());
+            numbers.push(CaptionNumbers { name, label, higher_is_better, values });
         };
         if let Some(distance) = images.per_caption.distance() {
             push("distance", "distance", Some(false), distance);
@@ -186,9 +185,9 @@ fn places_of(findings: &[Finding], rows: &[u64]) -> BTreeMap<String, Vec<u64>> {
 
 /// The images with the largest numbers, with the smallest, and those that the systems tell apart most, in turns.
 fn looked_at_first(table: &CaptionTable, count: usize) -> Vec<usize> {
-    let columns: Vec<&[f64]> =
+    let columns: Vec<&[Option<f64>]> =
         table.systems.iter().filter_map(|s| Some(s.numbers.first()?.values.as_slice())).collect();
-    let at = |place: usize| columns.iter().map(move |column| column[place]);
+    let at = |place: usize| columns.iter().filter_map(move |column| column[place]);
     let by = |key: &dyn Fn(usize) -> f64| {
         let mut places: Vec<usize> = (0..table.ids.len()).collect();
         places.sort_by(|a, b| key(*b).total_cmp(&key(*a)));
@@ -223,7 +222,10 @@ mod tests {
     #[test]
     fn the_worst_the_best_and_the_contrasts_are_looked_at_first() {
         let system = |values: [f64; 4]| SystemCaptions {
-            numbers: vec![CaptionNumbers { values: values.to_vec(), ..CaptionNumbers::default() }],
+            numbers: vec![CaptionNumbers {
+                values: values.map(Some).to_vec(),
+                ..CaptionNumbers::default()
+            }],
             ..SystemCaptions::default()
         };
         let table = CaptionTable {

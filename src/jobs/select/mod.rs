@@ -260,19 +260,20 @@ fn optimistic(request: &Request) -> Option<String> {
 
 fn agreement(candidates: &Grouped) -> Measure {
     let known: Vec<f64> = choice::agreement(candidates).into_iter().flatten().collect();
-    measure(&known, "no image has two captions")
+    measure(&known, [-1.0, 1.0], "no image has two captions")
 }
 
 fn oracle(candidates: &Grouped, references: &Grouped) -> Measure {
     let distances = choice::distances(candidates, references);
     let rows = choice::least(candidates, &distances).into_iter().flatten();
     let best: Vec<f64> = rows.map(|row| distances[row]).collect();
-    measure(&best, "no image has references")
+    measure(&best, [0.0, f64::INFINITY], "no image has references")
 }
 
-fn measure(values: &[f64], reason: &str) -> Measure {
+/// The mean of values that lie within a range.
+fn measure(values: &[f64], range: [f64; 2], reason: &str) -> Measure {
     match (Estimate::of_mean(values), values) {
-        (Ok(found), _) => measured(found),
+        (Ok(found), _) => measured(found.within(range)),
         (Err(_), [one]) => Measure::exact(*one),
         (Err(_), _) => Measure::missing(reason),
     }

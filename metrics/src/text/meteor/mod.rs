@@ -9,7 +9,7 @@ use rust_stemmers::{Algorithm, Stemmer};
 use super::corpus::{Corpus, WordId, alignable};
 use super::scores::Scores;
 use crate::MetricError;
-use crate::metric::{Definition, Evaluation, Group, Metric};
+use crate::metric::{Definition, Evaluation, Group, Metric, SHARES};
 use crate::samples::Sample;
 use crate::sufficient::Statistics;
 use align::{Match, Stage, align};
@@ -31,10 +31,10 @@ impl Metric for Meteor {
     }
 
     fn definitions(&self) -> &'static [Definition] {
-        const { &[Definition::higher("meteor_exact_stem", "METEOR (exact+stem)")] }
+        const { &[Definition::higher("meteor_exact_stem", "METEOR (exact+stem)").within(SHARES)] }
     }
 
-    fn evaluate(&self, sample: &Sample) -> Result<Evaluation, MetricError> {
+    fn compute(&self, sample: &Sample) -> Result<Evaluation, MetricError> {
         Evaluation::of([meteor(sample.captions()?.corpus()?)]).drawn_as(sample)
     }
 }
