@@ -123,6 +123,43 @@ fn a_row_for_each_judge_and_ids_of_another_spelling_are_the_same_judgements() {
 }
 
 #[test]
+fn the_order_of_rows_decides_nothing() {
+    let place = Place::new();
+    let rows: Vec<_> = csv::Reader::from_path(captions("references.csv"))
+        .unwrap()
+        .into_records()
+        .map(Result::unwrap)
+        .collect();
+    // Two captions of each image, of which judges said different things.
+    let judged: Vec<Vec<String>> = (0..80)
+        .map(|at| {
+            let text = rows[(at * 7 + 3) % rows.len()][1].to_owned();
+            let ratings = [(at * 7 + 1) % 5, (at * 11) % 3].map(|rating| rating.to_string());
+            [vec![rows[at / 2 * 3][0].to_owned(), text], ratings.to_vec()].concat()
+        })
+        .collect();
+    let write = |name: &str, rows: &mut dyn Iterator<Item = &Vec<String>>| {
+        let mut writer = csv::Writer::from_path(place.path(name)).unwrap();
+        writer.write_record(["image_id", "caption", "first", "second"]).unwrap();
+        rows.for_each(|row| writer.write_record(row).unwrap());
+        writer.flush().unwrap();
+    };
+    write("down.csv", &mut judged.iter());
+    write("up.csv", &mut judged.iter().rev());
+    let results = |name: &str| {
+        let mut command = place.fgd();
+        command.arg("agreement").arg(place.path(name)).args(["--rating", "first,second"]);
+        command.arg("--references").arg(captions("references.csv"));
+        command.arg("--encoder").arg(fixture("encoder/tiny-mean"));
+        command.args(["--metrics", "all", "--replicates", "200", "--format", "json"]);
+        json(&mut command)["results"].clone()
+    };
+    let down = results("down.csv");
+    assert!(down["metrics"][0]["accuracy"]["value"].is_number(), "{down}");
+    assert_eq!(down, results("up.csv"));
+}
+
+#[test]
 fn settings_that_a_job_does_not_go_by_are_refused_in_requests_too() {
     let place = Place::new();
     for (job, setting) in [
