@@ -1,6 +1,8 @@
 //! `fgd agreement` through the program: metrics beside judgements that agree with the words.
 
-use crate::program::{Place, captions, fixture, json, stderr};
+use std::collections::HashSet;
+
+use crate::program::{Place, captions, fixture, json, stderr, stdout};
 
 #[test]
 fn metrics_are_held_against_judgements() {
@@ -123,7 +125,7 @@ fn a_row_for_each_judge_and_ids_of_another_spelling_are_the_same_judgements() {
 }
 
 #[test]
-fn the_order_of_rows_decides_nothing() {
+fn the_order_of_rows_and_other_images_decide_nothing() {
     let place = Place::new();
     let rows: Vec<_> = csv::Reader::from_path(captions("references.csv"))
         .unwrap()
@@ -157,6 +159,14 @@ fn the_order_of_rows_decides_nothing() {
     let down = results("down.csv");
     assert!(down["metrics"][0]["accuracy"]["value"].is_number(), "{down}");
     assert_eq!(down, results("up.csv"));
+
+    // Of all the references those of the judged images are embedded, each text once.
+    let ids: HashSet<&str> = judged.iter().map(|row| row[0].as_str()).collect();
+    let own = rows.iter().filter(|row| ids.contains(&row[0])).map(|row| &row[1]);
+    let texts: HashSet<&str> = own.chain(judged.iter().map(|row| row[1].as_str())).collect();
+    let shown = stdout(&place.fgd().arg("cache").output().unwrap());
+    assert!(texts.len() < 150 && rows.len() > 300);
+    assert!(shown.contains(&format!(" {} embeddings", texts.len())), "{}: {shown}", texts.len());
 }
 
 #[test]

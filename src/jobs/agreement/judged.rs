@@ -42,7 +42,7 @@ pub(super) struct Judged {
     /// Places in the file, one for each caption.
     pub(super) candidates: Vec<usize>,
     /// For each caption the places of its references in their file.
-    references: Vec<Vec<usize>>,
+    pub(super) references: Vec<Vec<usize>>,
     pub(super) judgements: Judgements,
     pub(super) images: usize,
     /// Captions that are themselves references, each counted once.
@@ -141,16 +141,17 @@ impl Judged {
     ) -> Result<EvalSet, JobError> {
         let candidates: Vec<&str> =
             self.candidates.iter().map(|&at| file.captions[at].text.as_str()).collect();
-        let own: Vec<&str> = references.captions.iter().map(|c| c.text.as_str()).collect();
-        let rows: Array2<f32> = embedding.embed(&[candidates.as_slice(), &own].concat())?;
+        // Of a task's references only those of the judged images are asked about.
+        let own = self.references.iter().flatten().map(|&at| references.captions[at].text.as_str());
+        let all: Vec<&str> = candidates.iter().copied().chain(own).collect();
+        let rows: Array2<f32> = embedding.embed(&all)?;
         let (of_candidates, of_references) = rows.view().split_at(Axis(0), candidates.len());
-        let places: Vec<usize> = self.references.iter().flatten().copied().collect();
         let image_of = (self.references.iter().enumerate())
             .flat_map(|(image, own)| own.iter().map(move |_| image))
             .collect();
         Ok(EvalSet {
             candidates: of_candidates.to_owned(),
-            references: of_references.select(Axis(0), &places),
+            references: of_references.to_owned(),
             image_of: Some(image_of),
             units: None,
             population: None,
@@ -158,8 +159,8 @@ impl Judged {
                 ids: self.candidates.iter().map(|&at| file.captions[at].id.clone()).collect(),
                 ids_are_text: file.ids_are_text,
                 rows: self.candidates.iter().map(|&at| file.captions[at].row).collect(),
-                candidates: candidates.into_iter().map(str::to_owned).collect(),
-                references: places.iter().map(|&at| own[at].to_owned()).collect(),
+                candidates: candidates.iter().map(|&text| text.to_owned()).collect(),
+                references: all[candidates.len()..].iter().map(|&text| text.to_owned()).collect(),
             }),
         })
     }
