@@ -1,6 +1,8 @@
 //! `fgd agreement` through the program: metrics beside judgements that agree with the words.
 
-use crate::program::{Place, captions, fixture, json, stderr};
+use std::collections::HashSet;
+
+use crate::program::{Place, captions, fixture, json, stderr, stdout};
 
 #[test]
 fn metrics_are_held_against_judgements() {
@@ -120,6 +122,51 @@ fn a_row_for_each_judge_and_ids_of_another_spelling_are_the_same_judgements() {
     };
     assert!(kinds(&wide).contains(&"column-choice".into()), "{:?}", kinds(&wide));
     assert!(kinds(&long).contains(&"id-extension".into()), "{:?}", kinds(&long));
+}
+
+#[test]
+fn the_order_of_rows_and_other_images_decide_nothing() {
+    let place = Place::new();
+    let rows: Vec<_> = csv::Reader::from_path(captions("references.csv"))
+        .unwrap()
+        .into_records()
+        .map(Result::unwrap)
+        .collect();
+    // Two captions of each image, of which judges said different things.
+    let judged: Vec<Vec<String>> = (0..80)
+        .map(|at| {
+            let text = rows[(at * 7 + 3) % rows.len()][1].to_owned();
+            let ratings = [(at * 7 + 1) % 5, (at * 11) % 3].map(|rating| rating.to_string());
+            [vec![rows[at / 2 * 3][0].to_owned(), text], ratings.to_vec()].concat()
+        })
+        .collect();
+    let write = |name: &str, rows: &mut dyn Iterator<Item = &Vec<String>>| {
+        let mut writer = csv::Writer::from_path(place.path(name)).unwrap();
+        writer.write_record(["image_id", "caption", "first", "second"]).unwrap();
+        rows.for_each(|row| writer.write_record(row).unwrap());
+        writer.flush().unwrap();
+    };
+    write("down.csv", &mut judged.iter());
+    write("up.csv", &mut judged.iter().rev());
+    let results = |name: &str| {
+        let mut command = place.fgd();
+        command.arg("agreement").arg(place.path(name)).args(["--rating", "first,second"]);
+        command.arg("--references").arg(captions("references.csv"));
+        command.arg("--encoder").arg(fixture("encoder/tiny-mean"));
+        command.args(["--metrics", "all", "--replicates", "200", "--format", "json"]);
+        json(&mut command)["results"].clone()
+    };
+    let down = results("down.csv");
+    assert!(down["metrics"][0]["accuracy"]["value"].is_number(), "{down}");
+    assert_eq!(down, results("up.csv"));
+
+    // Of all the references those of the judged images are embedded, each text once.
+    let ids: HashSet<&str> = judged.iter().map(|row| row[0].as_str()).collect();
+    let own = rows.iter().filter(|row| ids.contains(&row[0])).map(|row| &row[1]);
+    let texts: HashSet<&str> = own.chain(judged.iter().map(|row| row[1].as_str())).collect();
+    let shown = stdout(&place.fgd().arg("cache").output().unwrap());
+    assert!(texts.len() < 150 && rows.len() > 300);
+    assert!(shown.contains(&format!(" {} embeddings", texts.len())), "{}: {shown}", texts.len());
 }
 
 #[test]

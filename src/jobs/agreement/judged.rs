@@ -1,8 +1,8 @@
 //! The captions that people judged, and their judgements, from the rows of a file.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
-use fgd_captions::{Alignment, CaptionFile};
+use fgd_captions::{Alignment, Caption, CaptionFile};
 use fgd_metrics::agreement::Judgements;
 use ndarray::{Array2, Axis};
 
@@ -42,7 +42,7 @@ pub(super) struct Judged {
     /// Places in the file, one for each caption.
     pub(super) candidates: Vec<usize>,
     /// For each caption the places of its references in their file.
-    references: Vec<Vec<usize>>,
+    pub(super) references: Vec<Vec<usize>>,
     pub(super) judgements: Judgements,
     pub(super) images: usize,
     /// Captions that are themselves references, each counted once.
@@ -59,11 +59,24 @@ impl Judged {
         columns: &[String],
         keep_references: bool,
     ) -> Result<Self, JobError> {
-        let id_of = |&at: &usize| file.captions[at].id.as_str();
-        let by_id: HashMap<&str, &Vec<usize>> =
-            alignment.candidate.iter().map(id_of).zip(&alignment.references).collect();
+        let place_of: HashMap<&str, usize> = (alignment.candidate.iter().enumerate())
+            .map(|(place, &at)| (file.captions[at].id.as_str(), place))
+            .collect();
         let cells: Vec<(&String, Vec<Option<String>>)> =
             (columns.iter()).filter_map(|column| Some((column, file.column(column)?))).collect();
+        let named = |caption: &Caption| {
+            format!("{}, row {}, image {}", file.path.display(), caption.row, caption.id)
+        };
+        let mut rows = Vec::new();
+        for (at, caption) in file.captions.iter().enumerate() {
+            let Some(&place) = place_of.get(caption.id.as_str()) else {
+                let problem = "the references have no such image";
+                return Err(JobError::usage(format!("{}: {problem}", named(caption))));
+            };
+            rows.push((place, caption.text.trim(), at));
+        }
+        // What is drawn goes by the numbers of the images, and sums by the order of their terms: neither may go by the rows.
+        rows.sort_unstable();
         let mut judged = Self {
             candidates: Vec::new(),
             references: Vec::new(),
@@ -75,53 +88,47 @@ impl Judged {
             images: 0,
             left_out: 0,
         };
-        let mut image_of: HashMap<&str, usize> = HashMap::new();
+        let mut image = None;
         // Judges may have a row each.
-        let mut known: HashMap<(&str, &str), usize> = HashMap::new();
-        let mut left_out: HashSet<(&str, &str)> = HashSet::new();
-        for (place, caption) in file.captions.iter().enumerate() {
-            let row = format!("{}, row {}, image {}", file.path.display(), caption.row, caption.id);
-            let own = *by_id.get(caption.id.as_str()).ok_or_else(|| {
-                JobError::usage(format!("{row}: the references have no such image"))
-            })?;
-            let text = caption.text.trim();
+        for of_caption in rows.chunk_by(|a, b| a.0 == b.0 && a.1 == b.1) {
+            let (place, text, first) = of_caption[0];
+            let own = &alignment.references[place];
             let said = |&at: &usize| references.captions[at].text.trim() == text;
             if !keep_references && own.iter().any(said) {
-                left_out.insert((&*caption.id, text));
+                judged.left_out += 1;
                 continue;
             }
-            let new = judged.candidates.len();
-            let index = *known.entry((&caption.id, text)).or_insert(new);
-            let before = judged.judgements.rating.len();
-            for (column, cells) in &cells {
-                // An empty cell is nobody's judgement.
-                let Some(cell) = cells[place].as_deref().filter(|cell| !cell.trim().is_empty())
-                else {
-                    continue;
-                };
-                let rating = cell.trim().parse::<f64>().ok().filter(|rating| rating.is_finite());
-                judged.judgements.rating.push(rating.ok_or_else(|| {
-                    JobError::usage(format!("{row}: {column} is `{cell}`; a judgement is a number"))
-                })?);
-                judged.judgements.caption.push(index);
+            let mut ratings = Vec::new();
+            for &(_, _, at) in of_caption {
+                let row = || named(&file.captions[at]);
+                let before = ratings.len();
+                for (column, cells) in &cells {
+                    // An empty cell is nobody's judgement.
+                    let cell = cells[at].as_deref().filter(|cell| !cell.trim().is_empty());
+                    let Some(cell) = cell else { continue };
+                    let rating =
+                        cell.trim().parse::<f64>().ok().filter(|rating| rating.is_finite());
+                    ratings.push(rating.ok_or_else(|| {
+                        let problem = format!("{column} is `{cell}`; a judgement is a number");
+                        JobError::usage(format!("{}: {problem}", row()))
+                    })?);
+                }
+                if ratings.len() == before {
+                    let columns = columns.join(", ");
+                    return Err(JobError::usage(format!("{}: no judgement in {columns}", row())));
+                }
             }
-            if judged.judgements.rating.len() == before {
-                return Err(JobError::usage(format!(
-                    "{row}: no judgement in {}",
-                    columns.join(", ")
-                )));
+            ratings.sort_unstable_by(f64::total_cmp);
+            if image.replace(place) != Some(place) {
+                judged.images += 1;
             }
-            if index < new {
-                continue;
-            }
-            let next = image_of.len();
-            let image = *image_of.entry(caption.id.as_str()).or_insert(next);
-            judged.judgements.image_of.push(image);
-            judged.candidates.push(place);
+            let caption = judged.candidates.len();
+            judged.judgements.caption.extend(ratings.iter().map(|_| caption));
+            judged.judgements.rating.extend(ratings);
+            judged.judgements.image_of.push(judged.images - 1);
+            judged.candidates.push(first);
             judged.references.push(own.clone());
         }
-        judged.images = image_of.len();
-        judged.left_out = left_out.len();
         Ok(judged)
     }
 
@@ -134,24 +141,35 @@ impl Judged {
     ) -> Result<EvalSet, JobError> {
         let candidates: Vec<&str> =
             self.candidates.iter().map(|&at| file.captions[at].text.as_str()).collect();
-        let own: Vec<&str> = references.captions.iter().map(|c| c.text.as_str()).collect();
-        let rows: Array2<f32> = embedding.embed(&[candidates.as_slice(), &own].concat())?;
+        // Of a task's references only those of the judged images are asked about.
+        let own = self.references.iter().flatten().map(|&at| references.captions[at].text.as_str());
+        let all: Vec<&str> = candidates.iter().copied().chain(own).collect();
+        let rows: Array2<f32> = embedding.embed(&all)?;
         let (of_candidates, of_references) = rows.view().split_at(Axis(0), candidates.len());
-        let places: Vec<usize> = self.references.iter().flatten().copied().collect();
         let image_of = (self.references.iter().enumerate())
             .flat_map(|(image, own)| own.iter().map(move |_| image))
             .collect();
         Ok(EvalSet {
             candidates: of_candidates.to_owned(),
-            references: of_references.select(Axis(0), &places),
+            references: of_references.to_owned(),
             image_of: Some(image_of),
             units: None,
             population: None,
+<<<<<<< HEAD
             texts: Some(Texts::of(
                 file,
                 self.candidates.iter().map(|&at| &file.captions[at]),
                 places.iter().map(|&at| own[at].to_owned()).collect(),
             )),
+=======
+            texts: Some(Texts {
+                ids: self.candidates.iter().map(|&at| file.captions[at].id.clone()).collect(),
+                ids_are_text: file.ids_are_text,
+                rows: self.candidates.iter().map(|&at| file.captions[at].row).collect(),
+                candidates: candidates.iter().map(|&text| text.to_owned()).collect(),
+                references: all[candidates.len()..].iter().map(|&text| text.to_owned()).collect(),
+            }),
+>>>>>>> we
         })
     }
 }

@@ -113,7 +113,7 @@ pub fn run(request: &Request, session: &mut Session) -> Result<Record, JobError>
         &request.judgements,
     )?;
 
-    let rows = judged.candidates.len() + references.captions.len();
+    let rows = judged.candidates.len() + judged.references.iter().map(Vec::len).sum::<usize>();
     let mut embedding = Embedding::new(session, &request.encoding, rows as u64);
     let set = judged.set(&file, references, &mut embedding)?;
     let encoder = embedding.encoder();
