@@ -155,21 +155,11 @@ impl Judged {
             image_of: Some(image_of),
             units: None,
             population: None,
-<<<<<<< HEAD
             texts: Some(Texts::of(
                 file,
                 self.candidates.iter().map(|&at| &file.captions[at]),
-                places.iter().map(|&at| own[at].to_owned()).collect(),
+                all[candidates.len()..].iter().map(|&text| text.to_owned()).collect(),
             )),
-=======
-            texts: Some(Texts {
-                ids: self.candidates.iter().map(|&at| file.captions[at].id.clone()).collect(),
-                ids_are_text: file.ids_are_text,
-                rows: self.candidates.iter().map(|&at| file.captions[at].row).collect(),
-                candidates: candidates.iter().map(|&text| text.to_owned()).collect(),
-                references: all[candidates.len()..].iter().map(|&text| text.to_owned()).collect(),
-            }),
->>>>>>> we
         })
     }
 }
