@@ -184,6 +184,16 @@ impl Value {
     pub(crate) fn exact(value: f64) -> Self {
         Self { value, estimate: None, reason: None, statistics: None }
     }
+
+    /// An estimate from `n` observations, of which so many begin to tell its spread; of fewer there is the value alone.
+    pub(crate) fn of_enough(found: Estimate, n: usize, needed: usize) -> Self {
+        match n < needed {
+            true => {
+                Self { reason: Some(Unavailable::TooFew { n, needed }), ..Self::exact(found.value) }
+            }
+            false => Self::from(found),
+        }
+    }
 }
 
 impl From<Estimate> for Value {

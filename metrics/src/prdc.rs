@@ -12,7 +12,7 @@
 //! holds nothing: constant captions have recall 0.
 //!
 //! The balls depend on all rows, so the spread of the indicators is no standard error. It is taken by a
-//! delete-a-group jackknife over 20 groups of images (Efron & Tibshirani 1993, chapter 11), balls included:
+//! delete-a-group jackknife over 20 groups of images, or as many as there are images (Efron & Tibshirani 1993, chapter 11), balls included:
 //! each row keeps its nearest neighbours group by group, which gives the radius without any one group exactly.
 
 mod balls;
@@ -105,7 +105,12 @@ pub fn prdc(samples: &TwoSamples<'_>, k: usize) -> Result<Prdc, MetricError> {
             return Err(MetricError::TooFew { what, n: rows, needed });
         }
     }
-    let groups = group_of_label(samples.units().count());
+    let units = samples.units().count();
+    if units < 2 {
+        return Err(MetricError::TooFew { what: "images or clusters", n: units, needed: 2 });
+    }
+    let count = GROUPS.min(units);
+    let groups = group_of_label(units);
     let of =
         |labels: &[usize]| -> Vec<usize> { labels.iter().map(|&label| groups[label]).collect() };
     let (in_x, in_y) = (of(samples.units().of(0)), of(samples.units().of(1)));
@@ -120,16 +125,16 @@ pub fn prdc(samples: &TwoSamples<'_>, k: usize) -> Result<Prdc, MetricError> {
     let balls = |row: usize, case: usize| f64::from(hits.balls_around(row, case));
     let bit = |masks: &[u32], row: usize, case: usize| f64::from(masks[row] >> case & 1);
     Ok(Prdc {
-        precision: drawn(mean(&in_x, |row, case| balls(row, case).min(1.0)), 1.0),
-        recall: drawn(mean(&in_y, |row, case| bit(&hits.recalled, row, case)), 1.0),
-        density: drawn(mean(&in_x, |row, case| balls(row, case) / k as f64), f64::INFINITY),
-        coverage: drawn(mean(&in_y, |row, case| bit(&hits.covered, row, case)), 1.0),
+        precision: drawn(mean(count, &in_x, |row, case| balls(row, case).min(1.0)), 1.0),
+        recall: drawn(mean(count, &in_y, |row, case| bit(&hits.recalled, row, case)), 1.0),
+        density: drawn(mean(count, &in_x, |row, case| balls(row, case) / k as f64), f64::INFINITY),
+        coverage: drawn(mean(count, &in_y, |row, case| bit(&hits.covered, row, case)), 1.0),
     })
 }
 
 /// Mean over rows of a value, which depends on the case: the whole, or the whole less a group.
-fn mean(group_of: &[usize], value: impl Fn(usize, usize) -> f64) -> Estimate {
-    jackknife(|left_out| {
+fn mean(groups: usize, group_of: &[usize], value: impl Fn(usize, usize) -> f64) -> Estimate {
+    jackknife(groups, |left_out| {
         let case = left_out.map_or(0, |group| group + 1);
         let kept = (0..group_of.len()).filter(|&row| Some(group_of[row]) != left_out);
         let (n, sum) = kept.fold((0, 0.0), |(n, sum), row| (n + 1, sum + value(row, case)));
@@ -145,13 +150,14 @@ fn group_of_label(labels: usize) -> Vec<usize> {
 }
 
 /// The value on everything, with the delete-a-group jackknife standard error
-/// √((G−1)/G Σ (θ₋g − θ̄)²) of the values without each group.
-fn jackknife(value: impl Fn(Option<usize>) -> f64) -> Estimate {
-    let without: Vec<f64> = (0..GROUPS).map(|group| value(Some(group))).collect();
-    let mean = without.iter().sum::<f64>() / GROUPS as f64;
+/// √((G−1)/G Σ (θ₋g − θ̄)²) of the values without each of G groups, and Student's interval.
+fn jackknife(groups: usize, value: impl Fn(Option<usize>) -> f64) -> Estimate {
+    let without: Vec<f64> = (0..groups).map(|group| value(Some(group))).collect();
+    let g = groups as f64;
+    let mean = without.iter().sum::<f64>() / g;
     let squares: f64 = without.iter().map(|v| (v - mean).powi(2)).sum();
-    let se = (squares * (GROUPS as f64 - 1.0) / GROUPS as f64).sqrt();
-    Estimate::normal(value(None), se)
+    let se = (squares * (g - 1.0) / g).sqrt();
+    Estimate::student(value(None), se, groups - 1)
 }
 
 #[cfg(test)]

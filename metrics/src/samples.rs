@@ -12,6 +12,7 @@ use ndarray::ArrayView2;
 use crate::MetricError;
 use crate::estimate::Estimate;
 use crate::frechet::same_dimension;
+use crate::metric::Value;
 use crate::paired::Pairs;
 use crate::text::{Corpus, CorpusError};
 use crate::units::Units;
@@ -252,7 +253,7 @@ impl<'a> TwoSamples<'a> {
         (left * (twice - ((2.0 - left) * of_pairs).min(0.5 * twice))).sqrt()
     }
 
-    /// A value with the normal interval of [`TwoSamples::standard_error`].
+    /// A value with [`TwoSamples::standard_error`] and Student's interval, of the units of the set that has fewer.
     pub(crate) fn estimate(
         &self,
         value: f64,
@@ -260,7 +261,18 @@ impl<'a> TwoSamples<'a> {
         references: &[f64],
         of_pairs: f64,
     ) -> Estimate {
-        Estimate::normal(value, self.standard_error(candidates, references, of_pairs))
+        let se = self.standard_error(candidates, references, of_pairs);
+        Estimate::student(value, se, self.fewest_units().max(2) - 1)
+    }
+
+    /// Units of the set that has fewer.
+    pub(crate) fn fewest_units(&self) -> usize {
+        self.units.on(0).min(self.units.on(1))
+    }
+
+    /// An estimate whose spread so many units begin to tell; of fewer there is the value alone.
+    pub(crate) fn of_enough(&self, found: Estimate, needed: usize) -> Value {
+        Value::of_enough(found, self.fewest_units(), needed)
     }
 }
 

@@ -30,16 +30,17 @@ pub(crate) struct SlicedWasserstein;
 
 impl Metric for SlicedWasserstein {
     fn group(&self) -> Option<Group> {
-        Some(Group::new("sliced", "Sliced 2-Wasserstein distance"))
+        Some(Group::new("sliced", "Sliced 2-Wasserstein distance, squared"))
     }
 
     fn definitions(&self) -> &'static [Definition] {
-        const { &[Definition::lower("sliced_w2", "sliced 2-Wasserstein").within(NOT_NEGATIVE)] }
+        const { &[Definition::lower("sliced_w2", "sliced 2-Wasserstein²").within(NOT_NEGATIVE)] }
     }
 
     fn compute(&self, sample: &Sample) -> Result<Evaluation, MetricError> {
-        let found = sliced_wasserstein2(&sample.two_samples()?, DIRECTIONS, sample.seed)?;
-        Ok(Evaluation::of([found]))
+        let samples = sample.two_samples()?;
+        let found = sliced_wasserstein2(&samples, DIRECTIONS, sample.seed)?;
+        Ok(Evaluation::of([samples.of_enough(found, 2)]))
     }
 }
 
@@ -88,7 +89,8 @@ pub fn sliced_wasserstein2(
     potentials.0.iter_mut().for_each(|p| *p /= l * n);
     potentials.1.iter_mut().for_each(|p| *p /= l * m);
     let sampling = samples.standard_error(&potentials.0, &potentials.1, 0.0);
-    Ok(Estimate::non_negative(value, (sampling * sampling + spread / l).sqrt()))
+    let se = (sampling * sampling + spread / l).sqrt();
+    Ok(Estimate::student(value, se, samples.fewest_units().max(2) - 1).cut_at_0())
 }
 
 fn add(sums: &mut [f64], terms: &[f64]) {

@@ -36,10 +36,14 @@ impl Metric for Vendi {
 
     fn compute(&self, sample: &Sample) -> Result<Evaluation, MetricError> {
         let (score, influence) = score(sample.candidates)?;
-        let entropy = Estimate::of_clustered_mean(&influence, sample.units()?.of(0));
+        let units = sample.units()?;
+        let entropy = Estimate::of_clustered_mean(&influence, units.of(0));
         let found = entropy.map(|entropy| of_entropy(score, entropy));
         let found = match found {
-            Ok(found) => Value::from(found.with_error(sample.left_to_chance()?)),
+            // Two captions have one angle between them, which moves both alike.
+            Ok(found) => {
+                Value::of_enough(found.with_error(sample.left_to_chance()?), units.on(0), 3)
+            }
             Err(few) => Value { reason: Some(few), ..Value::exact(score) },
         };
         Ok(Evaluation::of([found]))

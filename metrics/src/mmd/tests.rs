@@ -60,6 +60,24 @@ fn standard_error_of_paired_rows_is_that_of_images() {
     assert!(paired < 0.8 * as_if_independent, "{paired} {as_if_independent}");
 }
 
+/// By symmetry two images have one projection: their spread of nothing is no certainty.
+#[test]
+fn two_images_tell_no_spread() {
+    let mut rng = ChaCha8Rng::seed_from_u64(5);
+    let (x, y) = (rows(&mut rng, 3, 0.3), rows(&mut rng, 3, 0.0));
+    let of = |n: usize| {
+        let [x, y] = [&x, &y].map(|rows| rows.slice(ndarray::s![..n, ..]));
+        let image_of: Vec<usize> = (0..n).collect();
+        Mmd.evaluate(&Sample::of_embeddings(x, y, Some(&image_of))).unwrap().values
+    };
+    let few = crate::estimate::Unavailable::TooFew { n: 2, needed: 3 };
+    assert!(of(2).iter().all(|value| value.estimate.is_none()));
+    assert!(of(2).iter().all(|value| value.reason.as_ref() == Some(&few)));
+    // Two degrees of freedom.
+    let found = of(3)[2].estimate.unwrap();
+    assert!(((found.ci95[1] - found.value) / found.se - 4.302_652_7).abs() < 1e-6);
+}
+
 #[test]
 fn median_distance_is_between_the_middle_pairs() {
     // Distances 1, 2, 3, 4, 6, 7 on a line: the median is 3.5.

@@ -38,9 +38,10 @@ impl Radii {
         let widest =
             squared.iter().map(|r| r.iter().copied().fold(0.0, f64::max)).collect::<Vec<_>>();
         if widest.iter().any(|r| r.is_infinite()) {
+            let in_group = |group| group_of.iter().filter(|&&of| of == group).count();
             return Err(MetricError::TooFew {
                 what: "rows left when a group of images is left out",
-                n: rows.len() - rows.len().div_ceil(GROUPS),
+                n: rows.len() - (0..GROUPS).map(in_group).max().unwrap_or(0),
                 needed: k + 1,
             });
         }

@@ -56,7 +56,7 @@ fn jackknife_is_that_of_the_definition() {
     let found = prdc(&TwoSamples::by_image(&pairs).unwrap(), 3).unwrap();
     let groups = group_of_label(50);
     let expected = |metric: usize| {
-        jackknife(|left_out| {
+        jackknife(GROUPS, |left_out| {
             let keep_x: Vec<usize> = (0..50).filter(|&i| Some(groups[i]) != left_out).collect();
             let keep_y: Vec<usize> =
                 (0..100).filter(|&j| Some(groups[image_of[j]]) != left_out).collect();
@@ -71,6 +71,22 @@ fn jackknife_is_that_of_the_definition() {
         assert!((found.se - expected.se).abs() < 1e-12, "{metric}: {found:?} {expected:?}");
         assert!(found.se > 0.0);
     }
+}
+
+/// Of three clusters there are three groups, and of two degrees of freedom ± 4.3 standard errors; of one there is nothing.
+#[test]
+fn fewer_clusters_than_groups_are_as_many_groups() {
+    let (x, y) = (rows(60, 1, 0.3), rows(60, 2, 0.0));
+    let of = |clusters: usize| {
+        let labels: Vec<usize> = (0..60).map(|row| row % clusters).collect();
+        let units = crate::units::Units::of_labels(&labels, &labels);
+        let sample =
+            Sample { units: Some(&units), ..Sample::of_embeddings(x.view(), y.view(), None) };
+        prdc(&sample.two_samples().unwrap(), 3)
+    };
+    let Estimate { value, se, ci95 } = of(3).unwrap().density;
+    assert!(((ci95[1] - value) / se - 4.302_652_7).abs() < 1e-6);
+    assert!(matches!(of(1), Err(MetricError::TooFew { n: 1, needed: 2, .. })));
 }
 
 #[test]
