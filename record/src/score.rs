@@ -93,6 +93,9 @@ pub struct Metric {
     pub label: String,
     /// Whether a higher value is better; `None` where neither direction is.
     pub higher_is_better: Option<bool>,
+    /// Whether it counts things, so that its value is whole.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_count: bool,
 }
 
 /// The numbers per group, for one way of grouping the images.

@@ -32,6 +32,13 @@ pub fn score() -> Record {
                 "ocr_recall".to_string(),
                 metric("OCR recall", Measure::missing("no reference quotes any text"), Some(true)),
             ),
+            (
+                "ocr_images".to_string(),
+                Metric {
+                    is_count: true,
+                    ..metric("images with text in a reference", Measure::exact(0.0), None)
+                },
+            ),
         ]
         .into(),
         slices: vec![Slice {

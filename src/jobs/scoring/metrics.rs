@@ -70,6 +70,7 @@ pub(super) fn put(results: &mut ScoreResults, name: &'static str, measure: Measu
                 measure,
                 label: definition.map_or(name, |found| found.label).to_owned(),
                 higher_is_better: higher_is_better(name, results),
+                is_count: definition.is_some_and(|found| found.is_count),
             };
             results.metrics.insert(name.to_owned(), further);
         }
