@@ -61,8 +61,7 @@ pub(super) fn put(results: &mut ScoreResults, name: &'static str, measure: Measu
             };
         }
         FGD_INFINITY => {
-            results.fgd_infinity =
-                Some(Infinity { value: measure, slope: 0.0, r2: 0.0, points: Vec::new() });
+            results.fgd_infinity = Some(Infinity { value: measure, ..Infinity::default() });
         }
         _ => {
             let definition = metric(name);
