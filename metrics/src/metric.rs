@@ -59,6 +59,8 @@ pub struct Definition {
     pub direction: Direction,
     /// Whether it is the mean of one value per image.
     pub is_mean: bool,
+    /// Whether it counts things, so that its values are whole.
+    pub is_count: bool,
     /// Where it can lie, `[low, high]`: its interval ends there.
     pub range: [f64; 2],
 }
@@ -66,7 +68,7 @@ pub struct Definition {
 impl Definition {
     const fn new(name: &'static str, label: &'static str, direction: Direction) -> Self {
         let range = [f64::NEG_INFINITY, f64::INFINITY];
-        Self { name, label, direction, is_mean: false, range }
+        Self { name, label, direction, is_mean: false, is_count: false, range }
     }
 
     pub(crate) const fn lower(name: &'static str, label: &'static str) -> Self {
@@ -83,6 +85,10 @@ impl Definition {
 
     pub(crate) const fn mean(self) -> Self {
         Self { is_mean: true, ..self }
+    }
+
+    pub(crate) const fn count(self) -> Self {
+        Self { is_count: true, ..self }
     }
 
     pub(crate) const fn within(self, range: [f64; 2]) -> Self {

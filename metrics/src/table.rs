@@ -95,6 +95,7 @@ mod tests {
             assert_eq!(found.values.len(), definitions.len(), "{name}");
             for (definition, found) in definitions.iter().zip(&found.values) {
                 assert!(found.value.is_finite(), "{}", definition.name);
+                assert!(!definition.is_count || found.value.fract() == 0.0, "{}", definition.name);
                 if let Some(statistics) = &found.statistics {
                     assert_eq!(statistics.is_mean(), definition.is_mean, "{}", definition.name);
                     assert_eq!(statistics.images(), 12, "{}", definition.name);

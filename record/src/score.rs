@@ -71,15 +71,15 @@ pub struct Decomposition {
 }
 
 /// FGD∞: the intercept of a regression of the set distance on 1/N (Chong & Forsyth 2020).
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Infinity {
     /// The distance extrapolated to an infinite number of captions, with its uncertainty.
     pub value: Measure,
-    /// Growth of the distance per unit of 1/N.
-    pub slope: f64,
-    /// Share of the variance that the line explains.
-    pub r2: f64,
-    /// The points of the regression: N and the distance at N.
+    /// Growth of the distance per unit of 1/N; `None` without a line.
+    pub slope: Option<f64>,
+    /// Share of the variance that the line explains; `None` without a line.
+    pub r2: Option<f64>,
+    /// The points of the regression: N and the distance at N; none without a line.
     pub points: Vec<(u64, f64)>,
 }
 
@@ -93,6 +93,9 @@ pub struct Metric {
     pub label: String,
     /// Whether a higher value is better; `None` where neither direction is.
     pub higher_is_better: Option<bool>,
+    /// Whether it counts things, so that its value is whole.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_count: bool,
 }
 
 /// The numbers per group, for one way of grouping the images.

@@ -203,7 +203,7 @@ fn records_from_elsewhere_that_do_not_fit_together_are_drawn_without_a_panic() {
     if let Results::Score(results) = &mut record.results {
         let infinity = results.fgd_infinity.as_mut().unwrap();
         infinity.points = vec![(0, 1.0)];
-        infinity.slope = 1e300;
+        infinity.slope = Some(1e300);
         let distances = results.distances.as_mut().unwrap();
         distances.edges = vec![3.0, 1.0];
         let influences = results.influences.as_mut().unwrap();

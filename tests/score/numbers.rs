@@ -80,6 +80,21 @@ fn all_metrics_are_numbers_or_say_why_not() {
 }
 
 #[test]
+fn a_line_that_could_not_be_drawn_has_no_slope_and_explains_nothing() {
+    let place = Place::new();
+    let few = place.path("few.csv");
+    std::fs::write(&few, "image_id,caption\n1,a red bus\n2,two dogs\n3,a cat\n").unwrap();
+    let record = place.record(&few, &few, &["--metrics", "infinity"]);
+    let line = &record["results"]["fgd_infinity"];
+    assert!(line["value"]["value"].is_null() && line["value"]["reason"].is_string(), "{line}");
+    assert!(line["slope"].is_null() && line["r2"].is_null(), "{line}");
+    crate::schema::assert_holds(&record);
+    let output = place.score(&few, &few).args(["--metrics", "infinity"]).output().unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(text.contains("fgd_infinity") && !text.contains("r²"), "{text}");
+}
+
+#[test]
 fn slices_share_out_the_images() {
     let place = Place::new();
     let record = good(&place, &["--slice", "label,ocr,length"]);

@@ -23,7 +23,7 @@ impl Metric for Variety {
             &[
                 Definition::higher("distinct_1", "distinct-1").within(SHARES),
                 Definition::higher("distinct_2", "distinct-2").within(SHARES),
-                Definition::neither("vocabulary", "different words"),
+                Definition::neither("vocabulary", "different words").count(),
                 Definition::neither("words", "mean words per caption"),
                 Definition::neither("reference_words", "mean words per reference"),
                 Definition::lower("runaway", "share with runaway repetition").within(SHARES),

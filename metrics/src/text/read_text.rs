@@ -28,7 +28,7 @@ impl Metric for TextRecall {
         const {
             &[
                 Definition::higher("ocr_recall", "recall of text in the picture").within(SHARES),
-                Definition::neither("ocr_images", "images with text in a reference"),
+                Definition::neither("ocr_images", "images with text in a reference").count(),
             ]
         }
     }

@@ -216,7 +216,7 @@ fn distribution(low: f64, step: f64, counts: &[u64]) -> Distribution {
 }
 
 fn metric(label: &str, measure: Measure, higher_is_better: Option<bool>) -> Metric {
-    Metric { measure, label: label.into(), higher_is_better }
+    Metric { measure, label: label.into(), higher_is_better, is_count: false }
 }
 
 fn part(value: &str, n: u64, level: f64) -> SlicePart {

@@ -7,8 +7,8 @@ pub fn score() -> Record {
     let results = ScoreResults {
         fgd_infinity: Some(Infinity {
             value: Measure::estimated(0.0331, 0.0011, [0.0309, 0.0353]),
-            slope: 29.4,
-            r2: 0.9987,
+            slope: Some(29.4),
+            r2: Some(0.9987),
             points: vec![
                 (500, 0.0921),
                 (1000, 0.0625),
@@ -31,6 +31,13 @@ pub fn score() -> Record {
             (
                 "ocr_recall".to_string(),
                 metric("OCR recall", Measure::missing("no reference quotes any text"), Some(true)),
+            ),
+            (
+                "ocr_images".to_string(),
+                Metric {
+                    is_count: true,
+                    ..metric("images with text in a reference", Measure::exact(0.0), None)
+                },
             ),
         ]
         .into(),

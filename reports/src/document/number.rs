@@ -40,15 +40,11 @@ fn fixed(number: f64, decimals: usize) -> String {
     }
 }
 
-/// A value, to the digits that its standard error justifies; a count whole.
+/// A value, to the digits that its standard error justifies.
 pub fn value(value: Option<f64>, se: Option<f64>) -> String {
     let Some(number) = value else {
         return MISSING.to_string();
     };
-    // Counts come without a standard error and are whole.
-    if se.is_none() && number.fract() == 0.0 && (2.0..1e15).contains(&number) {
-        return count(number as u64);
-    }
     let decimals = decimals(se);
     let rounds_to_zero = number.abs() < 0.5 * 10f64.powi(-(decimals as i32));
     let within_noise = se.is_some_and(|se| number.abs() < se) && decimals < MOST_DECIMALS;
@@ -78,6 +74,45 @@ pub fn signed(number: Option<f64>, se: Option<f64>) -> String {
     if number.is_some_and(|n| n > 0.0) { format!("+{text}") } else { text }
 }
 
+<<<<<<< HEAD
+=======
+/// A difference of counts with its sign: `+1,312`.
+pub fn signed_count(number: Option<f64>) -> String {
+    let Some(number) = number else {
+        return MISSING.to_string();
+    };
+    let sign = if number > 0.0 {
+        "+"
+    } else if number < 0.0 {
+        "-"
+    } else {
+        ""
+    };
+    format!("{sign}{}", count(number.abs() as u64))
+}
+
+/// A count with separators: `21,367`.
+pub fn count(n: u64) -> String {
+    let digits = n.to_string();
+    let mut text = String::new();
+    for (i, digit) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// A count with its noun: `1 image`, `3,771 images`.
+pub fn counted(n: u64, noun: &str) -> String {
+    match n {
+        1 => format!("1 {noun}"),
+        n => format!("{} {}", count(n), plural(noun)),
+    }
+}
+
+>>>>>>> wd
 /// A count of which 0 means that it is not known.
 pub fn known(n: u64) -> Option<u64> {
     (n > 0).then_some(n)
@@ -194,6 +229,7 @@ mod tests {
         assert_eq!(value(Some(0.116_342), Some(0.021)), "0.116");
         assert_eq!(value(Some(41.237), Some(3.4)), "41.2");
         assert_eq!(value(Some(0.5), None), "0.5000");
+        assert_eq!(value(Some(2.0), None), "2.0000");
         assert_eq!(value(None, None), MISSING);
     }
 
@@ -229,6 +265,21 @@ mod tests {
     }
 
     #[test]
+<<<<<<< HEAD
+=======
+    fn counts_have_separators() {
+        assert_eq!(count(1_234_567), "1,234,567");
+        assert_eq!(count(999), "999");
+        let signs = [1312.0, -2.0, 0.0].map(|number| signed_count(Some(number)));
+        assert_eq!(signs, ["+1,312", "-2", "0"]);
+        assert_eq!(counted(1, "image"), "1 image");
+        assert_eq!(counted(1000, "query"), "1,000 queries");
+        assert_eq!(counted(2, "pass"), "2 passes");
+        assert_eq!(counted(0, "day"), "0 days");
+    }
+
+    #[test]
+>>>>>>> wd
     fn followed_figures_have_four_digits() {
         assert_eq!(followed(Some(0.123456), ""), "0.1235");
         assert_eq!(followed(Some(0.01234), "s"), "12.34 ms");

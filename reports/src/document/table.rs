@@ -3,7 +3,7 @@
 //! A table is written column by column: heading and cell stand on one line, and a column that only some records have is
 //! one condition.
 
-use fgd_record::Measure;
+use fgd_record::{Measure, Metric};
 use serde::Serialize;
 
 use super::number::{MISSING, count, interval, percent, signed, significant, value};
@@ -215,6 +215,14 @@ impl Cell {
         Self::value(measure.value, measure.se)
     }
 
+    /// A metric's value, whole where it counts.
+    pub(crate) fn metric(metric: &Metric) -> Self {
+        match metric.is_count {
+            true => Self::count(metric.measure.value.map(|count| count as u64)),
+            false => Self::measure(&metric.measure),
+        }
+    }
+
     /// A measure's interval, empty where it has none.
     pub(crate) fn interval(measure: &Measure) -> Self {
         let text = measure.interval().map(|_| interval(measure));
@@ -231,7 +239,8 @@ impl Cell {
         Self::new(signed(measure.value, measure.se), measure.value).followed_by_interval(measure)
     }
 
-    fn followed_by_interval(mut self, measure: &Measure) -> Self {
+    /// The same with a measure's interval behind it, where it has one.
+    pub(crate) fn followed_by_interval(mut self, measure: &Measure) -> Self {
         self.interval = measure.interval();
         if self.interval.is_some() {
             self.text = format!("{} {}", self.text, interval(measure));

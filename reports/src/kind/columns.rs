@@ -1,5 +1,7 @@
 //! What several systems have beside their distances: further metrics as columns, groups of images as tables.
 
+use std::collections::BTreeSet;
+
 use fgd_record::ScoreResults;
 
 use crate::document::number::MISSING;
@@ -14,12 +16,18 @@ pub fn metrics<'a, T: Copy>(
     let metrics = systems.flat_map(|scores| &scores.metrics);
     for (name, labels) in grouped(metrics.map(|(name, metric)| (name, &metric.label))) {
         let cell = |system: T| match scores(system).metrics.get(name) {
-            Some(metric) => Cell::with_interval(&metric.measure),
+            Some(metric) => Cell::metric(metric).followed_by_interval(&metric.measure),
             None => MISSING.into(),
         };
         table = table.number(labels[0], cell).optional();
     }
     table
+}
+
+/// The names of the further metrics that count things.
+pub fn counts<'a>(systems: impl Iterator<Item = &'a ScoreResults>) -> BTreeSet<&'a str> {
+    let metrics = systems.flat_map(|scores| &scores.metrics);
+    metrics.filter(|(_, metric)| metric.is_count).map(|(name, _)| name.as_str()).collect()
 }
 
 /// One table per way of grouping: a row per group, a column per system.

@@ -32,9 +32,10 @@ impl Kind for CompareResults {
         set::notices(&mut document, sets);
         let scores = self.systems.iter().map(|s| (s.name.as_str(), &s.scores));
         let figures = figures::systems(scores).into_iter();
-        document.figures(figures.chain(figures::differences(&self.differences)));
+        let counts = columns::counts(self.systems.iter().map(|s| &s.scores));
+        document.figures(figures.chain(figures::differences(&self.differences, &counts)));
         document.captions(record, None);
-        differences::table(&mut document, &self.differences);
+        differences::table(&mut document, &self.differences, &counts);
         let ran = self.systems.iter();
         document.table(caption::speeds(
             ran.filter_map(|s| Some((s.name.as_str(), s.captioning.as_ref()?))),

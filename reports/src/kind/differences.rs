@@ -1,9 +1,11 @@
 //! Differences between systems: how large, how sure, on how many images.
 
+use std::collections::BTreeSet;
+
 use fgd_record::Difference;
 
 use super::set::marked;
-use crate::document::number::{MISSING, count, p_value};
+use crate::document::number::{MISSING, count, p_value, signed, signed_count};
 use crate::document::{Cell, Document, Table, Tone, grouped};
 
 /// The level below which a corrected p-value counts as a difference.
@@ -33,8 +35,17 @@ pub fn verdict(difference: &Difference) -> Cell {
     }
 }
 
-/// Pairwise differences, and below them what must be known of them.
-pub fn table(document: &mut Document, differences: &[Difference]) {
+/// How large a difference is, with its sign; whole in a metric of `counts`.
+pub fn size(difference: &Difference, counts: &BTreeSet<&str>) -> String {
+    let Difference { metric, estimate, .. } = difference;
+    match counts.contains(metric.as_str()) {
+        true => signed_count(estimate.value),
+        false => signed(estimate.value, estimate.se),
+    }
+}
+
+/// Pairwise differences, and below them what must be known of them; `counts` are the metrics that count things.
+pub fn table(document: &mut Document, differences: &[Difference], counts: &BTreeSet<&str>) {
     let tested = differences.iter().filter(|d| d.p_value.is_some() && !d.test.is_empty());
     let mut tests: Vec<&str> = tested.map(|d| d.test.as_str()).collect();
     tests.sort_unstable();
@@ -49,7 +60,8 @@ pub fn table(document: &mut Document, differences: &[Difference]) {
         .text("system", |d| Cell::subject(&d.system))
         .text("versus", |d| Cell::subject(&d.versus))
         .number("difference", |d| {
-            marked(Cell::difference(&d.estimate), &d.marks).tone(verdict(d).tone)
+            let cell = Cell::new(size(d, counts), d.estimate.value);
+            marked(cell.followed_by_interval(&d.estimate), &d.marks).tone(verdict(d).tone)
         })
         .text("verdict", verdict)
         .number("p (Holm)", |d| Cell::new(p_value(d.p_holm), d.p_holm))

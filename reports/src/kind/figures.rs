@@ -1,8 +1,11 @@
 //! Pictures of scores: distances with their intervals, what they are made of, and differences.
 
+use std::collections::BTreeSet;
+
 use fgd_record::{Difference, Measure, ScoreResults, Slice, Standing};
 
-use crate::document::number::{ROUNDING, percent, signed, value};
+use super::differences;
+use crate::document::number::{ROUNDING, percent, value};
 use crate::document::{Axis, Figure, Interval, Plot, Series, grouped, visible};
 
 /// A picture shows at most this many rows; the table beside it has all.
@@ -128,14 +131,16 @@ pub fn slice(slice: &Slice) -> Option<Figure> {
     intervals(&format!("fgd_paired by {}", slice.column), LOWER, false, rows)
 }
 
-/// Differences, one picture per metric.
-pub fn differences(differences: &[Difference]) -> impl Iterator<Item = Figure> {
+/// Differences, one picture per metric; `counts` are those that count things.
+pub fn differences(
+    differences: &[Difference],
+    counts: &BTreeSet<&str>,
+) -> impl Iterator<Item = Figure> {
     let by_metric = grouped(differences.iter().map(|d| (&d.metric, d)));
     by_metric.into_iter().filter_map(|(metric, differences)| {
         let rows = differences.iter().map(|d| {
             let row = row(&format!("{} − {}", d.system, d.versus), &d.estimate)?;
-            let text = signed(d.estimate.value, d.estimate.se);
-            Some(Interval { text, ..row })
+            Some(Interval { text: differences::size(d, counts), ..row })
         });
         let axis = match differences[0].higher_is_better {
             Some(true) => "Right of zero: the first system is better",

@@ -77,20 +77,20 @@ fn shares(values: &Distribution) -> Option<Vec<f64>> {
 pub fn infinity(results: &ScoreResults) -> Option<Figure> {
     let infinity = results.fgd_infinity.as_ref()?;
     let (intercept, se) = (infinity.value.value?, infinity.value.se);
+    let (slope, r2) = (infinity.slope?, infinity.r2?);
     let numbers = Table::of("fgd_set at fewer captions", &infinity.points)
         .number("captions", |(n, _)| Cell::count(*n))
         .number("fgd_set", |(_, distance)| Cell::value(Some(*distance), se));
     let caption = format!(
-        "At infinitely many captions the line meets {} (r² {:.3}).",
-        value(Some(intercept), se),
-        infinity.r2
+        "At infinitely many captions the line meets {} (r² {r2:.3}).",
+        value(Some(intercept), se)
     );
     let points = infinity.points.iter().filter(|(n, _)| *n > 0);
     let plot = Plot::Extrapolation {
         points: points.map(|(n, distance)| (*n as f64, *distance)).collect(),
         intercept,
         ci95: infinity.value.interval(),
-        slope: infinity.slope,
+        slope,
     };
     Some(Figure {
         numbers: Some(numbers.into()),

@@ -118,10 +118,8 @@ fn scores(results: &ScoreResults) -> Table {
         rows.push(ScoreRow { marks: &set.marks, ..corrected });
     }
     if let Some(infinity) = &results.fgd_infinity {
-        let meaning = format!(
-            "set distance extrapolated to infinitely many captions (r² {:.3})",
-            infinity.r2
-        );
+        let line = infinity.r2.map_or_else(String::new, |r2| format!(" (r² {r2:.3})"));
+        let meaning = format!("set distance extrapolated to infinitely many captions{line}");
         rows.push(row("fgd_infinity", &infinity.value, &meaning, Tone::Plain));
     }
     let meaning = "higher is better: mean similarity of a caption to its reference";
@@ -170,7 +168,7 @@ fn further(results: &ScoreResults) -> Table {
     };
     Table::of("Further metrics", results.metrics.values())
         .text("metric", |metric| &metric.label)
-        .number("value", |metric| Cell::measure(&metric.measure))
+        .number("value", |metric| Cell::metric(metric))
         .number("95% interval", |metric| Cell::new(interval(&metric.measure), metric.measure.se))
         .text("how to read it", |metric| {
             Cell::from(direction(metric.higher_is_better)).tone(Tone::Dim)

@@ -61,8 +61,7 @@ pub(super) fn put(results: &mut ScoreResults, name: &'static str, measure: Measu
             };
         }
         FGD_INFINITY => {
-            results.fgd_infinity =
-                Some(Infinity { value: measure, slope: 0.0, r2: 0.0, points: Vec::new() });
+            results.fgd_infinity = Some(Infinity { value: measure, ..Infinity::default() });
         }
         _ => {
             let definition = metric(name);
@@ -70,6 +69,7 @@ pub(super) fn put(results: &mut ScoreResults, name: &'static str, measure: Measu
                 measure,
                 label: definition.map_or(name, |found| found.label).to_owned(),
                 higher_is_better: higher_is_better(name, results),
+                is_count: definition.is_some_and(|found| found.is_count),
             };
             results.metrics.insert(name.to_owned(), further);
         }

@@ -172,8 +172,8 @@ impl SetScore {
             }
             Detail::Infinity(line) => {
                 if let Some(infinity) = &mut self.results.fgd_infinity {
-                    infinity.slope = line.slope;
-                    infinity.r2 = line.r2;
+                    infinity.slope = Some(line.slope);
+                    infinity.r2 = Some(line.r2);
                     let points = line.points.iter();
                     infinity.points = points.map(|at| (at.n as u64, at.value)).collect();
                 }
