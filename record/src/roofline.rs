@@ -59,3 +59,10 @@ pub struct Ceilings {
     /// Reading memory beyond the caches, in GB/s.
     pub read_gb_per_second: f64,
 }
+
+impl Ceilings {
+    /// The roof of arithmetic in GFLOP/s: whichever of the two was faster, as a probe that others disturbed is no ceiling.
+    pub fn arithmetic(&self) -> f64 {
+        self.fma_gflop_per_second.max(self.gemm_gflop_per_second)
+    }
+}

@@ -21,7 +21,8 @@ pub struct Load {
     pub scenario: Scenario,
     /// Seconds to measure at least; of a sweep, per cell. 10 by default, 1 per cell of a sweep.
     pub duration: Option<f64>,
-    /// Queries to measure at least; of offline, passes; of a sweep, per cell.
+    /// Queries to measure at least: 2,048 of an encoder, 64 of a captioner, 10 of a score by default; of offline, passes (5); of a sweep,
+    /// per cell (3); of a search for the rate, per rate (528, and up to nine times as many where those do not decide).
     pub min_queries: Option<u64>,
     /// Seconds after which a run ends whatever is missing; it does not count then.
     pub max_duration: f64,
@@ -31,9 +32,9 @@ pub struct Load {
     pub batch_size: Option<usize>,
     /// Server: queries per second; without it the highest rate that keeps the bound is searched for.
     pub rate: Option<f64>,
-    /// Server: seconds within which 99% of the queries are to be answered.
+    /// Server: seconds within which 99% of the queries are to be answered; 0.1 of an encoder, else 60 by default.
     pub latency_bound: Option<f64>,
-    /// Sweep: the batch sizes.
+    /// Sweep: the batch sizes; 1,4,16,64,256 of an encoder, 1,2,4,8 of a captioner, 1 of a score by default.
     pub batch_sizes: Vec<usize>,
     /// Sweep: the numbers of threads; all from 1, doubling, by default.
     pub thread_counts: Vec<usize>,
@@ -182,9 +183,7 @@ impl Load {
     pub fn limits(&self, subject: &Subject) -> Limits {
         let (duration, queries) = match self.scenario {
             // A rate is found by upper bounds of its percentile, which fewer queries do not give.
-            Scenario::Server if self.rate.is_none() => {
-                (10.0, subject.min_queries.max(server::fewest_queries()))
-            }
+            Scenario::Server if self.rate.is_none() => (10.0, server::fewest_queries()),
             Scenario::Single | Scenario::Server => (10.0, subject.min_queries),
             Scenario::Offline => (10.0, 5),
             Scenario::Sweep => (1.0, 3),

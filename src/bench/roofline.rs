@@ -30,7 +30,7 @@ fn stage(work: &Work, busy: f64, ceilings: Option<&Ceilings>) -> Stage {
     stage.gb_per_second = Some(cost.bytes / 1e9 / work.seconds);
     if let Some(ceilings) = ceilings.filter(|_| cost.bytes > 0.0) {
         let by_memory = cost.flop / cost.bytes * ceilings.read_gb_per_second;
-        let by_arithmetic = ceilings.fma_gflop_per_second;
+        let by_arithmetic = ceilings.arithmetic();
         stage.attainable_gflop_per_second = Some(by_memory.min(by_arithmetic));
         stage.bound_by = Some(match by_memory < by_arithmetic {
             true => BoundBy::Memory,
@@ -70,6 +70,10 @@ mod tests {
         assert_eq!(stage.bound_by, Some(BoundBy::Memory));
         assert_eq!(stage.share_of_ceiling(), Some(0.5));
         assert_eq!(stage.gb_per_second, Some(5.0));
+        // A product that was faster than multiply-adds alone is the roof: 50 GFLOP/s of 200.
+        let disturbed = Ceilings { gemm_gflop_per_second: 200.0, ..ceilings };
+        let stage = &stages(&[work(1e11, 1e9)], 4.0, Some(&disturbed))[0];
+        assert_eq!(stage.share_of_ceiling(), Some(0.25));
         // Without ceilings the speed still stands.
         assert!(stages(&[work(2e10, 1e10)], 4.0, None)[0].share_of_ceiling().is_none());
     }

@@ -68,6 +68,16 @@ fn the_highest_rate_is_searched_for() {
 }
 
 #[test]
+fn a_search_that_runs_out_of_time_says_so_once() {
+    let place = Place::new();
+    let more = ["--scenario", "server", "--latency-bound", "30", "--duration", "0.1"];
+    let in_time = ["--max-duration", "0.2", "--format", "json"];
+    let (record, _) = record_and_exit(encoder(&place, &more).args(in_time));
+    // Whatever is asked about.
+    assert_eq!(record["settings"]["min-queries"], 528);
+}
+
+#[test]
 fn a_sweep_is_a_table() {
     let place = Place::new();
     let more = [

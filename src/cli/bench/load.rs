@@ -30,7 +30,8 @@ pub struct LoadArgs {
     /// Seconds to measure at least; of a sweep, per cell. 10 by default, 1 per cell of a sweep.
     #[arg(long, value_name = "S", env = "FGD_DURATION")]
     duration: Option<f64>,
-    /// Queries to measure at least; of offline, passes; of a sweep, per cell; of a search for the rate, per rate, 528 by default.
+    /// Queries to measure at least: 2,048 of an encoder, 64 of a captioner, 10 of a score by default; of offline, passes (5); of a sweep,
+    /// per cell (3); of a search for the rate, per rate (528, and up to nine times as many where those do not decide).
     #[arg(long, value_name = "N", env = "FGD_MIN_QUERIES")]
     min_queries: Option<u64>,
     /// Seconds after which a run ends whatever is missing; it is then INVALID. Of a sweep, per cell; of a search for the rate, for all rates.
@@ -45,10 +46,10 @@ pub struct LoadArgs {
     /// Server: queries per second; without it the highest rate that keeps the bound is searched for.
     #[arg(long, value_name = "R", env = "FGD_RATE")]
     rate: Option<f64>,
-    /// Server: seconds within which 99% of the queries are to be answered.
+    /// Server: seconds within which 99% of the queries are to be answered; 0.1 of an encoder, else 60 by default.
     #[arg(long, value_name = "S", env = "FGD_LATENCY_BOUND")]
     latency_bound: Option<f64>,
-    /// Sweep: the batch sizes.
+    /// Sweep: the batch sizes; 1,4,16,64,256 of an encoder, 1,2,4,8 of a captioner, 1 of a score by default.
     #[arg(long, value_name = "LIST", value_delimiter = ',', env = "FGD_BATCH_SIZES")]
     batch_sizes: Vec<usize>,
     /// Sweep: the numbers of threads; all from 1, doubling, by default.

@@ -132,7 +132,7 @@ fn from_left_to_right(points: impl Iterator<Item = (f64, f64)>) -> Vec<(f64, f64
 
 /// The roofline (Williams, Waterman & Patterson 2009): what a stage reaches below what the machine allows.
 fn roofline(ceilings: &Ceilings, stages: &[Stage]) -> Option<Figure> {
-    let (peak, bandwidth) = (ceilings.fma_gflop_per_second, ceilings.read_gb_per_second);
+    let (peak, bandwidth) = (ceilings.arithmetic(), ceilings.read_gb_per_second);
     let points = stages.iter().filter_map(|stage| {
         let intensity = stage.gflop_per_unit? * 1e9 / stage.bytes_per_unit?;
         let speed = stage.gflop_per_second?;
@@ -156,7 +156,7 @@ fn roofline(ceilings: &Ceilings, stages: &[Stage]) -> Option<Figure> {
         ..Series::line(visible(&stage.name), vec![(intensity, speed)])
     });
     let caption = format!(
-        "Points are stages, the line is what the machine allows: {} GB/s of memory read on the left, {} GFLOP/s of multiply-adds on the right.",
+        "Points are stages, the line is what the machine allows: {} GB/s of memory read on the left, {} GFLOP/s of arithmetic on the right.",
         significant(bandwidth),
         significant(peak)
     );
