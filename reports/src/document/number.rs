@@ -74,8 +74,6 @@ pub fn signed(number: Option<f64>, se: Option<f64>) -> String {
     if number.is_some_and(|n| n > 0.0) { format!("+{text}") } else { text }
 }
 
-<<<<<<< HEAD
-=======
 /// A difference of counts with its sign: `+1,312`.
 pub fn signed_count(number: Option<f64>) -> String {
     let Some(number) = number else {
@@ -91,28 +89,6 @@ pub fn signed_count(number: Option<f64>) -> String {
     format!("{sign}{}", count(number.abs() as u64))
 }
 
-/// A count with separators: `21,367`.
-pub fn count(n: u64) -> String {
-    let digits = n.to_string();
-    let mut text = String::new();
-    for (i, digit) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
-
-/// A count with its noun: `1 image`, `3,771 images`.
-pub fn counted(n: u64, noun: &str) -> String {
-    match n {
-        1 => format!("1 {noun}"),
-        n => format!("{} {}", count(n), plural(noun)),
-    }
-}
-
->>>>>>> wd
 /// A count of which 0 means that it is not known.
 pub fn known(n: u64) -> Option<u64> {
     (n > 0).then_some(n)
@@ -265,21 +241,12 @@ mod tests {
     }
 
     #[test]
-<<<<<<< HEAD
-=======
-    fn counts_have_separators() {
-        assert_eq!(count(1_234_567), "1,234,567");
-        assert_eq!(count(999), "999");
+    fn differences_of_counts_have_their_sign() {
         let signs = [1312.0, -2.0, 0.0].map(|number| signed_count(Some(number)));
         assert_eq!(signs, ["+1,312", "-2", "0"]);
-        assert_eq!(counted(1, "image"), "1 image");
-        assert_eq!(counted(1000, "query"), "1,000 queries");
-        assert_eq!(counted(2, "pass"), "2 passes");
-        assert_eq!(counted(0, "day"), "0 days");
     }
 
     #[test]
->>>>>>> wd
     fn followed_figures_have_four_digits() {
         assert_eq!(followed(Some(0.123456), ""), "0.1235");
         assert_eq!(followed(Some(0.01234), "s"), "12.34 ms");

@@ -168,7 +168,7 @@ fn further(results: &ScoreResults) -> Table {
     };
     Table::of("Further metrics", results.metrics.values())
         .text("metric", |metric| &metric.label)
-        .number("value", |metric| Cell::metric(metric))
+        .number("value", Cell::metric)
         .number("95% interval", |metric| Cell::new(interval(&metric.measure), metric.measure.se))
         .text("how to read it", |metric| {
             Cell::from(direction(metric.higher_is_better)).tone(Tone::Dim)
