@@ -37,6 +37,13 @@ fn a_page_lists_every_caption_and_a_saved_record_makes_the_same_page() {
     let mean = distances.iter().map(|d| d.as_f64().unwrap()).sum::<f64>() / n as f64;
     let whole = record["results"]["fgd_paired"]["value"].as_f64().unwrap();
     assert!((mean - whole).abs() < 1e-5, "{mean} and {whole}");
+    // A group's captions have the CIDEr that they have in the whole, so that the groups make the whole.
+    let cider = |results: &Value| results["metrics"]["cider_d"]["value"].as_f64().unwrap();
+    let parts = record["results"]["slices"][0]["parts"].as_array().unwrap();
+    let sum = |results: &Value| results["n"].as_f64().unwrap() * cider(results);
+    let together = parts.iter().map(|part| sum(&part["results"])).sum::<f64>() / n as f64;
+    let whole = cider(&record["results"]);
+    assert!(parts.len() > 1 && (together - whole).abs() < 1e-9, "{together} and {whole}");
 
     place.fgd().arg("report").arg(&saved).arg("--report").arg(&again).assert().success();
     assert_eq!(read(&page), read(&again));

@@ -132,7 +132,7 @@ impl<'a> Scorer<'a> {
             None => self.groupings(system, &assembled)?,
         };
         for grouping in &groupings {
-            let slice = score_groups(&assembled.set, grouping, &self.choice)?;
+            let slice = score_groups(&assembled.set, &per_caption, grouping, &self.choice)?;
             results.slices.push(slice);
         }
         Ok(SystemScore {
@@ -151,7 +151,8 @@ impl<'a> Scorer<'a> {
         let set = EvalSet { population: of.set.population, ..of.set.subset(images) };
         let mut score = numbers::score(&set, &self.choice)?;
         for grouping in &of.groupings {
-            let slice = score_groups(&set, &grouping.within(images), &self.choice)?;
+            let grouping = grouping.within(images);
+            let slice = score_groups(&set, &score.per_caption, &grouping, &self.choice)?;
             score.results.slices.push(slice);
         }
         Ok(score)

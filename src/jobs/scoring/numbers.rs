@@ -11,6 +11,7 @@ use fgd_metrics::metric::{Definition, Detail, Evaluation, FGD_PAIRED, Metric, Va
 use fgd_metrics::samples::{Captions, Sample};
 use fgd_metrics::statistics::{SetStatistics, set_statistics};
 use fgd_metrics::sufficient::Statistics;
+use fgd_metrics::table::metric;
 use fgd_record::{
     Decomposition, Distribution, Mark, Measure, Pairing, ScoreResults, SetMeasure, TextStatistics,
     WorstCaption,
@@ -153,6 +154,38 @@ fn is_out_of_reach(metric: &dyn Metric, error: &MetricError) -> bool {
 }
 
 impl SetScore {
+    /// Takes the further means over images from what these images have among all images of a set.
+    ///
+    /// # Errors
+    /// Clusters that do not fit the sample.
+    pub(super) fn take_means(
+        &mut self,
+        whole: &PerCaption,
+        images: &[usize],
+        part: &Sample,
+    ) -> Result<(), MetricError> {
+        let units = part.units()?;
+        for (name, statistics) in &whole.statistics {
+            let (Some(definition), Some(found)) =
+                (metric(name), self.results.metrics.get_mut(*name))
+            else {
+                continue;
+            };
+            if definition.is_mean {
+                let statistics = statistics.subset(images);
+                found.measure = match statistics.estimate(units.of(0)) {
+                    Ok(estimate) => measured(estimate.within(definition.range)),
+                    Err(few) => Measure {
+                        reason: Some(few.to_string()),
+                        ..Measure::exact(statistics.value())
+                    },
+                };
+                self.per_caption.statistics.insert(name, statistics);
+            }
+        }
+        Ok(())
+    }
+
     fn add(&mut self, definitions: &[Definition], found: Evaluation, size: Size) {
         for (definition, value) in definitions.iter().zip(found.values) {
             put(&mut self.results, definition.name, measure(&value));

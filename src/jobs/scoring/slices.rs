@@ -9,7 +9,7 @@ use fgd_record::{Slice, SlicePart};
 
 use super::assemble::AlignedSet;
 use super::metrics::Choice;
-use super::numbers::score;
+use super::numbers::{PerCaption, sample, score};
 use super::set::EvalSet;
 
 /// Name of the slice by whether a reference holds text that was read from the picture.
@@ -63,9 +63,11 @@ impl Grouping {
     }
 }
 
-/// Scores every group of a set.
+/// Scores every group of a set, of which `whole` is known. What a caption has among all images it has in its group: CIDEr weighs words by
+/// the images whose references have them, and of fewer images every group would score higher than the whole.
 pub fn score_groups(
     set: &EvalSet,
+    whole: &PerCaption,
     grouping: &Grouping,
     choice: &Choice,
 ) -> Result<Slice, MetricError> {
@@ -73,8 +75,10 @@ pub fn score_groups(
         .groups
         .iter()
         .map(|(value, images)| {
-            let results = score(&set.subset(images), choice)?.results;
-            Ok(SlicePart { value: value.clone(), results })
+            let part = set.subset(images);
+            let mut score = score(&part, choice)?;
+            score.take_means(whole, images, &sample(&part, choice.seed))?;
+            Ok(SlicePart { value: value.clone(), results: score.results })
         })
         .collect::<Result<_, MetricError>>()?;
     Ok(Slice { column: grouping.column.clone(), parts })

@@ -60,7 +60,7 @@ impl Quality<'_> {
             let set = self.set(&common, rows, embeddings);
             let SetScore { mut results, per_caption } = numbers::score(&set, &choice)?;
             for grouping in &groupings {
-                results.slices.push(score_groups(&set, grouping, &choice)?);
+                results.slices.push(score_groups(&set, &per_caption, grouping, &choice)?);
             }
             let name = self.name(source);
             contenders.push(Contender {
