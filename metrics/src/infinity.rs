@@ -40,7 +40,7 @@ pub struct Infinity {
 pub struct Point {
     /// Rows drawn from the first set; the second set is drawn in the same proportion.
     pub n: usize,
-    /// Number of disjoint subsamples of this size that the value is the mean of; together they use every row once.
+    /// Number of disjoint subsamples of this size that the value is the mean of: as many as there is room for, of all units in a random order.
     pub subsamples: usize,
     /// Their set distance.
     pub value: f64,
@@ -52,7 +52,7 @@ pub struct Point {
 /// the number of threads.
 ///
 /// # Errors
-/// Fewer than 3 points, fewer than 8 rows in either set, and as [`fgd_set`].
+/// Fewer than 3 points, fewer than 8 units in either set, and as [`fgd_set`].
 pub fn fgd_infinity(
     a: ArrayView2<f32>,
     b: ArrayView2<f32>,

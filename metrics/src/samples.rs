@@ -1,9 +1,9 @@
 //! What metrics are measured on: candidates, references, and which rows share an image.
 //!
 //! [`Sample`] is all that a metric may look at, [`TwoSamples`] what distances between two sets see of it. The rows of one
-//! [unit](crate::units) are one draw: the captions of an image describe the same picture. Pairs of rows of one unit therefore say
-//! nothing about the distance of the two distributions, and a standard error sums what they contribute before it squares. Both rules
-//! live here, for every metric that compares two sets.
+//! [unit](crate::units) are one draw: the captions of an image describe the same picture. A standard error therefore sums
+//! what they contribute before it squares, and from how many units a spread is told at all is said in one
+//! place.
 
 use std::sync::OnceLock;
 
