@@ -145,7 +145,7 @@ fn what_a_caption_has_no_number_of_is_null_everywhere() {
     let place = Place::new();
     let recalls = ["csv", "parquet", "jsonl"].map(|extension| {
         let file = place.path(&format!("captions.{extension}"));
-        let more = ["--metrics", "ocr", "--captions", "--per-caption", file.to_str().unwrap()];
+        let more = ["--metrics", "ocr", "--keep-captions", "--per-caption", file.to_str().unwrap()];
         let record = place.record(&captions("good.csv"), &captions("references.csv"), &more);
         crate::schema::assert_holds(&record);
         let numbers = record["captions"]["systems"][0]["numbers"].as_array().unwrap();
