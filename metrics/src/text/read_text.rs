@@ -12,6 +12,7 @@ use super::corpus::{CorpusError, check};
 use super::scores::Scores;
 use super::tokenize::tokenize;
 use crate::MetricError;
+use crate::estimate::Unavailable;
 use crate::metric::{Definition, Evaluation, Group, Metric, SHARES, Value};
 use crate::samples::Sample;
 use crate::sufficient::Statistics;
@@ -36,11 +37,13 @@ impl Metric for TextRecall {
     fn compute(&self, sample: &Sample) -> Result<Evaluation, MetricError> {
         let captions = sample.captions()?;
         let read = read_text(captions.candidates, &captions.references)?;
-        let recall = read.recall.ok_or(MetricError::NothingToRead)?;
         let total = captions.candidates.len();
-        let recall = Value {
-            statistics: Some(recall.statistics.among(&read.captions, total)),
-            ..recall.into()
+        let recall = match read.recall {
+            Some(recall) => Value {
+                statistics: Some(recall.statistics.among(&read.captions, total)),
+                ..recall.into()
+            },
+            None => Value::missing(Unavailable::NothingToRead),
         };
         let images = Value::exact(read.captions.len() as f64);
         Evaluation::of([recall, images]).drawn_as(sample)
