@@ -130,6 +130,17 @@ fn an_improvement_becomes_the_level_that_is_held() {
 }
 
 #[test]
+fn a_value_that_is_no_number_is_above_all_others() {
+    let mut values = quiet();
+    let rule = Rule::default();
+    values[5] = f64::NAN;
+    assert_eq!(change_points(&values, rule.change_statistic), []);
+    assert_eq!(judge(&accepted(&values), 0.0, 0, &rule).finding, Finding::Unchanged);
+    values.extend([f64::NAN; 8]);
+    assert_eq!(change_points(&values, rule.change_statistic)[0].at, 16);
+}
+
+#[test]
 fn change_points_are_where_the_level_changes() {
     let level = |night: usize| if (20..40).contains(&night) { 1.0 } else { 0.0 };
     let values: Vec<f64> = (0..60).map(|n| level(n) + 0.1 * ((n * 7) % 5) as f64).collect();
