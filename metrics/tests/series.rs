@@ -112,6 +112,17 @@ fn few_runs_say_nothing() {
 }
 
 #[test]
+fn an_unproven_run_is_neither_a_level_nor_a_first_night() {
+    let rule = Rule::default();
+    let of = |value| Run { value, standing: Standing::Unproven };
+    let quiet = accepted(&quiet());
+    let with = [&quiet[..8], &[of(0.2); 5], &quiet[8..]].concat();
+    assert_eq!(baseline(&with, 0, &rule), baseline(&quiet, 0, &rule));
+    let after = [&quiet[..], &[of(0.0)]].concat();
+    assert_eq!(judge(&after, 0.2, 0, &rule).reason, Reason::FirstNight);
+}
+
+#[test]
 fn an_improvement_becomes_the_level_that_is_held() {
     let rule = Rule::default();
     let mut runs = accepted(&quiet());
