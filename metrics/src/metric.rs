@@ -197,6 +197,14 @@ impl Value {
     }
 }
 
+impl From<Statistics> for Value {
+    /// Without its estimate, which takes to know what was drawn together.
+    fn from(statistics: Statistics) -> Self {
+        let value = Self::exact(statistics.value());
+        Self { statistics: Some(statistics), ..value }
+    }
+}
+
 impl From<Estimate> for Value {
     fn from(estimate: Estimate) -> Self {
         Self { estimate: Some(estimate), ..Self::exact(estimate.value) }
