@@ -58,7 +58,7 @@ pub fn paired_distance<'py>(
     let image_of: Vec<usize> =
         image_of.as_array().iter().map(|&i| usize::try_from(i).unwrap_or(usize::MAX)).collect();
     let found = compute(py, || fgd_paired(&Pairs { candidates, references, image_of: &image_of }))?;
-    let estimate = found.estimate.ok();
+    let estimate = found.estimate().ok();
     Ok((
         found.value,
         estimate.as_ref().map(|estimate| estimate.se),

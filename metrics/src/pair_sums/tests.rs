@@ -94,7 +94,7 @@ fn the_numbers_are_those_of_the_rows() {
     // The embeddings' lengths are 1 but for the rounding of f32, which the sums do not see.
     let of_rows = Estimate::of_mean(&paired.cosines).unwrap().se;
     assert!((found.mean_cosine.se / of_rows - 1.0).abs() < 1e-6);
-    near(found.estimate.se, paired.estimate.unwrap().se);
+    near(found.estimate.se, paired.estimate().unwrap().se);
     near(found.set.distance.value, plain.distance.value);
     let (parts, plain_parts) = (found.set.decomposition, plain.decomposition.unwrap());
     near(parts.mean_shift, plain_parts.mean_shift);
@@ -256,7 +256,7 @@ fn several_references_of_an_image_count_as_one_observation() {
         let near = |a: f64, b: f64| assert!((a - b).abs() < tolerance, "{equal}: {a} {b}");
         near(found.paired, paired.value);
         near(found.mean_cosine.value, paired.mean_cosine);
-        near(found.estimate.se, paired.estimate.unwrap().se);
+        near(found.estimate.se, paired.estimate().unwrap().se);
         near(found.set.distance.value, plain.distance.value);
         let (parts, plain_parts) = (found.set.decomposition, plain.decomposition.unwrap());
         near(parts.mean_shift, plain_parts.mean_shift);
