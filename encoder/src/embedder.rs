@@ -45,7 +45,8 @@ pub enum EmbedError {
     File(#[from] DigestError),
 }
 
-/// Distances ‖Δ‖ of embeddings from those of the same captions in f32.
+/// Distances ‖Δ‖ of embeddings from those of the same captions in f32. They are of the captions that an [`Embedder`] met first:
+/// of more it is not measured again, since each file, step and piece of a job would be encoded twice in part.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Deviation {
     /// Captions that were encoded both ways.
@@ -186,7 +187,8 @@ impl Embedder {
         }
     }
 
-    /// How far the embeddings so far are from those in f32, where the engine rounds.
+    /// How far embeddings are from those in f32, where the engine rounds: measured on the captions of the first
+    /// [`embed`](Self::embed).
     pub fn deviation(&self) -> Option<Deviation> {
         self.deviation
     }
