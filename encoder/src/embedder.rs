@@ -66,6 +66,8 @@ pub struct Embedder {
     dtype: String,
     sha256: String,
     tokenizer: String,
+    /// Special tokens that every caption carries.
+    specials: usize,
     cache: Option<(EmbeddingCache, EncoderKey)>,
     /// Why the cache was given up, until somebody asks.
     trouble: Option<CacheError>,
@@ -90,6 +92,7 @@ impl Embedder {
         let spec = Spec::read(&model.dir)?;
         // Here too: with everything in the cache no encoder is loaded, and the limit would label what it did not make.
         options.check_length(&spec)?;
+        let tokens = Tokens::load(&spec)?;
         let mut hashes = match keep {
             Keep::Folder(folder) => HashMemo::open(&EmbeddingCache::hashes(folder)),
             Keep::Process | Keep::Nowhere => HashMemo::default(),
@@ -99,7 +102,8 @@ impl Embedder {
             engine: options.engine_label(),
             dtype: weights_dtype(&spec.weight_files[0]),
             sha256: weights_sha256(&spec.weight_files, &mut hashes)?,
-            tokenizer: Tokens::load(&spec)?.fingerprint()?,
+            tokenizer: tokens.fingerprint()?,
+            specials: tokens.specials(),
             spec,
             options,
             cache: None,
@@ -222,8 +226,9 @@ impl Embedder {
     /// # Errors
     /// The tokenizer cannot be read, or refused a caption.
     pub fn token_counts(&self, captions: &[&str]) -> Result<Vec<usize>, EmbedError> {
-        // A token covers at least one byte, and two more mark the ends.
-        let mut counts: Vec<usize> = captions.iter().map(|caption| caption.len() + 2).collect();
+        // A token covers at least one byte.
+        let most = |caption: &&str| caption.len() + self.specials;
+        let mut counts: Vec<usize> = captions.iter().map(most).collect();
         let suspects: Vec<usize> =
             (0..captions.len()).filter(|&i| counts[i] > self.max_length()).collect();
         if !suspects.is_empty() {
