@@ -45,7 +45,8 @@ pub enum EmbedError {
     File(#[from] DigestError),
 }
 
-/// Distances ‖Δ‖ of embeddings from those of the same captions in f32.
+/// Distances ‖Δ‖ of embeddings from those of the same captions in f32. They are of the captions that an [`Embedder`] met first:
+/// of more it is not measured again, since each file, step and piece of a job would be encoded twice in part.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Deviation {
     /// Captions that were encoded both ways.
@@ -65,6 +66,8 @@ pub struct Embedder {
     dtype: String,
     sha256: String,
     tokenizer: String,
+    /// Special tokens that every caption carries.
+    specials: usize,
     cache: Option<(EmbeddingCache, EncoderKey)>,
     /// Why the cache was given up, until somebody asks.
     trouble: Option<CacheError>,
@@ -89,6 +92,7 @@ impl Embedder {
         let spec = Spec::read(&model.dir)?;
         // Here too: with everything in the cache no encoder is loaded, and the limit would label what it did not make.
         options.check_length(&spec)?;
+        let tokens = Tokens::load(&spec)?;
         let mut hashes = match keep {
             Keep::Folder(folder) => HashMemo::open(&EmbeddingCache::hashes(folder)),
             Keep::Process | Keep::Nowhere => HashMemo::default(),
@@ -98,7 +102,8 @@ impl Embedder {
             engine: options.engine_label(),
             dtype: weights_dtype(&spec.weight_files[0]),
             sha256: weights_sha256(&spec.weight_files, &mut hashes)?,
-            tokenizer: Tokens::load(&spec)?.fingerprint()?,
+            tokenizer: tokens.fingerprint()?,
+            specials: tokens.specials(),
             spec,
             options,
             cache: None,
@@ -186,7 +191,8 @@ impl Embedder {
         }
     }
 
-    /// How far the embeddings so far are from those in f32, where the engine rounds.
+    /// How far embeddings are from those in f32, where the engine rounds: measured on the captions of the first
+    /// [`embed`](Self::embed).
     pub fn deviation(&self) -> Option<Deviation> {
         self.deviation
     }
@@ -220,8 +226,9 @@ impl Embedder {
     /// # Errors
     /// The tokenizer cannot be read, or refused a caption.
     pub fn token_counts(&self, captions: &[&str]) -> Result<Vec<usize>, EmbedError> {
-        // A token covers at least one byte, and two more mark the ends.
-        let mut counts: Vec<usize> = captions.iter().map(|caption| caption.len() + 2).collect();
+        // A token covers at least one byte.
+        let most = |caption: &&str| caption.len() + self.specials;
+        let mut counts: Vec<usize> = captions.iter().map(most).collect();
         let suspects: Vec<usize> =
             (0..captions.len()).filter(|&i| counts[i] > self.max_length()).collect();
         if !suspects.is_empty() {

@@ -63,9 +63,6 @@ pub enum MetricError {
     /// The captions make no corpus.
     #[error(transparent)]
     Corpus(#[from] CorpusError),
-    /// There is no text in the pictures to be read, as far as the references tell.
-    #[error("no reference holds quoted or upper-case text")]
-    NothingToRead,
     /// A parameter is outside its range.
     #[error("{0}")]
     InvalidSetting(String),

@@ -117,6 +117,9 @@ pub enum Unavailable {
         /// Its share of the captions of a side, in (0, 1].
         share: f64,
     },
+    /// There is no text in the pictures to be read, as far as the references tell.
+    #[error("no reference holds quoted or upper-case text")]
+    NothingToRead,
     /// The number has no interval that would hold.
     #[error("{0}")]
     NoInterval(&'static str),

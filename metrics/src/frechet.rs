@@ -94,6 +94,14 @@ pub fn from_moments_with(
     a?.distance(&b?, solver)
 }
 
+/// A covariance takes two rows.
+pub(crate) fn two_at_least(n: usize) -> Result<(), MetricError> {
+    match n {
+        0 | 1 => Err(MetricError::TooFew { what: "embeddings in a set", n, needed: 2 }),
+        _ => Ok(()),
+    }
+}
+
 /// One of the two sets: its mean and a factor of its covariance.
 #[derive(Debug, Clone)]
 pub(crate) struct Side {
@@ -104,9 +112,7 @@ pub(crate) struct Side {
 impl Side {
     fn of_rows(rows: ArrayView2<f32>, solver: &dyn Decompose) -> Result<Self, MetricError> {
         let (n, d) = rows.dim();
-        if n < 2 {
-            return Err(MetricError::TooFew { what: "embeddings in a set", n, needed: 2 });
-        }
+        two_at_least(n)?;
         if n > d {
             return Self::of_moments(&Moments::from_rows(rows), 1, solver);
         }
@@ -130,10 +136,7 @@ impl Side {
         ddof: u8,
         solver: &dyn Decompose,
     ) -> Result<Self, MetricError> {
-        if moments.n() < 2 {
-            let n = moments.n() as usize;
-            return Err(MetricError::TooFew { what: "embeddings in a set", n, needed: 2 });
-        }
+        two_at_least(moments.n() as usize)?;
         let mean = moments.mean().to_owned();
         let covariance = moments.covariance(ddof)?;
         let factor = Factor::of_covariance(covariance.view(), mean.dot(&mean), solver)?;

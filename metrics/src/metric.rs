@@ -174,11 +174,11 @@ impl Evaluation {
 /// A number, how sure it is, and what each image has to do with it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Value {
-    /// The number as it is defined.
-    pub value: f64,
+    /// The number as it is defined; `None` where the sample has none, while the others of its metric stand.
+    pub value: Option<f64>,
     /// Its best estimate with standard error and interval (without bias, where the number has one that is known).
     pub estimate: Option<Estimate>,
-    /// Why there is no estimate, of a number that has one as a rule.
+    /// Why there is no number, or no estimate of one that has one as a rule.
     pub reason: Option<Unavailable>,
     /// What it is made of image by image, for metrics that systems are compared in; of the set distance that is the
     /// embeddings themselves ([`SetInference`](crate::inference::SetInference)).
@@ -188,7 +188,20 @@ pub struct Value {
 impl Value {
     /// A number without uncertainty.
     pub(crate) fn exact(value: f64) -> Self {
-        Self { value, estimate: None, reason: None, statistics: None }
+        Self { value: Some(value), estimate: None, reason: None, statistics: None }
+    }
+
+    /// No number, and why.
+    pub(crate) fn missing(reason: Unavailable) -> Self {
+        Self { value: None, estimate: None, reason: Some(reason), statistics: None }
+    }
+}
+
+impl From<Statistics> for Value {
+    /// Without its estimate, which takes to know what was drawn together.
+    fn from(statistics: Statistics) -> Self {
+        let value = Self::exact(statistics.value());
+        Self { statistics: Some(statistics), ..value }
     }
 
     /// An estimate from `n` observations, of which so many begin to tell its spread; of fewer there is the value alone.

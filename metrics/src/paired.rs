@@ -70,17 +70,23 @@ impl Pairs<'_> {
 pub struct PairedDistance {
     /// Mean of `per_image`; at least 0, lower is better.
     pub value: f64,
-    /// The mean over images with standard error and 95% interval (Student's t, cut at 0); an image's references count as one
-    /// observation. Of one image there is none.
-    pub estimate: Result<Estimate, Unavailable>,
-    /// Number of images.
-    pub n: usize,
     /// Mean over images of the mean cosine between the candidate and its references.
     pub mean_cosine: f64,
     /// For each image the mean cosine between the candidate and its references.
     pub cosines: Vec<f64>,
     /// For each image the mean of ‖g − p‖² over its references, in the order of the candidates.
     pub per_image: Vec<f64>,
+}
+
+impl PairedDistance {
+    /// The mean over images with standard error and 95% interval (Student's t, cut at 0); an image's references count as one
+    /// observation.
+    ///
+    /// # Errors
+    /// One image.
+    pub fn estimate(&self) -> Result<Estimate, Unavailable> {
+        Estimate::of_mean(&self.per_image).map(Estimate::cut_at_0)
+    }
 }
 
 /// Mean over the images of the squared distance between candidate and references.
@@ -128,9 +134,8 @@ pub fn fgd_paired(pairs: &Pairs) -> Result<PairedDistance, MetricError> {
         cosines[image] += share * product / (norms[image] * reference_norms[j]);
     }
     let mean = |values: &[f64]| values.iter().sum::<f64>() / n as f64;
-    let estimate = Estimate::of_mean(&per_image).map(Estimate::cut_at_0);
     let (value, mean_cosine) = (mean(&per_image), mean(&cosines));
-    Ok(PairedDistance { value, estimate, n, mean_cosine, cosines, per_image })
+    Ok(PairedDistance { value, mean_cosine, cosines, per_image })
 }
 
 /// ‖g − p‖² and g · p.

@@ -4,6 +4,8 @@
 //! n-grams, lengths) and the function from the sum of rows to the metric, as sacrebleu does. Slices, the jackknife, the bootstrap
 //! and the exchange test of [`compare`](crate::compare) ask nothing else of a metric.
 
+use std::sync::Arc;
+
 use rayon::prelude::*;
 
 use crate::estimate::{Estimate, Unavailable};
@@ -12,7 +14,7 @@ use crate::estimate::{Estimate, Unavailable};
 #[derive(Debug, Clone)]
 pub struct Statistics {
     /// `columns[k][i]` is statistic `k` of image `i`; there is at least one column.
-    columns: Vec<Vec<f64>>,
+    columns: Arc<[Vec<f64>]>,
     /// From the sums of the columns to the metric; `None` for the mean of the only column.
     pooled: Option<fn(&[f64]) -> f64>,
 }
@@ -27,13 +29,23 @@ impl PartialEq for Statistics {
 impl Statistics {
     /// The mean of one value per image.
     pub fn mean(per_image: Vec<f64>) -> Self {
-        Self { columns: vec![per_image], pooled: None }
+        Self { columns: [per_image].into(), pooled: None }
     }
 
     /// A function of the sums over images of `N` numbers each.
     pub fn pooled<const N: usize>(rows: &[[f64; N]], value: fn(&[f64]) -> f64) -> Self {
+        let [statistics] = Self::pooled_by(rows, [value]);
+        statistics
+    }
+
+    /// Several functions of the same sums.
+    pub fn pooled_by<const N: usize, const M: usize>(
+        rows: &[[f64; N]],
+        values: [fn(&[f64]) -> f64; M],
+    ) -> [Self; M] {
         let column = |k: usize| rows.iter().map(|row| row[k]).collect();
-        Self { columns: (0..N).map(column).collect(), pooled: Some(value) }
+        let columns: Arc<[Vec<f64>]> = (0..N).map(column).collect();
+        values.map(|value| Self { columns: columns.clone(), pooled: Some(value) })
     }
 
     /// Number of images.
@@ -88,7 +100,7 @@ impl Statistics {
             columns.push(added(&vec![1.0; self.images()]));
             |sums| sums[0] / sums[1]
         });
-        Self { columns, pooled: Some(pooled) }
+        Self { columns: columns.into(), pooled: Some(pooled) }
     }
 
     /// The metric with the jackknife's standard error over units, which hold rows that were drawn together, and Student's interval; units with

@@ -63,6 +63,7 @@ mod tests {
 
     use super::*;
     use crate::MetricError;
+    use crate::estimate::Unavailable;
     use crate::metric::FGD_SET;
     use crate::samples::{Captions, Sample};
 
@@ -94,12 +95,13 @@ mod tests {
             let found = metric.evaluate(&sample).unwrap_or_else(|error| panic!("{name}: {error}"));
             assert_eq!(found.values.len(), definitions.len(), "{name}");
             for (definition, found) in definitions.iter().zip(&found.values) {
-                assert!(found.value.is_finite(), "{}", definition.name);
-                assert!(!definition.is_count || found.value.fract() == 0.0, "{}", definition.name);
+                let value = found.value.unwrap_or(f64::NAN);
+                assert!(value.is_finite(), "{}", definition.name);
+                assert!(!definition.is_count || value.fract() == 0.0, "{}", definition.name);
                 if let Some(statistics) = &found.statistics {
                     assert_eq!(statistics.is_mean(), definition.is_mean, "{}", definition.name);
                     assert_eq!(statistics.images(), 12, "{}", definition.name);
-                    assert!((statistics.value() - found.value).abs() < 1e-12);
+                    assert!((statistics.value() - value).abs() < 1e-12);
                 }
                 names.push(definition.name);
             }
@@ -168,7 +170,8 @@ mod tests {
             for (Definition { name, range: [low, high], .. }, value) in
                 metric.definitions().iter().zip(found.values)
             {
-                assert!((*low..=high + 1e-9).contains(&value.value), "{name}: {}", value.value);
+                let lies = |value: f64| (*low..=high + 1e-9).contains(&value);
+                assert!(value.value.is_some_and(lies), "{name}: {:?}", value.value);
                 let Some(estimate) = value.estimate else { continue };
                 let inside = estimate.ci95.iter().all(|bound| (low..=high).contains(&bound));
                 assert!(inside, "{name}: {:?}", estimate.ci95);
@@ -177,6 +180,20 @@ mod tests {
             }
         }
         assert!(ends > 5, "{ends}");
+    }
+
+    #[test]
+    fn without_text_to_read_its_images_are_none_and_the_recall_is_missing() {
+        let rows = Array2::eye(2);
+        let candidates = ["a dog", "a cat"].map(str::to_owned);
+        let lists = candidates.iter().map(|text| vec![text.as_str()]).collect();
+        let sample = Sample {
+            captions: Some(Captions::new(&candidates, lists, |_| false)),
+            ..Sample::of_embeddings(rows.view(), rows.view(), Some(&[0, 1]))
+        };
+        let [recall, images] = TextRecall.evaluate(&sample).unwrap().values.try_into().unwrap();
+        assert_eq!((recall.value, recall.reason), (None, Some(Unavailable::NothingToRead)));
+        assert_eq!((images.value, images.reason), (Some(0.0), None));
     }
 
     #[test]

@@ -112,6 +112,17 @@ fn few_runs_say_nothing() {
 }
 
 #[test]
+fn an_unproven_run_is_neither_a_level_nor_a_first_night() {
+    let rule = Rule::default();
+    let of = |value| Run { value, standing: Standing::Unproven };
+    let quiet = accepted(&quiet());
+    let with = [&quiet[..8], &[of(0.2); 5], &quiet[8..]].concat();
+    assert_eq!(baseline(&with, 0, &rule), baseline(&quiet, 0, &rule));
+    let after = [&quiet[..], &[of(0.0)]].concat();
+    assert_eq!(judge(&after, 0.2, 0, &rule).reason, Reason::FirstNight);
+}
+
+#[test]
 fn an_improvement_becomes_the_level_that_is_held() {
     let rule = Rule::default();
     let mut runs = accepted(&quiet());
@@ -127,6 +138,17 @@ fn an_improvement_becomes_the_level_that_is_held() {
     // Falling back to what was good once is a regression now.
     runs.push(Run { value: 0.0, standing: judge(&runs, 0.0, 0, &rule).standing });
     assert_eq!(judge(&runs, 0.0, 0, &rule).finding, Finding::Regressed);
+}
+
+#[test]
+fn a_value_that_is_no_number_is_above_all_others() {
+    let mut values = quiet();
+    let rule = Rule::default();
+    values[5] = f64::NAN;
+    assert_eq!(change_points(&values, rule.change_statistic), []);
+    assert_eq!(judge(&accepted(&values), 0.0, 0, &rule).finding, Finding::Unchanged);
+    values.extend([f64::NAN; 8]);
+    assert_eq!(change_points(&values, rule.change_statistic)[0].at, 16);
 }
 
 #[test]

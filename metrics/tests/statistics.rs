@@ -166,7 +166,7 @@ fn paired_error_is_the_error_of_a_mean() {
         fgd_paired(&Pairs { candidates: x.view(), references: y.view(), image_of: &image_of })
             .expect("valid pairs");
     let spread = paired.per_image.iter().map(|v| (v - paired.value).powi(2)).sum::<f64>();
-    let estimate = paired.estimate.expect("500 images");
+    let estimate = paired.estimate().expect("500 images");
     assert!((estimate.se - (spread / 499.0 / 500.0).sqrt()).abs() < 1e-12);
     // scipy.stats.t.ppf(.975, 499)
     let half = estimate.ci95[1] - paired.value;

@@ -1,6 +1,7 @@
 //! Caption metrics against pycocoevalcap and METEOR 1.5 (`fixtures/text-metrics`).
 
-use fgd_metrics::text::{Corpus, Scores, bleu, cider, cider_d, meteor, rouge_l};
+use fgd_metrics::sufficient::Statistics;
+use fgd_metrics::text::{Corpus, bleu, cider, cider_d, meteor, rouge_l};
 use serde_json::Value;
 
 fn fixture(name: &str) -> Value {
@@ -26,16 +27,16 @@ fn corpus(golden: &Value) -> Corpus {
     Corpus::from_tokens(&candidates, &references).expect("a valid corpus")
 }
 
-fn assert_equal(name: &str, scores: &Scores, golden: &Value) {
+fn assert_equal(name: &str, scores: &Statistics, golden: &Value) {
     let golden = &golden["metrics"][name];
     let close = |ours: f64, theirs: &Value, what: &str| {
         let theirs = theirs.as_f64().expect("a number");
         assert!((ours - theirs).abs() < 1e-9, "{name} of {what}: {ours} instead of {theirs}");
     };
-    close(scores.corpus, &golden["corpus"], "the corpus");
+    close(scores.value(), &golden["corpus"], "the corpus");
     let each = list(&golden["per_caption"]);
-    assert_eq!(scores.per_caption.len(), each.len());
-    for (index, (ours, theirs)) in scores.per_caption.iter().zip(each).enumerate() {
+    assert_eq!(scores.per_image().len(), each.len());
+    for (index, (ours, theirs)) in scores.per_image().iter().zip(each).enumerate() {
         close(*ours, theirs, &format!("caption {index}"));
     }
 }

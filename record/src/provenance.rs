@@ -82,7 +82,8 @@ pub struct EncoderInfo {
 /// Distances ‖Δ‖ of embeddings from those of the same captions in f32.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Deviation {
-    /// Captions of this job that were encoded both ways.
+    /// Captions that were encoded both ways, evenly spread over those that were embedded first: later files and systems have none
+    /// among them.
     pub captions: u64,
     /// Their mean distance.
     pub mean: f64,

@@ -80,11 +80,15 @@ fn all_metrics_are_numbers_or_say_why_not() {
 }
 
 #[test]
-fn a_line_that_could_not_be_drawn_has_no_slope_and_explains_nothing() {
+fn of_what_could_not_be_had_nothing_is_said_but_why() {
     let place = Place::new();
     let few = place.path("few.csv");
     std::fs::write(&few, "image_id,caption\n1,a red bus\n2,two dogs\n3,a cat\n").unwrap();
-    let record = place.record(&few, &few, &["--metrics", "infinity"]);
+    let record = place.record(&few, &few, &["--metrics", "infinity,ocr"]);
+    let metrics = &record["results"]["metrics"];
+    let reason = metrics["ocr_recall"]["reason"].as_str().unwrap();
+    assert!(reason.contains("no reference holds quoted"), "{metrics}");
+    assert_eq!(metrics["ocr_images"]["value"], 0.0, "{metrics}");
     let line = &record["results"]["fgd_infinity"];
     assert!(line["value"]["value"].is_null() && line["value"]["reason"].is_string(), "{line}");
     assert!(line["slope"].is_null() && line["r2"].is_null(), "{line}");

@@ -170,6 +170,36 @@ fn a_limit_above_the_stated_one_is_what_labels_and_the_cache_say() {
     assert!(refused.expect("65 is refused").to_string().contains("up to 64 tokens"));
 }
 
+#[test]
+fn all_special_tokens_of_a_caption_count() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let copy = |name: &str| {
+        let to = folder.path().join(name);
+        std::fs::create_dir_all(to.parent().expect("a folder")).expect("a folder");
+        std::fs::copy(fixture("tiny-mean").join(name), to).expect("a copy");
+    };
+    ["config.json", "model.safetensors", "modules.json", "sentence_bert_config.json"].map(copy);
+    ["1_Pooling/config.json", "tokenizer_config.json"].map(copy);
+    let text = std::fs::read_to_string(fixture("tiny-mean").join("tokenizer.json"));
+    let mut tokenizer: serde_json::Value =
+        serde_json::from_str(&text.expect("a tokenizer")).expect("JSON");
+    let special = |id: &str| serde_json::json!({"SpecialToken": {"id": id, "type_id": 0}});
+    let caption = serde_json::json!({"Sequence": {"id": "A", "type_id": 0}});
+    let single = [special("[CLS]"), special("[CLS]"), caption, special("[SEP]")];
+    let token = |id: &str, ids: u32| serde_json::json!({"id": id, "ids": [ids], "tokens": [id]});
+    tokenizer["post_processor"] = serde_json::json!({
+        "type": "TemplateProcessing", "single": single, "pair": single,
+        "special_tokens": {"[CLS]": token("[CLS]", 2), "[SEP]": token("[SEP]", 3)},
+    });
+    std::fs::write(folder.path().join("tokenizer.json"), tokenizer.to_string()).expect("a file");
+    let hub = fgd_store::hub::Settings::from_variables(|_| None, false);
+    let name = folder.path().to_str().expect("a path that is text");
+    let embedder = Embedder::open(name, Options::default(), Keep::Nowhere, &hub).expect("opens");
+    // Each mark is a token: 46 of them and three around are one more than the 48 that count.
+    let marks = "!".repeat(46);
+    assert_eq!(embedder.token_counts(&[marks.as_str()]).expect("counts"), [49]);
+}
+
 #[cfg(feature = "candle")]
 #[test]
 fn candle_matches_sentence_transformers() {

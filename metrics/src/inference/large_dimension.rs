@@ -1,6 +1,6 @@
 //! The fidelity tr (Σ₁^½ Σ₂ Σ₁^½)^½ of two populations from samples not much larger than the dimension.
 //!
-//! The closed form of [`bias`](super) is the first term of a series in d/N, and at N = 2.6 d it misses a sixth. When d and
+//! The closed form of [`independent`](super::independent) is the first term of a series in d/N, and at N = 2.6 d it misses a sixth. When d and
 //! N grow together, the eigenvalues λ = s² of the product of two independent sample covariances determine those of
 //! the populations' product exactly in the limit (Tiomoko & Couillet 2019, "Random matrix-improved estimation
 //! of the Wasserstein distance between two centered Gaussian distributions", arXiv:1903.03447). With
@@ -32,7 +32,8 @@ pub(super) fn fidelity(singular_values: &[f64], degrees: [f64; 2]) -> f64 {
     }
     let lambda: Vec<f64> = singular_values.iter().map(|s| s * s).collect();
     let terms = ellipse(&lambda, degrees[0].min(degrees[1])).map(|(z, dz)| {
-        let [first, second] = degrees.map(|n| Psi::at(z, n, &lambda));
+        let sums = Sums::at(z, &lambda);
+        let [first, second] = degrees.map(|n| sums.psi(n));
         // The lower half is the conjugate of the upper one: of the integral, 2i times the imaginary part is left.
         (z.sqrt() * second.slope / (first.value.sqrt() * second.value.sqrt()) * dz).im / PI
     });
@@ -45,15 +46,25 @@ struct Psi {
     slope: Complex64,
 }
 
-impl Psi {
-    fn at(z: Complex64, n: f64, lambda: &[f64]) -> Self {
-        let (mut value, mut slope) = (Complex64::ZERO, Complex64::ZERO);
+/// Σ λ/(λ − z) and Σ λ/(λ − z)², which ψ₁ and ψ₂ share.
+struct Sums {
+    first: Complex64,
+    second: Complex64,
+}
+
+impl Sums {
+    fn at(z: Complex64, lambda: &[f64]) -> Self {
+        let mut sums = Self { first: Complex64::ZERO, second: Complex64::ZERO };
         for &l in lambda {
             let pole = (l - z).inv();
-            value += l * pole;
-            slope += l * pole * pole;
+            sums.first += l * pole;
+            sums.second += l * pole * pole;
         }
-        Self { value: 1.0 - value / n, slope: -slope / n }
+        sums
+    }
+
+    fn psi(&self, n: f64) -> Psi {
+        Psi { value: 1.0 - self.first / n, slope: -self.second / n }
     }
 }
 

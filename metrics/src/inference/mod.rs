@@ -31,6 +31,7 @@ use ndarray::{Array2, ArrayView2};
 
 use crate::MetricError;
 use crate::estimate::Unavailable;
+use crate::frechet::{same_dimension, two_at_least};
 use crate::linalg::default_solver;
 use crate::transport::Transport;
 use crate::units::{Presence, Units};
@@ -96,7 +97,8 @@ pub(crate) fn infer(
     units: &Units,
     group_of: &[usize],
 ) -> Result<Inferred, MetricError> {
-    crate::frechet::same_dimension(rows[0].ncols(), rows[1].ncols())?;
+    same_dimension(rows[0].ncols(), rows[1].ncols())?;
+    rows.iter().try_for_each(|side| two_at_least(side.nrows()))?;
     let groups = group_of.iter().max().map_or(0, |last| last + 1);
     let sums = Groups::of(rows, units, group_of, groups);
     sums::finite(&sums.total)?;

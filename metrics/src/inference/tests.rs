@@ -97,6 +97,15 @@ fn too_few_units_or_one_that_is_all_have_a_reason() {
 }
 
 #[test]
+fn fewer_than_two_rows_a_side_are_an_error() {
+    for [n, m] in [[0, 0], [0, 3], [1, 3], [3, 1]] {
+        let found =
+            set_inference(rows(n, 2, 1).view(), rows(m, 2, 2).view(), &Units::independent(n, m), 0);
+        assert!(matches!(found, Err(MetricError::TooFew { n: 0 | 1, needed: 2, .. })), "{found:?}");
+    }
+}
+
+#[test]
 fn references_that_are_all_alike_have_a_distance() {
     let (x, y) = (rows(60, 4, 22), Array2::from_elem((60, 4), 0.5));
     for units in [same(60), Units::independent(60, 60)] {

@@ -8,7 +8,8 @@ use super::symmetric::{symmetric_eigen, symmetric_values};
 use super::{Decompose, Nalgebra, SymmetricEigen};
 use crate::MetricError;
 
-/// The [`Decompose`] of this crate: the algorithms of nalgebra, arranged for the cache, for AVX2 and for two threads.
+/// The [`Decompose`] of this crate: the algorithms of nalgebra, arranged for the cache, for vectors of every width and for
+/// several threads.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Native;
 

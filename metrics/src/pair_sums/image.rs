@@ -1,13 +1,15 @@
 //! What is known of every single image.
 
+use std::ops::RangeInclusive;
+
 use ndarray::ArrayView1;
 
 use super::MOST_REFERENCES;
 use crate::MetricError;
 use crate::paired::Pairs;
 
-/// Longest embedding; those of unit length have rounding to spare.
-const LONGEST: f64 = 1.01;
+/// Squared lengths of embeddings that are of unit length but for rounding. Of those the error of the cosine is half of the distance's.
+const UNIT: RangeInclusive<f64> = 0.99..=1.01;
 
 /// An image of a set of pairs.
 pub struct Image {
@@ -24,8 +26,8 @@ pub struct Image {
 /// The images of pairs, in the order of the candidates.
 ///
 /// # Errors
-/// Pairs that are inconsistent, other ids than images, more references than an image may have, embeddings without a direction or of
-/// another length than 1; with their id.
+/// Pairs that are inconsistent, other ids than images, more references than an image may have, embeddings of another length than 1;
+/// with their id.
 pub fn images<I: AsRef<str>>(ids: &[I], pairs: &Pairs) -> Result<Vec<Image>, MetricError> {
     let counts = pairs.references_per_image()?;
     if ids.len() != counts.len() {
@@ -66,7 +68,7 @@ fn numbers(pairs: &Pairs, candidate: usize, references: &[usize]) -> Option<(f64
     Some(means)
 }
 
-/// Distance and cosine of a pair; `None` where an embedding has no direction or is too long.
+/// Distance and cosine of a pair; `None` where an embedding is not of unit length.
 fn pair(candidate: ArrayView1<f32>, reference: ArrayView1<f32>) -> Option<(f64, f64)> {
     let [mut distance, mut product, mut p2, mut g2] = [0.0; 4];
     for (&p, &g) in candidate.iter().zip(&reference) {
@@ -76,8 +78,7 @@ fn pair(candidate: ArrayView1<f32>, reference: ArrayView1<f32>) -> Option<(f64, 
         p2 += p * p;
         g2 += g * g;
     }
-    let within = |length: f64| length > 0.0 && length <= LONGEST;
     let is_exact = |row: ArrayView1<f32>| row.iter().all(|x| x.abs() <= 1.0);
-    (within(p2) && within(g2) && is_exact(candidate) && is_exact(reference))
+    (UNIT.contains(&p2) && UNIT.contains(&g2) && is_exact(candidate) && is_exact(reference))
         .then(|| (distance, product / (p2.sqrt() * g2.sqrt())))
 }

@@ -14,7 +14,7 @@ fn references_of_an_image_are_averaged_first() {
     let paired = fgd_paired(&pairs).expect("valid pairs");
     assert_eq!(paired.per_image, [1.0, 0.0]);
     assert_eq!(paired.value, 0.5);
-    let estimate = paired.estimate.expect("two images");
+    let estimate = paired.estimate().expect("two images");
     assert!((estimate.se - 0.5).abs() < 1e-15);
     assert_eq!(estimate.ci95[0], 0.0, "a distance is not negative");
     assert!((paired.mean_cosine - 0.75).abs() < 1e-15);
@@ -45,5 +45,5 @@ fn one_image_has_a_distance_and_no_interval() {
     let pairs = Pairs { candidates: a.view(), references: b.view(), image_of: &[0] };
     let found = fgd_paired(&pairs).expect("a pair");
     assert_eq!(found.value, 2.0);
-    assert_eq!(found.estimate, Err(Unavailable::TooFew { n: 1, needed: 2 }));
+    assert_eq!(found.estimate(), Err(Unavailable::TooFew { n: 1, needed: 2 }));
 }

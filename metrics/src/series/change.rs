@@ -97,8 +97,9 @@ fn ranks(values: &[f64]) -> (Vec<f64>, f64) {
     let mut ties = 0.0;
     let mut start = 0;
     while start < order.len() {
-        let same = order[start..].iter().take_while(|&&i| values[i] == values[order[start]]);
-        let count = same.count();
+        let first = values[order[start]];
+        let count =
+            order[start..].iter().take_while(|&&i| values[i].total_cmp(&first).is_eq()).count();
         let rank = start as f64 + (count as f64 + 1.0) / 2.0;
         for &index in &order[start..start + count] {
             ranks[index] = rank;

@@ -77,12 +77,11 @@ pub fn judge(runs: &[Run], tonight: f64, from: usize, rule: &Rule) -> Judgement 
     };
     let excess = tonight - base.level;
     judgement.change = Some(excess.exp_m1());
-    let last = runs.last().map(|run| run.standing);
     let beyond = excess > base.above;
     let better = |value: f64| value < base.level - base.below;
     (judgement.finding, judgement.reason) = if let Some(worse) = trend.worse {
         (Finding::Regressed, Reason::LevelChanged(shifted(worse, from)))
-    } else if beyond && last != Some(Standing::Accepted) {
+    } else if beyond && runs.last().is_some_and(|run| run.standing.is_beyond()) {
         (Finding::Regressed, Reason::TwoNights)
     } else if beyond && excess > (1.0 + rule.severe).ln().max(2.0 * base.furthest) {
         (Finding::Regressed, Reason::Severe)

@@ -33,7 +33,7 @@ pub struct Baseline {
 pub fn baseline(runs: &[Run], from: usize, rule: &Rule) -> Option<Baseline> {
     let settled = (runs.iter()).rposition(|run| run.standing == Standing::Accepted)? + 1;
     let accepted = |runs: &[Run]| -> Vec<f64> {
-        let ordinary = runs.iter().filter(|run| run.standing != Standing::Regressed);
+        let ordinary = runs.iter().filter(|run| run.standing.is_of_the_level());
         ordinary.map(|run| run.value).collect()
     };
     let from = from.min(settled - 1);

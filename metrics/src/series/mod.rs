@@ -60,8 +60,20 @@ pub enum Standing {
     Suspicious,
     /// A regression that nobody has accepted.
     Regressed,
-    /// Of something other than what is accepted, and not shown to differ from it: no level to hold others to.
+    /// Of something other than what is accepted, and not shown to differ from it: neither a level to hold others to nor beyond one.
     Unproven,
+}
+
+impl Standing {
+    /// Whether such runs tell what ordinary ones look like.
+    fn is_of_the_level(self) -> bool {
+        matches!(self, Self::Accepted | Self::Suspicious)
+    }
+
+    /// Whether such a run lay beyond the bound.
+    fn is_beyond(self) -> bool {
+        matches!(self, Self::Suspicious | Self::Regressed)
+    }
 }
 
 /// A run of the past.

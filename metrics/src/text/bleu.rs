@@ -4,7 +4,6 @@ use rayon::prelude::*;
 
 use super::corpus::{Corpus, WordId};
 use super::ngrams::{MAX_ORDER, count_of, profile};
-use super::scores::Scores;
 use crate::MetricError;
 use crate::metric::{Definition, Evaluation, Group, Metric, SHARES};
 use crate::samples::Sample;
@@ -48,15 +47,10 @@ impl Metric for Bleu {
 /// the mean of the per-caption values. The reference length is the one closest to the candidate's, the shorter of two
 /// equally close ones. A caption too short to hold an n-gram scores 1e-6 or so on that order for itself, because of
 /// the constants above, so per-caption BLEU-4 of captions under four words is not to be read.
-pub fn bleu(corpus: &Corpus) -> [Scores; MAX_ORDER] {
+pub fn bleu(corpus: &Corpus) -> [Statistics; MAX_ORDER] {
     let rows: Vec<[f64; COLUMNS]> =
         corpus.par_images().map(|(candidate, references)| row(candidate, references)).collect();
-    [
-        Statistics::pooled(&rows, value::<1>).into(),
-        Statistics::pooled(&rows, value::<2>).into(),
-        Statistics::pooled(&rows, value::<3>).into(),
-        Statistics::pooled(&rows, value::<4>).into(),
-    ]
+    Statistics::pooled_by(&rows, [value::<1>, value::<2>, value::<3>, value::<4>])
 }
 
 fn row(candidate: &[WordId], references: &[Vec<WordId>]) -> [f64; COLUMNS] {
@@ -112,21 +106,21 @@ mod tests {
             "the the the the the the the",
             &["the cat is on the mat", "there is a cat on the mat"],
         );
-        assert!((bleu(&corpus)[0].corpus - 2.0 / 7.0).abs() < 1e-9);
+        assert!((bleu(&corpus)[0].value() - 2.0 / 7.0).abs() < 1e-9);
     }
 
     #[test]
     fn of_two_equally_close_references_the_shorter_counts() {
         // Lengths 2 and 4 are equally close to 3: with 2 there is no brevity penalty.
-        assert!((bleu(&corpus("a b c", &["a b", "a b c d"]))[0].corpus - 1.0).abs() < 1e-8);
-        assert!(bleu(&corpus("a b c", &["a b c d"]))[0].corpus < 0.75);
+        assert!((bleu(&corpus("a b c", &["a b", "a b c d"]))[0].value() - 1.0).abs() < 1e-8);
+        assert!(bleu(&corpus("a b c", &["a b c d"]))[0].value() < 0.75);
     }
 
     #[test]
     fn empty_captions_score_zero() {
         for (candidate, reference) in [("", "a b c d"), ("", ""), ("a b c d", "")] {
             for scores in bleu(&corpus(candidate, &[reference])) {
-                assert!((0.0..1e-3).contains(&scores.corpus), "{candidate:?} {reference:?}");
+                assert!((0.0..1e-3).contains(&scores.value()), "{candidate:?} {reference:?}");
             }
         }
     }

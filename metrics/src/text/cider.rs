@@ -11,7 +11,6 @@ use rayon::prelude::*;
 
 use super::corpus::{Corpus, WordId};
 use super::ngrams::{Counts, MAX_ORDER, Ngram, profile};
-use super::scores::Scores;
 use crate::MetricError;
 use crate::metric::{Definition, Evaluation, Group, Metric};
 use crate::samples::Sample;
@@ -53,7 +52,7 @@ impl Metric for Cider {
 /// The document frequency of an n-gram is the number of images of this corpus with a reference that contains it, so
 /// values depend on the corpus: the same caption scores differently in another one, and in a corpus of one image every
 /// n-gram is in every document, weighs nothing, and the score is 0.
-pub fn cider(corpus: &Corpus) -> Scores {
+pub fn cider(corpus: &Corpus) -> Statistics {
     score(corpus, |candidate, reference| cosines(candidate, reference, |a, b| a * b))
 }
 
@@ -61,7 +60,7 @@ pub fn cider(corpus: &Corpus) -> Scores {
 ///
 /// Against gaming by repetition and length it clips the weight of each n-gram by that in the reference and multiplies by
 /// a Gaussian of the difference in length (σ = 6 words). Document frequencies as in [`cider`].
-pub fn cider_d(corpus: &Corpus) -> Scores {
+pub fn cider_d(corpus: &Corpus) -> Statistics {
     score(corpus, |candidate, reference| {
         let delta = candidate.length - reference.length;
         let penalty = (-delta * delta / (2.0 * SIGMA * SIGMA)).exp();
@@ -69,7 +68,7 @@ pub fn cider_d(corpus: &Corpus) -> Scores {
     })
 }
 
-fn score(corpus: &Corpus, similarity: fn(&Vector, &Vector) -> f64) -> Scores {
+fn score(corpus: &Corpus, similarity: fn(&Vector, &Vector) -> f64) -> Statistics {
     let weights = Weights::new(corpus.references());
     let captions = corpus.par_images().map(|(candidate, references)| {
         let candidate = weights.vector(candidate);
@@ -79,7 +78,7 @@ fn score(corpus: &Corpus, similarity: fn(&Vector, &Vector) -> f64) -> Scores {
             .sum();
         SCALE * sum / (MAX_ORDER * references.len()) as f64
     });
-    Statistics::mean(captions.collect()).into()
+    Statistics::mean(captions.collect())
 }
 
 /// Sum over n of the cosines of two captions, their products of weights taken by `product`.
@@ -193,7 +192,7 @@ mod tests {
     fn the_reference_itself_scores_ten() {
         let corpus = corpus(&REFERENCES, &REFERENCES);
         for scores in [cider(&corpus), cider_d(&corpus)] {
-            assert!((scores.corpus - 10.0).abs() < 1e-12, "{}", scores.corpus);
+            assert!((scores.value() - 10.0).abs() < 1e-12, "{}", scores.value());
         }
     }
 
@@ -201,20 +200,20 @@ mod tests {
     fn repetition_is_punished_by_cider_d_only() {
         let gamed = ["a bus bus bus bus bus bus bus bus bus bus on a wet street", REFERENCES[1]];
         let corpus = corpus(&gamed, &REFERENCES);
-        assert!(cider(&corpus).per_caption[0] > 3.0 * cider_d(&corpus).per_caption[0]);
+        assert!(cider(&corpus).per_image()[0] > 3.0 * cider_d(&corpus).per_image()[0]);
     }
 
     #[test]
     fn one_image_scores_zero() {
         let corpus = corpus(&["a bus"], &["a bus"]);
-        assert_eq!(cider(&corpus).corpus, 0.0);
-        assert_eq!(cider_d(&corpus).corpus, 0.0);
+        assert_eq!(cider(&corpus).value(), 0.0);
+        assert_eq!(cider_d(&corpus).value(), 0.0);
     }
 
     #[test]
     fn empty_captions_score_zero() {
         let corpus = corpus(&["", "a b", ""], &["a b", "", ""]);
-        assert_eq!(cider(&corpus).per_caption, [0.0; 3]);
-        assert_eq!(cider_d(&corpus).per_caption, [0.0; 3]);
+        assert_eq!(cider(&corpus).per_image(), [0.0; 3]);
+        assert_eq!(cider_d(&corpus).per_image(), [0.0; 3]);
     }
 }

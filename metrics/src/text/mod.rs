@@ -1,10 +1,10 @@
 //! Caption metrics on words, without Java: BLEU, ROUGE-L, METEOR (exact+stem), CIDEr, CIDEr-D, diversity, read text.
 //!
 //! The distances of this crate compare embeddings; these compare words, as the captioning literature does. A
-//! [`Corpus`] tokenises captions once; each metric is a function of it that returns [`Scores`]: the corpus value, its
-//! standard error and the value of every caption, with what is needed to recompute the value for slices and bootstrap
-//! samples. BLEU, ROUGE-L and CIDEr-D equal pycocoevalcap's and METEOR equals METEOR 1.5 restricted to the same two
-//! stages, given the same words (`fixtures/text-metrics`); [`tokenize`](tokenize()) says how close the words are.
+//! [`Corpus`] tokenises captions once; each metric is a function of it that returns
+//! [`Statistics`](crate::sufficient::Statistics), which know the value of the corpus, of every caption and of any choice of
+//! images, and the standard error. BLEU, ROUGE-L and CIDEr-D equal pycocoevalcap's and METEOR equals METEOR 1.5 restricted to
+//! the same two stages, given the same words (`fixtures/text-metrics`); [`tokenize`](tokenize()) says how close the words are.
 //!
 //! ```
 //! use fgd_metrics::text::{Corpus, bleu, cider_d};
@@ -13,7 +13,7 @@
 //! let references = [vec!["a red bus in the street", "a bus"], vec!["two dogs sleep on a sofa"]];
 //! let corpus = Corpus::new(&candidates, &references)?;
 //! let [_, _, _, bleu_4] = bleu(&corpus);
-//! assert!(bleu_4.corpus < 1.0 && cider_d(&corpus).per_caption.len() == 2);
+//! assert!(bleu_4.value() < 1.0 && cider_d(&corpus).per_image().len() == 2);
 //! # Ok::<(), fgd_metrics::text::CorpusError>(())
 //! ```
 
@@ -25,7 +25,6 @@ mod meteor;
 mod ngrams;
 mod read_text;
 mod rouge;
-mod scores;
 mod tokenize;
 
 pub use bleu::bleu;
@@ -35,7 +34,6 @@ pub use diversity::{Diversity, Side, diversity};
 pub use meteor::meteor;
 pub use read_text::{ReadText, read_text};
 pub use rouge::rouge_l;
-pub use scores::Scores;
 pub use tokenize::tokenize;
 
 pub(crate) use bleu::Bleu;

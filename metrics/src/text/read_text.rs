@@ -9,9 +9,9 @@ use std::collections::HashMap;
 use rayon::prelude::*;
 
 use super::corpus::{CorpusError, check};
-use super::scores::Scores;
 use super::tokenize::tokenize;
 use crate::MetricError;
+use crate::estimate::Unavailable;
 use crate::metric::{Definition, Evaluation, Group, Metric, SHARES, Value};
 use crate::samples::Sample;
 use crate::sufficient::Statistics;
@@ -36,11 +36,10 @@ impl Metric for TextRecall {
     fn compute(&self, sample: &Sample) -> Result<Evaluation, MetricError> {
         let captions = sample.captions()?;
         let read = read_text(captions.candidates, &captions.references)?;
-        let recall = read.recall.ok_or(MetricError::NothingToRead)?;
         let total = captions.candidates.len();
-        let recall = Value {
-            statistics: Some(recall.statistics.among(&read.captions, total)),
-            ..recall.into()
+        let recall = match read.recall {
+            Some(recall) => recall.among(&read.captions, total).into(),
+            None => Value::missing(Unavailable::NothingToRead),
         };
         let images = Value::exact(read.captions.len() as f64);
         Evaluation::of([recall, images]).drawn_as(sample)
@@ -52,9 +51,9 @@ impl Metric for TextRecall {
 pub struct ReadText {
     /// Indices of the captions with such text in at least one reference, ascending: the OCR slice.
     pub captions: Vec<usize>,
-    /// Recall in [0, 1], `per_caption` in the order of `captions`. The corpus value is pooled: words found over words
+    /// Recall in [0, 1], image by image in the order of `captions`. The corpus value is pooled: words found over words
     /// sought. `None` if no reference contains such text.
-    pub recall: Option<Scores>,
+    pub recall: Option<Statistics>,
 }
 
 /// Computes [`ReadText`] from raw captions, `candidates[i]` against all of `references[i]`.
@@ -83,8 +82,7 @@ where
         .collect();
     let captions: Vec<usize> = (0..rows.len()).filter(|&index| rows[index].is_some()).collect();
     let rows: Vec<[f64; 2]> = rows.into_iter().flatten().collect();
-    let recall =
-        (!rows.is_empty()).then(|| Statistics::pooled(&rows, |sums| sums[0] / sums[1]).into());
+    let recall = (!rows.is_empty()).then(|| Statistics::pooled(&rows, |sums| sums[0] / sums[1]));
     Ok(ReadText { captions, recall })
 }
 
@@ -182,7 +180,7 @@ mod tests {
 
     fn recall(candidate: &str, references: &[&str]) -> Option<f64> {
         let text = read_text(&[candidate], &[references.to_vec()]).expect("a valid corpus");
-        text.recall.map(|scores| scores.corpus)
+        text.recall.map(|scores| scores.value())
     }
 
     #[test]
@@ -214,7 +212,7 @@ mod tests {
         let text = read_text(&["a dog", "stop"], &[vec!["a dog"], vec!["STOP and go"]])
             .expect("a valid corpus");
         assert_eq!(text.captions, [1]);
-        assert_eq!(text.recall.map(|scores| scores.per_caption), Some(vec![1.0]));
+        assert_eq!(text.recall.map(|scores| scores.per_image()), Some(vec![1.0]));
         assert_eq!(recall("a dog", &["a dog"]), None);
     }
 }

@@ -3,7 +3,6 @@
 use rayon::prelude::*;
 
 use super::corpus::{Corpus, WordId, alignable};
-use super::scores::Scores;
 use crate::MetricError;
 use crate::metric::{Definition, Evaluation, Group, Metric, SHARES};
 use crate::samples::Sample;
@@ -34,10 +33,10 @@ impl Metric for RougeL {
 /// With several references the best precision and the best recall are combined, even if they come from different
 /// references. An empty caption counts as one empty word, as in pycocoevalcap: it scores 0 against any words and 1
 /// against an empty reference.
-pub fn rouge_l(corpus: &Corpus) -> Scores {
+pub fn rouge_l(corpus: &Corpus) -> Statistics {
     let values =
         (corpus.par_images()).map(|(candidate, references)| caption(candidate, references));
-    Statistics::mean(values.collect()).into()
+    Statistics::mean(values.collect())
 }
 
 fn caption(candidate: &[WordId], references: &[Vec<WordId>]) -> f64 {
@@ -90,15 +89,15 @@ mod tests {
             &[vec!["police killed the gunman"], vec!["police killed the gunman"]],
         );
         let scores = rouge_l(&corpus.expect("a valid corpus"));
-        assert!((scores.per_caption[0] - 0.75).abs() < 1e-12);
-        assert!((scores.per_caption[1] - 0.5).abs() < 1e-12);
-        assert!((scores.corpus - 0.625).abs() < 1e-12);
+        assert!((scores.per_image()[0] - 0.75).abs() < 1e-12);
+        assert!((scores.per_image()[1] - 0.5).abs() < 1e-12);
+        assert!((scores.value() - 0.625).abs() < 1e-12);
     }
 
     #[test]
     fn empty_captions_are_defined() {
         let corpus =
             Corpus::new(&["", "", "a"], &[vec![""], vec!["a"], vec![""]]).expect("a valid corpus");
-        assert_eq!(rouge_l(&corpus).per_caption, [1.0, 0.0, 0.0]);
+        assert_eq!(rouge_l(&corpus).per_image(), [1.0, 0.0, 0.0]);
     }
 }

@@ -225,11 +225,12 @@ impl SetScore {
 
 /// A number as it stands in a record.
 fn measure(found: &Value) -> Measure {
-    if let Some(estimate) = found.estimate {
-        return Measure::estimated(found.value, estimate.se, estimate.ci95);
-    }
-    let exact = Measure::exact(found.value);
-    Measure { reason: exact.reason.or(found.reason.as_ref().map(ToString::to_string)), ..exact }
+    let known = match (found.value, found.estimate) {
+        (Some(value), Some(estimate)) => Measure::estimated(value, estimate.se, estimate.ci95),
+        (Some(value), None) => Measure::exact(value),
+        (None, _) => Measure::default(),
+    };
+    Measure { reason: known.reason.or(found.reason.as_ref().map(ToString::to_string)), ..known }
 }
 
 /// An estimate as it stands in a record.

@@ -7,7 +7,6 @@ use rayon::prelude::*;
 use rust_stemmers::{Algorithm, Stemmer};
 
 use super::corpus::{Corpus, WordId, alignable};
-use super::scores::Scores;
 use crate::MetricError;
 use crate::metric::{Definition, Evaluation, Group, Metric, SHARES};
 use crate::samples::Sample;
@@ -54,13 +53,13 @@ impl Metric for Meteor {
 /// With several references the one that gives the best score counts. The corpus value is computed from the summed
 /// statistics of all captions, as METEOR does, not as the mean of the per-caption values. A caption without words, or
 /// without a match, scores 0.
-pub fn meteor(corpus: &Corpus) -> Scores {
+pub fn meteor(corpus: &Corpus) -> Statistics {
     let lexicon = Lexicon::new(corpus.words());
     let rows: Vec<[f64; COLUMNS]> = corpus
         .par_images()
         .map(|(candidate, references)| lexicon.best(candidate, references))
         .collect();
-    Statistics::pooled(&rows, value).into()
+    Statistics::pooled(&rows, value)
 }
 
 /// Columns of a row: weight of the matched words, then weight of all words, each for candidate and reference; number
@@ -157,7 +156,7 @@ mod tests {
 
     fn one(candidate: &str, references: &[&str]) -> f64 {
         let corpus = Corpus::new(&[candidate], &[references.to_vec()]);
-        meteor(&corpus.expect("a valid corpus")).corpus
+        meteor(&corpus.expect("a valid corpus")).value()
     }
 
     #[test]
