@@ -1,8 +1,8 @@
 //! From what a scenario saw to the results of a record.
 
 use fgd_record::{
-    BenchResults, BenchTarget, Ceilings, Headline, Host, Measure, Overhead, Queries, Scenario,
-    Server, SweepCell, Throughput,
+    BenchResults, BenchTarget, Ceilings, Headline, Host, Measure, Overhead, Queries, Remark,
+    Scenario, Server, SweepCell, Throughput,
 };
 
 use super::percentiles::latency;
@@ -26,6 +26,8 @@ pub struct Run<'a> {
     pub samples: &'a Samples,
     /// Arrivals, in a server.
     pub server: Option<Server>,
+    /// Why a search for a server's rate found none.
+    pub unsettled: Option<Remark>,
     /// Cells, in a sweep.
     pub sweep: Vec<SweepCell>,
     /// What the machine allows, where it was measured.
@@ -81,7 +83,7 @@ pub fn results(run: Run) -> BenchResults {
         validity: Default::default(),
     };
     results.headlines = headlines(&results);
-    results.validity = validity::judge(&results, samples, run.limits, run.host);
+    results.validity = validity::judge(&results, samples, run.unsettled, run.limits, run.host);
     results
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use fgd_record::{Measure, ServerOutcome, ServerPoint};
+use fgd_record::{Measure, Remark, ServerOutcome, ServerPoint};
 
 use super::queries::{Harness, Order, warm_up};
 use super::samples::Samples;
@@ -27,18 +27,36 @@ const BLIND: usize = 2;
 /// found must stand a whole run, or gives way to a lower one.
 pub fn search(target: &mut dyn Target, service: &Service, harness: &Harness) -> ServerRun {
     let capacity = capacity(target, service, harness);
-    let until = harness.clock.now() + harness.limits.max_duration;
+    let (begin, longest) = (harness.clock.now(), harness.limits.max_duration);
+    // How many rates are to come nobody knows, but when the last one ends.
+    let progress = |_: f64| {
+        let spent = harness.clock.now() - begin;
+        (harness.progress)((spent.as_secs_f64() / longest.as_secs_f64()).min(1.0));
+    };
+    let harness = &Harness { progress: &progress, ..*harness };
+    let until = begin + longest;
     let mut search =
         Search { target, service, harness, until, points: Vec::new(), samples: Samples::default() };
-    let (queries, longest) =
-        (harness.limits.min_queries as f64, harness.limits.max_duration.as_secs_f64());
-    let highest_rate = match queries / capacity > longest {
-        true => Measure::missing(format!(
-            "{queries} queries take more than {longest:.0} s at the {capacity:.3} per second that can be answered, and there are several trials"
+    let (queries, longest) = (harness.limits.min_queries as f64, longest.as_secs_f64());
+    let found = match queries / capacity > longest {
+        true => Err(unsettled(
+            format!(
+                "{queries} queries take more than {longest} s at the {capacity:.3} per second that can be answered, and there are several trials"
+            ),
+            "raise --max-duration, or use more threads",
         )),
-        false => search.highest(capacity).unwrap_or_else(Measure::missing),
+        false => search.highest(capacity),
     };
-    ServerRun { highest_rate: Some(highest_rate), points: search.points, samples: search.samples }
+    let (highest_rate, unsettled) = match found {
+        Ok(highest_rate) => (highest_rate, None),
+        Err(remark) => (Measure::missing(&remark.reason), Some(remark)),
+    };
+    ServerRun {
+        highest_rate: Some(highest_rate),
+        unsettled,
+        points: search.points,
+        samples: search.samples,
+    }
 }
 
 /// A search under way.
@@ -54,7 +72,7 @@ struct Search<'a> {
 
 impl Search<'_> {
     /// The rate, or why there is none.
-    fn highest(&mut self, capacity: f64) -> Result<Measure, String> {
+    fn highest(&mut self, capacity: f64) -> Result<Measure, Remark> {
         let mut trial = *self.harness;
         trial.limits.min_duration /= 2;
         let (mut kept, mut failed) = (None, None);
@@ -73,34 +91,32 @@ impl Search<'_> {
             kept = Some(rate / PRECISION);
         }
         let lowest = failed.unwrap_or(capacity);
-        Err(format!("not even {lowest:.3} queries per second were shown to keep the bound"))
+        Err(unsettled(
+            format!("not even {lowest:.3} queries per second were shown to keep the bound"),
+            "raise --latency-bound, or use more threads",
+        ))
     }
 
     /// Whether a rate is shown to keep the bound; where the queries do not decide it, more may. The error is why no
-    /// other rate would do: somebody ended the search, or so few queries say nothing of any rate.
-    fn keeps(&mut self, rate: f64, harness: &Harness) -> Result<bool, String> {
+    /// other rate would do: somebody ended the search, its time is over, or so few queries say nothing of any rate.
+    fn keeps(&mut self, rate: f64, harness: &Harness) -> Result<bool, Remark> {
         for times in LOOKS {
-            let left = self.until.saturating_sub(self.harness.clock.now());
-            if left.is_zero() {
-                return Err(format!(
-                    "its time was over before a rate was settled{}; raise --max-duration",
-                    self.bracket()
-                ));
-            }
             let mut harness = *harness;
             harness.limits.min_queries = harness.limits.min_queries.saturating_mul(times);
-            harness.limits.max_duration = left;
+            harness.limits.max_duration = self.left()?;
             self.samples = serve(self.target, rate, self.service, &harness);
             let point = judge(rate, &self.samples, self.service.bound);
             let outcome = point.outcome;
             self.points.push(point);
             if self.samples.interrupted || (self.harness.stop)() {
-                return Err("the search was interrupted".to_owned());
+                self.samples.interrupted = true;
+                return Err(unsettled("the search was interrupted".into(), "let it end"));
             }
             if outcome != ServerOutcome::Undecided {
                 return Ok(outcome == ServerOutcome::Kept);
             }
         }
+        self.left()?;
         let (queries, needed) = (self.samples.all.len(), fewest_queries());
         let unseen = |point: &ServerPoint| {
             point.outcome == ServerOutcome::Undecided && point.p99_seconds.high.is_none()
@@ -108,23 +124,30 @@ impl Search<'_> {
         // Where one was kept, those above it may be of any kind.
         let is_blind = self.points.len() >= LOOKS.len() * BLIND && self.points.iter().all(unseen);
         if is_blind && queries as u64 >= needed {
-            return Err(format!(
-                "queries in a row are so alike that {queries} of them give no upper bound of their 99th percentile; end other programs, or \
-                 raise --min-queries"
+            return Err(unsettled(
+                format!(
+                    "queries in a row are so alike that {queries} of them give no upper bound of their 99th percentile"
+                ),
+                "end other programs, or raise --min-queries",
             ));
         }
         match (queries as u64) < needed {
-            true => Err(format!(
-                "{queries} queries at {rate:.3} per second give no upper bound of their 99th percentile, {needed} may"
+            true => Err(unsettled(
+                format!(
+                    "{queries} queries at {rate:.3} per second give no upper bound of their 99th percentile, {needed} may"
+                ),
+                "raise --min-queries",
             )),
             false => Ok(false),
         }
     }
-}
 
-impl Search<'_> {
-    /// What is known of the rate so far.
-    fn bracket(&self) -> String {
+    /// The time that is left for further rates. Where it is over, the error says what is known of them.
+    fn left(&self) -> Result<Duration, Remark> {
+        let left = self.until.saturating_sub(self.harness.clock.now());
+        if !left.is_zero() {
+            return Ok(left);
+        }
         let of = |outcomes: &[ServerOutcome]| {
             let rates = self.points.iter().filter(|point| outcomes.contains(&point.outcome));
             rates.map(|point| point.rate).collect::<Vec<f64>>()
@@ -132,10 +155,24 @@ impl Search<'_> {
         let kept = of(&[ServerOutcome::Kept]).into_iter().reduce(f64::max);
         let failed =
             of(&[ServerOutcome::Missed, ServerOutcome::Overloaded]).into_iter().reduce(f64::min);
-        let kept = kept.map(|rate| format!(", {rate:.3} per second kept the bound"));
-        let failed = failed.map(|rate| format!(", {rate:.3} did not"));
-        [kept, failed].into_iter().flatten().collect()
+        let known = match (kept, failed) {
+            (Some(kept), Some(failed)) => {
+                format!("; {kept:.3} per second kept the bound, {failed:.3} did not")
+            }
+            (Some(kept), None) => format!("; {kept:.3} per second kept the bound"),
+            (None, Some(failed)) => format!("; {failed:.3} per second did not keep the bound"),
+            (None, None) => String::new(),
+        };
+        let longest = self.harness.limits.max_duration.as_secs_f64();
+        Err(unsettled(
+            format!("the {longest} s of the search were over before a rate was settled{known}"),
+            "raise --max-duration",
+        ))
     }
+}
+
+fn unsettled(reason: String, change: &str) -> Remark {
+    Remark { reason, change: change.into() }
 }
 
 /// The rate to try next, given the highest that was kept and the lowest that was not; `None` at the end of the search.
@@ -167,6 +204,8 @@ fn capacity(target: &mut dyn Target, service: &Service, harness: &Harness) -> f6
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Mutex;
+
     use super::*;
     use crate::bench::simulation::{ALONE, SimulatedClock, SimulatedTarget, harness, limits};
 
@@ -236,9 +275,17 @@ mod tests {
         let mut target = SimulatedTarget::new(&clock, |_| 0.010);
         let mut limits = limits(10.0, 20_000);
         limits.max_duration = Duration::from_secs(1600);
-        let found = search(&mut target, &ALONE, &harness(&clock, limits));
+        // What is done is the share of that time, which every trial brings nearer.
+        let said = Mutex::new(vec![0.0]);
+        let progress = |share: f64| said.lock().unwrap().push(share);
+        let harness = Harness { progress: &progress, ..harness(&clock, limits) };
+        let found = search(&mut target, &ALONE, &harness);
+        let said = said.into_inner().unwrap();
+        assert!(said.is_sorted() && *said.last().unwrap() > 0.99, "{:?}", said.last());
         let reason = found.highest_rate.unwrap().reason.unwrap();
-        assert!(reason.contains("time was over") && reason.contains("per second kept"), "{reason}");
+        let known = "over before a rate was settled; ";
+        assert!(reason.contains(known) && reason.contains("per second kept"), "{reason}");
+        assert_eq!(found.unsettled.unwrap().change, "raise --max-duration");
     }
 
     #[test]

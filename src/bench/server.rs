@@ -6,7 +6,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use fgd_record::{Measure, ServerOutcome, ServerPoint};
+use fgd_record::{Measure, Remark, ServerOutcome, ServerPoint};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
@@ -40,6 +40,8 @@ pub struct Service {
 pub struct ServerRun {
     /// The highest rate shown to keep the bound, up to the lowest that was not; `None` with a given rate.
     pub highest_rate: Option<Measure>,
+    /// Why a search found none, and what would let it.
+    pub unsettled: Option<Remark>,
     /// Every rate that was tried; the last one is that of `samples`.
     pub points: Vec<ServerPoint>,
     /// The run that the latencies are of.
@@ -157,7 +159,8 @@ pub fn at_rate(
     harness: &Harness,
 ) -> ServerRun {
     let samples = serve(target, rate, service, harness);
-    ServerRun { highest_rate: None, points: vec![judge(rate, &samples, service.bound)], samples }
+    let points = vec![judge(rate, &samples, service.bound)];
+    ServerRun { highest_rate: None, unsettled: None, points, samples }
 }
 
 #[cfg(test)]

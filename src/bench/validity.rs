@@ -12,13 +12,20 @@ const OVERHEAD: f64 = 0.01;
 const SPREAD: f64 = 0.10;
 
 /// Judges a finished run.
-pub fn judge(results: &BenchResults, samples: &Samples, limits: &Limits, host: &Host) -> Validity {
+pub fn judge(
+    results: &BenchResults,
+    samples: &Samples,
+    unsettled: Option<Remark>,
+    limits: &Limits,
+    host: &Host,
+) -> Validity {
+    let is_settled = unsettled.is_none();
     let reasons: Vec<Remark> = [
         interrupted(samples),
         failed(results),
-        too_short(results, samples, limits),
+        too_short(results, samples, limits).filter(|_| is_settled),
         overhead(results),
-        bound(results),
+        unsettled.or_else(|| bound(results)).filter(|_| !samples.interrupted),
     ]
     .into_iter()
     .flatten()
@@ -55,7 +62,7 @@ fn failed(results: &BenchResults) -> Option<Remark> {
 }
 
 /// Every cell of a sweep must be large enough; the other scenarios have one run. What a server was cut short for is told
-/// by [`bound`].
+/// by [`bound`], or by the search itself.
 fn too_short(results: &BenchResults, samples: &Samples, limits: &Limits) -> Option<Remark> {
     if samples.interrupted || samples.overloaded {
         return None;
@@ -70,7 +77,7 @@ fn too_short(results: &BenchResults, samples: &Samples, limits: &Limits) -> Opti
     }
     remark(
         format!(
-            "{fewest} of at least {} queries were there after {longest} s, when the time was up",
+            "{fewest} of at least {} queries were there when the {longest} s were over",
             limits.min_queries
         ),
         "raise --max-duration, or lower --min-queries and read how wide the intervals are",
@@ -93,13 +100,6 @@ fn overhead(results: &BenchResults) -> Option<Remark> {
 fn bound(results: &BenchResults) -> Option<Remark> {
     let server = results.server.as_ref()?;
     let bound = server.bound_seconds;
-    let missing = server.highest_rate.as_ref().filter(|highest| highest.value.is_none());
-    if let Some(reason) = missing.and_then(|highest| highest.reason.as_ref()) {
-        return remark(
-            reason.clone(),
-            "raise --min-queries, --max-duration or --latency-bound, or use more threads",
-        );
-    }
     let last = server.points.last()?;
     let (rate, answered) = (last.rate, last.answered_per_second);
     let p99 = last.p99_seconds.value.map_or_else(|| "unknown".into(), |p99| format!("{p99:.4} s"));

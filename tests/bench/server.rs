@@ -72,7 +72,14 @@ fn a_search_that_runs_out_of_time_says_so_once() {
     let place = Place::new();
     let more = ["--scenario", "server", "--latency-bound", "30", "--duration", "0.1"];
     let in_time = ["--max-duration", "0.2", "--format", "json"];
-    let (record, _) = record_and_exit(encoder(&place, &more).args(in_time));
+    let (record, valid) = record_and_exit(encoder(&place, &more).args(in_time));
+    let reasons = record["results"]["validity"]["reasons"].as_array().unwrap();
+    if !valid {
+        assert_eq!(reasons.len(), 1, "{reasons:?}");
+        let advice = reasons[0]["change"].as_str().unwrap();
+        assert!(!reasons[0]["reason"].as_str().unwrap().contains("raise"), "{reasons:?}");
+        assert!(!advice.contains("lower --min-queries"), "{advice}");
+    }
     // Whatever is asked about.
     assert_eq!(record["settings"]["min-queries"], 528);
 }

@@ -25,7 +25,7 @@ use crate::bench::results::{Run, results};
 use crate::bench::search::search;
 use crate::bench::server::{self, Service};
 use crate::bench::sweep::sweep;
-use crate::bench::{DEFINITION_VERSION, Harness, Samples, Target, WallClock, ceilings, queries};
+use crate::bench::{DEFINITION_VERSION, Harness, Target, WallClock, ceilings, queries};
 use crate::jobs::apart::Apart;
 
 pub use captioner::CaptionerRequest;
@@ -172,14 +172,25 @@ fn put_under_load(
     // Who listens for the interrupt does so from here on.
     (session.interrupt)();
     let batch = load.batch(subject, items);
-    let (mut server, mut cells) = (None, Vec::new());
+    let (mut server, mut unsettled, mut cells) = (None, None, Vec::new());
     let samples = match load.scenario {
         Scenario::Single => queries::single(target, batch, &harness),
         Scenario::Offline => queries::offline(target, &harness),
         Scenario::Server => {
-            let (samples, found) = serve(target, load, load.bound(subject), batch, &harness);
-            server = Some(found);
-            samples
+            let service = Service { bound: load.bound(subject), batch };
+            let run = match load.rate {
+                Some(rate) => server::at_rate(target, rate, &service, &harness),
+                None => search(target, &service, &harness),
+            };
+            unsettled = run.unsettled;
+            server = Some(Server {
+                bound_seconds: service.bound,
+                seed: load.seed,
+                given_rate: load.rate,
+                highest_rate: run.highest_rate,
+                points: run.points,
+            });
+            run.samples
         }
         Scenario::Sweep => {
             let (found, samples) = sweep(target, &load.grid(subject, items), &harness)
@@ -206,6 +217,7 @@ fn put_under_load(
         items_per_query: batch,
         samples: &samples,
         server,
+        unsettled,
         sweep: cells,
         ceilings,
         peak_memory_bytes,
@@ -214,28 +226,6 @@ fn put_under_load(
         limits: &limits,
         host,
     }))
-}
-
-fn serve(
-    target: &mut dyn Target,
-    load: &Load,
-    bound: f64,
-    batch: usize,
-    harness: &Harness,
-) -> (Samples, Server) {
-    let service = Service { bound, batch };
-    let run = match load.rate {
-        Some(rate) => server::at_rate(target, rate, &service, harness),
-        None => search(target, &service, harness),
-    };
-    let server = Server {
-        bound_seconds: bound,
-        seed: load.seed,
-        given_rate: load.rate,
-        highest_rate: run.highest_rate,
-        points: run.points,
-    };
-    (run.samples, server)
 }
 
 /// Speeds are compared where target, scenario, model, items, threads and load are the same; how long was measured does
