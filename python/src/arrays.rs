@@ -52,7 +52,6 @@ pub fn paired_distance<'py>(
     // A negative index is no image, as one that is too large is none.
     let image_of: Vec<usize> =
         image_of.as_array().iter().map(|&i| usize::try_from(i).unwrap_or(usize::MAX)).collect();
-<<<<<<< HEAD
     let found = compute(py, move || {
         where_it_lies(&candidates, |candidates| {
             where_it_lies(&references, |references| {
@@ -60,11 +59,7 @@ pub fn paired_distance<'py>(
             })
         })
     })?;
-    let estimate = found.estimate.ok();
-=======
-    let found = compute(py, || fgd_paired(&Pairs { candidates, references, image_of: &image_of }))?;
     let estimate = found.estimate().ok();
->>>>>>> wd
     Ok((
         found.value,
         estimate.as_ref().map(|estimate| estimate.se),
