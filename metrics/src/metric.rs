@@ -195,14 +195,6 @@ impl Value {
     pub(crate) fn missing(reason: Unavailable) -> Self {
         Self { value: None, estimate: None, reason: Some(reason), statistics: None }
     }
-}
-
-impl From<Statistics> for Value {
-    /// Without its estimate, which takes to know what was drawn together.
-    fn from(statistics: Statistics) -> Self {
-        let value = Self::exact(statistics.value());
-        Self { statistics: Some(statistics), ..value }
-    }
 
     /// An estimate from `n` observations, of which so many begin to tell its spread; of fewer there is the value alone.
     pub(crate) fn of_enough(found: Estimate, n: usize, needed: usize) -> Self {
@@ -212,6 +204,14 @@ impl From<Statistics> for Value {
             }
             false => Self::from(found),
         }
+    }
+}
+
+impl From<Statistics> for Value {
+    /// Without its estimate, which takes to know what was drawn together.
+    fn from(statistics: Statistics) -> Self {
+        let value = Self::exact(statistics.value());
+        Self { statistics: Some(statistics), ..value }
     }
 }
 

@@ -178,8 +178,10 @@ fn all_special_tokens_of_a_caption_count() {
         std::fs::create_dir_all(to.parent().expect("a folder")).expect("a folder");
         std::fs::copy(fixture("tiny-mean").join(name), to).expect("a copy");
     };
-    ["config.json", "model.safetensors", "modules.json", "sentence_bert_config.json"].map(copy);
-    ["1_Pooling/config.json", "tokenizer_config.json"].map(copy);
+    ["config.json", "model.safetensors", "modules.json", "sentence_bert_config.json"]
+        .into_iter()
+        .for_each(copy);
+    ["1_Pooling/config.json", "tokenizer_config.json"].into_iter().for_each(copy);
     let text = std::fs::read_to_string(fixture("tiny-mean").join("tokenizer.json"));
     let mut tokenizer: serde_json::Value =
         serde_json::from_str(&text.expect("a tokenizer")).expect("JSON");
