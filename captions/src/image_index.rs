@@ -19,26 +19,19 @@ pub struct ImageIndex {
 impl ImageIndex {
     /// Of the ids of a list; of an id that stands there twice the first place counts.
     pub fn new<'a>(ids: impl IntoIterator<Item = &'a str>) -> Self {
-        let mut index = Self::exactly(ids);
-        for (by_key, key) in index.by_key.iter_mut().zip(KEYS) {
-            for (id, at) in &index.exact {
-                let place = by_key.entry(key(id));
-                place.and_modify(|known| *known = None).or_insert(Some(*at));
-            }
-        }
-        index
+        Self::exactly(ids).or_alike()
     }
 
     /// To look the ids of one file up, `given`: where two of them come together, only ids as they stand are found.
     pub fn of_file<'a>(
         given: impl IntoIterator<Item = &'a str> + Clone,
-        ids: impl IntoIterator<Item = &'a str> + Clone,
+        ids: impl IntoIterator<Item = &'a str>,
     ) -> Self {
-        let index = Self::exactly(ids.clone());
+        let index = Self::exactly(ids);
         if given.clone().into_iter().all(|id| index.exact.contains_key(id)) {
             return index;
         }
-        let mut index = Self::new(ids);
+        let mut index = index.or_alike();
         for (by_key, key) in index.by_key.iter_mut().zip(KEYS) {
             by_key.extend(shared_keys(given.clone(), key).into_iter().map(|key| (key, None)));
         }
@@ -51,6 +44,16 @@ impl ImageIndex {
             exact.entry(id.to_owned()).or_insert(at);
         }
         Self { exact, ..Self::default() }
+    }
+
+    fn or_alike(mut self) -> Self {
+        for (by_key, key) in self.by_key.iter_mut().zip(KEYS) {
+            for (id, at) in &self.exact {
+                let place = by_key.entry(key(id));
+                place.and_modify(|known| *known = None).or_insert(Some(*at));
+            }
+        }
+        self
     }
 
     /// The place of an image in the list; `None` where there is none, and where several could be meant.

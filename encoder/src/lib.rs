@@ -2,8 +2,8 @@
 //! directory of files.
 //!
 //! [`Spec`] reads what the directory says, [`Tokens`] turns captions into token ids, and an engine takes chunks of
-//! whole captions to vectors, of unit length where [`Spec::normalize`] says so: that is an [`Encoder`]. [`Embedder`] is the encoder behind its name and its
-//! [`cache`], which is what jobs work with. The embedding of a caption does not depend, to the bit, on the captions
+//! whole captions to vectors, of unit length where [`Spec::normalize`] says so: that is an [`Encoder`]. [`Embedder`] is the
+//! encoder behind its name and its [`cache`], which is what jobs work with. The embedding of a caption does not depend, to the bit, on the captions
 //! encoded beside it, on their order or on the number of threads (packed and int12 engines).
 //!
 //! Both distances of a few captions from their references:

@@ -40,7 +40,7 @@ pub struct Infinity {
 pub struct Point {
     /// Rows drawn from the first set; the second set is drawn in the same proportion.
     pub n: usize,
-    /// Number of disjoint subsamples of this size that the value is the mean of: as many as there is room for, of all units in a random order.
+    /// Number of disjoint subsamples of this size that the value is the mean of: as many as there is room for.
     pub subsamples: usize,
     /// Their set distance.
     pub value: f64,

@@ -12,8 +12,9 @@
 //! holds nothing: constant captions have recall 0.
 //!
 //! The balls depend on all rows, so the spread of the indicators is no standard error. It is taken by a
-//! delete-a-group jackknife over 20 groups of images, or as many as there are images (Efron & Tibshirani 1993, chapter 11), balls included:
-//! each row keeps its nearest neighbours group by group, which gives the radius without any one group exactly.
+//! delete-a-group jackknife (Efron & Tibshirani 1993, chapter 11) over 20 groups of images, or as many as there are
+//! images, balls included: each row keeps its nearest neighbours group by group, which gives the radius without any one
+//! group exactly.
 
 mod balls;
 
@@ -119,16 +120,16 @@ pub fn prdc(samples: &TwoSamples<'_>, k: usize) -> Result<Prdc, MetricError> {
     let radii_y = Radii::new(&y, &in_y, k)?;
     let hits = Hits::count(&x, &y, &in_x, &in_y, &radii_x, &radii_y);
 
-    let drawn = |found: Estimate, largest: f64| {
-        found.with_error(samples.left_to_chance()).within([0.0, largest])
+    let mean = |group_of: &[usize], value: &dyn Fn(usize, usize) -> f64| {
+        mean(count, group_of, value).with_error(samples.left_to_chance())
     };
     let balls = |row: usize, case: usize| f64::from(hits.balls_around(row, case));
     let bit = |masks: &[u32], row: usize, case: usize| f64::from(masks[row] >> case & 1);
     Ok(Prdc {
-        precision: drawn(mean(count, &in_x, |row, case| balls(row, case).min(1.0)), 1.0),
-        recall: drawn(mean(count, &in_y, |row, case| bit(&hits.recalled, row, case)), 1.0),
-        density: drawn(mean(count, &in_x, |row, case| balls(row, case) / k as f64), f64::INFINITY),
-        coverage: drawn(mean(count, &in_y, |row, case| bit(&hits.covered, row, case)), 1.0),
+        precision: mean(&in_x, &|row, case| balls(row, case).min(1.0)),
+        recall: mean(&in_y, &|row, case| bit(&hits.recalled, row, case)),
+        density: mean(&in_x, &|row, case| balls(row, case) / k as f64),
+        coverage: mean(&in_y, &|row, case| bit(&hits.covered, row, case)),
     })
 }
 

@@ -1,9 +1,8 @@
 //! What metrics are measured on: candidates, references, and which rows share an image.
 //!
 //! [`Sample`] is all that a metric may look at, [`TwoSamples`] what distances between two sets see of it. The rows of one
-//! [unit](crate::units) are one draw: the captions of an image describe the same picture. A standard error therefore sums
-//! what they contribute before it squares, and from how many units a spread is told at all is said in one
-//! place.
+//! [unit](crate::units) are one draw: the captions of an image describe the same picture. A standard error therefore sums what they
+//! contribute before it squares, and its interval is Student's of so many units: that is here, for every metric that compares two sets.
 
 use std::sync::OnceLock;
 
@@ -253,7 +252,7 @@ impl<'a> TwoSamples<'a> {
         (left * (twice - ((2.0 - left) * of_pairs).min(0.5 * twice))).sqrt()
     }
 
-    /// A value with [`TwoSamples::standard_error`] and Student's interval, of the units of the set that has fewer.
+    /// A value with [`TwoSamples::standard_error`], as [`TwoSamples::student`] has it.
     pub(crate) fn estimate(
         &self,
         value: f64,
@@ -261,12 +260,15 @@ impl<'a> TwoSamples<'a> {
         references: &[f64],
         of_pairs: f64,
     ) -> Estimate {
-        let se = self.standard_error(candidates, references, of_pairs);
+        self.student(value, self.standard_error(candidates, references, of_pairs))
+    }
+
+    /// A value with Student's interval, of the units of the set that has fewer.
+    pub(crate) fn student(&self, value: f64, se: f64) -> Estimate {
         Estimate::student(value, se, self.fewest_units().max(2) - 1)
     }
 
-    /// Units of the set that has fewer.
-    pub(crate) fn fewest_units(&self) -> usize {
+    fn fewest_units(&self) -> usize {
         self.units.on(0).min(self.units.on(1))
     }
 

@@ -90,7 +90,7 @@ pub fn sliced_wasserstein2(
     potentials.1.iter_mut().for_each(|p| *p /= l * m);
     let sampling = samples.standard_error(&potentials.0, &potentials.1, 0.0);
     let se = (sampling * sampling + spread / l).sqrt();
-    Ok(Estimate::student(value, se, samples.fewest_units().max(2) - 1).cut_at_0())
+    Ok(samples.student(value, se).cut_at_0())
 }
 
 fn add(sums: &mut [f64], terms: &[f64]) {

@@ -2,7 +2,8 @@
 //!
 //! A [`Session`] is what jobs share: encoder, cache, progress, interrupt. [`request`] is any of them as one type,
 //! [`options`] are the parts that several requests have, [`provenance`] says where numbers come from and makes the record.
-//! [`saved`] reads such a record again, [`apart`] keeps results from replacing what they are made of. [`scoring`] turns one system's files into numbers, once for every job that scores.
+//! [`saved`] reads such a record again, [`apart`] keeps results from replacing what they are made of. [`scoring`] turns one system's
+//! files into numbers, once for every job that scores.
 
 pub mod agreement;
 pub mod apart;

@@ -41,12 +41,11 @@ pub enum SavedError {
 /// # Errors
 /// A file that cannot be read, is no record, or is one of a later program.
 pub fn read(path: &Path) -> Result<Record, SavedError> {
-    let path = || path.to_owned();
-    let text = std::fs::read_to_string(path())
-        .map_err(|source| SavedError::Unreadable { path: path(), source })?;
+    let text = std::fs::read_to_string(path)
+        .map_err(|source| SavedError::Unreadable { path: path.into(), source })?;
     Record::from_json(&text).map_err(|source| match source {
-        RecordError::Shape(_) => SavedError::Foreign { path: path(), source },
-        RecordError::Newer { .. } => SavedError::Newer { path: path(), source },
+        RecordError::Shape(_) => SavedError::Foreign { path: path.into(), source },
+        RecordError::Newer { .. } => SavedError::Newer { path: path.into(), source },
     })
 }
 

@@ -1,7 +1,7 @@
 //! The fidelity tr (Σ₁^½ Σ₂ Σ₁^½)^½ of two populations from samples not much larger than the dimension.
 //!
-//! The closed form of [`independent`](super::independent) is the first term of a series in d/N, and at N = 2.6 d it misses a sixth. When d and
-//! N grow together, the eigenvalues λ = s² of the product of two independent sample covariances determine those of
+//! The closed form of [`independent`](super::independent) is the first term of a series in d/N, and at N = 2.6 d it
+//! misses a sixth. When d and N grow together, the eigenvalues λ = s² of the product of two independent sample covariances determine those of
 //! the populations' product exactly in the limit (Tiomoko & Couillet 2019, "Random matrix-improved estimation
 //! of the Wasserstein distance between two centered Gaussian distributions", arXiv:1903.03447). With
 //! ψₐ(z) = 1 − (1/nₐ) Σᵢ λᵢ/(λᵢ − z), n₁ and n₂ the degrees of freedom, and m(z) the Stieltjes transform of the

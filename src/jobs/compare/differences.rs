@@ -268,17 +268,18 @@ fn statistics(
             (estimate, p_value, Test::Student, name)
         }
         false => {
-            let Exchange { p_value, differing, drawn } = found.exchange;
             let kind = match set.clusters() {
                 Some(_) => "cluster exchange",
                 None if a.is_mean() => "sign-flip",
                 None => "statistics exchange",
             };
-            let name = match drawn {
-                Some(draws) => format!("{kind}, {draws} draws"),
-                None => format!("{kind}, all 2^{differing} of the {differing} that differ"),
-            };
-            (found.bootstrap, p_value, Test::Exchange { differing: differing as u64 }, name)
+            let test = Test::Exchange { differing: found.exchange.differing as u64 };
+            (
+                found.bootstrap,
+                found.exchange.p_value,
+                test,
+                format!("{kind}, {}", made(&found.exchange)),
+            )
         }
     };
     Ok(Found {
@@ -290,6 +291,15 @@ fn statistics(
         power: Power { test, se: estimate.se, observations: found.images as u64, left_out },
         images: set.len() as u64,
     })
+}
+
+/// How many exchanges a test made.
+fn made(exchange: &Exchange) -> String {
+    let differing = exchange.differing;
+    match exchange.drawn {
+        Some(draws) => format!("{draws} draws"),
+        None => format!("all 2^{differing} of the {differing} that differ"),
+    }
 }
 
 /// Whether the images are drawn from finitely many, of which no exchange knows.
