@@ -8,6 +8,7 @@ use plotters::style::text_anchor::{HPos, Pos, VPos};
 
 use super::pen::{Pen, Shape};
 use super::raster::Pixels;
+use crate::document::escaped;
 use crate::document::width::clipped;
 
 /// Width of every picture.
@@ -184,11 +185,6 @@ impl Canvas {
     pub fn png(&self) -> Option<Vec<u8>> {
         Pixels::of(&self.shapes, (WIDTH, self.height)).png()
     }
-}
-
-/// A text inside an element.
-fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
 }
 
 /// A range with room around its values. `None` where a value is not finite or there is none.

@@ -23,7 +23,7 @@ pub use tidy::{Tidy, Value};
 
 pub(crate) use tidy::plain;
 
-pub(crate) use text::grouped;
+pub(crate) use text::{escaped, grouped};
 
 /// A record as something to read.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]

@@ -1,9 +1,11 @@
 //! A badge for a README: a label and a number or a verdict, as a small SVG without fonts, scripts or requests of its own.
 
 use fgd_record::{NightlyVerdict, Record, Results, ScoreResults};
+use unicode_width::UnicodeWidthStr;
 
 use crate::document::number::{count, counted, interval, significant, value};
-use crate::document::visible;
+use crate::document::width::clipped;
+use crate::document::{escaped, visible};
 
 /// Height of a badge, and of its letters.
 const HEIGHT: usize = 20;
@@ -11,7 +13,7 @@ const HEIGHT: usize = 20;
 const LETTER: f64 = 6.6;
 /// Space around a text.
 const SIDE: f64 = 6.0;
-/// Letters that a side shows at most.
+/// Columns of letters that a side shows at most.
 const MOST: usize = 40;
 
 /// What a badge says of a number or verdict by its colour. White letters keep a contrast of 4.5 on each.
@@ -38,8 +40,9 @@ impl Color {
 /// The badge of a record.
 pub fn badge(record: &Record) -> String {
     let (label, message, color) = words(record);
-    let (label, message) = (clipped(&label), clipped(&message));
-    let width = |text: &str| (text.chars().count() as f64 * LETTER + 2.0 * SIDE).ceil();
+    let shown = |text: &str| clipped(&visible(text), MOST);
+    let (label, message) = (shown(&label), shown(&message));
+    let width = |text: &str| (text.width() as f64 * LETTER + 2.0 * SIDE).ceil();
     let (left, right) = (width(&label), width(&message));
     let total = left + right;
     let text = |text: &str, from: f64, width: f64| {
@@ -155,16 +158,4 @@ fn number(record: &Record, scores: &ScoreResults) -> (String, String) {
         shown += &format!(" {}", interval(&measure));
     }
     (format!("{name}{encoder}"), shown)
-}
-
-fn clipped(text: &str) -> String {
-    let text = visible(text);
-    match text.char_indices().nth(MOST) {
-        Some((end, _)) => format!("{}…", &text[..end]),
-        None => text,
-    }
-}
-
-fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
