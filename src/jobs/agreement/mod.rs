@@ -92,6 +92,17 @@ pub fn run(request: &Request, session: &mut Session) -> Result<Record, JobError>
     }
     let alignment = captions::align(&file, references);
     let judged = Judged::of(&file, references, &alignment, &columns, request.keep_references)?;
+    if judged.images < 2 {
+        let judged_images = if judged.images == 0 { "no image" } else { "one image alone" };
+        let left_out = match judged.left_out {
+            0 => String::new(),
+            n => format!(" besides {n} that are references (--keep-references keeps them)"),
+        };
+        return Err(JobError::usage(format!(
+            "{}: {judged_images} has judged captions{left_out}; intervals draw images: give judgements of several",
+            file.path.display()
+        )));
+    }
     notes.extend(file.findings.iter().cloned());
     notes.extend(alignment.findings.iter().filter(|f| f.severity == Severity::Note).cloned());
     let input =
