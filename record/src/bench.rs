@@ -46,6 +46,14 @@ pub struct BenchResults {
     pub validity: Validity,
 }
 
+impl BenchResults {
+    /// The combination of a sweep that its `throughput` is of.
+    pub fn fastest(&self) -> Option<&SweepCell> {
+        let speed = |cell: &SweepCell| cell.items_per_second.value.unwrap_or(0.0);
+        self.sweep.iter().max_by(|a, b| speed(a).total_cmp(&speed(b)))
+    }
+}
+
 /// What can be benchmarked.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -124,7 +132,7 @@ pub struct Queries {
     pub failures: Vec<String>,
     /// Queries before the measurement, to warm up.
     pub warm_up: u64,
-    /// Items in a query; in the server scenario the most that are served together.
+    /// Items in a query; in the server scenario the most that are served together, in a sweep those of the largest batch.
     pub items_per_query: u64,
     /// Items answered.
     pub items: u64,
@@ -145,7 +153,7 @@ pub struct QueryLatency {
     pub max: f64,
     /// Percentiles with bounds by order statistics.
     pub percentiles: Vec<Percentile>,
-    /// Times as many samples as independent ones would have said the same (1: they are independent).
+    /// Times as many samples as independent ones would have said the same (1: they are independent), of the percentile where it is most.
     pub design_effect: f64,
     /// The latency curve: share of queries and the seconds within which so many were answered.
     pub curve: Vec<(f64, f64)>,

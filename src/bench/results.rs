@@ -20,7 +20,7 @@ pub struct Run<'a> {
     pub scenario: Scenario,
     /// What one item is called.
     pub item: &'a str,
-    /// Items per query; in a server the most that are served together.
+    /// Items per query; in a server the most that are served together. A sweep's are those of its cells.
     pub items_per_query: usize,
     /// The queries.
     pub samples: &'a Samples,
@@ -47,6 +47,7 @@ pub struct Run<'a> {
 /// The results of a run, judged.
 pub fn results(run: Run) -> BenchResults {
     let samples = run.samples;
+    let largest = run.sweep.iter().map(|cell| cell.batch).max();
     let is_sweep = run.scenario == Scenario::Sweep;
     let has_latency = matches!(run.scenario, Scenario::Single | Scenario::Server);
     let mut results = BenchResults {
@@ -60,7 +61,7 @@ pub fn results(run: Run) -> BenchResults {
             failed: samples.failed(),
             failures: samples.failures.clone(),
             warm_up: samples.warm_up,
-            items_per_query: run.items_per_query as u64,
+            items_per_query: largest.unwrap_or(run.items_per_query as u64),
             items: samples.items(),
             tokens: samples.tokens(),
             seconds: samples.seconds,
@@ -130,8 +131,7 @@ fn headlines(results: &BenchResults) -> Vec<Headline> {
             add("tokens_per_second", "tokens/s", true, tokens);
         }
     }
-    let speed = |cell: &&SweepCell| cell.items_per_second.value.unwrap_or(0.0);
-    if let Some(best) = results.sweep.iter().max_by(|a, b| speed(a).total_cmp(&speed(b))) {
+    if let Some(best) = results.fastest() {
         add("throughput", &per_second, true, &best.items_per_second);
     }
     if let Some(bytes) = results.peak_memory_bytes {

@@ -45,8 +45,13 @@ pub fn run(args: Args, output: &Output, session: &mut Session) -> anyhow::Result
     let mut bytes = Vec::new();
     arrays::write_embeddings(&mut bytes, embedded.rows.view())?;
     sink.write(&bytes)?;
+    let rest = match (embedded.rows.nrows() - embedded.encoded, request.encoding.cache) {
+        (0, _) => "",
+        (_, true) => ", the rest from the cache or the same captions again",
+        (_, false) => ", the rest the same captions again",
+    };
     output.say(format!(
-        "{} embeddings of {} dimensions by {} ({} encoded, the rest from the cache)",
+        "{} embeddings of {} dimensions by {} ({} encoded{rest})",
         embedded.rows.nrows(),
         embedded.rows.ncols(),
         embedded.encoder.map_or_else(|| request.encoding.encoder.clone(), |encoder| encoder.id),

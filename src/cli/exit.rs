@@ -37,7 +37,7 @@ pub fn usage(message: impl Into<String>) -> anyhow::Error {
 }
 
 /// An error and its causes in one line. Most errors say their cause themselves, and it is not said twice; a file that is not there
-/// or is a directory comes with what to do where nobody has said it.
+/// or is a directory is said in the same words everywhere, unless somebody has said what to do.
 pub fn told(error: &anyhow::Error) -> String {
     let mut text = error.to_string();
     for cause in error.chain().skip(1).map(ToString::to_string) {
@@ -45,14 +45,18 @@ pub fn told(error: &anyhow::Error) -> String {
             text = format!("{text}: {cause}");
         }
     }
-    let kinds = error.chain().filter_map(|cause| cause.downcast_ref::<std::io::Error>());
-    let advice = kinds.map(std::io::Error::kind).find_map(|kind| match kind {
-        ErrorKind::NotFound => Some("; check the path"),
-        ErrorKind::IsADirectory => Some("; give a file in it"),
+    if text.contains("; ") {
+        return text;
+    }
+    let mut causes = error.chain().filter_map(|cause| cause.downcast_ref::<std::io::Error>());
+    let told = causes.find_map(|cause| match cause.kind() {
+        ErrorKind::NotFound => {
+            Some(text.replace(&cause.to_string(), "there is no such file") + "; check the path")
+        }
+        ErrorKind::IsADirectory => Some(format!("{text}; give a file in it")),
         _ => None,
     });
-    text += advice.filter(|_| !text.contains("; ")).unwrap_or_default();
-    text
+    told.unwrap_or(text)
 }
 
 /// The code of an error.
@@ -77,9 +81,9 @@ mod tests {
 
     #[test]
     fn a_cause_is_said_once_and_a_missing_file_comes_with_advice() {
-        let missing = || std::io::Error::from(ErrorKind::NotFound);
+        let missing = || std::fs::read("not-there/m.npz").unwrap_err();
         let of_array = ArrayError::Io { path: "m.npz".into(), source: missing() };
-        let once = format!("m.npz: {}; check the path", missing());
+        let once = "m.npz: there is no such file; check the path";
         assert_eq!(told(&JobError::from(of_array).into()), once);
         let around = Err::<(), _>(missing()).context("m.npz").unwrap_err();
         assert_eq!(told(&around), once);

@@ -21,7 +21,8 @@ Example: a file with
   {\"job\": \"score\", \"submission\": \"good.csv\", \"references\": {\"path\": \"references.csv\"}}
 
 does what `fgd score good.csv --references references.csv --format json` does. The jobs are score, sums, board, compare,
-leaderboard, agreement, caption, select, curate, bench and train. Fields have the names of the flags with underscores, and their defaults.")]
+leaderboard, agreement, caption, select, curate, bench and train. Fields have the names of the flags with underscores, and their defaults.
+A request says all that decides its record: variables that stand for flags, such as FGD_ENCODER, change nothing in it.")]
 pub struct Args {
     /// The request as JSON.
     #[arg(value_name = "REQUEST.json")]

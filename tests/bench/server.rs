@@ -108,4 +108,5 @@ fn a_sweep_is_a_table() {
         .collect();
     assert_eq!(shape, [(1, 1), (1, 8), (1, 32), (2, 1), (2, 8), (2, 32)]);
     assert!(cells.iter().all(|cell| number(&cell["items_per_second"]["value"]) > 0.0));
+    assert_eq!(record["results"]["queries"]["items_per_query"], 32);
 }

@@ -170,6 +170,28 @@ fn the_order_of_rows_and_other_images_decide_nothing() {
 }
 
 #[test]
+fn judgements_of_one_image_are_refused_with_what_would_do() {
+    let place = Place::new();
+    let mut rows = csv::Reader::from_path(captions("references.csv")).unwrap().into_records();
+    let reference = rows.next().unwrap().unwrap();
+    for (more, said) in [("", "no image has"), ("A cat.,1\n", "one image alone has")] {
+        let others =
+            if more.is_empty() { more.to_owned() } else { format!("{},{more}", &reference[0]) };
+        let text =
+            format!("image_id,caption,rating\n{},\"{}\",3\n{others}", &reference[0], &reference[1]);
+        std::fs::write(place.path("judged.csv"), text).unwrap();
+        let mut command = place.fgd();
+        command.arg("agreement").arg(place.path("judged.csv"));
+        command.arg("--references").arg(captions("references.csv"));
+        let refused = command.arg("--encoder").arg(fixture("encoder/tiny-mean")).output().unwrap();
+        assert_eq!(refused.status.code(), Some(2), "{}", stderr(&refused));
+        for said in [said, "--keep-references", "judgements of several"] {
+            assert!(stderr(&refused).contains(said), "{}", stderr(&refused));
+        }
+    }
+}
+
+#[test]
 fn settings_that_a_job_does_not_go_by_are_refused_in_requests_too() {
     let place = Place::new();
     for (job, setting) in [
@@ -203,7 +225,9 @@ fn judged_references_that_leave_one_image_are_said() {
     let said = stderr(&refused);
     assert_eq!(refused.status.code(), Some(2), "{said}");
     assert!(
-        said.contains("here 1 judged, which leaves 1 image") && said.contains("--keep-references"),
+        said.contains(
+            "one image alone has judged captions besides 1 that are references (--keep-references"
+        ),
         "{said}"
     );
 }

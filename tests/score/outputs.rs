@@ -6,7 +6,7 @@ use fgd_captions::{Kind, read_parquet};
 use predicates::prelude::*;
 use serde_json::{Map, Value};
 
-use crate::program::{Place, assert_close, captions, number};
+use crate::program::{Place, assert_close, captions, fixture, number};
 
 fn good(place: &Place) -> assert_cmd::Command {
     place.score(&captions("good.csv"), &captions("references.csv"))
@@ -24,6 +24,39 @@ fn each_format_holds_the_number() {
             .assert()
             .success()
             .stdout(predicate::str::contains(mark).and(predicate::str::contains(&shown)));
+    }
+}
+
+#[test]
+fn the_words_of_references_are_counted_beside_those_of_captions() {
+    let place = Place::new();
+    let files = [captions("good.csv"), captions("references.csv")];
+    let record = place.record(&files[0], &files[1], &["--metrics", "diversity"]);
+    let texts = &record["results"]["texts"];
+    let (own, theirs) = (&texts["lengths"], &texts["reference_lengths"]);
+    assert_eq!(own["edges"], theirs["edges"]);
+    let count = |lengths: &Value| {
+        let counts = lengths["counts"].as_array().unwrap().iter();
+        counts.map(|count| count.as_u64().unwrap()).sum::<u64>() as f64
+    };
+    assert_eq!(count(own), number(&record, "/n"));
+    assert_eq!(count(theirs), number(&record, "/references"));
+    assert!(number(&record, "/texts/reference_lengths/quantiles/3") > 5.0, "{theirs}");
+}
+
+#[test]
+fn embed_says_where_the_others_came_from() {
+    let place = Place::new();
+    std::fs::write(place.path("captions.csv"), "caption\nA dog.\nA dog.\nA cat.\n").unwrap();
+    for (more, said) in [
+        (&["--no-cache"][..], "(2 encoded, the rest the same captions again)"),
+        (&[][..], "(2 encoded, the rest from the cache or the same captions again)"),
+    ] {
+        let mut command = place.fgd();
+        command.arg("embed").arg(place.path("captions.csv")).args(more);
+        command.arg("-o").arg(place.path("captions.npy"));
+        let command = command.arg("--encoder").arg(fixture("encoder/tiny-mean"));
+        command.assert().success().stderr(predicate::str::contains(said));
     }
 }
 

@@ -209,6 +209,13 @@ pub fn sweep() -> Record {
     };
     bench(BenchResults {
         scenario: Scenario::Sweep,
+        queries: Queries {
+            issued: 360,
+            items_per_query: 64,
+            items: 8760,
+            tokens: Some(217_248),
+            ..results().queries
+        },
         headlines: vec![headline("throughput", "captions/s", true, bounded(161.0, 0.01))],
         sweep: vec![
             cell(1, 1, 61.0),

@@ -13,7 +13,6 @@ use fgd_captions::{self as captions, Known, ReadOptions, Severity};
 use fgd_metrics::agreement::{self, Agreement};
 use fgd_metrics::estimate::Estimate;
 use fgd_metrics::metric::{Definition, Direction, FGD_PAIRED};
-use fgd_record::words::counted;
 use fgd_record::{AgreementResults, Measure, MetricAgreement, Record, Results};
 use serde::{Deserialize, Serialize};
 
@@ -93,13 +92,15 @@ pub fn run(request: &Request, session: &mut Session) -> Result<Record, JobError>
     }
     let alignment = captions::align(&file, references);
     let judged = Judged::of(&file, references, &alignment, &columns, request.keep_references)?;
-    if judged.images < 2 && judged.left_out > 0 {
+    if judged.images < 2 {
+        let judged_images = if judged.images == 0 { "no image" } else { "one image alone" };
+        let left_out = match judged.left_out {
+            0 => String::new(),
+            n => format!(" besides {n} that are references (--keep-references keeps them)"),
+        };
         return Err(JobError::usage(format!(
-            "{}: captions that are references of their image do not count, here {} judged, which leaves {}, and 2 are needed; give more, \
-             or --keep-references",
-            file.path.display(),
-            judged.left_out,
-            counted(judged.images as u64, "image")
+            "{}: {judged_images} has judged captions{left_out}; intervals draw images: give judgements of several",
+            file.path.display()
         )));
     }
     notes.extend(file.findings.iter().cloned());

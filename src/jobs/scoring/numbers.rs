@@ -12,6 +12,7 @@ use fgd_metrics::samples::{Captions, Sample};
 use fgd_metrics::statistics::{SetStatistics, set_statistics};
 use fgd_metrics::sufficient::Statistics;
 use fgd_metrics::table::metric;
+use fgd_metrics::text::tokenize;
 use fgd_record::{
     Decomposition, Distribution, Mark, Measure, Pairing, ScoreResults, SetMeasure, TextStatistics,
     WorstCaption,
@@ -74,7 +75,7 @@ pub fn score(set: &EvalSet, choice: &Choice) -> Result<SetScore, MetricError> {
     };
     for metric in choice.metrics() {
         match metric.evaluate(&sample) {
-            Ok(found) => scored.add(metric.definitions(), found, Size::of(set)),
+            Ok(found) => scored.add(metric.definitions(), found, set),
             Err(error) if is_out_of_reach(metric, &error) => {
                 for definition in metric.definitions() {
                     let missing = Measure::missing(error.to_string());
@@ -186,7 +187,7 @@ impl SetScore {
         Ok(())
     }
 
-    fn add(&mut self, definitions: &[Definition], found: Evaluation, size: Size) {
+    fn add(&mut self, definitions: &[Definition], found: Evaluation, set: &EvalSet) {
         for (definition, value) in definitions.iter().zip(found.values) {
             put(&mut self.results, definition.name, measure(&value));
             let statistics = value.statistics.map(|found| (definition.name, found));
@@ -196,7 +197,7 @@ impl SetScore {
             Detail::None => {}
             Detail::Set(statistics) => {
                 let SetStatistics { distance, inference, .. } = &*statistics;
-                self.results.fgd_set = set_measure(distance.value, inference, size);
+                self.results.fgd_set = set_measure(distance.value, inference, Size::of(set));
                 self.results.decomposition = statistics.decomposition.map(decomposed);
                 self.results.influences = Some(distribution(&statistics.influence.candidates));
                 self.per_caption.inference = statistics.inference.ok();
@@ -212,9 +213,12 @@ impl SetScore {
                 }
             }
             Detail::Captions { lengths, duplicates, runaway } => {
+                let references = set.texts.iter().flat_map(|texts| &texts.references);
+                let references = references.map(|text| tokenize(text).len() as f64).collect();
+                let [lengths, references] = distributions([lengths, references]);
                 self.results.texts = Some(TextStatistics {
-                    lengths: distribution(&lengths),
-                    reference_lengths: None,
+                    lengths,
+                    reference_lengths: Some(references),
                     duplicates,
                     repetitive: runaway,
                 });
@@ -276,20 +280,30 @@ pub(in crate::jobs) fn decomposed(parts: decomposition::Decomposition) -> Decomp
 
 /// Histogram and quantiles of finite values, of which there must be at least one.
 fn distribution(values: &[f64]) -> Distribution {
-    let mut sorted = values.to_vec();
-    sorted.sort_by(f64::total_cmp);
-    let (low, high) = (sorted[0], sorted[sorted.len() - 1]);
+    let [found] = distributions([values.to_vec()]);
+    found
+}
+
+/// Histograms in the same bins, so that one can be drawn over the other. None of them is empty.
+fn distributions<const N: usize>(mut values: [Vec<f64>; N]) -> [Distribution; N] {
+    values.iter_mut().for_each(|values| values.sort_by(f64::total_cmp));
+    let low = values.iter().map(|sorted| sorted[0]).fold(f64::INFINITY, f64::min);
+    let high = values.iter().map(|sorted| sorted[sorted.len() - 1]);
+    let high = high.fold(f64::NEG_INFINITY, f64::max);
     let width = if high > low { (high - low) / BINS as f64 } else { 1.0 };
-    let mut counts = vec![0; BINS];
-    for value in &sorted {
-        let bin = ((value - low) / width) as usize;
-        counts[bin.min(BINS - 1)] += 1;
-    }
-    Distribution {
-        edges: (0..=BINS).map(|bin| low + width * bin as f64).collect(),
-        counts,
-        quantiles: [0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 1.0].map(|share| quantile(&sorted, share)),
-    }
+    values.map(|sorted| {
+        let mut counts = vec![0; BINS];
+        for value in &sorted {
+            let bin = ((value - low) / width) as usize;
+            counts[bin.min(BINS - 1)] += 1;
+        }
+        Distribution {
+            edges: (0..=BINS).map(|bin| low + width * bin as f64).collect(),
+            counts,
+            quantiles: [0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 1.0]
+                .map(|share| quantile(&sorted, share)),
+        }
+    })
 }
 
 /// The `count` captions that hurt most: by distance when paired, by influence otherwise.

@@ -4,6 +4,8 @@ mod figures;
 mod numbers;
 mod tables;
 
+use std::collections::BTreeSet;
+
 use fgd_record::{BenchResults, BenchTarget, Record, Scenario};
 
 use super::{IndexEntry, Kind, Listing, Subject, provenance};
@@ -15,15 +17,15 @@ impl Kind for BenchResults {
         let mut document = Document::new(&format!("Benchmark: {}", name(record, self)));
         verdict(&mut document, self);
         document.line(asked(self));
-        document.line(ran_on(record));
-        document.table(tables::headlines(&self.headlines));
+        document.line(ran_on(record, self));
+        document.table(tables::headlines(self));
         if let Some(latency) = &self.latency {
             document.table(tables::latency(latency));
         }
         if let Some(server) = &self.server {
             document.table(tables::server(server));
         }
-        document.table(tables::sweep(&self.sweep, &self.item));
+        document.table(tables::sweep(self));
         document.table(tables::stages(&self.stages));
         if let Some(ceilings) = &self.ceilings {
             document.line(format!(
@@ -94,7 +96,13 @@ fn asked(results: &BenchResults) -> String {
             results.item,
             count(queries.items_per_query)
         ),
-        _ => format!("{} of {items}", counted(queries.issued, "query")),
+        Scenario::Sweep => format!(
+            "{} with {} over {}",
+            counted(queries.issued, "query"),
+            counted(queries.items, &results.item),
+            counted(results.sweep.len() as u64, "cell")
+        ),
+        Scenario::Single => format!("{} of {items}", counted(queries.issued, "query")),
     };
     let failed = match queries.failed {
         0 => String::new(),
@@ -111,13 +119,20 @@ fn asked(results: &BenchResults) -> String {
     )
 }
 
-fn ran_on(record: &Record) -> String {
+fn ran_on(record: &Record, results: &BenchResults) -> String {
     let engine = match (&record.encoder, &record.checkpoint) {
         (Some(encoder), None) => format!("engine {} on ", encoder.engine),
         (_, Some(checkpoint)) => format!("{} on {}, ", checkpoint.dtype, checkpoint.device),
         (None, None) => String::new(),
     };
-    let threads = counted(record.host.threads as u64, "thread");
+    let swept: BTreeSet<u64> = results.sweep.iter().map(|cell| cell.threads).collect();
+    let threads = match Vec::from_iter(swept.into_iter().map(count)).as_slice() {
+        [first @ .., last] if !first.is_empty() => {
+            format!("{} and {last} threads", first.join(", "))
+        }
+        [_] => counted(results.sweep[0].threads, "thread"),
+        _ => counted(record.host.threads as u64, "thread"),
+    };
     format!("{engine}{threads} of {}", record.host.cpu)
 }
 
@@ -154,7 +169,9 @@ fn verdict(document: &mut Document, results: &BenchResults) {
     }
     let figure = results.headlines.first().map_or(String::new(), |headline| {
         let number = tables::amount(headline).text;
-        format!(": {} {number} {}", headline.name, tables::unit(headline).0)
+        let cell =
+            results.fastest().map_or(String::new(), |cell| format!(" with {}", tables::cell(cell)));
+        format!(": {} {number} {}{cell}", headline.name, tables::unit(headline).0)
     });
     document.verdict(Tone::Good, format!("VALID{figure}"));
 }

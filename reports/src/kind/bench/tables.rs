@@ -1,11 +1,11 @@
 //! The tables of a benchmark: its headlines, its latencies, arrivals, the sweep, and where the time goes.
 
 use fgd_record::{
-    BoundBy, Headline, Measure, QueryLatency, Server, ServerOutcome, Stage, SweepCell,
+    BenchResults, BoundBy, Headline, Measure, QueryLatency, Server, ServerOutcome, Stage, SweepCell,
 };
 
 use crate::document::number::{
-    MISSING, bytes_unit, duration, percent, plural, significant, time_unit, value,
+    MISSING, bytes_unit, count, counted, duration, percent, plural, significant, time_unit, value,
 };
 use crate::document::{Cell, Table, Tone};
 
@@ -46,11 +46,12 @@ fn bounds(measure: &Measure, factor: f64) -> Cell {
 
 /// The unit in which a headline reads best, and how many of it its own unit has.
 pub fn unit(headline: &Headline) -> (&str, f64) {
-    let number = headline.measured.value.unwrap_or(0.0);
-    match headline.unit.as_str() {
-        "s" => time_unit(number),
-        "bytes" => bytes_unit(number),
-        other => (other, 1.0),
+    match (headline.unit.as_str(), headline.measured.value) {
+        ("s", Some(number)) => time_unit(number),
+        ("bytes", Some(number)) => bytes_unit(number),
+        // Beside others in ms, a number that is missing has no unit that reads best.
+        ("s" | "bytes", None) => (MISSING, 1.0),
+        (other, _) => (other, 1.0),
     }
 }
 
@@ -65,9 +66,9 @@ pub fn interval(headline: &Headline) -> Cell {
 }
 
 /// The figures to quote; the first is the one to look at.
-pub fn headlines(headlines: &[Headline]) -> Table {
+pub fn headlines(results: &BenchResults) -> Table {
     let tone = |at| if at == 0 { Tone::Strong } else { Tone::Plain };
-    Table::of("Result", headlines.iter().enumerate())
+    Table::of("Result", results.headlines.iter().enumerate())
         .text("figure", |(_, headline)| &headline.name)
         .number("value", |(at, headline)| amount(headline).tone(tone(at)))
         .text("99% interval", |(_, headline)| interval(headline))
@@ -77,6 +78,9 @@ pub fn headlines(headlines: &[Headline]) -> Table {
             false => "lower",
         })
         .optional()
+        .remark(results.fastest().map_or(String::new(), |fastest| {
+            format!("throughput is that of {}, the fastest below.", cell(fastest))
+        }))
         .into()
 }
 
@@ -89,7 +93,7 @@ pub fn latency(latency: &QueryLatency) -> Table {
     rows.push(("slowest".to_string(), Measure::exact(latency.max)));
     let remark = match latency.design_effect > 1.05 {
         true => format!(
-            "Neighbouring queries are alike: it took {} times as many for these intervals as independent ones.",
+            "Neighbouring queries are alike: it took up to {} times as many for these intervals as independent ones.",
             significant(latency.design_effect)
         ),
         false => String::new(),
@@ -126,19 +130,23 @@ pub fn server(server: &Server) -> Table {
         .into()
 }
 
+/// A combination of a sweep, in words.
+pub fn cell(cell: &SweepCell) -> String {
+    format!("{} and batch {}", counted(cell.threads, "thread"), count(cell.batch))
+}
+
 /// Batch sizes and threads; the fastest stands out.
-pub fn sweep(cells: &[SweepCell], item: &str) -> Table {
+pub fn sweep(results: &BenchResults) -> Table {
+    let cells = &results.sweep;
     let has_tokens = cells.iter().any(|cell| cell.tokens_per_second.is_some());
-    let rates = cells.iter().filter_map(|cell| cell.items_per_second.value);
-    let fastest = Some(rates.fold(f64::NEG_INFINITY, f64::max));
-    let tone = |cell: &SweepCell| match cell.items_per_second.value == fastest {
+    let tone = |cell: &SweepCell| match results.fastest() == Some(cell) {
         true => Tone::Strong,
         false => Tone::Plain,
     };
     Table::of("Batch sizes and threads", cells)
         .number("threads", |cell| Cell::count(cell.threads))
         .number("batch", |cell| Cell::count(cell.batch))
-        .number(&format!("{}/s", plural(item)), |cell| {
+        .number(&format!("{}/s", plural(&results.item)), |cell| {
             scaled(&cell.items_per_second, 1.0).tone(tone(cell))
         })
         .text("99% interval", |cell| bounds(&cell.items_per_second, 1.0))
@@ -184,4 +192,21 @@ pub fn stages(stages: &[Stage]) -> Table {
         })
         .remark(remarks.collect::<Vec<_>>().join(" "))
         .into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_not_measured_has_no_unit_beside_milliseconds() {
+        let latency = |measured: Measure| Headline {
+            name: "latency_p99".into(),
+            unit: "s".into(),
+            higher_is_better: false,
+            measured,
+        };
+        assert_eq!(unit(&latency(Measure::exact(0.002))).0, "ms");
+        assert_eq!(unit(&latency(Measure::missing("too few"))).0, MISSING);
+    }
 }
