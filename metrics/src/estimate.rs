@@ -120,6 +120,11 @@ pub enum Unavailable {
     /// There is no text in the pictures to be read, as far as the references tell.
     #[error("no reference holds quoted or upper-case text")]
     NothingToRead,
+    /// The median distance between references is 0, and with it the width of a kernel.
+    #[error(
+        "half of the pairs of references or more are alike, which leaves the RBF kernel no bandwidth"
+    )]
+    NoBandwidth,
     /// The number has no interval that would hold.
     #[error("{0}")]
     NoInterval(&'static str),

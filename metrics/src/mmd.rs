@@ -16,8 +16,8 @@ use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
 
 use crate::MetricError;
-use crate::estimate::Estimate;
-use crate::metric::{Definition, Evaluation, Group, Metric};
+use crate::estimate::{Estimate, Unavailable};
+use crate::metric::{Definition, Evaluation, Group, Metric, Value};
 use crate::pairwise::{Part, Rows, Tile, fold_tiles};
 use crate::samples::{Sample, TwoSamples};
 use crate::unit_pairs::{Pair, unit_pairs};
@@ -49,11 +49,15 @@ impl Metric for Mmd {
     fn compute(&self, sample: &Sample) -> Result<Evaluation, MetricError> {
         // Of the references alone, so that systems share a kernel.
         let bandwidth = median_distance(sample.references, sample.seed);
-        let kernels = [Kernel::Rbf { bandwidth }, Kernel::Cubic { gamma: 1.0 }, Kernel::Distance];
+        let rbf = (bandwidth > 0.0).then_some(Kernel::Rbf { bandwidth });
+        let others = [Kernel::Cubic { gamma: 1.0 }, Kernel::Distance];
+        let kernels: Vec<Kernel> = rbf.into_iter().chain(others).collect();
         let samples = sample.two_samples()?;
-        // Two units have one kernel between them: their projections are equal whatever they are.
         let found = mmd2_all(&samples, &kernels)?.into_iter();
-        Ok(Evaluation::of(found.map(|found| samples.of_enough(found, 3))))
+        // Two units have one kernel between them: their projections are equal whatever they are.
+        let found = found.map(|found| samples.of_enough(found, 3));
+        let without = rbf.is_none().then(|| Value::missing(Unavailable::NoBandwidth));
+        Ok(Evaluation::of(without.into_iter().chain(found)))
     }
 }
 
@@ -115,7 +119,7 @@ pub fn mmd2_all(
             && !(bandwidth.is_finite() && *bandwidth > 0.0)
         {
             return Err(MetricError::InvalidSetting(format!(
-                "RBF kernel: the bandwidth must be a positive number, not {bandwidth}; if it is the median distance, half of the pairs of references or more are alike"
+                "RBF kernel: the bandwidth must be a positive number, not {bandwidth}"
             )));
         }
     }

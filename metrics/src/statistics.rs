@@ -51,6 +51,7 @@ pub fn set_statistics(sample: &Sample) -> Result<SetStatistics, MetricError> {
         false => (distance, found),
     };
     let inference = match sample.sampled_share(&units)? {
+        Some(share) if share >= 1.0 => Ok(SetInference::of_census(distance.value, &units)),
         Some(share) => found.map(|found| found.of_finite_population(share)),
         None => found,
     };
@@ -69,6 +70,26 @@ mod tests {
     use ndarray::Array2;
 
     use super::*;
+
+    /// Forty images in 64 dimensions tell nothing of a population, unless they are all of it.
+    #[test]
+    fn what_was_drawn_whole_is_known_on_however_few_images() {
+        let rows = |phase: usize| {
+            Array2::from_shape_fn((40, 64), |(i, j)| ((i * i * 3 + j * 7 + phase) as f32).sin())
+        };
+        let (a, b) = (rows(0), rows(5));
+        let image_of: Vec<usize> = (0..40).collect();
+        let mut sample = Sample::of_embeddings(a.view(), b.view(), Some(&image_of));
+        sample.population = Some(41.0);
+        assert!(set_statistics(&sample).unwrap().inference.is_err());
+        sample.population = Some(40.0);
+        let found = set_statistics(&sample).unwrap();
+        let inference = found.inference.unwrap();
+        let value = found.distance.value;
+        assert_eq!((inference.corrected.value, inference.corrected.ci95), (value, [value; 2]));
+        assert!(!inference.small_sample);
+        assert_eq!(inference.difference(&inference).unwrap().corrected.se, 0.0);
+    }
 
     #[test]
     fn a_set_is_nothing_apart_from_itself() {

@@ -3,6 +3,7 @@
 use super::jackknife::Jackknives;
 use crate::MetricError;
 use crate::estimate::Estimate;
+use crate::units::Units;
 
 /// A variance that fewer units than this make is that of too few draws: coverage falls to 86–93% (docs/statistics.md).
 const FEW: f64 = 40.0;
@@ -71,6 +72,13 @@ impl SetInference {
     /// What finite samples are expected to add to the distance.
     pub fn bias(&self) -> f64 {
         self.raw - self.corrected.value
+    }
+
+    /// Of finite sets that were drawn whole: the distance as it is, which no sample adds to, on however few units.
+    pub(crate) fn of_census(raw: f64, units: &Units) -> Self {
+        let pseudo = [(); 2].map(|()| vec![raw; 2]);
+        let jackknives = Jackknives { raw, pseudo, enough: true };
+        Self::new(jackknives, vec![0.0; units.count()], Vec::new(), None)
     }
 
     /// The same of a set beside itself: nothing, without uncertainty.

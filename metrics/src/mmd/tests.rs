@@ -116,3 +116,19 @@ fn what_has_no_value_is_refused() {
         MetricError::NotFinite { what: "references" }
     );
 }
+
+/// Of nine references eight are alike: the median distance is 0, and only the kernel that takes its width from it has no value.
+#[test]
+fn references_that_are_alike_leave_the_other_kernels_their_values() {
+    let x = rows(&mut ChaCha8Rng::seed_from_u64(3), 9, 0.0);
+    let mut y = Array2::zeros((9, 3));
+    y.row_mut(0).fill(1.0);
+    let images: Vec<usize> = (0..9).collect();
+    let sample = Sample::of_embeddings(x.view(), y.view(), Some(&images));
+    let found = Mmd.evaluate(&sample).unwrap();
+    let [rbf, cubic, energy] = &found.values[..] else { panic!("{found:?}") };
+    assert_eq!((rbf.value, rbf.reason.clone()), (None, Some(Unavailable::NoBandwidth)));
+    for other in [cubic, energy] {
+        assert!(other.value.is_some() && other.estimate.is_some(), "{other:?}");
+    }
+}
