@@ -88,8 +88,8 @@ impl Metric for FgdInfinity {
     fn compute(&self, sample: &Sample) -> Result<Evaluation, MetricError> {
         let (a, b) = (sample.candidates, sample.references);
         let line = fgd_infinity(a, b, &sample.units()?, sample.seed, POINTS)?;
-        let reason = "the points of the line share their captions, so their scatter is not the error of another sample; the corrected \
-                      fgd_set estimates the same number with an interval";
+        let reason = "the points of the line share their captions, so their scatter is not the error of another sample; fgd_set \
+                      without its bias, where that is known, estimates the same number with an interval";
         let value =
             Value { reason: Some(Unavailable::NoInterval(reason)), ..Value::exact(line.intercept) };
         Ok(Evaluation { detail: Detail::Infinity(line), ..Evaluation::of([value]) })

@@ -47,6 +47,12 @@ pub fn metric(name: &str) -> Option<&'static Definition> {
         .find(|definition| definition.name == name)
 }
 
+/// The group that computes the number of this name; `None` for what every score has, and for what nothing computes.
+pub fn group_of(name: &str) -> Option<Group> {
+    let has = |metric: &&&dyn Metric| metric.definitions().iter().any(|found| found.name == name);
+    METRICS.iter().find(has)?.group()
+}
+
 /// The groups that can be asked for, [`ALL`] last.
 pub fn groups() -> impl Iterator<Item = Group> {
     METRICS.iter().filter_map(|metric| metric.group()).chain([ALL])

@@ -153,7 +153,7 @@ pub struct ResultArgs {
     /// How it looks.
     #[command(flatten)]
     pub form: FormatArgs,
-    /// Write the result to a file instead of stdout: .json, .csv, .md and .html in that format, others as text.
+    /// Write the result to a file instead of stdout: .json, .csv, .md and .html in that format, .txt and unknown ones as text.
     #[arg(short, long, value_name = "FILE", env = "FGD_OUTPUT")]
     pub output: Option<PathBuf>,
 }
@@ -179,6 +179,12 @@ impl ResultArgs {
                 let (path, asked) = (path.display(), Format::from(asked));
                 return Err(usage(format!(
                     "-o {path}: its extension says a page, and --format {asked}: leave --format away, or change one of them"
+                )));
+            }
+            if self.form.format.is_none() && has_extension(path, NO_RESULT) {
+                return Err(usage(format!(
+                    "-o {}: no result is written in this format; name it .json, .csv, .md or .html, or .txt for text",
+                    path.display()
                 )));
             }
         }
@@ -316,9 +322,12 @@ fn is_page(path: &Path) -> bool {
     has_extension(path, &["html", "htm"]) && !path.is_dir()
 }
 
+/// Formats that no result is written in.
+const NO_RESULT: &[&str] = &["pdf", "svg", "png", "xlsx", "parquet", "tsv", "jsonl", "npy", "npz"];
+
 /// Whether a name is that of a file that is no report.
 fn is_other_file(path: &Path) -> bool {
-    has_extension(path, &["txt", "json", "csv", "md", "pdf", "svg", "png", "xlsx", "parquet"])
+    has_extension(path, &["txt", "json", "csv", "md"]) || has_extension(path, NO_RESULT)
 }
 
 fn has_extension(path: &Path, known: &[&str]) -> bool {

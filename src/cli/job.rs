@@ -12,6 +12,7 @@ use crate::jobs::Session;
 use crate::jobs::apart::{Apart, keep_apart};
 use crate::jobs::request::Request;
 use crate::nightly::process;
+use crate::toml_file::in_words;
 
 /// Arguments of `fgd job`.
 #[derive(Debug, clap::Args)]
@@ -20,8 +21,13 @@ Example: a file with
 
   {\"job\": \"score\", \"submission\": \"good.csv\", \"references\": {\"path\": \"references.csv\"}}
 
-does what `fgd score good.csv --references references.csv --format json` does. The jobs are score, sums, board, compare,
-leaderboard, agreement, caption, select, curate, bench and train. Fields have the names of the flags with underscores, and their defaults.
+does what `fgd score good.csv --references references.csv --format json` does, and
+
+  {\"job\": \"compare\", \"systems\": [{\"name\": \"base\", \"path\": \"base.csv\"}, {\"name\": \"new\", \"path\": \"new.csv\"}],
+   \"references\": {\"path\": \"references.csv\"}, \"measuring\": {\"metrics\": [\"mmd\"]}}
+
+what `fgd compare base=base.csv new=new.csv …` does. The jobs are score, sums, board, compare, leaderboard, agreement, caption, select,
+curate, bench and train. Fields have the names of the flags with underscores, and their defaults.
 A request says all that decides its record: variables that stand for flags, such as FGD_ENCODER, change nothing in it.")]
 pub struct Args {
     /// The request as JSON.
@@ -42,8 +48,10 @@ pub fn run(args: &Args, session: &mut Session) -> anyhow::Result<Exit> {
     }
     let path = args.request.display();
     let text = std::fs::read(&args.request).with_context(|| format!("{path}: cannot be read"))?;
-    let request: Request = serde_json::from_slice(&text)
-        .map_err(|error| usage(format!("{path}: is no request: {error}; see fgd job --help")))?;
+    let request: Request = serde_json::from_slice(&text).map_err(|error| {
+        let wrong = in_words(&error.to_string());
+        usage(format!("{path}: is no request: {wrong}; see fgd job --help"))
+    })?;
     keep_apart(
         [&*args.request],
         request.outputs().into_iter().chain(args.output.as_deref()).map(Some),

@@ -57,7 +57,7 @@ impl Default for Encoding {
 
 /// The references and how their file is read, where that differs from the submissions.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "{\"path\": FILE}")]
 pub struct References {
     /// Captions, `.npy` embeddings or `.npz` moments.
     pub path: PathBuf,
@@ -157,7 +157,7 @@ pub struct Keeping {
 
 /// A file, directory or hub id with the name of its system.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "{\"name\": NAME, \"path\": FILE}")]
 pub struct Named {
     /// What reports call the system.
     pub name: String,

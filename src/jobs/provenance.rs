@@ -8,7 +8,7 @@ use fgd_record::{
     CheckpointInfo, Comparability, Deviation, EncoderInfo, Finding, Host, Input, Record, Results,
     SCHEMA_VERSION, Tool,
 };
-use fgd_store::digest::{Digest, bytes_sha256};
+use fgd_store::digest::{Digest, bytes_sha256, number};
 use serde_json::Value;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
@@ -109,6 +109,11 @@ pub fn comparability(encoder: Option<&EncoderInfo>, references_sha256: String) -
     };
     comparability.key = key(digest(&comparability));
     comparability
+}
+
+/// A number for an encoder with its settings, by which files of moments know it.
+pub fn encoder_number(encoder: Option<&EncoderInfo>) -> u64 {
+    number(&comparability(encoder, String::new()).key)
 }
 
 /// All that a key is over but what a job adds to it.

@@ -12,6 +12,9 @@ const FEW: f64 = 40.0;
 /// (docs/statistics.md).
 const MUCH: f64 = 0.4;
 
+/// Distances of unit vectors that differ by less are of the same rows, summed in another order.
+const ROUNDING: f64 = 1e-12;
+
 /// The set distance without its bias, and how sure it is.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SetInference {
@@ -125,6 +128,15 @@ impl SetInference {
                 other.contributions.len()
             )));
         }
+        if (self.raw - other.raw).abs() < ROUNDING {
+            return Ok(SetDifference {
+                raw: 0.0,
+                corrected: Estimate::normal(0.0, 0.0),
+                degrees: self.degrees,
+                small_sample: false,
+                same_rows: true,
+            });
+        }
         let minus =
             |a: &[f64], b: &[f64]| -> Vec<f64> { a.iter().zip(b).map(|(a, b)| a - b).collect() };
         let pseudo = [0, 1].map(|which| minus(&self.pseudo[which], &other.pseudo[which]));
@@ -141,6 +153,7 @@ impl SetInference {
             corrected,
             degrees: self.degrees,
             small_sample: !self.enough || !other.enough || is_small,
+            same_rows: false,
         })
     }
 }
@@ -156,6 +169,8 @@ pub struct SetDifference {
     pub degrees: Option<usize>,
     /// As [`SetInference::small_sample`].
     pub small_sample: bool,
+    /// Both systems have the same captions, be it of other images: as sets they are one, whatever the pairing made of their bias.
+    pub same_rows: bool,
 }
 
 /// Midpoint of two jackknives, half of what they are apart, the standard error of both, and whether that is hardly known.

@@ -31,6 +31,18 @@ fn a_set_beside_itself_has_no_distance() {
     assert!(found.difference(&found).unwrap().corrected.value == 0.0);
 }
 
+/// Whatever the jackknife makes of captions beside references of other images.
+#[test]
+fn the_same_captions_of_other_images_are_equally_far_as_a_set() {
+    let (x, y) = (rows(120, 6, 1), rows(120, 6, 2));
+    let turned = x.select(Axis(0), &(0..120).map(|i| (7 * i + 3) % 120).collect::<Vec<_>>());
+    let [found, again] = [&x, &turned].map(|x| infer(x, &y, &same(120)).unwrap());
+    assert!((found.corrected.value - again.corrected.value).abs() > 1e-6);
+    let difference = found.difference(&again).unwrap();
+    assert!(difference.same_rows && difference.p_value() == 1.0);
+    assert_eq!((difference.corrected.value, difference.corrected.se), (0.0, 0.0));
+}
+
 #[test]
 fn the_order_of_rows_and_units_within_a_side_is_immaterial() {
     let (x, y) = (rows(90, 5, 2), rows(90, 5, 3));

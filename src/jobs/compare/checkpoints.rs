@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use fgd_captions::{self as captions, CaptionFile, is_caption_file};
-use fgd_record::Finding;
+use fgd_record::{Finding, Severity};
 use fgd_store::digest::bytes_sha256;
 use fgd_store::hub;
 
@@ -73,14 +73,15 @@ fn is_hub_id(text: &str) -> bool {
 type Captioned = (PathBuf, CaptionRun);
 
 /// Captions the references' images with every checkpoint, one after the other; answers the files of captions and how each
-/// run went, and how many references are too long to be written. There is at least one checkpoint.
+/// run went, and notes: how many references are too long to be written, which captions the judge has chosen. There is at least one
+/// checkpoint.
 pub fn caption_all(
     request: &Request,
     systems: &[(&Named, &Name)],
     references: &CaptionFile,
     images: &Images,
     session: &mut Session,
-) -> Result<(Vec<Captioned>, Option<Finding>), JobError> {
+) -> Result<(Vec<Captioned>, Vec<Finding>), JobError> {
     let device = &request.encoding.device;
     let mut captioning = request.captioning.clone();
     let options = captioning.check(device)?;
@@ -107,6 +108,11 @@ pub fn caption_all(
     }
     let (_, first, decoding, _) = &found[0];
     let note = reference_length::note(first, references, decoding.generation.max_new_tokens)?;
+    let chosen = found
+        .iter()
+        .filter(|(_, _, captioning, _)| captioning.draws_several() && request.choosing.embeds());
+    let chosen = chosen.map(|(name, ..)| chosen_by_judge(name));
+    let notes = note.into_iter().chain(chosen).collect();
     let mut captioned = Vec::new();
     for (name, checkpoint, captioning, output) in found {
         session.progress.say(&format!("captioning with {name}"));
@@ -129,7 +135,22 @@ pub fn caption_all(
         }
         captioned.push((output, of_run));
     }
-    Ok((captioned, note))
+    Ok((captioned, notes))
+}
+
+/// As `fgd ensemble` warns where it scores what it chose.
+fn chosen_by_judge(system: &str) -> Finding {
+    Finding {
+        severity: Severity::Note,
+        kind: "chosen-by-judge".into(),
+        input: system.into(),
+        row: None,
+        id: None,
+        message: "the encoder that chose these captions also judges them, which flatters the choice; hold the kept file against the others \
+                  with another --encoder, or by metrics over words"
+            .into(),
+        more: 0,
+    }
 }
 
 /// A file name for the captions of a system; two names never share one.

@@ -27,6 +27,10 @@ const RANDOMISATIONS_PER_TEST: usize = 200;
 const NO_TEST: &str = "the corrected fgd_set of a system is withheld, so nothing can be said of the difference; fgd_paired needs no \
                        more images than two";
 
+/// Said of systems that have the same captions of different images.
+const SAME_SET: &str =
+    "the two have the same captions, be it of other images: as sets they are one";
+
 /// A system that takes part in a comparison.
 #[derive(Debug)]
 pub struct Contender {
@@ -136,7 +140,7 @@ fn difference(
     };
     match found(&evidence, None, resampling)? {
         Ok(found) => {
-            difference.estimate = measured(found.estimate);
+            difference.estimate = Measure { reason: found.remark, ..measured(found.estimate) };
             difference.marks = found.marks;
             difference.test = found.test;
             difference.p_value = Some(found.p_value);
@@ -212,6 +216,8 @@ struct Found {
     exchange_p_value: Option<f64>,
     power: Power,
     images: u64,
+    /// What else there is to say.
+    remark: Option<String>,
 }
 
 /// Compares two systems on `images`, or on all; the inner error is why that cannot be done.
@@ -290,6 +296,7 @@ fn statistics(
         exchange_p_value: None,
         power: Power { test, se: estimate.se, observations: found.images as u64, left_out },
         images: set.len() as u64,
+        remark: None,
     })
 }
 
@@ -336,6 +343,7 @@ fn sets(
             left_out: a.left_out(),
         },
         images: a.len() as u64,
+        remark: difference.same_rows.then(|| SAME_SET.to_owned()),
     })
 }
 

@@ -14,9 +14,10 @@ mod parse;
 mod tests;
 
 use fgd_metrics::metric::{FGD_PAIRED, FGD_SET};
+use fgd_metrics::table::group_of;
 use fgd_record::{self as record, Difference, ScoreResults};
 
-use crate::jobs::scoring::metrics::{self, numbers};
+use crate::jobs::scoring::metrics::{self, Choice, numbers};
 
 /// The set distance with its bias removed, which only conditions call by a name of its own.
 pub const FGD_SET_CORRECTED: &str = "fgd_set_corrected";
@@ -76,12 +77,39 @@ pub enum GateError {
         /// What there is.
         known: String,
     },
+    /// The scores will not have this metric.
+    #[error("--gate {condition}: `{metric}` is not computed; add --metrics {group}")]
+    NotComputed {
+        /// The condition.
+        condition: String,
+        /// What was asked for.
+        metric: String,
+        /// The group that computes it.
+        group: &'static str,
+    },
 }
 
 impl Gate {
     /// Name of the metric that it is about.
     pub fn metric(&self) -> &str {
         &self.metric
+    }
+
+    /// Refuses a metric that scores of this choice will not have, before anything is computed.
+    ///
+    /// # Errors
+    /// How to have it, or which there are.
+    pub fn check_computed(&self, choice: &Choice) -> Result<(), GateError> {
+        let mut computed = choice.names();
+        computed.push(FGD_SET_CORRECTED);
+        if computed.contains(&self.metric()) {
+            return Ok(());
+        }
+        let (condition, metric) = (self.condition.clone(), self.metric.clone());
+        Err(match group_of(&metric) {
+            Some(group) => GateError::NotComputed { condition, metric, group: group.name },
+            None => GateError::Metric { condition, metric, known: computed.join(", ") },
+        })
     }
 
     /// Whether it is undecided only because some of its systems have no scores: all others have what it asks for.

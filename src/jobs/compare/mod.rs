@@ -131,7 +131,7 @@ pub fn run(request: &Request, session: &mut Session) -> Result<Record, JobError>
     let gates = (request.gate.iter())
         .map(|condition| Gate::parse(condition, &names).map_err(JobError::usage))
         .collect::<Result<Vec<_>, _>>()?;
-    let opened = Inputs::open(request, session)?;
+    let opened = Inputs::open(request, &gates, session)?;
     let mut inputs = opened.inputs()?;
     let mut timings = BTreeMap::from([("read".to_owned(), start.elapsed().as_secs_f64())]);
 

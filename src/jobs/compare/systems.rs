@@ -7,6 +7,7 @@ use fgd_captions::{self as captions, Finding, ReadOptions};
 use fgd_record::{self as record, Comparability, EncoderInfo, Input, Results, ScoreResults};
 use fgd_store::digest::file_sha256;
 
+use super::gate::Gate;
 use super::{Request, checkpoints};
 use serde_json::Value;
 
@@ -73,13 +74,25 @@ pub fn no_references() -> JobError {
 
 impl Inputs {
     /// Reads all files and refuses those with errors before the first checkpoint runs.
-    pub fn open(request: &Request, session: &mut Session) -> Result<Self, JobError> {
+    pub fn open(
+        request: &Request,
+        gates: &[Gate],
+        session: &mut Session,
+    ) -> Result<Self, JobError> {
         let mut files = Vec::new();
         for system in &request.systems {
             files.push(match checkpoints::Name::of(&system.path) {
                 Some(checkpoint) => Err(checkpoint),
                 None => Ok(Given::open(system, &request.reading)?),
             });
+        }
+        // A saved record may have any metric.
+        if !files.iter().any(|file| matches!(file, Ok(Given::Saved(_)))) {
+            let choice = request.measuring.choice()?;
+            gates
+                .iter()
+                .try_for_each(|gate| gate.check_computed(&choice))
+                .map_err(JobError::usage)?;
         }
         let references = match &request.references {
             Some(given) => Some(System::open_references(given, &request.reading)?),
@@ -105,9 +118,9 @@ impl Inputs {
         let mut captioned = match (checkpoints.first(), &images, &references) {
             (None, _, _) => Vec::new(),
             (Some(_), Some(images), Some(System::Captions(references))) => {
-                let (captioned, note) =
+                let (captioned, found) =
                     checkpoints::caption_all(request, &checkpoints, references, images, session)?;
-                notes.extend(note);
+                notes.extend(found);
                 captioned
             }
             (Some((system, _)), _, _) => {

@@ -284,6 +284,6 @@ fn of_captions(
             Growing::Rounded(stream) => stream.push_rows(rows.view())?,
         }
     }
-    let encoder = provenance::comparability(embedding.encoder().as_ref(), String::new());
-    Ok((sums.sums(), captions.sha256.clone(), digest::number(&encoder.key)))
+    let encoder = provenance::encoder_number(embedding.encoder().as_ref());
+    Ok((sums.sums(), captions.sha256.clone(), encoder))
 }

@@ -40,6 +40,12 @@ impl Part {
     pub fn of_row([index, count, whole, encoder]: [u64; 4]) -> Result<Self, String> {
         Ok(Self { whole, shard: format!("{index}/{count}").parse()?, encoder })
     }
+
+    /// The encoder of all parts of a file, where every one says it; files of one kind are of one encoder.
+    pub fn encoder_of(rows: &[[u64; 4]]) -> Option<u64> {
+        let known = rows.iter().all(|&[.., encoder]| encoder != 0);
+        rows.first().filter(|_| known).map(|&[.., encoder]| encoder)
+    }
 }
 
 /// The parts of several files, none of them twice.

@@ -2,10 +2,10 @@
 //!
 //! With `--cluster COLUMN` the images of one value are one draw. With `--unpaired` all captions of one image id are, on whichever
 //! side they stand; ids that two files happen to share without meaning the same image do no harm, since what does not vary together
-//! adds nothing to a sum over units. Where neither ids nor a column tell, sets that share most of their captions were not drawn
-//! independently either.
+//! adds nothing to a sum over units. Where neither ids nor a column tell, sets that share more captions than chance makes them share were not
+//! drawn independently either (a captioner that retrieves captions from the references).
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::hash::Hash;
 
 use fgd_captions::CaptionFile;
@@ -17,6 +17,10 @@ use crate::jobs::JobError;
 
 /// A set that shares this part of its distinct captions with the other was not drawn independently of it.
 const DEPENDENT: f64 = 0.5;
+/// With so few in common it hardly matters how they were drawn.
+const FEW: f64 = 0.05;
+/// So many times the bound of chance is none.
+const BEYOND_CHANCE: f64 = 2.0;
 
 /// The images of one value of a column of the references, else of the submission.
 ///
@@ -105,26 +109,49 @@ pub fn of_embeddings(candidates: ArrayView2<f32>, references: ArrayView2<f32>) -
         .unwrap_or_else(|| Units::independent(candidates.nrows(), references.nrows()))
 }
 
-/// Units of equal content, for sets of which one shares most of its distinct rows with the other.
+/// Units of equal content, for sets that depend on each other.
 fn by_content<T: Eq + Hash + Ord + Clone>(a: &[T], b: &[T]) -> Option<Units> {
-    let distinct = |rows: &[T]| -> HashSet<T> { rows.iter().cloned().collect() };
-    let (of_a, of_b) = (distinct(a), distinct(b));
-    let common: HashSet<&T> = of_a.intersection(&of_b).collect();
-    let fewer = of_a.len().min(of_b.len());
-    if fewer < 2 || (common.len() as f64) < DEPENDENT * fewer as f64 {
+    let [of_a, of_b] = [a, b].map(counts);
+    let common = |row: &T| of_a.contains_key(row) && of_b.contains_key(row);
+    if !are_dependent(&of_a, &of_b) {
         return None;
     }
     // What stands on one side alone is a draw of its own, however often it is said there.
     let label = |side: u8, rows: &[T]| -> Vec<(u8, Option<T>, usize)> {
         rows.iter()
             .enumerate()
-            .map(|(at, row)| match common.contains(row) {
+            .map(|(at, row)| match common(row) {
                 true => (0, Some(row.clone()), 0),
                 false => (1 + side, None, at),
             })
             .collect()
     };
     Some(Units::of_labels(&label(0, a), &label(1, b)))
+}
+
+/// How often each row stands on a side.
+fn counts<T: Eq + Hash>(rows: &[T]) -> HashMap<&T, f64> {
+    let mut counts = HashMap::new();
+    rows.iter().for_each(|row| *counts.entry(row).or_default() += 1.0);
+    counts
+}
+
+/// Whether sets have more in common than sets that were drawn by themselves. Of those, with chances pₜ and qₜ of a caption t, a pair across
+/// is equal with the chance Σ pₜ qₜ, which is no more than √(Σ pₜ² Σ qₜ²) (Cauchy and Schwarz): the chances of equal pairs within each.
+fn are_dependent<T: Eq + Hash>(a: &HashMap<&T, f64>, b: &HashMap<&T, f64>) -> bool {
+    let across: Vec<f64> = a.iter().filter_map(|(row, n)| Some(n * b.get(row)?)).collect();
+    let common = across.len() as f64;
+    let fewer = a.len().min(b.len());
+    if fewer < 2 || common < FEW * fewer as f64 {
+        return false;
+    }
+    let rows = |side: &HashMap<&T, f64>| side.values().sum::<f64>();
+    let within = |side: &HashMap<&T, f64>| {
+        let n = rows(side);
+        side.values().map(|n| n * (n - 1.0)).sum::<f64>() / (n * (n - 1.0))
+    };
+    let across = across.iter().sum::<f64>() / (rows(a) * rows(b));
+    common >= DEPENDENT * fewer as f64 || across > BEYOND_CHANCE * (within(a) * within(b)).sqrt()
 }
 
 /// Units with captions on both sides.
@@ -143,13 +170,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn sets_that_share_most_captions_are_dependent() {
+    fn sets_that_share_more_than_chance_makes_them_are_dependent() {
         let all: Vec<String> = (0..10).map(|i| format!("caption {i}")).collect();
         let same = by_content(&all, &all).unwrap();
         assert_eq!((same.count(), shared(&same)), (10, 10));
         let half = by_content(&all[..8], &all[4..]).unwrap();
         assert_eq!((half.count(), shared(&half)), (10, 4));
-        assert_eq!(by_content(&all[..6], &all[4..]), None);
+        let third = by_content(&all[..6], &all[4..]).unwrap();
+        assert_eq!((third.count(), shared(&third)), (10, 2));
+        // Captions of a small world meet on both sides as often as on one.
+        let few =
+            |phase: usize| -> Vec<usize> { (0..40).map(|i| (i * i + phase) % 23 % 9).collect() };
+        let apart: Vec<usize> =
+            few(0).iter().map(|word| if *word < 3 { 3 } else { word + 20 }).collect();
+        assert_eq!(by_content(&few(5), &apart), None);
     }
 
     #[test]

@@ -46,6 +46,12 @@ impl Choice {
         let chosen = move |metric: &&&'static dyn Metric| metric.group().is_none_or(has);
         METRICS.iter().filter(chosen).copied()
     }
+
+    /// The numbers that these compute, by name.
+    pub fn names(&self) -> Vec<&'static str> {
+        let definitions = self.metrics().flat_map(|metric| metric.definitions());
+        definitions.map(|definition| definition.name).collect()
+    }
 }
 
 /// Puts a number of the table where the record keeps it.

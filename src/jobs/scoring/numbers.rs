@@ -121,7 +121,7 @@ fn dependent(set: &EvalSet) -> Option<String> {
     let shared = super::clusters::shared(units);
     (shared > 0).then(|| {
         format!(
-            "the two sets are not independent: {shared} of {} images of the submission are on both sides, and vary together",
+            "the two sets are not independent: {shared} of {} images or captions of the submission are on both sides, and vary together",
             units.on(0)
         )
     })
@@ -368,11 +368,15 @@ impl Thresholds {
         let far = distance.is_some_and(|value| value >= self.distance);
         let unlike = influence.is_some_and(|value| value >= self.influence);
         match (far, unlike) {
-            (true, true) => "far from its reference and unlike the references at large: an outlier",
-            (true, false) => {
-                "reads like the references but not like its own: wrong picture or detail"
+            (true, true) => {
+                "in the tenth of this file farthest from their references and in that least like the references at large"
             }
-            (false, true) => "close to its reference but unlike the references at large: style",
+            (true, false) => {
+                "in the tenth of this file farthest from their references, though it reads like the references at large"
+            }
+            (false, true) => {
+                "in the tenth of this file least like the references at large, though not far from its own"
+            }
             (false, false) => "in the ordinary range",
         }
     }

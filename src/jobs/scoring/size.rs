@@ -27,10 +27,17 @@ impl Size {
 
     /// Warns where the raw distance says little: what finite samples add is more than a tenth of the corrected distance.
     pub fn advice(self, found: &SetInference) -> Option<String> {
+        let (bias, value) = (found.bias(), found.corrected.value);
+        if value < 0.0 && found.corrected.ci95[1] <= 0.0 {
+            return Some(
+                "below 0 by more than its error, which no distance is: do these captions stand at their own images, and are images that \
+                 belong together one --cluster?"
+                    .to_owned(),
+            );
+        }
         if found.nearly_equal {
             return Some("the two sets cannot be told from equal ones".to_owned());
         }
-        let (bias, value) = (found.bias(), found.corrected.value);
         (bias > TOLERATED_SHARE * value).then(|| {
             let needed = self.needed(bias, TOLERATED_SHARE * value);
             let what = if self.others.is_some() { "captions a side" } else { "images" };

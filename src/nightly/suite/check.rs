@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use std::path::Path;
 
 use fgd_encoder::EngineKind;
+use fgd_metrics::table::group_of;
 
 use super::place::{At, Problem};
 use super::{Benchmark, DataSet, Notification, Suite, System};
@@ -237,15 +238,10 @@ fn wrong_gates(suite: &Suite) -> Option<Problem> {
     let speed = |message: &str| Some(Problem::new(at("speed"), message));
     // Names that nobody can compute were refused where they stand.
     let choice = Choice::of(&suite.metrics, suite.seed).unwrap_or_default();
-    let mut computed: Vec<&str> = (choice.metrics())
-        .flat_map(|metric| metric.definitions().iter().map(|definition| definition.name))
-        .collect();
-    let not_computed = |metric: &str, computed: &[&str]| {
-        let is_known = fgd_metrics::table::metric(metric).is_some();
-        match is_known && !computed.contains(&metric) {
-            true => format!("`{metric}` is not computed: add its group to `metrics`"),
-            false => unknown("metric", metric, computed),
-        }
+    let mut computed = choice.names();
+    let not_computed = |metric: &str, computed: &[&str]| match group_of(metric) {
+        Some(group) => format!("`{metric}` is not computed: add `{}` to `metrics`", group.name),
+        None => unknown("metric", metric, computed),
     };
     if let Some(index) = gates.metrics.iter().position(|name| !computed.contains(&name.as_str())) {
         let problem = not_computed(&gates.metrics[index], &computed);

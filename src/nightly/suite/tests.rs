@@ -132,7 +132,7 @@ fn what_a_check_finds_has_its_line_and_the_nearest_word() {
             "9:26",
             "did you mean `fgd_paired`?",
         ),
-        (of_suite("[gates]\nmetrics = [\"cider_d\"]"), "9:12", "add its group to `metrics`"),
+        (of_suite("[gates]\nmetrics = [\"cider_d\"]"), "9:12", "add `cider` to `metrics`"),
         (
             of_suite("[gates]\nconditions = [\n  \"s.fgd_paired<1\",\n  \"s.fgd_pared<1\",\n]"),
             "11:3",
