@@ -99,3 +99,17 @@ pub(crate) fn weights_dtype(path: &Path) -> String {
     };
     dtype().unwrap_or_else(|| "unknown".into())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// BERT's own settings, as published: 12 layers of 12 heads, GELU by the error function, 10⁻¹².
+    #[test]
+    fn the_configuration_that_the_name_stands_for_is_that_of_gte_small() {
+        let tiny = concat!(env!("CARGO_MANIFEST_DIR"), "/../fixtures/encoder/tiny-mean");
+        let tiny = Spec::read(tiny.as_ref()).unwrap();
+        assert_ne!(config(&tiny), GTE_SMALL_CONFIG);
+        assert_eq!(config(&Spec { layers: 12, heads: 12, ..tiny }), GTE_SMALL_CONFIG);
+    }
+}
