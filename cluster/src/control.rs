@@ -2,6 +2,7 @@
 
 use std::io::ErrorKind;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
@@ -9,9 +10,10 @@ use ballista_scheduler::scheduler_server::SchedulerServer;
 use datafusion_proto::protobuf::{LogicalPlanNode, PhysicalPlanNode};
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Notify;
 
-use crate::Scheduler;
 use crate::tls::KeyArgs;
+use crate::{Scheduler, network};
 
 /// The engine's scheduler.
 pub type Server = SchedulerServer<LogicalPlanNode, PhysicalPlanNode>;
@@ -72,23 +74,37 @@ async fn say(
     Ok(String::from_utf8_lossy(&answer).into_owned())
 }
 
-/// Answers until it is told to end.
+/// Answers until it is told to end. Whoever says nothing keeps nobody waiting.
 pub async fn serve(address: SocketAddr, server: Server) -> anyhow::Result<()> {
     let listener = TcpListener::bind(address).await.with_context(|| format!("{address}"))?;
+    let end = Arc::new(Notify::new());
     loop {
-        let (mut stream, _) = listener.accept().await?;
-        let Some(word) = word(&mut stream).await else { continue };
-        let answer = match word.as_str() {
-            STATUS => status(&server).await?,
-            STOP => stop(&server).await?,
-            _ => continue,
+        let (stream, from) = tokio::select! {
+            accepted = network::accept(&listener) => accepted,
+            () = end.notified() => return Ok(()),
         };
-        // Who asked may be gone.
-        let _ = stream.write_all(answer.as_bytes()).await;
-        if word == STOP {
-            return Ok(());
-        }
+        let (server, end) = (server.clone(), Arc::clone(&end));
+        tokio::spawn(async move {
+            if let Err(error) = answer(stream, &server, &end).await {
+                tracing::warn!("{from}: {error:#}");
+            }
+        });
     }
+}
+
+async fn answer(mut stream: TcpStream, server: &Server, end: &Notify) -> anyhow::Result<()> {
+    let word = word(&mut stream).await;
+    let answer = match word.as_deref() {
+        Some(STATUS) => status(server).await?,
+        Some(STOP) => stop(server).await?,
+        _ => return Ok(()),
+    };
+    // Who asked may be gone.
+    let _ = stream.write_all(answer.as_bytes()).await;
+    if word.as_deref() == Some(STOP) {
+        end.notify_one();
+    }
+    Ok(())
 }
 
 /// The word of somebody who comes; they may say nothing, or too much.

@@ -1,5 +1,6 @@
 //! `fgd-cluster executor`: the process that embeds and sums.
 
+use std::num::{NonZeroU64, NonZeroUsize};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -33,14 +34,14 @@ pub struct Args {
     #[command(flatten)]
     encoder: EncoderArgs,
     /// Tasks at a time; they share the threads of --threads.
-    #[arg(long, value_name = "N", default_value_t = 2, env = "FGD_TASKS")]
-    tasks: usize,
+    #[arg(long, value_name = "N", default_value = "2", env = "FGD_TASKS")]
+    tasks: NonZeroUsize,
     /// Threads that embed; all cores by default.
     #[arg(long, value_name = "N", env = "FGD_THREADS")]
     pub threads: Option<usize>,
     /// Seconds between signs of life.
-    #[arg(long, value_name = "S", default_value_t = 3, env = "FGD_HEARTBEAT")]
-    heartbeat: u64,
+    #[arg(long, value_name = "S", default_value = "3", env = "FGD_HEARTBEAT")]
+    heartbeat: NonZeroU64,
     /// Seconds to wait for the scheduler at the start.
     #[arg(long, value_name = "S", default_value_t = 60, env = "FGD_CONNECT_TIMEOUT")]
     connect_timeout: u16,
@@ -78,13 +79,13 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
         scheduler_host,
         scheduler_port,
         scheduler_connect_timeout_seconds: args.connect_timeout,
-        vcores: args.tasks,
+        vcores: args.tasks.get(),
         work_dir: Some(work_dir),
         job_data_ttl_seconds: 3600,
         job_data_clean_up_interval_seconds: 600,
         grpc_max_decoding_message_size: MESSAGE,
         grpc_max_encoding_message_size: MESSAGE,
-        executor_heartbeat_interval_seconds: args.heartbeat,
+        executor_heartbeat_interval_seconds: args.heartbeat.get(),
         // Sums are not spilled, and a pool that is too small would only end them.
         memory_pool_size: Some(0),
         override_create_grpc_client_endpoint: key.as_ref().map(Key::endpoints),

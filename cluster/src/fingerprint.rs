@@ -42,6 +42,7 @@ impl Fingerprint {
         let fields = [
             ("weights", identity.sha256),
             ("tokenizer", identity.tokenizer),
+            ("config", identity.config),
             ("engine", identity.engine),
             ("max_length", identity.max_length.to_string()),
             ("pooling", identity.pooling),

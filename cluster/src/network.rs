@@ -3,10 +3,21 @@
 //! network.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
+use std::time::Duration;
 
 use anyhow::{Context, bail};
 
 use crate::tls::Key;
+
+/// The next one who comes. What fails meanwhile ends nothing: somebody may have gone again, or all files may be open.
+pub async fn accept(listener: &tokio::net::TcpListener) -> (tokio::net::TcpStream, SocketAddr) {
+    loop {
+        if let Ok(accepted) = listener.accept().await {
+            return accepted;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}
 
 /// Where a process listens.
 #[derive(Debug, Clone, clap::Args)]

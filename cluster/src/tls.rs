@@ -21,6 +21,8 @@ use tokio_rustls::rustls::{ClientConfig, RootCertStore, ServerConfig};
 use tokio_rustls::{TlsAcceptor, TlsConnector};
 use tonic::transport::{Certificate, ClientTlsConfig, Endpoint, Identity, Uri};
 
+use crate::network;
+
 /// The name that the certificate is made out to, whatever the machines are called.
 const NAME: &str = "fgd-cluster";
 /// Longest wait for a connection.
@@ -115,11 +117,7 @@ impl Key {
         let acceptor = TlsAcceptor::from(self.server.clone());
         tokio::spawn(async move {
             loop {
-                let Ok((stream, from)) = listener.accept().await else {
-                    // Out of files, for instance.
-                    tokio::time::sleep(Duration::from_millis(100)).await;
-                    continue;
-                };
+                let (stream, from) = network::accept(&listener).await;
                 let acceptor = acceptor.clone();
                 tokio::spawn(async move {
                     if let Err(error) = relayed(acceptor, stream, inner).await {

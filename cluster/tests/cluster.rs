@@ -7,6 +7,8 @@ mod leaderboards;
 mod objects;
 mod processes;
 
+use std::time::{Duration, Instant};
+
 use processes::{Cluster, Place};
 
 #[test]
@@ -25,7 +27,10 @@ fn any_number_of_executors_gives_the_bits_of_one_process() {
         assert_eq!(record["results"], exact["results"], "{executors} executors");
         assert_eq!(record["comparability"], exact["comparability"]);
         assert_eq!(record["settings"], exact["settings"]);
+        // Nobody waits for who says nothing.
+        let (_silent, begin) = (cluster.connection(), Instant::now());
         let status = cluster.status(&place);
+        assert!(begin.elapsed() < Duration::from_secs(5));
         assert_eq!(status.lines().next(), Some(&*format!("{executors} executors")));
     }
 }

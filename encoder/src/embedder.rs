@@ -11,7 +11,7 @@ use ndarray::{Array1, Array2};
 
 use crate::cache::{CacheError, EmbeddingCache, EncoderKey};
 use crate::distinct::Distinct;
-use crate::identity::{Identity, is_gte_small, weights_dtype, weights_sha256};
+use crate::identity::{Identity, config, is_gte_small, weights_dtype, weights_sha256};
 use crate::{Encoder, EncoderError, EngineKind, Options, Spec, Tokens};
 
 /// Captions encoded between two writes to the cache: what an interruption loses at most.
@@ -149,9 +149,9 @@ impl Embedder {
 
     /// Everything that an embedding depends on, besides the caption.
     fn cache_key(&self, hashes: &mut HashMemo) -> Result<String, DigestError> {
-        Ok(Digest::new("embedding-cache", 2)
+        Ok(Digest::new("embedding-cache", 3)
             .field("weights", &self.sha256)
-            .field("config", hashes.sha256(&self.spec.dir.join("config.json"))?)
+            .field("config", config(&self.spec))
             .field("tokenizer", hashes.sha256(&self.spec.tokenizer_file)?)
             .field("lower_case", self.spec.lower_case.to_string())
             .field("max_length", self.max_length().to_string())
@@ -181,6 +181,7 @@ impl Embedder {
             revision: self.model.revision.clone(),
             sha256: self.sha256.clone(),
             tokenizer: self.tokenizer.clone(),
+            config: config(&self.spec),
             dtype: self.dtype.clone(),
             engine: self.engine.clone(),
             max_length: self.max_length(),

@@ -32,11 +32,6 @@ impl Level {
     pub fn activate(self, activation: Activation, values: &mut [f32]) {
         self.run(Activate { activation, values });
     }
-
-    /// Replaces every value x by eˣ; below −87 that is e⁻⁸⁷, above 88 it is e⁸⁸.
-    pub fn exp(self, values: &mut [f32]) {
-        self.run(Exp(values));
-    }
 }
 
 struct Activate<'a> {
@@ -54,17 +49,6 @@ impl Kernel for Activate<'_> {
             Activation::GeluTanh => each::<I, GeluTanh>(isa, self.values),
             Activation::Relu => each::<I, Relu>(isa, self.values),
         }
-    }
-}
-
-struct Exp<'a>(&'a mut [f32]);
-
-impl Kernel for Exp<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run<I: Isa>(self, isa: I) {
-        each::<I, Power>(isa, self.0);
     }
 }
 
@@ -87,7 +71,7 @@ macro_rules! functions {
     };
 }
 
-functions!(Gelu = gelu, GeluTanh = gelu_tanh, Relu = relu, Power = exp);
+functions!(Gelu = gelu, GeluTanh = gelu_tanh, Relu = relu);
 
 #[inline(always)]
 fn each<I: Isa, F: Function>(isa: I, values: &mut [f32]) {
@@ -124,6 +108,13 @@ pub fn exp<I: Isa>(isa: I, x: I::F32) -> I::F32 {
     let p = p.mul_add(r, isa.splat(1.0));
     let p = p.mul_add(r, isa.splat(1.0));
     p.mul(n.exp2_whole())
+}
+
+/// eˣ for x ≤ 0 as a weight beside that of 0: what is below 10⁻³⁰ is nothing. Shares of it would be denormal numbers, with which a
+/// processor multiplies a hundred times as long.
+#[inline(always)]
+pub fn weight<I: Isa>(isa: I, x: I::F32) -> I::F32 {
+    isa.splat(0.0).max(exp(isa, x).sub(isa.splat(1e-30)))
 }
 
 /// erf(x)/x = P(x²)/Q(x²) for |x| ≤ 3.9, beyond which erf is 1 − 4·10⁻⁸.
@@ -225,9 +216,23 @@ mod tests {
         }
     }
 
+    struct Exp<'a>(&'a mut [f32]);
+
+    functions!(Power = exp);
+
+    impl Kernel for Exp<'_> {
+        type Output = ();
+
+        #[inline(always)]
+        fn run<I: Isa>(self, isa: I) {
+            each::<I, Power>(isa, self.0);
+        }
+    }
+
     #[test]
     fn exp_follows_the_standard_library() {
-        follows([-87_000, 88_000], Level::exp, f64::exp, |_, want| 3e-7 * want);
+        let exp = |level: Level, x: &mut [f32]| level.run(Exp(x));
+        follows([-87_000, 88_000], exp, f64::exp, |_, want| 3e-7 * want);
     }
 
     #[test]
@@ -249,7 +254,7 @@ mod tests {
     fn extremes_stay_finite_and_what_is_no_number_stays_none() {
         for level in Level::available() {
             let mut x = [f32::NEG_INFINITY, -1e30, 1e30, f32::NAN];
-            level.exp(&mut x);
+            level.run(Exp(&mut x));
             assert!(x[0] < 1e-37 && x[1] < 1e-37 && x[2].is_finite() && x[3].is_nan());
             for activation in [Activation::Gelu, Activation::GeluTanh, Activation::Relu] {
                 let mut x = [-1e30, 1e30, f32::NAN];

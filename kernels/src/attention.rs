@@ -1,7 +1,7 @@
 //! Attention among the tokens of one caption: softmax(Q·Kᵀ/√d)·V, head by head (Vaswani et al. 2017,
 //! arXiv:1706.03762). [`head`](super::head) has queries and keys of their own.
 
-use super::activation::exp;
+use super::activation::weight;
 use super::lanes::{Isa, LANES, Lanes};
 use super::level::{Kernel, Level};
 use super::matrix::{Buffer, round_up};
@@ -166,7 +166,7 @@ pub(super) unsafe fn softmax<I: Isa>(isa: I, x: *mut f32, tokens: usize, scale: 
         let (largest, scale) = (isa.splat(largest.largest()), isa.splat(scale));
         let mut sum = isa.splat(0.0);
         for at in (0..padded).step_by(LANES) {
-            let mut e = exp(isa, isa.load(x.add(at)).sub(largest).mul(scale));
+            let mut e = weight(isa, isa.load(x.add(at)).sub(largest).mul(scale));
             if at == last {
                 e = e.mul(real);
             }

@@ -137,8 +137,8 @@ impl Level {
         }
     }
 
-    /// Rows in a tile of the matrix product: pieces of work are best a multiple of it.
-    pub fn rows(self) -> usize {
+    /// Rows in a tile of the matrix product.
+    pub(super) fn rows(self) -> usize {
         self.run(Tile)[0]
     }
 

@@ -1,5 +1,5 @@
-//! Dense arithmetic on a CPU for everybody in the house: products with packed weights (f32, bf16, and integers of 12
-//! and 8 bits), attention, norms, activations, the gradients that training needs,
+//! Dense arithmetic on a CPU for everybody in the house: products with packed weights (f32, f16, bf16, and integers
+//! of 12 and 8 bits), attention, norms, activations, the gradients that training needs,
 //! and the f64 rank-k update under the moments.
 //!
 //! A [`Kernel`] is written once over the lanes of an [`Isa`] and compiled for each instruction set; [`Level`] is the proof
@@ -68,7 +68,7 @@ pub use attention::{Attention, Scratch};
 pub use choice::NoSuchKernels;
 pub use head::{Head, Strided};
 pub use integer::{Codes, DEPTH, Inputs};
-pub use lanes::{Doubles, Isa, LANES, LANES_F64};
+pub use lanes::{Doubles, Isa, LANES_F64};
 pub use level::{Kernel, Level};
 pub use lookup::Lookup;
 pub use matrix::{Buffer, Matrix, Shape, round_up};

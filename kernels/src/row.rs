@@ -35,3 +35,11 @@ pub fn dot<I: Isa>(isa: I, a: &[f32], b: &[f32]) -> f32 {
     }
     sum.sum()
 }
+
+/// What makes the largest code of the largest absolute value; 0 where that is 0, or so small that the factor is no number of f32, as
+/// such values are worth nothing beside others.
+#[inline(always)]
+pub fn factor(code: f32, largest: f32) -> f32 {
+    let factor = code / largest;
+    if factor.is_finite() { factor } else { 0.0 }
+}

@@ -1,6 +1,6 @@
 //! Softmax over a row, and the gradient of what went into it.
 
-use super::activation::exp;
+use super::activation::{exp, weight};
 use super::lanes::{Isa, LANES, Lanes};
 use super::level::{Kernel, Level};
 use super::row::{dot, load, store};
@@ -41,13 +41,13 @@ impl Kernel for Softmax<'_> {
     }
 }
 
-/// x becomes e^(x − largest); returns the sum and the largest.
+/// x becomes the [`weight`] e^(x − largest); returns the sum and the largest.
 #[inline(always)]
 pub fn exponentials<I: Isa>(isa: I, x: &mut [f32]) -> (f32, f32) {
     let largest = largest(isa, x);
     let mut sum = isa.splat(0.0);
     for x in x.chunks_mut(LANES) {
-        store(exp(isa, load(isa, x, 0.0).sub(isa.splat(largest))), x);
+        store(weight(isa, load(isa, x, 0.0).sub(isa.splat(largest))), x);
         sum = sum.add(load(isa, x, 0.0));
     }
     (sum.sum(), largest)

@@ -60,6 +60,9 @@ pub struct EncoderInfo {
     /// Fingerprint of the tokenizer, by its vocabulary and what it makes of some texts; `None` in a record from before it was taken.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tokenizer: Option<String>,
+    /// Fingerprint of its layers, heads, activation and epsilon, which the same weights may have others of; `None` likewise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub config: Option<String>,
     /// Number type of the weights on disk.
     pub dtype: String,
     /// Engine that ran it.
@@ -145,6 +148,9 @@ pub struct Comparability {
     /// Fingerprint of the encoder's tokenizer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tokenizer: Option<String>,
+    /// Fingerprint of the encoder's configuration.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub config: Option<String>,
     /// Class of engines that agree to 1e-6: `f32` or, for instance, `int12`; of a captioner, the type of its weights.
     pub precision: String,
     /// Pooling and normalisation.

@@ -52,7 +52,11 @@ impl Target for EncoderTarget {
             let tokens = self.tokens[*i];
             tokens as f64 * self.encoder.spec().flop_per_token(tokens as usize)
         };
-        let cost = self.weights.map(|bytes| Cost { flop: items.iter().map(flop).sum(), bytes });
+        let cost = self.weights.map(|bytes| Cost {
+            flop: items.iter().map(flop).sum(),
+            bytes,
+            rounded: false,
+        });
         Ok(Answer {
             tokens: Some(items.iter().map(|&i| self.tokens[i]).sum()),
             work: vec![Work {

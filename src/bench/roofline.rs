@@ -31,6 +31,9 @@ fn stage(work: &Work, busy: f64, ceilings: Option<&Ceilings>) -> Stage {
     if let Some(ceilings) = ceilings.filter(|_| cost.bytes > 0.0) {
         let by_memory = cost.flop / cost.bytes * ceilings.read_gb_per_second;
         let by_arithmetic = ceilings.arithmetic();
+        if cost.rounded && by_arithmetic <= by_memory {
+            return stage;
+        }
         stage.attainable_gflop_per_second = Some(by_memory.min(by_arithmetic));
         stage.bound_by = Some(match by_memory < by_arithmetic {
             true => BoundBy::Memory,
@@ -57,7 +60,7 @@ mod tests {
             unit: "image",
             count: 4,
             seconds: 2.0,
-            cost: Some(Cost { flop, bytes }),
+            cost: Some(Cost { flop, bytes, rounded: false }),
         };
         // 100 operations per byte: arithmetic decides; 50 GFLOP/s of 100.
         let stage = &stages(&[work(1e11, 1e9)], 4.0, Some(&ceilings))[0];
@@ -74,6 +77,14 @@ mod tests {
         let disturbed = Ceilings { gemm_gflop_per_second: 200.0, ..ceilings };
         let stage = &stages(&[work(1e11, 1e9)], 4.0, Some(&disturbed))[0];
         assert_eq!(stage.share_of_ceiling(), Some(0.25));
+        // Products of fewer bits are faster than multiply-adds of f32: only reading is a roof for them.
+        let rounded = |flop: f64, bytes: f64| {
+            let cost = Some(Cost { flop, bytes, rounded: true });
+            stages(&[Work { cost, ..work(flop, bytes) }], 4.0, Some(&ceilings)).remove(0)
+        };
+        assert_eq!(rounded(4e11, 1e9).share_of_ceiling(), None);
+        assert_eq!(rounded(4e11, 1e9).gflop_per_second, Some(200.0));
+        assert_eq!(rounded(2e10, 1e10).share_of_ceiling(), Some(0.5));
         // Without ceilings the speed still stands.
         assert!(stages(&[work(2e10, 1e10)], 4.0, None)[0].share_of_ceiling().is_none());
     }

@@ -43,11 +43,14 @@ pub struct Cost {
     pub flop: f64,
     /// Bytes of weights that must be read.
     pub bytes: f64,
+    /// Whether they are products of fewer bits than f32, which the measured ceilings of arithmetic say nothing of.
+    pub rounded: bool,
 }
 
 impl std::ops::AddAssign for Cost {
     fn add_assign(&mut self, other: Self) {
         self.flop += other.flop;
         self.bytes += other.bytes;
+        self.rounded |= other.rounded;
     }
 }

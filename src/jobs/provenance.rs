@@ -34,6 +34,7 @@ pub fn encoder_info(embedder: &Embedder) -> EncoderInfo {
         revision: identity.revision,
         sha256: identity.sha256,
         tokenizer: Some(identity.tokenizer),
+        config: Some(identity.config),
         dtype: identity.dtype,
         engine: identity.engine,
         max_length: identity.max_length,
@@ -98,6 +99,7 @@ pub fn comparability(encoder: Option<&EncoderInfo>, references_sha256: String) -
         key: String::new(),
         encoder_sha256: encoder.map(|encoder| encoder.sha256.clone()),
         tokenizer: encoder.and_then(|encoder| encoder.tokenizer.clone()),
+        config: encoder.and_then(|encoder| encoder.config.clone()),
         precision: encoder.map_or_else(|| "given".into(), |encoder| precision(&encoder.engine)),
         pooling: encoder.map(|encoder| {
             let normalize = if encoder.normalize { "+normalize" } else { "" };
@@ -123,6 +125,7 @@ pub fn digest(comparability: &Comparability) -> Digest {
     Digest::new("comparability", 1)
         .field("encoder", of(&comparability.encoder_sha256))
         .field("tokenizer", of(&comparability.tokenizer))
+        .field("config", of(&comparability.config))
         .field("precision", &comparability.precision)
         .field("pooling", of(&comparability.pooling))
         .field("max_length", most)

@@ -3,7 +3,7 @@
 mod place;
 
 use std::fs::{self, File};
-use std::net::TcpListener;
+use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Output, Stdio};
 use std::time::{Duration, Instant};
@@ -215,6 +215,11 @@ impl Cluster {
     pub fn restart_scheduler(&mut self, place: &Place) {
         self.scheduler.kill();
         self.scheduler = Self::scheduler(place, self.port, self.key.as_deref());
+    }
+
+    /// A connection to where the scheduler is asked how it is.
+    pub fn connection(&self) -> TcpStream {
+        TcpStream::connect(("127.0.0.1", self.port + 1)).unwrap()
     }
 
     pub fn status(&self, place: &Place) -> String {

@@ -162,6 +162,12 @@ fn weight_files(base: &Path) -> Result<Vec<PathBuf>, EncoderError> {
     let mut names: Vec<&String> = index.weight_map.values().collect();
     names.sort();
     names.dedup();
+    if names.is_empty() {
+        return Err(EncoderError::Corrupt {
+            path: index_file,
+            reason: "names no shard of weights".into(),
+        });
+    }
     names
         .into_iter()
         .map(|name| {

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use fgd_encoder::{Embedder, Encoder, EncoderError, Keep, Options, Spec};
+use fgd_encoder::{Embedder, Encoder, EncoderError, Identity, Keep, Options, Spec};
 use proptest::prelude::*;
 use tempfile::TempDir;
 
@@ -106,18 +106,38 @@ fn missing_files_are_named() {
 }
 
 #[test]
+fn an_index_that_names_no_shard_is_refused() {
+    let directory = copy();
+    fs::remove_file(directory.path().join("model.safetensors")).expect("a file of the copy");
+    let index = directory.path().join("model.safetensors.index.json");
+    fs::write(index, r#"{"weight_map": {}}"#).expect("a writable copy");
+    let message = load(directory.path()).err().expect("an error").to_string();
+    assert!(message.contains("index.json: names no shard"), "{message}");
+}
+
+/// The encoder in a directory, and the embedding of a caption, kept in a cache.
+fn embed(directory: &Path, cache: &Path) -> (Identity, Vec<f32>) {
+    let hub = fgd_store::hub::Settings::from_variables(|_| None, false);
+    let name = directory.to_str().expect("a path that is text");
+    let mut embedder =
+        Embedder::open(name, Options::default(), Keep::Folder(cache), &hub).expect("an encoder");
+    let rows = embedder.embed(&["a dog runs"], &|_| ()).expect("an embedding");
+    (embedder.identity(), rows.into_raw_vec_and_offset().0)
+}
+
+/// [`embed`] in a copy in which `from` is replaced by `to` in `file`.
+fn after(file: &str, from: &str, to: &str) -> (Identity, Vec<f32>) {
+    let directory = copy();
+    let path = directory.path().join(file);
+    let text = fs::read_to_string(&path).expect("a text file");
+    assert!(text.contains(from), "{file} has no {from}");
+    fs::write(&path, text.replace(from, to)).expect("a writable copy");
+    embed(directory.path(), directory.path())
+}
+
+#[test]
 fn a_tokenizer_is_told_by_what_it_does() {
-    let after = |file: &str, from: &str, to: &str| {
-        let directory = copy();
-        let path = directory.path().join(file);
-        let text = fs::read_to_string(&path).expect("a text file");
-        assert!(text.contains(from), "{file} has no {from}");
-        fs::write(&path, text.replace(from, to)).expect("a writable copy");
-        let hub = fgd_store::hub::Settings::from_variables(|_| None, false);
-        let name = directory.path().to_str().expect("a path that is text");
-        let opened = Embedder::open(name, Options::default(), Keep::Nowhere, &hub);
-        opened.expect("an encoder").identity().tokenizer
-    };
+    let after = |file: &str, from: &str, to: &str| after(file, from, to).0.tokenizer;
     let known = after("tokenizer.json", "1.0", "1.0");
     assert_eq!(known.len(), 16);
     // What is written of limits, and how the file is laid out, moves no embedding.
@@ -135,6 +155,45 @@ fn a_tokenizer_is_told_by_what_it_does() {
     ] {
         assert_ne!(after("tokenizer.json", from, to), known, "{from}");
     }
+}
+
+/// The same weights are another encoder with other heads: their numbers had one comparability key, and one place in the cache where
+/// `modules.json` names another folder for the configuration.
+#[test]
+fn a_configuration_is_told_by_what_it_does() {
+    let (known, vector) = after("config.json", "bert", "bert");
+    assert_eq!(known.config.len(), 16);
+    let same = after("config.json", r#""vocab_size""#, r#""comment": 1, "vocab_size""#);
+    assert_eq!((same.0.config, &same.1), (known.config.clone(), &vector));
+    for (from, to) in [
+        (r#""num_attention_heads": 4"#, r#""num_attention_heads": 2"#),
+        (r#""num_hidden_layers": 3"#, r#""num_hidden_layers": 2"#),
+        (r#""hidden_act": "gelu""#, r#""hidden_act": "relu""#),
+        (r#""layer_norm_eps": 1e-12"#, r#""layer_norm_eps": 0.001"#),
+    ] {
+        let (identity, other) = after("config.json", from, to);
+        assert_eq!((&identity.sha256, &identity.tokenizer), (&known.sha256, &known.tokenizer));
+        assert!(identity.config != known.config && other != vector, "{to}");
+    }
+}
+
+#[test]
+fn a_configuration_in_a_folder_of_its_own_counts_in_the_cache() {
+    let directory = copy();
+    let inner = directory.path().join("inner");
+    fs::create_dir(&inner).expect("a folder");
+    for name in ["config.json", "sentence_bert_config.json", "tokenizer.json", "model.safetensors"]
+    {
+        fs::copy(fixture().join(name), inner.join(name)).expect("the fixture is complete");
+    }
+    let replace = |path: PathBuf, from: &str, to: &str| {
+        let text = fs::read_to_string(&path).expect("a text file");
+        fs::write(path, text.replacen(from, to, 1)).expect("a writable copy");
+    };
+    replace(directory.path().join("modules.json"), r#""path": """#, r#""path": "inner""#);
+    let (_, before) = embed(directory.path(), directory.path());
+    replace(inner.join("config.json"), r#"heads": 4"#, r#"heads": 2"#);
+    assert_ne!(embed(directory.path(), directory.path()).1, before);
 }
 
 /// Found by the attack: the library expects the decoder to be JSON.

@@ -1,6 +1,6 @@
 //! Products in Intel's tile registers (AMX): eight of them, each sixteen rows of 64 bytes, and instructions that multiply two into a
-//! third. By the manual that is sixteen times the rate of f32 for bf16, and eight times that of VNNI for bytes; no processor that shows
-//! it was at hand to measure.
+//! third. By the manual that is sixteen times the rate of f32 for bf16, and eight times that of VNNI for bytes; `docs/captioning.md` has
+//! what it comes to.
 //!
 //! [`Registers`] is the seam: [`Amx`] is the hardware, in assembly; its twin is a model after Intel's description of the
 //! instructions, which runs everywhere and which tests hold the products to. Blocks of 32 rows and 32 columns use four registers for

@@ -204,6 +204,35 @@ mod tests {
     use crate::agreement::value;
     use crate::amx::Model;
 
+    /// It once weighed 10⁻³⁸, which took a hundred times as long as another number.
+    #[test]
+    fn what_is_masked_weighs_nothing() {
+        let (keys, width) = (9, 16);
+        let ones = vec![1.0; keys * width];
+        let mut values = ones.clone();
+        values[..4 * width].fill(1e38);
+        let mut mask = vec![0.0; keys];
+        mask[..4].fill(f32::NEG_INFINITY);
+        for (level, halves) in Level::available().flat_map(|level| [(level, false), (level, true)])
+        {
+            let mut output = vec![0.0; width];
+            level.attend(Head {
+                query: Strided { values: &ones, stride: width },
+                key: Strided { values: &ones, stride: width },
+                value: Strided { values: &values, stride: width },
+                sizes: [1, keys, width],
+                scale: 1.0,
+                halves,
+                bias: None,
+                mask: Some(&mask),
+                output: &mut output,
+                output_stride: width,
+                scratch: &mut Scratch::default(),
+            });
+            assert!(output.iter().all(|x| (x - 1.0).abs() < 0.01), "{level} {halves}: {output:?}");
+        }
+    }
+
     /// In f64, of numbers that are rounded first where products are of bf16.
     #[test]
     fn heads_of_any_size_follow_the_formula_on_every_level() {

@@ -3,6 +3,7 @@
 use super::DEPTH;
 use crate::lanes::{Isa, LANES, Lanes, Words, word};
 use crate::matrix::{Buffer, Matrix, Shape};
+use crate::row::factor;
 
 /// The largest code, of inputs and of weights: [`DEPTH`] products of two such codes still fit 32 bits.
 const LARGEST: f32 = 2047.0;
@@ -29,7 +30,7 @@ impl Codes {
         for (output, scale) in scales[..shape.outputs].iter_mut().enumerate() {
             let largest =
                 (0..shape.inputs).fold(0f32, |m, input| m.max(weight(output, input).abs()));
-            *scale = largest / LARGEST;
+            *scale = if factor(LARGEST, largest) > 0.0 { largest / LARGEST } else { 0.0 };
         }
         let mut words = Vec::with_capacity(shape.outputs * shape.inputs / 2);
         let mut first = 0;
@@ -81,16 +82,18 @@ pub(super) unsafe fn quantize<I: Isa>(
             let mut largest = zero;
             for at in (0..length).step_by(LANES) {
                 let value = isa.load(x.add(at));
-                largest = largest.max(value).max(zero.sub(value));
+                largest = value.max(zero.sub(value).max(largest));
             }
             let largest = largest.largest();
-            inputs.scales[row] = largest / LARGEST;
-            let factor = if largest > 0.0 { LARGEST / largest } else { 0.0 };
-            let factor = isa.splat(factor);
+            let to_codes = isa.splat(factor(LARGEST, largest));
+            let mut sum = zero;
             for at in (0..length).step_by(LANES) {
-                let scaled = isa.load(x.add(at)).mul(factor);
+                let scaled = isa.load(x.add(at)).mul(to_codes);
+                sum = sum.add(scaled);
                 I::Words::store_codes(scaled, words.as_mut_ptr().add(at / 2));
             }
+            // The codes of what is no number are any; the scale says it of the whole row.
+            inputs.scales[row] = if sum.sum().is_nan() { f32::NAN } else { largest / LARGEST };
         }
     }
 }

@@ -125,30 +125,50 @@ mod tests {
     use super::*;
     use crate::tile::Finish;
 
+    /// An output of inputs that all have the same weights.
+    fn multiplied(level: Level, weight: f32, input: &[f32; DEPTH]) -> f32 {
+        let weights = Codes::pack([16, DEPTH], level.panel(), |_, _| weight, |_| 0.0);
+        let mut output = [0.0; 16];
+        let product = Product {
+            input,
+            input_stride: DEPTH,
+            rows: 1,
+            weights: &weights,
+            columns: 0..16,
+            inner: 0..DEPTH,
+            output: &mut output,
+            output_stride: 16,
+            proceed: false,
+            finish: Finish::Keep,
+        };
+        level.integer_product(product, &mut Inputs::default());
+        assert!(output.iter().all(|x| x.to_bits() == output[0].to_bits()), "{level}: {output:?}");
+        output[0]
+    }
+
     #[test]
     fn the_largest_codes_do_not_overflow() {
         for level in Level::available() {
-            let weights = Codes::pack([16, DEPTH], level.panel(), |_, _| -3.0, |_| 0.0);
-            let input = [-2.0; DEPTH];
-            let mut output = [0.0; 16];
-            let product = Product {
-                input: &input,
-                input_stride: DEPTH,
-                rows: 1,
-                weights: &weights,
-                columns: 0..16,
-                inner: 0..DEPTH,
-                output: &mut output,
-                output_stride: 16,
-                proceed: false,
-                finish: Finish::Keep,
-            };
-            level.integer_product(product, &mut Inputs::default());
-            let want = 6.0 * DEPTH as f32;
-            assert!(
-                output.iter().all(|got| (got / want - 1.0).abs() < 1e-5),
-                "{level}: {output:?}"
-            );
+            let got = multiplied(level, -3.0, &[-2.0; DEPTH]);
+            assert!((got / (6.0 * DEPTH as f32) - 1.0).abs() < 1e-5, "{level}: {got}");
+        }
+    }
+
+    /// Such numbers had codes beyond the largest, others on each level.
+    #[test]
+    fn what_is_too_small_for_a_code_is_nothing_and_what_is_no_number_stays_so() {
+        for level in Level::available() {
+            let mut input = [1e-38; DEPTH];
+            assert_eq!(multiplied(level, -3.0, &input), 0.0, "{level}");
+            input.fill(5.0);
+            for weight in [3e-42, 1e-38] {
+                assert_eq!(multiplied(level, weight, &input), 0.0, "{level}: {weight}");
+            }
+            for (at, odd) in [(0, f32::NAN), (DEPTH - 1, f32::NAN), (40, f32::INFINITY)] {
+                input[at] = odd;
+                assert!(multiplied(level, 1.0, &input).is_nan(), "{level}: {odd} at {at}");
+                input[at] = 1.0;
+            }
         }
     }
 }

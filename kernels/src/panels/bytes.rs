@@ -157,10 +157,10 @@ fn codes<I: Isa>(isa: I, x: &[f32]) -> ([i32; GROUPS], f32, i32) {
     let mut largest = zero;
     for (x, part) in x.chunks(LANES).zip(&mut parts) {
         *part = row::load(isa, x, 0.0);
-        largest = largest.max(*part).max(zero.sub(*part));
+        largest = part.max(zero.sub(*part).max(largest));
     }
     let largest = largest.largest();
-    let factor = isa.splat(if largest > 0.0 { LARGEST / largest } else { 0.0 });
+    let factor = isa.splat(row::factor(LARGEST, largest));
     // Adding and taking away 1.5·2²³ rounds to the nearest whole number, ties to even.
     let magic = isa.splat(12_582_912.0);
     let mut words = [0; GROUPS];
@@ -172,5 +172,8 @@ fn codes<I: Isa>(isa: I, x: &[f32]) -> ([i32; GROUPS], f32, i32) {
         // SAFETY: the words have as many bytes as the block has inputs.
         unsafe { I::Words::store_bytes(code, to.add(part * LANES)) };
     }
-    (words, largest / LARGEST, sum.sum() as i32)
+    let sum = sum.sum();
+    // The codes of what is no number are any; the scale says it of the whole block.
+    let scale = if sum.is_nan() { f32::NAN } else { largest / LARGEST };
+    (words, scale, sum as i32)
 }

@@ -212,3 +212,23 @@ fn zeros_and_the_largest_codes_are_exact() {
         }
     }
 }
+
+/// Such numbers had codes beyond the largest, others on each level; a sum of them was one beyond all integers.
+#[test]
+fn what_is_too_small_for_a_code_is_nothing_and_what_is_no_number_stays_so() {
+    for level in Level::available() {
+        let mut problem = Problem::new(Form::Bytes, level, 1, [32, 256]);
+        let tiny = vec![1e-38; 256];
+        assert!(problem.run(level, &tiny, &[], 0..1).iter().all(|x| x.abs() < 1e-30), "{level}");
+        let mut x = vec![1.0; 256];
+        for (at, odd) in [(0, f32::NAN), (17, f32::NAN), (255, f32::INFINITY)] {
+            x[at] = odd;
+            let got = problem.run(level, &x, &[], 0..1);
+            assert!(got.iter().all(|x| x.is_nan()), "{level}: {odd} at {at}");
+            x[at] = 5.0;
+        }
+        problem.weights.fill(-1e-38);
+        problem.pack(level);
+        assert!(problem.run(level, &x, &[], 0..1).iter().all(|x| x.abs() < 1e-30), "{level}");
+    }
+}

@@ -65,6 +65,7 @@ pub fn caption() -> Record {
         key: "c157a79031e1c40f".into(),
         encoder_sha256: None,
         tokenizer: None,
+        config: None,
         precision: "bf16".into(),
         pooling: None,
         max_length: None,

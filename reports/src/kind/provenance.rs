@@ -139,7 +139,7 @@ pub fn encoder_notices(document: &mut Document, record: &Record) {
         document.notice(
             Tone::Warning,
             format!(
-                "NOT FGD: numbers of encoder {}. FGD is measured with thenlper/gte-small, its tokenizer and its pooling; never rank these beside it.",
+                "NOT FGD: numbers of encoder {}. FGD is measured with thenlper/gte-small, its tokenizer, its configuration and its pooling; never rank these beside it.",
                 encoder.id
             ),
         );

@@ -3,6 +3,7 @@
 
 use fgd_captioner::config::{Config, QFormerConfig, T5Config, VisionConfig};
 use fgd_captioner::{Captioner, Precision};
+use fgd_kernels::Level;
 
 use crate::bench::target::Cost;
 
@@ -16,6 +17,8 @@ pub struct Costs {
     qformer: Part,
     encoder: Part,
     decoder: Decoder,
+    /// Whether inputs are rounded too, so that products are not of f32.
+    rounded: bool,
 }
 
 /// Multiply-adds per image, and weights.
@@ -39,11 +42,12 @@ struct Decoder {
 impl Costs {
     /// Counts for a loaded captioner. `bytes` is what a weight takes in memory, if not in 8 bits.
     pub fn new(captioner: &Captioner, prompt: usize, bytes: f64) -> Self {
-        let bytes = match captioner.options().precision {
-            Precision::Q8 => Q8_BYTES,
-            Precision::F32 | Precision::Bf16 => bytes,
+        let (bytes, rounded) = match captioner.options().precision {
+            Precision::Q8 => (Q8_BYTES, true),
+            Precision::Bf16 => (bytes, Level::current().has_bf16()),
+            Precision::F32 => (bytes, false),
         };
-        Self::of(captioner.config(), prompt, bytes)
+        Self { rounded, ..Self::of(captioner.config(), prompt, bytes) }
     }
 
     fn of(config: &Config, prompt: usize, bytes: f64) -> Self {
@@ -55,35 +59,38 @@ impl Costs {
             qformer: qformer_part(queries, vision, config.num_query_tokens as f64, bytes),
             encoder: encoder_part(config, length, bytes),
             decoder: decoder_part(text, length, bytes),
+            rounded: false,
         }
     }
 
     /// The vision tower on so many images.
     pub fn vision(&self, images: u64) -> Cost {
-        self.vision.cost(images)
+        self.cost(&self.vision, images)
     }
 
     /// The Q-Former on so many images.
     pub fn qformer(&self, images: u64) -> Cost {
-        self.qformer.cost(images)
+        self.cost(&self.qformer, images)
     }
 
     /// The projection, the encoder and the decoder's keys and values of its output, for so many images.
     pub fn encoder(&self, images: u64) -> Cost {
-        self.encoder.cost(images)
+        self.cost(&self.encoder, images)
     }
 
     /// A step of the decoder that makes token number `token`, from 1, in each of `rows` rows.
     pub fn step(&self, rows: usize, token: usize) -> Cost {
         let decoder = &self.decoder;
         let per_row = decoder.weights + decoder.to_prompt + token as f64 * decoder.to_token;
-        Cost { flop: 2.0 * rows as f64 * per_row, bytes: decoder.bytes }
+        Cost { flop: 2.0 * rows as f64 * per_row, bytes: decoder.bytes, rounded: self.rounded }
     }
-}
 
-impl Part {
-    fn cost(&self, images: u64) -> Cost {
-        Cost { flop: 2.0 * self.multiply_adds * images as f64, bytes: self.bytes }
+    fn cost(&self, part: &Part, images: u64) -> Cost {
+        Cost {
+            flop: 2.0 * part.multiply_adds * images as f64,
+            bytes: part.bytes,
+            rounded: self.rounded,
+        }
     }
 }
 

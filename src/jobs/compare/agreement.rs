@@ -91,19 +91,14 @@ pub fn unlike(saved: &Comparability, common: &Comparability) -> Option<String> {
             saved.metric_version, common.metric_version
         ));
     }
-    if saved.encoder_sha256 != common.encoder_sha256 {
-        return Some(format!(
-            "another encoder ({}, not {})",
-            short(&saved.encoder_sha256),
-            short(&common.encoder_sha256)
-        ));
-    }
-    if saved.tokenizer != common.tokenizer {
-        return Some(format!(
-            "another tokenizer ({}, not {})",
-            short(&saved.tokenizer),
-            short(&common.tokenizer)
-        ));
+    let fingerprints = [
+        ("encoder", &saved.encoder_sha256, &common.encoder_sha256),
+        ("tokenizer", &saved.tokenizer, &common.tokenizer),
+        ("configuration of the encoder", &saved.config, &common.config),
+    ];
+    let other = fingerprints.into_iter().find(|(_, saved, common)| saved != common);
+    if let Some((what, saved, common)) = other {
+        return Some(format!("another {what} ({}, not {})", short(saved), short(common)));
     }
     if saved.references_sha256 != common.references_sha256 {
         return Some("other references".into());
@@ -126,6 +121,10 @@ mod tests {
         assert!(unlike(&other, &common).unwrap().contains("01234567"));
         let other = Comparability { tokenizer: Some("0123456789".into()), ..common.clone() };
         assert!(unlike(&other, &common).unwrap().contains("tokenizer (01234567, not none)"));
+        let other = Comparability { config: Some("0123456789".into()), ..common.clone() };
+        assert!(
+            unlike(&other, &common).unwrap().contains("configuration of the encoder (01234567")
+        );
         let other = provenance::comparability(None, "b".into());
         assert_eq!(unlike(&other, &common).unwrap(), "other references");
     }

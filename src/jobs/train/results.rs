@@ -85,6 +85,7 @@ pub fn record(whole: Whole) -> Record {
             key: provenance::key(key),
             encoder_sha256: outcome.encoder.as_ref().map(|encoder| encoder.sha256.clone()),
             tokenizer: outcome.encoder.as_ref().and_then(|encoder| encoder.tokenizer.clone()),
+            config: outcome.encoder.as_ref().and_then(|encoder| encoder.config.clone()),
             precision: whole.checkpoint.dtype.clone(),
             pooling: None,
             max_length: None,
