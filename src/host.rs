@@ -26,6 +26,11 @@ pub fn memory(host: &Host) -> Option<u64> {
     [host.memory_bytes, host.cgroup_memory_bytes].into_iter().flatten().min()
 }
 
+/// Bytes that what need not be kept may take: an eighth of the memory.
+pub fn room(host: &Host) -> Option<u64> {
+    memory(host).map(|bytes| bytes / 8)
+}
+
 /// Most memory this process has held so far, in bytes.
 pub fn peak_memory_bytes() -> Option<u64> {
     kibibytes("/proc/self/status", "VmHWM:")

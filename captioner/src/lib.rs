@@ -3,7 +3,7 @@
 //! In the order of the paper: [`preprocess`] turns a file into pixels, `vision` (ViT-g/14) into image tokens,
 //! `qformer` into 32 queries, a linear projection into vectors of the language model, [`t5`] reads them with the prompt,
 //! and [`generate`] searches for the caption. [`weights`] and [`config`] load a checkpoint into these parts,
-//! `model` puts them together; [`features`] keeps query outputs between runs and [`run`] captions whole directories,
+//! `load` puts them together for `model`; [`features`] keeps query outputs between runs and [`run`] captions whole directories,
 //! durably.
 //!
 //! ```
@@ -32,6 +32,7 @@ mod gpu;
 mod identity;
 mod json;
 pub mod layers;
+mod load;
 mod model;
 mod options;
 pub mod preprocess;
@@ -48,7 +49,8 @@ pub use batch::Batch;
 pub use error::{Error, Result};
 pub use generate::{EarlyStopping, GenerationConfig, Sampling, Sequence};
 pub use identity::Identity;
-pub use model::{Caption, Captioner, DEFAULT_PROMPT, tensors_of};
+pub use load::tensors_of;
+pub use model::{Caption, Captioner, DEFAULT_PROMPT};
 pub use options::{LoadOptions, parse_device};
 pub use special_tokens::SpecialTokens;
 pub use tokenizer::PromptTokenizer;

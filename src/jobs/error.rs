@@ -48,6 +48,11 @@ impl JobError {
     pub fn at<E: Error + Send + Sync + 'static>(path: &Path) -> impl Fn(E) -> Self + '_ {
         move |error| Self::because(path.display(), error)
     }
+
+    /// Why a folder could not be made.
+    pub fn no_folder(path: &Path) -> impl Fn(std::io::Error) -> Self + '_ {
+        move |error| Self::because(format!("{}: cannot be made a folder", path.display()), error)
+    }
 }
 
 /// An error, and before it what it stopped.

@@ -8,11 +8,8 @@ use fgd_captioner::train::features::{Made, Making, make};
 use fgd_captioner::{LoadOptions, Precision, parse_device};
 use serde::{Deserialize, Serialize};
 
-use super::caption::Checkpoint;
+use super::caption::{Checkpoint, DECODE_THREADS, check_images};
 use super::{JobError, Session};
-
-/// Threads that decode images ahead of the captioner.
-const DECODE_THREADS: usize = 2;
 
 /// What `fgd features` is asked.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -41,13 +38,15 @@ pub struct Request {
 /// # Errors
 /// Images or a checkpoint that cannot be used, a folder that cannot be written, an interrupt.
 pub fn run(request: &Request, session: &Session) -> Result<Made, JobError> {
-    let options = LoadOptions {
-        precision: request.dtype,
-        device: parse_device(&request.device).map_err(JobError::usage)?,
-    };
+    let options = LoadOptions { precision: request.dtype, device: parse_device(&request.device)? };
+    if request.batch_size == 0 {
+        return Err(JobError::usage("the batch size is 0; it must be a number from 1 on"));
+    }
     let list = list_images(&request.images, request.image_root.as_deref())?;
     list.notes().iter().for_each(|note| session.progress.say(note));
     let images = list.images;
+    check_images(&images, request.on_error)?;
+    std::fs::create_dir_all(&request.output).map_err(JobError::no_folder(&request.output))?;
     let checkpoint = Checkpoint::resolve(&request.checkpoint, None, session)?;
     checkpoint.check(&options)?;
     let captioner = checkpoint.load(options, session)?;

@@ -1,5 +1,11 @@
 //! Where captions come from, and which are left out.
 
+use std::sync::Arc;
+
+use fgd::jobs::Session;
+use fgd::jobs::train::{self, Request};
+use fgd::settings::Settings;
+
 use crate::*;
 
 #[test]
@@ -48,6 +54,87 @@ fn features_that_are_missing_end_a_training_before_it_begins() {
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(!output.status.success() && said.contains("same --checkpoint and --dtype"), "{said}");
     assert!(!place.path("run/metrics.jsonl").exists(), "{said}");
+}
+
+#[test]
+fn a_validation_that_cannot_judge_ends_a_training() {
+    let place = Place::new();
+    pictures(&place, "train.csv", 0, 4);
+    pictures(&place, "validation.csv", 4, 6);
+    features(&place).assert().success();
+    // Its loss after a step that went too far was null in a record that nothing could read.
+    let far = ["--max-steps=1", "--alpha=1e30", "--learning-rate=10"];
+    let said = fail(train(&place, "far", &far));
+    assert!(said.contains("step 1: the loss of the validation is not finite"), "{said}");
+    assert!(!place.path("far/record.json").exists());
+
+    // What is judged is not lost where judging fails, however seldom it is saved.
+    let encoder = fixture("encoder/tiny-mean").display().to_string();
+    let judged = |run: &str| {
+        let more = ["--select-by", "fgd_paired", "--encoder", &encoder, "--evaluate-every=2"];
+        let mut judged = train(&place, run, &[&more[..], &["--save-every=100"]].concat());
+        judged.env("FGD_CACHE_DIR", place.path("cache"));
+        judged
+    };
+    let taken = place.path("run/captions/step-2.csv");
+    std::fs::create_dir_all(&taken).unwrap();
+    assert!(fail(judged("run")).contains("step-2.csv"));
+    std::fs::remove_dir(&taken).unwrap();
+    let output = judged("run").output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.success() && said.contains("going on after step 2"), "{said}");
+
+    pictures(&place, "validation.csv", 5, 6);
+    let said = fail(judged("one"));
+    assert!(said.contains("has captions of one image"), "{said}");
+}
+
+#[test]
+fn who_stops_a_run_does_not_wait_for_its_validation() {
+    let place = Place::new();
+    let captions = pictures(&place, "train.csv", 0, 4);
+    let validation = Some(pictures(&place, "validation.csv", 4, 6));
+    features(&place).assert().success();
+    let mut request = Request {
+        checkpoint: fixture("tiny-blip2/base").display().to_string(),
+        features: place.path("features"),
+        output: place.path("run"),
+        captions,
+        validation,
+        ..Request::default()
+    };
+    request.order.max_steps = Some(2);
+    let mut session = Session::new(Settings::from_env("fgd".into(), false));
+    session.interrupt = Arc::new(|| true);
+    let said = train::run(&request, &mut session).unwrap_err().to_string();
+    assert!(said.contains("stopped after step 0 of 2; fgd train --resume"), "{said}");
+    session.interrupt = Arc::new(|| false);
+    assert!(train::run(&request, &mut session).is_ok());
+}
+
+#[test]
+fn features_are_made_of_what_can_be_read() {
+    let place = Place::new();
+    pictures(&place, "train.csv", 0, 2);
+    let said = |mut command: assert_cmd::Command| stderr(command.assert().failure().get_output());
+    let mut none = features(&place);
+    none.args(["--batch-size", "0"]);
+    assert!(said(none).contains("the batch size is 0"));
+    std::fs::write(place.path("features"), "a file").unwrap();
+    assert!(said(features(&place)).contains("cannot be made a folder"));
+    std::fs::remove_file(place.path("features")).unwrap();
+    // Found before the first picture is looked at.
+    std::fs::write(place.path("images/9.png"), "no picture").unwrap();
+    let broken = said(features(&place));
+    assert!(broken.contains("image 9") && broken.contains("--on-error skip"), "{broken}");
+    assert!(!place.path("features").exists());
+    let mut rest = features(&place);
+    rest.args(["--on-error", "skip"]);
+    let said = stderr(rest.assert().success().get_output());
+    assert!(
+        said.contains("features of 2 images") && said.contains("1 could not be read"),
+        "{said}"
+    );
 }
 
 #[test]

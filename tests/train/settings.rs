@@ -5,6 +5,29 @@ use crate::*;
 #[test]
 fn what_can_not_be_trained_is_refused_before_the_work() {
     let place = Place::new();
+    // Settings are looked at before anything is read.
+    let drawn = |more| [&["--objective", "scst"][..], more].concat();
+    for (more, expected) in [
+        (vec!["--dtype", "q8"], "f32 or bf16"),
+        (vec!["--rank", "0"], "rank 0"),
+        (vec!["--dropout", "1"], "dropout 1"),
+        (vec!["--targets", "("], "no regular expression"),
+        (vec!["--learning-rate=-1"], "learning rate"),
+        (vec!["--batch-size", "0"], "batch size"),
+        (vec!["--epochs", "0"], "epochs"),
+        (vec!["--max-steps", "0"], "max steps"),
+        (vec!["--save-every", "0"], "at least 1"),
+        (vec!["--device", "tpu"], "give cpu or cuda:N"),
+        (vec!["--select-by", "fgd_paired", "--max-new-tokens", "0"], "max_new_tokens is 0"),
+        (drawn(&["--samples", "300"]), "num_return_sequences is 300"),
+        (drawn(&["--max-new-tokens", "5000"]), "max_new_tokens is 5000"),
+    ] {
+        let said = fail(train(&place, "run", &more));
+        assert!(said.contains(expected), "{more:?}: {said}");
+        assert_eq!(said.trim().lines().count(), 1, "{said}");
+    }
+    assert!(!place.path("run").exists());
+
     pictures(&place, "train.csv", 0, 12);
     pictures(&place, "validation.csv", 12, 16);
     let said = fail(train(&place, "run", &[]));
@@ -12,18 +35,9 @@ fn what_can_not_be_trained_is_refused_before_the_work() {
     features(&place).assert().success();
 
     for (more, expected) in [
-        (&["--dtype", "q8"][..], "f32 or bf16"),
-        (&["--rank", "0"], "rank 0"),
-        (&["--dropout", "1"], "dropout 1"),
-        (&["--targets", "query"], "qformer"),
+        (&["--targets", "query"][..], "qformer"),
         (&["--targets", "nowhere"], "no layer"),
-        (&["--learning-rate=-1"], "learning rate"),
-        (&["--batch-size", "0"], "batch size"),
-        (&["--epochs", "0"], "epochs"),
-        (&["--max-steps", "0"], "max steps"),
-        (&["--save-every", "0"], "at least 1"),
         (&["--dtype", "bf16"], "--dtype"),
-        (&["--device", "tpu"], "give cpu or cuda:N"),
     ] {
         let said = fail(train(&place, "run", more));
         assert!(said.contains(expected), "{more:?}: {said}");
@@ -41,7 +55,7 @@ fn what_can_not_be_trained_is_refused_before_the_work() {
     features(&place).assert().success();
     write("validation.csv", "image_id,caption\n900,a man\n");
     let said = fail(train(&place, "run", &[]));
-    assert!(said.contains("1 images of the validation") && said.contains("900"), "{said}");
+    assert!(said.contains("1 image of the validation") && said.contains("900"), "{said}");
     write("validation.csv", "image_id,caption\n13,a man\n");
     write("train.csv", &format!("{again}77777,a dog\n"));
     let said = fail(train(&place, "run", &[]));

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use candle_core::{D, DType, Device, Tensor};
+use candle_core::{DType, Device, Tensor};
 use fgd_kernels::{Activation, Panels};
 
 use super::{device, host};
@@ -10,9 +10,6 @@ use crate::error::Result;
 use crate::weights::{
     After, Arithmetic, Matrix, PanelMatrix, Room, Scope, With, product, products, products_into,
 };
-
-/// Rows for which a gate is a pass over the results of its own: reading its weights beside the others is worth more.
-const FEW: usize = 32;
 
 /// A dense layer; the weight may be kept in any form of [`crate::weights`].
 pub struct Linear {
@@ -176,11 +173,7 @@ impl Linear {
         Self::on_host([self], x, [after], room, [out])
     }
 
-    fn after<'a>(
-        &'a self,
-        activation: Option<Activation>,
-        with: Option<With<&'a [f32]>>,
-    ) -> After<'a> {
+    fn after<'a>(&'a self, activation: Option<Activation>, with: Option<With<'a>>) -> After<'a> {
         After { bias: &self.host_bias, activation, with }
     }
 
@@ -205,7 +198,7 @@ impl Linear {
 
     /// [`Self::forward`] + `residual`, in the same pass over the result.
     pub fn forward_added(&self, x: &Tensor, residual: &Tensor) -> Result<Tensor> {
-        self.apply(x, None, Some(With::Sum(residual)))
+        self.apply(x, None, Some(residual))
     }
 
     /// [`Self::forward`] + `sum`, whose memory may be taken: it must be nobody else's.
@@ -227,23 +220,6 @@ impl Linear {
     /// activation(left) · right of this layer's outputs [.., left | right], on a device.
     pub fn forward_halves(&self, x: &Tensor, activation: Activation) -> Result<Tensor> {
         device::gate(&self.forward(x)?, activation)
-    }
-
-    /// [`Self::forward_activated`] · gate(x), element by element.
-    pub fn forward_gated(&self, x: &Tensor, activation: Activation, gate: &Self) -> Result<Tensor> {
-        let rows = x.elem_count() / x.dim(D::Minus1)?.max(1);
-        if let (Matrix::Host(a), Matrix::Host(b)) = (&self.weight, &gate.weight)
-            && rows <= FEW
-        {
-            let after = [
-                After { bias: &self.host_bias, activation: Some(activation), with: None },
-                After { bias: &gate.host_bias, ..After::default() },
-            ];
-            let [mut y, gate] = host::values(x, |x| products(x, [a, b], self.arithmetic, after))?;
-            y.iter_mut().zip(gate).for_each(|(y, gate)| *y *= gate);
-            return self.shaped(x, y);
-        }
-        self.apply(x, Some(activation), Some(With::Product(&gate.forward(x)?)))
     }
 
     /// [`Self::forward`] of each of some layers, in one pass where x has few rows.
@@ -274,32 +250,22 @@ impl Linear {
         &self,
         x: &Tensor,
         activation: Option<Activation>,
-        with: Option<With<&Tensor>>,
+        added: Option<&Tensor>,
     ) -> Result<Tensor> {
-        match &self.weight {
-            Matrix::Host(weight) => {
-                let bias = &self.host_bias;
-                let y = |with: Option<With<&[f32]>>| {
-                    let after = After { bias, activation, with };
-                    host::values(x, |x| product(x, weight, self.arithmetic, after))
-                };
-                let y = match with {
-                    Some(With::Sum(other)) => host::values(other, |v| y(Some(With::Sum(v))))??,
-                    Some(With::Product(other)) => {
-                        host::values(other, |v| y(Some(With::Product(v))))??
-                    }
-                    Some(With::Before) | None => y(None)?,
-                };
-                self.shaped(x, y)
-            }
+        let weight = match &self.weight {
+            Matrix::Host(weight) => weight,
             Matrix::Device(weight) => {
-                let y = |added| device::product(x, weight, self.bias.as_ref(), activation, added);
-                match with {
-                    Some(With::Sum(other)) => y(Some(other)),
-                    Some(With::Product(other)) => Ok((y(None)? * other)?),
-                    Some(With::Before) | None => y(None),
-                }
+                return device::product(x, weight, self.bias.as_ref(), activation, added);
             }
-        }
+        };
+        let y = |with: Option<With>| {
+            let after = self.after(activation, with);
+            host::values(x, |x| product(x, weight, self.arithmetic, after))
+        };
+        let y = match added {
+            Some(added) => host::values(added, |added| y(Some(With::Sum(added))))??,
+            None => y(None)?,
+        };
+        self.shaped(x, y)
     }
 }

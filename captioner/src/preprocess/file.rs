@@ -1,7 +1,7 @@
 //! An image's file: read whole, and known again without reading it.
 
 use std::fs::Metadata;
-use std::io::Read;
+use std::io::{ErrorKind, Read};
 use std::path::Path;
 
 use fgd_store::digest::{bytes_sha256, changed_ns, file_sha256};
@@ -71,6 +71,7 @@ pub fn head(path: &Path) -> std::io::Result<Vec<u8>> {
 fn checked(path: &Path) -> Result<Metadata, String> {
     let metadata = path.metadata().map_err(|error| match path.read_link() {
         Ok(target) => format!("a link to {}, which cannot be had: {error}", target.display()),
+        Err(_) if error.kind() == ErrorKind::NotFound => "there is no such file".into(),
         Err(_) => error.to_string(),
     })?;
     if !metadata.is_file() {
@@ -112,6 +113,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         assert_eq!(read(folder.path()).unwrap_err(), "not a file");
         assert_eq!(read(Path::new("/dev/zero")).unwrap_err(), "not a file");
+        assert_eq!(read(&folder.path().join("gone.jpg")).unwrap_err(), "there is no such file");
         let link = folder.path().join("link.jpg");
         std::os::unix::fs::symlink("gone.jpg", &link).unwrap();
         assert!(read(&link).unwrap_err().starts_with("a link to gone.jpg"));

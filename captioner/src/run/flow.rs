@@ -92,8 +92,8 @@ impl<'a> Flow<'a> {
                 Ok(pixels) => {
                     let sha256 = outcome.file.as_ref().map(|file| file.sha256.clone());
                     let sha256 = sha256.unwrap_or_default();
-                    readable.push(Readable { at: *at, pixels, sha256 });
-                    joining.push(outcome);
+                    readable.push(Readable { pixels, sha256 });
+                    joining.push((*at, outcome));
                 }
                 Err(reason) if self.plan.on_error == OnError::Fail => {
                     let (id, path) = (image.id.clone(), image.path.clone());
@@ -111,14 +111,14 @@ impl<'a> Flow<'a> {
         Ok(broken)
     }
 
-    fn join(&mut self, joining: Vec<Outcome>, readable: &[Readable]) -> Result<()> {
+    fn join(&mut self, joining: Vec<(usize, Outcome)>, readable: &[Readable]) -> Result<()> {
         let start = Instant::now();
         let queries = features(self.captioner, readable, &mut self.cache)?;
         let vision = start.elapsed().as_secs_f64();
         let config = &self.plan.generation;
         let seeds: Vec<u64> = joining
             .iter()
-            .flat_map(|image| {
+            .flat_map(|(_, image)| {
                 (0..config.num_return_sequences).map(|nth| seed(config, &image.id, nth))
             })
             .collect();
@@ -128,8 +128,7 @@ impl<'a> Flow<'a> {
         self.stages.vision += vision;
         self.stages.language += both - vision;
         let seconds = both / joining.len() as f64;
-        let images = readable.iter().zip(joining);
-        let begun = images.map(|(image, outcome)| Open { at: image.at, outcome, seconds });
+        let begun = joining.into_iter().map(|(at, outcome)| Open { at, outcome, seconds });
         self.open.extend(numbers.into_iter().zip(begun));
         self.largest = self.largest.max(self.batch.len());
         Ok(())

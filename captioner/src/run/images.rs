@@ -10,8 +10,6 @@ use crate::model::Captioner;
 
 /// An image of a batch that could be decoded.
 pub(crate) struct Readable {
-    /// Its place among others.
-    pub at: usize,
     pub pixels: Vec<f32>,
     pub sha256: String,
 }

@@ -49,8 +49,14 @@ impl FeedForward {
         let normed = self.layer_norm.forward(&x)?;
         let hidden = match (&self.stacked, &self.gate) {
             (Some(both), _) => both.forward_halves(&normed, self.activation)?,
-            (None, Some(gate)) => self.wi.forward_gated(&normed, self.activation, gate)?,
-            (None, None) => self.wi.forward_activated(&normed, self.activation)?,
+            (None, gate) => {
+                let hidden = self.wi.forward_activated(&normed, self.activation)?;
+                // Weights in host memory are not stacked: a device's twin in the tests.
+                match gate {
+                    Some(gate) => (hidden * gate.forward(&normed)?)?,
+                    None => hidden,
+                }
+            }
         };
         self.wo.forward_onto(&hidden, x)
     }

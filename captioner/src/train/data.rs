@@ -1,6 +1,6 @@
 //! Captions and kept features, as the batches of a step.
 
-use candle_core::DType;
+use candle_core::{DType, Tensor};
 use fgd_store::digest::Digest;
 
 use super::batch::{Batch, Example};
@@ -90,13 +90,20 @@ impl<'a> Batches<'a> {
         missing.map_or(Ok(()), |image| Err(without_features(image)))
     }
 
-    /// Query outputs [1, queries, hidden] of an image.
+    /// Query outputs [images, queries, hidden].
     ///
     /// # Errors
     /// Features that are missing, or of another shape.
-    pub fn queries(&mut self, image: &KeptImage) -> Result<candle_core::Tensor> {
-        let queries = self.features.get(&image.sha256).ok_or_else(|| without_features(image))?;
-        self.captioner.adopt_queries(queries)
+    pub fn queries<'i>(
+        &mut self,
+        images: impl IntoIterator<Item = &'i KeptImage>,
+    ) -> Result<Tensor> {
+        let of_image = |image: &KeptImage| {
+            let queries = self.features.get(&image.sha256);
+            self.captioner.adopt_queries(queries.ok_or_else(|| without_features(image))?)
+        };
+        let all: Vec<Tensor> = images.into_iter().map(of_image).collect::<Result<_>>()?;
+        Ok(Tensor::cat(&all, 0)?)
     }
 
     /// The rows of these examples.
@@ -110,7 +117,7 @@ impl<'a> Batches<'a> {
         places.dedup();
         let mut embedded = Vec::with_capacity(places.len());
         for place in &places {
-            let queries = self.queries(&data.images[*place])?;
+            let queries = self.queries([&data.images[*place]])?;
             let projected = self.captioner.project(&queries)?;
             let (rows, _) = self.captioner.embed(&projected, std::slice::from_ref(&self.prompt))?;
             embedded.push(rows.to_dtype(DType::F32)?.flatten_all()?.to_vec1()?);

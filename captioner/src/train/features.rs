@@ -76,7 +76,7 @@ pub fn make(
                 Ok(pixels) => {
                     let sha256 = decoded.file.map(|file| file.sha256).unwrap_or_default();
                     kept.push(KeptImage { id: image.id.clone(), sha256: sha256.clone() });
-                    readable.push(Readable { at: kept.len() - 1, pixels, sha256 });
+                    readable.push(Readable { pixels, sha256 });
                 }
                 Err(reason) if making.on_error == OnError::Fail => {
                     let (id, path) = (image.id.clone(), image.path.clone());

@@ -55,7 +55,7 @@ impl LoraConfig {
         if !self.alpha.is_finite() || self.alpha <= 0.0 {
             return refuse(format!("alpha {}: give a number above 0", self.alpha));
         }
-        Ok(())
+        self.targets.rule().map(drop)
     }
 }
 

@@ -14,7 +14,8 @@ use super::packed_attention::Bias;
 use super::stack::{Block, Stack, Surroundings, Trace};
 use crate::error::{Error, Result};
 use crate::layers::{Linear, RmsNorm};
-use crate::model::{Captioner, tensors_of};
+use crate::load::tensors_of;
+use crate::model::Captioner;
 use crate::t5::{self, PositionBias, T5};
 
 /// Sites of T5's dropout that a block takes: two of each attention and of the feed-forward layer.

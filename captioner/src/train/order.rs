@@ -34,6 +34,24 @@ impl Default for OrderConfig {
     }
 }
 
+impl OrderConfig {
+    /// # Errors
+    /// Settings without a meaning.
+    pub fn check(&self) -> Result<()> {
+        let refuse = |reason: &str| Err(Error::Setting(reason.to_owned()));
+        if self.batch_size == 0 || self.accumulation == 0 {
+            return refuse("batch size and accumulation must be at least 1");
+        }
+        if !(self.epochs > 0.0 && self.epochs < 1e6) {
+            return refuse("epochs: give a number above 0 and below a million");
+        }
+        if self.max_steps == Some(0) {
+            return refuse("max steps: give at least one");
+        }
+        Ok(())
+    }
+}
+
 /// One example of a step: its place in the data, and a number that it has only this time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Turn {
@@ -58,18 +76,9 @@ impl<'a> Order<'a> {
     /// # Errors
     /// Settings without a meaning; no example.
     pub fn new(config: &'a OrderConfig, images: Vec<usize>, seed: u64) -> Result<Self> {
-        let refuse = |reason: &str| Err(Error::Setting(reason.to_owned()));
-        if config.batch_size == 0 || config.accumulation == 0 {
-            return refuse("batch size and accumulation must be at least 1");
-        }
-        if !(config.epochs > 0.0 && config.epochs < 1e6) {
-            return refuse("epochs: give a number above 0 and below a million");
-        }
-        if config.max_steps == Some(0) {
-            return refuse("max steps: give at least one");
-        }
+        config.check()?;
         if images.is_empty() {
-            return refuse("there is no caption to train on");
+            return Err(Error::Setting("there is no caption to train on".into()));
         }
         Ok(Self { config, images, seed, epoch: None })
     }

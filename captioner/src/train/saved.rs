@@ -13,11 +13,11 @@ use serde_json::{Value, json};
 use super::lora::{Lora, LoraConfig};
 use super::optimizer::AdamW;
 use crate::error::{Error, Result};
-use crate::weights::{Adapter, Header, HostMatrix, Targets, TensorFiles, put_f32, write_tensors};
+pub use crate::weights::TENSORS;
+use crate::weights::{
+    Adapter, CONFIG, Header, HostMatrix, Targets, TensorFiles, put_f32, write_tensors,
+};
 
-const CONFIG: &str = "adapter_config.json";
-/// The file of an adapter's weights, as PEFT calls it.
-pub const TENSORS: &str = "adapter_model.safetensors";
 /// The file of a state.
 pub const STATE: &str = "state.safetensors";
 

@@ -44,6 +44,21 @@ pub struct Learning {
     pub seed: u64,
 }
 
+impl Learning {
+    /// # Errors
+    /// Settings without a meaning.
+    pub fn check(&self) -> Result<()> {
+        self.lora.check()?;
+        self.optimizer.check()?;
+        match (0.0..1.0).contains(&self.t5_dropout) {
+            true => Ok(()),
+            false => {
+                Err(Error::Setting(format!("T5 dropout {}: give 0 to below 1", self.t5_dropout)))
+            }
+        }
+    }
+}
+
 /// A batch and the images that it is of, for messages.
 pub struct Micro {
     /// The rows.
@@ -89,11 +104,7 @@ impl<'a> Trainer<'a> {
     /// # Errors
     /// Settings without a meaning; targets that can not be trained.
     pub fn new(captioner: &'a Captioner, config: Learning, steps: usize) -> Result<Self> {
-        config.optimizer.check()?;
-        if !(0.0..1.0).contains(&config.t5_dropout) {
-            let reason = format!("T5 dropout {}: give 0 to below 1", config.t5_dropout);
-            return Err(Error::Setting(reason));
-        }
+        config.check()?;
         let model = Model::new(captioner, &config.lora)?;
         let lora = Lora::new(model.modules().to_vec(), &config.lora, config.seed);
         Ok(Self {

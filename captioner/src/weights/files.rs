@@ -11,6 +11,7 @@ use memmap2::Mmap;
 use safetensors::{Dtype, SafeTensors};
 use serde::Deserialize;
 
+use super::adapter::TENSORS;
 use crate::error::{Error, Result};
 use crate::json::read_json;
 
@@ -96,7 +97,7 @@ impl TensorFiles {
         if single.exists() {
             return Self::open(&[single]);
         }
-        let reason = if dir.join("adapter_model.safetensors").exists() {
+        let reason = if dir.join(TENSORS).exists() {
             "this directory holds a LoRA adapter only; give the base checkpoint with --checkpoint and this with --adapter".into()
         } else {
             let advice = hub::pickle_advice(dir, hub::Kind::Checkpoint).unwrap_or_default();

@@ -6,7 +6,7 @@ use std::path::Path;
 use half::{bf16, f16};
 use safetensors::Dtype;
 
-use super::adapter::Adapter;
+use super::adapter::{Adapter, CONFIG};
 use super::files::TensorFiles;
 use super::matrix::HostMatrix;
 use super::write::{Header, put_f32, write_tensors};
@@ -103,14 +103,13 @@ fn merge_file(path: &Path, adapter: &Adapter, output: &Path) -> Result<usize> {
 /// Everything beside the weights: tokenizer, configuration, index; not what belongs to an adapter in the same folder.
 fn copy_the_rest(checkpoint: &Path, output: &Path) -> Result<()> {
     const LAST: &str = "config.json";
-    const OF_ADAPTER: &str = "adapter_config.json";
     let mut names = Vec::new();
     for entry in std::fs::read_dir(checkpoint).map_err(Error::io(checkpoint))? {
         let entry = entry.map_err(Error::io(checkpoint))?;
         let name = entry.file_name();
         let kept =
             Path::new(&name).extension().is_some_and(|e| e == "json" || e == "txt" || e == "model");
-        if kept && name != LAST && name != OF_ADAPTER && entry.path().is_file() {
+        if kept && name != LAST && name != CONFIG && entry.path().is_file() {
             names.push(name);
         }
     }

@@ -17,7 +17,7 @@ mod tests;
 mod words;
 mod write;
 
-pub use adapter::{Adapter, Change, Factors, Targets};
+pub use adapter::{Adapter, CONFIG, Change, Factors, TENSORS, Targets};
 pub use files::{Digests, Entry, TensorFiles};
 pub(crate) use loader::is_ignorable;
 pub use loader::{LoadProgress, Loader, Scope};

@@ -16,12 +16,13 @@ use fgd_captioner::run::{
     unreadable,
 };
 use fgd_captions::TableFile;
-use fgd_record::{CaptionResults, CheckpointInfo, Comparability, Host, Input, Record, Results};
-use fgd_store::digest::{Digest, bytes_sha256};
+use fgd_record::{CaptionResults, Input};
+use fgd_store::digest::bytes_sha256;
 use fgd_store::file::{self, FileError};
 use ndarray::Array2;
 use serde_json::Value;
 
+use super::ended::CaptionRun;
 use super::results::results;
 use super::shards::Part;
 use super::{Captioning, Checkpoint};
@@ -29,16 +30,12 @@ use crate::host;
 use crate::jobs::captions_csv::captions_csv;
 use crate::jobs::embedding::Embedding;
 use crate::jobs::options::Encoding;
-use crate::jobs::provenance::{self, Origin};
-use crate::jobs::saved;
+use crate::jobs::provenance;
 use crate::jobs::select::{Choosing, Pool};
-use crate::jobs::{Bar, JobError, METRIC_VERSION, Session};
+use crate::jobs::{Bar, JobError, Session};
 
 /// Threads that decode images ahead of the captioner.
-const DECODE_THREADS: usize = 2;
-
-/// What a batch may take at most of the machine's memory: one part of so many.
-const MEMORY_PART: u64 = 8;
+pub const DECODE_THREADS: usize = 2;
 
 /// One checkpoint and the images that it captions.
 #[derive(Debug)]
@@ -65,23 +62,6 @@ pub struct Run<'a> {
     pub samples_file: Option<&'a Path>,
 }
 
-/// A run that ended: what a record says of it.
-#[derive(Debug, Clone)]
-pub struct CaptionRun {
-    /// Its numbers.
-    pub results: CaptionResults,
-    /// What captioned.
-    pub checkpoint: CheckpointInfo,
-    /// The list of images.
-    pub images: Input,
-    /// What decided the captions.
-    settings: BTreeMap<String, Value>,
-    /// The machine, as it was when the run began.
-    host: Host,
-    /// When it ended.
-    created: String,
-}
-
 /// Finds out before the work whether the captions can be written, and, where a broken image ends the run, whether the images'
 /// first bytes are those of images. Nothing temporary is left behind by a killed process: the journal is the only file until the
 /// end.
@@ -98,6 +78,14 @@ pub fn prepare(output: &Path, images: &[ImageFile], on_error: OnError) -> Result
         ));
     }
     check_place(&file::beside(output, "journal.jsonl"))?;
+    check_images(images, on_error)
+}
+
+/// Whether the images' first bytes are those of images, where a broken one ends the run.
+///
+/// # Errors
+/// Images that are missing or of a format that is not read.
+pub fn check_images(images: &[ImageFile], on_error: OnError) -> Result<(), JobError> {
     if on_error == OnError::Skip {
         return Ok(());
     }
@@ -149,7 +137,7 @@ impl Run<'_> {
             prompt: &self.captioning.prompt,
             generation: self.captioning.generation.clone(),
             batch_size: self.captioning.batch_size,
-            memory: host::memory(&host).map(|bytes| bytes / MEMORY_PART),
+            memory: host::room(&host),
             on_error: self.captioning.on_error,
             decode_threads: DECODE_THREADS,
             restart: self.captioning.restart,
@@ -185,7 +173,7 @@ impl Run<'_> {
 
         let record_file = file::beside(self.output, "record.json");
         if summary.resumed == summary.images
-            && let Some(finished) = finished(&record_file, &settings)
+            && let Some(finished) = CaptionRun::finished(&record_file, &settings)
         {
             return Ok(finished);
         }
@@ -247,73 +235,6 @@ impl Run<'_> {
             rows: self.images.len() as u64,
         }
     }
-}
-
-impl CaptionRun {
-    /// The run that a saved record tells of; `None` where it is of another kind of job.
-    fn from_record(record: Record) -> Option<Self> {
-        let Results::Caption(results) = record.results else {
-            return None;
-        };
-        Some(Self {
-            results: *results,
-            checkpoint: record.checkpoint?,
-            images: record.inputs.into_iter().next()?,
-            settings: record.settings,
-            host: record.host,
-            created: record.created,
-        })
-    }
-
-    /// The record of the run.
-    pub fn into_record(self) -> Record {
-        let results = self.results;
-        let origin = Origin {
-            comparability: comparability(&self.settings, &self.checkpoint.dtype),
-            host: self.host,
-            encoder: None,
-            checkpoint: Some(self.checkpoint),
-            inputs: vec![self.images],
-            settings: self.settings,
-            findings: Vec::new(),
-            timings: BTreeMap::from([
-                ("load".to_owned(), results.load_seconds),
-                ("caption".to_owned(), results.seconds),
-            ]),
-        };
-        Record {
-            created: self.created,
-            ..provenance::record(origin, Results::Caption(Box::new(results)))
-        }
-    }
-}
-
-/// Two runs may be held against each other if all but the checkpoint is the same.
-fn comparability(settings: &BTreeMap<String, Value>, dtype: &str) -> Comparability {
-    let shared = settings
-        .iter()
-        .filter(|(name, _)| !name.starts_with("checkpoint") && !name.starts_with("adapter"));
-    let key = shared
-        .fold(Digest::new("captions' comparability", METRIC_VERSION), |key, (name, value)| {
-            key.field(name, value.to_string())
-        });
-    Comparability {
-        key: provenance::key(key),
-        encoder_sha256: None,
-        tokenizer: None,
-        config: None,
-        precision: dtype.to_owned(),
-        pooling: None,
-        max_length: None,
-        references_sha256: None,
-        metric_version: METRIC_VERSION,
-    }
-}
-
-/// The earlier run that left nothing to do: its record has the speeds that this one did not measure.
-fn finished(record: &Path, settings: &BTreeMap<String, Value>) -> Option<CaptionRun> {
-    let captioned = CaptionRun::from_record(saved::read(record).ok()?)?;
-    (captioned.settings == *settings).then_some(captioned)
 }
 
 fn show(position: Position, bar: &dyn Bar) {

@@ -5,6 +5,7 @@
 
 mod checkpoint;
 mod durable;
+mod ended;
 mod results;
 mod shards;
 
@@ -23,7 +24,9 @@ use super::shard::Shard;
 use super::{JobError, Session};
 
 pub use checkpoint::Checkpoint;
-pub use durable::{CaptionRun, Run, prepare};
+pub(super) use durable::{DECODE_THREADS, check_images};
+pub use durable::{Run, prepare};
+pub use ended::CaptionRun;
 pub use shards::{Merged, Part, merge};
 
 /// What a captioner is asked, how it searches for captions, and how it runs.
@@ -71,11 +74,8 @@ impl Captioning {
     /// # Errors
     /// Settings without a meaning, a device that is not there.
     pub fn check(&self, device: &str) -> Result<LoadOptions, JobError> {
-        self.generation.check().map_err(JobError::usage)?;
-        Ok(LoadOptions {
-            precision: self.dtype,
-            device: parse_device(device).map_err(JobError::usage)?,
-        })
+        self.generation.check()?;
+        Ok(LoadOptions { precision: self.dtype, device: parse_device(device)? })
     }
 }
 

@@ -13,7 +13,10 @@ const ENOUGH_FOR_P99: usize = 100;
 pub fn results(outcomes: &[Outcome], summary: &Summary, load_seconds: f64) -> CaptionResults {
     let rate = |count: usize| match summary.captioned > 0 && summary.seconds > 0.0 {
         true => Measure::exact(count as f64 / summary.seconds),
-        false => Measure::missing("every caption was taken over from an earlier run"),
+        false if summary.captions > 0 => {
+            Measure::missing("every caption was taken over from an earlier run")
+        }
+        false => Measure::missing("there is no caption"),
     };
     let failures = summary.broken.iter();
     CaptionResults {
@@ -116,8 +119,11 @@ mod tests {
         let outcomes: Vec<Outcome> = (0..3).map(|i| outcome(i, 10.0)).collect();
         let found = results(&outcomes, &summary(3, 3), 0.5);
         assert_eq!(found.images_per_second.value, None);
-        assert!(found.images_per_second.reason.is_some());
+        let reason = found.images_per_second.reason.unwrap();
+        assert_eq!(reason, "every caption was taken over from an earlier run");
         assert_eq!(found.caption_ms.unwrap().p99, None);
-        assert_eq!(results(&[], &summary(0, 0), 0.5).caption_ms, None);
+        let none = results(&[], &summary(0, 0), 0.5);
+        assert_eq!(none.caption_ms, None);
+        assert_eq!(none.images_per_second.reason.unwrap(), "there is no caption");
     }
 }

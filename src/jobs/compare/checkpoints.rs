@@ -86,10 +86,7 @@ pub fn caption_all(
     let mut captioning = request.captioning.clone();
     let options = captioning.check(device)?;
     let images = images.select(&captions::group(references).ids).map_err(JobError::usage)?;
-    std::fs::create_dir_all(&request.work).map_err(|error| {
-        let what = format!("{}: cannot be made a folder", request.work.display());
-        JobError::because(what, error)
-    })?;
+    std::fs::create_dir_all(&request.work).map_err(JobError::no_folder(&request.work))?;
     if systems.len() > 1 && captioning.features_cache.is_none() {
         captioning.features_cache = Some(request.work.join("features"));
     }

@@ -155,7 +155,9 @@ fn probabilities(pool: &Pool) -> Result<Vec<f64>, JobError> {
         let mut seen = HashSet::new();
         weights.extend(captions.iter().zip(known).map(|(caption, logarithm)| {
             let first = seen.insert(caption.text.as_str());
-            if first { (logarithm - largest).exp() } else { 0.0 }
+            // Of infinite ones there is no difference.
+            let weight = if logarithm == largest { 1.0 } else { (logarithm - largest).exp() };
+            if first { weight } else { 0.0 }
         }));
     }
     Ok(weights)
@@ -209,6 +211,9 @@ mod tests {
     fn probabilities_count_a_text_once_and_must_all_be_known() {
         let known = pool(&[&[("a", Some(-1.0)), ("b", Some(-1.0)), ("a", Some(-1.0))]]);
         assert_eq!(probabilities(&known).unwrap(), [1.0, 1.0, 0.0]);
+        let none = Some(f64::NEG_INFINITY);
+        let impossible = pool(&[&[("a", none), ("b", none)], &[("a", none), ("b", Some(-1.0))]]);
+        assert_eq!(probabilities(&impossible).unwrap(), [1.0, 1.0, 0.0, 1.0]);
         let message = probabilities(&pool(&[&[("a", None)]])).unwrap_err().to_string();
         assert!(message.contains("log_probability"), "{message}");
     }

@@ -4,9 +4,10 @@ use fgd_captioner::Captioner;
 use fgd_captioner::train::cost::{self, Cost, Rows};
 use fgd_captioner::train::{Order, Trainer};
 use fgd_record::Host;
+use fgd_record::words::counted;
 
 use super::course::Course;
-use crate::host::memory;
+use crate::host::{memory, room};
 use crate::jobs::{JobError, Session};
 
 impl Course<'_> {
@@ -35,16 +36,18 @@ impl Course<'_> {
         };
         let text = &captioner.config().text_config;
         let factors = &self.request.learning.lora;
-        let cost = cost::estimate(trainer.model(), text, factors, rows, room(host) as f64);
+        let cost =
+            cost::estimate(trainer.model(), text, factors, rows, room(host).unwrap_or(0) as f64);
         let steps = order.steps() - trainer.step_count().min(order.steps());
         let lora = trainer.lora();
         session.progress.say(&format!(
-            "{captions} captions of {} images, {} tokens; {} layers with {} parameters; {steps} steps of {} GFLOP: {} PFLOP; \
-             memory beside the frozen weights {} GB",
-            data.images.len(),
-            data.tokens(),
-            lora.modules().len(),
-            lora.parameters(),
+            "{} of {}, {}; {} with {}; {} of {} GFLOP: {} PFLOP; memory beside the frozen weights {} GB",
+            counted(captions as u64, "caption"),
+            counted(data.images.len() as u64, "image"),
+            counted(data.tokens() as u64, "token"),
+            counted(lora.modules().len() as u64, "layer"),
+            counted(lora.parameters() as u64, "parameter"),
+            counted(steps as u64, "step"),
             short(cost.step_flop / 1e9),
             short(cost.step_flop * steps as f64 / 1e15),
             short((cost.factors_bytes + cost.rows_bytes) / 1e9),
@@ -70,15 +73,10 @@ impl Course<'_> {
     }
 }
 
-/// Bytes that may hold blocks which would be computed again otherwise: an eighth of the memory.
-pub fn room(host: &Host) -> usize {
-    memory(host).map_or(0, |bytes| (bytes / 8) as usize)
-}
-
 /// A time in the unit that suits it.
 pub fn lasting(seconds: f64) -> String {
     match seconds {
-        s if s < 100.0 => format!("{s:.0} seconds"),
+        s if s < 100.0 => counted(s.round() as u64, "second"),
         s if s < 6000.0 => format!("{:.0} minutes", s / 60.0),
         s => format!("{} hours", short(s / 3600.0)),
     }

@@ -8,6 +8,7 @@ use std::time::Instant;
 
 use fgd_captioner::train::{Batches, Data, Order, Step, Trainer, Turn, saved};
 use fgd_record::EncoderInfo;
+use fgd_record::words::counted;
 
 use super::announce::{lasting, short};
 use super::judge::Judge;
@@ -92,13 +93,14 @@ impl Course<'_> {
             tokens += step.tokens;
             train_seconds += seconds;
             let rate = step.tokens as f64 / seconds;
-            if train_seconds == seconds {
-                let left = total - step.step;
+            let left = total - step.step;
+            if train_seconds == seconds && left > 0 {
                 bar.say(&format!(
-                    "the first step took {} s, {} tokens/s: about {} for the {left} steps left",
+                    "the first step took {} s, {} tokens/s: about {} for the {} left",
                     short(seconds),
                     short(rate),
                     lasting(seconds * left as f64),
+                    counted(left as u64, "step"),
                 ));
             }
             if reward.is_none() && step.loss < SUSPICIOUS_LOSS && step.step < EARLY {
@@ -121,18 +123,14 @@ impl Course<'_> {
                 ..Line::default()
             })?;
             let stops = (session.interrupt)();
-            if stops || step.step == total || step.step % self.request.watching.save_every == 0 {
+            // A validation may take longer than the steps before it, and the best adapter is never newer than the state.
+            let is_saved = step.step % self.request.watching.save_every == 0
+                || self.is_validated(step.step, order);
+            if stops || is_saved {
                 self.save(trainer)?;
             }
             if stops {
-                let dir = self.request.output.display();
-                return Err(JobError::Failed(
-                    format!(
-                        "stopped after step {} of {total}; fgd train --resume {dir} goes on",
-                        step.step
-                    )
-                    .into(),
-                ));
+                return Err(self.request.stopped(step.step, total));
             }
             self.at_rest(trainer, order, &*bar, session)?;
         }

@@ -23,7 +23,7 @@ use crate::jobs::options::{Encoding, Measuring, References};
 use crate::jobs::provenance::encoder_info;
 use crate::jobs::scoring::system::System;
 use crate::jobs::scoring::{ScoreError, Scorer, SystemScore};
-use crate::jobs::{JobError, Session};
+use crate::jobs::{Interrupt, JobError, Session};
 
 /// A difference less likely than this by luck alone counts.
 const SIGNIFICANT: f64 = 0.05;
@@ -46,6 +46,13 @@ pub struct Judging {
 impl Default for Judging {
     fn default() -> Self {
         Self { encoding: Encoding::default(), max_new_tokens: 40 }
+    }
+}
+
+impl Judging {
+    /// How captions are decoded: the likeliest tokens.
+    pub fn generation(&self) -> GenerationConfig {
+        GenerationConfig { max_new_tokens: self.max_new_tokens, ..GenerationConfig::default() }
     }
 }
 
@@ -122,7 +129,8 @@ impl<'a> Judge<'a> {
         self.dir.join(format!("step-{step}.csv"))
     }
 
-    /// Captions the validation's images with the adapter in `adapter`, that of step `step`, and judges them beside those of other steps.
+    /// Captions the validation's images with the adapter in `adapter`, that of step `step`, and judges them beside those of other steps;
+    /// nothing where it is interrupted.
     ///
     /// # Errors
     /// A checkpoint that cannot be loaded, captions that cannot be written or scored.
@@ -134,9 +142,11 @@ impl<'a> Judge<'a> {
         data: &Data,
         batches: &mut Batches,
         session: &mut Session,
-    ) -> Result<Judgement, JobError> {
+    ) -> Result<Option<Judgement>, JobError> {
         let path = self.captions_of(step);
-        self.caption(&path, adapter, data, batches)?;
+        if !self.caption(&path, adapter, data, batches, &session.interrupt)? {
+            return Ok(None);
+        }
         let measuring = Measuring { metrics: vec!["cider".into()], ..Measuring::default() };
         let embedding = Embedding::silent(session, &self.judging.encoding);
         let mut scorer = Scorer::new(embedding, &self.references, false, &measuring)?;
@@ -184,7 +194,7 @@ impl<'a> Judge<'a> {
         let is_best = is_best && is_poorer != Some(true);
         let results = now.results;
         let missing = || Measure::missing("not among the numbers");
-        Ok(Judgement {
+        Ok(Some(Judgement {
             cider_d: results.metrics.get(CIDER).map_or_else(missing, |m| m.measure.clone()),
             fgd_set: results.fgd_set.raw(),
             fgd_paired: results.fgd_paired,
@@ -193,29 +203,28 @@ impl<'a> Judge<'a> {
             broken,
             distinct_words,
             is_poorer,
-        })
+        }))
     }
 
+    /// Whether it was done, and not interrupted.
     fn caption(
         &self,
         path: &Path,
         adapter: &Path,
         data: &Data,
         batches: &mut Batches,
-    ) -> Result<(), JobError> {
+        interrupt: &Interrupt,
+    ) -> Result<bool, JobError> {
         let base = &self.checkpoint.base.dir;
         let captioner =
             Captioner::load(base, Some(adapter), self.options.clone(), &|_| {})?.without_eyes();
-        let generation = GenerationConfig {
-            max_new_tokens: self.judging.max_new_tokens,
-            ..GenerationConfig::default()
-        };
+        let generation = self.judging.generation();
         let mut rows = Vec::with_capacity(data.images.len());
         for images in data.images.chunks(IMAGES) {
-            let queries = images.iter().map(|image| batches.queries(image));
-            let queries: Vec<_> = queries.collect::<Result<_, _>>()?;
-            let queries = candle_core::Tensor::cat(&queries, 0)
-                .map_err(|error| JobError::Failed(error.into()))?;
+            if interrupt() {
+                return Ok(false);
+            }
+            let queries = batches.queries(images)?;
             let prompts = vec![self.prompt.clone(); images.len()];
             let seeds = vec![0; images.len()];
             let captions = captioner.caption(&queries, &prompts, &seeds, &generation)?;
@@ -224,7 +233,8 @@ impl<'a> Judge<'a> {
         }
         let bytes = captions_csv(rows.iter().map(|(id, text)| (*id, text.as_str())));
         let bytes = bytes.map_err(JobError::at(path))?;
-        Ok(file::write(path, &bytes)?)
+        file::write(path, &bytes)?;
+        Ok(true)
     }
 }
 

@@ -71,7 +71,18 @@ impl Texts {
             Some(path) => Some(open(path, "validation", &request.reading)?),
             None => None,
         };
-        validation.as_ref().map_or(Ok(()), refuse_synthetic)?;
+        if let Some(file) = &validation {
+            refuse_synthetic(file)?;
+            let first = file.captions.first().map(|caption| &caption.id);
+            let is_alone = file.captions.iter().all(|caption| Some(&caption.id) == first);
+            if request.watching.judging.is_some() && is_alone {
+                return Err(JobError::usage(format!(
+                    "{}: has captions of one image, of which no difference can be told from luck: give those of two at least, or \
+                     --select-by loss",
+                    file.path.display()
+                )));
+            }
+        }
         if !findings.is_empty() {
             session.progress.say(&format!(
                 "{} of the captions are in the record",
@@ -159,8 +170,9 @@ impl Material {
             let count = validation.images.iter().filter(twice).count();
             if let Some(image) = validation.images.iter().find(twice) {
                 return Err(JobError::usage(format!(
-                    "{count} images of the validation are among those to learn, by their content; the first is {} (there {}). \
+                    "{} of the validation among those to learn, by their content; the first is {} (there {}). \
                      Take them out of one of the two",
+                    counted(count as u64, "image"),
                     image.id,
                     learned[image.sha256.as_str()]
                 )));

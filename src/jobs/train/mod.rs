@@ -68,10 +68,8 @@ pub fn run(request: &Request, session: &mut Session) -> Result<Record, JobError>
     request.check()?;
     let host = host::describe();
     let begin = Instant::now();
-    let device = parse_device(&request.device).map_err(JobError::usage)?;
-    // A mixture is written there before anything else is known.
-    let is_mixed = request.objective == Objective::Distill;
-    let held = is_mixed.then(|| hold_output(request)).transpose()?;
+    let device = parse_device(&request.device)?;
+    let _others_are_refused = hold_output(request)?;
     let mut texts = material::Texts::read(request, session)?;
     let options = LoadOptions { precision: request.dtype, device };
     let checkpoint = base_checkpoint(request, &options, session)?;
@@ -85,15 +83,10 @@ pub fn run(request: &Request, session: &mut Session) -> Result<Record, JobError>
     texts.note_unwritable(&material.train, captioner.tokenizer().unknown(), session);
     let images = material.train.captions.iter().map(|caption| caption.image).collect();
     let seed = request.learning.seed;
-    let mut order = Order::new(&request.order, images, seed).map_err(JobError::usage)?;
-    let mut trainer = Trainer::new(&captioner, request.learning.clone(), order.steps())
-        .map_err(JobError::usage)?;
-    trainer.keep(announce::room(&host));
+    let mut order = Order::new(&request.order, images, seed)?;
+    let mut trainer = Trainer::new(&captioner, request.learning.clone(), order.steps())?;
+    trainer.keep(host::room(&host).unwrap_or(0) as usize);
     let adapter = adopted(request, &mut trainer, session)?;
-    let _others_are_refused = match held {
-        Some(held) => held,
-        None => hold_output(request)?,
-    };
     let id = identity(request, &captioner, &material, &adapter)?;
     let last = request.output.join(LAST);
     let goes_on = last.join(saved::STATE).exists();
@@ -213,9 +206,7 @@ fn base_name(request: &Request, checkpoint: &Checkpoint) -> Result<String, JobEr
 /// Makes the run's folder and keeps other processes out of it.
 fn hold_output(request: &Request) -> Result<File, JobError> {
     let output = &request.output;
-    std::fs::create_dir_all(output).map_err(|error| {
-        JobError::because(format!("{}: cannot be made a folder", output.display()), error)
-    })?;
+    std::fs::create_dir_all(output).map_err(JobError::no_folder(output))?;
     Ok(fgd_store::lock::hold_folder(output)?)
 }
 

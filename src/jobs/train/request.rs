@@ -179,17 +179,28 @@ impl Request {
         Ok(differing.map(flag).collect())
     }
 
+    /// What a run that is interrupted behind a step of so many ends with.
+    pub(super) fn stopped(&self, step: usize, steps: usize) -> JobError {
+        let dir = self.output.display();
+        let reason =
+            format!("stopped after step {step} of {steps}; fgd train --resume {dir} goes on");
+        JobError::Failed(reason.into())
+    }
+
     /// The adapter that a finished run is for: the best, or without a validation the last.
     pub fn adapter_dir(&self) -> PathBuf {
         self.output.join(if self.validation.is_some() { BEST } else { LAST })
     }
 
+    /// Refuses settings without a meaning, before anything is read.
     pub(super) fn check(&self) -> Result<(), JobError> {
         let paths = [&self.features, &self.captions, &self.output];
         if self.checkpoint.is_empty() || paths.iter().any(|path| path.as_os_str().is_empty()) {
             let what = "give --checkpoint, --features, --captions and -o, or a --config that has them, or --resume";
             return Err(JobError::usage(what));
         }
+        self.learning.check()?;
+        self.order.check()?;
         if self.dtype == Precision::Q8 {
             return Err(JobError::usage("--dtype q8: frozen weights are f32 or bf16 in training"));
         }
@@ -204,11 +215,13 @@ impl Request {
                 let what = "--objective scst stops when captions get poorer: give --select-by fgd_paired and --validation";
                 return Err(JobError::usage(what));
             }
-            let Scst { samples, ce_weight, max_new_tokens } = &self.scst;
-            if *samples < 2 || *max_new_tokens == 0 || !ce_weight.is_finite() || *ce_weight < 0.0 {
-                let what = "scst: at least 2 samples and 1 token, and a weight of cross-entropy that is not negative";
+            let Scst { samples, ce_weight, .. } = &self.scst;
+            if *samples < 2 || !ce_weight.is_finite() || *ce_weight < 0.0 {
+                let what =
+                    "scst: at least 2 samples, and a weight of cross-entropy that is not negative";
                 return Err(JobError::usage(what));
             }
+            self.scst.generation().check()?;
         }
         match (self.objective == Objective::Distill, self.distill.synthetic.is_empty()) {
             (true, true) => {
@@ -228,7 +241,7 @@ impl Request {
             let what = "--patience, --evaluate-every and --select-by need captions to judge by";
             return Err(JobError::usage(format!("{what}: give --validation")));
         }
-        Ok(())
+        judging.as_ref().map_or(Ok(()), |judging| Ok(judging.generation().check()?))
     }
 }
 

@@ -1,6 +1,7 @@
 //! Between two steps of a run: adapters are kept, and judged by the validation.
 
 use fgd_captioner::train::{Data, Order, Trainer, Turn};
+use fgd_record::words::counted;
 
 use super::course::Course;
 use super::judge::Against;
@@ -28,12 +29,18 @@ impl Course<'_> {
         let Some(validation) = &self.material.validation else {
             return Ok(());
         };
-        let every = watching.evaluate_every.unwrap_or(order.steps_per_epoch());
-        let is_due = step.is_multiple_of(every) || step == order.steps();
-        if !is_due || self.metrics.validations().any(|line| line.step == step) {
+        if !self.is_validated(step, order)
+            || self.metrics.validations().any(|line| line.step == step)
+        {
             return Ok(());
         }
-        let loss = self.validate(trainer, validation)?;
+        let stopped = || self.request.stopped(step, order.steps());
+        let loss = self.validate(trainer, validation, session)?.ok_or_else(stopped)?;
+        if !loss.is_finite() {
+            return Err(JobError::usage(format!(
+                "step {step}: the loss of the validation is not finite: lower the learning rate, in another run, or look at its captions"
+            )));
+        }
         let best = self.metrics.best();
         let mut line = Line {
             step,
@@ -52,15 +59,14 @@ impl Course<'_> {
             let against = Against { best, held };
             let judged =
                 judge.judge(step, against, &adapter, validation, &mut self.batches, session)?;
+            let judged = judged.ok_or_else(stopped)?;
             let fgd = &judged.fgd_paired;
-            said += &format!(
-                ", fgd_paired {:.4} (95% {:.4} to {:.4})",
-                fgd.value.unwrap_or(f64::NAN),
-                fgd.low.unwrap_or(f64::NAN),
-                fgd.high.unwrap_or(f64::NAN)
-            );
+            if let (Some(value), Some(low), Some(high)) = (fgd.value, fgd.low, fgd.high) {
+                said += &format!(", fgd_paired {value:.4} (95% {low:.4} to {high:.4})");
+            }
             if judged.broken > 0 {
-                said += &format!(", {} captions empty or without end", judged.broken);
+                let broken = counted(judged.broken as u64, "caption");
+                said += &format!(", {broken} empty or without end");
             }
             line = Line {
                 is_best: Some(judged.is_best),
@@ -88,17 +94,31 @@ impl Course<'_> {
         self.metrics.push(line)
     }
 
-    /// Mean loss of the tokens, without dropout.
-    fn validate(&mut self, trainer: &Trainer, data: &Data) -> Result<f64, JobError> {
+    /// Whether the validation judges the run behind this step.
+    pub fn is_validated(&self, step: usize, order: &Order) -> bool {
+        let every = self.request.watching.evaluate_every.unwrap_or(order.steps_per_epoch());
+        self.material.validation.is_some() && (step.is_multiple_of(every) || step == order.steps())
+    }
+
+    /// Mean loss of the tokens, without dropout; nothing where it is interrupted.
+    fn validate(
+        &mut self,
+        trainer: &Trainer,
+        data: &Data,
+        session: &Session,
+    ) -> Result<Option<f64>, JobError> {
         let turns: Vec<Turn> =
             (0..data.captions.len()).map(|example| Turn { example, name: 0 }).collect();
         let mut sum = 0.0;
         for turns in turns.chunks(self.request.order.batch_size) {
+            if (session.interrupt)() {
+                return Ok(None);
+            }
             let micro = self.batches.micro(data, turns)?;
             let losses = trainer.losses(&micro.batch)?;
             sum += losses.iter().map(|loss| f64::from(*loss)).sum::<f64>();
         }
-        Ok(sum / data.tokens() as f64)
+        Ok(Some(sum / data.tokens() as f64))
     }
 
     /// As [`gives_up`], of the run so far.

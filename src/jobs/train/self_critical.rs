@@ -38,6 +38,18 @@ impl Default for Scst {
     }
 }
 
+impl Scst {
+    /// The draws of the model itself: a cut-off would make them another one's.
+    pub fn generation(&self) -> GenerationConfig {
+        GenerationConfig {
+            max_new_tokens: self.max_new_tokens,
+            num_return_sequences: self.samples,
+            sampling: Some(Sampling { temperature: 1.0, top_k: None, ..Sampling::default() }),
+            ..GenerationConfig::default()
+        }
+    }
+}
+
 /// Draws captions and weighs them.
 pub struct SelfCritical<'a> {
     pub scst: &'a Scst,
@@ -158,26 +170,15 @@ impl SelfCritical<'_> {
         batches: &mut Batches,
     ) -> Result<Vec<(Vec<u32>, String)>, JobError> {
         let images = turns.iter().map(|turn| &data.images[data.captions[turn.example].image]);
-        let queries: Vec<_> =
-            images.map(|image| batches.queries(image)).collect::<Result<_, _>>()?;
-        let queries = candle_core::Tensor::cat(&queries, 0)
-            .map_err(|error| JobError::Failed(error.into()))?;
+        let queries = batches.queries(images)?;
         let each = self.scst.samples;
-        // The draws of the model itself: a cut-off would make them another one's.
-        let sampling = Sampling { temperature: 1.0, top_k: None, ..Sampling::default() };
-        let generation = GenerationConfig {
-            max_new_tokens: self.scst.max_new_tokens,
-            num_return_sequences: each,
-            sampling: Some(sampling),
-            ..GenerationConfig::default()
-        };
         let seed = |turn: &Turn| {
             let first = turn.name.wrapping_mul(each as u64).wrapping_add(self.seed.rotate_left(40));
             (0..each as u64).map(move |draw| first.wrapping_add(draw))
         };
         let seeds: Vec<u64> = turns.iter().flat_map(seed).collect();
         let prompts = vec![self.prompt.clone(); turns.len()];
-        let captions = captioner.caption(&queries, &prompts, &seeds, &generation)?;
+        let captions = captioner.caption(&queries, &prompts, &seeds, &self.scst.generation())?;
         Ok(captions.into_iter().map(|caption| (caption.sequence.ids, caption.text)).collect())
     }
 }

@@ -18,11 +18,13 @@ use fgd_store::hub;
 use super::files::TensorFiles;
 use super::matrix::HostMatrix;
 use crate::error::{Error, Result};
-use config::{AdapterConfig, CONFIG};
+use config::AdapterConfig;
+pub use config::CONFIG;
 use names::{Part, split_name};
 pub use targets::Targets;
 
-const TENSORS: &str = "adapter_model.safetensors";
+/// The file of an adapter's weights, as PEFT calls it.
+pub const TENSORS: &str = "adapter_model.safetensors";
 
 /// Parts of a checkpoint that are models of their own, so that adapters are trained on them alone; the names in these lack the
 /// prefix.

@@ -26,11 +26,11 @@ impl Arithmetic {
 
 /// Another matrix as large as the result, and what is done with it.
 #[derive(Clone, Copy)]
-pub enum With<T> {
+pub enum With<'a> {
     /// Added.
-    Sum(T),
+    Sum(&'a [f32]),
     /// Multiplied, element by element.
-    Product(T),
+    Product(&'a [f32]),
     /// What was in the result's place before, which is added.
     Before,
 }
@@ -43,7 +43,7 @@ pub struct After<'a> {
     /// The activation.
     pub activation: Option<Activation>,
     /// Added, or multiplied.
-    pub with: Option<With<&'a [f32]>>,
+    pub with: Option<With<'a>>,
 }
 
 impl After<'_> {
