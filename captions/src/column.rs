@@ -127,12 +127,13 @@ impl<'a> Picker<'a> {
     pub fn rivals<S: AsRef<str>>(&self, names: &[S], layout: &Layout) -> Vec<Finding> {
         let mut findings = Vec::new();
         let name = |at: usize| shown(names[at].as_ref());
-        let mut note = |chosen: usize, what: &str, rivals: Vec<usize>, flag: &str| {
+        let mut note = |chosen: usize, what: &str, mut rivals: Vec<usize>, flag: &str| {
+            // No flag tells two columns of one name apart.
+            rivals.retain(|at| names[*at].as_ref() != names[chosen].as_ref());
             if rivals.is_empty() {
                 return;
             }
-            let rivals: Vec<String> =
-                rivals.into_iter().map(|at| format!("`{}`", name(at))).collect();
+            let rivals: Vec<String> = rivals.iter().map(|at| format!("`{}`", name(*at))).collect();
             let message = format!(
                 "{what} are taken from `{}`; {} could hold them too: {flag} NAME chooses",
                 name(chosen),

@@ -11,7 +11,7 @@ use super::error::ReadProblem;
 use super::finding::{Finding, FindingKind, shown};
 use super::image_id;
 use super::quotes::{self, Quoting, Segment};
-use super::source::Start;
+use super::source::{Start, first_line, line_ends};
 use super::tabular::Tabular;
 
 /// Reads `content`.
@@ -48,8 +48,8 @@ pub(super) fn read(
 /// Whether the first line names columns that can be used, or is an id with its caption.
 pub(super) fn is_table(content: &[u8], format: Format, picker: &Picker<'_>) -> bool {
     let content = content.trim_ascii_start();
-    let line = content.split(|&byte| byte == b'\n').next().unwrap_or_default();
-    let fields = line.split(|&byte| byte == delimiter(content, format));
+    let fields =
+        first_line(content).trim_ascii_end().split(|&byte| byte == delimiter(content, format));
     let fields: Vec<_> = fields.map(String::from_utf8_lossy).collect();
     let is_row = matches!(fields.as_slice(), [id, _, ..] if image_id::is_plain(id));
     picker.pick(&fields).is_ok() || (picker.by_convention() && is_row)
@@ -60,7 +60,7 @@ pub(super) fn header(content: &[u8], format: Format, picker: &Picker<'_>) -> Opt
     let (announced, start) = separator_line(content);
     let delimiter = announced.unwrap_or_else(|| delimiter(&content[start..], format));
     let blank = content[start..].iter().take_while(|byte| byte.is_ascii_whitespace()).count();
-    let line = content[start + blank..].split_inclusive(|&byte| byte == b'\n').next()?;
+    let line = first_line(&content[start + blank..]);
     let fields = ReaderBuilder::new()
         .delimiter(delimiter)
         .has_headers(false)
@@ -74,7 +74,7 @@ pub(super) fn header(content: &[u8], format: Format, picker: &Picker<'_>) -> Opt
 
 /// Excel's first line `sep=;`: the delimiter, and where the table begins.
 fn separator_line(content: &[u8]) -> (Option<u8>, usize) {
-    let end = content.iter().position(|&byte| byte == b'\n').map_or(content.len(), |end| end + 1);
+    let end = first_line(content).len();
     let line = content[..end].trim_ascii();
     let line = line.strip_prefix(b"\"").and_then(|line| line.strip_suffix(b"\"")).unwrap_or(line);
     match (content[..end].trim_ascii_end(), line) {
@@ -91,11 +91,10 @@ fn expected(format: Format) -> u8 {
 
 /// What separates the columns of the first line: what the format says, or else whatever of tab, comma, semicolon and bar is there.
 fn delimiter(content: &[u8], format: Format) -> u8 {
-    let content = content.trim_ascii_start();
-    let end = content.iter().position(|&byte| byte == b'\n').unwrap_or(content.len());
+    let line = first_line(content.trim_ascii_start());
     [expected(format), b'\t', b',', b';', b'|']
         .into_iter()
-        .find(|delimiter| content[..end].contains(delimiter))
+        .find(|delimiter| line.contains(delimiter))
         .unwrap_or(expected(format))
 }
 
@@ -136,15 +135,10 @@ impl Reading<'_> {
             let end = usize::try_from(reader.position().byte()).unwrap_or(bytes.len());
             let raw = bytes.get(start..end).unwrap_or_default();
             let blank = raw.iter().take_while(|byte| matches!(byte, b'\n' | b'\r')).count();
-            line += line_ends(&raw[..blank]);
-            self.record(
-                &record,
-                &raw[blank..],
-                segment.range.start + start + blank,
-                line,
-                segment.quoting,
-            )?;
-            line += line_ends(&raw[blank..]);
+            let place = segment.range.start + start;
+            line += line_ends(self.content, place..place + blank);
+            self.record(&record, &raw[blank..], place + blank, line, segment.quoting)?;
+            line += line_ends(self.content, place + blank..place + raw.len());
             start = end;
         }
         Ok(())
@@ -168,13 +162,14 @@ impl Reading<'_> {
         }
         let is_header = self.table.take(&fields, line)?;
         let row = self.table.row;
+        let id = self.table.id(&fields);
         let at_row = |finding: Finding| {
-            if is_header { finding } else { finding.at(row) }
+            if is_header { finding } else { finding.at(row).of(id) }
         };
         let wanted = self.table.width().unwrap_or(fields.len());
         if fields.len() != wanted {
             let finding = ragged(&fields, wanted, line, self.delimiter);
-            self.table.rows.find(at_row(finding.of(self.table.id(&fields))));
+            self.table.rows.find(at_row(finding));
         }
         if let Err(error) = std::str::from_utf8(raw) {
             let at = start + error.valid_up_to();
@@ -196,7 +191,10 @@ impl Reading<'_> {
 
 fn ragged(fields: &[Cow<'_, str>], wanted: usize, line: u64, delimiter: u8) -> Finding {
     let found = fields.len();
-    let counts = format!("line {line} has {found} fields where the header has {wanted}");
+    let counts = match found < wanted {
+        true => format!("line {line} has {found} of the header's {wanted} fields"),
+        false => format!("line {line} has {found} fields where the header has {wanted}"),
+    };
     if fields.iter().skip(wanted).any(|field| !field.is_empty()) {
         let separators = name(delimiter);
         let message = format!("{counts}; put captions that contain {separators} in double quotes");
@@ -209,8 +207,4 @@ fn ragged(fields: &[Cow<'_, str>], wanted: usize, line: u64, delimiter: u8) -> F
         );
     }
     Finding::error(FindingKind::RaggedRow, format!("{counts}; write every column in every row"))
-}
-
-fn line_ends(bytes: &[u8]) -> u64 {
-    bytes.iter().filter(|&&byte| byte == b'\n').count() as u64
 }

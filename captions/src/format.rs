@@ -5,6 +5,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use super::foreign;
+use super::source::first_line;
 
 pub(super) const PARQUET_MAGIC: &[u8] = b"PAR1";
 
@@ -34,7 +35,8 @@ pub enum Format {
 /// The format of `content` (decompressed, after any byte order mark) that was read from `path`.
 ///
 /// The extension decides (`.gz` aside), except that content which cannot be what the extension says is believed:
-/// Parquet and workbooks by how they begin, JSON Lines by a second object, and a list of records where lines of JSON were promised.
+/// Parquet and workbooks by how they begin, JSON Lines by a second object, a list of records where lines of JSON were promised, and
+/// tables and JSON under each other's names.
 pub(super) fn detect(path: &Path, content: &[u8]) -> Format {
     if content.starts_with(PARQUET_MAGIC) {
         return Format::Parquet;
@@ -43,6 +45,8 @@ pub(super) fn detect(path: &Path, content: &[u8]) -> Format {
         return Format::Xlsx;
     }
     match by_extension(path) {
+        Some(Format::Csv | Format::Tsv) if is_json(content) => by_json_content(content),
+        Some(Format::Json | Format::Jsonl) if is_table(content) => by_first_line(content),
         Some(Format::Json) => by_json_content(content),
         Some(Format::Jsonl) if is_list_of_records(content) => Format::Json,
         Some(format) => format,
@@ -95,10 +99,25 @@ fn is_list_of_records(content: &[u8]) -> bool {
     begins.is_some_and(|list| list.starts_with(b"{")) && (first == content || !is_line())
 }
 
+/// An object, or a list that begins with one: no table has such a header.
+fn is_json(content: &[u8]) -> bool {
+    let content = content.trim_ascii_start();
+    let object = content.strip_prefix(b"[").unwrap_or(content).trim_ascii_start();
+    let key = object.strip_prefix(b"{").map(<[u8]>::trim_ascii_start);
+    key.is_some_and(|key| key.starts_with(b"\""))
+}
+
+/// A first line of several names, without a brace that damaged JSON would have.
+fn is_table(content: &[u8]) -> bool {
+    let line = first_line(content.trim_ascii_start());
+    let has = |bytes: &[u8]| line.iter().any(|byte| bytes.contains(byte));
+    has(b",;\t|") && !has(b"{}[]:")
+}
+
 /// A tab in each of the first lines separates columns, whatever commas stand in the captions.
 fn by_first_line(content: &[u8]) -> Format {
     const LINES: usize = 10;
-    let lines = content.split(|&byte| byte == b'\n').map(<[u8]>::trim_ascii);
+    let lines = content.split(|byte| matches!(byte, b'\n' | b'\r')).map(<[u8]>::trim_ascii);
     let mut lines = lines.filter(|line| !line.is_empty()).take(LINES).peekable();
     let tabs = lines.peek().is_some() && lines.all(|line| line.contains(&b'\t'));
     if tabs { Format::Tsv } else { Format::Csv }
@@ -154,6 +173,14 @@ mod tests {
             ("a.jsonl", "[{\"a\": 1}]\n[{\"a\": 2}]\n", Format::Jsonl),
             ("a.jsonl", "[\"1\", \"a dog\"]\n", Format::Jsonl),
             ("a.jsonl", "{\"a\": 1}\n", Format::Jsonl),
+            ("a.csv", "[\n  {\"a\": 1}]", Format::Json),
+            ("a.tsv", "{\"a\": 1}\n{\"a\": 2}\n", Format::Jsonl),
+            ("a.csv", "[1],{2}\n", Format::Csv),
+            ("a.json", "image_id,caption\n7,a dog\n", Format::Csv),
+            ("a.jsonl", "image_id\tcaption\n7\ta dog\n", Format::Tsv),
+            ("a.json", "\"7\": \"a dog\", \"8\": \"a cat\"", Format::Json),
+            ("a.jsonl", "\"a\": 1, \"b\": 2}\n", Format::Jsonl),
+            ("-", "image_id\tcaption\r7\ta, b\r", Format::Tsv),
         ] {
             assert_eq!(detect(Path::new(name), content.as_bytes()), format, "{name} {content}");
         }

@@ -35,7 +35,8 @@ impl CaptionFile {
         self.captions = kept;
         self.ignored = ignored.into_iter().map(|caption| caption.id).collect();
         self.findings.retain(|finding| finding.row.is_none_or(|row| !rows.contains(&row)));
-        let message = format!("`{USAGE}` says Ignored in {} rows, which are left out", rows.len());
+        let message =
+            format!("rows left out, since `{USAGE}` says that they are Ignored: {}", rows.len());
         self.findings.push(Finding::note(FindingKind::IgnoredImages, message));
     }
 }

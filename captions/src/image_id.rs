@@ -10,7 +10,7 @@ const EXTENSIONS: [&str; 13] = [
 
 /// The part of an id that names the image: without folder, image extension, the `.0` of an integer written as a float, and
 /// leading zeros. `images/000007.jpg`, `7.0` and `7` are all `7`.
-pub fn key(id: &str) -> &str {
+pub(super) fn key(id: &str) -> &str {
     without_zeros(without_fraction(without_extension(id)))
 }
 

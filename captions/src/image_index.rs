@@ -1,6 +1,6 @@
 //! Which image of many an id means: the one rule that scores, training, curating and pictures go by.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::image_id;
 
@@ -66,11 +66,32 @@ impl ImageIndex {
     }
 }
 
+/// A name for the image that an id means, where no list says which images there are: ids of several files that match have one.
+#[derive(Clone, Debug, Default)]
+pub struct ImageNames {
+    /// For each of [`KEYS`] those in which ids of one file come together, which are different images.
+    shared: [HashSet<String>; 2],
+}
+
+impl ImageNames {
+    /// Looks at the ids of a file, all files before the first [`name`](Self::name).
+    pub fn see<'a>(&mut self, ids: impl IntoIterator<Item = &'a str> + Clone) {
+        for (shared, key) in self.shared.iter_mut().zip(KEYS) {
+            shared.extend(shared_keys(ids.clone(), key));
+        }
+    }
+
+    /// The name that all ids of an image share.
+    pub fn name(&self, id: &str) -> String {
+        let keys = KEYS.iter().zip(&self.shared).map(|(key, shared)| (key(id), shared));
+        // What goes farthest brings most ids together.
+        let mut sure = keys.rev().filter(|(key, shared)| !shared.contains(key));
+        sure.next().map_or_else(|| id.to_owned(), |(key, _)| key)
+    }
+}
+
 /// The keys that different ids of one file have in common.
-pub fn shared_keys<'a>(
-    ids: impl IntoIterator<Item = &'a str>,
-    key: fn(&str) -> String,
-) -> Vec<String> {
+fn shared_keys<'a>(ids: impl IntoIterator<Item = &'a str>, key: fn(&str) -> String) -> Vec<String> {
     let mut first: HashMap<String, &str> = HashMap::new();
     let mut shared = Vec::new();
     for id in ids {
@@ -96,6 +117,19 @@ mod tests {
         for id in ["B/02.JPG", "COCO_val2014_000000000002.jpg", "https://x.org/2.jpg?w=9", "2.0"] {
             assert_eq!(index.find(id), Some(2), "{id}");
         }
+    }
+
+    #[test]
+    fn ids_of_several_files_share_the_name_of_their_image() {
+        let mut names = ImageNames::default();
+        names.see(["a/1.jpg", "b/1.jpg", "02.jpg", "img_3.png"]);
+        names.see(["IMG_3.png", "COCO_val2014_000000000002.jpg"]);
+        assert_ne!(names.name("a/1.jpg"), names.name("b/1.jpg"));
+        assert_eq!(names.name("02.jpg"), names.name("COCO_val2014_000000000002.jpg"));
+        assert_eq!(names.name("img_3.png"), names.name("IMG_3.png"));
+        names.see(["IMG_3.png", "img_3.png"]);
+        assert_eq!(names.name("x/IMG_3.png"), names.name("IMG_3.jpg"));
+        assert_ne!(names.name("img_3.png"), names.name("IMG_3.png"));
     }
 
     #[test]

@@ -14,7 +14,7 @@ use super::bytes::Bytes;
 use super::column::{Picker, Wanted};
 use super::error::{ReadError, ReadProblem};
 use super::format::{self, Format};
-use super::source::{self, Source, Start};
+use super::source::{self, Source, Start, line_ends};
 use super::{CaptionFile, Finding, FindingKind, ReadOptions, delimited, json, parquet, quotes};
 
 /// Bytes of a piece, about.
@@ -207,7 +207,8 @@ impl Cut {
         // Without a header, only the first piece would know what its columns are.
         let Some((header, delimiter)) = header else { return Ok(Self::Whole) };
         let header = content[..header].to_vec();
-        let start = Start { bytes: whole.skip + header.len(), lines: lines(&header) };
+        let start =
+            Start { bytes: whole.skip + header.len(), lines: line_ends(&header, 0..header.len()) };
         Ok(Self::Text(Box::new(Text {
             bytes,
             format,
@@ -263,7 +264,7 @@ impl Text {
         let body = std::mem::replace(&mut self.held, rest);
         let start = self.start;
         let raw = body.len() as u64;
-        let own_lines = lines(&body);
+        let own_lines = line_ends(&body, 0..body.len());
         if std::mem::take(&mut self.first) {
             self.start = Start { bytes: body.len(), lines: own_lines };
             let source = Source::beginning(body, raw, String::new())?;
@@ -276,7 +277,7 @@ impl Text {
         }
         let start = Start {
             bytes: start.bytes - self.header.len(),
-            lines: start.lines - lines(&self.header),
+            lines: start.lines - line_ends(&self.header, 0..self.header.len()),
         };
         let bytes = [&*self.header, &body].concat();
         let source =
@@ -298,10 +299,6 @@ impl Text {
 
 fn is_blank(bytes: &[u8]) -> bool {
     bytes.iter().all(u8::is_ascii_whitespace)
-}
-
-fn lines(bytes: &[u8]) -> u64 {
-    bytes.iter().filter(|&&byte| byte == b'\n').count() as u64
 }
 
 #[cfg(test)]

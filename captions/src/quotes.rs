@@ -8,6 +8,8 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
+use super::source::{first_line, line_ends};
+
 /// How the records of a segment are to be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Quoting {
@@ -68,7 +70,7 @@ pub(super) fn segments(bytes: &[u8], delimiter: u8) -> Vec<Segment> {
     while start < bytes.len() {
         let (end, quoting) = match scan(&bytes[start..], delimiter) {
             Scan::Record { len, quoting } => (start + len, quoting),
-            Scan::NeverClosed => (start + line_len(&bytes[start..]), Quoting::NeverClosed),
+            Scan::NeverClosed => (start + first_line(&bytes[start..]).len(), Quoting::NeverClosed),
         };
         match segments.last_mut() {
             Some(last) if quoting == Quoting::Sound && last.quoting == quoting => {
@@ -76,7 +78,7 @@ pub(super) fn segments(bytes: &[u8], delimiter: u8) -> Vec<Segment> {
             }
             _ => segments.push(Segment { range: start..end, line, quoting }),
         }
-        line += bytes[start..end].iter().filter(|&&byte| byte == b'\n').count() as u64;
+        line += line_ends(bytes, start..end);
         start = end;
     }
     segments
@@ -92,7 +94,7 @@ pub(super) fn last_end(bytes: &[u8], delimiter: u8) -> usize {
         let rest = &bytes[start..];
         let len = match scan(rest, delimiter) {
             Scan::Record { len, .. } => len,
-            Scan::NeverClosed if rest.len() > LONGEST => line_len(rest),
+            Scan::NeverClosed if rest.len() > LONGEST => first_line(rest).len(),
             Scan::NeverClosed => return start,
         };
         if start + len == bytes.len() && !bytes.ends_with(b"\n") {
@@ -119,6 +121,8 @@ fn scan(bytes: &[u8], delimiter: u8) -> Scan {
         Quoted,
         /// After a quote inside quotes: the end of them, or the first half of a doubled one.
         Closing,
+        /// In the blanks behind a closing quote.
+        Closed,
     }
     let mut at = At::FieldStart;
     let mut quoting = Quoting::Sound;
@@ -141,7 +145,8 @@ fn scan(bytes: &[u8], delimiter: u8) -> Scan {
                 return Scan::Record { len: index + 1, quoting };
             }
             At::FieldStart if byte == b'"' => At::Quoted,
-            At::Closing => {
+            At::Closing | At::Closed if matches!(byte, b' ' | b'\t') => At::Closed,
+            At::Closing | At::Closed => {
                 quoting = Quoting::TextAfterQuote;
                 stray = true;
                 At::Plain
@@ -159,10 +164,6 @@ fn scan(bytes: &[u8], delimiter: u8) -> Scan {
         At::Quoted => Scan::NeverClosed,
         _ => Scan::Record { len: bytes.len(), quoting },
     }
-}
-
-fn line_len(bytes: &[u8]) -> usize {
-    bytes.iter().position(|&byte| byte == b'\n').map_or(bytes.len(), |end| end + 1)
 }
 
 #[cfg(test)]

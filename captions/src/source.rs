@@ -2,6 +2,7 @@
 
 use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, Read};
+use std::ops::Range;
 use std::path::Path;
 
 use flate2::bufread::MultiGzDecoder;
@@ -28,6 +29,22 @@ pub(super) fn most_held(raw: u64) -> u64 {
 /// Whether these are the first bytes of a gzip stream.
 pub(super) fn is_gzip(bytes: &[u8]) -> bool {
     bytes.starts_with(&GZIP_MAGIC)
+}
+
+/// The first line with its end: `\n`, `\r\n`, or the `\r` alone that old Macs wrote and Excel still offers.
+pub(super) fn first_line(bytes: &[u8]) -> &[u8] {
+    let end = bytes.iter().position(|byte| matches!(byte, b'\n' | b'\r'));
+    let after = |at: usize| at + 1 + usize::from(bytes[at..].starts_with(b"\r\n"));
+    &bytes[..end.map_or(bytes.len(), after)]
+}
+
+/// How many lines end in a part of `bytes`, which may break off between `\r` and `\n`.
+pub(super) fn line_ends(bytes: &[u8], part: Range<usize>) -> u64 {
+    let ends = |at: &usize| match bytes[*at] {
+        b'\r' => bytes.get(at + 1) != Some(&b'\n'),
+        byte => byte == b'\n',
+    };
+    part.filter(ends).count() as u64
 }
 
 /// Where content starts in its file, so that messages name places of the file.

@@ -71,15 +71,17 @@ impl Builder {
         let escaped = |text: &str| text.matches("\\\"").count();
         let quotes: usize = self.captions.iter().map(|c| c.text.matches('"').count()).sum();
         let count = self.captions.iter().filter(|c| escaped(&c.text) > 0).count();
-        let all: usize = self.captions.iter().map(|c| escaped(&c.text)).sum();
-        if count == 0 || quotes != all {
+        let escaped: usize = self.captions.iter().map(|c| escaped(&c.text)).sum();
+        if count == 0 || quotes != escaped {
             return;
         }
         for caption in &mut self.captions {
             caption.text = caption.text.replace("\\\"", "\"");
         }
-        let message =
-            format!("quotes stand as \\\" in {count} captions; the backslashes are left out");
+        let all = self.captions.len();
+        let message = format!(
+            "quotes stand as \\\" in {count} of {all} captions; the backslashes are left out"
+        );
         self.find(Finding::note(FindingKind::QuotedCaptions, message));
     }
 

@@ -192,6 +192,8 @@ impl Record {
         struct Version {
             schema_version: u32,
         }
+        // What PowerShell's `Out-File` puts before it.
+        let text = text.trim_start_matches('\u{feff}');
         let Version { schema_version } = serde_json::from_str(text)?;
         if schema_version > SCHEMA_VERSION {
             return Err(RecordError::Newer { found: schema_version });

@@ -25,6 +25,13 @@ fn every_example_holds() {
 }
 
 #[test]
+fn a_byte_order_mark_is_no_damage() {
+    let (_, record) = examples::all().remove(0);
+    let text = format!("\u{feff}{}", record.to_json());
+    assert_eq!(fgd_record::Record::from_json(&text).unwrap(), record);
+}
+
+#[test]
 fn the_schema_is_strict() {
     let schema = Schema::published();
     let refuses = |name: &str, pointer: &str, key: &str, value: Value| {

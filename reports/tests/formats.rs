@@ -6,7 +6,7 @@
 mod examples;
 mod golden;
 
-use fgd_record::{Measure, Record, Results};
+use fgd_record::{DifferenceSlice, Measure, Metric, Record, Results};
 use fgd_reports::{Format, Style, render};
 use unicode_width::UnicodeWidthStr;
 
@@ -96,6 +96,34 @@ fn numbers_of_another_encoder_are_labelled_in_every_format_for_people() {
         let text = render(&record, format, &Style::default());
         assert!(text.contains("NOT FGD: numbers of encoder intfloat/e5-small-v2"));
     }
+}
+
+#[test]
+fn a_metric_is_called_and_counted_alike_in_all_tables_of_a_comparison() {
+    let mut record = examples::compare();
+    let Results::Compare(results) = &mut record.results else { panic!("another kind") };
+    let metric = Metric {
+        measure: Measure::exact(5.0),
+        label: "images with text".into(),
+        higher_is_better: Some(true),
+        is_count: true,
+    };
+    results.systems[0].scores.metrics.insert("ocr_images".into(), metric);
+    let group = DifferenceSlice {
+        column: "label".into(),
+        value: "indoor".into(),
+        n: 9,
+        estimate: Measure::exact(-2.0),
+        marks: Vec::new(),
+    };
+    results.differences[0].metric = "ocr_images".into();
+    results.differences[0].estimate = Measure::exact(3.0);
+    results.differences[0].slices = vec![group];
+    let text = render(&record, Format::Md, &Style::default());
+    let rows = text.lines().filter(|line| line.starts_with("| images with text |"));
+    let [whole, group] = rows.collect::<Vec<_>>()[..] else { panic!("{text}") };
+    assert!(whole.contains("+3 |") || whole.contains("+3** |"), "{whole}");
+    assert!(group.contains("| -2 |") && !text.contains("ocr"), "{group}");
 }
 
 #[test]

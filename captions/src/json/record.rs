@@ -152,7 +152,7 @@ impl<'a> Records<'a> {
     /// Names the columns that were used, or says that there were none.
     pub fn finish(self) -> Result<(), ReadProblem> {
         for (what, count) in &self.left_out {
-            let message = format!("{count} {what} captions are left out");
+            let message = format!("{what} captions left out: {count}");
             self.rows.find(Finding::note(FindingKind::LeftOut, message));
         }
         let captions: Vec<String> = self.captions.iter().map(Field::name).collect();

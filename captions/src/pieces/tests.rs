@@ -64,6 +64,8 @@ fn captions_and_findings_are_those_of_the_whole_file() {
     });
     let csv = format!("\u{feff}image_id,caption,part\n{csv}last,a row without its end,z");
     is_the_same(&write("a.csv", csv.as_bytes()), 3);
+    let mac = csv.replace("\r\n", "\n").replace('\n', "\r");
+    is_the_same(&write("mac.csv", mac.as_bytes()), 3);
     let mut broken = csv.clone().into_bytes();
     let at = broken.len() - 1_000;
     broken[at] = 0xff;

@@ -66,6 +66,12 @@ fn formats_agree() {
             "{\"id\": 7, \"caption\": \"a \\\"red\\\" bus, café\"}\n\n{\"id\": 8, \"caption\": \"two dogs\"}",
         ),
         (
+            "k.csv",
+            Format::Json,
+            r#"[{"id": 7, "caption": "a \"red\" bus, café"}, {"id": 8, "caption": "two dogs"}]"#,
+        ),
+        ("l.json", Format::Csv, "image_id,caption\n7,\"a \"\"red\"\" bus, café\"\n8,two dogs\n"),
+        (
             "i",
             Format::Jsonl,
             "{\"id\": 7, \"caption\": \"a \\\"red\\\" bus, café\"}\n{\"id\": 8, \"caption\": \"two dogs\"}",
@@ -225,6 +231,39 @@ fn every_problem_of_a_csv_is_reported_with_its_row() {
 }
 
 #[test]
+fn lines_of_old_macs_are_lines() {
+    let folder = Folder::new();
+    let content = "image_id;caption\r7;a, b\r8;c; d\r9;\"open\r10;e\r\n11;\"f\rg\"\r12;h; i\r";
+    let file = folder.read("a.csv", content).unwrap();
+    let texts = ["a, b", "c", "\"open", "e", "f\rg", "h"];
+    assert_eq!(file.captions.iter().map(|caption| &*caption.text).collect::<Vec<_>>(), texts);
+    let rows = file.findings.iter().filter(|finding| finding.severity == Severity::Error);
+    let rows: Vec<_> = rows.map(|f| (f.kind, f.id.as_deref(), f.message.as_str())).collect();
+    let [ragged, open, last] = rows[..] else { panic!("{rows:?}") };
+    assert_eq!((ragged.0, ragged.1), (FindingKind::RaggedRow, Some("8")));
+    assert_eq!((open.0, open.1), (FindingKind::BrokenQuote, Some("9")));
+    assert!(ragged.2.contains("line 3 ") && open.2.contains("line 4 "), "{rows:?}");
+    assert!(last.2.contains("line 8 ") && last.1 == Some("12"), "{rows:?}");
+}
+
+#[test]
+fn blanks_behind_a_closing_quote_are_no_text() {
+    let folder = Folder::new();
+    let file =
+        folder.read("a.csv", "image_id,caption\n7,\"a, b\" \n\"8\" ,c\n9,\"d\" e\n").unwrap();
+    assert_eq!(pairs(&file)[..2], [("7", "a, b "), ("8", "c")]);
+    let errors = file.findings.iter().filter(|finding| finding.severity == Severity::Error);
+    assert_eq!(errors.map(|finding| finding.row).collect::<Vec<_>>(), [Some(3)]);
+}
+
+#[test]
+fn two_columns_of_one_name_are_said_once() {
+    let folder = Folder::new();
+    let file = folder.read("a.csv", "id,caption,caption,id\n7,a dog,b,8\n").unwrap();
+    assert_eq!(kinds(&file), [(FindingKind::ColumnNames, None); 2]);
+}
+
+#[test]
 fn every_problem_of_json_is_reported() {
     let folder = Folder::new();
     let file = folder
@@ -277,7 +316,7 @@ fn hopeless_files_get_one_clear_sentence() {
         ("a.txt", "a dog runs\ntwo cats, asleep\n", "no column of ids"),
         ("a.json", "[", "line 1 column 1"),
         ("a.json", "3", "list of records"),
-        ("a.jsonl", "image_id,caption\n", "line 1 is not JSON"),
+        ("a.jsonl", "{\"image_id\", 7}\n", "line 1 is not JSON"),
         ("a.parquet", "PAR1PAR1", "Parquet"),
         ("a.csv", "PK\u{3}\u{4}", "zip archive"),
     ] {

@@ -1,8 +1,8 @@
 //! What several systems have beside their distances: further metrics as columns, groups of images as tables.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
-use fgd_record::ScoreResults;
+use fgd_record::{Metric, ScoreResults};
 
 use crate::document::number::MISSING;
 use crate::document::{Cell, Columns, Document, Table, grouped};
@@ -24,10 +24,13 @@ pub fn metrics<'a, T: Copy>(
     table
 }
 
-/// The names of the further metrics that count things.
-pub fn counts<'a>(systems: impl Iterator<Item = &'a ScoreResults>) -> BTreeSet<&'a str> {
+/// Further metrics by name, for what is said of differences in them.
+pub type Further<'a> = BTreeMap<&'a str, &'a Metric>;
+
+/// The further metrics that one of the systems has.
+pub fn further<'a>(systems: impl Iterator<Item = &'a ScoreResults>) -> Further<'a> {
     let metrics = systems.flat_map(|scores| &scores.metrics);
-    metrics.filter(|(_, metric)| metric.is_count).map(|(name, _)| name.as_str()).collect()
+    metrics.map(|(name, metric)| (name.as_str(), metric)).collect()
 }
 
 /// One table per way of grouping: a row per group, a column per system.

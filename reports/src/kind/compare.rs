@@ -32,17 +32,17 @@ impl Kind for CompareResults {
         set::notices(&mut document, sets);
         let scores = self.systems.iter().map(|s| (s.name.as_str(), &s.scores));
         let figures = figures::systems(scores).into_iter();
-        let counts = columns::counts(self.systems.iter().map(|s| &s.scores));
-        document.figures(figures.chain(figures::differences(&self.differences, &counts)));
+        let further = further(self);
+        document.figures(figures.chain(figures::differences(&self.differences, &further)));
         document.captions(record, None);
-        differences::table(&mut document, &self.differences, &counts);
+        differences::table(&mut document, &self.differences, &further);
         let ran = self.systems.iter();
         document.table(caption::speeds(
             ran.filter_map(|s| Some((s.name.as_str(), s.captioning.as_ref()?))),
         ));
         let scores = self.systems.iter().map(|s| (s.name.as_str(), &s.scores));
         columns::slices(&mut document, &scores.collect::<Vec<_>>());
-        document.table(differences::by_group(&self.differences));
+        document.table(differences::by_group(&self.differences, &further));
         document.entries(
             "Images on which the systems differ most (with the distance of each caption)",
             self.contrasts.iter().map(contrast),
@@ -84,6 +84,11 @@ impl Kind for CompareResults {
 fn title(results: &CompareResults) -> String {
     let names: Vec<&str> = results.systems.iter().map(|s| s.name.as_str()).collect();
     names.join(" vs ")
+}
+
+/// The further metrics of the systems.
+pub(super) fn further(results: &CompareResults) -> columns::Further<'_> {
+    columns::further(results.systems.iter().map(|s| &s.scores))
 }
 
 /// All metrics of all systems, one row per system.

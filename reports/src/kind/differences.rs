@@ -1,9 +1,8 @@
 //! Differences between systems: how large, how sure, on how many images.
 
-use std::collections::BTreeSet;
+use fgd_record::{Difference, Mark, Measure};
 
-use fgd_record::Difference;
-
+use super::columns::Further;
 use super::set::marked;
 use crate::document::number::{MISSING, count, p_value, signed, signed_count};
 use crate::document::{Cell, Document, Table, Tone, grouped};
@@ -35,17 +34,33 @@ pub fn verdict(difference: &Difference) -> Cell {
     }
 }
 
-/// How large a difference is, with its sign; whole in a metric of `counts`.
-pub fn size(difference: &Difference, counts: &BTreeSet<&str>) -> String {
-    let Difference { metric, estimate, .. } = difference;
-    match counts.contains(metric.as_str()) {
+/// What the metric of a difference is called, here as where its values stand.
+pub fn name<'a>(difference: &'a Difference, further: &Further<'a>) -> &'a str {
+    let metric = difference.metric.as_str();
+    further.get(metric).map_or(metric, |metric| &metric.label)
+}
+
+/// How large a difference is, or that of a group of images, with its sign; whole where its metric counts things.
+pub fn size(difference: &Difference, estimate: &Measure, further: &Further<'_>) -> String {
+    match further.get(difference.metric.as_str()).is_some_and(|metric| metric.is_count) {
         true => signed_count(estimate.value),
         false => signed(estimate.value, estimate.se),
     }
 }
 
-/// Pairwise differences, and below them what must be known of them; `counts` are the metrics that count things.
-pub fn table(document: &mut Document, differences: &[Difference], counts: &BTreeSet<&str>) {
+/// The same as a cell, with its interval and marks.
+fn cell(
+    difference: &Difference,
+    estimate: &Measure,
+    marks: &[Mark],
+    further: &Further<'_>,
+) -> Cell {
+    let cell = Cell::new(size(difference, estimate, further), estimate.value);
+    marked(cell.followed_by_interval(estimate), marks)
+}
+
+/// Pairwise differences, and below them what must be known of them.
+pub fn table(document: &mut Document, differences: &[Difference], further: &Further<'_>) {
     let tested = differences.iter().filter(|d| d.p_value.is_some() && !d.test.is_empty());
     let mut tests: Vec<&str> = tested.map(|d| d.test.as_str()).collect();
     tests.sort_unstable();
@@ -56,12 +71,11 @@ pub fn table(document: &mut Document, differences: &[Difference], counts: &BTree
     };
     let exchanged = differences.iter().any(|d| d.exchange_p_value.is_some());
     let table = Table::of("Differences", differences)
-        .text("metric", |d| &d.metric)
+        .text("metric", |d| name(d, further))
         .text("system", |d| Cell::subject(&d.system))
         .text("versus", |d| Cell::subject(&d.versus))
         .number("difference", |d| {
-            let cell = Cell::new(size(d, counts), d.estimate.value);
-            marked(cell.followed_by_interval(&d.estimate), &d.marks).tone(verdict(d).tone)
+            cell(d, &d.estimate, &d.marks, further).tone(verdict(d).tone)
         })
         .text("verdict", verdict)
         .number("p (Holm)", |d| Cell::new(p_value(d.p_holm), d.p_holm))
@@ -90,7 +104,7 @@ pub fn table(document: &mut Document, differences: &[Difference], counts: &BTree
         .remark(tests)
         .sortable();
     document.table(table);
-    notices(document, differences);
+    notices(document, differences, further);
 }
 
 /// On how many images a system is better, equal and worse.
@@ -105,10 +119,10 @@ fn outcomes(difference: &Difference) -> Cell {
 }
 
 /// Why differences are missing or untested. What is said of several is said once.
-fn notices(document: &mut Document, differences: &[Difference]) {
+fn notices(document: &mut Document, differences: &[Difference], further: &Further<'_>) {
     let said = differences.iter().filter_map(|d| Some((d.estimate.reason.as_ref()?, d)));
     for (text, of) in grouped(said) {
-        let first = format!("{}, {} versus {}", of[0].metric, of[0].system, of[0].versus);
+        let first = format!("{}, {} versus {}", name(of[0], further), of[0].system, of[0].versus);
         let more = match of.len() {
             1 => String::new(),
             n => format!(" and {} more", n - 1),
@@ -118,16 +132,16 @@ fn notices(document: &mut Document, differences: &[Difference]) {
 }
 
 /// Differences within groups of images.
-pub fn by_group(differences: &[Difference]) -> Table {
+pub fn by_group(differences: &[Difference], further: &Further<'_>) -> Table {
     let slices = || differences.iter().flat_map(|d| d.slices.iter().map(move |slice| (d, slice)));
     Table::of("Differences by group", slices())
-        .text("metric", |(d, _)| &d.metric)
+        .text("metric", |(d, _)| name(d, further))
         .text("system", |(d, _)| Cell::subject(&d.system))
         .text("versus", |(d, _)| Cell::subject(&d.versus))
         .text("group", |(_, slice)| format!("{} = {}", slice.column, slice.value))
         .number("images", |(_, slice)| Cell::count(slice.n))
         .optional()
-        .number("difference", |(_, slice)| marked(Cell::difference(&slice.estimate), &slice.marks))
+        .number("difference", |(d, slice)| cell(d, &slice.estimate, &slice.marks, further))
         .sortable()
         .into()
 }

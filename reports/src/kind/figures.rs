@@ -1,9 +1,8 @@
 //! Pictures of scores: distances with their intervals, what they are made of, and differences.
 
-use std::collections::BTreeSet;
-
 use fgd_record::{Difference, Measure, ScoreResults, Slice, Standing};
 
+use super::columns::Further;
 use super::differences;
 use crate::document::number::{ROUNDING, percent, value};
 use crate::document::{Axis, Figure, Interval, Plot, Series, grouped, visible};
@@ -131,22 +130,23 @@ pub fn slice(slice: &Slice) -> Option<Figure> {
     intervals(&format!("fgd_paired by {}", slice.column), LOWER, false, rows)
 }
 
-/// Differences, one picture per metric; `counts` are those that count things.
+/// Differences, one picture per metric.
 pub fn differences(
     differences: &[Difference],
-    counts: &BTreeSet<&str>,
+    further: &Further<'_>,
 ) -> impl Iterator<Item = Figure> {
     let by_metric = grouped(differences.iter().map(|d| (&d.metric, d)));
-    by_metric.into_iter().filter_map(|(metric, differences)| {
+    by_metric.into_iter().filter_map(|(_, differences)| {
         let rows = differences.iter().map(|d| {
             let row = row(&format!("{} − {}", d.system, d.versus), &d.estimate)?;
-            Some(Interval { text: differences::size(d, counts), ..row })
+            Some(Interval { text: differences::size(d, &d.estimate, further), ..row })
         });
         let axis = match differences[0].higher_is_better {
             Some(true) => "Right of zero: the first system is better",
             Some(false) => "Left of zero: the first system is better",
             None => "Zero: no difference",
         };
+        let metric = differences::name(differences[0], further);
         intervals(&format!("Differences in {metric}"), axis, true, rows)
     })
 }

@@ -36,8 +36,8 @@ impl Kind for LeaderboardResults {
             figures::systems(scores).into_iter().chain(figures::shake_up(&self.standings)),
         );
         document.captions(record, None);
-        let counts = columns::counts(self.standings.iter().map(|s| &s.scores));
-        differences::table(&mut document, &self.differences, &counts);
+        let further = columns::further(self.standings.iter().map(|s| &s.scores));
+        differences::table(&mut document, &self.differences, &further);
         let scores = self.standings.iter().map(|s| (s.name.as_str(), &s.scores));
         columns::slices(&mut document, &scores.collect::<Vec<_>>());
         document.table(rejected(&self.rejected));

@@ -1,11 +1,9 @@
 //! What a select record says: which files the captions come from, how far these agree, and what the choice is worth.
 
-use std::collections::BTreeSet;
-
 use fgd_record::{CompareResults, Judged, Record, SelectResults};
 
 use super::{
-    IndexEntry, Kind, Listing, Subject, captions, columns, compare, differences, figures, numbers,
+    IndexEntry, Kind, Listing, Subject, captions, compare, differences, figures, numbers,
     provenance, set, verdict,
 };
 use crate::document::number::{MISSING, counted, percent, value};
@@ -46,8 +44,8 @@ impl Kind for SelectResults {
         if let Some(quality) = &self.quality {
             let scores = quality.systems.iter().map(|s| (s.name.as_str(), &s.scores));
             let pictures = figures::systems(scores).into_iter();
-            let counts = counts(quality);
-            let differences = figures::differences(&quality.differences, &counts);
+            let further = compare::further(quality);
+            let differences = figures::differences(&quality.differences, &further);
             document.figures(pictures.chain(differences));
         }
         document.table(captions::findings(&record.findings));
@@ -136,14 +134,11 @@ fn sources(results: &SelectResults) -> Table {
         .into()
 }
 
-fn counts(quality: &CompareResults) -> BTreeSet<&str> {
-    columns::counts(quality.systems.iter().map(|s| &s.scores))
-}
-
 fn worth(document: &mut Document, quality: &CompareResults) {
     document.table(compare::systems(quality));
     let sets = quality.systems.iter().map(|s| (s.name.as_str(), &s.scores.fgd_set));
     set::notices(document, sets);
-    differences::table(document, &quality.differences, &counts(quality));
-    document.table(differences::by_group(&quality.differences));
+    let further = compare::further(quality);
+    differences::table(document, &quality.differences, &further);
+    document.table(differences::by_group(&quality.differences, &further));
 }
