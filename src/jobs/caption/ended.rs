@@ -85,6 +85,7 @@ fn comparability(settings: &BTreeMap<String, Value>, dtype: &str) -> Comparabili
         key: provenance::key(key),
         encoder_sha256: None,
         tokenizer: None,
+        config: None,
         precision: dtype.to_owned(),
         pooling: None,
         max_length: None,
