@@ -327,8 +327,11 @@ fn compare_and_sweep_take_the_same_checkpoint_decoded_otherwise() {
     schema::assert_holds(&compared);
     assert_eq!(compared["results"]["systems"].as_array().unwrap().len(), 3);
     assert!(place.path("compare.work/drawn.csv.samples.jsonl").exists());
-    let lengths = compared["findings"].as_array().unwrap().iter();
-    assert!(lengths.filter(|found| found["kind"] == "reference-length").count() == 1);
+    let findings = compared["findings"].as_array().unwrap();
+    let of = |kind: &str| findings.iter().filter(|found| found["kind"] == kind).collect::<Vec<_>>();
+    assert_eq!(of("reference-length").len(), 1);
+    let [chosen] = of("chosen-by-judge")[..] else { panic!("{findings:?}") };
+    assert_eq!(chosen["input"], "drawn");
     let wrong = format!("{base}@num_beam=3");
     let text = refused({
         let mut command = common("compare");

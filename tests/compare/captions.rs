@@ -97,6 +97,9 @@ fn a_crossed_gate_ends_with_3_and_a_line() {
         assert_eq!(code, 2, "{stderr}");
         assert!(stderr.contains(gate), "{stderr}");
     }
+    let (code, _, stderr) = compare(&["mmd2_rbf<=base"]);
+    assert_eq!(code, 2, "{stderr}");
+    assert!(stderr.contains("`mmd2_rbf` is not computed; add --metrics mmd"), "{stderr}");
 }
 
 #[test]
@@ -190,6 +193,10 @@ fn requests_with_two_systems_of_one_name_are_refused() {
         assert_eq!(code, 2, "{stderr}");
         assert!(stderr.contains("two systems are called `a`"), "{stderr}");
     }
+    std::fs::write(&request, r#"{"job": "compare", "systems": ["x.csv"]}"#).unwrap();
+    let (code, _, stderr) = run(&["job", request.to_str().unwrap()]);
+    assert_eq!(code, 2, "{stderr}");
+    assert!(stderr.contains(r#"expected {"name": NAME, "path": FILE}"#), "{stderr}");
 }
 
 #[test]

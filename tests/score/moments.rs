@@ -40,6 +40,20 @@ fn embeddings_score_as_their_captions_do() {
     }
 }
 
+/// The file knows by whom it was made: only moments of others come with a doubt.
+#[test]
+fn moments_are_held_against_captions_of_their_encoder_alone() {
+    let place = Place::new();
+    let good = captions("good.csv");
+    let references = make(&place, "moments", "references.csv", "references.npz", &[]);
+    let record = place.record(&good, &references, &[]);
+    assert!(record["results"]["fgd_set"]["warning"].is_null(), "{record}");
+    let mut other = place.fgd();
+    other.arg("score").arg(&good).arg("-r").arg(&references).arg("--encoder");
+    let said = predicate::str::contains("embedded by different encoders");
+    other.arg(fixture("encoder/tiny-cls")).assert().code(2).stderr(said);
+}
+
 #[test]
 fn what_columns_leave_open_is_said_and_a_list_of_ids_is_no_captions() {
     let place = Place::new();

@@ -122,6 +122,9 @@ fn an_unwritable_place_is_found_before_the_work() {
             .failure()
             .stderr(predicate::str::contains("cannot be written"));
     }
+    // Text in a file that says it is a table would be found by whoever opens it.
+    let said = predicate::str::contains("no result is written in this format");
+    good(&place).arg("-o").arg(place.path("score.parquet")).assert().code(2).stderr(said);
     assert!(place.files().is_empty(), "{:?}", place.files());
 }
 
