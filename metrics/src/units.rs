@@ -4,6 +4,8 @@
 //! picture. Where images depend on each other in turn (frames of one film, pictures of one album), those are the unit. Two sets
 //! are independent where no unit has captions on both sides. Everything that resamples or sums squares takes whole units.
 
+use std::collections::HashMap;
+use std::hash::Hash;
 use std::ops::Range;
 
 use rand::SeedableRng;
@@ -50,6 +52,15 @@ impl Side {
     }
 }
 
+/// The unit that stands for all that are joined with this one.
+fn root(joined: &mut [usize], mut unit: usize) -> usize {
+    while joined[unit] != unit {
+        joined[unit] = joined[joined[unit]];
+        unit = joined[unit];
+    }
+    unit
+}
+
 /// On which sides a unit has captions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Presence {
@@ -91,6 +102,30 @@ impl Units {
         let unit = |label: &L| labels.partition_point(|known| *known < label);
         let side = |of: &[L]| Side::new(of.iter().map(unit).collect(), labels.len());
         Self { sides: [side(candidates), side(references)], count: labels.len() }
+    }
+
+    /// The same units with the candidates in another order.
+    pub(crate) fn in_order(&self, candidates: &[usize]) -> Self {
+        let of = candidates.iter().map(|&row| self.of(0)[row]).collect();
+        Self { sides: [Side::new(of, self.count), self.sides[1].clone()], count: self.count }
+    }
+
+    /// Units of which those are one that have rows of one label, directly or by way of others; rows without a label stay where they are.
+    pub fn joined<L: Eq + Hash>(&self, labels: [Vec<Option<L>>; 2]) -> Self {
+        let mut joined: Vec<usize> = (0..self.count).collect();
+        let mut first: HashMap<L, usize> = HashMap::new();
+        for (side, labels) in labels.into_iter().enumerate() {
+            for (label, &unit) in labels.into_iter().zip(self.of(side)) {
+                let Some(label) = label else { continue };
+                let known = *first.entry(label).or_insert(unit);
+                let [known, unit] = [known, unit].map(|unit| root(&mut joined, unit));
+                joined[unit.max(known)] = unit.min(known);
+            }
+        }
+        let [candidates, references] = [0, 1].map(|side| -> Vec<usize> {
+            self.of(side).iter().map(|&unit| root(&mut joined, unit)).collect()
+        });
+        Self::of_labels(&candidates, &references)
     }
 
     /// Number of units; they are `0..count`.

@@ -240,7 +240,11 @@ fn references_of_other_images_rank_by_the_set_distance() {
     for difference in found["results"]["differences"].as_array().unwrap() {
         assert_eq!((&difference["metric"], &difference["wins"]), (&"fgd_set".into(), &Value::Null));
         let name = |key: &str| difference[key].as_str().unwrap();
-        let expected = set(name("system")) - set(name("versus"));
+        // The same captions are equally far, whatever each one's bias is estimated to be.
+        let expected = match [name("system"), name("versus")].contains(&"poor") {
+            true => set(name("system")) - set(name("versus")),
+            false => 0.0,
+        };
         assert!((difference["estimate"]["value"].as_f64().unwrap() - expected).abs() < 1e-9);
     }
     let (code, _, stderr) = run(&[&fixed[..], &["--split", "public=0.5"]].concat());

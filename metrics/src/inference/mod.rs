@@ -129,6 +129,7 @@ pub(crate) fn infer(
     }
     let contributions = units.centred(contributions);
     let found = SetInference::new(jackknives, contributions, interactions, None);
+    let found = found.of_units(Some(units.clone()));
     Ok(Inferred { transport, found: Ok(found), slopes: Some(orders.slopes) })
 }
 

@@ -41,6 +41,8 @@ pub struct SetInference {
     enough: bool,
     /// Degrees of freedom of the variance, where groups contribute.
     degrees: Option<usize>,
+    /// The units that contribute; `None` where groups do.
+    units: Option<Units>,
 }
 
 impl SetInference {
@@ -69,7 +71,13 @@ impl SetInference {
             interactions,
             enough,
             degrees,
+            units: None,
         }
+    }
+
+    /// The same, contributed by these units.
+    pub(super) fn of_units(self, units: Option<Units>) -> Self {
+        Self { units, ..self }
     }
 
     /// What finite samples are expected to add to the distance.
@@ -82,6 +90,7 @@ impl SetInference {
         let pseudo = [(); 2].map(|()| vec![raw; 2]);
         let jackknives = Jackknives { raw, pseudo, enough: true };
         Self::new(jackknives, vec![0.0; units.count()], Vec::new(), None)
+            .of_units(Some(units.clone()))
     }
 
     /// The same of a set beside itself: nothing, without uncertainty.
@@ -91,7 +100,7 @@ impl SetInference {
         let jackknives = Jackknives { raw: 0.0, pseudo, enough: self.enough };
         let parts = [self.contributions, self.interactions].map(none);
         let [contributions, interactions] = parts;
-        Self::new(jackknives, contributions, interactions, self.degrees)
+        Self::new(jackknives, contributions, interactions, self.degrees).of_units(self.units)
     }
 
     /// The same where the target is a finite set, of which the sample holds this share, on either side: drawn without replacement,
@@ -108,16 +117,54 @@ impl SetInference {
         // Of an interaction left² is left, and the contributions hold 2 left of it.
         let interactions = scaled(&self.interactions, left * (2.0 - left));
         let jackknives = Jackknives { raw: self.raw, pseudo, enough: self.enough };
-        Self::new(jackknives, contributions, interactions, self.degrees)
+        let found = Self::new(jackknives, contributions, interactions, self.degrees);
+        found.of_units(self.units.clone())
+    }
+
+    /// The same with the candidates in this order, in which row `i` of every system that is compared is of one image.
+    pub fn in_order(self, candidates: &[usize]) -> Self {
+        let units = self.units.as_ref().map(|units| units.in_order(candidates));
+        self.of_units(units)
+    }
+
+    /// The same by units that are made of these. What pairs of units make is then not known apart, and nothing is taken off for it.
+    fn of_larger_units(&self, larger: &Units) -> Self {
+        let mut contributions = vec![0.0; larger.count()];
+        if let Some(units) = &self.units {
+            let mut is_there = vec![false; units.count()];
+            for side in 0..2 {
+                for (&unit, &into) in units.of(side).iter().zip(larger.of(side)) {
+                    if !std::mem::replace(&mut is_there[unit], true) {
+                        contributions[into] += self.contributions[unit];
+                    }
+                }
+            }
+        }
+        Self {
+            contributions,
+            interactions: Vec::new(),
+            units: Some(larger.clone()),
+            ..self.clone()
+        }
     }
 
     /// How far this system is from the references beyond another on the same units: the difference of the corrected values with its
     /// standard error, in which cancels what both share. A test of equal distance holds it against 1.96 standard errors, or
     /// against Student's t where these are of groups.
     ///
+    /// Where one of them shares captions with the references that the other does not, units are joined until they are units of both.
+    ///
     /// # Errors
-    /// Systems that were not measured on the same units.
+    /// Systems that were not measured on the same rows.
     pub fn difference(&self, other: &Self) -> Result<SetDifference, MetricError> {
+        if let (Some(of_self), Some(of_other)) = (&self.units, &other.units)
+            && of_self != of_other
+            && [0, 1].iter().all(|&side| of_self.of(side).len() == of_other.of(side).len())
+        {
+            let labels = [0, 1].map(|side| of_other.of(side).iter().map(Some).collect());
+            let both = of_self.joined(labels);
+            return self.of_larger_units(&both).difference(&other.of_larger_units(&both));
+        }
         if self.contributions.len() != other.contributions.len()
             || self.pseudo[0].len() != other.pseudo[0].len()
             || self.degrees != other.degrees

@@ -2,6 +2,7 @@
 
 use fgd_captions::ReadOptions;
 use fgd_metrics::MetricError;
+use fgd_metrics::inference::SetInference;
 use fgd_record::words::counted;
 use fgd_record::{EncoderInfo, Finding, Input, Rejected, Severity};
 
@@ -42,8 +43,6 @@ pub struct Field {
     pub captions: Gathered,
     /// Its groups of images, which are those of all.
     groupings: Option<Vec<Grouping>>,
-    /// The units of its captions, in that order, and of the references.
-    units: Option<[Vec<usize>; 2]>,
     /// How the images were drawn.
     pub drawn: Drawn,
 }
@@ -158,14 +157,8 @@ impl Field {
                 .ok_or_else(|| "it has no distance to rank by".into());
         }
         let order = self.order_of_images(&set)?;
-        let units = set
-            .units
-            .as_ref()
-            .map(|units| [order.iter().map(|&at| units.of(0)[at]).collect(), units.of(1).to_vec()]);
-        let units = units.unwrap_or_default();
-        // Differences cancel unit by unit: other units have nothing in common.
-        let same = *self.units.get_or_insert_with(|| units.clone()) == units;
-        Ok(Evidence::Set(per_caption.inference.filter(|_| same).map(Box::new)))
+        let in_order = |found: SetInference| Box::new(found.in_order(&order));
+        Ok(Evidence::Set(per_caption.inference.map(in_order)))
     }
 
     /// The order of a submission's captions by image. What two submissions share cancels only image by image, so

@@ -84,7 +84,7 @@ pub fn unpaired(
     if column.is_some() || shared(&units) > 0 {
         return Ok(units);
     }
-    Ok(by_content(&texts(submission), &texts(references)).unwrap_or(units))
+    Ok(by_content(units, &texts(submission), &texts(references)))
 }
 
 /// Units of equal ids.
@@ -100,33 +100,24 @@ fn by_id(side: u8, row: usize, id: &str) -> (u8, String, usize) {
     if id.is_empty() { (side, String::new(), row) } else { (2, id.to_owned(), 0) }
 }
 
-/// Rows without ids: equal ones belong together where the sets share most of them.
+/// Rows without ids: equal ones belong together where the sets depend on each other.
 pub fn of_embeddings(candidates: ArrayView2<f32>, references: ArrayView2<f32>) -> Units {
     let bits = |rows: ArrayView2<f32>| -> Vec<Vec<u32>> {
         rows.outer_iter().map(|row| row.iter().map(|v| v.to_bits()).collect()).collect()
     };
-    by_content(&bits(candidates), &bits(references))
-        .unwrap_or_else(|| Units::independent(candidates.nrows(), references.nrows()))
+    let units = Units::independent(candidates.nrows(), references.nrows());
+    by_content(units, &bits(candidates), &bits(references))
 }
 
-/// Units of equal content, for sets that depend on each other.
-fn by_content<T: Eq + Hash + Ord + Clone>(a: &[T], b: &[T]) -> Option<Units> {
+/// Units of which those are one that have the same content on both sides, for sets that depend on each other. What stands on one side
+/// alone is a draw of its own, however often it is said there.
+fn by_content<T: Eq + Hash>(units: Units, a: &[T], b: &[T]) -> Units {
     let [of_a, of_b] = [a, b].map(counts);
-    let common = |row: &T| of_a.contains_key(row) && of_b.contains_key(row);
     if !are_dependent(&of_a, &of_b) {
-        return None;
+        return units;
     }
-    // What stands on one side alone is a draw of its own, however often it is said there.
-    let label = |side: u8, rows: &[T]| -> Vec<(u8, Option<T>, usize)> {
-        rows.iter()
-            .enumerate()
-            .map(|(at, row)| match common(row) {
-                true => (0, Some(row.clone()), 0),
-                false => (1 + side, None, at),
-            })
-            .collect()
-    };
-    Some(Units::of_labels(&label(0, a), &label(1, b)))
+    let common = |row: &T| of_a.contains_key(row) && of_b.contains_key(row);
+    units.joined([a, b].map(|rows| rows.iter().map(|row| common(row).then_some(row)).collect()))
 }
 
 /// How often each row stands on a side.
@@ -169,28 +160,39 @@ fn no_column(column: &str) -> JobError {
 mod tests {
     use super::*;
 
+    fn joined<T: Eq + Hash>(a: &[T], b: &[T]) -> Units {
+        by_content(Units::independent(a.len(), b.len()), a, b)
+    }
+
     #[test]
     fn sets_that_share_more_than_chance_makes_them_are_dependent() {
         let all: Vec<String> = (0..10).map(|i| format!("caption {i}")).collect();
-        let same = by_content(&all, &all).unwrap();
-        assert_eq!((same.count(), shared(&same)), (10, 10));
-        let half = by_content(&all[..8], &all[4..]).unwrap();
-        assert_eq!((half.count(), shared(&half)), (10, 4));
-        let third = by_content(&all[..6], &all[4..]).unwrap();
-        assert_eq!((third.count(), shared(&third)), (10, 2));
+        let counted = |a: &[String], b: &[String]| {
+            let units = joined(a, b);
+            (units.count(), shared(&units))
+        };
+        assert_eq!(counted(&all, &all), (10, 10));
+        assert_eq!(counted(&all[..8], &all[4..]), (10, 4));
+        assert_eq!(counted(&all[..6], &all[4..]), (10, 2));
         // Captions of a small world meet on both sides as often as on one.
-        let few =
-            |phase: usize| -> Vec<usize> { (0..40).map(|i| (i * i + phase) % 23 % 9).collect() };
-        let apart: Vec<usize> =
-            few(0).iter().map(|word| if *word < 3 { 3 } else { word + 20 }).collect();
-        assert_eq!(by_content(&few(5), &apart), None);
+        let few: Vec<usize> = (0..40).map(|i| (i * i + 5) % 23 % 9).collect();
+        let other: Vec<usize> = few.iter().map(|w| if *w < 3 { 3 } else { w + 20 }).collect();
+        assert_eq!(shared(&joined(&few, &other)), 0);
     }
 
     #[test]
     fn equal_captions_of_one_side_are_draws_of_their_own() {
-        let (a, b) = ([1, 1, 1, 2, 3], [2, 3, 4, 4]);
-        let units = by_content(&a, &b).unwrap();
+        let units = joined(&[1, 1, 1, 2, 3], &[2, 3, 4, 4]);
         assert_eq!((units.on(0), units.on(1), shared(&units)), (5, 4, 2));
+    }
+
+    /// Two references of one image, each of which a captioner has said of an image of its own.
+    #[test]
+    fn what_shares_a_caption_or_an_image_is_one_draw() {
+        let units = of_ids(&["a", "b", "c"], &["x", "x", "y"]);
+        let units = by_content(units, &[1, 2, 3], &[1, 2, 4]);
+        assert_eq!((units.count(), shared(&units)), (3, 1));
+        assert_eq!(units.of(0)[0], units.of(0)[1]);
     }
 
     #[test]
