@@ -12,8 +12,8 @@ const FEW: f64 = 40.0;
 /// (docs/statistics.md).
 const MUCH: f64 = 0.4;
 
-/// Distances of unit vectors that differ by less are of the same rows, summed in another order.
-const ROUNDING: f64 = 1e-12;
+/// Distances that differ by less of themselves are of the same rows, summed in another order.
+const ROUNDING: f64 = 1e-9;
 
 /// The set distance without its bias, and how sure it is.
 #[derive(Debug, Clone, PartialEq)]
@@ -175,7 +175,7 @@ impl SetInference {
                 other.contributions.len()
             )));
         }
-        if (self.raw - other.raw).abs() < ROUNDING {
+        if (self.raw - other.raw).abs() <= ROUNDING * self.raw.max(other.raw) {
             return Ok(SetDifference {
                 raw: 0.0,
                 corrected: Estimate::normal(0.0, 0.0),

@@ -61,6 +61,10 @@ fn the_same_captions_of_other_images_are_equally_far_as_a_set() {
     let difference = found.difference(&again).unwrap();
     assert!(difference.same_rows && difference.p_value() == 1.0);
     assert_eq!((difference.corrected.value, difference.corrected.se), (0.0, 0.0));
+    // On whatever scale the rows are, others are others.
+    let [small, other] =
+        [&x, &rows(120, 6, 3)].map(|x| infer(&(x * 1e-7), &(&y * 1e-7), &same(120)).unwrap());
+    assert!(!small.difference(&other).unwrap().same_rows);
 }
 
 #[test]

@@ -41,7 +41,7 @@ impl Part {
         Ok(Self { whole, shard: format!("{index}/{count}").parse()?, encoder })
     }
 
-    /// The encoder of all parts of a file, where every one says it; files of one kind are of one encoder.
+    /// The encoder of a file's parts, where every one says it: parts of different ones are not merged.
     pub fn encoder_of(rows: &[[u64; 4]]) -> Option<u64> {
         let known = rows.iter().all(|&[.., encoder]| encoder != 0);
         rows.first().filter(|_| known).map(|&[.., encoder]| encoder)
