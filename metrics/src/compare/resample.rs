@@ -11,6 +11,8 @@ use crate::estimate::Estimate;
 const ENUMERATED: usize = 16;
 /// Of fewer images that differ, no outcome of an exchange is as rare as one in twenty.
 pub(super) const FEWEST_EXCHANGES: usize = 6;
+/// Exchanges that draw their signs from one stream: to begin a stream takes as long as the signs of some thousand images.
+const EXCHANGES_OF_A_STREAM: usize = 64;
 /// Sums that differ by less than this share of the sum of magnitudes are the same sum in another order.
 const ROUNDING: f64 = 1e-12;
 
@@ -78,15 +80,16 @@ pub(super) fn exchange(
     let differing: Vec<usize> = (0..columns[0].len())
         .filter(|&image| columns.iter().any(|column| column[image] != 0.0))
         .collect();
-    let columns: Vec<Vec<f64>> = (columns.iter())
-        .map(|column| differing.iter().map(|&image| column[image]).collect())
+    let columns: Vec<SignedSums> = (columns.iter())
+        .map(|column| SignedSums::of(differing.iter().map(|&image| column[image])))
         .collect();
-    let sums: Vec<f64> = columns.iter().map(|column| column.iter().sum()).collect();
-    let observed = difference(&sums).abs() - ROUNDING * magnitude;
-    let is_extreme = |signs: &[u64]| {
-        let sums: Vec<f64> = (columns.iter()).map(|column| signed_sum(column, signs)).collect();
-        difference(&sums).abs() >= observed
+    let words = differing.len().div_ceil(64);
+    let apart = |signs: &[u64]| {
+        let sums: Vec<f64> = columns.iter().map(|column| column.of_signs(signs)).collect();
+        difference(&sums).abs()
     };
+    let observed = apart(&vec![0; words]) - ROUNDING * magnitude;
+    let is_extreme = |signs: &[u64]| apart(signs) >= observed;
     if differing.len() <= ENUMERATED {
         let exchanges = 1u64 << differing.len();
         let extreme = (0..exchanges).filter(|&signs| is_extreme(&[signs])).count();
@@ -94,27 +97,54 @@ pub(super) fn exchange(
         return Exchange { p_value, differing: differing.len(), drawn: None };
     }
     let drawn = resampling.randomisations;
-    let extreme = (0..drawn)
+    let extreme: usize = (0..drawn.div_ceil(EXCHANGES_OF_A_STREAM))
         .into_par_iter()
-        .filter(|&replicate| {
-            let mut rng = stream(resampling.seed, Use::Exchange, replicate);
-            let words = differing.len().div_ceil(64);
-            let signs: Vec<u64> = (0..words).map(|_| rng.next_u64()).collect();
-            is_extreme(&signs)
+        .map(|block| {
+            let mut rng = stream(resampling.seed, Use::Exchange, block);
+            let mut signs = vec![0; words];
+            let first = block * EXCHANGES_OF_A_STREAM;
+            (first..drawn.min(first + EXCHANGES_OF_A_STREAM))
+                .filter(|_| {
+                    signs.fill_with(|| rng.next_u64());
+                    is_extreme(&signs)
+                })
+                .count()
         })
-        .count();
+        .sum();
     let p_value = (extreme + 1) as f64 / (drawn + 1) as f64;
     Exchange { p_value, differing: differing.len(), drawn: Some(drawn) }
 }
 
-/// The sum with a sign for every term, 64 signs to a word.
-fn signed_sum(terms: &[f64], signs: &[u64]) -> f64 {
-    (terms.chunks(64).zip(signs))
-        .map(|(terms, word)| -> f64 {
-            let sign_bit = |i: usize| (word >> i & 1) << 63;
-            terms.iter().enumerate().map(|(i, t)| f64::from_bits(t.to_bits() ^ sign_bit(i))).sum()
-        })
-        .sum()
+/// Sums of the same terms with one sign or the other: the sixteen sums of every four terms are made once and looked up after, which
+/// takes a sixth of the time of adding the terms.
+struct SignedSums {
+    fours: Vec<[f64; 16]>,
+}
+
+impl SignedSums {
+    fn of(terms: impl Iterator<Item = f64>) -> Self {
+        let terms: Vec<f64> = terms.collect();
+        let sums = |terms: &[f64]| {
+            let mut sums = [0.0; 16];
+            for place in 0..4 {
+                let term = terms.get(place).copied().unwrap_or(0.0);
+                for signs in 0..1 << place {
+                    sums[signs | 1 << place] = sums[signs] - term;
+                    sums[signs] += term;
+                }
+            }
+            sums
+        };
+        Self { fours: terms.chunks(4).map(sums).collect() }
+    }
+
+    /// The sum where term `i` is negative if bit `i` is set, 64 to a word.
+    fn of_signs(&self, signs: &[u64]) -> f64 {
+        let sum = |(fours, word): (&[[f64; 16]], &u64)| -> f64 {
+            fours.iter().enumerate().map(|(i, sums)| sums[(word >> (4 * i) & 15) as usize]).sum()
+        };
+        self.fours.chunks(16).zip(signs).map(sum).sum()
+    }
 }
 
 /// The interval of a statistic without bias from its replicates: bias-corrected and accelerated
