@@ -57,9 +57,12 @@ pub enum MetricError {
     /// Candidates and references are of other images.
     #[error("unpaired: candidates and references are of other images")]
     Unpaired,
-    /// Words are asked for where there are only embeddings, or captions of other images.
+    /// Words are compared where there are only embeddings, or captions of other images.
     #[error("caption metrics need captions on both sides, paired by id")]
     NoCaptions,
+    /// Words are described where there are only embeddings.
+    #[error("needs captions on both sides, not embeddings")]
+    NoTexts,
     /// The captions make no corpus.
     #[error(transparent)]
     Corpus(#[from] CorpusError),

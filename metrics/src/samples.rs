@@ -31,7 +31,7 @@ pub struct Sample<'a> {
     /// Images of the finite set that is to be known, of which these were drawn without replacement; `None` for captions yet to
     /// come.
     pub population: Option<f64>,
-    /// The captions themselves, where they are known and paired.
+    /// The captions themselves, where they are known.
     pub captions: Option<Captions<'a>>,
     /// Seed of everything random.
     pub seed: u64,
@@ -135,12 +135,20 @@ impl<'a> Sample<'a> {
         Ok(TwoSamples { candidates, references, units: self.units()?, left })
     }
 
-    /// The captions.
+    /// The captions, each beside the references of its image.
     ///
     /// # Errors
-    /// [`MetricError::NoCaptions`] where there are only embeddings.
+    /// [`MetricError::NoCaptions`] where there are only embeddings, or references of other images.
     pub fn captions(&self) -> Result<&Captions<'a>, MetricError> {
-        self.captions.as_ref().ok_or(MetricError::NoCaptions)
+        self.captions.as_ref().filter(|captions| captions.are_paired).ok_or(MetricError::NoCaptions)
+    }
+
+    /// The captions of both sides, be it of other images.
+    ///
+    /// # Errors
+    /// [`MetricError::NoTexts`] where there are only embeddings.
+    pub fn sides(&self) -> Result<&Captions<'a>, MetricError> {
+        self.captions.as_ref().ok_or(MetricError::NoTexts)
     }
 }
 
@@ -149,11 +157,12 @@ impl<'a> Sample<'a> {
 pub struct Captions<'a> {
     /// One candidate per image.
     pub candidates: &'a [String],
-    /// The references of each image.
+    /// The references of each image; of other images, one list of all.
     pub references: Vec<Vec<&'a str>>,
     /// Whether a word or phrase runs away in a caption: the rule of whoever reads captions, so that a file is described as it is
     /// linted.
     pub is_runaway: fn(&str) -> bool,
+    are_paired: bool,
     corpus: OnceLock<Result<Corpus, CorpusError>>,
 }
 
@@ -164,7 +173,16 @@ impl<'a> Captions<'a> {
         references: Vec<Vec<&'a str>>,
         is_runaway: fn(&str) -> bool,
     ) -> Self {
-        Self { candidates, references, is_runaway, corpus: OnceLock::new() }
+        Self { candidates, references, is_runaway, are_paired: true, corpus: OnceLock::new() }
+    }
+
+    /// `references` are of other images.
+    pub fn of_other_images(
+        candidates: &'a [String],
+        references: Vec<&'a str>,
+        is_runaway: fn(&str) -> bool,
+    ) -> Self {
+        Self { are_paired: false, ..Self::new(candidates, vec![references], is_runaway) }
     }
 
     /// The captions as words.
@@ -172,7 +190,10 @@ impl<'a> Captions<'a> {
     /// # Errors
     /// As [`Corpus::new`].
     pub fn corpus(&self) -> Result<&Corpus, MetricError> {
-        let corpus = (self.corpus).get_or_init(|| Corpus::new(self.candidates, &self.references));
+        let corpus = self.corpus.get_or_init(|| match self.are_paired {
+            true => Corpus::new(self.candidates, &self.references),
+            false => Corpus::of_other_images(self.candidates, &self.references),
+        });
         corpus.as_ref().map_err(|error| error.clone().into())
     }
 }

@@ -66,6 +66,26 @@ fn sets_that_share_images_or_captions_are_not_independent() {
 }
 
 #[test]
+fn captions_are_described_beside_references_of_other_images() {
+    let place = Place::new();
+    let good = captions("good.csv");
+    let reversed = rows("references.csv").into_iter().rev();
+    let other = reversed.map(|(id, text)| format!("x{id},{text}"));
+    let other = write(&place, "other.csv", "image_id,caption", other);
+    let more = ["--metrics", "diversity,cider"];
+    let paired = place.record(&good, &captions("references.csv"), &more);
+    let unpaired = place.record(&good, &other, &[&more[..], &["--unpaired"]].concat());
+    let metric = |record: &Value, name: &str| record["results"]["metrics"][name].clone();
+    for name in ["distinct_1", "distinct_2", "vocabulary", "words", "reference_words", "runaway"] {
+        assert!(metric(&paired, name)["value"].is_number(), "{paired}");
+        assert_eq!(metric(&unpaired, name), metric(&paired, name), "{name}");
+    }
+    assert_eq!(unpaired["results"]["texts"], paired["results"]["texts"]);
+    let cider = metric(&unpaired, "cider");
+    assert!(cider["reason"].as_str().unwrap().contains("paired by id"), "{cider}");
+}
+
+#[test]
 fn captions_that_were_drawn_together_are_one_draw() {
     let place = Place::new();
     let twice = |name: &str, header: &str, extra: &str| {

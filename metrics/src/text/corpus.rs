@@ -66,13 +66,26 @@ impl Corpus {
         R: AsRef<str> + Sync,
     {
         check(candidates, references)?;
-        let candidates: Vec<Vec<String>> =
-            candidates.par_iter().map(|caption| tokenize(caption.as_ref())).collect();
-        let references: Vec<Vec<Vec<String>>> = references
-            .par_iter()
-            .map(|captions| captions.iter().map(|caption| tokenize(caption.as_ref())).collect())
-            .collect();
-        Self::from_tokens(&candidates, &references)
+        Ok(Self::of_words(&tokenized(candidates), &tokenized_lists(references)))
+    }
+
+    /// Candidates beside references of other images: one list of all. Each side can be described; no candidate has a reference of its
+    /// own.
+    ///
+    /// # Errors
+    /// Without a candidate, or without a reference.
+    pub(crate) fn of_other_images<C, R>(
+        candidates: &[C],
+        references: &[Vec<R>],
+    ) -> Result<Self, CorpusError>
+    where
+        C: AsRef<str> + Sync,
+        R: AsRef<str> + Sync,
+    {
+        if candidates.is_empty() || references.iter().all(Vec::is_empty) {
+            return Err(CorpusError::Empty);
+        }
+        Ok(Self::of_words(&tokenized(candidates), &tokenized_lists(references)))
     }
 
     /// Takes captions that are already words, compared as they stand: no lower-casing, nothing removed.
@@ -88,13 +101,21 @@ impl Corpus {
         R: AsRef<str>,
     {
         check(candidates, references)?;
+        Ok(Self::of_words(candidates, references))
+    }
+
+    fn of_words<C, R>(candidates: &[Vec<C>], references: &[Vec<Vec<R>>]) -> Self
+    where
+        C: AsRef<str>,
+        R: AsRef<str>,
+    {
         let mut vocabulary = Vocabulary::default();
         let candidates = candidates.iter().map(|words| vocabulary.ids(words)).collect();
         let references = references
             .iter()
             .map(|captions| captions.iter().map(|words| vocabulary.ids(words)).collect())
             .collect();
-        Ok(Self { words: vocabulary.words, candidates, references })
+        Self { words: vocabulary.words, candidates, references }
     }
 
     /// Number of images, which is the number of candidates; never zero.
@@ -123,7 +144,15 @@ impl Corpus {
     }
 }
 
-/// The conditions that both constructors share.
+fn tokenized(captions: &[impl AsRef<str> + Sync]) -> Vec<Vec<String>> {
+    captions.par_iter().map(|caption| tokenize(caption.as_ref())).collect()
+}
+
+fn tokenized_lists<R: AsRef<str> + Sync>(lists: &[Vec<R>]) -> Vec<Vec<Vec<String>>> {
+    lists.par_iter().map(|captions| tokenized(captions)).collect()
+}
+
+/// The conditions of candidates with references of their own.
 pub(super) fn check<C, R>(candidates: &[C], references: &[Vec<R>]) -> Result<(), CorpusError> {
     if candidates.len() != references.len() {
         return Err(CorpusError::Unpaired {

@@ -32,7 +32,7 @@ impl Metric for Variety {
     }
 
     fn compute(&self, sample: &Sample) -> Result<Evaluation, MetricError> {
-        let captions = sample.captions()?;
+        let captions = sample.sides()?;
         let corpus = captions.corpus()?;
         let own = diversity(corpus, Side::Candidates);
         let theirs = diversity(corpus, Side::References);

@@ -130,16 +130,19 @@ fn dependent(set: &EvalSet) -> Option<String> {
 /// What metrics may look at.
 pub(in crate::jobs) fn sample(set: &EvalSet, seed: u64) -> Sample<'_> {
     let (candidates, references) = set.views();
-    let texts = set.texts.as_ref().filter(|_| set.image_of.is_some());
+    let is_runaway = fgd_captions::is_runaway;
     Sample {
         candidates,
         references,
         image_of: set.image_of.as_deref(),
         units: set.units.as_ref(),
         population: set.population,
-        captions: texts.map(|texts| {
-            let is_runaway = fgd_captions::is_runaway;
-            Captions::new(&texts.candidates, set.references_of(), is_runaway)
+        captions: set.texts.as_ref().map(|texts| match set.image_of {
+            Some(_) => Captions::new(&texts.candidates, set.references_of(), is_runaway),
+            None => {
+                let references = texts.references.iter().map(String::as_str).collect();
+                Captions::of_other_images(&texts.candidates, references, is_runaway)
+            }
         }),
         seed,
     }
