@@ -41,7 +41,7 @@ pub fn lint(file: &CaptionFile) -> Vec<Finding> {
     let explained: HashSet<u64> = file
         .findings
         .iter()
-        .filter(|f| f.severity == Severity::Error || f.kind == FindingKind::EmptyCaption)
+        .filter(|f| is_error_of_caption(f) || f.kind == FindingKind::EmptyCaption)
         .filter_map(|finding| finding.row)
         .collect();
     for caption in &file.captions {
@@ -193,6 +193,11 @@ fn is_quoted_inside(text: &str, (open, close): (char, char)) -> bool {
     let inner = &text[open.len_utf8()..text.len() - close.len_utf8()];
     // An apostrophe inside is none.
     open != '\'' && inner.contains([open, close])
+}
+
+/// Whether a row has an error already that says what is wrong with its caption: that its id is missing does not.
+fn is_error_of_caption(finding: &Finding) -> bool {
+    finding.severity == Severity::Error && finding.kind != FindingKind::EmptyId
 }
 
 /// Whether an id is a number as spreadsheets write long ones: `3.93225E+11`.

@@ -1,4 +1,4 @@
-//! How findings of the linter are shown: every one of them, errors first, in the order of the rows.
+//! How findings of the linter are shown: errors first, in the order of the rows; of many of one kind, the first.
 
 use std::path::Path;
 
@@ -7,8 +7,21 @@ use fgd_record::{Finding, Input, Record, Severity};
 
 use super::output::{Output, complain};
 
-/// Notes of one kind that are written out before the rest is only counted. Errors are never cut.
-const NOTES_SHOWN: u64 = 1;
+/// How many findings of one kind are written out before the rest is only counted.
+#[derive(Clone, Copy)]
+pub struct Shown {
+    errors: u64,
+    notes: u64,
+}
+
+impl Shown {
+    /// Every finding.
+    pub const ALL: Self = Self { errors: u64::MAX, notes: u64::MAX };
+    /// Every error, and the first note of each kind.
+    pub const ERRORS: Self = Self { errors: u64::MAX, ..Self::FIRST };
+    /// What stands beside a result, or beside the refusal of one: a submission of another part of the images lacks thousands.
+    pub const FIRST: Self = Self { errors: 20, notes: 1 };
+}
 
 /// The findings of a record's files, unless its tables, which have them too, are `on_screen`. A record has no errors.
 pub fn print_of(record: &Record, on_screen: bool, output: &Output) {
@@ -21,52 +34,62 @@ pub fn print_of(record: &Record, on_screen: bool, output: &Output) {
         // A score has one submission, whose findings do not repeat its name.
         let of = |finding: &&Finding| finding.input == input.name || finding.input == input.role;
         let findings: Vec<Finding> = record.findings.iter().filter(of).cloned().collect();
-        print(&findings, Path::new(&input.path), false, output);
+        print(&findings, Path::new(&input.path), output);
     }
 }
 
-/// Writes findings to stderr: all errors, and notes up to a few of each kind unless `all`.
-pub fn print(findings: &[Finding], file: &Path, all: bool, output: &Output) {
-    let (errors, notes) = lines(findings, file, all);
+/// Writes the first findings of each kind to stderr.
+pub fn print(findings: &[Finding], file: &Path, output: &Output) {
+    let (errors, notes) = lines(findings, file, Shown::FIRST);
     errors.iter().for_each(complain);
     notes.iter().for_each(|line| output.say(line));
 }
 
-/// Findings in lines, all errors, and notes up to a few of each kind unless `all`.
-pub fn lines(findings: &[Finding], file: &Path, all: bool) -> (Vec<String>, Vec<String>) {
-    let errors = findings.iter().filter(|finding| finding.severity == Severity::Error);
-    let errors = errors.map(|finding| line(finding, file)).collect();
-    let (mut notes, mut shown): (Vec<String>, Vec<(&str, u64)>) = (Vec::new(), Vec::new());
-    for note in findings.iter().filter(|f| f.severity == Severity::Note) {
-        let place = match shown.iter().position(|(known, _)| *known == note.kind) {
+/// Findings in lines: errors, and notes.
+pub fn lines(findings: &[Finding], file: &Path, shown: Shown) -> (Vec<String>, Vec<String>) {
+    let of = |severity, most| listed(findings, severity, file, most);
+    (of(Severity::Error, shown.errors), of(Severity::Note, shown.notes))
+}
+
+/// Findings of one severity in lines, up to `most` of each kind, and how many more of it there are.
+fn listed(findings: &[Finding], severity: Severity, file: &Path, most: u64) -> Vec<String> {
+    let (mut lines, mut counts): (Vec<String>, Vec<(&str, u64)>) = (Vec::new(), Vec::new());
+    for finding in findings.iter().filter(|finding| finding.severity == severity) {
+        let place = match counts.iter().position(|(known, _)| *known == finding.kind) {
             Some(place) => place,
             None => {
-                shown.push((&note.kind, 0));
-                shown.len() - 1
+                counts.push((&finding.kind, 0));
+                counts.len() - 1
             }
         };
-        if all || shown[place].1 < NOTES_SHOWN {
-            notes.push(line(note, file));
+        if counts[place].1 < most {
+            lines.push(line(finding, file));
         }
-        shown[place].1 += 1 + note.more;
+        counts[place].1 += 1 + finding.more;
     }
-    for (kind, count) in shown.into_iter().filter(|(_, count)| !all && *count > NOTES_SHOWN) {
-        // How much an encoder reads is not known to a command without one.
-        let lists = match kind == FindingKind::TooLong.name() {
-            true => "the record (`--format json`) lists them",
-            false => "`fgd validate --all` lists them",
+    for (kind, count) in counts.into_iter().filter(|(_, count)| *count > most) {
+        let lists = match severity {
+            Severity::Error => "`fgd validate` lists them",
+            // How much an encoder reads is not known to a command without one.
+            Severity::Note if kind == FindingKind::TooLong.name() => {
+                "the record (`--format json`) lists them"
+            }
+            Severity::Note => "`fgd validate --all` lists them",
         };
-        let more = count - NOTES_SHOWN;
-        notes.push(format!("{}: note[{kind}]: {more} more of these; {lists}", file.display()));
+        let (file, name, more) = (file.display(), name(severity), count - most);
+        lines.push(format!("{file}: {name}[{kind}]: {more} more of these; {lists}"));
     }
-    (errors, notes)
+    lines
+}
+
+fn name(severity: Severity) -> &'static str {
+    match severity {
+        Severity::Error => "error",
+        Severity::Note => "note",
+    }
 }
 
 fn line(finding: &Finding, file: &Path) -> String {
-    let severity = match finding.severity {
-        Severity::Error => "error",
-        Severity::Note => "note",
-    };
     let mut place = file.display().to_string();
     if let Some(row) = finding.row {
         place.push_str(&format!(", row {row}"));
@@ -74,5 +97,5 @@ fn line(finding: &Finding, file: &Path) -> String {
     if let Some(id) = &finding.id {
         place.push_str(&format!(", id {id}"));
     }
-    format!("{place}: {severity}[{}]: {}", finding.kind, finding.message)
+    format!("{place}: {}[{}]: {}", name(finding.severity), finding.kind, finding.message)
 }

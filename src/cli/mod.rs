@@ -188,7 +188,7 @@ pub fn run_from(program: Program, arguments: impl IntoIterator<Item = OsString>)
             let code = exit::of(&error);
             if let Some(JobError::Invalid { findings, .. }) = error.downcast_ref() {
                 for (file, found) in findings {
-                    findings::print(found, file, true, &output);
+                    findings::print(found, file, &output);
                 }
             }
             if code != Exit::Success {

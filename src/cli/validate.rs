@@ -10,7 +10,7 @@ use fgd_store::terminal::visible;
 
 use super::exit::Exit;
 use super::files::CaptionArgs;
-use super::findings;
+use super::findings::{self, Shown};
 use super::output::{Sink, written_as};
 use crate::jobs::JobError;
 use crate::jobs::apart::keep_apart;
@@ -78,7 +78,8 @@ pub fn run(args: Args) -> anyhow::Result<Exit> {
     };
     match format {
         ListFormat::Text => {
-            let (errors, notes) = findings::lines(&found.findings, &request.submission, args.all);
+            let shown = if args.all { Shown::ALL } else { Shown::ERRORS };
+            let (errors, notes) = findings::lines(&found.findings, &request.submission, shown);
             let summary = format!(
                 "{}: {}, {}, {}, {}; read as {}",
                 found.submission,

@@ -59,6 +59,36 @@ fn errors_name_row_and_id() {
     assert!((200_011..=200_015).all(|id| said.contains(&id.to_string())), "{said}");
     let said = lines("malformed/duplicate-ids.csv");
     assert!(said.contains("200001") && said.contains("200002"), "{said}");
+    // A row may lack both.
+    let nothing = place.path("nothing.csv");
+    std::fs::write(&nothing, "image_id,caption\n1,a dog\n,\n2,a cat\n").unwrap();
+    let output = validate(&place, &nothing).output().unwrap();
+    let said = stdout(&output) + &stderr(&output);
+    for kind in ["empty-id", "empty-caption"] {
+        assert!(said.contains(&format!("row 2: error[{kind}]")), "{said}");
+    }
+}
+
+#[test]
+fn of_thousands_of_errors_a_score_lists_the_first() {
+    let place = Place::new();
+    let part = place.path("part.csv");
+    let whole = std::fs::read_to_string(captions("good.csv")).unwrap();
+    std::fs::write(
+        &part,
+        whole.lines().take(201).map(|line| format!("{line}\n")).collect::<String>(),
+    )
+    .unwrap();
+    let refused = place.score(&part, &captions("references.csv")).arg("-q").output().unwrap();
+    let said = stderr(&refused);
+    assert_eq!(said.matches("error[missing-id]: there is").count(), 20, "{said}");
+    assert!(
+        said.contains("error[missing-id]: 109 more of these; `fgd validate` lists them"),
+        "{said}"
+    );
+    assert!(said.contains("the submission has 129 errors"), "{said}");
+    let output = validate(&place, &part).output().unwrap();
+    assert_eq!(stdout(&output).matches("error[missing-id]").count(), 129, "{}", stderr(&output));
 }
 
 #[test]
