@@ -5,9 +5,27 @@ use fgd_record::{CaptionResults, Difference, Mark, Measure, ScoreResults};
 use crate::document::number::known;
 use crate::document::{Tidy, Value, plain};
 
-const HEADER: [&str; 16] = [
-    "system", "versus", "slice", "group", "metric", "value", "se", "ci_low", "ci_high", "n",
-    "p_value", "p_holm", "wins", "ties", "losses", "reason",
+const HEADER: [&str; 20] = [
+    "system",
+    "versus",
+    "slice",
+    "group",
+    "metric",
+    "value",
+    "se",
+    "ci_low",
+    "ci_high",
+    "n",
+    "p_value",
+    "p_holm",
+    "p_exchange",
+    "detectable",
+    "n_needed",
+    "wins",
+    "ties",
+    "losses",
+    "test",
+    "reason",
 ];
 
 /// One number with what it belongs to.
@@ -20,8 +38,8 @@ pub struct Number<'a> {
     metric: &'a str,
     measure: Measure,
     n: Option<u64>,
-    p: [Option<f64>; 2],
-    outcomes: [Option<u64>; 3],
+    p_holm: Option<f64>,
+    tested: Option<&'a Difference>,
 }
 
 impl<'a> Number<'a> {
@@ -41,8 +59,8 @@ impl<'a> Number<'a> {
     }
 
     /// The p-value of a test, after Holm's correction.
-    pub fn p_holm(self, p: Option<f64>) -> Self {
-        Self { p: [None, p], ..self }
+    pub fn p_holm(self, p_holm: Option<f64>) -> Self {
+        Self { p_holm, ..self }
     }
 
     /// The number, and what it is.
@@ -65,7 +83,8 @@ impl Numbers {
         let texts = [row.system, row.versus, row.slice, row.group, row.metric].map(Value::from);
         let numbers = [measure.value, measure.se, measure.low, measure.high].map(Value::from);
         let values = texts.into_iter().chain(numbers).chain([row.n.into()]);
-        let values = values.chain(row.p.map(Value::from)).chain(row.outcomes.map(Value::from));
+        let p_value = row.tested.and_then(|difference| difference.p_value);
+        let values = values.chain([p_value, row.p_holm].map(Value::from)).chain(tested(row.tested));
         self.0.rows.push(values.chain([(&measure.reason).into()]).collect());
     }
 
@@ -141,11 +160,8 @@ impl Numbers {
     pub fn differences(&mut self, differences: &[Difference], n: u64) {
         for difference in differences {
             let row = Number { versus: &difference.versus, ..Number::of(&difference.system) };
-            let whole = Number {
-                p: [difference.p_value, difference.p_holm],
-                outcomes: [difference.wins, difference.ties, difference.losses],
-                ..row.clone()
-            };
+            let tested = Some(difference);
+            let whole = Number { tested, ..row.clone().p_holm(difference.p_holm) };
             let measure = |estimate: &Measure, marks: &[Mark]| Measure {
                 reason: told(marks, estimate.reason.as_ref()),
                 ..estimate.clone()
@@ -163,6 +179,21 @@ impl Numbers {
     pub fn finish(self) -> Tidy {
         self.0
     }
+}
+
+/// What the tests of a difference say beside their p-values, as far as there are any.
+fn tested(difference: Option<&Difference>) -> [Value; 7] {
+    let number = |of: fn(&Difference) -> Option<f64>| Value::from(difference.and_then(of));
+    let count = |of: fn(&Difference) -> Option<u64>| Value::from(difference.and_then(of));
+    [
+        number(|d| d.exchange_p_value),
+        number(|d| d.minimum_detectable),
+        count(|d| d.n_needed),
+        count(|d| d.wins),
+        count(|d| d.ties),
+        count(|d| d.losses),
+        Value::from(difference.map_or("", |d| &d.test)),
+    ]
 }
 
 /// The row of a system that a difference is of: that of set distances, where they have an error, is of the corrected ones.
