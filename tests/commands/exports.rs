@@ -39,6 +39,8 @@ fn the_headline_chart_is_a_picture_of_its_own() {
     let output = place.fgd().args(["export", "chart"]).arg(&file).output().unwrap();
     let svg = stdout(&output);
     assert!(svg.starts_with("<svg") && svg.contains("good") && svg.ends_with("</svg>\n"), "{svg}");
+    // Alone, it says what it shows, and that it is not FGD.
+    assert!(svg.contains("\nfgd_paired\n") && svg.contains("NOT FGD: encoder tiny-mean"), "{svg}");
 
     let png = place.path("chart.png");
     place.fgd().args(["export", "chart"]).arg(&file).arg("-o").arg(&png).assert().success();

@@ -22,6 +22,10 @@ pub const SIDE: u32 = 24;
 pub const ROW: u32 = 44;
 /// Letters of a name that fit beside a value.
 const NAME: usize = 28;
+/// Height of the lines below a picture that stands alone.
+const BELOW: u32 = 56;
+/// Letters of a line below it.
+const LINE: usize = 42;
 
 /// Lines and letters that matter. The sheet of the page finds every colour by its value here and puts its own for it,
 /// light or dark.
@@ -178,9 +182,22 @@ impl Canvas {
              <title id=\"{id}-title\">{title}</title>\n<desc id=\"{id}-desc\">{description}</desc>\n{svg}{marks}</svg>"
         )
     }
-}
 
-impl Canvas {
+    /// The picture with two lines below, for a place that says nothing of it. `None` as for [`Canvas::draw`].
+    pub fn with_lines(mut self, strong: &str, quiet: &str) -> Option<Self> {
+        let top = self.height as i32;
+        self.height += BELOW;
+        let below = Canvas::draw(self.height, |area, _| {
+            let left = Pos::new(HPos::Left, VPos::Center);
+            let bold = ("sans-serif", 19, FontStyle::Bold).into_font().color(&INK).pos(left);
+            area.draw(&Text::new(clipped(strong, LINE), (SIDE as i32, top + 12), bold))?;
+            label(area, &clipped(quiet, LINE), (SIDE as i32, top + 38), left)
+        })?;
+        self.svg.push_str(&below.svg);
+        self.shapes.extend(below.shapes);
+        Some(self)
+    }
+
     /// The picture as the file of a PNG, on white.
     pub fn png(&self) -> Option<Vec<u8>> {
         Pixels::of(&self.shapes, (WIDTH, self.height)).png()

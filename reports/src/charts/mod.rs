@@ -25,9 +25,16 @@ pub fn draw(figure: &Figure, id: &str) -> Option<String> {
     canvas(figure).map(|canvas| canvas.finish(id, &figure.title, &figure.caption))
 }
 
-/// Draws a figure as the file of a PNG; `None` as for [`draw`].
-pub fn png(figure: &Figure) -> Option<Vec<u8>> {
-    canvas(figure)?.png()
+/// Draws a figure for a place of its own, as SVG or, below, as the file of a PNG: with its title and `line` on the picture. `None` as
+/// for [`draw`].
+pub fn alone(figure: &Figure, line: &str) -> Option<String> {
+    let canvas = canvas(figure)?.with_lines(&figure.title, line)?;
+    Some(canvas.finish("chart", &figure.title, &figure.caption))
+}
+
+/// See [`alone`].
+pub fn png(figure: &Figure, line: &str) -> Option<Vec<u8>> {
+    canvas(figure)?.with_lines(&figure.title, line)?.png()
 }
 
 fn canvas(figure: &Figure) -> Option<Canvas> {
