@@ -144,7 +144,8 @@ fn what_is_left_out_of_the_captions_has_a_reason() {
     write(
         "captions.csv",
         "image_id,caption,source\n1.jpg,a red car,\n1.jpg,A red  car,real\n1.jpg,a car in the street,\n2.jpg,blue sky,\n\
-         2.jpg,a dog a dog a dog a dog a dog,\n2.jpg,the green table,\n2.jpg,sky,model\n",
+         2.jpg,a dog a dog a dog a dog a dog,\n2.jpg,the green table,\n2.jpg,sky,model\n\
+         1.jpg,null,\n1.jpg,1.jpg,\n2.jpg,caption here,\n2.jpg,a cafÃ© table,\n",
     );
     write(
         "synthetic.csv",
@@ -164,7 +165,7 @@ fn what_is_left_out_of_the_captions_has_a_reason() {
     let page = place.path("page.html").display().to_string();
     let mut reported = curate(&["--synthetic", &synthetic, "--report", &page]);
     let said = stdout(reported.assert().success().get_output());
-    assert!(said.contains("7 of 11 captions stay (1 model, 4 real, 2 synthetic), 4 go"), "{said}");
+    assert!(said.contains("7 of 15 captions stay (1 model, 4 real, 2 synthetic), 8 go"), "{said}");
     assert!(
         said.contains("Why captions go") && said.contains("the image has it already"),
         "{said}"
@@ -185,6 +186,10 @@ fn what_is_left_out_of_the_captions_has_a_reason() {
     for (row, reason) in [
         (",2,1.jpg,", "the image has it already"),
         (",5,2.jpg,", "a dog"),
+        (",8,1.jpg,", "missing value"),
+        (",9,1.jpg,", "the image's id"),
+        (",10,2.jpg,", "holds the place of a caption"),
+        (",11,2.jpg,", "another encoding"),
         (",3,1.jpg,cars,synthetic,", "more than 1 synthetic"),
         (",4,3,snow,synthetic,", "more than 1 synthetic"),
     ] {
@@ -198,7 +203,7 @@ fn what_is_left_out_of_the_captions_has_a_reason() {
     schema::assert_holds(&record);
     let rules = record["results"]["dropped"].as_array().unwrap().iter();
     let counts: Vec<u64> = rules.map(|rule| rule["captions"].as_u64().unwrap()).collect();
-    assert_eq!(counts, [1, 1, 0, 2]);
+    assert_eq!(counts, [5, 1, 0, 2]);
     assert_eq!(record["inputs"].as_array().unwrap().len(), 3);
 
     // The one of four real captions that is least like the model's goes, and the best synthetic ones stay.

@@ -26,6 +26,10 @@ pub fn linted(file: &CaptionFile, lenient: bool) -> Vec<Finding> {
         FindingKind::CutOff,
         FindingKind::SpecialToken,
         FindingKind::ConstantCaption,
+        FindingKind::NullCaption,
+        FindingKind::PlaceholderCaption,
+        FindingKind::CaptionIsId,
+        FindingKind::ReplacementCharacter,
     ];
     let mut found = file.findings.clone();
     found.extend(lint(file));
