@@ -30,9 +30,8 @@ const DANGLING: [&str; 40] = [
 /// One finding for each caption that breaks off, the first of which says what is to be said of the file; or none.
 pub(super) fn cut_off(captions: &[Caption]) -> Vec<Finding> {
     let words = words_inside(captions);
-    let broken: Vec<(&Caption, Break<'_>)> = captions
-        .iter()
-        .filter_map(|caption| Some((caption, breaks_off(&caption.text, &words)?)))
+    let broken: Vec<(usize, Break<'_>)> = (captions.iter().enumerate())
+        .filter_map(|(place, caption)| Some((place, breaks_off(&caption.text, &words)?)))
         .collect();
     let characters = limit(captions, &broken, |text| text.trim_end().chars().count());
     let dangling = broken.iter().filter(|(_, ending)| matches!(ending, Break::Dangling(_))).count();
@@ -58,14 +57,14 @@ pub(super) fn cut_off(captions: &[Caption]) -> Vec<Finding> {
         );
     }
     message += "; raise the length limit of the captioner (for example max_new_tokens)";
-    let finding = |(caption, ending): (&Caption, Break<'_>)| {
+    let finding = |(place, ending): (usize, Break<'_>)| {
         let message = match ending {
             Break::Dangling(word) => format!("the caption stops after `{}`", shown(word)),
             Break::Fragment(word) => {
                 format!("the caption stops in the middle of a word, at `{}`", shown(word))
             }
         };
-        Finding::note(FindingKind::CutOff, message).at(caption.row).of(&caption.id)
+        Finding::note(FindingKind::CutOff, message).about(place, &captions[place])
     };
     let mut findings: Vec<Finding> = broken.into_iter().map(finding).collect();
     // One finding for each caption, so that they can be counted: what all have in common stands with the first.
@@ -132,13 +131,13 @@ struct Limit {
 
 fn limit(
     captions: &[Caption],
-    broken: &[(&Caption, Break<'_>)],
+    broken: &[(usize, Break<'_>)],
     length_of: impl Fn(&str) -> usize,
 ) -> Option<Limit> {
     let length = captions.iter().map(|caption| length_of(&caption.text)).max()?;
     let has_it = |caption: &Caption| length_of(&caption.text) == length;
     let all = captions.iter().filter(|caption| has_it(caption)).count();
-    let broken = broken.iter().filter(|(caption, _)| has_it(caption)).count();
+    let broken = broken.iter().filter(|(place, _)| has_it(&captions[*place])).count();
     let many = all >= FEWEST && all as f64 >= SHARE_OF_ALL * captions.len() as f64;
     (many && broken as f64 >= SHARE_AT_LIMIT * all as f64)
         .then_some(Limit { length, captions: all })

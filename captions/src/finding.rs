@@ -5,6 +5,8 @@ use std::fmt;
 use fgd_store::terminal::visible;
 use serde::{Serialize, Serializer};
 
+use super::Caption;
+
 /// Whether a finding stops the score.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -187,6 +189,9 @@ pub struct Finding {
     pub kind: FindingKind,
     /// The row it concerns (see [`Caption::row`](super::Caption::row)).
     pub row: Option<u64>,
+    /// The caption it concerns, by its place in the file's captions: a row may have several. `None` where reading found it.
+    #[serde(skip)]
+    pub caption: Option<usize>,
     /// The image id it concerns.
     pub id: Option<String>,
     /// One sentence; it does not repeat row and id.
@@ -195,7 +200,8 @@ pub struct Finding {
 
 impl Finding {
     pub(super) fn error(kind: FindingKind, message: impl Into<String>) -> Self {
-        Self { severity: Severity::Error, kind, row: None, id: None, message: message.into() }
+        let message = message.into();
+        Self { severity: Severity::Error, kind, row: None, caption: None, id: None, message }
     }
 
     /// Something to know, which stops no score.
@@ -214,6 +220,11 @@ impl Finding {
     pub fn at(mut self, row: u64) -> Self {
         self.row = Some(row);
         self
+    }
+
+    /// The same about the caption at this place of its file, its row and its id.
+    pub(super) fn about(self, place: usize, caption: &Caption) -> Self {
+        Self { caption: Some(place), ..self.at(caption.row).of(&caption.id) }
     }
 
     pub(super) fn of(mut self, id: &str) -> Self {

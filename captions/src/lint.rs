@@ -44,9 +44,9 @@ pub fn lint(file: &CaptionFile) -> Vec<Finding> {
         .filter(|f| is_error_of_caption(f) || f.kind == FindingKind::EmptyCaption)
         .filter_map(|finding| finding.row)
         .collect();
-    for caption in &file.captions {
+    for (place, caption) in file.captions.iter().enumerate() {
         let mut note = |kind, message: String| {
-            findings.push(Finding::note(kind, message).at(caption.row).of(&caption.id));
+            findings.push(Finding::note(kind, message).about(place, caption));
         };
         if caption.text.len() > MOST_BYTES {
             let message = format!(
@@ -54,7 +54,7 @@ pub fn lint(file: &CaptionFile) -> Vec<Finding> {
                 caption.text.len()
             );
             let finding = Finding::error(FindingKind::TooLong, message);
-            findings.push(finding.at(caption.row).of(&caption.id));
+            findings.push(finding.about(place, caption));
             continue;
         }
         if is_shortened(&caption.id) {
@@ -69,7 +69,7 @@ pub fn lint(file: &CaptionFile) -> Vec<Finding> {
                     false => "the caption is empty: it holds only characters that are not seen",
                 };
                 let finding = Finding::error(FindingKind::EmptyCaption, what);
-                findings.push(finding.at(caption.row).of(&caption.id));
+                findings.push(finding.about(place, caption));
             }
             continue;
         }
@@ -225,7 +225,7 @@ fn is_own_id(text: &str, id: &str) -> bool {
 fn controls(file: &CaptionFile) -> Vec<Finding> {
     let is_control = |c: char| c.is_control() && !matches!(c, '\n' | '\r' | '\t');
     let is_plain = |text: &str| text.bytes().all(|byte| matches!(byte, b' '..=b'~'));
-    let of = |caption: &Caption| {
+    let of = |(place, caption): (usize, &Caption)| {
         if is_plain(&caption.id) && is_plain(&caption.text) {
             return None;
         }
@@ -239,9 +239,9 @@ fn controls(file: &CaptionFile) -> Vec<Finding> {
         } else {
             return None;
         };
-        Some(finding.at(caption.row).of(&caption.id))
+        Some(finding.about(place, caption))
     };
-    file.captions.iter().filter_map(of).collect()
+    file.captions.iter().enumerate().filter_map(of).collect()
 }
 
 fn constant(file: &CaptionFile) -> Option<Finding> {

@@ -53,9 +53,10 @@ pub(super) fn stand_ins(captions: &[Caption]) -> Vec<Finding> {
         let texts = [text.trim().trim_end_matches(['.', '…']), text.trim()];
         known.iter().any(|known| texts.iter().any(|text| text.eq_ignore_ascii_case(known)))
     };
-    let is_short =
-        |caption: &&Caption| caption.text.trim().trim_end_matches(['.', '…']).len() <= LONGEST;
-    let short: Vec<&Caption> = captions.iter().filter(is_short).collect();
+    let is_short = |(_, caption): &(usize, &Caption)| {
+        caption.text.trim().trim_end_matches(['.', '…']).len() <= LONGEST
+    };
+    let short: Vec<(usize, &Caption)> = captions.iter().enumerate().filter(is_short).collect();
     let often =
         |count: usize| count >= NULLS_FEWEST && count as f64 >= NULLS_SHARE * captions.len() as f64;
     let kinds: [(&[&str], FindingKind, &str); 3] = [
@@ -69,12 +70,12 @@ pub(super) fn stand_ins(captions: &[Caption]) -> Vec<Finding> {
     ];
     let mut findings = Vec::new();
     for (known, kind, what) in kinds {
-        let found: Vec<_> = short.iter().filter(|c| stands(known, &c.text)).collect();
+        let found: Vec<_> = short.iter().filter(|(_, c)| stands(known, &c.text)).collect();
         let is_error = known == SHEET_ERRORS || (known == NULLS && often(found.len()));
         let finding = if is_error { Finding::error } else { Finding::note };
-        findings.extend(found.into_iter().map(|caption| {
+        findings.extend(found.into_iter().map(|&(place, caption)| {
             let message = format!("the caption is `{}`, {what}", shown(caption.text.trim()));
-            finding(kind, message).at(caption.row).of(&caption.id)
+            finding(kind, message).about(place, caption)
         }));
     }
     findings

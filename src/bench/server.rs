@@ -105,7 +105,8 @@ pub fn serve(target: &mut dyn Target, rate: f64, service: &Service, harness: &Ha
             break;
         }
         (harness.progress)(share_done(now, arrived, limits));
-        let count = waiting.len().min(service.batch);
+        // Each item is in a query once at most.
+        let count = waiting.len().min(service.batch).min(target.items());
         let start = elapsed().as_secs_f64();
         let answer = target.query(order.take(count));
         let end = elapsed().as_secs_f64();
@@ -235,6 +236,11 @@ mod tests {
         assert!(samples.latencies().iter().all(|s| *s <= 0.020 + 1e-9));
         let busy = samples.busy_seconds();
         assert!(busy > 5.0 && busy <= samples.seconds, "{busy} of {}", samples.seconds);
+        // Of the 64 items each is in a query once at most: no batch is larger, whatever is allowed.
+        let mut target = SimulatedTarget::new(&clock, |items| 0.001 * items as f64);
+        let unlimited = Service { bound: 0.1, batch: 1000 };
+        let samples = serve(&mut target, 2000.0, &unlimited, &harness(&clock, limits(100.0, 1000)));
+        assert!(samples.overloaded);
     }
 
     #[test]

@@ -171,7 +171,6 @@ impl Pair {
     /// # Errors
     /// Files that cannot be read; references with errors.
     pub fn open(request: &Request) -> Result<Self, JobError> {
-        one_input(&[&request.submission, &request.references.path])?;
         let reading = ReadOptions {
             without_ids: request.unpaired || !System::is_captions(&request.references.path),
             ..request.reading.clone()
@@ -182,17 +181,6 @@ impl Pair {
             submission.settle(&references);
         }
         Ok(Self { submission, references })
-    }
-}
-
-/// Refuses two files of which each is standard input.
-pub(super) fn one_input(paths: &[&Path]) -> Result<(), JobError> {
-    let is_input = |path: &&&Path| **path == Path::new("-");
-    match paths.iter().filter(is_input).count() {
-        0 | 1 => Ok(()),
-        _ => Err(JobError::usage(
-            "standard input (-) is one file: the submission or the references, not both",
-        )),
     }
 }
 

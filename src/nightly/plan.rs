@@ -10,7 +10,8 @@ use super::Workspace;
 use super::suite::{Benchmark, DataSet, Suite, System};
 use crate::jobs::options::{Encoding, Measuring, Named, References};
 use crate::jobs::request::Request;
-use crate::jobs::{caption, compare, leaderboard, score, train};
+use crate::jobs::scoring::system::System as Opened;
+use crate::jobs::{JobError, caption, compare, leaderboard, score, train};
 use crate::settings::Settings;
 
 /// A step: one process that does a job.
@@ -210,6 +211,19 @@ impl<'a> Planner<'a> {
             id_column: data.reference_id_column.clone(),
             caption_column: data.reference_caption_column.clone(),
         }
+    }
+
+    /// A submission and the references of a data set, read and settled as a score has them.
+    ///
+    /// # Errors
+    /// Files that cannot be read; references with errors.
+    pub fn opened(&self, submission: &Path, data: &DataSet) -> Result<(Opened, Opened), JobError> {
+        let mut references = self.references(data);
+        references.path = self.path(&references.path);
+        let references = Opened::open_references(&references, &data.reading)?;
+        let mut submission = Opened::open_submission(submission, &data.reading)?;
+        submission.settle(&references);
+        Ok((submission, references))
     }
 
     fn step(&self, name: String, request: Request, inputs: &[&str]) -> Step {

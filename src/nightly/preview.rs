@@ -1,6 +1,6 @@
 //! What a night would do, without doing it: nothing is written, downloaded or run.
 
-use fgd_captions::{self as captions, CaptionFile, Severity};
+use fgd_captions::{self as captions, Severity};
 use fgd_record::words::counted;
 use fgd_store::digest::HashMemo;
 
@@ -12,7 +12,7 @@ use super::suite::{DataSet, Suite, System};
 use crate::jobs::compare::gate::Gate;
 use crate::jobs::provenance;
 use crate::jobs::scoring::findings::errors;
-use crate::jobs::scoring::slices::{LENGTH, READS_TEXT};
+use crate::jobs::scoring::slices::check_column;
 use crate::jobs::scoring::system::System as Opened;
 use crate::jobs::train;
 use crate::settings::Settings;
@@ -92,36 +92,21 @@ fn without_model(step: String, why: &str, settings: &Settings) -> Prospect {
 fn wrong_captions(workspace: &Workspace, planner: &Planner, system: &System) -> Option<String> {
     let submission = planner.path(system.submission.as_ref()?);
     let data = workspace.suite.data_of(system);
-    let mut references = planner.references(data);
-    references.path = planner.path(&references.path);
-    let opened = Opened::open_references(&references, &data.reading);
-    let opened = match opened {
-        Ok(opened) => opened,
+    let (file, references) = match planner.opened(&submission, data) {
+        Ok((Opened::Captions(file), Opened::Captions(references))) => (file, references),
+        Ok(_) => return None,
         Err(error) => return Some(error.to_string()),
     };
-    let mut system = match Opened::open(&submission, &data.reading) {
-        Ok(system) => system,
-        Err(error) => return Some(error.to_string()),
-    };
-    system.settle(&opened);
-    let (Opened::Captions(file), Opened::Captions(references)) = (&system, &opened) else {
-        return None;
-    };
-    if let Some(column) =
-        (data.slice.iter()).find(|name| !is_column(name.as_str(), file, references))
-    {
-        return Some(format!("slice = {column:?}: neither file has such a column"));
+    let (file, references) = (&file, &references);
+    let no_column = |name: &String| check_column(name, file, references).err();
+    if let Some(error) = data.slice.iter().find_map(no_column) {
+        return Some(format!("slice: {error}"));
     }
     let aligned = captions::align(file, references).findings;
     let found = [file.findings.clone(), captions::lint(file), aligned].concat();
     let first = found.iter().find(|finding| finding.severity == Severity::Error)?;
     let errors = counted(errors(&found), "error");
     Some(format!("{}: {errors}; the first: {first}", submission.display()))
-}
-
-fn is_column(name: &str, submission: &CaptionFile, references: &CaptionFile) -> bool {
-    let has = |file: &CaptionFile| file.column_names().any(|known| known == name);
-    [READS_TEXT, LENGTH].contains(&name) || has(references) || has(submission)
 }
 
 fn of_system(

@@ -145,7 +145,22 @@ fn standard_input_is_a_file_called_dash() {
     assert!(stdout(&output).starts_with("-, row 1, id 1: error"), "{}", stdout(&output));
     let output = place.score(Path::new("-"), Path::new("-")).write_stdin("x").output().unwrap();
     assert_eq!(output.status.code(), Some(2));
-    assert!(stderr(&output).contains("not both"), "{}", stderr(&output));
+    assert!(stderr(&output).contains("one file"), "{}", stderr(&output));
+    // Also where several are compared, and a result that needs a name has one.
+    let (good, references) = (captions("good.csv"), captions("references.csv"));
+    let mut compare = place.fgd();
+    compare.args(["compare", "-"]).arg(&good).args(["-r", "-"]);
+    let output = compare.write_stdin("x").output().unwrap();
+    assert!(stderr(&output).contains("one file"), "{}", stderr(&output));
+    let mut ensemble = place.fgd();
+    let two = [&good, &captions("poor.csv")];
+    let output = ensemble.arg("ensemble").args(two).args(["-o", "-"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(2), "{}", stderr(&output));
+    assert!(stderr(&output).contains("name a file"), "{}", stderr(&output));
+    let mut board = place.fgd();
+    board.args(["leaderboard", "-"]).arg(&good).arg("-r").arg(&references);
+    board.arg("--encoder").arg(crate::program::fixture("encoder/tiny-mean"));
+    board.write_stdin(std::fs::read(captions("poor.csv")).unwrap()).assert().success();
 }
 
 #[test]

@@ -217,6 +217,17 @@ fn what_is_left_out_of_the_captions_has_a_reason() {
     assert!(!reasons.contains("blue sky"), "{reasons}");
     assert!(read("out.csv").contains("a red car in the street,synthetic\n"), "{}", read("out.csv"));
 
+    // Of the captions of a row the harmful one goes.
+    let listed = r#"[{"image_id": "1.jpg", "captions": ["a dog runs", "a a a a a"]}, {"image_id": "2.jpg", "captions": ["blue sky", null]}]"#;
+    write("listed.json", listed);
+    let mut of_lists = place.fgd();
+    of_lists.arg("curate").arg(place.path("listed.json")).arg("-o").arg(place.path("out.csv"));
+    of_lists.arg("--dropped").arg(place.path("dropped.csv")).assert().success();
+    let (kept, reasons) = (read("out.csv"), read("dropped.csv"));
+    assert!(kept.contains("a dog runs") && kept.contains("blue sky"), "{kept}");
+    assert_eq!((kept.lines().count(), reasons.lines().count()), (3, 3), "{kept}{reasons}");
+    assert!(reasons.contains("a a a a a"), "{reasons}");
+
     write("validation.csv", "image_id,caption\n0002.png,a man\n");
     let said = stderr(curate(&[]).assert().failure().code(2).get_output());
     assert!(said.contains("1 captions are of images that are to be learned too"), "{said}");

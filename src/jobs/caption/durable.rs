@@ -72,11 +72,6 @@ pub fn prepare(output: &Path, images: &[ImageFile], on_error: OnError) -> Result
     if output.is_dir() {
         return Err(JobError::usage(FileError::Directory(output.into())));
     }
-    if output == Path::new("-") {
-        return Err(JobError::usage(
-            "-o -: captions go into a file, beside which their journal lies: name one",
-        ));
-    }
     check_place(&file::beside(output, "journal.jsonl"))?;
     check_images(images, on_error)
 }

@@ -11,7 +11,7 @@ use fgd_store::file;
 use serde_json::Value;
 
 use crate::jobs::JobError;
-use crate::jobs::apart::keep_apart;
+use crate::jobs::apart::{keep_apart, name_files};
 use crate::jobs::captions_csv::captions_csv;
 use crate::jobs::saved;
 use crate::jobs::shard::Shard;
@@ -104,6 +104,7 @@ impl<'a> Ended<'a> {
 /// A shard that has not ended, is missing, is there twice or is of another run; a file that does not hold the captions that its
 /// record tells of.
 pub fn merge(files: &[PathBuf], output: &Path) -> Result<Merged, JobError> {
+    name_files([output])?;
     keep_apart(files.iter().map(|file| &**file), [Some(output)])?;
     let mut shards: Vec<Ended> =
         files.iter().map(|file| Ended::open(file)).collect::<Result<_, _>>()?;

@@ -4,7 +4,7 @@ use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 
-use fgd_captions::{CaptionFile, Severity};
+use fgd_captions::{Caption, CaptionFile, Finding, FindingKind, Severity};
 
 use super::images::Images;
 use crate::jobs::JobError;
@@ -85,30 +85,58 @@ pub struct Heaps {
     pub findings: Vec<fgd_record::Finding>,
 }
 
+/// Why captions of a file are harmful.
+#[derive(Default)]
+struct Harm {
+    /// Of single captions, by their place in the file.
+    of_captions: HashMap<usize, String>,
+    /// Of rows as they were read, which may have several captions.
+    of_rows: HashMap<u64, (FindingKind, String)>,
+}
+
+impl Harm {
+    /// Takes an error of a row; the first of a caption stays.
+    fn add(&mut self, Finding { caption, row, kind, message, .. }: Finding) {
+        match (caption, row) {
+            (Some(caption), _) => drop(self.of_captions.entry(caption).or_insert(message)),
+            (None, Some(row)) => drop(self.of_rows.entry(row).or_insert((kind, message))),
+            (None, None) => {}
+        }
+    }
+
+    fn of(&self, place: usize, caption: &Caption) -> Option<String> {
+        // Of the captions of a row, it is the empty one that is missing.
+        let concerns = |kind: FindingKind| {
+            let is_missing = matches!(kind, FindingKind::NullCaption | FindingKind::EmptyCaption);
+            !is_missing || caption.text.trim().is_empty()
+        };
+        let of_row = self.of_rows.get(&caption.row).filter(|(kind, _)| concerns(*kind));
+        self.of_captions.get(&place).or(of_row.map(|(_, message)| message)).cloned()
+    }
+}
+
 impl Heaps {
     /// Takes the captions of a file, which come from `default` if it does not say; what the linter finds harmful goes.
     ///
     /// # Errors
     /// An error of the file as a whole.
     pub fn read(&mut self, file: CaptionFile, default: &str) -> Result<(), JobError> {
-        let mut reasons: HashMap<u64, String> = HashMap::new();
+        let mut harm = Harm::default();
         let (wrong, notes): (Vec<_>, Vec<_>) =
             linted(&file, false).into_iter().partition(|f| f.severity == Severity::Error);
         for finding in wrong {
-            match finding.row {
-                Some(row) => reasons.entry(row).or_insert(finding.message),
-                // Nothing of one row: the file as a whole is not what it should be.
-                None => {
-                    let message = format!("{}: {}", file.path.display(), finding.message);
-                    return Err(JobError::invalid(message));
-                }
-            };
+            // Nothing of one row: the file as a whole is not what it should be.
+            if finding.row.is_none() {
+                let message = format!("{}: {}", file.path.display(), finding.message);
+                return Err(JobError::invalid(message));
+            }
+            harm.add(finding);
         }
         self.findings.extend(for_record(&notes, &stem(&file.path)));
         let said = file.column(SOURCE).is_some();
         let sources = sources(&file);
-        for (caption, source) in file.captions.into_iter().zip(sources) {
-            let reason = reasons.remove(&caption.row);
+        for (place, (caption, source)) in file.captions.into_iter().zip(sources).enumerate() {
+            let reason = harm.of(place, &caption);
             let row = Row {
                 file: file.path.clone(),
                 row: caption.row,

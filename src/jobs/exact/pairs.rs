@@ -14,8 +14,9 @@ use ndarray::Array2;
 
 use super::sums::Sources;
 use crate::jobs::JobError;
+use crate::jobs::apart::{Apart, read_once};
 use crate::jobs::leaderboard::split::has_usage;
-use crate::jobs::score::{Request, one_input, refused};
+use crate::jobs::score::{Request, refused};
 use crate::jobs::scoring::ScoreError;
 use crate::jobs::scoring::assemble::{AlignedSet, checked};
 use crate::jobs::scoring::findings::{for_record, notes_on};
@@ -78,7 +79,7 @@ impl TextPairs {
     /// # Errors
     /// Files that cannot be read, captions with errors, sides that are no captions, more references than are summed.
     pub fn read(request: &Request) -> Result<(Self, Sources), JobError> {
-        one_input(&[&request.submission, &request.references.path])?;
+        read_once(request.inputs())?;
         Self::beside(request, &ExactReferences::read(request)?)
     }
 

@@ -19,7 +19,8 @@ use super::reading::{Captions, Reader};
 use super::sample::Sampling;
 use super::sorted::hash_of;
 use super::sums::Sources;
-use crate::jobs::score::{Request, one_input};
+use crate::jobs::apart::read_once;
+use crate::jobs::score::Request;
 use crate::jobs::scoring::ScoreError;
 use crate::jobs::scoring::findings::for_record;
 use crate::jobs::scoring::slices::check_column;
@@ -64,9 +65,7 @@ impl Sides {
         let paths: Vec<&Path> = std::iter::once(&*request.submission)
             .chain(others.iter().map(|path| &**path))
             .collect();
-        let mut all = paths.clone();
-        all.push(&request.references.path);
-        one_input(&all)?;
+        read_once(paths.iter().copied().chain([&*request.references.path]))?;
         let reading = ReadOptions { without_ids: false, ..request.reading.clone() };
         let files = caption_files(&request.references.path)?;
         let own = paths.iter().map(|path| caption_files(path)).collect::<Result<Vec<_>, _>>()?;

@@ -107,7 +107,7 @@ pub fn boards(request: &Request, session: &mut Session) -> Result<Boards, JobErr
     request.encoding.check()?;
     Named::check_all(&request.submissions)?;
     // What the system refuses is nobody's submission: it ends the board, and so before the work.
-    for Named { path, .. } in &request.submissions {
+    for Named { path, .. } in request.submissions.iter().filter(|one| one.path != Path::new("-")) {
         File::open(path).map_err(JobError::at(path))?;
     }
     if request.exact {

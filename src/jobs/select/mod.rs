@@ -124,6 +124,9 @@ pub fn run(request: &Request, session: &mut Session) -> Result<Record, JobError>
     request.keep_apart([])?;
     let output = Output::create(&request.output)?;
     let files = Files::open(request)?;
+    if request.references.is_some() {
+        quality::check(request, &files)?;
+    }
     let pool = &files.pool;
 
     let texts = pool.texts();

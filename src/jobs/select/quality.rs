@@ -5,6 +5,7 @@ use fgd_record::{CompareResults, System as Scored};
 use ndarray::Array2;
 
 use super::files::Files;
+use super::pool::Candidate;
 use super::{Chosen, Request, rows_of};
 use crate::jobs::JobError;
 use crate::jobs::compare::differences::{Contender, PerImage, differences};
@@ -12,7 +13,7 @@ use crate::jobs::scoring::assemble::AlignedSet;
 use crate::jobs::scoring::clusters;
 use crate::jobs::scoring::numbers::{self, SetScore};
 use crate::jobs::scoring::set::{EvalSet, Texts};
-use crate::jobs::scoring::slices::{Grouping, group, score_groups};
+use crate::jobs::scoring::slices::{Grouping, check_column, group, score_groups};
 use crate::jobs::scoring::system::System;
 
 /// A choice with all that it was made of.
@@ -33,20 +34,48 @@ struct Common {
     image_of: Option<Vec<usize>>,
 }
 
+/// Finds out before the work whether a choice could be scored.
+///
+/// # Errors
+/// Fewer than two images that every file and the references have; a column of groups that no file has.
+pub fn check(request: &Request, files: &Files) -> Result<(), JobError> {
+    let images = files.pool.images().enumerate();
+    let common = images
+        .filter(|(image, (_, captions))| of_every_file(request, files, *image, captions).is_some());
+    if common.count() < 2 {
+        return Err(JobError::usage(
+            "too few images are in every file and in the references to score the choice: give files that share more",
+        ));
+    }
+    if let Some(System::Captions(references)) = &files.reference_file {
+        for column in &request.measuring.slice {
+            check_column(column, &files.files[0], references).map_err(JobError::usage)?;
+        }
+    }
+    Ok(())
+}
+
+/// The first caption of each file among those of an image; `None` where a file, or the references that are paired, do not have it.
+fn of_every_file(
+    request: &Request,
+    files: &Files,
+    image: usize,
+    captions: &[Candidate],
+) -> Option<Vec<usize>> {
+    let first = |source: usize| captions.iter().position(|c| c.source == source);
+    let has_references = request.unpaired || files.references.counts[image] > 0;
+    (0..files.files.len()).map(first).collect::<Option<_>>().filter(|_| has_references)
+}
+
 impl Quality<'_> {
     /// The numbers of all systems by these embeddings of the pool's texts and then the references', and what must be known of
-    /// them. Differences are those of the choice to each file.
+    /// them. Differences are those of the choice to each file. [`check`] says before whether there can be any.
     pub fn of(
         &self,
         embeddings: &Array2<f32>,
     ) -> Result<(CompareResults, Option<String>), JobError> {
         let common = self.common();
         let all = self.files.pool.ids.len();
-        if common.images.len() < 2 {
-            return Err(JobError::usage(
-                "too few images are in every file and in the references to score the choice: give files that share more",
-            ));
-        }
         let warning = (common.images.len() < all).then(|| {
             format!(
                 "scored on {} of {all} images: those that every file and the references have",
@@ -118,9 +147,7 @@ impl Quality<'_> {
         for (image, (from, captions)) in pool.images().enumerate() {
             let own = next_reference..next_reference + references.counts[image];
             next_reference = own.end;
-            let first = |source: usize| captions.iter().position(|c| c.source == source);
-            let rows: Option<Vec<usize>> = (0..files.len()).map(first).collect();
-            let Some(rows) = rows.filter(|_| unpaired || !own.is_empty()) else {
+            let Some(rows) = of_every_file(self.request, self.files, image, captions) else {
                 continue;
             };
             for (list, row) in common.rows.iter_mut().zip(rows) {

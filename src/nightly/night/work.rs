@@ -6,6 +6,7 @@ use fgd_record::{Difference, NightlyVerdict, Record, Results};
 use fgd_store::digest::HashMemo;
 
 use crate::jobs::compare::gate::Gate;
+use crate::jobs::scoring::system::System as Opened;
 use crate::jobs::{saved, train};
 use crate::nightly::assessment::Assessment;
 use crate::nightly::execute::{Executor, StepResult};
@@ -194,11 +195,9 @@ impl<'a> NightRun<'a> {
     /// Whether the references ask for images that the accepted captions lack: then no test can hold one to the other.
     fn is_outgrown(&self, system: &System, accepted: &Path) -> bool {
         let data = self.workspace.suite.data_of(system);
-        let references = self.planner.references(data);
-        let reading = references.reading(&data.reading);
-        let references = fgd_captions::read(&self.planner.path(&references.path), &reading);
-        let accepted = fgd_captions::read(accepted, &data.reading);
-        let (Ok(references), Ok(accepted)) = (references, accepted) else {
+        let Ok((Opened::Captions(accepted), Opened::Captions(references))) =
+            self.planner.opened(accepted, data)
+        else {
             return false;
         };
         !fgd_captions::is_valid(&fgd_captions::align(&accepted, &references).findings)
