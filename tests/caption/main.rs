@@ -115,6 +115,14 @@ fn a_run_ends_in_a_record_that_is_rendered_again() {
         (&record["inputs"][0]["role"], &record["inputs"][0]["rows"]),
         (&"images".into(), &5.into())
     );
+    // Of captions that stop because they may be no longer a note tells.
+    let text = std::fs::read_to_string(&output).unwrap();
+    let finding = record["findings"][0].clone();
+    let cut = finding["message"].as_str().unwrap_or_default();
+    assert!(
+        finding["kind"] == "cut-off" && cut.contains("of 5 captions stopped at"),
+        "{record} {text}"
+    );
     let results = &record["results"];
     let journal = std::fs::read_to_string(beside(&output, "journal.jsonl")).unwrap();
     let batches = journal.lines().skip(1).map(|line| serde_json::from_str::<Value>(line).unwrap());

@@ -1,5 +1,5 @@
 //! Whatever stands in a submission, it is refused with its faults named or scored with finite numbers; never a panic, never NaN.
-//! What reading and linting say on their own is in tests/captions/malformed.rs.
+//! What reading and linting say on their own is in captions/tests/captions.
 
 use std::path::Path;
 

@@ -217,6 +217,16 @@ fn what_is_left_out_of_the_captions_has_a_reason() {
     assert!(!reasons.contains("blue sky"), "{reasons}");
     assert!(read("out.csv").contains("a red car in the street,synthetic\n"), "{}", read("out.csv"));
 
+    // Captions of images without features are not kept in silence.
+    pictures(&place, "pictures.csv", 1, 2);
+    features(&place).assert().success();
+    let of_features = place.path("features").display().to_string();
+    let record = json(curate(&["--features", &of_features]).args(["--format", "json"]));
+    let mut findings = record["findings"].as_array().unwrap().iter();
+    let without = findings.find(|finding| finding["kind"] == "without-features").unwrap();
+    assert_eq!(without["id"], "2.jpg", "{without}");
+    assert!(without["message"].as_str().unwrap().starts_with("3 captions that stay"), "{without}");
+
     // Of the captions of a row the harmful one goes.
     let listed = r#"[{"image_id": "1.jpg", "captions": ["a dog runs", "a a a a a"]}, {"image_id": "2.jpg", "captions": ["blue sky", null]}]"#;
     write("listed.json", listed);

@@ -19,7 +19,7 @@ fn what_can_not_be_trained_is_refused_before_the_work() {
         (vec!["--save-every", "0"], "at least 1"),
         (vec!["--device", "tpu"], "give cpu or cuda:N"),
         (vec!["--select-by", "fgd_paired", "--max-new-tokens", "0"], "max_new_tokens is 0"),
-        (drawn(&["--samples", "300"]), "num_return_sequences is 300"),
+        (drawn(&["--samples", "300"]), "num_return_sequences (--samples) is 300"),
         (drawn(&["--max-new-tokens", "5000"]), "max_new_tokens is 5000"),
     ] {
         let said = fail(train(&place, "run", &more));
@@ -84,7 +84,7 @@ fn what_can_not_be_trained_is_refused_before_the_work() {
         resumed
     };
     let said = resumed(&["--rank", "99", "--epochs", "7"]).assert().failure().code(2);
-    assert!(stderr(said.get_output()).contains("(r, epochs)"), "{}", stderr(said.get_output()));
+    assert!(stderr(said.get_output()).contains("(rank, epochs)"), "{}", stderr(said.get_output()));
     resumed(&["--max-steps", "1"]).assert().success();
     // What the vocabulary lacks would be learned as <unk>.
     write("train.csv", &format!("{again}5.jpg,a \u{2603} in the park\n"));

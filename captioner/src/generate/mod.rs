@@ -150,7 +150,7 @@ impl GenerationConfig {
         };
         if self.num_return_sequences == 0 || self.num_return_sequences > most {
             return refuse(format!(
-                "num_return_sequences is {}; it must be 1 to {most}: several captions of an image are drawn (at most \
+                "num_return_sequences (--samples) is {}; it must be 1 to {most}: several captions of an image are drawn (at most \
                  {MOST_SAMPLES}; give a temperature) or are its best beams (at most num_beams)",
                 self.num_return_sequences
             ));

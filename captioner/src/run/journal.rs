@@ -72,6 +72,13 @@ impl Outcome {
         self.tokens.len() + self.samples.iter().map(|sample| sample.tokens.len()).sum::<usize>()
     }
 
+    /// Whether its caption has as many tokens as one may have, of which none ends it: it stops where it was cut off.
+    pub fn is_cut_off(&self, max_new_tokens: usize, eos: &[u32]) -> bool {
+        let sample = self.samples.iter().find(|one| Some(&one.caption) == self.caption.as_ref());
+        let tokens = sample.map_or(&self.tokens, |sample| &sample.tokens);
+        tokens.len() >= max_new_tokens && tokens.last().is_some_and(|last| !eos.contains(last))
+    }
+
     /// Whether this is the caption of the file that stands at `path` now.
     pub fn is_caption_of(&self, path: &Path) -> bool {
         self.caption.is_some() && self.file.as_ref().is_some_and(|file| file.is_of(path))

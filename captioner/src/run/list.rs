@@ -79,10 +79,14 @@ pub fn list_images(source: &Path, root: Option<&Path>) -> Result<ImageList> {
                 true => format!(
                     "id {id:?} is there twice, with one image ({path}); keep one row of each"
                 ),
-                false => format!(
-                    "id {id:?} is there twice ({} and {path}); keep one, or give a list with the columns image_id and path",
-                    other.display()
-                ),
+                false => {
+                    let advice = match source.is_dir() {
+                        true => "give a list with the columns image_id and path",
+                        false => "give the other an id of its own",
+                    };
+                    let other = other.display();
+                    format!("id {id:?} is there twice ({other} and {path}); keep one, or {advice}")
+                }
             }));
         }
     }

@@ -38,7 +38,7 @@ pub struct Rule {
 }
 
 impl Default for Rule {
-    /// What the simulation in `examples/nightly_simulation.rs` was made with.
+    /// What the simulation in `examples/nightly_simulation` was made with.
     fn default() -> Self {
         Self {
             window: 30,

@@ -96,9 +96,16 @@ fn words(record: &Record) -> (String, String, Color) {
             (format!("best {name}"), number, Color::Plain)
         }
         Results::Leaderboard(results) => {
-            let first = results.standings.first().map_or("nobody", |first| first.name.as_str());
+            let first = results.standings.first();
+            let name = first.map_or("nobody", |first| first.name.as_str());
+            let tied =
+                results.standings.iter().filter(|one| first.is_some_and(|f| f.rank == one.rank));
+            let more = match tied.count() {
+                0 | 1 => String::new(),
+                tied => format!(" and {} more", count(tied as u64 - 1)),
+            };
             let of = count(results.standings.len() as u64);
-            ("leaderboard".into(), format!("{first}, 1st of {of}"), Color::Plain)
+            ("leaderboard".into(), format!("{name}{more}, 1st of {of}"), Color::Plain)
         }
         Results::Agreement(results) => {
             let first = results.metrics.first();

@@ -2,7 +2,7 @@
 
 use fgd_record::{CaptionResults, CheckpointInfo, Record};
 
-use super::{IndexEntry, Kind, Listing, Subject, numbers, provenance, verdict};
+use super::{IndexEntry, Kind, Listing, Subject, captions, numbers, provenance, verdict};
 use crate::document::number::{MISSING, counted, percent};
 use crate::document::{Cell, Document, Table, Tidy, Tone};
 
@@ -25,6 +25,7 @@ impl Kind for CaptionResults {
             .text("image", |failure| Cell::from(&failure.image_id).tone(Tone::Bad))
             .text("reason", |failure| &failure.reason);
         document.table(failures);
+        document.table(captions::findings(&record.findings));
         document.signed(record, provenance::tables(record, None))
     }
 

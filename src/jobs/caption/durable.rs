@@ -9,14 +9,15 @@ use std::ops::ControlFlow;
 use std::path::Path;
 use std::time::Instant;
 
-use fgd_captioner::Error;
 use fgd_captioner::features::FeaturesCache;
 use fgd_captioner::run::{
     ImageFile, OnError, Outcome, Plan, Position, caption_images, check_place, images_sha256,
     unreadable,
 };
-use fgd_captions::TableFile;
-use fgd_record::{CaptionResults, Input};
+use fgd_captioner::{Error, GenerationConfig, SpecialTokens};
+use fgd_captions::{FindingKind, TableFile};
+use fgd_record::words::counted;
+use fgd_record::{CaptionResults, Finding, Input, Severity};
 use fgd_store::digest::bytes_sha256;
 use fgd_store::file::{self, FileError};
 use ndarray::Array2;
@@ -179,6 +180,7 @@ impl Run<'_> {
             },
             checkpoint: self.checkpoint.info(&captioner, self.device),
             images: self.input(&settings),
+            findings: cut_off(&outcomes, &plan.generation, captioner.special_tokens()),
             settings,
             host,
             created: provenance::now(),
@@ -230,6 +232,32 @@ impl Run<'_> {
             rows: self.images.len() as u64,
         }
     }
+}
+
+/// A note where captions stop because they may be no longer.
+fn cut_off(
+    outcomes: &[Outcome],
+    generation: &GenerationConfig,
+    special: &SpecialTokens,
+) -> Vec<Finding> {
+    let most = generation.max_new_tokens;
+    let cut = outcomes.iter().filter(|outcome| outcome.is_cut_off(most, &special.eos)).count();
+    if cut == 0 || generation.ignore_eos {
+        return Vec::new();
+    }
+    let captions = outcomes.iter().filter(|outcome| outcome.caption.is_some()).count();
+    vec![Finding {
+        severity: Severity::Note,
+        kind: FindingKind::CutOff.name().into(),
+        input: "captions".into(),
+        row: None,
+        id: None,
+        message: format!(
+            "{cut} of {} stopped at {most} tokens, not at their end; --max-new-tokens allows more",
+            counted(captions as u64, "caption")
+        ),
+        more: 0,
+    }]
 }
 
 fn show(position: Position, bar: &dyn Bar) {

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use fgd_record::{CaptionResults, CheckpointInfo, Comparability, Host, Input, Record, Results};
+use fgd_record::{
+    CaptionResults, CheckpointInfo, Comparability, Finding, Host, Input, Record, Results,
+};
 use fgd_store::digest::Digest;
 use serde_json::Value;
 
@@ -19,6 +21,8 @@ pub struct CaptionRun {
     pub checkpoint: CheckpointInfo,
     /// The list of images.
     pub images: Input,
+    /// What is to be known of the captions.
+    pub findings: Vec<Finding>,
     /// What decided the captions.
     pub(super) settings: BTreeMap<String, Value>,
     /// The machine, as it was when the run began.
@@ -43,6 +47,7 @@ impl CaptionRun {
             results: *results,
             checkpoint: record.checkpoint?,
             images: record.inputs.into_iter().next()?,
+            findings: record.findings,
             settings: record.settings,
             host: record.host,
             created: record.created,
@@ -59,7 +64,7 @@ impl CaptionRun {
             checkpoint: Some(self.checkpoint),
             inputs: vec![self.images],
             settings: self.settings,
-            findings: Vec::new(),
+            findings: self.findings,
             timings: BTreeMap::from([
                 ("load".to_owned(), results.load_seconds),
                 ("caption".to_owned(), results.seconds),

@@ -109,7 +109,7 @@ pub fn caption_all(
         .iter()
         .filter(|(_, _, captioning, _)| captioning.draws_several() && request.choosing.embeds());
     let chosen = chosen.map(|(name, ..)| chosen_by_judge(name));
-    let notes = note.into_iter().chain(chosen).collect();
+    let mut notes: Vec<Finding> = note.into_iter().chain(chosen).collect();
     let mut captioned = Vec::new();
     for (name, checkpoint, captioning, output) in found {
         session.progress.say(&format!("captioning with {name}"));
@@ -130,6 +130,8 @@ pub fn caption_all(
         if !is_alone {
             of_run.results.peak_memory_bytes = None;
         }
+        let of_system = |finding| Finding { input: name.clone(), ..finding };
+        notes.extend(of_run.findings.iter().cloned().map(of_system));
         captioned.push((output, of_run));
     }
     Ok((captioned, notes))

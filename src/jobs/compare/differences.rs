@@ -305,6 +305,7 @@ fn made(exchange: &Exchange) -> String {
     let differing = exchange.differing;
     match exchange.drawn {
         Some(draws) => format!("{draws} draws"),
+        None if differing == 0 => "of none: nothing differs".to_owned(),
         None => format!("all 2^{differing} of the {differing} that differ"),
     }
 }

@@ -4,8 +4,12 @@ use std::path::Path;
 
 use fgd_captioner::train::features::{KeptImage, read_list};
 use fgd_captions::{CaptionFile, ImageIndex, ImageNames};
+use fgd_record::words::counted;
+use fgd_record::{Finding, Severity};
 
+use super::rules::Row;
 use crate::jobs::JobError;
+use crate::jobs::scoring::system::stem;
 
 /// Images by their ids.
 pub struct Images {
@@ -24,6 +28,26 @@ impl Images {
     /// Looks at the ids of a file.
     pub fn see(&mut self, file: &CaptionFile) {
         self.names.see(file.captions.iter().map(|caption| &*caption.id));
+    }
+
+    /// A note where captions stay whose images have no features: a training refuses them.
+    pub fn without_features(&self, kept: &[Row]) -> Option<Finding> {
+        let (index, _) = self.kept.as_ref()?;
+        let mut without = kept.iter().filter(|row| index.find(&row.id).is_none());
+        let first = without.next()?;
+        let count = counted(1 + without.count() as u64, "caption");
+        Some(Finding {
+            severity: Severity::Note,
+            kind: "without-features".into(),
+            input: stem(&first.file),
+            row: Some(first.row),
+            id: Some(first.id.clone()),
+            message: format!(
+                "{count} that stay are of images without features, which `fgd train` refuses; compute them, or leave these out; this is \
+                 the first"
+            ),
+            more: 0,
+        })
     }
 
     /// A name that all ids of an image share, in the files that were seen.

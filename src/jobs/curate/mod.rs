@@ -148,6 +148,7 @@ pub fn run(request: &Request, session: &mut Session) -> Result<Record, JobError>
     if let (Some(list), Some(path)) = (list, &request.dropped) {
         write(list, results::dropped_csv(&heaps), path)?;
     }
+    heaps.findings.extend(images.without_features(&heaps.kept));
     let results = results::results(&heaps, unjudged);
     let settings = BTreeMap::from([
         ("drop_percent".to_owned(), json!(drop_percent)),

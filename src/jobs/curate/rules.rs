@@ -216,7 +216,7 @@ impl Heaps {
             surplus.extend(rows.iter().skip(bearable).map(|(_, at)| *at));
         }
         self.drop_where(Rule::Surplus, |at, _| {
-            let say = || format!("more than {most} synthetic captions per real one of its image");
+            let say = || format!("more than {most} synthetic to a real caption of its image");
             surplus.contains(&at).then(say)
         });
     }

@@ -34,7 +34,7 @@ const PARTS: usize = 128;
 const DEALT: usize = 512;
 /// Pairs of a portion, about, which a thread aligns.
 const PORTION: usize = PAIRS;
-/// Most buckets, for the same reason.
+/// Most buckets: that many files may be written at the same time.
 const MOST: usize = 200 * GROUPS;
 /// The column of references.
 const REFERENCE: &str = "reference";

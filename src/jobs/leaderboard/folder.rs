@@ -40,10 +40,10 @@ pub fn submissions(
     Ok((files, others))
 }
 
-/// Whether a file is hidden, or stands beside captions without holding the captions of a file.
+/// Whether a file is hidden, one by which Excel locks another, or stands beside captions without holding the captions of a file.
 pub fn is_beside(path: &Path) -> bool {
     let name = path.file_name().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
-    name.starts_with('.') || BESIDE.iter().any(|end| name.ends_with(end))
+    name.starts_with('.') || name.starts_with("~$") || BESIDE.iter().any(|end| name.ends_with(end))
 }
 
 fn is_submission(path: &Path) -> bool {
@@ -60,7 +60,7 @@ mod tests {
     fn every_format_that_is_read_stands_for_a_system() {
         let folder = tempfile::tempdir().unwrap();
         let names = ["a.csv", "b.XLSX", "c.tab", "d.jsonl.gz", "e.npy", "references.csv"];
-        let others = ["a.csv.record.json", ".hidden.csv", "readme.md", "picture.png"];
+        let others = ["a.csv.record.json", ".hidden.csv", "~$b.xlsx", "readme.md", "picture.png"];
         for name in names.iter().chain(&others) {
             std::fs::write(folder.path().join(name), "").unwrap();
         }

@@ -37,7 +37,7 @@ use system::System;
 #[derive(Debug, thiserror::Error)]
 pub enum ScoreError {
     /// Its captions have errors; they are all in the list, with the notes.
-    #[error("the submission has {}; mend them and score it again", counted(findings::errors(.0), "error"))]
+    #[error("the submission has {}; mend the file and score it again", counted(findings::errors(.0), "error"))]
     Invalid(Vec<Finding>),
     /// It and the references do not go together.
     #[error("{0}")]

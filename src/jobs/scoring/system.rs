@@ -241,7 +241,11 @@ pub fn stem(path: &Path) -> String {
         true => path.file_name(),
         false => path.file_stem(),
     };
-    name.unwrap_or(path.as_os_str()).to_string_lossy().into_owned()
+    let name = name.unwrap_or(path.as_os_str()).to_string_lossy();
+    // `dave.csv.gz` is the file of dave too.
+    let is_gz = path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("gz"));
+    let inner = Path::new(&*name).file_stem().filter(|_| is_gz && !path.is_dir());
+    inner.map_or_else(|| name.to_string(), |inner| inner.to_string_lossy().into_owned())
 }
 
 /// That moments are those of a part, where they say so.
@@ -258,4 +262,16 @@ pub fn moments_of(read: MeanCovariance, path: &Path) -> Result<Moments, ArrayErr
     let MeanCovariance { mu, sigma, n, .. } = read;
     Moments::from_mean_covariance(n.unwrap_or(2), mu, sigma, 1)
         .map_err(|error| ArrayError::Format { path: path.into(), reason: error.to_string() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_that_is_compressed_has_the_name_of_what_is_in_it() {
+        let names = ["a/dave.csv", "dave.csv.gz", "v1.2.csv", "v1.2.jsonl.GZ", "-"];
+        let stems = names.map(|name| stem(Path::new(name)));
+        assert_eq!(stems, ["dave", "dave", "v1.2", "v1.2", "-"]);
+    }
 }

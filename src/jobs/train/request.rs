@@ -174,8 +174,11 @@ impl Request {
         let (own, other) = (flat(&own), flat(&other));
         let names: BTreeSet<&String> = own.keys().chain(other.keys()).collect();
         let differing = names.into_iter().filter(|name| own.get(*name) != other.get(*name));
-        // The innermost name is that of a flag.
-        let flag = |name: &String| name.rsplit('.').next().unwrap_or_default().replace('_', "-");
+        // The innermost name is that of a flag, but for one that is PEFT's.
+        let flag = |name: &String| match name.rsplit('.').next().unwrap_or_default() {
+            "r" => "rank".to_owned(),
+            name => name.replace('_', "-"),
+        };
         Ok(differing.map(flag).collect())
     }
 
