@@ -28,8 +28,8 @@ pub struct CompareResults {
 /// The setting that says of a comparison that it chooses among settings of one captioner.
 pub const GRID: &str = "grid";
 
-/// A difference at this level is none of chance.
-const LEVEL: f64 = 0.05;
+/// The level of the tests: what has a p-value below it, after Holm's correction, is not held for chance.
+pub const LEVEL: f64 = 0.05;
 
 impl CompareResults {
     /// Which system to take: the best of those whose `fgd_paired` is lower than the first one's beyond chance, else the first.
@@ -37,7 +37,7 @@ impl CompareResults {
         let first = self.systems.first().map_or("the first", |system| system.name.as_str());
         let beats = self.differences.iter().filter(|difference| {
             difference.metric == "fgd_paired"
-                && difference.p_holm.is_some_and(|p| p < LEVEL)
+                && difference.is_beyond_chance() == Some(true)
                 && difference.estimate.value.is_some_and(|value| value < 0.0)
         });
         let value = |difference: &&Difference| difference.estimate.value.unwrap_or_default();
@@ -50,6 +50,14 @@ impl CompareResults {
             ),
             None => format!("keep {first}: no other setting is better beyond chance"),
         }
+    }
+}
+
+impl Difference {
+    /// Whether the systems are told apart, by the p-value after Holm's correction where there is one; `None` without a test.
+    pub fn is_beyond_chance(&self) -> Option<bool> {
+        let (p, value) = (self.p_holm.or(self.p_value)?, self.estimate.value?);
+        Some(p < LEVEL && value != 0.0)
     }
 }
 

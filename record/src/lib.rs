@@ -61,7 +61,8 @@ pub use bench::{
 pub use caption::{CaptionFailure, CaptionMilliseconds, CaptionResults, CaptionStages};
 pub use captions::{CaptionNumbers, CaptionTable, PRIVATE, PUBLIC, SPLIT, SystemCaptions};
 pub use compare::{
-    CompareResults, Contrast, ContrastCaption, Difference, DifferenceSlice, GRID, Gate, System,
+    CompareResults, Contrast, ContrastCaption, Difference, DifferenceSlice, GRID, Gate, LEVEL,
+    System,
 };
 pub use curate::{CurateExample, CurateResults, CurateRule, CurateSource};
 pub use leaderboard::{LeaderboardResults, Rejected, Split, Standing};

@@ -7,9 +7,6 @@ use super::set::marked;
 use crate::document::number::{MISSING, count, p_value, signed, signed_count};
 use crate::document::{Cell, Document, Table, Tone, grouped};
 
-/// The level below which a corrected p-value counts as a difference.
-const LEVEL: f64 = 0.05;
-
 /// The verdict of a test that no difference would pass.
 const TOO_FEW: &str = "too few to tell";
 
@@ -20,11 +17,12 @@ pub fn can_tell(difference: &Difference) -> bool {
 
 /// What a difference says: better, worse, or nothing at this number of images.
 pub fn verdict(difference: &Difference) -> Cell {
-    let p = difference.p_holm.or(difference.p_value);
-    let (Some(p), Some(estimate)) = (p, difference.estimate.value) else {
+    let (Some(is_beyond_chance), Some(estimate)) =
+        (difference.is_beyond_chance(), difference.estimate.value)
+    else {
         return "not tested".into();
     };
-    if p >= LEVEL || estimate == 0.0 {
+    if !is_beyond_chance {
         return if can_tell(difference) { "not separable" } else { TOO_FEW }.into();
     }
     match difference.higher_is_better {

@@ -1,8 +1,8 @@
 //! What a record of scores comes to, in a sentence that stands before everything else.
 
 use fgd_record::{
-    AgreementResults, CaptionResults, CompareResults, Difference, LeaderboardResults, Measure,
-    MetricAgreement, Pairing, Record, ScoreResults, Standing, TrainResults,
+    AgreementResults, CaptionResults, CompareResults, Difference, LEVEL, LeaderboardResults,
+    Measure, MetricAgreement, Pairing, Record, ScoreResults, Standing, TrainResults,
 };
 
 use super::{differences, set};
@@ -11,8 +11,6 @@ use crate::document::{Document, Tone};
 
 /// Sentences of differences; the table has all of them.
 const MOST: usize = 3;
-/// Level of the tests.
-const LEVEL: f64 = 0.05;
 
 /// What makes every number of the record one of another scale.
 pub fn warnings(document: &mut Document, record: &Record) {

@@ -244,7 +244,6 @@ fn mean(values: &[f64]) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::jobs::leaderboard::ranks::ALPHA;
 
     fn entry(name: &str, distances: Vec<f64>) -> Entry {
         Entry {
@@ -276,8 +275,8 @@ mod tests {
             .map(|d| (d.system.as_str(), d.versus.as_str(), d.estimate.value.unwrap() > 0.0))
             .collect();
         assert_eq!(neighbours, [("second", "first", true), ("last", "second", true)]);
-        assert!(found.differences[0].p_holm.unwrap() > ALPHA);
-        assert!(found.differences[1].p_holm.unwrap() < ALPHA);
+        assert!(found.differences[0].p_holm.unwrap() > fgd_record::LEVEL);
+        assert!(found.differences[1].p_holm.unwrap() < fgd_record::LEVEL);
     }
 
     #[test]

@@ -8,9 +8,7 @@
 //! separable.
 
 use fgd_metrics::compare::PairDifference;
-
-/// Chance of any false statement about a pair that is accepted.
-pub(super) const ALPHA: f64 = 0.05;
+use fgd_record::LEVEL;
 
 /// Ranks from 1, lower values first; equal values share the best rank they could have.
 pub(super) fn ranks(values: &[f64]) -> Vec<u64> {
@@ -21,7 +19,7 @@ pub(super) fn ranks(values: &[f64]) -> Vec<u64> {
 /// Best and worst rank that the tested pairs leave open.
 pub(super) fn rank_ranges(entries: usize, pairs: &[PairDifference]) -> Vec<[u64; 2]> {
     let mut ranges = vec![[1, entries as u64]; entries];
-    for pair in pairs.iter().filter(|pair| pair.p_holm < ALPHA) {
+    for pair in pairs.iter().filter(|pair| pair.p_holm < LEVEL) {
         let (better, worse) = if pair.estimate.value < 0.0 {
             (pair.first, pair.second)
         } else {

@@ -11,7 +11,7 @@ use fgd_captioner::{Captioner, GenerationConfig, LoadOptions};
 use fgd_captions::{CaptionFile, ReadOptions, accept_empty, is_runaway, read};
 use fgd_metrics::compare::{Resampling, paired_difference};
 use fgd_metrics::metric::FGD_PAIRED;
-use fgd_record::{EncoderInfo, Measure};
+use fgd_record::{EncoderInfo, LEVEL, Measure};
 use fgd_store::file;
 use serde::{Deserialize, Serialize};
 
@@ -24,9 +24,6 @@ use crate::jobs::provenance::encoder_info;
 use crate::jobs::scoring::system::System;
 use crate::jobs::scoring::{ScoreError, Scorer, SystemScore};
 use crate::jobs::{Interrupt, JobError, Session};
-
-/// A difference less likely than this by luck alone counts.
-const SIGNIFICANT: f64 = 0.05;
 
 const CIDER: &str = "cider_d";
 
@@ -173,7 +170,7 @@ impl<'a> Judge<'a> {
                 Some((Some(now), Some(before))) => {
                     let difference = paired_difference(&now, &before, &Resampling::default())?;
                     let p = difference.exchange.p_value;
-                    (Some(p), difference.observed < 0.0 && p < SIGNIFICANT)
+                    (Some(p), difference.observed < 0.0 && p < LEVEL)
                 }
                 Some(_) => (None, false),
                 None => (None, true),
@@ -183,7 +180,7 @@ impl<'a> Judge<'a> {
                 let fell = match (of(&now, CIDER), of(&held.score, CIDER)) {
                     (Some(now), Some(before)) => {
                         let difference = paired_difference(&now, &before, &Resampling::default())?;
-                        difference.observed < 0.0 && difference.exchange.p_value < SIGNIFICANT
+                        difference.observed < 0.0 && difference.exchange.p_value < LEVEL
                     }
                     _ => false,
                 };
