@@ -7,6 +7,7 @@ use fgd_record::{NightlyStep, Record, StepOutcome};
 use fgd_store::{digest, file};
 use serde::{Deserialize, Serialize};
 
+use super::inputs::in_suite;
 use super::lock::Lock;
 use super::place::NightFolder;
 use super::plan::Step;
@@ -148,7 +149,7 @@ impl Executor<'_> {
                 Ok(StepResult::Done(()))
             }
             Termination::Failed(why) => {
-                let why = self.copies.iter().fold(why, |why, [copy, original]| {
+                let why = self.copies.iter().fold(in_suite(&why), |why, [copy, original]| {
                     why.replace(&copy.display().to_string(), &original.display().to_string())
                 });
                 let message = Some(why.clone());

@@ -278,6 +278,25 @@ fn a_dry_run_sees_captions_that_cannot_be_scored() {
 }
 
 #[test]
+fn a_model_that_is_not_here_is_given_by_the_key_of_the_suite() {
+    let benchmark = "[[benchmark]]\nname = \"speed\"\nencoder = { items = 8 }\n";
+    let text = small(benchmark).replace("encoder = \"encoder\"", "encoder = \"no/such\"");
+    let suite = Nightly::new(&text);
+    let (code, record, stderr) = suite.run();
+    assert_eq!(code, 5, "{stderr}");
+    // The one is found missing by the night, the other by its step.
+    let failures = record["results"]["failures"].as_array().unwrap();
+    let told = |subject: &str| {
+        let found = failures.iter().find(|failure| failure["subject"] == subject);
+        found.unwrap()["reason"].as_str().unwrap().to_owned()
+    };
+    for reason in [told("score good"), told("bench speed")] {
+        assert!(reason.contains("give its directory with encoder = \"DIR\""), "{reason}");
+    }
+    assert!(!stderr.contains("--encoder"), "{stderr}");
+}
+
+#[test]
 fn a_night_without_a_site_keeps_what_it_measured() {
     let suite = Nightly::new(&small(""));
     let foreign = suite.path("nightly/site/index.html");
