@@ -31,7 +31,7 @@ impl Runs {
             Some((run, index))
         });
         let (runs, points): (Vec<Run>, Vec<usize>) = measured.unzip();
-        let level = past.levels.last().copied().unwrap_or(0);
+        let level = past.levels.last().map_or(0, |level| level.from);
         let from = points.partition_point(|point| *point < level);
         Self { runs, points, from }
     }
