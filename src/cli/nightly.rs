@@ -161,7 +161,7 @@ pub fn run(args: &Args, output: &Output, session: &Session) -> anyhow::Result<Ex
 
 fn dry_run(suite: &Path, session: &Session) -> anyhow::Result<Exit> {
     let workspace = look(suite)?;
-    let steps = preview::preview(&workspace, &session.settings);
+    let steps = preview::preview(&workspace, &session.settings).map_err(JobError::from)?;
     let mut lines = Vec::new();
     if let Some(night) = preview::unfinished(&workspace).and_then(|folder| folder.night()) {
         lines.push(format!(

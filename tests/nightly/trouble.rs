@@ -275,6 +275,12 @@ fn a_dry_run_sees_captions_that_cannot_be_scored() {
     let (code, stdout, stderr) = suite.nightly(&["run", "--dry-run"]);
     assert!(code == 5 && stdout.contains("would fail"), "{stdout}{stderr}");
     assert!(stdout.contains("1 error; the first: id "), "{stdout}");
+
+    // Nobody can be ranked where nobody has a score.
+    let other = small("[[system]]\nname = \"other\"\nsubmission = \"other.csv\"\n");
+    std::fs::write(suite.suite(), other.replace("references.csv", "nope.csv")).unwrap();
+    let (code, stdout, _) = suite.nightly(&["run", "--dry-run"]);
+    assert!(code == 5 && stdout.contains("leaderboard captions: would fail"), "{stdout}");
 }
 
 #[test]
@@ -294,6 +300,28 @@ fn a_model_that_is_not_here_is_given_by_the_key_of_the_suite() {
         assert!(reason.contains("give its directory with encoder = \"DIR\""), "{reason}");
     }
     assert!(!stderr.contains("--encoder"), "{stderr}");
+}
+
+#[test]
+fn a_name_that_stands_for_nothing_is_said_before_the_night() {
+    for (more, said) in [
+        (
+            "[[notify]]\ncommand = [\"no-such-program\", \"-x\"]\n",
+            "suite.toml:10:12: [[notify]] command: there is no program `no-such-program`",
+        ),
+        (
+            "[gates]\nallow_failed = [\"score good\", \"good fgd_set\", \"goud\"]\n",
+            "suite.toml:10:47: [gates] allow_failed: unknown name `goud`: did you mean `good`?",
+        ),
+    ] {
+        let suite = Nightly::new(&small(more));
+        for arguments in [&["run", "--dry-run"][..], &["run"]] {
+            let (code, _, stderr) = suite.nightly(arguments);
+            assert!(code == 2 && stderr.contains(said), "{arguments:?}: {code} {stderr}");
+        }
+        let (code, _, stderr) = suite.nightly(&["status"]);
+        assert_eq!(code, 0, "{stderr}");
+    }
 }
 
 #[test]

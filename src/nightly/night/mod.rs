@@ -45,6 +45,7 @@ pub fn run(workspace: &Workspace, fresh: bool, session: &Session) -> Result<Reco
         take_over(&mut lock, dead, progress)?;
     }
     let mut history = workspace.history()?;
+    workspace.check_named(&history)?;
     close_abandoned(workspace, &mut history, &now, fresh, progress)?;
     let before = NightFolder::last_finished(&workspace.state);
     let before = before.and_then(|night| saved::read(&night.record()).ok());
