@@ -291,26 +291,11 @@ pub fn missing(
     let known = timeline.latest_of(system, Kind::Quality, "");
     let of_gate = |metric: &String| {
         let series = known.iter().find(|series| series.metric == *metric);
-        let series = series.map_or_else(|| unknown(suite, system, metric), |s| (*s).clone());
+        let unmeasured = || Series::unmeasured(Kind::Quality, [suite, system, metric], "");
+        let series = series.map_or_else(unmeasured, |series| (*series).clone());
         Assessment::missing(series, outcome, reason)
     };
     gates.metrics.iter().map(of_gate).collect()
-}
-
-fn unknown(suite: &str, system: &str, metric: &str) -> Series {
-    Series {
-        suite: suite.into(),
-        system: system.into(),
-        metric: metric.into(),
-        kind: Kind::Quality,
-        definition: String::new(),
-        host: String::new(),
-        engine: String::new(),
-        dtype: String::new(),
-        threads: 0,
-        unit: String::new(),
-        higher_is_better: None,
-    }
 }
 
 fn is_gated(gates: &Gates, metric: &str) -> bool {
@@ -330,7 +315,7 @@ fn series(suite: &str, system: &str, metric: &MetricValue, record: &Record) -> S
         definition: record.comparability.key.clone(),
         dtype: record.comparability.precision.clone(),
         higher_is_better: metric.higher_is_better,
-        ..unknown(suite, system, metric.name)
+        ..Series::unmeasured(Kind::Quality, [suite, system, metric.name], "")
     }
 }
 
