@@ -68,3 +68,22 @@ fn variable(name: &str) -> Option<OsString> {
 pub fn secret(name: &str) -> Option<String> {
     variable(name)?.into_string().ok()
 }
+
+/// Whether there is a program of this name: a path, or a file in one of the folders of `PATH`.
+pub fn has_program(name: &str) -> bool {
+    let is_there = |path: &Path| {
+        // Windows lets the ending be left out.
+        let mut whole = path.as_os_str().to_owned();
+        whole.push(std::env::consts::EXE_SUFFIX);
+        path.is_file() || Path::new(&whole).is_file()
+    };
+    let name = Path::new(name);
+    match variable("PATH") {
+        Some(folders) if name.components().count() == 1 => {
+            std::env::split_paths(&folders).any(|folder| is_there(&folder.join(name)))
+        }
+        Some(_) => is_there(name),
+        // The system has folders of its own then.
+        None => true,
+    }
+}

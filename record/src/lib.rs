@@ -68,8 +68,8 @@ pub use curate::{CurateExample, CurateResults, CurateRule, CurateSource};
 pub use leaderboard::{LeaderboardResults, Rejected, Split, Standing};
 pub use measure::{Mark, Measure, SetMeasure};
 pub use nightly::{
-    NightlyFailure, NightlyFinding, NightlyResults, NightlyStep, NightlyVerdict, StepOutcome,
-    Trend, TrendChange, TrendPoint,
+    Acceptance, NightlyFailure, NightlyFinding, NightlyResults, NightlyStep, NightlyVerdict,
+    StepOutcome, Trend, TrendChange, TrendPoint,
 };
 pub use provenance::{
     CheckpointInfo, Comparability, Deviation, EncoderInfo, Finding, Host, Input, Severity, Tool,

@@ -32,6 +32,19 @@ const NAMED: usize = 6;
 const BRIEF: usize = 160;
 
 impl NightlyResults {
+    /// The worst that is open: of figures that nobody has accepted, of conditions, and of what is not allowed to fail.
+    pub fn worst(&self) -> NightlyVerdict {
+        if self.gates.iter().any(|gate| gate.passed == Some(false)) {
+            return NightlyVerdict::Regressed;
+        }
+        let open = self.findings.iter().filter(|finding| finding.accepted.is_none());
+        let figures = open.map(|finding| finding.verdict);
+        // Of figures that are missing only those count that the suite does not allow to be.
+        let figures = figures.filter(|verdict| *verdict != NightlyVerdict::Invalid);
+        let failed = self.has_failed().then_some(NightlyVerdict::Invalid);
+        figures.chain(failed).min().unwrap_or_default()
+    }
+
     /// The night in one line: what regressed, what failed and why, or that nothing did.
     pub fn headline(&self) -> String {
         let parts = self.headlines().into_iter().map(|(_, text)| text);
@@ -57,6 +70,10 @@ impl NightlyResults {
             false => (Unchanged, "NO REGRESSION".to_owned()),
         };
         let allowed: Vec<String> = allowed.map(|failure| failure.subject.clone()).collect();
+        let accepted = self.findings.iter().filter_map(|finding| {
+            let accepted = finding.accepted.as_ref()?;
+            Some(format!("{} {} {accepted}", finding.system, finding.metric))
+        });
         let parts = [
             named(Regressed, "REGRESSED", &regressed),
             named(Invalid, "FAILED", &failed),
@@ -64,6 +81,7 @@ impl NightlyResults {
             named(Moved, "MOVED, UNTESTED", &self.titles(Moved)),
             named(NewSeries, "NEW SERIES", &self.titles(NewSeries)),
             named(Improved, "IMPROVED", &self.titles(Improved)),
+            named(InsufficientHistory, "ACCEPTED", &accepted.collect::<Vec<_>>()),
             named(InsufficientHistory, "allowed to fail", &allowed),
         ];
         parts.into_iter().flatten().collect()
@@ -74,9 +92,10 @@ impl NightlyResults {
         self.failures.iter().any(|failure| !failure.allowed)
     }
 
-    /// The figures of a verdict.
+    /// The figures of a verdict that nobody has accepted.
     fn titles(&self, verdict: NightlyVerdict) -> Vec<String> {
-        let findings = self.findings.iter().filter(|finding| finding.verdict == verdict);
+        let is_open = |f: &&NightlyFinding| f.verdict == verdict && f.accepted.is_none();
+        let findings = self.findings.iter().filter(is_open);
         findings.map(|finding| format!("{} {}", finding.system, finding.metric)).collect()
     }
 }
@@ -190,6 +209,29 @@ pub struct NightlyFinding {
     /// p-value of a paired test, after Holm's correction over the suite.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub p_holm: Option<f64>,
+    /// That what stood out is the level to hold from this night on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub accepted: Option<Acceptance>,
+}
+
+/// That a level was taken for good.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Acceptance {
+    /// When: RFC 3339, UTC.
+    pub when: String,
+    /// What was said of it; empty where nothing was.
+    pub note: String,
+}
+
+/// As it stands behind what was accepted.
+impl std::fmt::Display for Acceptance {
+    fn fmt(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
+        write!(f, "since {}", self.when.get(..10).unwrap_or(&self.when))?;
+        match self.note.as_str() {
+            "" => Ok(()),
+            note => write!(f, " ({note})"),
+        }
+    }
 }
 
 /// Something that the night should have brought and did not.
@@ -292,6 +334,9 @@ pub struct TrendChange {
     pub change: f64,
     /// Whether the new level was accepted.
     pub accepted: bool,
+    /// When and why, where somebody did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub acceptance: Option<Acceptance>,
 }
 
 #[cfg(test)]
@@ -343,6 +388,23 @@ mod tests {
         assert_eq!(
             headline(vec![fine()], &[("bench encoder", inside, false)]),
             "FAILED: bench encoder (encoder `x/y` is not here (request error: io: no route))"
+        );
+        let since =
+            |note: &str| Acceptance { when: "2026-01-02T03:04:05Z".into(), note: note.into() };
+        let accepted = |note: &str| NightlyFinding {
+            accepted: Some(since(note)),
+            ..finding("cider", Regressed)
+        };
+        let settled = night(vec![fine(), accepted("a cheaper captioner")], &[gone]);
+        assert_eq!(settled.worst(), Invalid);
+        assert_eq!(
+            settled.headline(),
+            "FAILED: score base (base.csv: there is no such file). \
+             ACCEPTED: base cider since 2026-01-02 (a cheaper captioner)"
+        );
+        assert_eq!(
+            headline(vec![accepted("")], &[]),
+            "NO REGRESSION. ACCEPTED: base cider since 2026-01-02"
         );
         let allowed = ("score base", "known", true);
         assert_eq!(

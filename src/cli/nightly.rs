@@ -48,8 +48,8 @@ enum Command {
         #[command(flatten)]
         result: ResultArgs,
     },
-    /// Show how the suite stands: who runs, what is unfinished, what the last night came to; exits as that night did, or with 0 where
-    /// what stood out has been accepted since.
+    /// Show how the suite stands: who runs, what is unfinished, what the last night came to; exits as that night did, less what has been
+    /// accepted since.
     Status {
         /// The suite file.
         #[arg(value_name = "SUITE.toml")]
@@ -117,8 +117,7 @@ pub fn run(args: &Args, output: &Output, session: &Session) -> anyhow::Result<Ex
             let workspace = look(suite)?;
             let status = status::status(&workspace).map_err(JobError::from)?;
             print_lines(status.lines(&workspace))?;
-            let open = status.last.as_ref().filter(|_| !status.is_settled());
-            Ok(open.map_or(Exit::Success, exit_of))
+            Ok(status.last.as_ref().map_or(Exit::Success, exit_of))
         }
         Command::Report { suite, result } => {
             keep_apart([&**suite], [result.output.as_deref()])?;
@@ -162,7 +161,7 @@ pub fn run(args: &Args, output: &Output, session: &Session) -> anyhow::Result<Ex
 
 fn dry_run(suite: &Path, session: &Session) -> anyhow::Result<Exit> {
     let workspace = look(suite)?;
-    let steps = preview::preview(&workspace, &session.settings);
+    let steps = preview::preview(&workspace, &session.settings).map_err(JobError::from)?;
     let mut lines = Vec::new();
     if let Some(night) = preview::unfinished(&workspace).and_then(|folder| folder.night()) {
         lines.push(format!(
@@ -236,11 +235,12 @@ fn report(workspace: &Workspace) -> Result<(Record, PathBuf), NightlyError> {
             "no night is finished yet: fgd nightly run comes first".into(),
         ));
     };
-    let (record, others) = site::read(workspace, &last)?;
+    let (mut record, others) = site::read(workspace, &last)?;
+    acceptance::mark(workspace, &mut record)?;
     let history = workspace.read_history()?;
     let nights = history.nights(&workspace.suite.name)?;
     let pasts = history.pasts(&workspace.suite.name, &nights)?;
-    let trends = trend::all(&pasts, &nights, &workspace.suite.gates.speed.rule());
+    let trends = trend::all(&pasts, &nights, &workspace.suite.gates);
     let index = site::write(workspace, &last, &record, trends, &others)?;
     Ok((record, index))
 }

@@ -1,14 +1,19 @@
-//! Taking a new level for good: what stands as a regression, or has moved untested, is what is held from now on.
+//! Taking a new level for good: what stands as a regression, or has moved untested, is what is held from now on, and a night that it
+//! stood out in says so.
 
 use std::collections::HashSet;
 
 use fgd_metrics::series::Standing;
+use fgd_record::{NightlyVerdict, Record, Results};
 
-use super::history::{Kind, Night, Past, Point, Series};
+use super::history::{Kind, Level, Night, Past, Point, Series};
 use super::lock::Lock;
 use super::place::NightFolder;
 use super::{NightlyError, Workspace};
 use crate::jobs::provenance;
+
+/// What somebody has to look at, and can accept.
+pub const OPEN: [NightlyVerdict; 2] = [NightlyVerdict::Regressed, NightlyVerdict::Moved];
 
 /// What to accept.
 #[derive(Debug, Clone, Default)]
@@ -30,7 +35,7 @@ impl Selection {
 
 /// A level that is held from now on.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Level {
+pub struct Accepted {
     /// The system or benchmark.
     pub system: String,
     /// The metric or figure.
@@ -40,7 +45,7 @@ pub struct Level {
 }
 
 /// Accepts every regression and every move of the last night that the selection names, and of a system all other numbers of its captions.
-pub fn accept(workspace: &Workspace, selection: &Selection) -> Result<Vec<Level>, NightlyError> {
+pub fn accept(workspace: &Workspace, selection: &Selection) -> Result<Vec<Accepted>, NightlyError> {
     let now = provenance::now();
     let (_lock, _) = Lock::take(&workspace.state, &now)?;
     let mut history = workspace.history()?;
@@ -57,13 +62,40 @@ pub fn accept(workspace: &Workspace, selection: &Selection) -> Result<Vec<Level>
     let mut levels = Vec::new();
     for (series, night) in accepted {
         history.accept(series, night, &now, &selection.note)?;
-        levels.push(Level {
+        levels.push(Accepted {
             system: series.system.clone(),
             metric: series.metric.clone(),
             since: night.started.clone(),
         });
     }
     Ok(levels)
+}
+
+/// Marks what stood out in a night and has been accepted since, as the history has it: what is left open is what somebody has to look
+/// at, and the verdict of the night from now on.
+pub fn mark(workspace: &Workspace, record: &mut Record) -> Result<(), NightlyError> {
+    let Results::Nightly(results) = &mut record.results else { return Ok(()) };
+    let history = workspace.read_history()?;
+    let nights = history.nights(&workspace.suite.name)?;
+    let pasts = history.pasts(&workspace.suite.name, &nights)?;
+    let night = nights.iter().position(|night| night.started == results.night);
+    for finding in &mut results.findings {
+        let is_open = OPEN.contains(&finding.verdict);
+        let of_figure = pasts.iter().filter(|past| {
+            past.series.system == finding.system && past.series.metric == finding.metric
+        });
+        let mut since = of_figure.filter_map(|past| {
+            let at = past.points.iter().position(|point| Some(point.night) == night)?;
+            let is_later =
+                |level: &&Level| level.from <= at && level.acceptance.when >= results.night;
+            past.levels.iter().find(is_later)
+        });
+        if let Some(level) = since.next_back().filter(|_| is_open) {
+            finding.accepted = Some(level.acceptance.clone());
+        }
+    }
+    results.verdict = results.worst();
+    Ok(())
 }
 
 /// What is accepted, each with the night that its level begins with.

@@ -84,4 +84,10 @@ impl Assessment {
             _ => Standing::Accepted,
         };
     }
+
+    /// Says more of what is news.
+    pub fn add(&mut self, more: &str) {
+        self.entry.reason.push_str(more);
+        self.finding.reason.push_str(more);
+    }
 }

@@ -7,6 +7,8 @@ use fgd_record::{NightlyStep, Record, StepOutcome};
 use fgd_store::{digest, file};
 use serde::{Deserialize, Serialize};
 
+use super::history::Outcome;
+use super::inputs::in_suite;
 use super::lock::Lock;
 use super::place::NightFolder;
 use super::plan::Step;
@@ -14,27 +16,27 @@ use super::process::{self, Termination};
 use super::{NightlyError, Workspace};
 use crate::jobs::{Session, saved};
 
-/// What a step came to.
+/// Why a step has no result.
 #[derive(Debug, Clone, PartialEq)]
-pub enum StepResult<T> {
-    /// Its result.
-    Done(T),
-    /// Why there is none.
+pub enum Missing {
+    /// It failed, and this is why.
     Failed(String),
     /// The night ended first.
     NotRun,
 }
 
-impl<T> StepResult<T> {
-    /// The same with another result.
-    pub fn map<U>(self, of: impl FnOnce(T) -> U) -> StepResult<U> {
+impl Missing {
+    /// How its figures stand in the history, and why.
+    pub fn told(self) -> (Outcome, String) {
         match self {
-            Self::Done(result) => StepResult::Done(of(result)),
-            Self::Failed(why) => StepResult::Failed(why),
-            Self::NotRun => StepResult::NotRun,
+            Self::Failed(why) => (Outcome::Failed, why),
+            Self::NotRun => (Outcome::NotRun, "the time budget was over before it".into()),
         }
     }
 }
+
+/// The result of a step, or why there is none. What no night can go on after is an error around it.
+pub type StepResult<T> = Result<T, Missing>;
 
 /// Runs the steps of a night.
 pub struct Executor<'a> {
@@ -67,18 +69,14 @@ impl Executor<'_> {
     /// A step that ends in a record.
     pub fn record(&mut self, step: &Step) -> Result<StepResult<Record>, NightlyError> {
         let file = self.night.file(&step.name, "json");
-        Ok(match self.run(step, &file, &file)? {
-            StepResult::Done(()) => match saved::read(&file) {
-                Ok(record) => StepResult::Done(record),
-                Err(error) => {
-                    let why = format!("its record: {error}");
-                    self.note_failed(&step.name, &why);
-                    StepResult::Failed(why)
-                }
-            },
-            StepResult::Failed(why) => StepResult::Failed(why),
-            StepResult::NotRun => StepResult::NotRun,
-        })
+        let done = self.run(step, &file, &file)?;
+        Ok(done.and_then(|()| {
+            saved::read(&file).map_err(|error| {
+                let why = format!("its record: {error}");
+                self.note_failed(&step.name, &why);
+                Missing::Failed(why)
+            })
+        }))
     }
 
     /// A step that ends in the file `to`, which is kept over nights with its record beside it.
@@ -108,12 +106,12 @@ impl Executor<'_> {
             let _ = used.and_then(|marker| marker.set_modified(SystemTime::now()));
             let seconds = completion.seconds;
             self.note(&step.name, StepOutcome::Cached, seconds, None, Some(result));
-            return Ok(StepResult::Done(()));
+            return Ok(Ok(()));
         }
         let over = || format!("the time budget of the night was over before `{}`", step.name);
         if self.deadline.is_some_and(|end| Instant::now() >= end) {
             self.note(&step.name, StepOutcome::NotRun, 0.0, Some(over()), None);
-            return Ok(StepResult::NotRun);
+            return Ok(Err(Missing::NotRun));
         }
         self.session.progress.say(&format!("{} …", step.name));
         let began = Instant::now();
@@ -145,19 +143,19 @@ impl Executor<'_> {
                 let done = serde_json::to_vec(&Completion { key, sha256, seconds });
                 file::write(&marker, &done.unwrap_or_default())?;
                 self.note(&step.name, StepOutcome::Done, seconds, None, Some(result));
-                Ok(StepResult::Done(()))
+                Ok(Ok(()))
             }
             Termination::Failed(why) => {
-                let why = self.copies.iter().fold(why, |why, [copy, original]| {
+                let why = self.copies.iter().fold(in_suite(&why), |why, [copy, original]| {
                     why.replace(&copy.display().to_string(), &original.display().to_string())
                 });
                 let message = Some(why.clone());
                 self.note(&step.name, StepOutcome::Failed, seconds, message, None);
-                Ok(StepResult::Failed(why))
+                Ok(Err(Missing::Failed(why)))
             }
             Termination::OutOfTime => {
                 self.note(&step.name, StepOutcome::NotRun, seconds, Some(over()), None);
-                Ok(StepResult::NotRun)
+                Ok(Err(Missing::NotRun))
             }
         }
     }

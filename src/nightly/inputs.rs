@@ -119,7 +119,8 @@ impl Planner<'_> {
         if local.is_dir() {
             return self.sha256(&local, hashes);
         }
-        let model = hub::resolve(name, kind, self.hub).map_err(|error| error.to_string())?;
+        let model =
+            hub::resolve(name, kind, self.hub).map_err(|error| in_suite(&error.to_string()))?;
         self.sha256(&model.dir, hashes)
     }
 
@@ -143,4 +144,12 @@ impl Planner<'_> {
         self.model(name, Kind::Checkpoint, hashes)
             .or_else(|error| self.model(name, Kind::Adapter, hashes).map_err(|_| error))
     }
+}
+
+/// What a job says of a model that is not here, with the keys of a suite in the place of flags.
+pub(super) fn in_suite(message: &str) -> String {
+    let keys = ["encoder", "checkpoint", "adapter"].into_iter();
+    keys.fold(message.to_owned(), |message, key| {
+        message.replace(&format!("--{key} DIR"), &format!("{key} = \"DIR\""))
+    })
 }

@@ -1,14 +1,16 @@
 //! What a night would do, without doing it: nothing is written, downloaded or run.
 
+use std::collections::HashSet;
+
 use fgd_captions::{self as captions, Severity};
 use fgd_record::words::counted;
 use fgd_store::digest::HashMemo;
 
-use super::Workspace;
 use super::execute::is_done;
 use super::place::{NightFolder, find_accepted};
 use super::plan::Planner;
-use super::suite::{DataSet, Suite, System};
+use super::suite::{Suite, System};
+use super::{NightlyError, Workspace};
 use crate::jobs::compare::gate::Gate;
 use crate::jobs::provenance;
 use crate::jobs::scoring::findings::errors;
@@ -29,8 +31,12 @@ pub struct Prospect {
 }
 
 /// The steps of the next night, in order.
-pub fn preview(workspace: &Workspace, settings: &Settings) -> Vec<Prospect> {
+///
+/// # Errors
+/// What keeps the night from beginning: a history that cannot be read, names of the suite that stand for nothing.
+pub fn preview(workspace: &Workspace, settings: &Settings) -> Result<Vec<Prospect>, NightlyError> {
     let suite = &workspace.suite;
+    workspace.check_named(&workspace.read_history()?)?;
     let mut local = settings.clone();
     local.hub.offline = true;
     let mut hashes = HashMemo::open(&workspace.state.join("hashes.json"));
@@ -41,11 +47,25 @@ pub fn preview(workspace: &Workspace, settings: &Settings) -> Vec<Prospect> {
         outlook: format!("would fail: {error}"),
         fails: true,
     }));
+    let mut unscored = HashSet::new();
     for system in &suite.systems {
-        all.extend(of_system(workspace, settings, &planner, &mut hashes, system));
+        let steps = of_system(workspace, settings, &planner, &mut hashes, system);
+        if steps.iter().any(|step| step.fails) {
+            unscored.insert(system.name.as_str());
+        }
+        all.extend(steps);
     }
     let runs = |step: String| Prospect { step, outlook: "would run".into(), fails: false };
-    all.extend(of_several(suite).into_iter().map(runs));
+    all.extend(of_several(suite).into_iter().map(|Several { step, systems }| {
+        match systems.iter().filter(|name| !unscored.contains(*name)).count() {
+            0 | 1 => Prospect {
+                step,
+                outlook: "would fail: fewer than two of its systems have a score".into(),
+                fails: true,
+            },
+            _ => runs(step),
+        }
+    }));
     for benchmark in &suite.benchmarks {
         let step = format!("bench {}", benchmark.name);
         all.push(match planner.check_models(benchmark, &mut hashes) {
@@ -53,23 +73,36 @@ pub fn preview(workspace: &Workspace, settings: &Settings) -> Vec<Prospect> {
             Err(why) => without_model(step, &why, settings),
         });
     }
-    all
+    Ok(all)
+}
+
+/// A step over several systems.
+pub struct Several<'a> {
+    /// The step, as the night calls it.
+    pub step: String,
+    /// The systems, by name.
+    pub systems: Vec<&'a str>,
 }
 
 /// The steps over several systems, in order: the conditions that a test decides, and the data sets that rank.
-pub fn of_several(suite: &Suite) -> Vec<String> {
+pub fn of_several(suite: &Suite) -> Vec<Several<'_>> {
     let names: Vec<String> = suite.systems.iter().map(|system| system.name.clone()).collect();
-    let is_tested = |condition: &&String| {
-        Gate::parse(condition, &names).is_ok_and(|gate| gate.tested_systems().len() > 1)
-    };
-    let ranks = |data: &&DataSet| {
-        suite.systems.iter().filter(|system| suite.data_of(system).name == data.name).count() > 1
-    };
-    let tested = suite.gates.conditions.iter().filter(is_tested);
-    let ranked = suite.data.iter().filter(ranks);
-    (tested.map(|condition| format!("condition {condition}")))
-        .chain(ranked.map(|data| format!("leaderboard {}", data.name)))
-        .collect()
+    let tested = suite.gates.conditions.iter().map(|condition| {
+        let systems = Gate::parse(condition, &names).map(|gate| gate.tested_systems());
+        let systems = systems.unwrap_or_default().into_iter();
+        Several {
+            step: format!("condition {condition}"),
+            systems: systems.map(|at| suite.systems[at].name.as_str()).collect(),
+        }
+    });
+    let ranked = suite.data.iter().map(|data| {
+        let of_data = suite.systems.iter().filter(|one| suite.data_of(one).name == data.name);
+        Several {
+            step: format!("leaderboard {}", data.name),
+            systems: of_data.map(|system| system.name.as_str()).collect(),
+        }
+    });
+    tested.chain(ranked).filter(|several| several.systems.len() > 1).collect()
 }
 
 /// The night that the next run would go on with.

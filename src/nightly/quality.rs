@@ -8,7 +8,9 @@ use std::path::PathBuf;
 use fgd_metrics::compare::holm;
 use fgd_metrics::metric::FGD_PAIRED;
 use fgd_metrics::series::Standing;
-use fgd_record::{Comparability, Difference, NightlyVerdict, Record, Results, ScoreResults};
+use fgd_record::{
+    Acceptance, Comparability, Difference, NightlyVerdict, Record, Results, ScoreResults,
+};
 
 use super::assessment::{Assessment, Figure};
 use super::history::{Kind, Outcome, Past, Point, Series};
@@ -164,29 +166,39 @@ fn hold(assessment: &mut Assessment, past: &Past, tolerance: f64) {
         assessment.say(Unchanged, reason);
     } else {
         let reason = format!(
-            "what goes into it has changed, and it went from {level:.4} to {value:.4}, beyond its band; {untested}, \
-             and {level:.4} stays what is accepted until `fgd nightly accept` says otherwise"
+            "what goes into it has changed, and it went from {level:.4} to {value:.4}, beyond its band; {untested}"
         );
         let is_worse = assessment.finding.higher_is_better == Some(value < level);
         assessment.say(if gated && is_worse { Regressed } else { Moved }, reason);
     }
 }
 
-/// The level that others are held to is that of the `accepted` captions: all their figures are, moved ones too, and none of others is, tested
-/// or not, better or not: many small steps would go unseen.
-pub fn settle(all: &mut [Assessment], accepted: &[(String, PathBuf)]) {
+/// The level that others are held to is that of the `accepted` captions of the night `started`: all their figures are, moved ones too, and
+/// none of others is, tested or not, better or not: many small steps would go unseen.
+pub fn settle(all: &mut [Assessment], accepted: &[(String, PathBuf)], started: &str) {
+    use NightlyVerdict::{Moved, Regressed};
     let quality = |one: &&mut Assessment| one.entry.series.kind == Kind::Quality;
     for assessment in all.iter_mut().filter(quality) {
         let is_accepted = accepted.iter().any(|(system, _)| *system == assessment.finding.system);
-        let standing = &mut assessment.entry.standing;
-        match (*standing, is_accepted) {
-            (Standing::Accepted, false) if assessment.is_changed => *standing = Standing::Unproven,
-            (Standing::Suspicious, true) => {
-                *standing = Standing::Accepted;
-                let reason = "; the level from now on, as better captions are accepted with all their numbers";
-                assessment.finding.reason.push_str(reason);
-            }
-            _ => {}
+        let standing = assessment.entry.standing;
+        if standing == Standing::Accepted && !is_accepted && assessment.is_changed {
+            assessment.entry.standing = Standing::Unproven;
+        }
+        let finding = &assessment.finding;
+        // What was changed and no test decided went by its band.
+        let went = matches!(finding.verdict, Moved | Regressed) && finding.p_holm.is_none();
+        let Some(level) = finding.level.filter(|_| went && assessment.is_changed) else { continue };
+        if standing == Standing::Suspicious && is_accepted {
+            let note = "with the captions of that night".into();
+            assessment.finding.accepted = Some(Acceptance { when: started.into(), note });
+            assessment.entry.standing = Standing::Accepted;
+            assessment.add(
+                "; it is the level from now on, as tonight's captions are accepted with all their numbers",
+            );
+        } else {
+            assessment.add(&format!(
+                "; {level:.4} stays what is accepted until `fgd nightly accept` says otherwise"
+            ));
         }
     }
 }
@@ -279,26 +291,11 @@ pub fn missing(
     let known = timeline.latest_of(system, Kind::Quality, "");
     let of_gate = |metric: &String| {
         let series = known.iter().find(|series| series.metric == *metric);
-        let series = series.map_or_else(|| unknown(suite, system, metric), |s| (*s).clone());
+        let unmeasured = || Series::unmeasured(Kind::Quality, [suite, system, metric], "");
+        let series = series.map_or_else(unmeasured, |series| (*series).clone());
         Assessment::missing(series, outcome, reason)
     };
     gates.metrics.iter().map(of_gate).collect()
-}
-
-fn unknown(suite: &str, system: &str, metric: &str) -> Series {
-    Series {
-        suite: suite.into(),
-        system: system.into(),
-        metric: metric.into(),
-        kind: Kind::Quality,
-        definition: String::new(),
-        host: String::new(),
-        engine: String::new(),
-        dtype: String::new(),
-        threads: 0,
-        unit: String::new(),
-        higher_is_better: None,
-    }
 }
 
 fn is_gated(gates: &Gates, metric: &str) -> bool {
@@ -318,7 +315,7 @@ fn series(suite: &str, system: &str, metric: &MetricValue, record: &Record) -> S
         definition: record.comparability.key.clone(),
         dtype: record.comparability.precision.clone(),
         higher_is_better: metric.higher_is_better,
-        ..unknown(suite, system, metric.name)
+        ..Series::unmeasured(Kind::Quality, [suite, system, metric.name], "")
     }
 }
 

@@ -31,7 +31,7 @@ impl Runs {
             Some((run, index))
         });
         let (runs, points): (Vec<Run>, Vec<usize>) = measured.unzip();
-        let level = past.levels.last().copied().unwrap_or(0);
+        let level = past.levels.last().map_or(0, |level| level.from);
         let from = points.partition_point(|point| *point < level);
         Self { runs, points, from }
     }
@@ -133,19 +133,8 @@ pub fn missing(
 ) -> Vec<Assessment> {
     let known = timeline.latest_of(&benchmark.name, Kind::Speed, &timeline.tonight.host);
     if known.is_empty() {
-        let series = Series {
-            suite: suite.name.clone(),
-            system: benchmark.name.clone(),
-            metric: "run".into(),
-            kind: Kind::Speed,
-            definition: String::new(),
-            host: timeline.tonight.host.clone(),
-            engine: String::new(),
-            dtype: String::new(),
-            threads: 0,
-            unit: String::new(),
-            higher_is_better: None,
-        };
+        let name = [suite.name.as_str(), &benchmark.name, "run"];
+        let series = Series::unmeasured(Kind::Speed, name, &timeline.tonight.host);
         return vec![Assessment::missing(series, outcome, reason)];
     }
     let of_series = |series: &Series| Assessment::missing(series.clone(), outcome, reason);

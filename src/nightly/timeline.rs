@@ -20,7 +20,7 @@ impl<'a> Timeline<'a> {
         let mut past = past.clone();
         past.points.retain(|point| self.nights[point.night].started < self.tonight.started);
         let points = past.points.len();
-        past.levels.retain(|level| *level < points);
+        past.levels.retain(|level| level.from < points);
         Some(past)
     }
 

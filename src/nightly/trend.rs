@@ -4,21 +4,24 @@ use fgd_metrics::series::{Rule, Standing, baseline, change_points, median};
 use fgd_record::{Trend, TrendChange, TrendPoint};
 use rayon::prelude::*;
 
-use super::history::{Kind, Night, Outcome, Past, Point};
+use super::history::{Kind, Level, Night, Outcome, Past, Point};
 use super::speed::{Runs, value};
+use super::suite::Gates;
 
 /// Points of a trend, at most.
 const POINTS: usize = 180;
 /// A change of level in a chart of years is looked for with more care than one in a verdict.
 const CHART_STATISTIC: f64 = 4.5;
+/// Nights between an accepted level and a change that a test finds, at most, for one to be the other.
+const NEAR: usize = 7;
 
 /// The trends of all series that have something to show: of one figure under several keys the newest first.
-pub fn all(pasts: &[Past], nights: &[Night], rule: &Rule) -> Vec<Trend> {
+pub fn all(pasts: &[Past], nights: &[Night], gates: &Gates) -> Vec<Trend> {
     let mut shown: Vec<&Past> = pasts.iter().filter(|past| newest(past).is_some()).collect();
     shown.sort_by_key(|past| {
         (&past.series.system, &past.series.metric, std::cmp::Reverse(newest(past)))
     });
-    shown.par_iter().map(|past| trend(past, nights, rule)).collect()
+    shown.par_iter().map(|past| trend(past, nights, gates)).collect()
 }
 
 /// The last night with a value.
@@ -27,17 +30,17 @@ fn newest(past: &Past) -> Option<usize> {
 }
 
 /// The trend of a series.
-pub fn trend(past: &Past, nights: &[Night], rule: &Rule) -> Trend {
+pub fn trend(past: &Past, nights: &[Night], gates: &Gates) -> Trend {
     let series = &past.series;
     let per_point = past.points.len().div_ceil(POINTS).max(1);
     // Counted from the end, so that the newest point is always a whole one.
     let first = past.points.len() % per_point;
     let (head, rest) = past.points.split_at(first);
     let buckets = (!head.is_empty()).then_some(head).into_iter().chain(rest.chunks(per_point));
-    let changes = changes(past, nights, rule);
+    let changes = changes(past, nights, gates);
     let mut points: Vec<TrendPoint> = buckets.map(|bucket| point(bucket, nights)).collect();
     if series.kind == Kind::Speed {
-        bands(past, rule, &changes, per_point, &mut points);
+        bands(past, &gates.speed.rule(), &changes, per_point, &mut points);
     }
     Trend {
         system: series.system.clone(),
@@ -92,39 +95,113 @@ fn point(bucket: &[Point], nights: &[Night]) -> TrendPoint {
 }
 
 /// The changes of level, each with the index of its point.
-fn changes(past: &Past, nights: &[Night], rule: &Rule) -> Vec<(usize, TrendChange)> {
-    let measured: Vec<(usize, f64)> = (past.points.iter().enumerate())
-        .filter(|(_, point)| point.outcome == Outcome::Measured)
-        .filter_map(|(index, point)| Some((index, point.value?)))
-        .collect();
-    let values: Vec<f64> = measured.iter().map(|(_, value)| *value).collect();
-    let statistic = rule.change_statistic.max(CHART_STATISTIC);
-    let found = change_points(&values, statistic);
-    let starts: Vec<usize> =
-        std::iter::once(0).chain(found.iter().map(|c| c.at)).chain([values.len()]).collect();
-    let levels: Vec<f64> =
-        starts.windows(2).map(|w| median(&values[w[0]..w[1]]).unwrap_or_default()).collect();
+fn changes(past: &Past, nights: &[Night], gates: &Gates) -> Vec<(usize, TrendChange)> {
+    let found = match past.series.kind {
+        Kind::Quality => exact_changes(past, gates.tolerance),
+        Kind::Speed => shown_changes(past, &gates.speed.rule()),
+    };
+    let change = |found: Change| {
+        let night = nights.get(past.points[found.from].night)?;
+        let acceptance = found.level.map(|level| level.acceptance.clone());
+        let change = TrendChange {
+            night: night.started.clone(),
+            commit: night.commit.clone(),
+            host: night.cpu.clone(),
+            change: if found.moved.is_finite() { found.moved } else { 0.0 },
+            accepted: found.accepted,
+            acceptance,
+        };
+        Some((found.from, change))
+    };
+    found.into_iter().filter_map(change).collect()
+}
+
+/// A level that is another one than that before it.
+struct Change<'a> {
+    /// Index of the point that it begins with.
+    from: usize,
+    /// Relative change.
+    moved: f64,
+    accepted: bool,
+    /// What somebody said who accepted it.
+    level: Option<&'a Level>,
+}
+
+fn measured(past: &Past) -> impl Iterator<Item = (usize, f64, Standing)> {
+    let points = past.points.iter().enumerate();
+    let measured = points.filter(|(_, point)| point.outcome == Outcome::Measured);
+    measured.filter_map(|(index, point)| Some((index, point.value?, point.standing)))
+}
+
+/// Those of a quality, which has no noise: its level is the value that is accepted, and begins with the first night of that value. What
+/// stands as a regression or has moved is a change that nobody has accepted.
+fn exact_changes(past: &Past, tolerance: f64) -> Vec<Change<'_>> {
+    let is_same = |a: f64, b: f64| (a - b).abs() <= tolerance * a.abs().max(1.0);
+    let mut all = measured(past);
+    let Some((first, value, _)) = all.find(|(_, _, standing)| *standing == Standing::Accepted)
+    else {
+        return Vec::new();
+    };
+    let (mut level, mut run, mut found) = (value, (first, value), Vec::new());
+    let mut open = None;
+    for (index, value, standing) in all {
+        if !is_same(run.1, value) {
+            run = (index, value);
+        }
+        open = None;
+        if is_same(level, value) || standing == Standing::Unproven {
+            continue;
+        }
+        let accepted = standing == Standing::Accepted;
+        let of_run = |level: &&Level| (run.0..=index).contains(&level.from);
+        let change = Change {
+            from: run.0,
+            moved: (value - level) / level.abs(),
+            accepted,
+            level: past.levels.iter().rfind(of_run).filter(|_| accepted),
+        };
+        match accepted {
+            true => {
+                found.push(change);
+                level = value;
+            }
+            false => open = Some(change),
+        }
+    }
+    found.extend(open);
     found
-        .iter()
-        .zip(levels.windows(2))
-        .filter_map(|(change, level)| {
-            let index = measured[change.at].0;
-            let night = nights.get(past.points[index].night)?;
-            let moved = (level[1] - level[0]) / level[0].abs();
-            let is_much = moved.is_finite() && moved.abs() >= rule.floor;
-            // A quality moves for a reason, however little.
-            (is_much || past.series.kind == Kind::Quality).then(|| {
-                let change = TrendChange {
-                    night: night.started.clone(),
-                    commit: night.commit.clone(),
-                    host: night.cpu.clone(),
-                    change: if moved.is_finite() { moved } else { 0.0 },
-                    accepted: past.levels.iter().any(|accepted| accepted.abs_diff(index) <= 7),
-                };
-                (index, change)
-            })
+}
+
+/// Those of a speed: what a test finds in its noise, and what somebody accepted.
+fn shown_changes<'a>(past: &'a Past, rule: &Rule) -> Vec<Change<'a>> {
+    let (places, values): (Vec<usize>, Vec<f64>) =
+        measured(past).map(|(index, value, _)| (index, value)).unzip();
+    let statistic = rule.change_statistic.max(CHART_STATISTIC);
+    let mut starts: Vec<usize> = change_points(&values, statistic).iter().map(|c| c.at).collect();
+    for level in &past.levels {
+        let at = places.partition_point(|place| *place < level.from);
+        let is_known = starts.iter().any(|start| start.abs_diff(at) <= NEAR);
+        if !is_known && (1..values.len()).contains(&at) {
+            starts.push(at);
+        }
+    }
+    starts.sort_unstable();
+    let ends: Vec<usize> = [0].into_iter().chain(starts.clone()).chain([values.len()]).collect();
+    let levels: Vec<f64> =
+        ends.windows(2).map(|w| median(&values[w[0]..w[1]]).unwrap_or_default()).collect();
+    let change = |(start, level): (&usize, &[f64])| {
+        let from = places[*start];
+        let moved = (level[1] - level[0]) / level[0].abs();
+        let level = past.levels.iter().rfind(|level| level.from.abs_diff(from) <= NEAR);
+        let is_much = moved.is_finite() && moved.abs() >= rule.floor;
+        (is_much || level.is_some()).then_some(Change {
+            from,
+            moved,
+            accepted: level.is_some(),
+            level,
         })
-        .collect()
+    };
+    starts.iter().zip(levels.windows(2)).filter_map(change).collect()
 }
 
 /// The bounds of ordinary runs, by level.

@@ -61,6 +61,15 @@ impl Workspace {
         })
     }
 
+    /// Whether what the suite names outside of itself is there: programs on this machine, and in the history what may be gone.
+    ///
+    /// # Errors
+    /// A name that stands for nothing, with its place in the suite; a history that cannot be read.
+    pub fn check_named(&self, history: &History) -> Result<(), NightlyError> {
+        let known = history.series(&self.suite.name)?;
+        Ok(suite::check_named(&self.suite, &self.file, &known)?)
+    }
+
     /// The file of the suite's history.
     pub fn history_file(&self) -> PathBuf {
         self.folder.join(self.suite.history_file())

@@ -95,7 +95,7 @@ fn a_crossed_gate_ends_with_3_and_a_line() {
     for gate in ["fgd_paired", "fgd_paired<=nobody", "no_such_metric<1"] {
         let (code, _, stderr) = compare(&[gate]);
         assert_eq!(code, 2, "{stderr}");
-        assert!(stderr.contains(gate), "{stderr}");
+        assert!(stderr.contains(&format!("--gate {gate}: ")), "{stderr}");
     }
     let (code, _, stderr) = compare(&["mmd2_rbf<=base"]);
     assert_eq!(code, 2, "{stderr}");

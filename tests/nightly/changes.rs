@@ -68,6 +68,8 @@ fn a_figure_that_moved_without_a_gate_is_shown_until_it_is_accepted() {
         let moved = finding(&record, "good", "fgd_paired");
         assert_eq!(moved["verdict"], "moved", "night {night}: {moved}");
         assert_eq!(moved["level"].as_f64().unwrap(), level, "{moved}");
+        let reason = moved["reason"].as_str().unwrap();
+        assert!(reason.contains("stays what is accepted until `fgd nightly accept`"), "{reason}");
         assert!(stderr.contains("MOVED, UNTESTED: good fgd_paired"), "{stderr}");
     }
     let standing = |row: &&Value| row["metric"] == "fgd_paired" && row["verdict"] == "moved";
@@ -116,6 +118,20 @@ fn better_captions_bring_the_level_of_all_their_numbers() {
     std::fs::copy(captions("good.csv"), suite.path("good.csv")).unwrap();
     let (_, record, stderr) = suite.run();
     assert_eq!(finding(&record, "good", "fgd_paired")["verdict"], "improved", "{stderr}");
+    // What moved with them is their level now, and nothing says that another one is.
+    let all = record["results"]["findings"].as_array().unwrap();
+    let moved: Vec<&Value> = all.iter().filter(|found| found["verdict"] == "moved").collect();
+    assert!(!moved.is_empty(), "{all:#?}");
+    for found in moved {
+        let reason = found["reason"].as_str().unwrap();
+        assert!(reason.contains("it is the level from now on"), "{reason}");
+        assert!(!reason.contains("stays what is accepted"), "{reason}");
+        assert_eq!(found["accepted"]["note"], "with the captions of that night");
+    }
+    assert!(!stderr.contains("MOVED, UNTESTED"), "{stderr}");
+    let page = std::fs::read_to_string(suite.path("nightly/site/history-good.html")).unwrap();
+    assert!(page.contains("the level changed once with the night of"), "{page}");
+    assert!(!page.contains("no change of level"), "{page}");
     let (code, record, stderr) = suite.run();
     assert_eq!(code, 0, "{stderr}");
     for metric in ["fgd_paired", "fgd_set", "mean_cosine"] {
@@ -210,6 +226,46 @@ fn a_gated_figure_that_no_test_decides_is_held_to_its_band() {
     assert!(code == 0 && stderr.contains("good fgd_paired: accepted"), "{stderr}");
     let (code, stdout, _) = suite.nightly(&["status"]);
     assert!(code == 0 && stdout.contains("good fgd_set: accepted since"), "{stdout}");
+}
+
+#[test]
+fn an_accepted_regression_is_told_with_its_note_and_what_is_open_stays() {
+    let suite = Nightly::new(&small("[[system]]\nname = \"gone\"\nsubmission = \"gone.csv\"\n"));
+    suite.run();
+    let page = |name: &str| {
+        let text = std::fs::read_to_string(suite.path("nightly/site").join(name)).unwrap();
+        text.replace("&#x2f;", "/")
+    };
+    assert!(page("history-good.html").contains("no change of level is known"));
+    std::fs::copy(captions("poor.csv"), suite.path("good.csv")).unwrap();
+    assert_eq!(suite.run().0, 3);
+    assert!(page("history-good.html").contains("not accepted"));
+    let (code, _, stderr) = suite.nightly(&["accept", "--note", "a cheaper captioner"]);
+    assert_eq!(code, 0, "{stderr}");
+
+    // Only the failure is open.
+    let (code, stdout, _) = suite.nightly(&["status"]);
+    assert_eq!(code, 5, "{stdout}");
+    let mut lines = stdout.lines();
+    let first = lines.next().unwrap();
+    assert!(first.contains("FAILED: score gone") && !first.contains("REGRESSED"), "{first}");
+    let is_told = |line: &str| {
+        line.contains("good fgd_paired: accepted since 2") && line.contains("(a cheaper captioner)")
+    };
+    assert!(lines.any(is_told), "{stdout}");
+
+    let (code, report, _) = suite.nightly(&["report", "--format", "md"]);
+    assert_eq!(code, 0, "{report}");
+    assert!(report.contains(r"ACCEPTED: good fgd\_paired since 2"), "{report}");
+    assert!(!report.contains("REGRESSED:"), "{report}");
+    assert!(page("index.html").contains("a cheaper captioner"));
+    for _ in 0..2 {
+        let history = page("history-good.html");
+        assert!(history.contains("the level changed once with the night of"), "{history}");
+        assert!(history.contains("(a cheaper captioner)"), "{history}");
+        // Nor does the next night forget it.
+        assert_eq!(suite.run().0, 5);
+    }
 }
 
 #[test]

@@ -5,6 +5,7 @@
 #[path = "../program/mod.rs"]
 mod program;
 
+mod beforehand;
 mod changes;
 mod nights;
 mod notify;

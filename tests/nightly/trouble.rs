@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use crate::program::{self, Place};
+use crate::program::Place;
 use crate::suite::{Nightly, finding, small, verdicts};
 
 #[test]
@@ -192,33 +192,6 @@ fn set_distances_of_systems_are_held_to_their_test() {
 }
 
 #[test]
-fn what_is_wrong_around_a_night_is_said_before_it_begins() {
-    let suite = Nightly::new(&small("[gates]\nalpah = 0.1\n"));
-    let (code, _, stderr) = suite.nightly(&["run"]);
-    assert_eq!(code, 2);
-    assert!(
-        stderr.contains("suite.toml:10:1: unknown key `alpah`: did you mean `alpha`?"),
-        "{stderr}"
-    );
-
-    std::fs::write(suite.path("file"), "").unwrap();
-    std::fs::write(suite.suite(), format!("report = \"file/site\"\n{}", small(""))).unwrap();
-    let (code, _, stderr) = suite.nightly(&["run"]);
-    assert!(code == 1 && stderr.contains("file/site"), "{code} {stderr}");
-
-    std::fs::write(suite.suite(), small("[history]\nfile = \"good.csv\"\n")).unwrap();
-    let before = std::fs::read(suite.path("good.csv")).unwrap();
-    let (code, _, stderr) = suite.nightly(&["run"]);
-    assert!(code == 1 && stderr.contains("is not an SQLite file"), "{code} {stderr}");
-    assert_eq!(std::fs::read(suite.path("good.csv")).unwrap(), before);
-
-    let (code, _, stderr) = suite.nightly(&["report"]);
-    assert_eq!(code, 1, "{stderr}");
-    let missing = suite.place.fgd().args(["nightly", "run", "none.toml"]).output().unwrap();
-    assert!(program::stderr(&missing).contains("fgd nightly init"));
-}
-
-#[test]
 fn init_writes_an_example_and_leaves_what_is_there() {
     let place = Place::new();
     let file = place.path("my.toml");
@@ -265,16 +238,22 @@ fn a_full_disk_is_said_and_the_next_run_goes_on() {
 }
 
 #[test]
-fn a_dry_run_sees_captions_that_cannot_be_scored() {
-    let suite = Nightly::new(&small(""));
-    let (code, stdout, stderr) = suite.nightly(&["run", "--dry-run"]);
-    assert_eq!(code, 0, "{stdout}{stderr}");
-    let text = std::fs::read_to_string(suite.path("good.csv")).unwrap();
-    let lines: Vec<&str> = text.lines().collect();
-    std::fs::write(suite.path("good.csv"), lines[..lines.len() - 1].join("\n")).unwrap();
-    let (code, stdout, stderr) = suite.nightly(&["run", "--dry-run"]);
-    assert!(code == 5 && stdout.contains("would fail"), "{stdout}{stderr}");
-    assert!(stdout.contains("1 error; the first: id "), "{stdout}");
+fn a_model_that_is_not_here_is_given_by_the_key_of_the_suite() {
+    let benchmark = "[[benchmark]]\nname = \"speed\"\nencoder = { items = 8 }\n";
+    let text = small(benchmark).replace("encoder = \"encoder\"", "encoder = \"no/such\"");
+    let suite = Nightly::new(&text);
+    let (code, record, stderr) = suite.run();
+    assert_eq!(code, 5, "{stderr}");
+    // The one is found missing by the night, the other by its step.
+    let failures = record["results"]["failures"].as_array().unwrap();
+    let told = |subject: &str| {
+        let found = failures.iter().find(|failure| failure["subject"] == subject);
+        found.unwrap()["reason"].as_str().unwrap().to_owned()
+    };
+    for reason in [told("score good"), told("bench speed")] {
+        assert!(reason.contains("give its directory with encoder = \"DIR\""), "{reason}");
+    }
+    assert!(!stderr.contains("--encoder"), "{stderr}");
 }
 
 #[test]

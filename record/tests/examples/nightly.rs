@@ -32,9 +32,14 @@ fn trend(system: &str, metric: &str, unit: &str) -> Trend {
             commit: Some("0123456789abcdef0123456789abcdef01234567".into()),
             host: "AMD EPYC 7763 64-Core Processor".into(),
             change: 0.1,
-            accepted: false,
+            accepted: true,
+            acceptance: Some(accepted()),
         }],
     }
+}
+
+fn accepted() -> Acceptance {
+    Acceptance { when: "2025-03-30T09:00:00Z".into(), note: "a cheaper captioner".into() }
 }
 
 fn finding(system: &str, metric: &str, verdict: NightlyVerdict) -> NightlyFinding {
@@ -97,6 +102,10 @@ pub fn night() -> Record {
             missing,
             better,
             finding("winner", "cider", NightlyVerdict::Moved),
+            NightlyFinding {
+                accepted: Some(accepted()),
+                ..finding("winner", "bleu_4", NightlyVerdict::Moved)
+            },
             finding("other", "fgd_paired", NightlyVerdict::NewSeries),
             finding("winner", "fgd_paired", NightlyVerdict::InsufficientHistory),
             finding("winner", "mean_cosine", NightlyVerdict::Unchanged),

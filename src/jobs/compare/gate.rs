@@ -53,12 +53,12 @@ enum Bound {
     System(usize, f64),
 }
 
-/// Why a condition was not understood.
+/// Why a condition was not understood. Who asks says what it is called there: `--gate`, or a key of a suite.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum GateError {
     /// It is not of the form that is known.
     #[error(
-        "--gate {condition}: {problem}; write METRIC<=BOUND with <, <=, > or >=, where BOUND is a number or a system, \
+        "{condition}: {problem}; write METRIC<=BOUND with <, <=, > or >=, where BOUND is a number or a system, \
          as in fgd_paired<=base+0.002"
     )]
     Syntax {
@@ -68,7 +68,7 @@ pub enum GateError {
         problem: String,
     },
     /// No system has this metric.
-    #[error("--gate {condition}: no metric is called `{metric}`; there are {known}")]
+    #[error("{condition}: no metric is called `{metric}`; there are {known}")]
     Metric {
         /// The condition.
         condition: String,
@@ -78,7 +78,7 @@ pub enum GateError {
         known: String,
     },
     /// The scores will not have this metric.
-    #[error("--gate {condition}: `{metric}` is not computed; add --metrics {group}")]
+    #[error("{condition}: `{metric}` is not computed; add --metrics {group}")]
     NotComputed {
         /// The condition.
         condition: String,

@@ -41,7 +41,7 @@ use crate::host;
 use crate::jobs::apart::Apart;
 use contrasts::contrasts;
 use differences::{Contender, NoRows, PerImage, all_pairs, differences};
-use gate::Gate;
+use gate::{Gate, GateError};
 use systems::{Given, Inputs};
 
 pub(crate) use agreement::unlike;
@@ -129,7 +129,7 @@ pub fn run(request: &Request, session: &mut Session) -> Result<Record, JobError>
     Named::check_all(&request.systems)?;
     let names: Vec<String> = request.systems.iter().map(|s| s.name.clone()).collect();
     let gates = (request.gate.iter())
-        .map(|condition| Gate::parse(condition, &names).map_err(JobError::usage))
+        .map(|condition| Gate::parse(condition, &names).map_err(wrong_gate))
         .collect::<Result<Vec<_>, _>>()?;
     let opened = Inputs::open(request, &gates, session)?;
     let mut inputs = opened.inputs()?;
@@ -311,7 +311,11 @@ fn checked(
         .map(|contender| (contender.name.as_str(), &contender.scores))
         .collect();
     let checked = gates.iter().map(|gate| gate.check(&numbers, differences));
-    checked.collect::<Result<_, _>>().map_err(JobError::usage)
+    checked.collect::<Result<_, _>>().map_err(wrong_gate)
+}
+
+fn wrong_gate(error: GateError) -> JobError {
+    JobError::usage(format!("--gate {error}"))
 }
 
 fn settings(request: &Request, results: &CompareResults) -> BTreeMap<String, serde_json::Value> {

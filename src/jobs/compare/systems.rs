@@ -8,7 +8,7 @@ use fgd_record::{self as record, Comparability, EncoderInfo, Input, Results, Sco
 use fgd_store::digest::file_sha256;
 
 use super::gate::Gate;
-use super::{Request, checkpoints};
+use super::{Request, checkpoints, wrong_gate};
 use serde_json::Value;
 
 use crate::jobs::caption::CaptionRun;
@@ -89,10 +89,7 @@ impl Inputs {
         // A saved record may have any metric.
         if !files.iter().any(|file| matches!(file, Ok(Given::Saved(_)))) {
             let choice = request.measuring.choice()?;
-            gates
-                .iter()
-                .try_for_each(|gate| gate.check_computed(&choice))
-                .map_err(JobError::usage)?;
+            gates.iter().try_for_each(|gate| gate.check_computed(&choice)).map_err(wrong_gate)?;
         }
         let references = match &request.references {
             Some(given) => Some(System::open_references(given, &request.reading)?),

@@ -108,6 +108,23 @@ impl Night {
 }
 
 impl Series {
+    /// That of a suite, a system and a metric of which nothing more is known.
+    pub fn unmeasured(kind: Kind, [suite, system, metric]: [&str; 3], host: &str) -> Self {
+        Self {
+            suite: suite.into(),
+            system: system.into(),
+            metric: metric.into(),
+            kind,
+            definition: String::new(),
+            host: host.into(),
+            engine: String::new(),
+            dtype: String::new(),
+            threads: 0,
+            unit: String::new(),
+            higher_is_better: None,
+        }
+    }
+
     /// Whether it holds the same figure of the same system or benchmark, and of a speed on the same machine.
     pub fn is_of_name(&self, other: &Self) -> bool {
         let name = |series: &Self| (series.kind, series.system.clone(), series.metric.clone());

@@ -17,4 +17,4 @@ mod tests;
 pub use entry::{Entry, Kind, Night, Outcome, Series, fingerprint, hash};
 pub use error::HistoryError;
 pub use row::Row;
-pub use store::{History, Past, Point};
+pub use store::{History, Level, Past, Point};

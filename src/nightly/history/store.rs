@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
 use fgd_metrics::series::Standing;
+use fgd_record::Acceptance;
 use rusqlite::{Connection, Transaction, params};
 
 use super::codes::{outcome, series, standing};
@@ -26,8 +27,17 @@ pub struct Past {
     pub series: Series,
     /// Its points, oldest first.
     pub points: Vec<Point>,
-    /// The nights with which a level began that somebody accepted, as indices of `points`, ascending.
-    pub levels: Vec<usize>,
+    /// The levels that somebody accepted, oldest first.
+    pub levels: Vec<Level>,
+}
+
+/// A level that somebody accepted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Level {
+    /// Index of the point that it began with.
+    pub from: usize,
+    /// When it was accepted, and why.
+    pub acceptance: Acceptance,
 }
 
 /// A figure of the past.
@@ -134,18 +144,30 @@ impl History {
         self.read_pasts(suite, nights).map_err(self.failed())
     }
 
-    fn read_pasts(&self, suite: &str, nights: &[Night]) -> rusqlite::Result<Vec<Past>> {
-        let place: HashMap<i64, usize> =
-            (nights.iter().enumerate()).map(|(index, night)| (night.id(), index)).collect();
-        let mut pasts: HashMap<i64, Past> = HashMap::new();
+    /// Every series of a suite, in no order.
+    ///
+    /// # Errors
+    /// As [`History::pasts`].
+    pub fn series(&self, suite: &str) -> Result<Vec<Series>, HistoryError> {
+        let found = self.read_series(suite).map_err(self.failed())?;
+        Ok(found.into_iter().map(|(_, series)| series).collect())
+    }
+
+    fn read_series(&self, suite: &str) -> rusqlite::Result<Vec<(i64, Series)>> {
         let sql =
             "SELECT id, suite, system, metric, kind, definition, host, engine, dtype, threads,
                           unit, better FROM series WHERE suite = ?1";
         let mut statement = self.connection.prepare_cached(sql)?;
-        let mut rows = statement.query([suite])?;
-        while let Some(row) = rows.next()? {
-            let past = Past { series: series(row, 1)?, points: Vec::new(), levels: Vec::new() };
-            pasts.insert(row.get(0)?, past);
+        let found = statement.query_map([suite], |row| Ok((row.get(0)?, series(row, 1)?)))?;
+        found.collect()
+    }
+
+    fn read_pasts(&self, suite: &str, nights: &[Night]) -> rusqlite::Result<Vec<Past>> {
+        let place: HashMap<i64, usize> =
+            (nights.iter().enumerate()).map(|(index, night)| (night.id(), index)).collect();
+        let mut pasts: HashMap<i64, Past> = HashMap::new();
+        for (id, series) in self.read_series(suite)? {
+            pasts.insert(id, Past { series, points: Vec::new(), levels: Vec::new() });
         }
         let sql =
             "SELECT p.series, p.night, p.outcome, p.value, p.low, p.high, p.standing, p.inputs
@@ -169,7 +191,7 @@ impl History {
         for past in pasts.values_mut() {
             past.points.sort_by_key(|point| point.night);
         }
-        let sql = "SELECT l.series, l.night FROM levels l JOIN series s ON s.id = l.series
+        let sql = "SELECT l.series, l.night, l.accepted, l.note FROM levels l JOIN series s ON s.id = l.series
                    WHERE s.suite = ?1";
         let mut statement = self.connection.prepare_cached(sql)?;
         let mut rows = statement.query([suite])?;
@@ -177,12 +199,15 @@ impl History {
             let found = (pasts.get_mut(&row.get(0)?)).zip(place.get(&row.get(1)?));
             if let Some((past, night)) = found {
                 let before = |point: &Point| point.night < *night;
-                past.levels.push(past.points.partition_point(before));
+                past.levels.push(Level {
+                    from: past.points.partition_point(before),
+                    acceptance: Acceptance { when: row.get(2)?, note: row.get(3)? },
+                });
             }
         }
         let mut pasts: Vec<Past> = pasts.into_values().collect();
         for past in &mut pasts {
-            past.levels.sort_unstable();
+            past.levels.sort_by_key(|level| level.from);
         }
         pasts.sort_by(|a, b| a.series.cmp(&b.series));
         Ok(pasts)

@@ -84,7 +84,8 @@ fn every_question_is_answered() {
 
     history.accept(&pasts[0].series, &night(3), "2026-01-05", "a new machine").unwrap();
     let pasts = history.pasts("s", &nights).unwrap();
-    assert_eq!(pasts[0].levels, [2]);
+    let [level] = pasts[0].levels.as_slice() else { panic!("{:?}", pasts[0].levels) };
+    assert_eq!((level.from, level.acceptance.note.as_str()), (2, "a new machine"));
     assert!(pasts[0].points.iter().all(|point| point.standing == Standing::Accepted));
     assert_eq!(pasts[1].points[3].standing, Standing::Regressed);
     assert_eq!(rows(history).len(), 8);

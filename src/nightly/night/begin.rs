@@ -97,7 +97,7 @@ pub(super) fn print_plan(workspace: &Workspace, progress: &dyn Progress) {
         }
         steps.push(format!("score {}", system.name));
     }
-    steps.extend(of_several(suite));
+    steps.extend(of_several(suite).into_iter().map(|several| several.step));
     steps.extend(suite.benchmarks.iter().map(|benchmark| format!("bench {}", benchmark.name)));
     progress.say(&format!(
         "suite {}: {} · changed systems are compared with their accepted captions, slow benchmarks measured again",

@@ -89,22 +89,6 @@ pub(super) fn all(
     failures
 }
 
-/// The worst that is said of the night, without what is allowed to fail.
-pub(super) fn verdict(
-    findings: &[NightlyFinding],
-    gates: &[(Gate, bool)],
-    failures: &[NightlyFailure],
-) -> NightlyVerdict {
-    if gates.iter().any(|(gate, _)| gate.passed == Some(false)) {
-        return NightlyVerdict::Regressed;
-    }
-    let counted = findings.iter().map(|finding| finding.verdict);
-    let worst = counted.filter(|verdict| *verdict != NightlyVerdict::Invalid).min();
-    let failed = failures.iter().any(|failure| !failure.allowed);
-    let failed = failed.then_some(NightlyVerdict::Invalid);
-    worst.into_iter().chain(failed).min().unwrap_or_default()
-}
-
 /// Whether the suite allows a system or benchmark to fail, or one figure of it, written `SYSTEM FIGURE`.
 fn is_allowed(suite: &Suite, system: &str, metric: Option<&str>) -> bool {
     suite.gates.allow_failed.iter().any(|name| {

@@ -9,7 +9,8 @@ use std::collections::BTreeMap;
 use std::time::Instant;
 
 use fgd_record::{
-    self as record, Difference, Host, Input, NightlyResults, Record, Results, ScoreResults,
+    self as record, Difference, Host, Input, NightlyResults, NightlyVerdict, Record, Results,
+    ScoreResults,
 };
 use fgd_store::digest::{Digest, HashMemo, file_sha256};
 use fgd_store::file;
@@ -44,6 +45,7 @@ pub fn run(workspace: &Workspace, fresh: bool, session: &Session) -> Result<Reco
         take_over(&mut lock, dead, progress)?;
     }
     let mut history = workspace.history()?;
+    workspace.check_named(&history)?;
     close_abandoned(workspace, &mut history, &now, fresh, progress)?;
     let before = NightFolder::last_finished(&workspace.state);
     let before = before.and_then(|night| saved::read(&night.record()).ok());
@@ -87,20 +89,19 @@ pub fn run(workspace: &Workspace, fresh: bool, session: &Session) -> Result<Reco
     let NightRun { mut assessments, leaderboards, benches, executor, outgrown, .. } = run;
     let steps = executor.steps;
     let accepted = to_accept(workspace, &scores, &assessments, &outgrown);
-    quality::settle(&mut assessments, &accepted);
+    quality::settle(&mut assessments, &accepted, &tonight.started);
 
     let entries: Vec<_> = assessments.iter().map(|one| one.entry.clone()).collect();
     history.record(&tonight, &entries)?;
     let nights = history.nights(&suite.name)?;
     let pasts = history.pasts(&suite.name, &nights)?;
-    let rule = suite.gates.speed.rule();
     let mut findings: Vec<_> = assessments.into_iter().map(|one| one.finding).collect();
     findings.sort_by_key(|finding| (finding.verdict, !finding.gated));
     let failures = failures::all(suite, &steps, &findings, &gates);
-    let results = NightlyResults {
+    let mut results = NightlyResults {
         suite: suite.name.clone(),
         night: tonight.started.clone(),
-        verdict: failures::verdict(&findings, &gates, &failures),
+        verdict: NightlyVerdict::default(),
         findings,
         gates: gates.into_iter().map(|(gate, _)| gate).collect(),
         steps,
@@ -108,6 +109,7 @@ pub fn run(workspace: &Workspace, fresh: bool, session: &Session) -> Result<Reco
         // The history has them; the record of a night would hold years.
         trends: Vec::new(),
     };
+    results.verdict = results.worst();
     let record = record_of(workspace, machine, results, began)?;
     file::write(&folder.record(), record.to_json().as_bytes())?;
     let others: Vec<Record> = leaderboards
@@ -115,7 +117,7 @@ pub fn run(workspace: &Workspace, fresh: bool, session: &Session) -> Result<Reco
         .chain(scores.into_iter().map(|score| score.record))
         .chain(benches)
         .collect();
-    let trends = trend::all(&pasts, &nights, &rule);
+    let trends = trend::all(&pasts, &nights, &suite.gates);
     site::write(workspace, &folder, &record, trends, &others)?;
     notify::tell(suite, before.as_ref(), &record, progress);
     // A night is over before its captions are what others are held to: one that went on after it had accepted would be compared

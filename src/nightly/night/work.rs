@@ -9,16 +9,13 @@ use crate::jobs::compare::gate::Gate;
 use crate::jobs::scoring::system::System as Opened;
 use crate::jobs::{saved, train};
 use crate::nightly::assessment::Assessment;
-use crate::nightly::execute::{Executor, StepResult};
+use crate::nightly::execute::{Executor, Missing, StepResult};
 use crate::nightly::history::{Outcome, hash};
 use crate::nightly::place::NightFolder;
 use crate::nightly::plan::{Captions, Planner};
 use crate::nightly::suite::{Benchmark, System};
 use crate::nightly::timeline::Timeline;
 use crate::nightly::{NightlyError, Workspace, place, quality, speed};
-
-/// Why a figure is missing that the night ended before.
-const OVER: &str = "the time budget was over before it";
 
 /// The score of a system in a night.
 pub(super) struct NightScore<'a> {
@@ -62,11 +59,8 @@ impl<'a> NightRun<'a> {
         let suite = &self.workspace.suite;
         for system in &suite.systems {
             let names = (suite.name.as_str(), system.name.as_str());
-            let missing = |timeline: &Timeline, outcome, why: &str| {
-                quality::missing(timeline, names, outcome, why, &suite.gates)
-            };
             let assessments = match self.score(system)? {
-                StepResult::Done(score) => {
+                Ok(score) => {
                     let (record, inputs) = (&score.record, score.inputs_hash());
                     let before = self.record_before(&score);
                     let (timeline, gates) = (&self.timeline, &suite.gates);
@@ -75,8 +69,10 @@ impl<'a> NightRun<'a> {
                     scores.push(score);
                     found
                 }
-                StepResult::Failed(why) => missing(&self.timeline, Outcome::Failed, &why),
-                StepResult::NotRun => missing(&self.timeline, Outcome::NotRun, OVER),
+                Err(missing) => {
+                    let (outcome, why) = missing.told();
+                    quality::missing(&self.timeline, names, outcome, &why, &suite.gates)
+                }
             };
             self.assessments.extend(assessments);
         }
@@ -102,24 +98,22 @@ impl<'a> NightRun<'a> {
             Err(why) => {
                 let step = format!("score {}", system.name);
                 self.executor.note_failed(&step, &why);
-                return Ok(StepResult::Failed(why));
+                return Ok(Err(Missing::Failed(why)));
             }
         };
         let made = match &system.submission {
             Some(submission) => self.planner.path(submission),
             None => {
                 if let Some((step, train)) = self.planner.train(system, &inputs) {
-                    match self.executor.kept(&step, &train.output.join(train::RECORD))? {
-                        StepResult::Done(_) => {}
-                        StepResult::Failed(why) => return Ok(StepResult::Failed(why)),
-                        StepResult::NotRun => return Ok(StepResult::NotRun),
+                    let run = self.executor.kept(&step, &train.output.join(train::RECORD))?;
+                    if let Err(missing) = run {
+                        return Ok(Err(missing));
                     }
                 }
                 let (step, captions) = self.planner.caption(system, &inputs);
                 match self.executor.kept(&step, &captions)? {
-                    StepResult::Done(file) => file,
-                    StepResult::Failed(why) => return Ok(StepResult::Failed(why)),
-                    StepResult::NotRun => return Ok(StepResult::NotRun),
+                    Ok(file) => file,
+                    Err(missing) => return Ok(Err(missing)),
                 }
             }
         };
@@ -129,7 +123,7 @@ impl<'a> NightRun<'a> {
         self.executor.copies.push([captions.clone(), made]);
         let sha256 = match self.hashes.sha256(&captions) {
             Ok(sha256) => sha256,
-            Err(error) => return Ok(StepResult::Failed(error.to_string())),
+            Err(error) => return Ok(Err(Missing::Failed(error.to_string()))),
         };
         let file =
             Captions { name: &system.name, path: &captions, sha256: &sha256, inputs: &inputs };
@@ -175,12 +169,11 @@ impl<'a> NightRun<'a> {
                 Captions { name: "accepted", path: &accepted, sha256: &sha256, ..tonight };
             let step = self.planner.compare(score.system, accepted, tonight);
             let why = match self.executor.record(&step)? {
-                StepResult::Done(record) => {
+                Ok(record) => {
                     comparisons.push((name.clone(), record));
                     continue;
                 }
-                StepResult::Failed(why) => why,
-                StepResult::NotRun => OVER.into(),
+                Err(missing) => missing.told().1,
             };
             let of_system = (self.assessments.iter_mut())
                 .filter(|one| one.finding.system == *name && one.finding.gated);
@@ -233,7 +226,7 @@ impl<'a> NightRun<'a> {
                 of_data.map(|one| one.captions(&one.system.name)).collect();
             let step = self.planner.condition(condition, data, &captions);
             if captions.len() > 1
-                && let StepResult::Done(record) = self.executor.record(&step)?
+                && let Ok(record) = self.executor.record(&step)?
                 && let Results::Compare(results) = record.results
             {
                 differences.extend(results.differences);
@@ -252,7 +245,7 @@ impl<'a> NightRun<'a> {
                 of_data.map(|score| score.captions(&score.system.name)).collect();
             if captions.len() > 1 {
                 let step = self.planner.leaderboard(data, &captions);
-                if let StepResult::Done(record) = self.executor.record(&step)? {
+                if let Ok(record) = self.executor.record(&step)? {
                     self.leaderboards.push(record);
                 }
             }
@@ -269,7 +262,7 @@ impl<'a> NightRun<'a> {
             };
             let result = self.executor.record(&self.planner.bench(benchmark, false))?;
             let assessments = match result {
-                StepResult::Done(record) => {
+                Ok(record) => {
                     let assessments = match invalid(&record) {
                         None => self.judge_benchmark(benchmark, &record)?,
                         Some(why) => missing(&self.timeline, Outcome::NotValid, &why),
@@ -277,8 +270,10 @@ impl<'a> NightRun<'a> {
                     self.benches.push(record);
                     assessments
                 }
-                StepResult::Failed(why) => missing(&self.timeline, Outcome::Failed, &why),
-                StepResult::NotRun => missing(&self.timeline, Outcome::NotRun, OVER),
+                Err(why) => {
+                    let (outcome, why) = why.told();
+                    missing(&self.timeline, outcome, &why)
+                }
             };
             self.assessments.extend(assessments);
         }
@@ -294,7 +289,7 @@ impl<'a> NightRun<'a> {
         let mut again = None;
         if speed::is_suspicious_run(&self.timeline, suite, benchmark, record) {
             let step = self.planner.bench(benchmark, true);
-            if let StepResult::Done(record) = self.executor.record(&step)? {
+            if let Ok(record) = self.executor.record(&step)? {
                 again = Some(record).filter(|record| invalid(record).is_none());
             }
         }

@@ -17,7 +17,7 @@ use crate::jobs::scoring::metrics::{Choice, known};
 use crate::toml_file::nearest;
 
 /// A word that is none of those that are known.
-fn unknown(what: &str, word: &str, known: &[&str]) -> String {
+pub(super) fn unknown(what: &str, word: &str, known: &[&str]) -> String {
     match nearest(word, known.iter().copied()) {
         Some(like) => format!("unknown {what} `{word}`: did you mean `{like}`?"),
         None => format!("unknown {what} `{word}`: there are {}", known.join(", ")),

@@ -6,6 +6,7 @@
 mod check;
 mod duration;
 mod metrics;
+mod named;
 mod place;
 mod read;
 
@@ -26,6 +27,7 @@ use crate::jobs::caption::Captioning;
 use crate::jobs::train;
 pub use duration::Span;
 
+pub use named::check_named;
 pub use read::{SuiteError, read};
 
 /// A suite file with every key there is, commented. It runs as it stands beside [`EXAMPLE_FILES`].

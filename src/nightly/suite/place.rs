@@ -1,6 +1,10 @@
 //! Where in a suite file something stands: keys and indices as a check knows them become a line and a column.
 
+use std::path::Path;
+
 use toml::de::{DeTable, DeValue};
+
+use crate::toml_file::Misplaced;
 
 /// Something that is wrong, and where.
 pub(super) struct Problem {
@@ -21,6 +25,11 @@ enum Part {
 impl Problem {
     pub fn new(at: At, message: impl Into<String>) -> Self {
         Self { at, message: message.into() }
+    }
+
+    /// It with the line and the column where it stands.
+    pub fn of(self, text: &str, path: &Path) -> Misplaced {
+        Misplaced::new(text, path, self.at.offset(text), self.message)
     }
 }
 

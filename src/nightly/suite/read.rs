@@ -26,9 +26,7 @@ pub enum SuiteError {
 
 /// Reads a suite file.
 pub fn read(path: &Path) -> Result<Suite, SuiteError> {
-    let text = std::fs::read_to_string(path)
-        .map_err(|source| SuiteError::Io { path: path.into(), source })?;
-    parse(&text, path)
+    parse(&text_of(path)?, path)
 }
 
 /// Reads a suite from its text; `path` is for messages.
@@ -39,10 +37,13 @@ pub(super) fn parse(text: &str, path: &Path) -> Result<Suite, SuiteError> {
     let suite = with_encoder(text, &suite).map_err(understood)?;
     match wrong_with(&suite) {
         None => Ok(suite),
-        Some(problem) => {
-            Err(Misplaced::new(text, path, problem.at.offset(text), problem.message).into())
-        }
+        Some(problem) => Err(problem.of(text, path).into()),
     }
+}
+
+/// The text of a suite file.
+pub(super) fn text_of(path: &Path) -> Result<String, SuiteError> {
+    std::fs::read_to_string(path).map_err(|source| SuiteError::Io { path: path.into(), source })
 }
 
 /// The suite with its encoder in every benchmark that embeds captions and does not name another one.

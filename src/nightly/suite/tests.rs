@@ -138,7 +138,11 @@ fn what_a_check_finds_has_its_line_and_the_nearest_word() {
             "11:3",
             "did you mean `fgd_paired`?",
         ),
-        (of_suite("[gates]\nconditions = [\"t.fgd_paired<1\"]"), "9:15", "no system is called `t`"),
+        (
+            of_suite("[gates]\nconditions = [\"t.fgd_paired<1\"]"),
+            "9:15",
+            "[gates] conditions: t.fgd_paired<1: no system is called `t`",
+        ),
         (of_suite("[gates.speed]\nmin_runs = 1"), "8:", "min_runs"),
         (
             of_suite("[[notify]]\ncommand = [\"a\"]\ntoken = \"T\""),

@@ -119,8 +119,12 @@ fn reason(finding: &NightlyFinding) -> Entry {
     let figure = followed(finding.value, &finding.unit);
     let detail = format!("{}, {figure}", finding.verdict.name());
     let entry = Entry::new(&title(finding), detail).field("why", &finding.reason);
-    match &finding.since {
+    let entry = match &finding.since {
         Some(night) => entry.field("since", &day(night)),
+        None => entry,
+    };
+    match &finding.accepted {
+        Some(accepted) => entry.field("accepted", &accepted.to_string()),
         None => entry,
     }
 }
@@ -135,7 +139,10 @@ fn findings<'a>(findings: impl Iterator<Item = &'a NightlyFinding>, trends: &[Tr
     };
     let figure = |value, f: &NightlyFinding| Cell::new(followed(value, &f.unit), value);
     Table::of("Figures", findings)
-        .text("verdict", |f| Cell::from(f.verdict.name()).tone(tone(f.verdict)))
+        .text("verdict", |f| match f.accepted {
+            Some(_) => Cell::from(format!("{}, accepted", f.verdict.name())).tone(Tone::Dim),
+            None => Cell::from(f.verdict.name()).tone(tone(f.verdict)),
+        })
         .text("system", |f| Cell::subject(&f.system))
         .text("figure", |f| &f.metric)
         .number("tonight", |f| {

@@ -24,15 +24,11 @@ pub fn figure(trend: &Trend) -> Figure {
         Some(false) => " Lower is better.",
         None => "",
     };
-    let changes = match trend.changes.len() {
-        0 => "the level has not changed".to_string(),
-        1 => "the level changed once".to_string(),
-        n => format!("the level changed {n} times"),
-    };
     let caption = format!(
-        "Last {} over {} nights; {changes}.{better} {}.",
+        "Last {} over {} nights; {}.{better} {}.",
         followed(last, &trend.unit),
         trend.nights,
+        visible(&changes(trend)),
         visible(&trend.setting)
     );
     let nights = trend.changes.iter().map(|change| change.night.clone());
@@ -47,6 +43,24 @@ pub fn figure(trend: &Trend) -> Figure {
     }
 }
 
+/// How often the level changed, and how it did last.
+fn changes(trend: &Trend) -> String {
+    let Some(last) = trend.changes.last() else {
+        return "no change of level is known".into();
+    };
+    let times = match trend.changes.len() {
+        1 => "once".into(),
+        times => format!("{times} times, last"),
+    };
+    let accepted = match (&last.acceptance, last.accepted) {
+        (Some(acceptance), _) => format!("accepted {acceptance}"),
+        (None, true) => "accepted".into(),
+        (None, false) => "not accepted".into(),
+    };
+    let (night, by) = (day(&last.night), change(last.change));
+    format!("the level changed {times} with the night of {night}: {by}, {accepted}")
+}
+
 fn changes_of_level(trend: &Trend) -> Table {
     Table::of("Changes of level", &trend.changes)
         .text("since", |level| day(&level.night))
@@ -56,8 +70,9 @@ fn changes_of_level(trend: &Trend) -> Table {
         })
         .text("machine", |level| &level.host)
         .number("change", |level| Cell::new(change(level.change), Some(level.change)))
-        .text("accepted", |level| {
-            Cell::from(if level.accepted { "yes" } else { "no" }).tone(Tone::Dim)
+        .text("accepted", |level| match &level.acceptance {
+            Some(acceptance) => Cell::from(acceptance.to_string()),
+            None => Cell::from(if level.accepted { "yes" } else { "no" }).tone(Tone::Dim),
         })
         .into()
 }

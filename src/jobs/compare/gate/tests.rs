@@ -110,7 +110,7 @@ fn what_is_not_understood_is_refused() {
         "fgd_paired<nan",
     ] {
         let error = Gate::parse(condition, &names()).unwrap_err();
-        assert!(error.to_string().starts_with(&format!("--gate {condition}: ")), "{error}");
+        assert!(error.to_string().starts_with(&format!("{condition}: ")), "{error}");
     }
     let gate = Gate::parse("cider<1", &names()).unwrap();
     let one = scores(0.1);
