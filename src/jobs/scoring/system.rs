@@ -8,7 +8,7 @@ use fgd_captions::{
 use fgd_metrics::moments::Moments;
 use fgd_record::Input;
 use fgd_record::words::counted;
-use fgd_store::arrays::{self, ArrayError, MeanCovariance};
+use fgd_store::arrays::{self, ArrayError, ArrayKind, MeanCovariance};
 use fgd_store::digest::file_sha256;
 use ndarray::Array2;
 
@@ -61,19 +61,18 @@ pub enum SystemError {
 impl System {
     /// Reads what `path` holds: `.npy` and `.npz` by their names, captions otherwise.
     pub fn open(path: &Path, options: &ReadOptions) -> Result<Self, SystemError> {
-        let extension = path.extension().map(|extension| extension.to_ascii_lowercase());
-        match extension.as_deref().and_then(|extension| extension.to_str()) {
-            Some("npy") => Ok(Self::Embeddings {
+        match ArrayKind::of(path) {
+            Some(ArrayKind::Embeddings) => Ok(Self::Embeddings {
                 path: path.into(),
                 embeddings: arrays::read_embeddings(path)?,
             }),
-            Some("npz") => {
+            Some(ArrayKind::Moments) => {
                 let mut read = arrays::read_moments(path)?;
                 let (n, shards) = (read.n, std::mem::take(&mut read.shards));
                 let moments = Box::new(moments_of(read, path)?);
                 Ok(Self::Moments { path: path.into(), moments, n, shards })
             }
-            _ => Ok(Self::Captions(captions::read(path, options)?)),
+            None => Ok(Self::Captions(captions::read(path, options)?)),
         }
     }
 
@@ -136,9 +135,7 @@ impl System {
 
     /// Whether a file of this name holds captions, and not arrays.
     pub fn is_captions(path: &Path) -> bool {
-        !path.extension().is_some_and(|extension| {
-            ["npy", "npz"].iter().any(|known| extension.eq_ignore_ascii_case(known))
-        })
+        ArrayKind::of(path).is_none()
     }
 
     /// [`captions::settle`], where both sides are captions.
