@@ -37,6 +37,16 @@ pub enum ReadProblem {
     /// The file has no bytes, or only a byte order mark and white space.
     #[error("the file is empty; write a header `image_id,caption` and one row per image")]
     Empty,
+    /// The first sheet of a workbook has no cells, and others are there.
+    #[error(
+        "sheet {sheet}, which is empty, is read, and not {others}: put that of the captions first"
+    )]
+    EmptySheet {
+        /// The sheet that is read.
+        sheet: String,
+        /// The others.
+        others: String,
+    },
     /// The file, or what it decompresses to, is larger than the limit.
     #[error(
         "{what} larger than the limit of {limit} bytes; raise it with --max-bytes if this really is a caption file"
