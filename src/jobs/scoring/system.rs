@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use fgd_captions::{
-    self as captions, CaptionFile, Finding, FindingKind, Known, ReadError, ReadOptions, ReadProblem,
+    self as captions, CaptionFile, Finding, FindingKind, Known, ReadError, ReadOptions,
 };
 use fgd_metrics::moments::Moments;
 use fgd_record::Input;
@@ -12,6 +12,7 @@ use fgd_store::arrays::{self, ArrayError, ArrayKind, MeanCovariance};
 use fgd_store::digest::file_sha256;
 use ndarray::Array2;
 
+use super::borrowed::ReadReferences;
 use super::findings;
 use crate::jobs::JobError;
 use crate::jobs::moments::{Part, missing_in_words};
@@ -97,15 +98,16 @@ impl System {
         references: &References,
         submissions: &ReadOptions,
     ) -> Result<Self, JobError> {
-        let reading = references.reading(submissions);
-        let opened = match Self::open(&references.path, &reading) {
-            // A path into the nested records of submissions says nothing about references in a plain table.
-            Err(SystemError::Captions(ReadError {
-                problem: ReadProblem::NoColumn { .. }, ..
-            })) if references.borrows_path(submissions) => {
-                Self::open(&references.path, &references.reading(&without_columns(submissions)))
+        let path = &references.path;
+        let opened = match Self::is_captions(path) {
+            true => {
+                let read = references.read_by(submissions, |options| captions::read(path, options));
+                read.map_err(SystemError::from).map(|ReadReferences { mut file, notes, .. }| {
+                    file.findings.extend(notes);
+                    Self::Captions(file)
+                })
             }
-            opened => opened,
+            false => Self::open(path, submissions),
         };
         let opened = opened.map_err(|error| JobError::because("references", error))?;
         if let Self::Captions(file) = &opened {
@@ -224,11 +226,6 @@ impl System {
             Self::Moments { .. } => "moments",
         }
     }
-}
-
-/// The options without the columns that were named.
-pub fn without_columns(options: &ReadOptions) -> ReadOptions {
-    ReadOptions { id_column: None, caption_column: None, ..options.clone() }
 }
 
 /// What reports call a file that has no other name.
