@@ -43,7 +43,7 @@ fn outlined(value: &str, depth: u8) -> Value {
 pub(crate) fn finish(records: Records<'_>, outline: impl Fn() -> Value) -> Result<(), ReadProblem> {
     let (picker, is_nested) = (records.picker, records.has_no_text());
     records.finish().map_err(|problem| advised(problem, picker, &outline))?;
-    match Fields::of(&outline_if(is_nested, outline), picker) {
+    match is_nested.then(|| Fields::of(&outline(), picker)).flatten() {
         Some(fields) if fields.caption.is_some() => Err(ReadProblem::NoColumn {
             sought: Sought::Captions,
             reason: "no caption is a text: lists or objects stand in their place".into(),
@@ -51,10 +51,6 @@ pub(crate) fn finish(records: Records<'_>, outline: impl Fn() -> Value) -> Resul
         }),
         _ => Ok(()),
     }
-}
-
-fn outline_if(wanted: bool, outline: impl Fn() -> Value) -> Value {
-    if wanted { outline() } else { Value::Null }
 }
 
 /// The problem with the paths that look like what is missing.

@@ -84,10 +84,11 @@ impl<'a> Records<'a> {
         self.names = Some(names);
     }
 
-    /// Whether there are records, and no caption of them is a text, nor an empty one or a null that is no more than missing.
+    /// Whether captions are wanted and none is a text, and what stands in their place is more than a null.
     pub(super) fn has_no_text(&self) -> bool {
         let is_other = |finding: &Finding| finding.kind == FindingKind::WrongType;
-        self.rows.captions.iter().all(|caption| caption.text.is_empty())
+        self.picker.wants_captions()
+            && self.rows.captions.iter().all(|caption| caption.text.is_empty())
             && self.rows.findings.iter().any(is_other)
     }
 
