@@ -6,6 +6,7 @@ use std::path::Path;
 use fgd_captions::{
     CaptionFile, Finding, FindingKind, ReadError, ReadOptions, ReadProblem, Sought,
 };
+use fgd_store::terminal::visible;
 
 use crate::jobs::options::References;
 
@@ -78,9 +79,9 @@ fn instead((sought, name): &(Sought, String), file: &CaptionFile) -> Finding {
         Sought::Captions => ("captions", &file.caption_column),
     };
     let taken = match column {
-        Some(column) => format!("their {what} are taken from `{column}`"),
+        Some(column) => format!("their {what} are taken from `{}`", visible(column)),
         None => format!("their {what} are found without it"),
     };
-    let message = format!("the references have no column `{name}`, so {taken}");
+    let message = format!("the references have no column `{}`, so {taken}", visible(name));
     Finding::note(FindingKind::ColumnChoice, message)
 }
