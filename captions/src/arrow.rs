@@ -102,6 +102,24 @@ pub(super) fn is_nested(dtype: &D) -> bool {
     matches!(dtype, D::List(_) | D::LargeList(_) | D::FixedSizeList(..) | D::Struct(_))
 }
 
+/// A record of these columns with nothing in it but what is nested in what.
+pub(super) fn outline<'f>(fields: impl Iterator<Item = &'f Field>) -> Value {
+    let record = fields.map(|field| (field.name.to_string(), outline_of(&field.dtype)));
+    record.collect::<Map<_, _>>().into()
+}
+
+fn outline_of(dtype: &D) -> Value {
+    match dtype {
+        D::List(inner) | D::LargeList(inner) | D::FixedSizeList(inner, _) => {
+            vec![outline_of(&inner.dtype)].into()
+        }
+        D::Struct(fields) => outline(fields.iter()),
+        number if is_number(number) => 0.into(),
+        text if is_readable(text, false) && holds_text(text) => "".into(),
+        _ => Value::Null,
+    }
+}
+
 /// What a column of this type holds, for a message.
 pub(super) fn name(dtype: &D) -> String {
     match dtype {

@@ -239,7 +239,9 @@ impl Builder {
         let is_word = |text: &str| {
             let text = text.trim();
             // Chinese, Japanese and their neighbours write whole sentences without a space.
-            !text.contains(char::is_whitespace) && text.chars().all(|c| c < '\u{0e00}')
+            !text.is_empty()
+                && !text.contains(char::is_whitespace)
+                && text.chars().all(|c| c < '\u{0e00}')
         };
         let lists = self.captions.chunk_by(|a, b| a.row == b.row).filter(|list| list.len() > 1);
         let (mut count, mut words, mut length) = (0, 0, 0);

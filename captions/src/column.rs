@@ -7,7 +7,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::ReadOptions;
-use super::error::ReadProblem;
+use super::error::{ReadProblem, Sought};
 use super::finding::{Finding, FindingKind, shown};
 use super::names::{
     GENERATED, ID_NAMES, NEUTRAL, REFERENCES, called, is_caption_name, is_id_name, normalised,
@@ -68,11 +68,11 @@ impl<'a> Picker<'a> {
     pub fn pick<S: AsRef<str>>(&self, names: &[S]) -> Result<Layout, ReadProblem> {
         let id = self.id(names);
         if id.is_none() && self.needs_ids() {
-            return Err(self.missing("id", names));
+            return Err(self.missing(Sought::Ids, names));
         }
         let captions = self.captions(names, id);
         if captions.is_empty() && self.wants_captions() {
-            return Err(self.missing("caption", names));
+            return Err(self.missing(Sought::Captions, names));
         }
         Ok(Layout { id, captions })
     }
@@ -146,40 +146,75 @@ impl<'a> Picker<'a> {
             && !says_image(names[id].as_ref())
         {
             let rivals = (0..names.len()).filter(|at| *at != id && is_id_name(names[*at].as_ref()));
-            note(id, IDS, rivals.collect(), self.flag("id"));
+            note(id, IDS, rivals.collect(), self.flag(Sought::Ids));
         }
         if let (Some(&caption), None) = (layout.captions.first(), &self.options.caption_column) {
             let others = (0..names.len())
                 .filter(|at| Some(*at) != layout.id && !layout.captions.contains(at))
                 .filter(|at| is_caption_name(names[*at].as_ref()));
-            note(caption, "the captions", others.collect(), self.flag("caption"));
+            note(caption, "the captions", others.collect(), self.flag(Sought::Captions));
         }
         findings
     }
 
-    fn flag(&self, what: &str) -> &'static str {
-        let is_beside = self.options.role == Role::References && !self.options.alone;
-        match (is_beside, what) {
-            (false, "id") => "--id-column",
-            (false, _) => "--caption-column",
-            (true, "id") => "--reference-id-column",
-            (true, _) => "--reference-caption-column",
+    /// Whether other flags name its columns than those of the submission.
+    pub fn is_beside(&self) -> bool {
+        self.options.role == Role::References && !self.options.alone
+    }
+
+    fn flag(&self, sought: Sought) -> &'static str {
+        match (self.is_beside(), sought) {
+            (false, Sought::Ids) => "--id-column",
+            (false, Sought::Captions) => "--caption-column",
+            (true, Sought::Ids) => "--reference-id-column",
+            (true, Sought::Captions) => "--reference-caption-column",
         }
     }
 
-    /// That there is no column of ids (`id`) or captions (`caption`) among these.
-    pub fn missing<S: AsRef<str>>(&self, what: &str, names: &[S]) -> ReadProblem {
-        let asked =
-            if what == "id" { &self.options.id_column } else { &self.options.caption_column };
-        let wanted = match asked {
+    /// What is asked for by its name or path.
+    pub fn asked(&self, sought: Sought) -> Option<&str> {
+        match sought {
+            Sought::Ids => self.options.id_column.as_deref(),
+            Sought::Captions => self.options.caption_column.as_deref(),
+        }
+    }
+
+    /// That what is sought has no column among these.
+    pub fn missing<S: AsRef<str>>(&self, sought: Sought, names: &[S]) -> ReadProblem {
+        let what = match sought {
+            Sought::Ids => "ids",
+            Sought::Captions => "captions",
+        };
+        let wanted = match self.asked(sought) {
             // It is there, and taken.
             Some(name) if named(names, name).is_some() => {
-                format!("column of {what}s beside `{}`, which holds the ids,", shown(name))
+                format!("column of {what} beside `{}`, which holds the ids,", shown(name))
             }
             Some(name) => format!("column `{}`", shown(name)),
-            None => format!("column of {what}s"),
+            None => format!("column of {what}"),
         };
-        ReadProblem::NoColumn { wanted, found: listed(names), flag: self.flag(what) }
+        let reason = format!("no {wanted} was found among {}", listed(names));
+        ReadProblem::NoColumn { sought, reason, advice: self.advice(sought) }
+    }
+
+    /// That the path of what is sought leads to nothing; `None` where there is no path.
+    pub fn nothing_at(&self, sought: Sought) -> Option<ReadProblem> {
+        let reason = format!("no record has a value at `{}`", shown(self.asked(sought)?));
+        Some(ReadProblem::NoColumn { sought, reason, advice: self.advice(sought) })
+    }
+
+    /// What to do where what is sought is not there.
+    fn advice(&self, sought: Sought) -> String {
+        let is_path = |sought| self.asked(sought).is_some_and(|name| name.contains(['.', '[']));
+        let (other, field) = match sought {
+            Sought::Ids => (Sought::Captions, "image"),
+            Sought::Captions => (Sought::Ids, "caption"),
+        };
+        match (self.asked(sought), is_path(sought), is_path(other)) {
+            (_, true, _) => "mend the path".into(),
+            (None, _, true) => format!("give {field}=PATH too"),
+            _ => format!("choose one with {} NAME", self.flag(sought)),
+        }
     }
 }
 

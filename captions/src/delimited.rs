@@ -12,7 +12,7 @@ use super::finding::{Finding, FindingKind, shown};
 use super::image_id;
 use super::quotes::{self, Quoting, Segment};
 use super::source::{Start, first_line, line_ends};
-use super::tabular::Tabular;
+use super::tabular::{Tabular, named_apart};
 
 /// Reads `content`.
 pub(super) fn read(
@@ -69,7 +69,7 @@ pub(super) fn header(content: &[u8], format: Format, picker: &Picker<'_>) -> Opt
         .next()?
         .ok()?;
     let fields: Vec<_> = fields.iter().map(String::from_utf8_lossy).collect();
-    picker.pick(&fields).is_ok().then_some((start + blank + line.len(), delimiter))
+    picker.pick(&named_apart(&fields)).is_ok().then_some((start + blank + line.len(), delimiter))
 }
 
 /// Excel's first line `sep=;`: the delimiter, and where the table begins.

@@ -13,6 +13,15 @@ pub struct ReadError {
     pub problem: ReadProblem,
 }
 
+/// What a column is looked for to hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sought {
+    /// Ids of images.
+    Ids,
+    /// Captions.
+    Captions,
+}
+
 /// What is wrong with a file that cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub enum ReadProblem {
@@ -28,6 +37,16 @@ pub enum ReadProblem {
     /// The file has no bytes, or only a byte order mark and white space.
     #[error("the file is empty; write a header `image_id,caption` and one row per image")]
     Empty,
+    /// The first sheet of a workbook has no cells, and others are there.
+    #[error(
+        "sheet {sheet}, which is empty, is read, and not {others}: put that of the captions first"
+    )]
+    EmptySheet {
+        /// The sheet that is read.
+        sheet: String,
+        /// The others.
+        others: String,
+    },
     /// The file, or what it decompresses to, is larger than the limit.
     #[error(
         "{what} larger than the limit of {limit} bytes; raise it with --max-bytes if this really is a caption file"
@@ -79,14 +98,14 @@ pub enum ReadProblem {
     )]
     NoIds,
     /// There is no column for the ids or the captions.
-    #[error("no {wanted} was found among {found}; choose one with {flag} NAME")]
+    #[error("{reason}; {advice}")]
     NoColumn {
         /// What was looked for.
-        wanted: String,
-        /// The columns that are there, for the message.
-        found: String,
-        /// The flag that chooses the column.
-        flag: &'static str,
+        sought: Sought,
+        /// What is there and what is not, as a sentence.
+        reason: String,
+        /// What to do.
+        advice: String,
     },
     /// A column has a type that cannot hold ids or captions.
     #[error("column `{column}` holds {found}, not {wanted}; convert it to text")]

@@ -32,8 +32,12 @@ pub(super) fn difference(a: &str, b: &str) -> (FindingKind, &'static str) {
     if same(|id| without_fraction(without_extension(id))) {
         return (FindingKind::IdFloat, "the `.0` of a number written as a float");
     }
-    if same(key) {
+    if same(|id| without_zeros(without_extension(id))) {
         return (FindingKind::IdZeroPadding, "leading zeros");
+    }
+    if same(key) {
+        let what = "leading zeros and the `.0` of a number written as a float";
+        return (FindingKind::IdFloat, what);
     }
     let is_address = [a, b].iter().any(|id| id.contains("://"));
     let (a, b) = (seen(a), seen(b));
@@ -181,6 +185,7 @@ mod tests {
             ("7.0", "7", FindingKind::IdFloat),
             ("102.00", "102", FindingKind::IdFloat),
             ("007.jpg", "7", FindingKind::IdZeroPadding),
+            ("8719.0", "008719", FindingKind::IdFloat),
             ("\u{200b}301", "301", FindingKind::IdUnicode),
             ("301\u{200e}\u{feff}", "301", FindingKind::IdUnicode),
             ("Cafe\u{301}_1.jpg", "Caf\u{e9}_1.jpg", FindingKind::IdUnicode),

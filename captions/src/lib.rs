@@ -75,7 +75,7 @@ use builder::Builder;
 pub use align::{Alignment, align, duplicates};
 pub use candidates::{Candidates, candidate_findings, candidates};
 pub use column::Role;
-pub use error::{ReadError, ReadProblem};
+pub use error::{ReadError, ReadProblem, Sought};
 pub use finding::{Finding, FindingGroup, FindingKind, Severity, group_findings, is_valid};
 pub use format::{Format, is_caption_file};
 pub use ignored::USAGE;

@@ -151,7 +151,9 @@ pub(super) fn names_images(name: &str) -> bool {
 
 /// Whether a column of this name could hold image ids.
 pub(super) fn is_id_name(name: &str) -> bool {
-    let name = normalised(name);
+    // pandas numbers a second column of one name: `image_id.1`.
+    let first = name.trim_end_matches(|c: char| c.is_ascii_digit()).strip_suffix('.');
+    let name = normalised(first.unwrap_or(name));
     ID_NAMES.contains(&name.as_str())
 }
 

@@ -22,7 +22,7 @@ use super::builder::Builder;
 use super::column::{Layout, Picker, listed};
 use super::error::ReadProblem;
 use super::finding::{Finding, FindingKind};
-use super::json::Records;
+use super::json::{Records, nested};
 use super::names::{is_caption_name, is_id_name};
 use super::{Format, arrow, pages, source};
 pub(super) use groups::{Cutter, Groups};
@@ -117,7 +117,19 @@ fn records(
     let mut names: Vec<String> = schema.iter_names().map(ToString::to_string).collect();
     let index = RangeIndex::of(metadata).filter(|_| picker.id(&names).is_none());
     names.extend(index.iter().map(|index| index.name.clone()));
-    let layout = picker.pick(&names);
+    // What can not be read is named with its type where nothing else is found.
+    let told = schema.iter_values().zip(&names).map(|(field, name)| {
+        let is_read = arrow::readable(field, true).is_some();
+        if is_read { name.clone() } else { format!("{name} ({})", arrow::name(&field.dtype)) }
+    });
+    let told: Vec<String> = told.chain(names.iter().skip(schema.len()).cloned()).collect();
+    let outline = || Value::Array(vec![arrow::outline(schema.iter_values())]);
+    let layout = picker.pick(&names).map_err(|problem| match problem {
+        ReadProblem::NoColumn { sought, .. } => {
+            nested::advised(picker.missing(sought, &told), picker, outline)
+        }
+        other => other,
+    });
     let chosen = layout.as_ref().ok().cloned().unwrap_or_default();
     check_types(&schema, &chosen)?;
     let columns = columns(&schema, picker, &chosen, rows);
@@ -130,6 +142,7 @@ fn records(
         return Ok(());
     }
     let mut records = Records::new(rows, picker);
+    records.are_among(told);
     let mut ids = index.into_iter().flat_map(|index| index.values(content.rows));
     for group in 0..metadata.row_groups.len() {
         let mut cells: Vec<Cells> = columns
@@ -154,7 +167,7 @@ fn records(
             records.record(None, None, &record);
         }
     }
-    records.finish()
+    nested::finish(records, outline)
 }
 
 /// An index of evenly spaced numbers, which pandas keeps in the file's metadata and in no column.

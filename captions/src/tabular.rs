@@ -1,6 +1,6 @@
 //! Rows of fields under a header, as delimited text and worksheets have them.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use super::builder::Builder;
 use super::column::{Layout, Picker};
@@ -58,7 +58,8 @@ impl<'a> Tabular<'a> {
 
     /// Takes the first row as the header, or finds out that it is data.
     fn begin<S: AsRef<str>>(&mut self, fields: &[S]) -> Result<bool, ReadProblem> {
-        let (layout, named) = match self.picker.pick(fields) {
+        let names = named_apart(fields);
+        let (layout, named) = match self.picker.pick(&names) {
             Ok(layout) => (layout, true),
             Err(problem) => match self.without_header(fields) {
                 Some(layout) => (layout, false),
@@ -67,10 +68,10 @@ impl<'a> Tabular<'a> {
         };
         let mut others = Vec::new();
         if named {
-            let name = |at: usize| fields[at].as_ref().trim();
+            let name = |at: usize| names[at].trim();
             let captions: Vec<_> = layout.captions.iter().map(|&at| name(at)).collect();
             self.rows.name_columns(layout.id.map(name), &captions);
-            others = self.other_columns(fields, &layout);
+            others = self.other_columns(fields, &names, &layout);
             let rivals = self.picker.rivals(fields, &layout);
             rivals.into_iter().for_each(|finding| self.rows.find(finding));
             if let Some(table) = tables::known(fields) {
@@ -90,18 +91,25 @@ impl<'a> Tabular<'a> {
     fn other_columns<S: AsRef<str>>(
         &mut self,
         fields: &[S],
+        names: &[String],
         layout: &Layout,
     ) -> Vec<(usize, usize)> {
         let mut others = Vec::new();
-        let mut known = HashSet::with_capacity(fields.len());
-        for (at, name) in fields.iter().map(AsRef::as_ref).enumerate() {
+        for (at, (field, name)) in fields.iter().map(AsRef::as_ref).zip(names).enumerate() {
             if name.trim().is_empty() {
                 // Such as the index that pandas writes.
-            } else if !known.insert(name) {
-                let message =
-                    format!("more than one column is called `{}`; the first is used", shown(name));
+                continue;
+            }
+            if field != name {
+                let message = format!(
+                    "more than one column is called `{}`: the first keeps its name, that in place {} is `{}`",
+                    shown(field),
+                    at + 1,
+                    shown(name)
+                );
                 self.rows.find(Finding::note(FindingKind::ColumnNames, message));
-            } else if Some(at) != layout.id && !layout.captions.contains(&at) {
+            }
+            if Some(at) != layout.id && !layout.captions.contains(&at) {
                 others.extend(self.rows.column(name.trim()).map(|column| (at, column)));
             }
         }
@@ -150,4 +158,24 @@ impl<'a> Tabular<'a> {
             }
         }
     }
+}
+
+/// The names of a header, those that stood there before with a number, as pandas has them: `image_id`, `image_id.1`.
+pub(super) fn named_apart<S: AsRef<str>>(fields: &[S]) -> Vec<String> {
+    let taken: HashSet<&str> = fields.iter().map(AsRef::as_ref).collect();
+    let mut next: HashMap<&str, usize> = HashMap::with_capacity(taken.len());
+    let mut apart = Vec::with_capacity(fields.len());
+    for name in fields.iter().map(AsRef::as_ref) {
+        let number = next.entry(name).or_default();
+        let numbered = |number: usize| match number {
+            0 => name.to_owned(),
+            number => format!("{name}.{number}"),
+        };
+        while *number > 0 && taken.contains(&*numbered(*number)) {
+            *number += 1;
+        }
+        apart.push(numbered(*number));
+        *number += 1;
+    }
+    apart
 }

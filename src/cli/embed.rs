@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use fgd_store::arrays;
+use fgd_store::arrays::{self, ArrayKind};
 
 use super::encoder::EncoderArgs;
 use super::exit::{Exit, usage};
@@ -28,7 +28,7 @@ pub struct Args {
 
 /// Runs `fgd embed`.
 pub fn run(args: Args, output: &Output, session: &mut Session) -> anyhow::Result<Exit> {
-    if args.output.extension().is_none_or(|extension| extension != "npy") {
+    if ArrayKind::of(&args.output) != Some(ArrayKind::Embeddings) {
         return Err(usage(format!(
             "{}: embeddings are written as .npy; name the output FILE.npy",
             args.output.display()

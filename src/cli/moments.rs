@@ -4,7 +4,7 @@ use std::io::Cursor;
 use std::path::PathBuf;
 
 use clap::builder::FalseyValueParser;
-use fgd_store::arrays;
+use fgd_store::arrays::{self, ArrayKind};
 
 use super::encoder::EncoderArgs;
 use super::exit::{Exit, usage};
@@ -50,7 +50,7 @@ pub struct MergeArgs {
 
 /// Runs `fgd moments`.
 pub fn run(args: Args, output: &Output, session: &mut Session) -> anyhow::Result<Exit> {
-    if args.output.extension().is_none_or(|extension| extension != "npz") {
+    if ArrayKind::of(&args.output) != Some(ArrayKind::Moments) {
         return Err(usage(format!(
             "{}: moments are written as .npz; name the output FILE.npz",
             args.output.display()

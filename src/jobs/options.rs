@@ -70,14 +70,6 @@ pub struct References {
 }
 
 impl References {
-    /// Whether a column is taken over from the submissions that is a path into nested records.
-    pub fn borrows_path(&self, submissions: &ReadOptions) -> bool {
-        let is_path =
-            |name: &Option<String>| name.as_ref().is_some_and(|name| name.contains(['.', '[']));
-        (self.id_column.is_none() && is_path(&submissions.id_column))
-            || (self.caption_column.is_none() && is_path(&submissions.caption_column))
-    }
-
     /// How the file is read, given how the submissions are.
     pub fn reading(&self, submissions: &ReadOptions) -> ReadOptions {
         let or =

@@ -87,6 +87,57 @@ fn the_same_captions_in_any_shape_score_the_same() {
 }
 
 #[test]
+fn columns_named_for_the_submission_alone_leave_the_references_theirs() {
+    let place = Place::new();
+    let plain = lines("image_id,caption\n", |_, id, [one, _], _| format!("{id},{one}\n"));
+    let plain = write(&place, "refs.csv", &plain);
+    let own = lines("number,made\n", |_, id, _, made| format!("{id},{made}\n"));
+    let own = write(&place, "own.csv", &own);
+    let same = lines("image_id,made\n", |_, id, _, made| format!("{id},{made}\n"));
+    let same = write(&place, "same.csv", &same);
+    let nested = lines("", |_, id, _, made| {
+        serde_json::json!({"meta": {"file": id}, "out": [{"text": made}]}).to_string() + "\n"
+    });
+    let nested = write(&place, "nested.jsonl", &nested);
+    for (submission, flags, taken) in [
+        (&same, &["--caption-column", "made"][..], &["captions are taken from `caption`"][..]),
+        (
+            &own,
+            &["--id-column", "number", "--caption-column", "made"],
+            &["ids are taken from `image_id`", "captions are taken from `caption`"],
+        ),
+        // What both have is taken of both.
+        (
+            &same,
+            &["--id-column", "image_id", "--caption-column", "made"],
+            &["captions are taken from `caption`"],
+        ),
+        (
+            &nested,
+            &["--fields", "image=meta.file,caption=out.text"],
+            &["ids are taken from `image_id`", "captions are taken from `caption`"],
+        ),
+    ] {
+        for more in [&[][..], &["--exact"]] {
+            let record = place.record(submission, &plain, &[flags, more].concat());
+            let found = record["findings"].as_array().unwrap().iter();
+            let notes = found.filter(|found| found["input"] == "references");
+            let notes: Vec<_> = notes.map(|note| note["message"].as_str().unwrap()).collect();
+            assert_eq!(notes.len(), taken.len(), "{flags:?}: {notes:?}");
+            for (note, taken) in notes.iter().zip(taken) {
+                assert!(note.contains(taken), "{flags:?}: {notes:?}");
+            }
+        }
+    }
+    // A column that is named for the references has to be there.
+    let mut command = place.score(&same, &plain);
+    command.args(["--caption-column", "made", "--reference-caption-column", "made"]);
+    let output = command.output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(stderr(&output).contains("no column `made`"), "{}", stderr(&output));
+}
+
+#[test]
 fn captions_alone_do_where_ids_mean_nothing() {
     let place = Place::new();
     let lines = write(&place, "sub.txt", &lines("", |_, _, _, made| format!("{made}\n")));
@@ -97,7 +148,8 @@ fn captions_alone_do_where_ids_mean_nothing() {
         number(&place.record(file, &references, &["--unpaired"]), "/fgd_set/value")
     };
     assert_eq!(set(&lines), set(&csv));
-    for (command, output) in [("embed", "out.npy"), ("moments", "out.npz")] {
+    // An extension is one in any case.
+    for (command, output) in [("embed", "out.NPY"), ("moments", "out.npz")] {
         let mut fgd = place.fgd();
         fgd.arg(command).arg(&lines).arg("-o").arg(place.path(output));
         fgd.arg("--encoder").arg(crate::program::fixture("encoder/tiny-mean")).assert().success();

@@ -11,7 +11,7 @@ use super::record::Records;
 use super::repair::{self, Parsed};
 use super::scan::{Broken, Item, Items, place};
 use super::value::kind;
-use crate::error::ReadProblem;
+use crate::error::{ReadProblem, Sought};
 use crate::finding::{Finding, FindingKind};
 
 pub(super) const HALF_CHARACTER: &str = "half of a character (a cut emoji, such as \\ud83d alone) stands in the record; write the caption again, without it";
@@ -116,7 +116,7 @@ impl<'a> Document<'a> {
         let mut entries: Vec<Item<'a>> = Vec::new();
         self.each(inside(object), &mut |_, entry| entries.push(entry));
         let keys: Vec<String> = entries.iter().map(Item::name).collect();
-        if let Some(steps) = self.asked(&keys) {
+        if let Some(steps) = self.asked(object, &keys) {
             self.walk(object, None, &steps);
         } else if let Some(known) = known::of_objects(&keys).find(|known| begins(object, known)) {
             self.records.are_of(known);
@@ -135,16 +135,23 @@ impl<'a> Document<'a> {
     }
 
     /// The way to the records, where the options lead into them from the outermost object on.
-    fn asked(&mut self, keys: &[String]) -> Option<Vec<Step>> {
-        let options = self.records.picker.options;
-        let caption = Path::parse(options.caption_column.as_deref()?);
-        if !caption.is_nested() || !keys.iter().any(|key| key == caption.root()) {
+    fn asked(&mut self, object: Item<'a>, keys: &[String]) -> Option<Vec<Step>> {
+        let path = |sought| self.records.picker.asked(sought).map(Path::parse);
+        let (id, caption) = (path(Sought::Ids), path(Sought::Captions));
+        let way = caption.as_ref().or(id.as_ref())?;
+        if !way.is_nested() || !keys.iter().any(|key| key == way.root()) {
             return None;
         }
-        let id = options.id_column.as_deref().map(Path::parse);
-        let shared = id.as_ref().map_or(1, |id| caption.shared(id));
-        let (steps, caption) = caption.split(shared);
-        self.records.ask(id.map(|id| id.split(shared).1), caption);
+        let shared = match (&id, &caption) {
+            (Some(id), Some(caption)) => caption.shared(id),
+            // Where one is left to the conventions, the records are in the first list on the way of the other.
+            _ => way
+                .steps_to(|steps| is_list(object.value, steps))
+                .or(caption.as_ref().map(|_| 1))?,
+        };
+        let steps = way.clone().split(shared).0;
+        let [id, caption] = [id, caption].map(|path| Some(path?.split(shared).1));
+        self.records.ask(id, caption);
         Some(steps)
     }
 
@@ -207,6 +214,18 @@ pub(super) fn first<'a>(value: &'a str, steps: &[Step]) -> Option<&'a str> {
         }
         (_, []) => Some(value),
         _ => None,
+    }
+}
+
+/// Whether a list stands where the steps lead.
+fn is_list(value: &str, steps: &[Step]) -> bool {
+    match steps {
+        [] => value.starts_with('['),
+        [step, rest @ ..] => {
+            let mut entries = Items::inside(value, 0).map_while(Result::ok);
+            let entry = entries.find(|entry| entry.name() == step.key);
+            value.starts_with('{') && entry.is_some_and(|entry| is_list(entry.value, rest))
+        }
     }
 }
 

@@ -1,8 +1,11 @@
 //! Caption files with one JSON record per line. A broken line is a finding, and the next line is read.
 
+use std::borrow::Cow;
+
 use serde_json::Value;
 
 use super::document::HALF_CHARACTER;
+use super::nested;
 use super::record::Records;
 use super::repair::{self, Parsed};
 use super::value::kind;
@@ -64,8 +67,14 @@ pub(crate) fn read(
     }
     match first_error {
         Some(message) if records.is_empty() => Err(ReadProblem::Json(message)),
-        _ => records.finish().map(|()| Format::Jsonl),
+        _ => nested::finish(records, || vec![nested::outline(&first_line(content))].into())
+            .map(|()| Format::Jsonl),
     }
+}
+
+fn first_line(content: &[u8]) -> Cow<'_, str> {
+    let line = content.trim_ascii_start().split(|&byte| byte == b'\n').next();
+    String::from_utf8_lossy(line.unwrap_or_default())
 }
 
 /// Whether the first record is written over several lines, as by a program that writes one pretty document after the other. A file

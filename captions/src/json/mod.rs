@@ -8,6 +8,7 @@ mod document;
 mod field;
 mod known;
 pub(super) mod lines;
+pub(super) mod nested;
 mod pandas;
 mod path;
 mod record;
@@ -37,7 +38,8 @@ pub(super) fn read(
     let text = decoded(content, skip, rows);
     let records = Records::new(rows, picker);
     let mut document = Document::of(&text, records);
-    document.all()?;
+    let outline = || nested::outline(&text);
+    document.all().map_err(|problem| nested::advised(problem, picker, outline))?;
     let Document { mut records, coco, broken, .. } = document;
     if let Some(broken) = broken {
         let (line, column) = place(&text, broken.at);
@@ -47,7 +49,7 @@ pub(super) fn read(
         }
         records.find_in_file(Finding::error(FindingKind::BrokenJson, message));
     }
-    records.finish()?;
+    nested::finish(records, outline)?;
     Ok(if coco { Format::Coco } else { Format::Json })
 }
 

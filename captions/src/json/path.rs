@@ -50,6 +50,11 @@ impl Path {
         self.steps.len() > 1
     }
 
+    /// How many of the first steps lead to such a place, the last one left out.
+    pub fn steps_to(&self, is_there: impl Fn(&[Step]) -> bool) -> Option<usize> {
+        (1..self.steps.len()).find(|&count| is_there(&self.steps[..count]))
+    }
+
     /// The first `count` steps and the rest, which keeps the name of the whole.
     pub fn split(mut self, count: usize) -> (Vec<Step>, Self) {
         let rest = self.steps.split_off(count);

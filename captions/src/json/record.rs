@@ -7,7 +7,7 @@ use super::known::{self, Known};
 use super::path::Path;
 use crate::builder::Builder;
 use crate::column::{Layout, Picker};
-use crate::error::ReadProblem;
+use crate::error::{ReadProblem, Sought};
 use crate::finding::{Finding, FindingKind};
 use crate::image_id;
 
@@ -26,6 +26,12 @@ pub(crate) struct Records<'a> {
     outer_ids: bool,
     /// The keys of the first record, for the message if no record has what is wanted.
     first_keys: Option<Vec<String>>,
+    /// The names of all columns, where records have only those that are read.
+    names: Option<Vec<String>>,
+    /// Whether paths of the options led to the records.
+    led: bool,
+    /// Whether a record had an id, and whether one had captions.
+    found: [bool; 2],
     left_out: Vec<(&'static str, usize)>,
 }
 
@@ -41,6 +47,9 @@ impl<'a> Records<'a> {
             keyed: false,
             outer_ids: false,
             first_keys: None,
+            names: None,
+            led: false,
+            found: [false; 2],
             left_out: Vec::new(),
         }
     }
@@ -64,9 +73,23 @@ impl<'a> Records<'a> {
     }
 
     /// Reads what follows by these paths, as far as they lead somewhere.
-    pub(super) fn ask(&mut self, id: Option<Path>, caption: Path) {
+    pub(super) fn ask(&mut self, id: Option<Path>, caption: Option<Path>) {
         self.id = id.map(Field::Path);
-        self.captions = vec![Field::Path(caption)];
+        self.captions = caption.map(Field::Path).into_iter().collect();
+        self.led = true;
+    }
+
+    /// Names all columns, for the message if none of them has what is wanted.
+    pub fn are_among(&mut self, names: Vec<String>) {
+        self.names = Some(names);
+    }
+
+    /// Whether captions are wanted and none is a text, and what stands in their place is more than a null.
+    pub(super) fn has_no_text(&self) -> bool {
+        let is_other = |finding: &Finding| finding.kind == FindingKind::WrongType;
+        self.picker.wants_captions()
+            && self.rows.captions.iter().all(|caption| caption.text.is_empty())
+            && self.rows.findings.iter().any(is_other)
     }
 
     /// Whether captions can be found in such a record.
@@ -109,6 +132,8 @@ impl<'a> Records<'a> {
         let id_field = self.id_field(record, outer_id.is_some());
         self.outer_ids |= outer_id.is_some();
         let caption_fields = self.caption_fields(record, id_field.as_ref());
+        self.found[0] |= id_field.is_some();
+        self.found[1] |= !caption_fields.is_empty();
         if self.first_keys.is_none() {
             self.first(record, id_field.as_ref(), &caption_fields);
         }
@@ -155,15 +180,28 @@ impl<'a> Records<'a> {
             let message = format!("{what} captions left out: {count}");
             self.rows.find(Finding::note(FindingKind::LeftOut, message));
         }
+        if self.led {
+            let [id, captions] = self.found;
+            let missing = [
+                (Sought::Ids, self.picker.needs_ids() && !id),
+                (Sought::Captions, self.picker.wants_captions() && !captions),
+            ];
+            let mut missing = missing.into_iter().filter(|(_, is_missing)| *is_missing);
+            if let Some(problem) = missing.find_map(|(sought, _)| self.picker.nothing_at(sought)) {
+                return Err(problem);
+            }
+        }
         let captions: Vec<String> = self.captions.iter().map(Field::name).collect();
         let id = self.id.as_ref().map(Field::name);
         self.rows.name_columns(id.as_deref(), &captions);
         let no_captions = self.picker.wants_captions() && captions.is_empty() && !self.keyed;
         let nothing = id.is_none() && captions.is_empty() && !self.keyed;
         let no_ids = self.picker.needs_ids() && id.is_none() && !self.keyed && !self.outer_ids;
-        match self.first_keys {
-            Some(keys) if no_ids => Err(self.picker.missing("id", &keys)),
-            Some(keys) if no_captions && id.is_some() => Err(self.picker.missing("caption", &keys)),
+        match self.names.filter(|_| self.first_keys.is_some()).or(self.first_keys) {
+            Some(keys) if no_ids => Err(self.picker.missing(Sought::Ids, &keys)),
+            Some(keys) if no_captions && id.is_some() => {
+                Err(self.picker.missing(Sought::Captions, &keys))
+            }
             Some(keys) if no_captions || nothing => self.picker.pick(&keys).map(|_| ()),
             _ => Ok(()),
         }

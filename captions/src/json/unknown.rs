@@ -3,7 +3,7 @@
 use super::document::{Document, first, inside, object_of};
 use super::scan::Item;
 use crate::column::listed;
-use crate::error::ReadProblem;
+use crate::error::{ReadProblem, Sought};
 use crate::finding::{Finding, FindingKind, shown};
 use crate::image_id;
 
@@ -61,7 +61,7 @@ impl<'a> Document<'a> {
                 ([], _)
                     if !captions.is_empty() && !keys.iter().any(|key| image_id::is_plain(key)) =>
                 {
-                    return Err(picker.missing("id", keys));
+                    return Err(picker.missing(Sought::Ids, keys));
                 }
                 ([], _) => {
                     for entry in entries {

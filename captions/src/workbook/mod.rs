@@ -56,8 +56,25 @@ pub(super) fn read(
         Some(name) => DateStyles::read(&mut workbook.part(name)?, contents.from_1904)?,
         None => DateStyles::default(),
     };
-    sheet::read(&mut workbook.part(&place.target)?, &strings, &dates, picker, rows)?;
+    sheet::read(&mut workbook.part(&place.target)?, &strings, &dates, picker, rows)
+        .map_err(|problem| beside(problem, sheet, &others))?;
     Ok(Format::Xlsx)
+}
+
+/// What is wrong with a sheet that is not the only one: the captions may be in another.
+fn beside(problem: ReadProblem, sheet: &Sheet, others: &[String]) -> ReadProblem {
+    let (sheet, others) = (sheet.title(), others.join(", "));
+    match problem {
+        problem if others.is_empty() => problem,
+        ReadProblem::Empty => ReadProblem::EmptySheet { sheet, others },
+        ReadProblem::NoColumn { sought, reason, advice } => {
+            let advice = format!(
+                "{advice}; sheet {sheet} is read, and not {others}: put that of the captions first"
+            );
+            ReadProblem::NoColumn { sought, reason, advice }
+        }
+        problem => problem,
+    }
 }
 
 fn damaged(what: impl Into<String>) -> ReadProblem {

@@ -188,6 +188,7 @@ fn the_column_that_holds_the_wanted_ids_is_the_one() {
     };
     let note = (FindingKind::ColumnChoice, Severity::Note);
     let error = (FindingKind::ColumnChoice, Severity::Error);
+    let doubled = (FindingKind::ColumnNames, Severity::Note);
     for (content, wanted, column, id, kinds) in [
         ("id,image,caption\n0,7.jpg,a\n1,8.jpg,b\n", ["7", "8"], "image", "7.jpg", vec![]),
         ("image,id,caption\nx/p,7,a\nx/q,8,b\n", ["7", "8"], "id", "7", vec![note]),
@@ -201,6 +202,15 @@ fn the_column_that_holds_the_wanted_ids_is_the_one() {
         ("id,image,caption\n8,7.jpg,a\n7,8.jpg,b\n", ["7", "8"], "image", "7.jpg", vec![error]),
         ("id,image,caption\n7,7.jpg,a\n8,8.jpg,b\n", ["7", "8"], "image", "7.jpg", vec![]),
         ("image_id,id,caption\n7,8,a\n8,7,b\n", ["7", "8"], "image_id", "7", vec![]),
+        // A name that stands there twice, as it is and as pandas reads it.
+        (
+            "image_id,image_id,caption\n0,7,a\n1,8,b\n",
+            ["7", "8"],
+            "image_id.1",
+            "7",
+            vec![doubled, note],
+        ),
+        ("image_id,image_id.1,caption\n0,7,a\n1,8,b\n", ["7", "8"], "image_id.1", "7", vec![note]),
     ] {
         assert_eq!(
             settled(content, &wanted),

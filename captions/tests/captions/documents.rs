@@ -1,6 +1,6 @@
 //! The files of other programs are read as what they are, in either role, and what is doubtful is said.
 
-use fgd_captions::{FindingKind, ReadOptions, Severity, is_valid, read};
+use fgd_captions::{FindingKind, ReadOptions, Role, Severity, is_valid, read};
 
 use crate::written::{has, read_as, references, submission, told};
 
@@ -255,4 +255,81 @@ fn fields_lead_into_any_nested_record() {
     }
     let message = ask("x.id", "x.nothing", r#"[{"x": {"id": 7}}]"#).unwrap_err().to_string();
     assert!(message.contains("`x.nothing`") && message.contains("`x`"), "{message}");
+}
+
+/// Two pictures in records that no convention leads to.
+const NESTED: &str = r#"{"meta": {"model": "m"}, "data": {"preds": [
+    {"img": {"id": "7", "url": "http://x/7"}, "out": [{"text": "a red bus", "p": 0.5}]},
+    {"img": {"id": "8", "url": "http://x/8"}, "out": [{"text": "two dogs", "p": 0.5}]}]}}"#;
+
+fn refused(name: &str, content: &str, id: Option<&str>, caption: Option<&str>) -> String {
+    let [id_column, caption_column] = [id, caption].map(|path| path.map(str::to_owned));
+    let options = ReadOptions { id_column, caption_column, ..ReadOptions::default() };
+    read_as(name, content, &options).map(|file| file.findings).unwrap_err().to_string()
+}
+
+#[test]
+fn nested_records_are_said_to_need_fields() {
+    for (name, content, fields) in [
+        ("a.json", NESTED, "--fields image=data.preds.img.id,caption=data.preds.out.text"),
+        (
+            "b.json",
+            r#"[{"img": {"key": "1"}, "out": {"text": "a bus"}}]"#,
+            "--fields image=img.key,caption=out.text",
+        ),
+        (
+            "c.jsonl",
+            "{\"img\": {\"key\": \"1\"}, \"out\": {\"said\": \"a bus stops here\"}}\n",
+            "--fields image=img.key,caption=out.said",
+        ),
+        (
+            "d.json",
+            r#"[{"image_id": 7, "prediction": {"best": {"text": "a bus"}}}]"#,
+            "--fields image=image_id,caption=prediction.best.text",
+        ),
+    ] {
+        let message = refused(name, content, None, None);
+        assert!(message.ends_with(fields), "{name}: {message}");
+    }
+    let parquet = std::path::Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../fixtures/fuzz/parquet/nested.parquet");
+    let message = read(&parquet, &ReadOptions::default()).unwrap_err().to_string();
+    assert!(message.ends_with("--fields image=meta.image.id,caption=out.text"), "{message}");
+    assert!(message.contains("`tags`"), "what is no column of ids is named too: {message}");
+    let options = ReadOptions { role: Role::References, ..ReadOptions::default() };
+    let message = read_as("a.json", NESTED, &options).unwrap_err().to_string();
+    assert!(message.contains("--reference-fields image=data."), "{message}");
+    // Nothing is nested, or what is missing is no path.
+    let message = refused("a.json", r#"[{"image_id": 7, "said": "a bus stops here"}]"#, None, None);
+    assert!(message.ends_with("choose one with --caption-column NAME"), "{message}");
+    let null = r#"[{"image_id": 7, "caption": null, "other": {"text": "a bus"}}]"#;
+    assert!(has(&submission("a.json", null), FindingKind::NullCaption, Severity::Error));
+}
+
+#[test]
+fn a_path_that_leads_nowhere_is_one_error() {
+    let image = Some("data.preds.img.id");
+    let text = Some("data.preds.out.text");
+    for (id, caption, says) in [
+        (Some("data.preds.img.idd"), text, "no record has a value at `data.preds.img.idd`"),
+        (image, Some("data.preds.out.txt"), "no record has a value at `data.preds.out.txt`"),
+        (Some("data.all.id"), Some("data.all.text"), "no record has a value at `data.all.id`"),
+        (image, None, "give caption=PATH too"),
+    ] {
+        let message = refused("a.json", NESTED, id, caption);
+        let ends = "try --fields image=data.preds.img.id,caption=data.preds.out.text";
+        assert!(message.contains(says) && message.ends_with(ends), "{message}");
+    }
+}
+
+#[test]
+fn half_of_the_fields_leads_to_the_records_too() {
+    let ask = |id: Option<&str>, caption: Option<&str>| {
+        let content = r#"{"n": {"of": 1}, "data": {"items": [{"meta": {"id": 7}, "image_id": 8, "caption": "a", "best": {"text": "b"}}]}}"#;
+        let [id_column, caption_column] = [id, caption].map(|path| path.map(str::to_owned));
+        let options = ReadOptions { id_column, caption_column, ..ReadOptions::default() };
+        told(&read_as("a.json", content, &options).unwrap())
+    };
+    assert_eq!(ask(Some("data.items.meta.id"), None), "7=a");
+    assert_eq!(ask(None, Some("data.items.best.text")), "8=b");
 }

@@ -261,6 +261,10 @@ fn two_columns_of_one_name_are_said_once() {
     let folder = Folder::new();
     let file = folder.read("a.csv", "id,caption,caption,id\n7,a dog,b,8\n").unwrap();
     assert_eq!(kinds(&file), [(FindingKind::ColumnNames, None); 2]);
+    let path = folder.write("b.csv", "id,caption,caption\n7,a dog,a cat\n");
+    let options =
+        ReadOptions { caption_column: Some("caption.1".into()), ..ReadOptions::default() };
+    assert_eq!(pairs(&read(&path, &options).unwrap()), [("7", "a cat")], "it can be chosen");
 }
 
 #[test]

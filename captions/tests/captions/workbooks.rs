@@ -112,6 +112,29 @@ fn what_pandas_and_xlsxwriter_write_is_what_was_written() {
 }
 
 #[test]
+fn a_first_sheet_without_captions_is_named_with_those_behind_it() {
+    let book =
+        BOOK.replace("</sheets>", r#"<sheet name="captions" sheetId="2" r:id="rId2"/></sheets>"#);
+    let about = "<row><c t=\"inlineStr\"><is><t>About this file</t></is></c></row>";
+    for (rows, says) in [("", "which is empty"), (about, "no column of ids was found")] {
+        let sheet = format!("<worksheet><sheetData>{rows}</sheetData></worksheet>");
+        let parts = [
+            ("xl/workbook.xml", &*book),
+            ("xl/_rels/workbook.xml.rels", &RELATIONS.replace("sharedStrings", "other")),
+            ("xl/styles.xml", STYLES),
+            ("xl/worksheets/sheet1.xml", &sheet),
+        ];
+        let refused = read_bytes(&zipped(&parts), &ReadOptions::default()).unwrap_err();
+        let message = refused.to_string();
+        assert!(message.contains(says) && message.contains("`Sheet1`"), "{message}");
+        assert!(
+            message.ends_with("and not `captions`: put that of the captions first"),
+            "{message}"
+        );
+    }
+}
+
+#[test]
 fn damage_and_bombs_are_refused_with_a_sentence() {
     let rows = "<row r=\"1\"><c r=\"A1\" t=\"inlineStr\"><is><t>image_id</t></is></c>\
                 <c r=\"B1\" t=\"inlineStr\"><is><t>caption</t></is></c></row>";

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use fgd_captions::{self as captions, CaptionFile, is_caption_file};
 use fgd_record::{Finding, Severity};
+use fgd_store::arrays::ArrayKind;
 use fgd_store::digest::bytes_sha256;
 use fgd_store::hub;
 
@@ -64,8 +65,9 @@ fn is_model(text: &str) -> bool {
 fn is_hub_id(text: &str) -> bool {
     let id = text.split_once('@').map_or(text, |(id, _)| id);
     let ends = |end: &&str| id.to_ascii_lowercase().ends_with(end);
+    let path = Path::new(id);
     let is_file =
-        is_caption_file(Path::new(id)) || [".npy", ".npz", ".txt", ".gz"].iter().any(ends);
+        is_caption_file(path) || ArrayKind::of(path).is_some() || [".txt", ".gz"].iter().any(ends);
     !is_file && hub::is_hub_id(id)
 }
 

@@ -5,8 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use fgd_captions::{
-    self as captions, CaptionFile, Finding, FindingKind, Piece, Pieces, ReadError, ReadOptions,
-    ReadProblem, Settled,
+    self as captions, CaptionFile, Finding, FindingKind, Pieces, ReadError, ReadOptions, Settled,
 };
 use fgd_record as record;
 use fgd_record::Input;
@@ -24,7 +23,7 @@ use crate::jobs::score::Request;
 use crate::jobs::scoring::ScoreError;
 use crate::jobs::scoring::findings::for_record;
 use crate::jobs::scoring::slices::check_column;
-use crate::jobs::scoring::system::{System, without_columns};
+use crate::jobs::scoring::system::System;
 use crate::jobs::validate::unreadable;
 use crate::jobs::{JobError, Session};
 
@@ -70,7 +69,7 @@ impl Sides {
         let files = caption_files(&request.references.path)?;
         let own = paths.iter().map(|path| caption_files(path)).collect::<Result<Vec<_>, _>>()?;
         let reader = Reader::new(session, files.iter().chain(own.iter().flatten()));
-        let options = reference_options(request, &reading, &files)?;
+        let (options, instead) = reference_options(request, &reading, &files)?;
         let side = |role, folder: &str| Side::new(role, work.join(folder), parts, columns);
         let mut references = side("references", "references")?;
         let mut placeholders = vec![None; files.len()];
@@ -115,7 +114,8 @@ impl Sides {
             notes.extend(placeholders);
             for_record(&notes, "references")
         });
-        let sides = Self { submissions, notes: notes.collect(), references };
+        let notes = for_record(&instead, "references").into_iter().chain(notes).collect();
+        let sides = Self { submissions, notes, references };
         if let Some(column) = columns.iter().find(|column| !sides.references.has(column))
             && !others.is_empty()
         {
@@ -306,24 +306,22 @@ fn caption_files(path: &Path) -> Result<Vec<PathBuf>, JobError> {
     }
 }
 
-/// How the references are read. A path into nested records of submissions says nothing about references in a plain table.
+/// How the references are read, as the first piece of them tells, and what is to be known of that.
 fn reference_options(
     request: &Request,
     submissions: &ReadOptions,
     files: &[PathBuf],
-) -> Result<ReadOptions, JobError> {
-    let options = request.references.reading(submissions);
-    if !request.references.borrows_path(submissions) {
-        return Ok(options);
+) -> Result<(ReadOptions, Vec<Finding>), JobError> {
+    let references = &request.references;
+    if !references.borrows(submissions) {
+        return Ok((references.reading(submissions), Vec::new()));
     }
-    let first = Pieces::open(&files[0], &options).and_then(|mut pieces| pieces.next_piece());
-    let read = first.and_then(|piece| piece.map(Piece::read).transpose());
-    match read.map_err(|error| error.problem) {
-        Err(ReadProblem::NoColumn { .. }) => {
-            Ok(request.references.reading(&without_columns(submissions)))
-        }
-        _ => Ok(options),
-    }
+    let first = |options: &ReadOptions| match Pieces::open(&files[0], options)?.next_piece()? {
+        Some(piece) => piece.read(),
+        None => captions::read(&files[0], options),
+    };
+    let read = references.read_by(submissions, first).map_err(of_references)?;
+    Ok((read.options, read.notes))
 }
 
 fn of_references(error: ReadError) -> JobError {

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use fgd_captions::is_caption_file;
+use fgd_store::arrays::ArrayKind;
 
 use crate::jobs::JobError;
 
@@ -47,7 +48,7 @@ pub fn is_beside(path: &Path) -> bool {
 }
 
 fn is_submission(path: &Path) -> bool {
-    let is_npy = path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("npy"));
+    let is_npy = ArrayKind::of(path) == Some(ArrayKind::Embeddings);
     // A link that leads nowhere is no folder: what opens it says so.
     !path.is_dir() && (is_caption_file(path) || is_npy)
 }

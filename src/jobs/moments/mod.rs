@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use fgd_captions::{ReadOptions, Role};
 use fgd_metrics::MetricError;
 use fgd_metrics::moments::{Embedded, ExactSums, Moments, Stream};
-use fgd_store::arrays::{self, EmbeddingRows, MeanCovariance};
+use fgd_store::arrays::{self, ArrayKind, EmbeddingRows, MeanCovariance};
 use fgd_store::digest::{self, Digest};
 use ndarray::{Array1, s};
 use serde::{Deserialize, Serialize};
@@ -170,8 +170,7 @@ pub fn run(request: &Request, session: &mut Session) -> Result<Summed, JobError>
     let (mut total, mut encoder) = (None, 0);
     let mut whole = Digest::new("whole", 1);
     for file in &request.files {
-        let is_embeddings = file.extension().is_some_and(|end| end.eq_ignore_ascii_case("npy"));
-        let sums = if is_embeddings {
+        let sums = if ArrayKind::of(file) == Some(ArrayKind::Embeddings) {
             whole = whole.field("embeddings", part::identity(file)?);
             of_embeddings(file, request, session)?
         } else {

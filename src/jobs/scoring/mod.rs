@@ -1,11 +1,12 @@
 //! From files to numbers: what one system is worth.
 //!
 //! [`system`] says what was given (captions, embeddings or moments), [`assemble`](mod@assemble) puts a submission and its
-//! references together in one [`set`], [`numbers`] asks `fgd-metrics` for what that set is worth, [`slices`] for each
+//! references together in one [`set`] ([`borrowed`]: which columns they share), [`numbers`] asks `fgd-metrics` for what that set is worth, [`slices`] for each
 //! group of its images, and [`moments_only`] where one side has no rows; [`mod@captions`] gathers every caption for reports. A [`Scorer`] does all of this, for one system
 //! or for hundreds; every job that scores has one.
 
 pub mod assemble;
+pub mod borrowed;
 pub mod captions;
 pub mod clusters;
 pub mod findings;

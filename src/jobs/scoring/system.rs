@@ -3,15 +3,16 @@
 use std::path::{Path, PathBuf};
 
 use fgd_captions::{
-    self as captions, CaptionFile, Finding, FindingKind, Known, ReadError, ReadOptions, ReadProblem,
+    self as captions, CaptionFile, Finding, FindingKind, Known, ReadError, ReadOptions,
 };
 use fgd_metrics::moments::Moments;
 use fgd_record::Input;
 use fgd_record::words::counted;
-use fgd_store::arrays::{self, ArrayError, MeanCovariance};
+use fgd_store::arrays::{self, ArrayError, ArrayKind, MeanCovariance};
 use fgd_store::digest::file_sha256;
 use ndarray::Array2;
 
+use super::borrowed::ReadReferences;
 use super::findings;
 use crate::jobs::JobError;
 use crate::jobs::moments::{Part, missing_in_words};
@@ -61,19 +62,18 @@ pub enum SystemError {
 impl System {
     /// Reads what `path` holds: `.npy` and `.npz` by their names, captions otherwise.
     pub fn open(path: &Path, options: &ReadOptions) -> Result<Self, SystemError> {
-        let extension = path.extension().map(|extension| extension.to_ascii_lowercase());
-        match extension.as_deref().and_then(|extension| extension.to_str()) {
-            Some("npy") => Ok(Self::Embeddings {
+        match ArrayKind::of(path) {
+            Some(ArrayKind::Embeddings) => Ok(Self::Embeddings {
                 path: path.into(),
                 embeddings: arrays::read_embeddings(path)?,
             }),
-            Some("npz") => {
+            Some(ArrayKind::Moments) => {
                 let mut read = arrays::read_moments(path)?;
                 let (n, shards) = (read.n, std::mem::take(&mut read.shards));
                 let moments = Box::new(moments_of(read, path)?);
                 Ok(Self::Moments { path: path.into(), moments, n, shards })
             }
-            _ => Ok(Self::Captions(captions::read(path, options)?)),
+            None => Ok(Self::Captions(captions::read(path, options)?)),
         }
     }
 
@@ -98,15 +98,16 @@ impl System {
         references: &References,
         submissions: &ReadOptions,
     ) -> Result<Self, JobError> {
-        let reading = references.reading(submissions);
-        let opened = match Self::open(&references.path, &reading) {
-            // A path into the nested records of submissions says nothing about references in a plain table.
-            Err(SystemError::Captions(ReadError {
-                problem: ReadProblem::NoColumn { .. }, ..
-            })) if references.borrows_path(submissions) => {
-                Self::open(&references.path, &references.reading(&without_columns(submissions)))
+        let path = &references.path;
+        let opened = match Self::is_captions(path) {
+            true => {
+                let read = references.read_by(submissions, |options| captions::read(path, options));
+                read.map_err(SystemError::from).map(|ReadReferences { mut file, notes, .. }| {
+                    file.findings.extend(notes);
+                    Self::Captions(file)
+                })
             }
-            opened => opened,
+            false => Self::open(path, submissions),
         };
         let opened = opened.map_err(|error| JobError::because("references", error))?;
         if let Self::Captions(file) = &opened {
@@ -136,9 +137,7 @@ impl System {
 
     /// Whether a file of this name holds captions, and not arrays.
     pub fn is_captions(path: &Path) -> bool {
-        !path.extension().is_some_and(|extension| {
-            ["npy", "npz"].iter().any(|known| extension.eq_ignore_ascii_case(known))
-        })
+        ArrayKind::of(path).is_none()
     }
 
     /// [`captions::settle`], where both sides are captions.
@@ -227,11 +226,6 @@ impl System {
             Self::Moments { .. } => "moments",
         }
     }
-}
-
-/// The options without the columns that were named.
-pub fn without_columns(options: &ReadOptions) -> ReadOptions {
-    ReadOptions { id_column: None, caption_column: None, ..options.clone() }
 }
 
 /// What reports call a file that has no other name.

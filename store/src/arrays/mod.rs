@@ -17,6 +17,28 @@ pub use npz::{MeanCovariance, read_moments, write_moments};
 /// whoever computes one may do so without asking the file again.
 pub const MOST_DIMENSIONS: usize = 8_192;
 
+/// What a file of arrays holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ArrayKind {
+    /// Embeddings, in `.npy`.
+    Embeddings,
+    /// Moments, in `.npz`.
+    Moments,
+}
+
+impl ArrayKind {
+    /// What a file of this name holds, in whatever case its extension is; `None` where it is no file of arrays.
+    pub fn of(path: &Path) -> Option<Self> {
+        let extension = path.extension()?;
+        let is = |known: &str| extension.eq_ignore_ascii_case(known);
+        match (is("npy"), is("npz")) {
+            (true, _) => Some(Self::Embeddings),
+            (_, true) => Some(Self::Moments),
+            _ => None,
+        }
+    }
+}
+
 /// Why a file of arrays could not be read or written.
 #[derive(Debug, thiserror::Error)]
 pub enum ArrayError {
