@@ -53,21 +53,24 @@ pub fn lines(findings: &[Finding], file: &Path, shown: Shown) -> (Vec<String>, V
 
 /// Findings of one severity in lines, up to `most` of each kind, and how many more of it there are.
 fn listed(findings: &[Finding], severity: Severity, file: &Path, most: u64) -> Vec<String> {
-    let (mut lines, mut counts): (Vec<String>, Vec<(&str, u64)>) = (Vec::new(), Vec::new());
+    // Of each kind: how many there are, and how many have a line.
+    let (mut lines, mut counts): (Vec<String>, Vec<(&str, u64, u64)>) = (Vec::new(), Vec::new());
     for finding in findings.iter().filter(|finding| finding.severity == severity) {
-        let place = match counts.iter().position(|(known, _)| *known == finding.kind) {
+        let place = match counts.iter().position(|(known, ..)| *known == finding.kind) {
             Some(place) => place,
             None => {
-                counts.push((&finding.kind, 0));
+                counts.push((&finding.kind, 0, 0));
                 counts.len() - 1
             }
         };
-        if counts[place].1 < most {
+        let (_, all, listed) = &mut counts[place];
+        if *all < most {
             lines.push(line(finding, file));
+            *listed += 1;
         }
-        counts[place].1 += 1 + finding.more;
+        *all += 1 + finding.more;
     }
-    for (kind, count) in counts.into_iter().filter(|(_, count)| *count > most) {
+    for (kind, all, listed) in counts.into_iter().filter(|(_, all, _)| *all > most) {
         let lists = match severity {
             Severity::Error => "`fgd validate` lists them",
             // How much an encoder reads is not known to a command without one.
@@ -76,7 +79,7 @@ fn listed(findings: &[Finding], severity: Severity, file: &Path, most: u64) -> V
             }
             Severity::Note => "`fgd validate --all` lists them",
         };
-        let (file, name, more) = (file.display(), name(severity), count - most);
+        let (file, name, more) = (file.display(), name(severity), all - listed);
         lines.push(format!("{file}: {name}[{kind}]: {more} more of these; {lists}"));
     }
     lines
