@@ -58,7 +58,7 @@ fn subject(results: &ScoreResults, record: &Record) -> String {
             )
         }
         Pairing::Unpaired => format!(
-            "{} against {references} of other images (distances between the two sets only)",
+            "{} against {references}, not paired (distances between the two sets only)",
             counted_if_known(results.n, "caption")
         ),
     };
