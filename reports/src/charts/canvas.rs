@@ -23,7 +23,7 @@ pub const ROW: u32 = 44;
 /// Letters of a name that fit beside a value.
 const NAME: usize = 28;
 /// Height of the lines below a picture that stands alone.
-const BELOW: u32 = 56;
+const BELOW: u32 = 64;
 /// Letters of a line below it.
 const LINE: usize = 42;
 
@@ -190,8 +190,8 @@ impl Canvas {
         let below = Canvas::draw(self.height, |area, _| {
             let left = Pos::new(HPos::Left, VPos::Center);
             let bold = ("sans-serif", 19, FontStyle::Bold).into_font().color(&INK).pos(left);
-            area.draw(&Text::new(clipped(strong, LINE), (SIDE as i32, top + 12), bold))?;
-            label(area, &clipped(quiet, LINE), (SIDE as i32, top + 38), left)
+            area.draw(&Text::new(clipped(strong, LINE), (SIDE as i32, top + 20), bold))?;
+            label(area, &clipped(quiet, LINE), (SIDE as i32, top + 46), left)
         })?;
         self.svg.push_str(&below.svg);
         self.shapes.extend(below.shapes);
