@@ -54,6 +54,32 @@ fn references_of_more_images_begin_a_series_and_fail_nothing() {
 }
 
 #[test]
+fn accepted_captions_are_held_whichever_column_has_the_ids_of_the_references() {
+    let suite = Nightly::new(&small(""));
+    // The first column of ids counts rows; those of the references stand in the second.
+    let counted = |name: &str| {
+        let mut reader = csv::Reader::from_path(captions(name)).unwrap();
+        let mut writer = csv::Writer::from_path(suite.path("good.csv")).unwrap();
+        writer.write_record(["image_id", "file_name", "caption"]).unwrap();
+        for (row, record) in reader.records().map(Result::unwrap).enumerate() {
+            let (row, file) = (row.to_string(), format!("{}.jpg", &record[0]));
+            writer.write_record([&row, &file, &record[1]]).unwrap();
+        }
+        writer.flush().unwrap();
+    };
+    for (name, code, verdict) in
+        [("good.csv", 0, "insufficient_history"), ("poor.csv", 3, "regressed")]
+    {
+        counted(name);
+        let (found, record, stderr) = suite.run();
+        assert_eq!(found, code, "{stderr}");
+        let figure = finding(&record, "good", "fgd_paired");
+        assert_eq!(figure["verdict"], verdict, "{figure}");
+        assert_eq!(figure["p_holm"].is_number(), code == 3, "{figure}");
+    }
+}
+
+#[test]
 fn a_figure_that_moved_without_a_gate_is_shown_until_it_is_accepted() {
     // The gate is on CIDEr alone, so nothing tests the distance.
     let text = small("[gates]\nmetrics = [\"cider\"]\n")
