@@ -159,6 +159,12 @@ fn files_may_lack_images_and_what_makes_no_sense_is_refused() {
     refuses(&[&a], &["--by", "logprob"], "log_probability");
     refuses(&[&a, &b], &["--by", "medoid", "--medoid-metric", "fgd_set"], "cider_d");
     refuses(&[&a], &["--judge", "x"], "--references");
+    // What keeps a choice from being scored is found before anything is written.
+    std::fs::remove_file(place.path("chosen.csv")).unwrap();
+    refuses(&[&a, &b], &["-r", references, "--slice", "album"], "album");
+    let lone = write("lone.csv", "image_id,caption\n2,two dogs\n9,a boat\n");
+    refuses(&[&a, &b], &["-r", lone.to_str().unwrap()], "too few images");
+    assert!(!place.path("chosen.csv").exists());
     let text = refused(fgd(&place, "ensemble", &[&a], &[]));
     assert!(text.contains("fgd select"), "{text}");
     let oracle = ["--by", "oracle", "--yes-this-is-an-oracle", "-r", references];
