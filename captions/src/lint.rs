@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use super::constant::constant;
 use super::cut_off::cut_off;
 use super::finding::{Finding, FindingKind, Severity, group_findings, shown};
 use super::image_id::{self, is_invisible};
@@ -13,10 +14,6 @@ use super::{Caption, CaptionFile};
 
 /// Bytes that a caption has at most; what is longer is another column, or a quote that swallowed the rows behind it.
 const MOST_BYTES: usize = 100_000;
-/// One caption for more than this share of at least so many captions is reported.
-const CONSTANT_SHARE: f64 = 0.5;
-const CONSTANT_FEWEST: usize = 5;
-
 /// Makes empty captions notes and not errors: those of a captioner are what it had to say, and are scored as such.
 pub fn accept_empty(file: &mut CaptionFile) {
     let empty = file.captions.iter().filter(|c| c.text.trim().is_empty());
@@ -242,43 +239,6 @@ fn controls(file: &CaptionFile) -> Vec<Finding> {
         Some(finding.about(place, caption))
     };
     file.captions.iter().enumerate().filter_map(of).collect()
-}
-
-fn constant(file: &CaptionFile) -> Option<Finding> {
-    let (text, count) = most_common(file)?;
-    let all = file.captions.len();
-    let message = format!("{count} of {all} captions are the same: `{}`", shown(text));
-    Some(Finding::note(FindingKind::ConstantCaption, message))
-}
-
-/// Notes references of which more than half are one text: that is a file of placeholders. The note does not show the text, which
-/// a contest may hide.
-pub fn placeholders(references: &CaptionFile) -> Option<Finding> {
-    let (_, count) = most_common(references)?;
-    let message = format!(
-        "{count} of {} references are the same text: these look like placeholders, as in sample_submission.csv; check that this is \
-         the file of references",
-        references.captions.len()
-    );
-    Some(Finding::note(FindingKind::ConstantCaption, message))
-}
-
-/// The text of more than half of the captions, and of how many.
-fn most_common(file: &CaptionFile) -> Option<(&str, usize)> {
-    let texts = || file.captions.iter().map(|caption| caption.text.trim());
-    // Each text cancels another one; what more than half of them are is left over.
-    let (mut left, mut times) = ("", 0usize);
-    for text in texts().filter(|text| !text.is_empty()) {
-        match (text == left, times) {
-            (true, _) => times += 1,
-            (_, 0) => (left, times) = (text, 1),
-            _ => times -= 1,
-        }
-    }
-    let count = texts().filter(|text| !left.is_empty() && *text == left).count();
-    let all = file.captions.len();
-    let is_most = all >= CONSTANT_FEWEST && count as f64 > CONSTANT_SHARE * all as f64;
-    is_most.then_some((left, count))
 }
 
 #[cfg(test)]

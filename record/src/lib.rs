@@ -47,6 +47,7 @@ mod score;
 mod secrets;
 mod select;
 mod train;
+mod trend;
 pub mod words;
 
 use std::collections::BTreeMap;
@@ -69,7 +70,7 @@ pub use leaderboard::{LeaderboardResults, Rejected, Split, Standing};
 pub use measure::{Mark, Measure, SetMeasure};
 pub use nightly::{
     Acceptance, NightlyFailure, NightlyFinding, NightlyResults, NightlyStep, NightlyVerdict,
-    StepOutcome, Trend, TrendChange, TrendPoint,
+    StepOutcome,
 };
 pub use provenance::{
     CheckpointInfo, Comparability, Deviation, EncoderInfo, Finding, Host, Input, Severity, Tool,
@@ -81,6 +82,7 @@ pub use score::{
 };
 pub use select::{Judged, SelectResults, SelectSource};
 pub use train::{TrainExample, TrainPoint, TrainResults, TrainValidation};
+pub use trend::{Trend, TrendChange, TrendPoint};
 
 /// The version of the record's shape. It grows by one with every change that a reader could notice.
 pub const SCHEMA_VERSION: u32 = 1;

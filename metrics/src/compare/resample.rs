@@ -11,7 +11,7 @@ use crate::estimate::Estimate;
 const ENUMERATED: usize = 16;
 /// Of fewer images that differ, no outcome of an exchange is as rare as one in twenty.
 pub(super) const FEWEST_EXCHANGES: usize = 6;
-/// Exchanges that draw their signs from one stream: to begin a stream takes as long as the signs of some thousand images.
+/// Exchanges that draw their signs from one stream, so that few streams are begun.
 const EXCHANGES_OF_A_STREAM: usize = 64;
 /// Sums that differ by less than this share of the sum of magnitudes are the same sum in another order.
 const ROUNDING: f64 = 1e-12;
@@ -115,8 +115,8 @@ pub(super) fn exchange(
     Exchange { p_value, differing: differing.len(), drawn: Some(drawn) }
 }
 
-/// Sums of the same terms with one sign or the other: the sixteen sums of every four terms are made once and looked up after, which
-/// takes a sixth of the time of adding the terms.
+/// Sums of the same terms with one sign or the other: the sixteen sums of every four terms are made once, and looked up for every draw
+/// of signs after.
 struct SignedSums {
     fours: Vec<[f64; 16]>,
 }
